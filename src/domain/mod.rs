@@ -1,0 +1,13 @@
+pub mod agent_type;
+pub mod bucket;
+pub mod change;
+pub mod error;
+pub mod event;
+pub mod execution;
+pub mod names;
+pub mod price;
+pub mod redact;
+pub mod sketch;
+pub mod source;
+pub mod tally;
+pub mod view;
