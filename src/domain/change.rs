@@ -1,0 +1,92 @@
+//! What an event did to one execution. Both views are interpreters of this one type: what the
+//! execution contributed before is taken away, what it contributes now is added.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::execution::{Contribution, Execution};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// It runs now.
+    Started,
+    /// It ended, as its own stop says.
+    Stopped,
+    /// It ended, because nothing was heard of it for too long.
+    TimedOut,
+    /// It had timed out and runs again.
+    Revived,
+    /// It had ended, and something about it is known better.
+    Corrected,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its place in the journal. The journal keeps it beside the change, not in it.
+    #[serde(skip)]
+    pub seq: u64,
+    /// When the event was accepted, by the daemon's clock.
+    #[serde(rename = "at")]
+    pub accepted_ms: i64,
+    pub kind: ChangeKind,
+    /// Nothing was known of the execution before.
+    pub first: bool,
+    /// The execution as it was, if it contributed anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Arc<Execution>>,
+    pub after: Arc<Execution>,
+}
+
+impl Change {
+    /// `before` is nothing for an execution that was not known.
+    pub fn between(
+        before: Option<Arc<Execution>>,
+        after: Arc<Execution>,
+        seq: u64,
+        accepted_ms: i64,
+    ) -> Change {
+        let had_ended = before
+            .as_ref()
+            .is_some_and(|before| before.outcome().is_some());
+        let kind = match (had_ended, after.is_running()) {
+            (false, true) => ChangeKind::Started,
+            (true, true) => ChangeKind::Revived,
+            (true, false) => ChangeKind::Corrected,
+            (false, false) if after.stop.is_some() => ChangeKind::Stopped,
+            (false, false) => ChangeKind::TimedOut,
+        };
+        let first = before.is_none();
+        Change {
+            seq,
+            accepted_ms,
+            kind,
+            first,
+            before: before.filter(|_| had_ended),
+            after,
+        }
+    }
+
+    pub fn id(&self) -> &str {
+        &self.after.id
+    }
+
+    pub fn removed(&self) -> Option<Contribution<'_>> {
+        self.before
+            .as_ref()
+            .and_then(|before| before.contribution())
+    }
+
+    pub fn added(&self) -> Option<Contribution<'_>> {
+        self.after.contribution()
+    }
+
+    /// What is to be added to the buckets, each with its sign.
+    pub fn moves(&self) -> impl Iterator<Item = (i64, Contribution<'_>)> {
+        let removed = self.removed().map(|removed| (-1, removed));
+        removed
+            .into_iter()
+            .chain(self.added().map(|added| (1, added)))
+    }
+}

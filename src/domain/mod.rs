@@ -1,6 +1,9 @@
+//! What the numbers mean: pure code, without input or output, without a clock.
+
 pub mod agent_type;
 pub mod bucket;
 pub mod change;
+pub mod cursor;
 pub mod error;
 pub mod event;
 pub mod execution;
@@ -9,5 +12,6 @@ pub mod price;
 pub mod redact;
 pub mod sketch;
 pub mod source;
+pub mod sums;
 pub mod tally;
 pub mod view;

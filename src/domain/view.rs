@@ -1,0 +1,165 @@
+//! What both views answer, in the same types, so that a report need not know which one it asks.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::bucket::{Day, Hour};
+use super::execution::{Execution, Status};
+use super::sketch::Sketch;
+use super::tally::Tally;
+
+/// The last that was heard of a running execution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sign {
+    pub progress: Option<f64>,
+    pub current_tool: Option<String>,
+    pub last_sign_ms: i64,
+    /// When it counts as hung, if nothing more is heard.
+    pub deadline_ms: i64,
+}
+
+/// An execution that runs now; the content of `agent:active:{id}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Active {
+    pub agent_id: String,
+    pub agent_name: String,
+    pub agent_type: String,
+    pub started_ms: i64,
+    pub task_description: Option<String>,
+    pub tools_granted: Vec<String>,
+    pub context_size: Option<u64>,
+    pub session_id: Option<String>,
+    pub parent_agent_id: Option<String>,
+    pub model: Option<String>,
+    pub host: Option<String>,
+    pub source: Option<String>,
+    pub progress: Option<f64>,
+    pub current_tool: Option<String>,
+    pub last_sign_ms: Option<i64>,
+    pub deadline_ms: Option<i64>,
+}
+
+impl Active {
+    /// `sign` is unknown where only history is asked.
+    pub fn of(execution: &Execution, sign: Option<&Sign>) -> Active {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let start = execution.start.as_ref();
+        Active {
+            agent_id: execution.id.clone(),
+            agent_name: execution.agent_name().to_owned(),
+            agent_type: execution.agent_type().to_owned(),
+            started_ms: execution.started_ms().unwrap_or(0),
+            task_description: start.and_then(|start| start.task_description.clone()),
+            tools_granted: start
+                .map(|start| start.tools_granted.clone())
+                .unwrap_or_default(),
+            context_size: start.and_then(|start| start.context_size),
+            session_id: text(execution.origin(|origin| &origin.session_id)),
+            parent_agent_id: text(execution.origin(|origin| &origin.parent_agent_id)),
+            model: text(execution.origin(|origin| &origin.model)),
+            host: text(execution.origin(|origin| &origin.host)),
+            source: text(execution.origin(|origin| &origin.source)),
+            progress: sign.and_then(|sign| sign.progress),
+            current_tool: sign.and_then(|sign| sign.current_tool.clone()),
+            last_sign_ms: sign.map(|sign| sign.last_sign_ms),
+            deadline_ms: sign.map(|sign| sign.deadline_ms),
+        }
+    }
+}
+
+/// Executions of one type that ended in one hour.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HourTally {
+    pub hour: Hour,
+    pub agent_type: String,
+    pub tally: Tally,
+}
+
+/// All executions that ended on one day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DayTally {
+    pub day: Day,
+    pub tally: Tally,
+}
+
+/// Executions of one agent that ended on one day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentDay {
+    pub day: Day,
+    pub agent_name: String,
+    pub tally: Tally,
+    pub sketch: Sketch,
+    pub min_duration_ms: Option<u64>,
+    pub max_duration_ms: Option<u64>,
+}
+
+/// One tool on one day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolDay {
+    pub day: Day,
+    pub tool: String,
+    pub calls: i64,
+    pub executions: i64,
+}
+
+/// One tool as one agent type used it on one day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TypeTool {
+    pub day: Day,
+    pub agent_type: String,
+    pub tool: String,
+    pub calls: i64,
+}
+
+/// Two tools that the same executions used on one day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolPair {
+    pub day: Day,
+    pub first: String,
+    pub second: String,
+    pub executions: i64,
+}
+
+/// An execution that did not succeed; the content of `agent:errors:{agent_name}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failed {
+    pub agent_id: String,
+    pub agent_name: String,
+    pub agent_type: String,
+    pub ended_ms: i64,
+    pub status: Status,
+    pub error_details: Option<Map<String, Value>>,
+}
+
+impl Failed {
+    /// Nothing for an execution that runs or succeeded.
+    pub fn of(execution: &Execution) -> Option<Failed> {
+        let outcome = execution
+            .outcome()
+            .filter(|outcome| outcome.status != Status::Success)?;
+        Some(Failed {
+            agent_id: execution.id.clone(),
+            agent_name: execution.agent_name().to_owned(),
+            agent_type: execution.agent_type().to_owned(),
+            ended_ms: outcome.ended_ms,
+            status: outcome.status,
+            error_details: execution
+                .stop
+                .as_ref()
+                .and_then(|stop| stop.error_details.clone()),
+        })
+    }
+}
+
+/// What a rebuild of the live picture needs of single executions, by the names that have a place
+/// in Redis.
+#[derive(Debug, Default)]
+pub struct Recent {
+    pub running: Vec<std::sync::Arc<Execution>>,
+    /// The last that ended or failed, of each agent; in the order of their last change.
+    pub ended: Vec<std::sync::Arc<Execution>>,
+    /// Agent, execution and its duration: the slowest of each agent.
+    pub slowest: Vec<(String, String, u64)>,
+    /// Executions by their start, the newest.
+    pub started: Vec<(String, i64)>,
+}

@@ -1,0 +1,15 @@
+//! What the hooks of a coding agent say, translated into events; one file a source.
+
+mod claude_code;
+
+use super::error::Refusal;
+use super::event::{Event, Fields};
+
+/// `payload` holds the fields of a projected payload, `observed_ms` the moment at which the hook
+/// program saw it.
+pub(super) fn translate(source: &str, payload: Fields, observed_ms: i64) -> Result<Event, Refusal> {
+    match source {
+        "claude-code" => claude_code::translate(payload, observed_ms),
+        _ => Err(payload.refuse("source must be claude-code")),
+    }
+}
