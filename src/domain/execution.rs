@@ -193,23 +193,32 @@ impl Execution {
         }
     }
 
-    /// Takes a fact in. False when it changes nothing: the fact is a repetition, or does not apply
-    /// to an execution that has ended.
-    pub fn merge(&mut self, fact: Fact, catalog: &Catalog) -> bool {
+    /// Whether a fact would change anything. If not, it is a repetition, or does not apply to an
+    /// execution that has ended.
+    pub fn takes(&self, fact: &Fact) -> bool {
         match fact {
-            Fact::Start(start) if self.start.is_none() => self.start = Some(start),
-            Fact::Stop(stop) if self.stop.is_none() => {
+            Fact::Start(_) => self.start.is_none(),
+            Fact::Stop(_) => self.stop.is_none(),
+            Fact::TimedOut { .. } => self.is_running(),
+            Fact::Alive => self.timed_out_ms.is_some(),
+        }
+    }
+
+    /// Takes a fact in, if it [`takes`](Self::takes) it.
+    pub fn merge(&mut self, fact: Fact, catalog: &Catalog) {
+        if !self.takes(&fact) {
+            return;
+        }
+        match fact {
+            Fact::Start(start) => self.start = Some(start),
+            Fact::Stop(stop) => {
                 self.stop = Some(*stop);
                 self.timed_out_ms = None;
             }
-            Fact::TimedOut { ended_ms } if self.is_running() => {
-                self.timed_out_ms = Some(ended_ms);
-            }
-            Fact::Alive if self.timed_out_ms.is_some() => self.timed_out_ms = None,
-            _ => return false,
+            Fact::TimedOut { ended_ms } => self.timed_out_ms = Some(ended_ms),
+            Fact::Alive => self.timed_out_ms = None,
         }
         self.resolve(catalog);
-        true
     }
 
     pub fn is_running(&self) -> bool {

@@ -61,6 +61,11 @@ impl Names {
         admitted.insert(name.to_owned())
     }
 
+    /// Takes an admission back that could not be written down.
+    pub fn forget(&mut self, kind: NameKind, name: &str) {
+        self.admitted[kind as usize].remove(name);
+    }
+
     /// Takes in what was admitted before, even if the cap is lower now.
     pub fn restore(&mut self, kind: NameKind, name: String) {
         self.admitted[kind as usize].insert(name);

@@ -1,0 +1,282 @@
+//! Follows the journal into Redis: sums a run of changes, applies it in one guarded script, and
+//! goes on from the cursor that the script answers, whatever happened before.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tracing::{error, info, warn};
+
+use super::changes::{Changes, View};
+use super::clock::now_ms;
+use super::counters::Counters;
+use super::live_state::{Condition, LiveState};
+use super::writer::{Door, Signs};
+use crate::domain::change::Change;
+use crate::domain::cursor::Cursor;
+use crate::domain::names::Names;
+use crate::history::Readers;
+use crate::journal::Tail;
+use crate::live::{self, Live, Writes};
+
+/// Changes in one script without a backlog; Redis is then blocked for some 5 ms.
+const BATCH: usize = 256;
+/// The same with a backlog.
+const BACKLOG_BATCH: usize = 1_024;
+/// Between two batches: a larger batch costs Redis less, and nobody sees 50 ms.
+const PACE: Duration = Duration::from_millis(50);
+const SIGNS_EVERY: Duration = Duration::from_millis(250);
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+const PING_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Why the live picture cannot be followed.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Live(live::Error),
+    Other(String),
+    /// The cursor in Redis is of a journal that was never ours.
+    Foreign(String),
+}
+
+impl From<live::Error> for Trouble {
+    fn from(error: live::Error) -> Trouble {
+        Trouble::Live(error)
+    }
+}
+
+pub enum Command {
+    Rebuild { force: bool, reply: oneshot::Sender<Result<(), String>> },
+}
+
+pub struct Applier {
+    pub live: Live,
+    pub epoch: String,
+    pub past_epochs: Vec<String>,
+    pub idle_ms: i64,
+    pub names: Arc<RwLock<Names>>,
+    pub changes: Arc<Changes>,
+    pub tail: Tail,
+    pub readers: Readers,
+    pub signs: Arc<Signs>,
+    pub door: Door,
+    pub state: Arc<LiveState>,
+    pub counters: Arc<Counters>,
+    pub hold: Arc<AtomicU64>,
+}
+
+/// What the cursor in Redis asks for.
+enum Found {
+    Ours(u64),
+    Stale,
+    Foreign(String),
+}
+
+impl Applier {
+    /// Runs until `stop`, then once more until it is up to date or Redis is away.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut stop: watch::Receiver<bool>) {
+        let mut position = None;
+        loop {
+            let result = match position {
+                None => self.establish().await,
+                Some(seq) => self.step(seq, &mut commands, &mut stop).await,
+            };
+            match result {
+                Ok(seq) => position = seq,
+                Err(trouble) => {
+                    position = None;
+                    self.report(&trouble);
+                    self.wait_out(&mut commands, &mut stop).await;
+                }
+            }
+            let done = position.is_some_and(|seq| seq >= self.changes.head());
+            if *stop.borrow() && (done || !self.state.is_following()) {
+                return;
+            }
+        }
+    }
+
+    /// Reads the cursor and makes it one to go on from, by a rebuild if need be.
+    pub(super) async fn establish(&mut self) -> Result<Option<u64>, Trouble> {
+        let seq = match self.found().await? {
+            Found::Ours(seq) => seq,
+            Found::Stale => self.rebuild().await?,
+            Found::Foreign(cursor) => return Err(Trouble::Foreign(cursor)),
+        };
+        self.refresh().await?;
+        self.advance(seq);
+        if self.state.set(Condition::Following) {
+            info!(seq, "the live picture follows the journal");
+        }
+        Ok(Some(seq))
+    }
+
+    async fn found(&self) -> Result<Found, Trouble> {
+        let Some(cursor) = self.live.cursor().await? else { return Ok(Found::Stale) };
+        let head = self.changes.head();
+        Ok(match Cursor::parse(&cursor) {
+            Some(Cursor { epoch, seq }) if epoch == self.epoch => {
+                if seq <= head && self.continues(seq) { Found::Ours(seq) } else { Found::Stale }
+            }
+            Some(Cursor { epoch, .. }) if self.past_epochs.contains(&epoch) => Found::Stale,
+            _ if cursor.starts_with(&self.marker_prefix()) => Found::Stale,
+            _ => Found::Foreign(cursor),
+        })
+    }
+
+    /// Whether the journal still has what follows.
+    fn continues(&self, seq: u64) -> bool {
+        seq == self.changes.head()
+            || self.changes.after(seq, 1, &self.tail).is_ok_and(|next| !next.is_empty())
+    }
+
+    pub(super) fn marker_prefix(&self) -> String {
+        format!("rebuilding:{}:", self.epoch)
+    }
+
+    /// Writes again what is only in memory: the last signs of life of all that runs.
+    async fn refresh(&self) -> Result<(), Trouble> {
+        let running =
+            self.door.running().await.map_err(|error| Trouble::Other(error.to_string()))?;
+        self.live.progress(&running).await?;
+        Ok(())
+    }
+
+    /// Waits for something to do, does it, and says where it then is.
+    async fn step(
+        &mut self,
+        seq: u64,
+        commands: &mut mpsc::Receiver<Command>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Option<u64>, Trouble> {
+        let mut head = self.changes.subscribe();
+        let mut signs = interval(SIGNS_EVERY);
+        signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        signs.reset();
+        while *head.borrow_and_update() == seq {
+            tokio::select! {
+                changed = head.changed() => if changed.is_err() { return Ok(Some(seq)) },
+                _ = stop.changed() => return Ok(Some(seq)),
+                Some(command) = commands.recv() => return self.obey(command).await,
+                _ = signs.tick() => self.write_signs().await?,
+            }
+        }
+        let next = self.apply(seq).await?;
+        if let Ok(command) = commands.try_recv() {
+            return self.obey(command).await;
+        }
+        Ok(next)
+    }
+
+    async fn write_signs(&self) -> Result<(), Trouble> {
+        let signs = self.signs.take();
+        if signs.is_empty() {
+            return Ok(self.live.ping(PING_DEADLINE).await?);
+        }
+        Ok(self.live.progress(&signs).await?)
+    }
+
+    /// Applies the next batch.
+    async fn apply(&self, seq: u64) -> Result<Option<u64>, Trouble> {
+        let began = Instant::now();
+        let pending = self.changes.head() - seq;
+        let max = if pending > BATCH as u64 { BACKLOG_BATCH } else { BATCH };
+        let batch = self
+            .changes
+            .after(seq, max, &self.tail)
+            .map_err(|error| Trouble::Other(error.to_string()))?;
+        let Some(last) = batch.last() else {
+            return Ok(None); // Pruned meanwhile: the cursor asks for a rebuild.
+        };
+        let (from, to) = (Cursor::new(&self.epoch, seq), Cursor::new(&self.epoch, last.seq));
+        let writes = self.writes(&batch);
+        let answer = self.live.apply(&from.to_string(), &to.to_string(), &writes).await?;
+        match Cursor::parse(&answer) {
+            Some(cursor) if cursor == to => self.advance(to.seq),
+            // A batch that was thought lost has landed, or Redis has lost some: find out.
+            _ => return Ok(None),
+        }
+        if self.changes.head() - to.seq < BACKLOG_BATCH as u64 {
+            sleep_until(began + PACE).await;
+        }
+        Ok(Some(to.seq))
+    }
+
+    fn writes(&self, batch: &[Arc<Change>]) -> Writes {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        Writes::of(batch, &names, self.live.prefix(), self.idle_ms, now_ms())
+    }
+
+    fn advance(&self, seq: u64) {
+        self.changes.applied(View::Live, seq);
+        if seq >= self.changes.head() {
+            self.hold.store(u64::MAX, Ordering::Release);
+        }
+    }
+
+    async fn obey(&mut self, command: Command) -> Result<Option<u64>, Trouble> {
+        let Command::Rebuild { force, reply } = command;
+        let outcome = match self.found().await {
+            Ok(Found::Foreign(cursor)) if !force => Err(Trouble::Foreign(cursor)),
+            Ok(_) => self.rebuild().await,
+            Err(trouble) => Err(trouble),
+        };
+        let answer = outcome.as_ref().map(|_| ()).map_err(|trouble| trouble.to_string());
+        drop(reply.send(answer));
+        outcome?;
+        self.establish().await
+    }
+
+    fn report(&self, trouble: &Trouble) {
+        let condition = match trouble {
+            Trouble::Live(error) if !error.is_broken() => Condition::Away(error.to_string()),
+            Trouble::Live(error) => Condition::Broken(error.to_string()),
+            Trouble::Foreign(_) => Condition::Broken(trouble.to_string()),
+            Trouble::Other(reason) => Condition::Away(reason.clone()),
+        };
+        self.counters.apply_failures.add(1);
+        if self.state.set(condition.clone()) {
+            match condition {
+                Condition::Broken(reason) => {
+                    error!(reason, "the live picture is broken; answers come from history")
+                }
+                _ => warn!(reason = %trouble, "Redis is away; answers come from history"),
+            }
+        }
+    }
+
+    /// Until the next try; when broken, until a rebuild is asked for.
+    async fn wait_out(
+        &mut self,
+        commands: &mut mpsc::Receiver<Command>,
+        stop: &mut watch::Receiver<bool>,
+    ) {
+        let broken = matches!(self.state.condition(), Condition::Broken(_));
+        let until = if broken { Duration::from_secs(3600) } else { RETRY_AFTER };
+        tokio::select! {
+            command = timeout(until, commands.recv()) => {
+                if let Ok(Some(command)) = command
+                    && let Err(trouble) = self.obey(command).await
+                {
+                    self.report(&trouble);
+                }
+            }
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Trouble::Live(error) => error.fmt(f),
+            Trouble::Other(reason) => f.write_str(reason),
+            Trouble::Foreign(cursor) => write!(
+                f,
+                "another daemon's numbers are in this Redis (journal:cursor is {cursor}): set \
+                 redis.prefix to a name of its own, or give them up with agentpulse rebuild --force"
+            ),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Follows the journal into history: what has gathered is folded into one transaction that also
+//! moves history's cursor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, info, warn};
+
+use super::changes::{Changes, View};
+use super::clock::now_ms;
+use super::counters::Counters;
+use super::live_state::LiveState;
+use super::writer::{Door, Message};
+use crate::domain::bucket::{DAY_MS, Day};
+use crate::domain::cursor::Cursor;
+use crate::history::{self, History, Pruned};
+use crate::journal::Tail;
+
+/// Changes in one transaction; so many also start one before its time.
+const BATCH: usize = 8_192;
+/// While Redis is away every answer comes from history, and must be fresher.
+const INTERVAL_WITHOUT_LIVE: Duration = Duration::from_millis(500);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+/// Executions that one transaction of a prune deletes.
+const PRUNE_BATCH: usize = 5_000;
+
+pub enum Command {
+    /// Flushes what was committed when it was asked.
+    Flush(oneshot::Sender<Result<(), String>>),
+    Prune(oneshot::Sender<Result<Pruned, String>>),
+}
+
+pub struct Flusher {
+    pub history: History,
+    pub epoch: String,
+    pub keep_days: i32,
+    pub interval: Duration,
+    pub changes: Arc<Changes>,
+    pub tail: Tail,
+    pub door: Door,
+    pub state: Arc<LiveState>,
+    pub counters: Arc<Counters>,
+}
+
+impl Flusher {
+    /// Runs until `stop`, then once more for what is left. An error is one that no retry mends.
+    pub async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), history::Error> {
+        let mut pruned = Instant::now() - PRUNE_EVERY;
+        loop {
+            let command = self.wait(&mut commands, &mut stop).await;
+            let stopping = *stop.borrow();
+            let flushed;
+            (self, flushed) = self.flush_all().await;
+            match flushed {
+                Ok(()) => {}
+                Err(error) if error.is_corrupt() => return Err(error),
+                Err(error) => {
+                    self.counters.flush_failures.add(1);
+                    warn!(%error, "history could not be written; it is tried again");
+                    if let Some(command) = command {
+                        refuse(command, &error);
+                    }
+                    if stopping {
+                        return Ok(());
+                    }
+                    sleep_until(Instant::now() + RETRY_AFTER).await;
+                    continue;
+                }
+            }
+            match command {
+                Some(Command::Flush(reply)) => drop(reply.send(Ok(()))),
+                Some(Command::Prune(reply)) => {
+                    let outcome;
+                    (self, outcome) = self.prune().await;
+                    drop(reply.send(outcome.map_err(|error| error.to_string())));
+                }
+                None if pruned.elapsed() >= PRUNE_EVERY && !stopping => {
+                    pruned = Instant::now();
+                    let outcome;
+                    (self, outcome) = self.prune().await;
+                    if let Err(error) = outcome {
+                        error!(%error, "old history could not be pruned");
+                    }
+                }
+                None => {}
+            }
+            if stopping && self.changes.pending(View::History) == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Until it is time, or enough has gathered, or somebody asks.
+    async fn wait(
+        &self,
+        commands: &mut mpsc::Receiver<Command>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Option<Command> {
+        let began = Instant::now();
+        let mut head = self.changes.subscribe();
+        loop {
+            let following = self.state.is_following();
+            let interval =
+                if following { self.interval } else { self.interval.min(INTERVAL_WITHOUT_LIVE) };
+            if *stop.borrow() || self.changes.pending(View::History) >= BATCH as u64 {
+                return None;
+            }
+            // Woken at least as often as the shorter interval, to see that Redis went away.
+            let wake = (began + interval).min(Instant::now() + INTERVAL_WITHOUT_LIVE);
+            tokio::select! {
+                command = commands.recv() => return command,
+                _ = stop.changed() => return None,
+                _ = head.changed() => {}
+                () = sleep_until(wake) => {}
+            }
+            if began.elapsed() >= interval {
+                return None;
+            }
+        }
+    }
+
+    async fn flush_all(mut self) -> (Flusher, Result<(), history::Error>) {
+        let head = self.changes.head();
+        while self.changes.position(View::History) < head {
+            let flushed;
+            (self, flushed) = self.flush().await;
+            match flushed {
+                Ok(seq) => {
+                    self.changes.applied(View::History, seq);
+                    // The writer is only gone when the daemon is; then nobody needs to know.
+                    drop(self.door.send(Message::Flushed(seq)).await);
+                }
+                Err(error) => return (self, Err(error)),
+            }
+        }
+        (self, Ok(()))
+    }
+
+    /// One transaction, on a thread where it may wait for the disk.
+    async fn flush(self) -> (Flusher, Result<u64, history::Error>) {
+        blocking(self, |this| {
+            let position = this.changes.position(View::History);
+            let batch = this.changes.after(position, BATCH, &this.tail)?;
+            let Some(last) = batch.last() else {
+                return Err(history::Error::gap(position));
+            };
+            this.history.flush(&batch, &Cursor::new(&this.epoch, last.seq))?;
+            Ok(last.seq)
+        })
+        .await
+    }
+
+    async fn prune(self) -> (Flusher, Result<Pruned, history::Error>) {
+        blocking(self, |this| {
+            let oldest = Day::of(now_ms() - i64::from(this.keep_days) * DAY_MS);
+            let mut all = Pruned::default();
+            loop {
+                let pruned = this.history.prune(oldest, PRUNE_BATCH)?;
+                all.executions += pruned.executions;
+                all.rollups += pruned.rollups;
+                if pruned.executions < PRUNE_BATCH as u64 {
+                    break;
+                }
+            }
+            if all.executions + all.rollups > 0 {
+                info!(executions = all.executions, rollups = all.rollups, "pruned old history");
+            }
+            Ok(all)
+        })
+        .await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    mut flusher: Flusher,
+    work: impl FnOnce(&mut Flusher) -> T + Send + 'static,
+) -> (Flusher, T) {
+    tokio::task::spawn_blocking(move || {
+        let outcome = work(&mut flusher);
+        (flusher, outcome)
+    })
+    .await
+    .expect("a flush does not panic")
+}
+
+fn refuse(command: Command, error: &history::Error) {
+    match command {
+        Command::Flush(reply) => drop(reply.send(Err(error.to_string()))),
+        Command::Prune(reply) => drop(reply.send(Err(error.to_string()))),
+    }
+}

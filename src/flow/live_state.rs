@@ -1,0 +1,57 @@
+//! How the live picture is: whether it can be read, and if not, why.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::changes::{Changes, View};
+use super::clock::now_ms;
+
+/// A live picture further behind than this is not shown: history is then the truer one.
+const MAX_READ_LAG_MS: i64 = 1_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Follows the journal.
+    Following,
+    Rebuilding,
+    /// Redis cannot be reached, or cannot be written for now.
+    Away(String),
+    /// Only `agentpulse rebuild` mends it.
+    Broken(String),
+}
+
+pub struct LiveState {
+    condition: RwLock<Condition>,
+    changes: Arc<Changes>,
+}
+
+impl LiveState {
+    pub fn new(changes: Arc<Changes>) -> LiveState {
+        let condition = RwLock::new(Condition::Away("not reached yet".to_owned()));
+        LiveState { condition, changes }
+    }
+
+    pub fn condition(&self) -> Condition {
+        self.condition.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says whether that is news.
+    pub fn set(&self, condition: Condition) -> bool {
+        let mut current = self.condition.write().unwrap_or_else(PoisonError::into_inner);
+        let news = *current != condition;
+        *current = condition;
+        news
+    }
+
+    pub fn is_following(&self) -> bool {
+        *self.condition.read().unwrap_or_else(PoisonError::into_inner) == Condition::Following
+    }
+
+    pub fn lag_ms(&self) -> i64 {
+        self.changes.lag_ms(View::Live, now_ms())
+    }
+
+    /// Whether an answer from it is true enough.
+    pub fn readable(&self) -> bool {
+        self.is_following() && self.lag_ms() <= MAX_READ_LAG_MS
+    }
+}

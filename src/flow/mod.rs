@@ -1,0 +1,14 @@
+//! How an event becomes numbers: the one writer decides, journals and acknowledges; the applier
+//! and the flusher follow the journal, each with a cursor of its own.
+
+pub mod applier;
+pub mod changes;
+pub mod clock;
+pub mod counters;
+pub mod flusher;
+pub mod live_state;
+pub mod operations;
+pub mod reaper;
+mod rebuild;
+mod running;
+pub mod writer;

@@ -1,0 +1,156 @@
+//! What an operator asks of a running daemon.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+
+use super::changes::{Changes, View};
+use super::clock::now_ms;
+use super::counters::Counters;
+use super::live_state::{Condition, LiveState};
+use super::{applier, flusher};
+
+/// A rebuild of a million executions takes seconds; this is the end of patience.
+const REBUILD_DEADLINE: Duration = Duration::from_secs(600);
+const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
+const PRUNE_DEADLINE: Duration = Duration::from_secs(600);
+/// History may be this far beyond its interval before the daemon says that it is not ready.
+const FLUSH_LAG_ALLOWED_MS: i64 = 10_000;
+const LIVE_LAG_ALLOWED_MS: i64 = 5_000;
+
+#[derive(Clone)]
+pub struct Operations {
+    pub changes: Arc<Changes>,
+    pub state: Arc<LiveState>,
+    pub counters: Arc<Counters>,
+    pub applier: mpsc::Sender<applier::Command>,
+    pub flusher: mpsc::Sender<flusher::Command>,
+    pub facts: Arc<Facts>,
+    /// Where the journal was when the daemon started: it is ready once live has applied that.
+    pub head_at_start: u64,
+}
+
+/// What does not change while the daemon runs.
+pub struct Facts {
+    pub started: Instant,
+    pub http: String,
+    pub socket: String,
+    pub data_dir: String,
+    pub redis_url: String,
+    pub redis_private: bool,
+    pub redis_version: String,
+    pub flush_interval_ms: i64,
+}
+
+impl Operations {
+    pub fn status(&self) -> Value {
+        let now_ms = now_ms();
+        let (condition, reason) = describe(self.state.condition());
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "uptime_s": self.facts.started.elapsed().as_secs(),
+            "http": self.facts.http,
+            "socket": self.facts.socket,
+            "data_dir": self.facts.data_dir,
+            "redis": {
+                "url": self.facts.redis_url,
+                "private": self.facts.redis_private,
+                "version": self.facts.redis_version,
+            },
+            "journal": {
+                "head": self.changes.head(),
+                "pending": self.changes.pending(View::Live).max(self.changes.pending(View::History)),
+            },
+            "live": {
+                "condition": condition,
+                "reason": reason,
+                "applied": self.changes.position(View::Live),
+                "pending": self.changes.pending(View::Live),
+                "lag_ms": self.changes.lag_ms(View::Live, now_ms),
+            },
+            "history": {
+                "applied": self.changes.position(View::History),
+                "pending": self.changes.pending(View::History),
+                "lag_ms": self.changes.lag_ms(View::History, now_ms),
+            },
+            "ready": self.ready().is_ok(),
+            "counters": &*self.counters,
+        })
+    }
+
+    /// Why the daemon should not be sent traffic, if it should not.
+    pub fn ready(&self) -> Result<(), String> {
+        let now_ms = now_ms();
+        if let (condition @ ("away" | "broken" | "rebuilding"), reason) =
+            describe(self.state.condition())
+        {
+            return Err(match reason {
+                Some(reason) => format!("live is {condition}: {reason}"),
+                None => format!("live is {condition}"),
+            });
+        }
+        if self.changes.position(View::Live) < self.head_at_start {
+            return Err("live has not yet applied the journal as it was".to_owned());
+        }
+        let lag_ms = self.changes.lag_ms(View::Live, now_ms);
+        if lag_ms > LIVE_LAG_ALLOWED_MS {
+            return Err(format!("live is {lag_ms} ms behind"));
+        }
+        let lag_ms = self.changes.lag_ms(View::History, now_ms);
+        if lag_ms > self.facts.flush_interval_ms + FLUSH_LAG_ALLOWED_MS {
+            return Err(format!("history is {lag_ms} ms behind"));
+        }
+        Ok(())
+    }
+
+    pub async fn rebuild(&self, force: bool) -> Result<Value, String> {
+        let began = Instant::now();
+        let (reply, answer) = oneshot::channel();
+        let command = applier::Command::Rebuild { force, reply };
+        self.applier.send(command).await.map_err(|_| "the daemon is stopping")?;
+        within(REBUILD_DEADLINE, answer).await?;
+        Ok(json!({
+            "applied": self.changes.position(View::Live),
+            "took_ms": began.elapsed().as_millis() as u64,
+        }))
+    }
+
+    pub async fn flush(&self) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        let command = flusher::Command::Flush(reply);
+        self.flusher.send(command).await.map_err(|_| "the daemon is stopping")?;
+        within(FLUSH_DEADLINE, answer).await
+    }
+
+    pub async fn prune(&self) -> Result<Value, String> {
+        let (reply, answer) = oneshot::channel();
+        let command = flusher::Command::Prune(reply);
+        self.flusher.send(command).await.map_err(|_| "the daemon is stopping")?;
+        let pruned = within(PRUNE_DEADLINE, answer).await?;
+        Ok(json!({ "executions": pruned.executions, "rollups": pruned.rollups }))
+    }
+}
+
+fn describe(condition: Condition) -> (&'static str, Option<String>) {
+    match condition {
+        Condition::Following => ("following", None),
+        Condition::Rebuilding => ("rebuilding", None),
+        Condition::Away(reason) => ("away", Some(reason)),
+        Condition::Broken(reason) => ("broken", Some(reason)),
+    }
+}
+
+async fn within<T>(
+    deadline: Duration,
+    answer: oneshot::Receiver<Result<T, String>>,
+) -> Result<T, String> {
+    match timeout(deadline, answer).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err("the daemon is stopping".to_owned()),
+        Err(_) => Err(format!("no answer within {} s", deadline.as_secs())),
+    }
+}

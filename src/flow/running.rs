@@ -1,0 +1,201 @@
+//! The executions that run now, with the last that was heard of each. Signs of life are counted
+//! on the monotonic clock, so that a sleeping laptop or a moved clock ends nobody.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::domain::event::Progress;
+use crate::domain::execution::Execution;
+use crate::domain::view::{Active, Sign};
+
+/// Now, on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    pub wall_ms: i64,
+    pub monotonic: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// From the last sign of life.
+    pub idle: Duration,
+    /// The same while a tool call is open.
+    pub tool: Duration,
+}
+
+pub struct Running {
+    timeouts: Timeouts,
+    runs: HashMap<String, Run>,
+    deadlines: BTreeSet<(Instant, String)>,
+}
+
+struct Run {
+    execution: Arc<Execution>,
+    progress: Option<f64>,
+    current_tool: Option<String>,
+    tool_open: bool,
+    last_sign_ms: i64,
+    deadline: Instant,
+    deadline_ms: i64,
+}
+
+impl Running {
+    pub fn new(timeouts: Timeouts) -> Running {
+        Running { timeouts, runs: HashMap::new(), deadlines: BTreeSet::new() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    pub fn get(&self, id: &str) -> Option<&Arc<Execution>> {
+        self.runs.get(id).map(|run| &run.execution)
+    }
+
+    /// Follows a change: takes in an execution that runs now, lets go of one that does not.
+    pub fn follow(&mut self, execution: &Arc<Execution>, now: Now) {
+        // A start that was kept somewhere for longer than the time-out is no sign of life from
+        // now, but from when it was made.
+        let started_ms = execution.started_ms().unwrap_or(now.wall_ms);
+        let late = now.wall_ms > started_ms.saturating_add(self.timeouts.idle.as_millis() as i64);
+        self.put(execution, if late { started_ms } else { now.wall_ms }, now);
+    }
+
+    /// As [`follow`](Self::follow), for what ran before the daemon started: what was heard of it
+    /// is forgotten, so that the start of the daemon stands for it.
+    pub fn load(&mut self, execution: &Arc<Execution>, now: Now) {
+        self.put(execution, now.wall_ms, now);
+    }
+
+    fn put(&mut self, execution: &Arc<Execution>, last_sign_ms: i64, now: Now) {
+        let id = &execution.id;
+        if !execution.is_running() {
+            if let Some(run) = self.runs.remove(id) {
+                self.deadlines.remove(&(run.deadline, id.clone()));
+            }
+        } else if let Some(run) = self.runs.get_mut(id) {
+            run.execution = execution.clone();
+        } else {
+            let run = Run {
+                execution: execution.clone(),
+                progress: None,
+                current_tool: None,
+                tool_open: false,
+                last_sign_ms,
+                deadline: now.monotonic + self.timeouts.idle,
+                deadline_ms: now.wall_ms + self.timeouts.idle.as_millis() as i64,
+            };
+            self.deadlines.insert((run.deadline, id.clone()));
+            self.runs.insert(id.clone(), run);
+        }
+    }
+
+    /// A sign of life. Nothing for an execution that does not run.
+    pub fn heard(&mut self, progress: &Progress, now: Now) -> Option<Active> {
+        let run = self.runs.get_mut(&progress.id)?;
+        run.progress = progress.progress.or(run.progress);
+        run.tool_open = progress.tool_open.unwrap_or(run.tool_open);
+        if progress.current_tool.is_some() || progress.tool_open == Some(false) {
+            run.current_tool = progress.current_tool.clone();
+        }
+        run.last_sign_ms = now.wall_ms;
+        let timeout = self.timeouts.of(run.tool_open);
+        let deadline = now.monotonic + timeout;
+        self.deadlines.remove(&(run.deadline, progress.id.clone()));
+        self.deadlines.insert((deadline, progress.id.clone()));
+        run.deadline = deadline;
+        run.deadline_ms = now.wall_ms + timeout.as_millis() as i64;
+        Some(run.active())
+    }
+
+    /// Those of which nothing was heard until their deadline, with the end that they then have; at
+    /// most `max`.
+    pub fn due(&self, now: Instant, max: usize) -> Vec<(String, i64)> {
+        let due = self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now).take(max);
+        due.filter_map(|(_, id)| self.runs.get(id).map(|run| (id.clone(), self.end_ms(run))))
+            .collect()
+    }
+
+    fn end_ms(&self, run: &Run) -> i64 {
+        run.last_sign_ms + self.timeouts.of(run.tool_open).as_millis() as i64
+    }
+
+    pub fn all(&self) -> Vec<Active> {
+        self.runs.values().map(Run::active).collect()
+    }
+}
+
+impl Timeouts {
+    fn of(&self, tool_open: bool) -> Duration {
+        if tool_open { self.tool } else { self.idle }
+    }
+}
+
+impl Run {
+    fn active(&self) -> Active {
+        let sign = Sign {
+            progress: self.progress,
+            current_tool: self.current_tool.clone(),
+            last_sign_ms: self.last_sign_ms,
+            deadline_ms: self.deadline_ms,
+        };
+        Active::of(&self.execution, Some(&sign))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::execution::{Catalog, Fact, Origin, Start};
+
+    const IDLE: Duration = Duration::from_secs(300);
+    const TOOL: Duration = Duration::from_secs(1800);
+
+    fn execution(id: &str, started_ms: i64) -> Arc<Execution> {
+        let mut execution = Execution::new(id.to_owned());
+        let start = Start {
+            agent_name: "a".to_owned(),
+            agent_type: None,
+            started_ms,
+            task_description: None,
+            tools_granted: Vec::new(),
+            context_size: None,
+            origin: Origin::default(),
+        };
+        execution.merge(Fact::Start(start), &Catalog::default());
+        Arc::new(execution)
+    }
+
+    fn progress(id: &str, tool_open: Option<bool>) -> Progress {
+        Progress { id: id.to_owned(), progress: None, current_tool: None, tool_open }
+    }
+
+    #[test]
+    fn a_sign_of_life_moves_the_deadline_and_an_open_tool_moves_it_further() {
+        let mut running = Running::new(Timeouts { idle: IDLE, tool: TOOL });
+        let begin = Instant::now();
+        let at = |s: u64| Now {
+            wall_ms: 1_000_000 + s as i64 * 1000,
+            monotonic: begin + Duration::from_secs(s),
+        };
+        running.follow(&execution("x", 1_000_000), at(0));
+        assert_eq!(running.due(at(299).monotonic, 9), []);
+        assert_eq!(running.due(at(300).monotonic, 9), [("x".to_owned(), 1_300_000)]);
+        running.heard(&progress("x", Some(true)), at(200));
+        assert_eq!(running.due(at(1999).monotonic, 9), []);
+        assert_eq!(running.due(at(2000).monotonic, 9), [("x".to_owned(), 3_000_000)]);
+        running.heard(&progress("x", Some(false)), at(400));
+        assert_eq!(running.due(at(700).monotonic, 9), [("x".to_owned(), 1_700_000)]);
+        assert!(running.heard(&progress("y", None), at(400)).is_none());
+    }
+
+    #[test]
+    fn a_start_that_comes_late_ends_by_its_own_stamp() {
+        let mut running = Running::new(Timeouts { idle: IDLE, tool: TOOL });
+        let now = Now { wall_ms: 10_000_000, monotonic: Instant::now() };
+        running.follow(&execution("x", 1_000_000), now);
+        let due = running.due(now.monotonic + IDLE, 9);
+        assert_eq!(due, [("x".to_owned(), 1_300_000)]);
+    }
+}

@@ -1,0 +1,347 @@
+//! The Unix socket: one JSON object a line. A connection is two halves that never wait for each
+//! other longer than a bounded queue: one reads, decodes and submits; the other tells what became
+//! of it.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tracing::{debug, warn};
+
+use super::outbox::Outbox;
+use super::{Answer, Decoded, Intake, MAX_LINE_BYTES, MAX_SUBMISSION, decode_line, too_long};
+use crate::flow::writer::{Unavailable, Verdict};
+
+/// Submissions of one connection that wait for their commit while more is read.
+const MAX_OUTSTANDING: usize = 8;
+const READ_BYTES: usize = 64 << 10;
+/// How long a client may take to read its last totals.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long a connection may go on sending after the daemon was told to stop.
+const DRAIN: Duration = Duration::from_millis(500);
+/// After an accept that failed, for want of file descriptors say.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Opens the socket; 0600 whatever the umask. What another daemon left there is replaced: the lock
+/// of the data folder says that it is gone.
+pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves connections until `stop`, and then until each has been told its totals.
+pub async fn serve(
+    listener: UnixListener,
+    intake: Intake,
+    max_connections: usize,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(max_connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                    continue;
+                }
+            },
+            Some(_) = connections.join_next() => continue,
+            _ = stop.changed() => break,
+        };
+        intake.counters.socket_connections.add(1);
+        if !is_own(&stream) {
+            intake.counters.socket_peers_refused.add(1);
+            continue;
+        }
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            intake.counters.socket_connections_refused.add(1);
+            continue;
+        };
+        let (intake, stop) = (intake.clone(), stop.clone());
+        connections.spawn(async move {
+            connection(stream, intake, stop).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// File modes keep others out; this holds also where a mode was changed. Root may look after all.
+fn is_own(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+}
+
+struct Outstanding {
+    decoded: Decoded,
+    verdicts: Option<oneshot::Receiver<Result<Vec<Verdict>, Unavailable>>>,
+}
+
+async fn connection(stream: UnixStream, intake: Intake, stop: watch::Receiver<bool>) {
+    let (reader, writer) = stream.into_split();
+    let (outstanding, settled) = mpsc::channel(MAX_OUTSTANDING);
+    let reading = read(reader, intake, outstanding, stop);
+    let (_, told) = tokio::join!(reading, tell(writer, settled));
+    if let Err(error) = told {
+        debug!(%error, "a client left before it was told its totals");
+    }
+}
+
+/// Cuts a stream of bytes into lines.
+#[derive(Default)]
+struct Lines {
+    buffer: Vec<u8>,
+    number: u64,
+    /// The line is too long: what is left of it is passed over.
+    skipping: bool,
+}
+
+impl Lines {
+    /// Takes the next bytes in and hands on each whole line, or nothing for one that is too long.
+    fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(u64, Option<&[u8]>)) {
+        while let Some(end) = memchr::memchr(b'\n', bytes) {
+            let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+            self.number += 1;
+            if self.skipping {
+                self.skipping = false;
+            } else if self.buffer.len() + line.len() > MAX_LINE_BYTES {
+                each(self.number, None);
+            } else if self.buffer.is_empty() {
+                each(self.number, Some(line));
+            } else {
+                self.buffer.extend_from_slice(line);
+                each(self.number, Some(&self.buffer));
+            }
+            self.buffer.clear();
+            bytes = rest;
+        }
+        if !self.skipping {
+            self.buffer.extend_from_slice(bytes);
+            if self.buffer.len() > MAX_LINE_BYTES {
+                self.skipping = true;
+                self.buffer = Vec::new();
+                each(self.number + 1, None);
+            }
+        }
+    }
+
+    /// The last line may lack its end.
+    fn finish(&mut self, each: impl FnOnce(u64, Option<&[u8]>)) {
+        if !self.buffer.is_empty() && !self.skipping {
+            each(self.number + 1, Some(&self.buffer));
+        }
+    }
+}
+
+async fn read(
+    mut reader: OwnedReadHalf,
+    intake: Intake,
+    outstanding: mpsc::Sender<Outstanding>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut bytes = vec![0; READ_BYTES];
+    let mut lines = Lines::default();
+    let mut last_call = None;
+    loop {
+        let count = tokio::select! {
+            read = reader.read(&mut bytes) => match read {
+                Ok(count) => count,
+                Err(_) => break,
+            },
+            () = outstanding.closed() => return,
+            _ = stop.changed(), if last_call.is_none() => {
+                last_call = Some(Instant::now() + DRAIN);
+                continue;
+            }
+            () = sleep_until(last_call.unwrap_or_else(Instant::now)), if last_call.is_some() => {
+                break;
+            }
+        };
+        if count == 0 {
+            break;
+        }
+        let batches = decode_all(&intake, |each| lines.feed(&bytes[..count], each));
+        if hand_on(&intake, batches, &outstanding).await.is_err() {
+            return;
+        }
+    }
+    let batches = decode_all(&intake, |each| lines.finish(each));
+    // When the other half is gone there is nobody left to tell.
+    let _ = hand_on(&intake, batches, &outstanding).await;
+}
+
+fn decode_all(
+    intake: &Intake,
+    feed: impl FnOnce(&mut dyn FnMut(u64, Option<&[u8]>)),
+) -> Vec<Decoded> {
+    let clock = intake.clock();
+    let mut batches = vec![Decoded::default()];
+    feed(&mut |number, line| {
+        let event = match line {
+            None => Err(too_long()),
+            Some(line) if line.trim_ascii().is_empty() => return,
+            Some(line) => decode_line(line, &clock),
+        };
+        if batches.last().is_some_and(|batch| batch.len() >= MAX_SUBMISSION) {
+            batches.push(Decoded::default());
+        }
+        if let Some(batch) = batches.last_mut() {
+            batch.push(number, event);
+        }
+    });
+    batches
+}
+
+async fn hand_on(
+    intake: &Intake,
+    batches: Vec<Decoded>,
+    outstanding: &mpsc::Sender<Outstanding>,
+) -> Result<(), ()> {
+    for mut decoded in batches.into_iter().filter(|batch| batch.len() > 0) {
+        intake.count_refused(&decoded);
+        let events = decoded.take_events();
+        let verdicts = if events.is_empty() {
+            None
+        } else {
+            Some(intake.door.enqueue(events).await.unwrap_or_else(failed))
+        };
+        outstanding.send(Outstanding { decoded, verdicts }).await.map_err(|_| ())?;
+    }
+    Ok(())
+}
+
+/// An answer that is already there.
+fn failed(unavailable: Unavailable) -> oneshot::Receiver<Result<Vec<Verdict>, Unavailable>> {
+    let (reply, verdicts) = oneshot::channel();
+    drop(reply.send(Err(unavailable)));
+    verdicts
+}
+
+async fn tell(writer: OwnedWriteHalf, mut settled: mpsc::Receiver<Outstanding>) -> io::Result<()> {
+    let mut outbox = Outbox::default();
+    loop {
+        tokio::select! {
+            biased;
+            next = settled.recv() => match next {
+                None => break,
+                Some(next) => if !settle(next, &mut outbox).await {
+                    // What follows would be accepted after a gap; the client sends it all again.
+                    settled.close();
+                    break;
+                },
+            },
+            writable = writer.writable(), if !outbox.is_empty() => {
+                writable?;
+            }
+        }
+        send(&writer, &mut outbox)?;
+    }
+    let deadline = Instant::now() + LAST_WORDS;
+    while !outbox.is_empty() {
+        timeout_at(deadline, writer.writable()).await??;
+        send(&writer, &mut outbox)?;
+    }
+    Ok(())
+}
+
+/// False when the events are not in the journal.
+async fn settle(next: Outstanding, outbox: &mut Outbox) -> bool {
+    let verdicts = match next.verdicts {
+        None => Ok(Vec::new()),
+        Some(verdicts) => verdicts
+            .await
+            .unwrap_or_else(|_| Err(Unavailable("the daemon is stopping".to_owned()))),
+    };
+    match verdicts {
+        Ok(verdicts) => {
+            let mut answer = Answer::default();
+            next.decoded.settle(verdicts, &mut answer);
+            outbox.put(answer);
+            true
+        }
+        Err(unavailable) => {
+            outbox.fail(unavailable.0);
+            false
+        }
+    }
+}
+
+/// Writes what the client's buffer takes, without waiting.
+fn send(writer: &OwnedWriteHalf, outbox: &mut Outbox) -> io::Result<()> {
+    while !outbox.is_empty() {
+        match writer.try_write(outbox.bytes()) {
+            Ok(count) => outbox.consume(count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a daemon answers on the socket.
+pub async fn answers(path: &Path, deadline: Duration) -> bool {
+    matches!(timeout(deadline, UnixStream::connect(path)).await, Ok(Ok(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(chunks: &[&[u8]]) -> Vec<(u64, Option<Vec<u8>>)> {
+        let mut lines = Lines::default();
+        let mut found = Vec::new();
+        for chunk in chunks {
+            lines.feed(chunk, |number, line| found.push((number, line.map(<[u8]>::to_vec))));
+        }
+        lines.finish(|number, line| found.push((number, line.map(<[u8]>::to_vec))));
+        found
+    }
+
+    #[test]
+    fn lines_are_whole_however_they_are_cut() {
+        let text = b"one\n\ntwo\nthree";
+        let expected = [(1, "one"), (2, ""), (3, "two"), (4, "three")];
+        for at in 0..text.len() {
+            let found = cut(&[&text[..at], &text[at..]]);
+            let found: Vec<_> = found
+                .iter()
+                .map(|(number, line)| (*number, std::str::from_utf8(line.as_ref().unwrap()).unwrap()))
+                .collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_refused_once_and_the_next_one_lives() {
+        let long = vec![b'x'; MAX_LINE_BYTES + 1];
+        let huge = vec![b'x'; 3 * MAX_LINE_BYTES];
+        let found = cut(&[b"a\n", &long, b"\nb\n", &huge[..100], &huge[100..], &huge, b"\nc"]);
+        let expected = [
+            (1, Some(b"a".to_vec())),
+            (2, None),
+            (3, Some(b"b".to_vec())),
+            (4, None),
+            (5, Some(b"c".to_vec())),
+        ];
+        assert_eq!(found, expected);
+        let just = vec![b'x'; MAX_LINE_BYTES];
+        assert_eq!(cut(&[&just, b"\n"]), [(1, Some(just.clone()))]);
+    }
+}

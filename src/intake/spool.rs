@@ -1,0 +1,143 @@
+//! The folder where hooks leave what they could not deliver: one line a file, named by its time.
+//! A file goes when its line is in the journal, so that a crash between the two only makes a
+//! duplicate.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use super::{Intake, MAX_LINE_BYTES, Unavailable};
+
+const EVERY: Duration = Duration::from_millis(500);
+/// Files that one look takes; the next look comes at once when there are more.
+const MAX_FILES: usize = 1_024;
+/// Lines that go to the writer together.
+const TOGETHER: usize = 256;
+/// A hook that was killed between writing and renaming leaves its line under this ending. After
+/// this time nobody is still writing it.
+const TEMPORARY: &str = ".tmp";
+const ABANDONED_AFTER: Duration = Duration::from_secs(60);
+
+pub struct Spool {
+    pub folder: PathBuf,
+    pub intake: Intake,
+}
+
+impl Spool {
+    /// Takes in all that is there. An error leaves what is left for the next look.
+    pub async fn drain(&self) -> Result<(), Unavailable> {
+        loop {
+            let files = match self.files() {
+                Ok(files) => files,
+                Err(error) => {
+                    warn!(%error, "the spool cannot be read");
+                    return Ok(());
+                }
+            };
+            if files.is_empty() {
+                return Ok(());
+            }
+            let mut gone = 0;
+            for some in files.chunks(TOGETHER) {
+                gone += self.take(some).await?;
+            }
+            if gone == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Looks again and again, until `stop`.
+    pub async fn watch(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                _ = stop.changed() => return,
+            }
+            if let Err(unavailable) = self.drain().await {
+                debug!(%unavailable, "the spool waits");
+            }
+        }
+    }
+
+    /// The oldest files, in the order of their stamps.
+    fn files(&self) -> io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let is_line = name.ends_with(".json")
+                || name.ends_with(TEMPORARY) && is_abandoned(&entry.path());
+            if is_line && entry.file_type()?.is_file() {
+                files.push(entry.path());
+            }
+        }
+        files.sort_by(|a, b| stamp(a).cmp(stamp(b)));
+        files.truncate(MAX_FILES);
+        Ok(files)
+    }
+
+    /// Answers how many files are gone.
+    async fn take(&self, files: &[PathBuf]) -> Result<usize, Unavailable> {
+        let mut body = Vec::new();
+        let mut taken = Vec::new();
+        for file in files {
+            match read_line(file) {
+                Ok(line) => {
+                    body.extend_from_slice(&line);
+                    body.push(b'\n');
+                    taken.push(file);
+                }
+                Err(error) => warn!(%error, ?file, "a spooled line cannot be read"),
+            }
+        }
+        let answer = self.intake.lines(&body).await?;
+        for (line, reason) in &answer.refusals {
+            let file = taken.get(*line as usize - 1).map(|file| file.display().to_string());
+            warn!(?file, reason, "a spooled line is refused");
+        }
+        let mut gone = 0;
+        for file in &taken {
+            match std::fs::remove_file(file) {
+                Ok(()) => gone += 1,
+                Err(error) => warn!(%error, ?file, "a spooled line cannot be removed"),
+            }
+        }
+        self.intake.counters.spool_files.add(gone as u64);
+        Ok(gone)
+    }
+}
+
+/// One line, without line breaks, so that the lines of a body are its files.
+fn read_line(file: &Path) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut line = Vec::new();
+    std::fs::File::open(file)?.take(MAX_LINE_BYTES as u64 + 1).read_to_end(&mut line)?;
+    for byte in &mut line {
+        if *byte == b'\n' {
+            *byte = b' ';
+        }
+    }
+    Ok(line)
+}
+
+fn stamp(file: &Path) -> &std::ffi::OsStr {
+    let name = file.file_name().unwrap_or_default();
+    name.to_str().map_or(name, |name| name.trim_start_matches('.').as_ref())
+}
+
+fn is_abandoned(file: &Path) -> bool {
+    let modified = std::fs::metadata(file).and_then(|data| data.modified());
+    modified.is_ok_and(|time| {
+        SystemTime::now().duration_since(time).is_ok_and(|age| age > ABANDONED_AFTER)
+    })
+}
