@@ -1,1 +1,69 @@
-fn main() {}
+//! Hands one payload of a coding agent's hook to the daemon, and never gets in the agent's way.
+//!
+//! `agentpulse-hook claude-code` reads a payload from standard input, keeps the few fields that the
+//! daemon needs, and sends them as one line to the daemon's socket. Without an acknowledgement in
+//! time the same line, under the same id, goes to the spool folder, so that the daemon can tell
+//! the two apart from two events. It prints nothing and exits 0 whatever happens: an agent's client
+//! feeds a hook's output to the model and takes an exit code for a veto.
+
+mod deliver;
+mod input;
+mod line;
+mod place;
+mod project;
+mod scan;
+mod spool;
+mod unix;
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant, SystemTime};
+use std::{env, io, panic, process};
+
+use crate::input::Input;
+use crate::line::Line;
+use crate::place::Places;
+
+/// Until when standard input is read. It leaves time to write the spool file before `TOTAL_WAIT`.
+const READ_WAIT: Duration = Duration::from_millis(45);
+
+/// Until when the daemon's answer is waited for: an agent stands still for as long.
+const TOTAL_WAIT: Duration = Duration::from_millis(50);
+
+/// A source is a short word. What it may be is the daemon's to say.
+const SOURCE_MAX_BYTES: usize = 64;
+
+fn main() {
+    // Runs before an unwind or an abort, so that a panic is as silent as all else.
+    panic::set_hook(Box::new(|_| process::exit(0)));
+    let started = Instant::now();
+    let observed_at = SystemTime::now();
+    if let Some(source) = env::args().nth(1).filter(|name| is_source(name)) {
+        hand_over(&source, started, observed_at);
+    }
+}
+
+fn hand_over(source: &str, started: Instant, observed_at: SystemTime) {
+    let input = match io::stdin().as_fd().try_clone_to_owned() {
+        Ok(stdin) => input::read(&mut File::from(stdin), started + READ_WAIT),
+        Err(_) => Input::default(),
+    };
+    let line = Line::new(source, observed_at, &input);
+    let places = Places::from_variables(|name| env::var_os(name));
+    // Input that did not end in time has used up the wait for an answer as well.
+    let delivered = input.ended
+        && places.socket.is_some_and(|socket| {
+            deliver::deliver(&socket, &line.text, started + TOTAL_WAIT).is_ok()
+        });
+    if !delivered && let Some(folder) = places.spool {
+        spool::keep(&folder, &line, places.spool_max_bytes);
+    }
+}
+
+/// An option is no source: somebody who asks for help is not a hook.
+fn is_source(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=SOURCE_MAX_BYTES).contains(&name.len())
+        && !name.starts_with('-')
+        && name.bytes().all(allowed)
+}

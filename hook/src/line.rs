@@ -1,0 +1,114 @@
+//! The line that goes to the socket or, letter for letter, to the spool.
+
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+
+use crate::input::Input;
+use crate::project;
+
+pub struct Line {
+    /// 128 random bits, as 32 hexadecimal digits: by it the daemon knows a line it has seen.
+    pub id: String,
+    /// Since 1970, UTC.
+    pub observed_at_micros: u64,
+    /// The JSON with its line feed.
+    pub text: String,
+}
+
+impl Line {
+    /// `cut` marks a line whose payload was not seen in full, or was no JSON object.
+    pub fn new(source: &str, observed_at: SystemTime, input: &Input) -> Self {
+        let id = format!("{:032x}", random_bits());
+        // Microseconds are what a float of this century holds exactly.
+        let since_1970 = observed_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let observed_at_micros = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX);
+        let projection = project::project(&input.bytes);
+
+        let mut fields = Map::new();
+        fields.insert("event".into(), "hook".into());
+        fields.insert("id".into(), id.as_str().into());
+        fields.insert("source".into(), source.into());
+        fields.insert(
+            "observed_at".into(),
+            (observed_at_micros as f64 / 1e6).into(),
+        );
+        if !(input.ended && projection.whole) {
+            fields.insert("cut".into(), true.into());
+        }
+        fields.insert("payload".into(), projection.payload.into());
+        let text = format!("{}\n", Value::from(fields));
+        Self {
+            id,
+            observed_at_micros,
+            text,
+        }
+    }
+}
+
+/// The keys of the standard library's hash maps are random as well: they stand in where a sandbox
+/// has no `/dev/urandom`.
+fn random_bits() -> u128 {
+    let mut bytes = [0; 16];
+    match File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)) {
+        Ok(()) => u128::from_ne_bytes(bytes),
+        Err(_) => {
+            let keys = RandomState::new();
+            u128::from(keys.hash_one(0)) << 64 | u128::from(keys.hash_one(1))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn line(bytes: &[u8], ended: bool) -> Value {
+        let observed_at = UNIX_EPOCH + Duration::from_nanos(1_795_194_095_520_415_999);
+        let input = Input {
+            bytes: bytes.to_vec(),
+            ended,
+        };
+        let line = Line::new("claude-code", observed_at, &input);
+        assert_eq!(line.observed_at_micros, 1_795_194_095_520_415);
+        let json = line.text.strip_suffix('\n').unwrap();
+        assert!(
+            json.contains(r#""observed_at":1795194095.520415,"#),
+            "{json}"
+        );
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_whole_payload_is_not_marked() {
+        let line = line(br#"{"session_id":"s"}"#, true);
+        assert_eq!(line["event"], "hook");
+        assert_eq!(line["source"], "claude-code");
+        assert_eq!(line["payload"]["session_id"], "s");
+        assert_eq!(line.get("cut"), None);
+    }
+
+    #[test]
+    fn a_cut_payload_is_marked() {
+        assert_eq!(line(br#"{"session_id":"s","#, true)["cut"], true);
+        assert_eq!(line(br#"{"session_id":"s"}"#, false)["cut"], true);
+        assert_eq!(line(b"", true)["cut"], true);
+    }
+
+    #[test]
+    fn ids_are_32_digits_and_differ() {
+        let (one, other) = (line(b"{}", true), line(b"{}", true));
+        let id = one["id"].as_str().unwrap();
+        assert_eq!(id.len(), 32);
+        assert!(
+            id.bytes()
+                .all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
+        );
+        assert_ne!(one["id"], other["id"]);
+    }
+}

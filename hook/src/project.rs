@@ -1,0 +1,303 @@
+//! What of a payload leaves the machine's pipe: named fields, and sizes in place of contents.
+//!
+//! Payloads hold source code, prompts and secrets. A list of what is kept stays safe when a client
+//! adds fields; a list of what is dropped would not.
+
+use serde_json::{Map, Value};
+
+use crate::scan::{self, Member, Object};
+
+/// Ids and names are refused by the daemon beyond this.
+const NAME_MAX_BYTES: usize = 256;
+
+/// The longest path that Linux takes.
+const PATH_MAX_BYTES: usize = 4096;
+
+/// Words of the client's own vocabulary, as `rate_limit`.
+const WORD_MAX_BYTES: usize = 64;
+
+/// The longest path with every byte written as `\u0000`: nothing longer can be kept, so nothing
+/// longer is parsed.
+const VALUE_MAX_BYTES: usize = 6 * PATH_MAX_BYTES + 2;
+
+/// The two names, new and old, of the tool that launches a subagent.
+const LAUNCH_TOOLS: [&str; 2] = ["Agent", "Task"];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Name,
+    Path,
+    /// What is not a word of `[a-z_]` becomes `unknown`: an error's message stands in the same
+    /// field for other events and other clients.
+    Word,
+    Count,
+    Flag,
+}
+
+type Field = (&'static str, Kind);
+
+const EVERY_EVENT: &[Field] = &[
+    ("hook_event_name", Kind::Name),
+    ("session_id", Kind::Name),
+    ("transcript_path", Kind::Path),
+    ("prompt_id", Kind::Name),
+    ("agent_id", Kind::Name),
+    ("agent_type", Kind::Name),
+    ("agent_transcript_path", Kind::Path),
+    ("stop_hook_active", Kind::Flag),
+    ("tool_name", Kind::Name),
+    ("tool_use_id", Kind::Name),
+    ("duration_ms", Kind::Count),
+    ("is_interrupt", Kind::Flag),
+];
+
+const LAUNCH_INPUT: &[Field] = &[("subagent_type", Kind::Name), ("model", Kind::Name)];
+
+const LAUNCH_RESPONSE: &[Field] = &[
+    ("status", Kind::Name),
+    ("agentId", Kind::Name),
+    ("agentType", Kind::Name),
+    ("resolvedModel", Kind::Name),
+    ("totalDurationMs", Kind::Count),
+    ("totalToolUseCount", Kind::Count),
+];
+
+const TASK_STOP_INPUT: &[Field] = &[("task_id", Kind::Name)];
+
+pub struct Projection {
+    pub payload: Map<String, Value>,
+    /// False when the input was torn or was no JSON object.
+    pub whole: bool,
+}
+
+/// Keeps the named fields of a payload, under the names and in the nesting that they came with.
+///
+/// Added are `payload_bytes`, the size of what was read, and `tool_response_bytes`, the size of
+/// that member as it was written, when it was read to its end.
+pub fn project(input: &[u8]) -> Projection {
+    let object = scan::object(scan::text(input));
+    let mut payload = Map::new();
+    keep(&object, EVERY_EVENT, &mut payload);
+    let event_fields = fields_of_event(name(&payload, "hook_event_name"));
+    keep(&object, event_fields, &mut payload);
+
+    let (input_fields, response_fields) = fields_of_tool(name(&payload, "tool_name"));
+    keep_nested(&object, "tool_input", input_fields, &mut payload);
+    keep_nested(&object, "tool_response", response_fields, &mut payload);
+
+    payload.insert("payload_bytes".into(), input.len().into());
+    if let Some(response) = object.member("tool_response").filter(|member| member.whole) {
+        payload.insert("tool_response_bytes".into(), response.value.len().into());
+    }
+    Projection {
+        payload,
+        whole: object.whole,
+    }
+}
+
+/// Fields that other events use for free text.
+fn fields_of_event(event: &str) -> &'static [Field] {
+    match event {
+        "SessionStart" => &[("source", Kind::Word)],
+        "SessionEnd" => &[("reason", Kind::Word)],
+        "StopFailure" => &[("error", Kind::Word)],
+        _ => &[],
+    }
+}
+
+/// What is kept of a tool's input and of its response.
+fn fields_of_tool(tool: &str) -> (&'static [Field], &'static [Field]) {
+    match tool {
+        _ if LAUNCH_TOOLS.contains(&tool) => (LAUNCH_INPUT, LAUNCH_RESPONSE),
+        "TaskStop" => (TASK_STOP_INPUT, &[]),
+        _ => (&[], &[]),
+    }
+}
+
+fn name<'a>(payload: &'a Map<String, Value>, key: &str) -> &'a str {
+    payload.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn keep(object: &Object, fields: &[Field], kept: &mut Map<String, Value>) {
+    for &(key, kind) in fields {
+        if let Some(value) = object.member(key).and_then(|member| admit(kind, member)) {
+            kept.insert(key.into(), value);
+        }
+    }
+}
+
+/// A torn member is looked into as well: what stands before the tear is as true as ever.
+fn keep_nested(object: &Object, key: &str, fields: &[Field], payload: &mut Map<String, Value>) {
+    if let Some(member) = object.member(key) {
+        let mut nested = Map::new();
+        keep(&scan::object(member.value), fields, &mut nested);
+        if !nested.is_empty() {
+            payload.insert(key.into(), nested.into());
+        }
+    }
+}
+
+fn admit(kind: Kind, member: Member) -> Option<Value> {
+    if !member.whole {
+        return None;
+    }
+    let value = match member.value.len() {
+        ..=VALUE_MAX_BYTES => serde_json::from_str(member.value).ok(),
+        _ => None,
+    };
+    match (kind, value) {
+        (Kind::Word, Some(Value::String(word))) if is_word(&word) => Some(word.into()),
+        (Kind::Word, _) => Some("unknown".into()),
+        (Kind::Name, Some(Value::String(name))) => fitting(name, NAME_MAX_BYTES),
+        (Kind::Path, Some(Value::String(path))) => fitting(path, PATH_MAX_BYTES),
+        (Kind::Count, Some(Value::Number(count))) if count.is_u64() => Some(count.into()),
+        (Kind::Flag, Some(Value::Bool(flag))) => Some(flag.into()),
+        _ => None,
+    }
+}
+
+/// Half a name is another name: what is too long is dropped, not shortened.
+fn fitting(text: String, max_bytes: usize) -> Option<Value> {
+    (text.len() <= max_bytes).then(|| text.into())
+}
+
+fn is_word(text: &str) -> bool {
+    (1..=WORD_MAX_BYTES).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(input: &str, whole: bool, mut expect: Value) {
+        expect["payload_bytes"] = input.len().into();
+        let projection = project(input.as_bytes());
+        assert_eq!(Value::from(projection.payload), expect, "{input}");
+        assert_eq!(projection.whole, whole, "{input}");
+    }
+
+    #[test]
+    fn a_launch_keeps_its_type_and_model_and_no_text() {
+        check(
+            r#"{"hook_event_name":"PreToolUse","cwd":"/home/dev","permission_mode":"plan",
+                "tool_name":"Agent","tool_use_id":"toolu_1","tool_input":{"description":"look",
+                "prompt":"read \"model\":\"x\"","subagent_type":"probe","model":"haiku"}}"#,
+            true,
+            json!({
+                "hook_event_name": "PreToolUse", "tool_name": "Agent", "tool_use_id": "toolu_1",
+                "tool_input": {"subagent_type": "probe", "model": "haiku"},
+            }),
+        );
+    }
+
+    #[test]
+    fn the_answer_to_a_launch_keeps_ids_and_counts() {
+        check(
+            r#"{"tool_name":"Task","duration_ms":9,"tool_response":{"status":"completed",
+"agentId":"a1","prompt":"p","agentType":"probe","resolvedModel":"m","totalDurationMs":12,
+"totalToolUseCount":3}}"#,
+            true,
+            json!({
+                "tool_name": "Task", "duration_ms": 9, "tool_response_bytes": 135,
+                "tool_response": {"status": "completed", "agentId": "a1", "agentType": "probe",
+                    "resolvedModel": "m", "totalDurationMs": 12, "totalToolUseCount": 3},
+            }),
+        );
+    }
+
+    #[test]
+    fn other_tools_keep_sizes_only() {
+        check(
+            r#"{"tool_name":"Read","tool_input":{"model":"m","task_id":"t","file_path":"/a"},
+                "tool_response":{"status":"s","content":"c"}}"#,
+            true,
+            json!({"tool_name": "Read", "tool_response_bytes": 28}),
+        );
+        check(
+            r#"{"tool_name":"TaskStop","tool_input":{"task_id":"a1","model":"m"},
+                "tool_response":"ok"}"#,
+            true,
+            json!({"tool_name": "TaskStop", "tool_input": {"task_id": "a1"},
+                "tool_response_bytes": 4}),
+        );
+    }
+
+    #[test]
+    fn words_are_kept_for_their_own_event_only() {
+        for (event, field) in [
+            ("SessionStart", "source"),
+            ("SessionEnd", "reason"),
+            ("StopFailure", "error"),
+        ] {
+            check(
+                &json!({"hook_event_name": event, field: "rate_limit"}).to_string(),
+                true,
+                json!({"hook_event_name": event, field: "rate_limit"}),
+            );
+            check(
+                &json!({"hook_event_name": event, field: "API Error: 400"}).to_string(),
+                true,
+                json!({"hook_event_name": event, field: "unknown"}),
+            );
+            check(
+                &json!({"hook_event_name": "Other", field: "rate_limit"}).to_string(),
+                true,
+                json!({"hook_event_name": "Other"}),
+            );
+        }
+        let long = "e".repeat(WORD_MAX_BYTES + 1);
+        check(
+            &json!({"hook_event_name": "StopFailure", "error": long}).to_string(),
+            true,
+            json!({"hook_event_name": "StopFailure", "error": "unknown"}),
+        );
+    }
+
+    #[test]
+    fn a_string_over_its_cap_is_dropped() {
+        let (name, path) = ("n".repeat(NAME_MAX_BYTES), "p".repeat(PATH_MAX_BYTES));
+        check(
+            &json!({"agent_id": name, "transcript_path": path}).to_string(),
+            true,
+            json!({"agent_id": name, "transcript_path": path}),
+        );
+        check(
+            &json!({"agent_id": name + "n", "transcript_path": path + "p"}).to_string(),
+            true,
+            json!({}),
+        );
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_dropped() {
+        check(
+            r#"{"session_id":1,"agent_id":null,"agent_type":["a"],"stop_hook_active":"yes",
+                "duration_ms":-3,"is_interrupt":0,"tool_name":{},"prompt_id":nonsense}"#,
+            true,
+            json!({}),
+        );
+    }
+
+    #[test]
+    fn a_torn_payload_keeps_what_is_certain() {
+        check(
+            r#"{"session_id":"s","hook_event_name":"PreToolUse","tool_name":"Agent",
+                "tool_input":{"subagent_type":"probe","prompt":"half of it","model":"hai"#,
+            false,
+            json!({"session_id": "s", "hook_event_name": "PreToolUse", "tool_name": "Agent",
+                "tool_input": {"subagent_type": "probe"}}),
+        );
+        check(
+            r#"{"hook_event_name":"StopFailure","error":"rate_li"#,
+            false,
+            json!({"hook_event_name": "StopFailure"}),
+        );
+        check(r#"{"duration_ms":12"#, false, json!({}));
+        check("not json", false, json!({}));
+    }
+}

@@ -1,0 +1,239 @@
+//! Finds the members of a JSON object that may be megabytes long, or torn, or no JSON at all.
+//!
+//! A parser would build all of it, or refuse all of it for its last byte. This looks at one
+//! level, skips the values by their brackets and quotes, and leaves the reading of the few values
+//! that are kept to `serde_json`.
+
+/// A payload has about twenty members; one made of nothing but members is not a payload.
+const MEMBERS_MAX: usize = 1024;
+
+pub struct Object<'a> {
+    members: Vec<Member<'a>>,
+    /// Whether the text is one object from end to end, every value of it whole.
+    pub whole: bool,
+}
+
+/// One member as written: escapes of the key are not resolved, since no key that is kept has any.
+#[derive(Clone, Copy)]
+pub struct Member<'a> {
+    key: &'a str,
+    pub value: &'a str,
+    /// Whether the value ends where it ends because it is complete, not because the text is.
+    pub whole: bool,
+}
+
+impl<'a> Object<'a> {
+    /// The last member of this name, as a parser would have it.
+    pub fn member(&self, key: &str) -> Option<Member<'a>> {
+        self.members
+            .iter()
+            .rev()
+            .find(|member| member.key == key)
+            .copied()
+    }
+}
+
+/// Reads the members of the object at the start of `text`, as far as it goes.
+pub fn object(text: &str) -> Object<'_> {
+    let mut members = Vec::new();
+    let whole = collect(text, &mut members).is_some();
+    Object { members, whole }
+}
+
+/// The part of `bytes` that is text: a cut may fall inside of a character.
+pub fn text(bytes: &[u8]) -> &str {
+    match str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+    }
+}
+
+/// None when the text stops being an object before its end.
+fn collect<'a>(text: &'a str, members: &mut Vec<Member<'a>>) -> Option<()> {
+    let mut rest = text
+        .trim_ascii_start()
+        .strip_prefix('{')?
+        .trim_ascii_start();
+    if let Some(after) = rest.strip_prefix('}') {
+        return after.trim_ascii().is_empty().then_some(());
+    }
+    while members.len() < MEMBERS_MAX {
+        let (key, after_key) = rest.split_at(string_end(rest)?);
+        let value_at = after_key
+            .trim_ascii_start()
+            .strip_prefix(':')?
+            .trim_ascii_start();
+        let end = value_end(value_at);
+        let (value, after_value) = value_at.split_at(end.unwrap_or(value_at.len()));
+        members.push(Member {
+            key: &key[1..key.len() - 1],
+            value,
+            whole: end.is_some(),
+        });
+        end?;
+        let after_value = after_value.trim_ascii_start();
+        match after_value.strip_prefix('}') {
+            Some(after) => return after.trim_ascii().is_empty().then_some(()),
+            None => rest = after_value.strip_prefix(',')?.trim_ascii_start(),
+        }
+    }
+    None
+}
+
+/// Where the value at the start of `text` ends; None when the text ends first.
+fn value_end(text: &str) -> Option<usize> {
+    match text.as_bytes().first()? {
+        b'"' => string_end(text),
+        b'{' | b'[' => nested_end(text),
+        _ => text
+            .find([',', '}', ']', ' ', '\t', '\n', '\r'])
+            .filter(|&end| end > 0),
+    }
+}
+
+/// Where the object or array at the start of `text` ends, by its depth alone.
+fn nested_end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut depth = 0_usize;
+    let mut at = 0;
+    loop {
+        match bytes.get(at)? {
+            b'"' => {
+                at += string_end(&text[at..])?;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// Where the string at the start of `text` ends, its closing quote included.
+///
+/// The quotes are looked for, not the bytes looked at: contents of files are long and have few.
+fn string_end(text: &str) -> Option<usize> {
+    let inside = text.strip_prefix('"')?;
+    let mut from = 0;
+    loop {
+        let quote = from + inside[from..].find('"')?;
+        let escapes = inside.as_bytes()[..quote]
+            .iter()
+            .rev()
+            .take_while(|&&byte| byte == b'\\');
+        if escapes.count() % 2 == 0 {
+            return Some(quote + 2);
+        }
+        from = quote + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(input: &str, whole: bool, expect: &[(&str, &str, bool)]) {
+        let object = object(input);
+        let found: Vec<_> = object
+            .members
+            .iter()
+            .map(|member| (member.key, member.value, member.whole))
+            .collect();
+        assert_eq!(found, expect, "{input}");
+        assert_eq!(object.whole, whole, "{input}");
+    }
+
+    #[test]
+    fn whole_objects() {
+        check("{}", true, &[]);
+        check(" { } \n", true, &[]);
+        check(
+            r#"{"a": "x", "b":12 ,"c":true}"#,
+            true,
+            &[
+                ("a", r#""x""#, true),
+                ("b", "12", true),
+                ("c", "true", true),
+            ],
+        );
+        check(
+            r#"{"a":{"b":"}","c":[1,{"d":2}]},"e":null}"#,
+            true,
+            &[
+                ("a", r#"{"b":"}","c":[1,{"d":2}]}"#, true),
+                ("e", "null", true),
+            ],
+        );
+    }
+
+    #[test]
+    fn quotes_inside_of_strings_end_nothing() {
+        check(
+            r#"{"a":"say \"b\":\"no\"","c":"end\\"}"#,
+            true,
+            &[
+                ("a", r#""say \"b\":\"no\"""#, true),
+                ("c", r#""end\\""#, true),
+            ],
+        );
+    }
+
+    #[test]
+    fn torn_objects_give_what_came_before_the_tear() {
+        check(r#"{"a":"x","b"#, false, &[("a", r#""x""#, true)]);
+        check(
+            r#"{"a":"x","b":"#,
+            false,
+            &[("a", r#""x""#, true), ("b", "", false)],
+        );
+        check(r#"{"a":"x"#, false, &[("a", r#""x"#, false)]);
+        check(r#"{"a":12"#, false, &[("a", "12", false)]);
+        check(r#"{"a":{"b":"c"}"#, false, &[("a", r#"{"b":"c"}"#, true)]);
+        check(
+            r#"{"a":{"b":"c","d":"#,
+            false,
+            &[("a", r#"{"b":"c","d":"#, false)],
+        );
+        check(r#"{"a":"x\"#, false, &[("a", r#""x\"#, false)]);
+    }
+
+    #[test]
+    fn what_is_no_object_is_not_whole() {
+        check("", false, &[]);
+        check("not json", false, &[]);
+        check("[1,2]", false, &[]);
+        check(r#""text""#, false, &[]);
+        check(r#"{"a":1} more"#, false, &[("a", "1", true)]);
+        check(r#"{"a":1,}"#, false, &[("a", "1", true)]);
+        check(r#"{"a":,"b":1}"#, false, &[("a", r#","b":1}"#, false)]);
+        check("{} {}", false, &[]);
+    }
+
+    #[test]
+    fn the_last_of_two_members_of_one_name_counts() {
+        assert_eq!(
+            object(r#"{"a":1,"a":2}"#)
+                .member("a")
+                .map(|member| member.value),
+            Some("2")
+        );
+    }
+
+    #[test]
+    fn members_are_bounded() {
+        let input = format!("{{{}}}", vec![r#""a":1"#; MEMBERS_MAX + 1].join(","));
+        let object = object(&input);
+        assert_eq!(object.members.len(), MEMBERS_MAX);
+        assert!(!object.whole);
+    }
+
+    #[test]
+    fn a_cut_inside_of_a_character_loses_that_character() {
+        assert_eq!(text("caf\u{e9}".as_bytes()), "caf\u{e9}");
+        assert_eq!(text(&"caf\u{e9}".as_bytes()[..4]), "caf");
+    }
+}
