@@ -64,6 +64,8 @@ pub struct Applier {
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
     pub hold: Arc<AtomicU64>,
+    /// The cursor alone does not tell that the live picture must be made anew.
+    pub must_rebuild: bool,
 }
 
 /// What the cursor in Redis asks for.
@@ -100,8 +102,8 @@ impl Applier {
     /// Reads the cursor and makes it one to go on from, by a rebuild if need be.
     pub(super) async fn establish(&mut self) -> Result<Option<u64>, Trouble> {
         let seq = match self.found().await? {
-            Found::Ours(seq) => seq,
-            Found::Stale => self.rebuild().await?,
+            Found::Ours(seq) if !self.must_rebuild => seq,
+            Found::Ours(_) | Found::Stale => self.rebuild().await?,
             Found::Foreign(cursor) => return Err(Trouble::Foreign(cursor)),
         };
         self.refresh().await?;

@@ -37,6 +37,7 @@ impl Applier {
             self.apply_step(&marker(step), &marker(step + 1), &chunk).await?;
         }
         self.apply_step(&marker(count), &cursor.to_string(), &Writes::default()).await?;
+        self.must_rebuild = false;
         info!(
             seq = cursor.seq,
             deleted,

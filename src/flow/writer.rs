@@ -2,6 +2,7 @@
 //! that are queued, and only then acknowledges them.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -20,6 +21,7 @@ use crate::domain::names::{NameKind, Names};
 use crate::domain::view::Active;
 use crate::history::Reader;
 use crate::journal::{Journal, Prune};
+use crate::sqlite;
 
 /// Submissions that wait for the writer; who comes later waits at the door. A submission holds at
 /// most 256 events, so that the queue stays below some 30 MB.
@@ -125,7 +127,9 @@ pub struct Writer {
     pub signs: Arc<Signs>,
     pub counters: Arc<Counters>,
     /// Up to where the journal must stay for a rebuild.
-    pub hold: Arc<std::sync::atomic::AtomicU64>,
+    pub hold: Arc<AtomicU64>,
+    /// Damage that no retry mends; the daemon stops on it.
+    pub damage: mpsc::Sender<String>,
 }
 
 /// What the writer remembers: the executions that run, and those that history does not have yet.
@@ -307,6 +311,7 @@ impl Writer {
         }
         batch.found = self.history.find(&unknown).map_err(|error| {
             error!(%error, "history cannot be read, so a duplicate could not be told");
+            self.tell_damage(&error);
             Unavailable("history cannot be read".to_owned())
         })?;
         Ok(())
@@ -397,6 +402,7 @@ impl Writer {
             if let Err(error) = self.journal.append(&batch.changes, &batch.names, &prune) {
                 self.counters.journal_failures.add(1);
                 error!(%error, "the journal could not be written");
+                self.tell_damage(&error);
                 let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
                 for (kind, name) in &batch.names {
                     names.forget(*kind, name);
@@ -439,12 +445,19 @@ impl Writer {
     }
 
     fn prune(&self, memory: &Memory) -> Prune {
-        let hold = self.hold.load(std::sync::atomic::Ordering::Acquire);
+        let hold = self.hold.load(Ordering::Acquire);
         let history_seq = memory.flushed_seq.max(self.changes.position(View::History)).min(hold);
         Prune {
             history_seq,
             keep_rows: self.config.keep_rows,
             older_than_ms: now_ms() - self.config.keep_ms,
+        }
+    }
+
+    fn tell_damage(&self, error: &sqlite::Error) {
+        if error.is_corrupt() {
+            // One word is enough; the place is taken when it was already said.
+            let _ = self.damage.try_send(error.to_string());
         }
     }
 

@@ -1,0 +1,465 @@
+//! Builds everything, and owns the order in which it ends: what sends stops before what receives.
+
+mod folder;
+mod stores;
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tracing::{error, info, warn};
+
+use self::folder::Folder;
+use self::stores::Stores;
+use crate::config::Config;
+use crate::domain::names::Names;
+use crate::flow::applier::{self, Applier};
+use crate::flow::changes::Changes;
+use crate::flow::clock::now_ms;
+use crate::flow::counters::Counters;
+use crate::flow::flusher::{self, Flusher};
+use crate::flow::live_state::LiveState;
+use crate::flow::operations::{Facts, Operations};
+use crate::flow::reaper::Reaper;
+use crate::flow::running::Timeouts;
+use crate::flow::writer::{self, Door, Signs, Writer, WriterConfig};
+use crate::http::{self, HttpState};
+use crate::intake::spool::Spool;
+use crate::intake::{Intake, socket};
+use crate::journal::Tail;
+use crate::live::Live;
+use crate::redis_child::RedisChild;
+use crate::report::Reports;
+
+/// Connections may finish what they are sending.
+const INTAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// The views catch up; what they miss they find in the journal at the next start.
+const VIEWS_DEADLINE: Duration = Duration::from_secs(15);
+const REDIS_STOP_DEADLINE: Duration = Duration::from_secs(10);
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+pub const EXIT_CORRUPT: u8 = 65;
+pub const EXIT_NO_REDIS: u8 = 69;
+pub const EXIT_CANNOT_CREATE: u8 = 73;
+pub const EXIT_ALREADY_RUNNING: u8 = 75;
+pub const EXIT_CONFIG: u8 = 78;
+
+/// Why the daemon does not run, in one line, with the code that it exits with.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    pub code: u8,
+    pub message: String,
+}
+
+impl Failure {
+    pub fn new(code: u8, message: impl Into<String>) -> Failure {
+        Failure { code, message: message.into() }
+    }
+}
+
+/// Everything that the parts share.
+struct Parts {
+    names: Arc<RwLock<Names>>,
+    changes: Arc<Changes>,
+    signs: Arc<Signs>,
+    state: Arc<LiveState>,
+    counters: Arc<Counters>,
+    hold: Arc<AtomicU64>,
+}
+
+/// Runs until `shutdown`, then ends in order.
+///
+/// # Errors
+/// What keeps the daemon from starting, and damage that it finds while it runs.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
+    check_doors(&config)?;
+    let folder = Folder::claim(&config)?;
+    let listener = TcpListener::bind(config.http.listen).await.map_err(|error| {
+        Failure::new(EXIT_CANNOT_CREATE, format!("http.listen {}: {error}", config.http.listen))
+    })?;
+    let stores = Stores::open(&config)?;
+    let (redis, live) = reach_redis(&config, &stores).await?;
+    let outcome = serve(&config, &folder, listener, stores, &live, redis.as_ref(), shutdown).await;
+    if let Some(redis) = redis {
+        redis.stop(REDIS_STOP_DEADLINE).await;
+    }
+    folder.release();
+    info!("stopped");
+    outcome
+}
+
+/// Makes the live picture anew without a daemon.
+///
+/// # Errors
+/// As [`run`]; also while a daemon runs on the folder.
+pub async fn rebuild_offline(config: Config, force: bool) -> Result<(), Failure> {
+    let folder = Folder::claim(&config)?;
+    let stores = Stores::open(&config)?;
+    let (redis, live) = match reach_redis(&config, &stores).await {
+        Err(failure) if force && failure.code == EXIT_NO_REDIS => {
+            connect_redis(&config, &stores.names).await?
+        }
+        reached => reached?,
+    };
+    let (stop, stopped) = watch::channel(false);
+    let parts = Parts::new(&stores);
+    let (door, queue) = writer::door();
+    let (commands, received) = mpsc::channel(1);
+    let applier = parts.applier(&config, &stores, &live, door)?;
+    let writer = spawn_writer(&config, stores, &parts, queue)?.0;
+    let running = tokio::spawn(applier.run(received, stopped));
+    let (reply, answer) = tokio::sync::oneshot::channel();
+    let sent = commands.send(applier::Command::Rebuild { force, reply }).await;
+    let outcome = match sent {
+        Ok(()) => answer.await.unwrap_or_else(|_| Err("the rebuild broke off".to_owned())),
+        Err(_) => Err("the rebuild did not begin".to_owned()),
+    };
+    stop.send_replace(true);
+    let _ = timeout(VIEWS_DEADLINE, running).await;
+    join(writer);
+    if let Some(redis) = redis {
+        redis.stop(REDIS_STOP_DEADLINE).await;
+    }
+    folder.release();
+    outcome.map_err(|reason| Failure::new(EXIT_NO_REDIS, reason))
+}
+
+/// Without keys nobody but this machine may read.
+fn check_doors(config: &Config) -> Result<(), Failure> {
+    if config.http.listen.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        EXIT_CONFIG,
+        format!(
+            "http.listen {} is not a loopback address, and there are no API keys: listen on \
+             127.0.0.1",
+            config.http.listen
+        ),
+    ))
+}
+
+async fn reach_redis(
+    config: &Config,
+    stores: &Stores,
+) -> Result<(Option<RedisChild>, Live), Failure> {
+    let (redis, live) = connect_redis(config, &stores.names).await?;
+    let ours = stores.cursor_is_ours(live.cursor().await.map_err(no_redis)?.as_deref());
+    if let Err(reason) = ours {
+        if let Some(redis) = redis {
+            redis.stop(REDIS_STOP_DEADLINE).await;
+        }
+        return Err(Failure::new(EXIT_NO_REDIS, reason));
+    }
+    Ok((redis, live))
+}
+
+async fn connect_redis(
+    config: &Config,
+    names: &Arc<RwLock<Names>>,
+) -> Result<(Option<RedisChild>, Live), Failure> {
+    let (redis, url) = match &config.redis.url {
+        Some(url) => (None, url.clone()),
+        None => {
+            let redis = RedisChild::start(&folder::redis_settings(config))
+                .await
+                .map_err(|error| Failure::new(EXIT_NO_REDIS, error.to_string()))?;
+            let url = redis.url();
+            (Some(redis), url)
+        }
+    };
+    let live = Live::connect(&url, &config.redis.prefix, names.clone()).await.map_err(no_redis)?;
+    let facts = live.check().await.map_err(no_redis)?;
+    info!(version = facts.version, private = redis.is_some(), "reached Redis");
+    Ok((redis, live))
+}
+
+fn no_redis(error: crate::live::Error) -> Failure {
+    Failure::new(EXIT_NO_REDIS, error.to_string())
+}
+
+async fn serve(
+    config: &Config,
+    folder: &Folder,
+    listener: TcpListener,
+    stores: Stores,
+    live: &Live,
+    redis: Option<&RedisChild>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let parts = Parts::new(&stores);
+    let (stop_intake, intake_stopped) = watch::channel(false);
+    let (stop_views, views_stopped) = watch::channel(false);
+    let (door, queue) = writer::door();
+    let intake = Intake {
+        door: door.clone(),
+        counters: parts.counters.clone(),
+        keep_ms: config.history.keep.as_millis() as i64,
+        zone: TimeZone::system(),
+    };
+    let address = listener.local_addr().map_err(cannot_create("http.listen"))?;
+    folder.publish(&address.to_string())?;
+    let (applier_commands, applier_received) = mpsc::channel(4);
+    let (flusher_commands, flusher_received) = mpsc::channel(4);
+    let operations = Operations {
+        changes: parts.changes.clone(),
+        state: parts.state.clone(),
+        counters: parts.counters.clone(),
+        applier: applier_commands,
+        flusher: flusher_commands,
+        facts: Arc::new(facts(config, live, redis.is_some(), &address.to_string())),
+        head_at_start: parts.changes.head(),
+    };
+    let reports = Arc::new(Reports::new(
+        live.clone(),
+        stores.readers.clone(),
+        parts.names.clone(),
+        parts.state.clone(),
+        Arc::new(now_ms),
+    ));
+
+    let applier = parts.applier(config, &stores, live, door.clone())?;
+    let (flusher, checkpoints) = parts.flusher(config, &stores, door.clone())?;
+    let (writer, mut damage) = spawn_writer(config, stores, &parts, queue)?;
+    let mut views = JoinSet::new();
+    views.spawn(async move {
+        applier.run(applier_received, views_stopped).await;
+        Ok(())
+    });
+    let flusher_stopped = stop_views.subscribe();
+    views.spawn(flusher.run(flusher_received, flusher_stopped));
+    let checkpoints = checkpoints.spawn();
+
+    let mut doors = JoinSet::new();
+    let state = HttpState::new(reports, intake.clone(), operations, &config.http);
+    let control = folder.bind_control()?;
+    doors.spawn(http::serve_unix(control, state.clone(), intake_stopped.clone()));
+    doors.spawn(http::serve_tcp(listener, state, intake_stopped.clone()));
+    let spool = Spool { folder: config.spool.path.clone(), intake: intake.clone() };
+    if let Err(unavailable) = spool.drain().await {
+        warn!(%unavailable, "the spool could not be emptied");
+    }
+    let socket = folder.bind_socket(config)?;
+    doors.spawn(socket::serve(
+        socket,
+        intake,
+        config.limits.connections,
+        intake_stopped.clone(),
+    ));
+    doors.spawn(spool.watch(intake_stopped.clone()));
+    let reaper = Reaper {
+        door,
+        changes: parts.changes.clone(),
+        state: parts.state.clone(),
+        grace: config.reaper.idle_timeout,
+    };
+    doors.spawn(reaper.run(intake_stopped));
+    info!(
+        socket = %config.socket.path.display(),
+        http = %address,
+        data = %config.data.dir.display(),
+        "ready to listen"
+    );
+
+    let outcome = tokio::select! {
+        () = shutdown => Ok(()),
+        Some(reason) = damage.recv() => Err(Failure::new(EXIT_CORRUPT, reason)),
+        Some(ended) = views.join_next() => match ended {
+            Ok(Err(damage)) => Err(Failure::new(EXIT_CORRUPT, damage.to_string())),
+            _ => Err(Failure::new(1, "a view ended unexpectedly")),
+        },
+    };
+    if let Err(failure) = &outcome {
+        error!(%failure, "stopping");
+    }
+    stop_intake.send_replace(true);
+    finish(doors, INTAKE_DEADLINE, "intake").await;
+    stop_views.send_replace(true);
+    finish(views, VIEWS_DEADLINE, "the views").await;
+    join(writer);
+    checkpoints.stop();
+    outcome
+}
+
+fn facts(config: &Config, live: &Live, private: bool, http: &str) -> Facts {
+    Facts {
+        started: Instant::now(),
+        http: http.to_owned(),
+        socket: config.socket.path.display().to_string(),
+        data_dir: config.data.dir.display().to_string(),
+        redis_url: live.url_without_password(),
+        redis_private: private,
+        redis_version: live.version(),
+        flush_interval_ms: config.history.flush_interval.as_millis() as i64,
+    }
+}
+
+fn spawn_writer(
+    config: &Config,
+    stores: Stores,
+    parts: &Parts,
+    queue: mpsc::Receiver<writer::Message>,
+) -> Result<(JoinHandle<()>, mpsc::Receiver<String>), Failure> {
+    let (damage, damaged) = mpsc::channel(1);
+    let timeouts = timeouts(config);
+    let memory = stores.memory(timeouts)?;
+    let writer = Writer {
+        config: WriterConfig {
+            timeouts,
+            max_running: config.limits.running,
+            keep_rows: config.journal.keep_rows as u64,
+            keep_ms: config.journal.keep.as_millis() as i64,
+        },
+        journal: stores.journal,
+        history: stores.lookup,
+        catalog: stores.catalog,
+        names: parts.names.clone(),
+        changes: parts.changes.clone(),
+        signs: parts.signs.clone(),
+        counters: parts.counters.clone(),
+        hold: parts.hold.clone(),
+        damage,
+    };
+    let thread = std::thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || writer.run(memory, queue))
+        .map_err(cannot_create("the writer's thread"))?;
+    Ok((thread, damaged))
+}
+
+fn timeouts(config: &Config) -> Timeouts {
+    Timeouts { idle: config.reaper.idle_timeout, tool: config.reaper.tool_timeout }
+}
+
+impl Parts {
+    fn new(stores: &Stores) -> Parts {
+        let changes = Arc::new(Changes::new(stores.journal.last_seq()));
+        changes.applied(crate::flow::changes::View::History, stores.history_seq);
+        Parts {
+            names: stores.names.clone(),
+            signs: Arc::default(),
+            state: Arc::new(LiveState::new(changes.clone())),
+            changes,
+            counters: Arc::default(),
+            hold: Arc::new(AtomicU64::new(u64::MAX)),
+        }
+    }
+
+    fn applier(
+        &self,
+        config: &Config,
+        stores: &Stores,
+        live: &Live,
+        door: Door,
+    ) -> Result<Applier, Failure> {
+        Ok(Applier {
+            live: live.clone(),
+            epoch: stores.journal.epoch().to_owned(),
+            past_epochs: stores.journal.past_epochs().to_vec(),
+            idle_ms: config.reaper.idle_timeout.as_millis() as i64,
+            names: self.names.clone(),
+            changes: self.changes.clone(),
+            tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
+            readers: stores.readers.clone(),
+            signs: self.signs.clone(),
+            door,
+            state: self.state.clone(),
+            counters: self.counters.clone(),
+            hold: self.hold.clone(),
+            must_rebuild: stores.names_grew,
+        })
+    }
+
+    fn flusher(
+        &self,
+        config: &Config,
+        stores: &Stores,
+        door: Door,
+    ) -> Result<(Flusher, Checkpoints), Failure> {
+        let flusher = Flusher {
+            history: crate::history::History::open(&stores.history_path)
+                .map_err(stores::failure)?,
+            epoch: stores.journal.epoch().to_owned(),
+            keep_days: (config.history.keep.as_secs() / 86_400) as i32,
+            interval: config.history.flush_interval,
+            changes: self.changes.clone(),
+            tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
+            door,
+            state: self.state.clone(),
+            counters: self.counters.clone(),
+        };
+        let paths = [stores.journal_path.clone(), stores.history_path.clone()];
+        Ok((flusher, Checkpoints { paths }))
+    }
+}
+
+/// Writes the logs of both databases back, away from the commits.
+struct Checkpoints {
+    paths: [std::path::PathBuf; 2],
+}
+
+struct CheckpointThread {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpoints {
+    fn spawn(self) -> CheckpointThread {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let work = move || {
+            while !stopped.load(Ordering::Acquire) {
+                std::thread::park_timeout(CHECKPOINT_EVERY);
+                for path in &self.paths {
+                    if let Err(error) = crate::sqlite::checkpoint(path) {
+                        warn!(%error, "a log could not be written back");
+                    }
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("checkpoints".to_owned()).spawn(work);
+        if let Err(error) = &thread {
+            warn!(%error, "logs are only written back when they are large");
+        }
+        CheckpointThread { stop, thread: thread.ok() }
+    }
+}
+
+impl CheckpointThread {
+    fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread {
+            thread.thread().unpark();
+            join(thread);
+        }
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        error!("a thread of the daemon has panicked");
+    }
+}
+
+async fn finish<T: 'static>(mut tasks: JoinSet<T>, deadline: Duration, what: &str) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if timeout(deadline, all).await.is_err() {
+        warn!(what, deadline_s = deadline.as_secs(), "did not end within its deadline");
+    }
+    tasks.abort_all();
+}
+
+fn cannot_create(what: &str) -> impl Fn(std::io::Error) -> Failure {
+    move |error| Failure::new(EXIT_CANNOT_CREATE, format!("{what}: {error}"))
+}
+
+/// A listener for what the command line asks of a daemon; the folder's mode is its lock.
+pub(crate) type Control = UnixListener;

@@ -1,0 +1,179 @@
+//! Opens the two databases and makes sure that they belong together.
+
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::Instant;
+
+use tracing::{info, warn};
+
+use super::folder::{HISTORY, JOURNAL};
+use super::{EXIT_CONFIG, EXIT_CORRUPT, Failure};
+use crate::config::Config;
+use crate::domain::agent_type::AgentTypes;
+use crate::domain::cursor::Cursor;
+use crate::domain::execution::Catalog;
+use crate::domain::names::{NameKind, NameLimits, Names};
+use crate::domain::price::Prices;
+use crate::flow::clock::now_ms;
+use crate::flow::running::{Now, Timeouts};
+use crate::flow::writer::Memory;
+use crate::history::{History, Reader, Readers};
+use crate::journal::{Journal, Prune, Tail};
+
+pub struct Stores {
+    pub journal: Journal,
+    pub journal_path: PathBuf,
+    pub history_path: PathBuf,
+    pub history_seq: u64,
+    /// The writer's own view of history.
+    pub lookup: Reader,
+    pub readers: Readers,
+    pub names: Arc<RwLock<Names>>,
+    /// Names got a place that history knows and the live picture does not.
+    pub names_grew: bool,
+    pub catalog: Catalog,
+}
+
+/// Changes that are read back at once.
+const LOADED: usize = 1_024;
+
+impl Stores {
+    pub fn open(config: &Config) -> Result<Stores, Failure> {
+        let catalog = catalog(config)?;
+        let journal_path = config.data.dir.join(JOURNAL);
+        let history_path = config.data.dir.join(HISTORY);
+        let mut journal = Journal::open(&journal_path).map_err(failure)?;
+        let mut history = History::open(&history_path).map_err(failure)?;
+        let tail = Tail::open(&journal_path).map_err(failure)?;
+        let history_seq = relate(&mut journal, &mut history, &tail)?;
+        let lookup = Reader::open(&history_path).map_err(failure)?;
+        let (names, names_grew) = names(config, &mut journal, &lookup)?;
+        Ok(Stores {
+            journal,
+            history_seq,
+            lookup,
+            readers: Readers::open(&history_path).map_err(failure)?,
+            journal_path,
+            history_path,
+            names: Arc::new(RwLock::new(names)),
+            names_grew,
+            catalog,
+        })
+    }
+
+    /// What the writer has to remember: what runs, and what history does not have yet.
+    pub fn memory(&self, timeouts: Timeouts) -> Result<Memory, Failure> {
+        let now = Now { wall_ms: now_ms(), monotonic: Instant::now() };
+        let mut memory = Memory::new(timeouts);
+        memory.load_running(&self.lookup.running().map_err(failure)?, now);
+        let tail = Tail::open(&self.journal_path).map_err(failure)?;
+        let mut seq = self.history_seq;
+        loop {
+            let changes = tail.read(seq, LOADED).map_err(failure)?;
+            let Some(last) = changes.last() else { return Ok(memory) };
+            seq = last.seq;
+            for change in &changes {
+                memory.load(change, now);
+            }
+        }
+    }
+
+    /// Whether the live picture may be of this journal; a foreign one is not to be touched.
+    pub fn cursor_is_ours(&self, cursor: Option<&str>) -> Result<(), String> {
+        let Some(cursor) = cursor else { return Ok(()) };
+        let epoch = cursor.strip_prefix("rebuilding:").unwrap_or(cursor);
+        let epoch = epoch.split(':').next().unwrap_or_default();
+        if epoch == self.journal.epoch() || self.journal.past_epochs().iter().any(|e| e == epoch) {
+            return Ok(());
+        }
+        Err(format!(
+            "another daemon's numbers are in this Redis (journal:cursor is {cursor}): set \
+             redis.prefix to a name of its own, or give them up with agentpulse rebuild --force"
+        ))
+    }
+}
+
+pub fn failure(error: crate::sqlite::Error) -> Failure {
+    Failure::new(EXIT_CORRUPT, error.to_string())
+}
+
+/// Brings the journal's sequence and history's cursor together; answers up to where history is.
+fn relate(journal: &mut Journal, history: &mut History, tail: &Tail) -> Result<u64, Failure> {
+    let epoch = journal.epoch().to_owned();
+    let cursor = history.cursor().map_err(failure)?.unwrap_or_else(|| Cursor::new(&epoch, 0));
+    if cursor.epoch != epoch {
+        let known = journal.past_epochs().contains(&cursor.epoch);
+        if !known && journal.last_seq() > 0 {
+            return Err(Failure::new(
+                EXIT_CORRUPT,
+                "journal.db and history.db are not of the same daemon: restore both from one \
+                 backup",
+            ));
+        }
+        // A journal that was made anew goes on behind what history has.
+        warn!(history = %cursor, journal = epoch, "history goes on with a new journal");
+        journal.adopt_past_epoch(&cursor.epoch).map_err(failure)?;
+    }
+    journal.raise_seq(cursor.seq).map_err(failure)?;
+    let follows = match tail.first_seq_after(cursor.seq).map_err(failure)? {
+        Some(first) => first == cursor.seq + 1,
+        None => journal.last_seq() == cursor.seq,
+    };
+    if !follows {
+        return Err(Failure::new(
+            EXIT_CORRUPT,
+            "journal.db no longer has what history.db lacks: restore both from one backup",
+        ));
+    }
+    history.set_cursor(&Cursor::new(&epoch, cursor.seq)).map_err(failure)?;
+    Ok(cursor.seq)
+}
+
+/// Names in the places that they have. Where a cap was raised, or the journal is new, what history
+/// knows is admitted first, and the live picture must be made anew.
+fn names(
+    config: &Config,
+    journal: &mut Journal,
+    history: &Reader,
+) -> Result<(Names, bool), Failure> {
+    let limits = NameLimits {
+        agents: config.limits.agent_names,
+        types: config.limits.agent_types,
+        tools: config.limits.tools,
+    };
+    let mut names = Names::new(limits);
+    for (kind, name) in journal.names().map_err(failure)? {
+        names.restore(kind, name);
+    }
+    let mut grown = Vec::new();
+    for kind in NameKind::ALL {
+        for name in history.names(kind).map_err(failure)? {
+            if names.admit(kind, &name) {
+                grown.push((kind, name));
+            }
+        }
+    }
+    if !grown.is_empty() {
+        info!(count = grown.len(), "gave places to names that history knows");
+        journal.append(&[], &grown, &Prune::nothing()).map_err(failure)?;
+    }
+    Ok((names, !grown.is_empty()))
+}
+
+fn catalog(config: &Config) -> Result<Catalog, Failure> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path)
+            .map_err(|error| Failure::new(EXIT_CONFIG, format!("{}: {error}", path.display())))
+    };
+    let types = match &config.tables.agent_types {
+        None => AgentTypes::default(),
+        Some(path) => AgentTypes::parse(&read(path)?)
+            .map_err(|error| Failure::new(EXIT_CONFIG, format!("{}: {error}", path.display())))?,
+    };
+    let prices = match &config.tables.prices {
+        None => Prices::default(),
+        Some(path) => Prices::parse(&read(path)?)
+            .map_err(|error| Failure::new(EXIT_CONFIG, format!("{}: {error}", path.display())))?,
+    };
+    Ok(Catalog { types, prices })
+}
