@@ -77,7 +77,7 @@ install_server() {
         # Homebrew refuses to run as root, and starts no service unless it is asked to.
         install_either brew install
     else
-        fail "install Redis 7.0 or Valkey 7.2, or newer, so that redis-server or valkey-server is in PATH"
+        fail "install Redis 7.0 or Valkey 7.2, or newer, so that its server is in PATH"
     fi
 }
 
@@ -90,6 +90,6 @@ dnf install gcc, apk add build-base, pacman -S base-devel, or xcode-select --ins
 if ! find_server >/dev/null; then
     install_server || fail "the package manager could not install a Redis or Valkey server"
     find_server >/dev/null ||
-        fail "the installed server is too old: Redis 7.0 or Valkey 7.2 is needed, see https://valkey.io/download"
+        fail "the server is too old: Redis 7.0 or Valkey 7.2 is needed, https://valkey.io/download"
 fi
 echo "setup: $(cargo --version), $(find_server)"

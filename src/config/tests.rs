@@ -152,7 +152,8 @@ fn errors_name_the_place_the_key_and_the_bound() {
 
     assert_eq!(
         error("", &[("AGENTPULSE_HTTP__LISTEN", "4056")], &[]),
-        "AGENTPULSE_HTTP__LISTEN: http.listen must be an address and a port, such as 127.0.0.1:4056",
+        "AGENTPULSE_HTTP__LISTEN: \
+         http.listen must be an address and a port, such as 127.0.0.1:4056",
     );
     assert_eq!(
         error("", &[], &[("limits.tools", "many")]),
