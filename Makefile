@@ -1,0 +1,42 @@
+# Works with GNU Make 3.81 (macOS) and later.
+
+CARGO ?= cargo
+# More arguments for the program, for example: make run ARGS="--http 127.0.0.1:4057"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench demo install
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Check for cargo and a C compiler; install a Redis or Valkey server if there is none
+	@./deploy/setup.sh
+
+run: setup ## Build, and run the daemon in the foreground
+	$(CARGO) build --release
+	$(CARGO) run --release --quiet --bin agentpulse -- serve $(ARGS)
+
+# Tests start private servers of their own and leave every other Redis alone.
+test: lint ## Check format and lints, run all tests
+	$(CARGO) test --workspace
+
+# rustfmt and clippy are parts of a toolchain that one can lack.
+lint: setup ## Check format and lints
+	@if $(CARGO) fmt --version >/dev/null 2>&1; then \
+		echo "$(CARGO) fmt --all --check"; $(CARGO) fmt --all --check; \
+	else echo "rustfmt is not installed: format not checked"; fi
+	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
+		echo "$(CARGO) clippy --workspace --all-targets -- -D warnings"; \
+		$(CARGO) clippy --workspace --all-targets -- -D warnings; \
+	else echo "clippy is not installed: lints not checked"; fi
+
+bench: setup ## Measure this machine with a release build
+	$(CARGO) run --release --quiet --bin agentpulse -- bench $(ARGS)
+
+demo: setup ## Run a daemon with invented agents, to look at
+	$(CARGO) run --release --quiet --bin agentpulse -- demo $(ARGS)
+
+install: setup ## Install agentpulse and agentpulse-hook into cargo's bin folder
+	$(CARGO) install --locked --path .
+	$(CARGO) install --locked --path hook

@@ -1,0 +1,259 @@
+//! From a written value to the one meant: its type, its bounds, its default, one call a key.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::unit::{parse_duration, parse_size, show_duration, show_size};
+use super::written::{Entry, Raw, Written};
+use super::{ConfigError, Source};
+
+/// Long enough for any list a person keeps by hand.
+const LIST_MAX: usize = 64;
+
+/// Reads settings one by one, and remembers each for `describe`.
+pub(super) struct Reader {
+    written: Written,
+    home: Option<PathBuf>,
+    described: Vec<(String, String, Source)>,
+}
+
+impl Reader {
+    pub fn new(written: Written, home: Option<PathBuf>) -> Reader {
+        Reader {
+            written,
+            home,
+            described: Vec::new(),
+        }
+    }
+
+    pub fn duration(
+        &mut self,
+        key: &str,
+        default: Duration,
+        bounds: RangeInclusive<Duration>,
+    ) -> Result<Duration, ConfigError> {
+        let must = format!(
+            "a duration with its unit, {}..={}",
+            show_duration(*bounds.start()),
+            show_duration(*bounds.end())
+        );
+        let parse = |raw: &Raw| parse_duration(raw.text()?).filter(|d| bounds.contains(d));
+        self.read(
+            key,
+            default,
+            &must,
+            |entry| parse(&entry.raw),
+            |d| show_duration(*d),
+        )
+    }
+
+    /// A size, in bytes.
+    pub fn bytes(
+        &mut self,
+        key: &str,
+        default: u64,
+        bounds: RangeInclusive<u64>,
+    ) -> Result<u64, ConfigError> {
+        let (low, high) = (show_size(*bounds.start()), show_size(*bounds.end()));
+        let must = format!("a size with its unit, {low}..={high}");
+        let parse = |raw: &Raw| parse_size(raw.text()?).filter(|size| bounds.contains(size));
+        self.read(
+            key,
+            default,
+            &must,
+            |entry| parse(&entry.raw),
+            |size| show_size(*size),
+        )
+    }
+
+    /// A plain number.
+    pub fn count<N>(
+        &mut self,
+        key: &str,
+        default: N,
+        bounds: RangeInclusive<N>,
+    ) -> Result<N, ConfigError>
+    where
+        N: Copy + Display + PartialOrd + TryFrom<u64>,
+    {
+        let must = format!("a whole number, {}..={}", bounds.start(), bounds.end());
+        let parse = |raw: &Raw| {
+            N::try_from(raw.whole_number()?)
+                .ok()
+                .filter(|number| bounds.contains(number))
+        };
+        self.read(key, default, &must, |entry| parse(&entry.raw), N::to_string)
+    }
+
+    /// One of a few words.
+    pub fn choice<T: Copy>(
+        &mut self,
+        key: &str,
+        default: (&'static str, T),
+        choices: &[(&'static str, T)],
+    ) -> Result<T, ConfigError> {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        let must = format!("one of {}", names.join(", "));
+        let parse = |raw: &Raw| {
+            let text = raw.text()?;
+            choices.iter().find(|(name, _)| *name == text).copied()
+        };
+        let show = |(name, _): &(&str, T)| name.to_string();
+        Ok(self
+            .read(key, default, &must, |entry| parse(&entry.raw), show)?
+            .1)
+    }
+
+    /// Any text that `parse` understands.
+    pub fn text<T>(
+        &mut self,
+        key: &str,
+        default: T,
+        must: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        show: impl Fn(&T) -> String,
+    ) -> Result<T, ConfigError> {
+        self.read(key, default, must, |entry| parse(entry.raw.text()?), show)
+    }
+
+    /// A list of texts, in a variable separated by commas; absent it is empty.
+    pub fn list(
+        &mut self,
+        key: &str,
+        must: &str,
+        parse: impl Fn(&str) -> Option<String>,
+    ) -> Result<Vec<String>, ConfigError> {
+        let must = format!("a list of at most {LIST_MAX}, each {must}");
+        let parse = |raw: &Raw| {
+            let items = raw.items()?;
+            (items.len() <= LIST_MAX).then(|| {
+                items
+                    .into_iter()
+                    .map(&parse)
+                    .collect::<Option<Vec<String>>>()
+            })?
+        };
+        let show = |items: &Vec<String>| items.join(", ");
+        self.read(key, Vec::new(), &must, |entry| parse(&entry.raw), show)
+    }
+
+    /// A path, or none when it is empty or absent.
+    pub fn optional_path(&mut self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+        let home = self.home.clone();
+        let show = |path: &Option<PathBuf>| {
+            path.as_deref()
+                .map_or(String::new(), |path| path.display().to_string())
+        };
+        self.read(
+            key,
+            None,
+            PATH_MUST,
+            |entry| parse_path(entry, home.as_deref()),
+            show,
+        )
+    }
+
+    /// A path; when it is empty or absent, the default place.
+    pub fn path(
+        &mut self,
+        key: &str,
+        default: impl FnOnce() -> Result<PathBuf, ConfigError>,
+    ) -> Result<PathBuf, ConfigError> {
+        let path = match self.optional_path(key)? {
+            Some(path) => path,
+            None => default()?,
+        };
+        if let Some((_, shown, _)) = self.described.last_mut() {
+            *shown = path.display().to_string();
+        }
+        Ok(path)
+    }
+
+    /// Every setting that was read; what was written but not read is unknown.
+    pub fn finish(self) -> Result<Vec<(String, String, Source)>, ConfigError> {
+        let sections = |(key, _, _): &(String, String, Source)| {
+            key.split_once('.')
+                .map_or(String::new(), |(section, _)| section.to_string())
+        };
+        let known: Vec<String> = self.described.iter().map(sections).collect();
+        self.written
+            .refuse_rest(|section| known.iter().any(|name| name == section))?;
+        Ok(self.described)
+    }
+
+    fn read<T>(
+        &mut self,
+        key: &str,
+        default: T,
+        must: &str,
+        parse: impl FnOnce(&Entry) -> Option<T>,
+        show: impl FnOnce(&T) -> String,
+    ) -> Result<T, ConfigError> {
+        let (value, source) = match self.written.take(key) {
+            None => (default, Source::Default),
+            Some(entry) => match parse(&entry) {
+                Some(value) => (value, entry.source),
+                None => {
+                    return Err(ConfigError::new(
+                        entry.place,
+                        format!("{key} must be {must}"),
+                    ));
+                }
+            },
+        };
+        self.described.push((key.to_string(), show(&value), source));
+        Ok(value)
+    }
+}
+
+const PATH_MUST: &str = "an absolute path, or begin with ~/, without control characters";
+
+/// In a file a relative path would depend on where the daemon was started; in a flag or a
+/// variable that folder is what its writer sees.
+fn parse_path(entry: &Entry, home: Option<&Path>) -> Option<Option<PathBuf>> {
+    let text = entry.raw.text()?;
+    // A path goes into the private server's configuration, where a line break would add a line.
+    if text.contains(char::is_control) {
+        return None;
+    }
+    if text.is_empty() {
+        return Some(None);
+    }
+    let path = match text.strip_prefix("~/") {
+        Some(rest) => home?.join(rest),
+        None => PathBuf::from(text),
+    };
+    match (path.is_absolute(), entry.source) {
+        (true, _) => Some(Some(path)),
+        (false, Source::File) => None,
+        (false, _) => std::path::absolute(path).ok().map(Some),
+    }
+}
+
+impl Raw {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Raw::Text(text) | Raw::Word(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn whole_number(&self) -> Option<u64> {
+        match self {
+            Raw::Integer(number) => u64::try_from(*number).ok(),
+            Raw::Word(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    fn items(&self) -> Option<Vec<&str>> {
+        match self {
+            Raw::List(items) => Some(items.iter().map(String::as_str).collect()),
+            Raw::Word(text) if text.trim().is_empty() => Some(Vec::new()),
+            Raw::Word(text) => Some(text.split(',').map(str::trim).collect()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Settings, in two types: as written (`written`, a value and where it stands) and as
+//! meant ([`Config`], typed, within its bounds, every default filled in).
+//!
+//! The order is flags, environment, file, defaults. A key that nobody reads is an error,
+//! whoever wrote it: a misspelt setting must not be a silent default.
+
+mod meant;
+mod section;
+mod unit;
+mod written;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use meant::Reader;
+pub use section::{
+    Data, History, Http, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
+};
+use written::Written;
+
+/// The documented settings file; it names every key with its default.
+pub const DEFAULT_FILE: &str = include_str!("../../config/agentpulse.toml");
+
+/// Two hundred times the documented file: whatever is longer is some other file.
+const FILE_MAX_BYTES: u64 = 1 << 20;
+
+/// Every setting as meant: typed, within its bounds, defaults filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub data: Data,
+    pub socket: Socket,
+    pub http: Http,
+    pub redis: Redis,
+    pub journal: Journal,
+    pub history: History,
+    pub reaper: Reaper,
+    pub limits: Limits,
+    pub spool: Spool,
+    pub tables: Tables,
+    pub log: Log,
+    described: Vec<(String, String, Source)>,
+}
+
+/// Where a setting's value comes from; the later overrides the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Default,
+    File,
+    Environment,
+    Flag,
+}
+
+/// One line that names the place (file and line, variable or command line), the key, and
+/// what it must be. It never holds the refused value: that may be a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct ConfigError {
+    place: String,
+    problem: String,
+}
+
+impl Config {
+    /// Settles every setting. `flags` are pairs of a dotted key (`http.listen`) and its value;
+    /// `env` is the whole environment, of which the XDG folders and `HOME` are used too.
+    ///
+    /// # Errors
+    /// A file that cannot be read or parsed, an unknown setting, a value out of its bounds.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        flags: &[(String, String)],
+    ) -> Result<Config, ConfigError> {
+        let env: BTreeMap<String, String> = env.collect();
+        let mut written = Written::default();
+        if let Some(path) = file {
+            written.add_file(path, &read_file(path)?)?;
+        }
+        written.add_environment(&env)?;
+        written.add_flags(flags);
+
+        let mut reader = Reader::new(written, absolute(&env, "HOME"));
+        let data = Data::read(&mut reader, &env)?;
+        Ok(Config {
+            socket: Socket::read(&mut reader, &env, &data)?,
+            http: Http::read(&mut reader)?,
+            redis: Redis::read(&mut reader)?,
+            journal: Journal::read(&mut reader)?,
+            history: History::read(&mut reader)?,
+            reaper: Reaper::read(&mut reader)?,
+            limits: Limits::read(&mut reader)?,
+            spool: Spool::read(&mut reader, &data)?,
+            tables: Tables::read(&mut reader)?,
+            log: Log::read(&mut reader)?,
+            data,
+            described: reader.finish()?,
+        })
+    }
+
+    /// Key, value and origin of every setting as it was loaded, in the order of the
+    /// documented file. Passwords are masked.
+    pub fn describe(&self) -> Vec<(String, String, Source)> {
+        self.described.clone()
+    }
+}
+
+/// The settings file of the user whose environment this is, if there is one.
+pub fn default_file(env: impl Iterator<Item = (String, String)>) -> Option<PathBuf> {
+    let env: BTreeMap<String, String> = env.collect();
+    let folder = absolute(&env, "XDG_CONFIG_HOME")
+        .or_else(|| Some(absolute(&env, "HOME")?.join(".config")))?;
+    let file = folder.join("agentpulse/agentpulse.toml");
+    file.exists().then_some(file)
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Source::Default => "default",
+            Source::File => "file",
+            Source::Environment => "environment",
+            Source::Flag => "flag",
+        })
+    }
+}
+
+impl ConfigError {
+    fn new(place: impl Into<String>, problem: impl Into<String>) -> ConfigError {
+        ConfigError {
+            place: place.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, ConfigError> {
+    let refuse = |problem: String| ConfigError::new(path.display().to_string(), problem);
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(FILE_MAX_BYTES + 1).read_to_string(&mut text))
+        .map_err(|e| refuse(format!("cannot be read: {e}")))?;
+    if text.len() as u64 > FILE_MAX_BYTES {
+        return Err(refuse(format!("must be at most {FILE_MAX_BYTES} bytes")));
+    }
+    Ok(text)
+}
+
+/// A folder named by a variable. The XDG specification has an empty or relative one ignored.
+fn absolute(env: &BTreeMap<String, String>, name: &str) -> Option<PathBuf> {
+    env.get(name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests;

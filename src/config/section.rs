@@ -1,0 +1,375 @@
+//! The sections of the settings: what there is, its default, and its bounds with their reason.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing::Level;
+
+use super::meant::Reader;
+use super::{ConfigError, absolute};
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const TIB: u64 = 1 << 40;
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+/// As long as an execution may take (`duration_ms` ends at 604,800,000).
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+/// `sun_path` holds one byte more, for the closing zero.
+const SOCKET_PATH_MAX_BYTES: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
+
+/// Each connection is a task and a file descriptor; 65,536 are more than one user's agents open.
+const CONNECTIONS_MAX: usize = 65_536;
+
+/// The parts of a Redis URL's scheme that the client understands.
+const URL_STEMS: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
+const URL_KINDS: [&str; 4] = ["", "-cluster", "-sentinel", "+unix"];
+
+const PREFIX_MAX_BYTES: usize = 64;
+
+/// The longest name that DNS allows.
+const HOST_MAX_BYTES: usize = 253;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Data {
+    pub dir: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Socket {
+    pub path: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Http {
+    pub listen: SocketAddr,
+    /// Host names without a port, in lower case, allowed besides the loopback ones.
+    pub allowed_hosts: Vec<String>,
+    /// `scheme://host[:port]`, in lower case, allowed besides the loopback ones.
+    pub allowed_origins: Vec<String>,
+    pub max_connections: usize,
+}
+
+#[derive(Clone, PartialEq)]
+pub struct Redis {
+    /// None: the daemon runs a private server of its own.
+    pub url: Option<String>,
+    /// The private server's program; none: `valkey-server` or `redis-server` of `PATH`.
+    pub server: Option<PathBuf>,
+    /// Stands in front of every key; may hold a hash tag.
+    pub prefix: String,
+    /// Of the private server, in bytes.
+    pub maxmemory: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Journal {
+    pub keep_rows: u64,
+    pub keep: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct History {
+    pub flush_interval: Duration,
+    pub keep: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reaper {
+    pub idle_timeout: Duration,
+    pub tool_timeout: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    pub agent_names: usize,
+    pub agent_types: usize,
+    pub tools: usize,
+    /// Executions that may run at once.
+    pub running: usize,
+    /// Connections to the socket.
+    pub connections: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spool {
+    pub path: PathBuf,
+    pub max_bytes: u64,
+}
+
+/// Own tables in the place of the built-in ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tables {
+    pub agent_types: Option<PathBuf>,
+    pub prices: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    pub level: Level,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    Auto,
+    Text,
+    Json,
+}
+
+impl Data {
+    pub(super) fn read(
+        r: &mut Reader,
+        env: &BTreeMap<String, String>,
+    ) -> Result<Data, ConfigError> {
+        let state = absolute(env, "XDG_STATE_HOME")
+            .or_else(|| Some(absolute(env, "HOME")?.join(".local/state")));
+        let dir = r.path("data.dir", || match state {
+            Some(state) => Ok(state.join("agentpulse")),
+            None => {
+                let problem = "data.dir must be set where neither XDG_STATE_HOME nor HOME is";
+                Err(ConfigError::new("default", problem))
+            }
+        })?;
+        Ok(Data { dir })
+    }
+}
+
+impl Socket {
+    pub(super) fn read(
+        r: &mut Reader,
+        env: &BTreeMap<String, String>,
+        data: &Data,
+    ) -> Result<Socket, ConfigError> {
+        let folder = absolute(env, "XDG_RUNTIME_DIR").unwrap_or_else(|| data.dir.clone());
+        let path = r.path("socket.path", || Ok(folder.join("agentpulse.sock")))?;
+        if path.as_os_str().len() > SOCKET_PATH_MAX_BYTES {
+            let problem = format!("socket.path must be at most {SOCKET_PATH_MAX_BYTES} bytes");
+            return Err(ConfigError::new(path.display().to_string(), problem));
+        }
+        Ok(Socket { path })
+    }
+}
+
+impl Http {
+    pub(super) fn read(r: &mut Reader) -> Result<Http, ConfigError> {
+        Ok(Http {
+            listen: r.text(
+                "http.listen",
+                SocketAddr::from((Ipv4Addr::LOCALHOST, 4056)),
+                "an address and a port, such as 127.0.0.1:4056",
+                |text| text.parse().ok(),
+                SocketAddr::to_string,
+            )?,
+            allowed_hosts: r.list("http.allowed_hosts", "a host without its port", parse_host)?,
+            allowed_origins: r.list(
+                "http.allowed_origins",
+                "http:// or https:// and a host, without a path",
+                parse_origin,
+            )?,
+            max_connections: r.count("http.max_connections", 1_024, 1..=CONNECTIONS_MAX)?,
+        })
+    }
+}
+
+impl Redis {
+    pub(super) fn read(r: &mut Reader) -> Result<Redis, ConfigError> {
+        Ok(Redis {
+            url: r.text(
+                "redis.url",
+                None,
+                "empty, or begin with redis://, rediss:// or another scheme of Redis or Valkey",
+                parse_url,
+                |url| url.as_deref().map_or(String::new(), mask_password),
+            )?,
+            server: r.optional_path("redis.server")?,
+            prefix: r.text(
+                "redis.prefix",
+                String::new(),
+                "at most 64 printable characters of ASCII without a space, *, ?, [, ] and \\",
+                parse_prefix,
+                String::clone,
+            )?,
+            // The floor holds the timeline's 10,000 entries (1.3 MB), the server itself, and the
+            // buffers of one batch.
+            maxmemory: r.bytes("redis.maxmemory", 256 * MIB, 16 * MIB..=TIB)?,
+        })
+    }
+}
+
+impl Journal {
+    pub(super) fn read(r: &mut Reader) -> Result<Journal, ConfigError> {
+        Ok(Journal {
+            // The writer holds this window in memory; 1,000 rows are a few batches.
+            keep_rows: r.count("journal.keep_rows", 200_000, 1_000..=2_000_000)?,
+            keep: r.duration("journal.keep", 15 * MINUTE, MINUTE..=DAY)?,
+        })
+    }
+}
+
+impl History {
+    pub(super) fn read(r: &mut Reader) -> Result<History, ConfigError> {
+        Ok(History {
+            // Reads from history are as stale as this, and a flush costs a disk write.
+            flush_interval: r.duration(
+                "history.flush_interval",
+                2 * SECOND,
+                SECOND / 10..=MINUTE,
+            )?,
+            // Redis' buckets of one agent live 8 days, and a rebuild takes them from history.
+            keep: r.duration("history.keep", 90 * DAY, 8 * DAY..=3_650 * DAY)?,
+        })
+    }
+}
+
+impl Reaper {
+    pub(super) fn read(r: &mut Reader) -> Result<Reaper, ConfigError> {
+        Ok(Reaper {
+            idle_timeout: r.duration("reaper.idle_timeout", 300 * SECOND, SECOND..=WEEK)?,
+            tool_timeout: r.duration("reaper.tool_timeout", 30 * MINUTE, SECOND..=WEEK)?,
+        })
+    }
+}
+
+impl Limits {
+    pub(super) fn read(r: &mut Reader) -> Result<Limits, ConfigError> {
+        Ok(Limits {
+            // Every name has keys of its own in Redis for each of 8 days.
+            agent_names: r.count("limits.agent_names", 1_000, 1..=10_000)?,
+            agent_types: r.count("limits.agent_types", 64, 1..=1_000)?,
+            tools: r.count("limits.tools", 512, 1..=10_000)?,
+            // All running executions are held in memory, about a kilobyte each.
+            running: r.count("limits.running", 100_000, 1..=1_000_000)?,
+            connections: r.count("limits.connections", 1_024, 1..=CONNECTIONS_MAX)?,
+        })
+    }
+}
+
+impl Spool {
+    pub(super) fn read(r: &mut Reader, data: &Data) -> Result<Spool, ConfigError> {
+        Ok(Spool {
+            path: r.path("spool.path", || Ok(data.dir.join("spool")))?,
+            // A few lines of 256 KiB must fit.
+            max_bytes: r.bytes("spool.max_bytes", 64 * MIB, MIB..=64 * GIB)?,
+        })
+    }
+}
+
+impl Tables {
+    pub(super) fn read(r: &mut Reader) -> Result<Tables, ConfigError> {
+        Ok(Tables {
+            agent_types: r.optional_path("tables.agent_types")?,
+            prices: r.optional_path("tables.prices")?,
+        })
+    }
+}
+
+impl Log {
+    pub(super) fn read(r: &mut Reader) -> Result<Log, ConfigError> {
+        let levels = [
+            ("error", Level::ERROR),
+            ("warn", Level::WARN),
+            ("info", Level::INFO),
+            ("debug", Level::DEBUG),
+            ("trace", Level::TRACE),
+        ];
+        let formats = [
+            ("auto", LogFormat::Auto),
+            ("text", LogFormat::Text),
+            ("json", LogFormat::Json),
+        ];
+        Ok(Log {
+            level: r.choice("log.level", ("info", Level::INFO), &levels)?,
+            format: r.choice("log.format", ("auto", LogFormat::Auto), &formats)?,
+        })
+    }
+}
+
+/// By hand, so that no log of a configuration shows the password.
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("url", &self.url.as_deref().map(mask_password))
+            .field("server", &self.server)
+            .field("prefix", &self.prefix)
+            .field("maxmemory", &self.maxmemory)
+            .finish()
+    }
+}
+
+fn parse_host(text: &str) -> Option<String> {
+    let host = text.to_ascii_lowercase();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let ipv6 = |inner: &str| inner.contains(':') && inner.parse::<std::net::Ipv6Addr>().is_ok();
+    let valid = match host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
+        Some(inner) => ipv6(inner),
+        None => host.chars().all(plain),
+    };
+    (valid && (1..=HOST_MAX_BYTES).contains(&host.len())).then_some(host)
+}
+
+fn parse_origin(text: &str) -> Option<String> {
+    let origin = text.to_ascii_lowercase();
+    let authority = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"))?;
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    parse_host(host)?;
+    if let Some(port) = port {
+        port.parse::<u16>().ok()?;
+    }
+    Some(origin)
+}
+
+fn parse_prefix(text: &str) -> Option<String> {
+    // The others are wildcards of SCAN: a rebuild must not delete a neighbour's keys.
+    let plain = |c: char| c.is_ascii_graphic() && !"*?[]\\".contains(c);
+    (text.len() <= PREFIX_MAX_BYTES && text.chars().all(plain)).then(|| text.to_string())
+}
+
+fn parse_url(text: &str) -> Option<Option<String>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    let (scheme, _) = text.split_once("://")?;
+    let stem_and_kind = |kind: &str| {
+        scheme
+            .strip_suffix(kind)
+            .is_some_and(|s| URL_STEMS.contains(&s))
+    };
+    let plain = text.chars().all(|c| c.is_ascii_graphic());
+    (plain && URL_KINDS.iter().any(|kind| stem_and_kind(kind))).then(|| Some(text.to_string()))
+}
+
+/// Hides what may be a secret, rather too much than too little: everything before the last
+/// `@` but a user's name, and all parameters, of which one may be `sentinelPassword`.
+fn mask_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return "***".to_string();
+    };
+    let (user_info, host) = match rest.rsplit_once('@') {
+        Some((user_info, host)) => (Some(user_info), host),
+        None => (None, rest),
+    };
+    let host = match host.split_once('?') {
+        Some((host, _)) => format!("{host}?***"),
+        None => host.to_string(),
+    };
+    match user_info.map(|info| info.split_once(':')) {
+        None => format!("{scheme}://{host}"),
+        Some(Some((user, _))) => format!("{scheme}://{user}:***@{host}"),
+        Some(None) => format!("{scheme}://***@{host}"),
+    }
+}

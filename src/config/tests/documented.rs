@@ -1,0 +1,65 @@
+//! What the documented settings file says must be true.
+
+use super::super::{DEFAULT_FILE, Source};
+use super::load;
+
+/// The keys that the documented file sets, with the comment above each.
+fn documented() -> Vec<(String, String)> {
+    let mut keys = Vec::new();
+    let (mut section, mut comment) = ("", String::new());
+    for line in DEFAULT_FILE.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        } else if line.starts_with('#') {
+            comment.push_str(line);
+            continue;
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            keys.push((format!("{section}.{key}"), comment.clone()));
+        }
+        comment.clear();
+    }
+    keys
+}
+
+#[test]
+fn the_documented_file_names_every_key_with_its_true_default() {
+    let by_default = load("", &[], &[]).expect("defaults are valid").describe();
+    let by_file = load(DEFAULT_FILE, &[], &[])
+        .expect("the documented file is valid")
+        .describe();
+    let as_from_file: Vec<_> = by_default
+        .into_iter()
+        .map(|(key, value, _)| (key, value, Source::File))
+        .collect();
+    assert_eq!(by_file, as_from_file);
+    let in_order: Vec<String> = documented().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(
+        by_file
+            .into_iter()
+            .map(|(key, _, _)| key)
+            .collect::<Vec<_>>(),
+        in_order
+    );
+}
+
+#[test]
+fn the_documented_file_names_the_true_bounds() {
+    let mut bounded = 0;
+    for (key, comment) in documented() {
+        // Nothing that has a range or a choice may be empty, so the refusal names them.
+        let Err(refusal) = load("", &[], &[(&key, "")]) else {
+            continue;
+        };
+        let problem = refusal.problem;
+        let range = problem
+            .split_once(", ")
+            .filter(|(_, range)| range.contains("..="));
+        if let Some((_, bounds)) = problem.split_once("one of ").or(range) {
+            assert!(comment.contains(bounds), "{key}: {bounds}, but {comment}");
+            bounded += 1;
+        }
+    }
+    // Counted by hand: max_connections, maxmemory, journal 2, history 2, reaper 2,
+    // limits 5, max_bytes, log 2.
+    assert_eq!(bounded, 16);
+}

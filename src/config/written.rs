@@ -1,0 +1,163 @@
+//! Settings as written: for each dotted key the value that wins, untyped, and its place.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{ConfigError, Source};
+
+const PREFIX: &str = "AGENTPULSE_";
+
+/// Two names that the hook program reads as well, and which therefore have no double underscore.
+const SHORT_NAMES: [(&str, &str); 2] = [
+    ("AGENTPULSE_SOCKET", "socket.path"),
+    ("AGENTPULSE_SPOOL", "spool.path"),
+];
+
+/// What flags, environment and file say, the stronger over the weaker.
+#[derive(Default)]
+pub(super) struct Written {
+    entries: BTreeMap<String, Entry>,
+    /// The file's sections and their places: an unknown one may well be empty.
+    sections: BTreeMap<String, String>,
+}
+
+/// One value and where it stands.
+pub(super) struct Entry {
+    pub raw: Raw,
+    pub source: Source,
+    /// `agentpulse.toml:12`, `AGENTPULSE_HTTP__LISTEN` or `command line`.
+    pub place: String,
+}
+
+/// A value before its type is known.
+#[derive(PartialEq)]
+pub(super) enum Raw {
+    Text(String),
+    Integer(i64),
+    List(Vec<String>),
+    /// From the environment or a flag, where everything is text: it may mean any type.
+    Word(String),
+    /// A boolean, a float, a date, a table: no setting is one.
+    Other,
+}
+
+impl Written {
+    /// Takes a file's settings, the weakest of all.
+    pub fn add_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+        let place = |at: usize| format!("{}:{}", path.display(), line_of(text, at));
+        let document = DeTable::parse(text).map_err(|e| {
+            let at = e.span().map_or(0, |span| span.start);
+            ConfigError::new(place(at), e.message().replace('\n', ", "))
+        })?;
+        for (section, keys) in document.get_ref() {
+            let section_place = place(section.span().start);
+            let section = section.get_ref();
+            let DeValue::Table(keys) = keys.get_ref() else {
+                let problem = format!("unknown setting {section:?} outside of a section");
+                return Err(ConfigError::new(section_place, problem));
+            };
+            self.sections.insert(section.to_string(), section_place);
+            for (key, value) in keys {
+                let entry = Entry {
+                    raw: Raw::from(value.get_ref()),
+                    source: Source::File,
+                    place: place(key.span().start),
+                };
+                self.entries
+                    .insert(format!("{section}.{}", key.get_ref()), entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the variables that are settings: `AGENTPULSE_<SECTION>__<KEY>` and the short names.
+    pub fn add_environment(&mut self, env: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        for (name, value) in env {
+            let short = SHORT_NAMES.iter().find(|(short, _)| short == name);
+            let key = match (
+                short,
+                name.strip_prefix(PREFIX).and_then(|n| n.split_once("__")),
+            ) {
+                (Some((_, key)), _) => key.to_string(),
+                (None, Some((section, key))) => format!("{section}.{key}").to_ascii_lowercase(),
+                (None, None) => continue,
+            };
+            // Were another case taken too, two variables could mean one setting.
+            if name.contains(|c: char| c.is_ascii_lowercase()) {
+                return Err(ConfigError::new(name, "must be written in capitals"));
+            }
+            let raw = Raw::Word(value.clone());
+            if let Some(earlier) = self.entries.get(&key)
+                && earlier.source == Source::Environment
+                && earlier.raw != raw
+            {
+                let problem = format!("{key} must not differ from {}", earlier.place);
+                return Err(ConfigError::new(name, problem));
+            }
+            let entry = Entry {
+                raw,
+                source: Source::Environment,
+                place: name.clone(),
+            };
+            self.entries.insert(key, entry);
+        }
+        Ok(())
+    }
+
+    /// Takes the flags, the strongest of all; of a repeated one the last counts.
+    pub fn add_flags(&mut self, flags: &[(String, String)]) {
+        for (key, value) in flags {
+            let entry = Entry {
+                raw: Raw::Word(value.clone()),
+                source: Source::Flag,
+                place: "command line".to_string(),
+            };
+            self.entries.insert(key.clone(), entry);
+        }
+    }
+
+    /// Hands out a setting; what nobody took in the end is unknown.
+    pub fn take(&mut self, key: &str) -> Option<Entry> {
+        self.entries.remove(key)
+    }
+
+    /// Refuses what is left, given the sections that exist.
+    pub fn refuse_rest(&self, known_section: impl Fn(&str) -> bool) -> Result<(), ConfigError> {
+        if let Some((section, place)) = self.sections.iter().find(|(s, _)| !known_section(s)) {
+            return Err(ConfigError::new(
+                place,
+                format!("unknown section {section:?}"),
+            ));
+        }
+        match self.entries.first_key_value() {
+            Some((key, entry)) => Err(ConfigError::new(
+                &entry.place,
+                format!("unknown setting {key:?}"),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<&DeValue<'_>> for Raw {
+    fn from(value: &DeValue<'_>) -> Raw {
+        match value {
+            DeValue::String(text) => Raw::Text(text.to_string()),
+            DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+                .map_or(Raw::Other, Raw::Integer),
+            DeValue::Array(items) => items
+                .iter()
+                .map(|item| item.get_ref().as_str().map(str::to_string))
+                .collect::<Option<Vec<String>>>()
+                .map_or(Raw::Other, Raw::List),
+            _ => Raw::Other,
+        }
+    }
+}
+
+/// Counts from 1, as editors do.
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
