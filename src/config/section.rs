@@ -184,7 +184,7 @@ impl Redis {
             url: r.text(
                 "redis.url",
                 None,
-                "empty, or begin with redis://, rediss:// or another scheme of Redis or Valkey",
+                "empty, or begin with redis://, rediss://, unix:// or another scheme of Redis or Valkey",
                 parse_url,
                 |url| url.as_deref().map_or(String::new(), mask_password),
             )?,
@@ -350,7 +350,8 @@ fn parse_url(text: &str) -> Option<Option<String>> {
             .is_some_and(|s| URL_STEMS.contains(&s))
     };
     let plain = text.chars().all(|c| c.is_ascii_graphic());
-    (plain && URL_KINDS.iter().any(|kind| stem_and_kind(kind))).then(|| Some(text.to_string()))
+    let known = scheme == "unix" || URL_KINDS.iter().any(|kind| stem_and_kind(kind));
+    (plain && known).then(|| Some(text.to_string()))
 }
 
 /// Hides what may be a secret, rather too much than too little: everything before the last

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
@@ -422,18 +422,20 @@ fn unix_ms(number: f64) -> Option<i64> {
     (time_ms.abs() < 1e15).then(|| time_ms.round() as i64)
 }
 
+/// By its parts: a whole timestamp of the library ends a day before the year 9999 does.
 fn civil_ms(text: &str, zone: &TimeZone) -> Option<i64> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Some(time.as_millisecond());
-    }
-    let local: DateTime = text.parse().ok()?;
-    Some(
-        local
+    let parts = Pieces::parse(text).ok()?;
+    let civil = parts.date().to_datetime(parts.time().unwrap_or_default());
+    let utc_ms = civil
+        .duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0))
+        .as_millis();
+    let offset_s = match parts.to_numeric_offset() {
+        Some(offset) => offset.seconds(),
+        None => civil
             .to_zoned(zone.clone())
-            .ok()?
-            .timestamp()
-            .as_millisecond(),
-    )
+            .map_or(0, |zoned| zoned.offset().seconds()),
+    };
+    i64::try_from(utc_ms - i128::from(offset_s) * 1000).ok()
 }
 
 fn nesting(value: &Value) -> usize {

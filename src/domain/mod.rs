@@ -15,3 +15,6 @@ pub mod source;
 pub mod sums;
 pub mod tally;
 pub mod view;
+
+#[cfg(test)]
+mod tests;
