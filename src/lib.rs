@@ -1,2 +1,77 @@
+//! # agentpulse
+//!
+//! Knows, at every moment, which AI agents are running, and what those that ran have cost, taken
+//! and broken. This page is the map.
+//!
+//! ```text
+//!  hook ──socket──▶ intake ──▶ writer: decide → journal (SQLite, group commit) → acknowledge
+//!                                             │ changes, in order
+//!                               ┌─────────────┴──────────────┐
+//!                               ▼                            ▼
+//!                     live (Redis, one Lua script)   history (SQLite, flushed every 2 s)
+//!                               └────────▶ reports ◀─────────┘ ──▶ HTTP, the command line
+//! ```
+//!
+//! ## The idea
+//!
+//! An execution is a small state ([`domain::execution`]); an event merges into it, in any order,
+//! to the same result. `contribution(state)` is what an execution adds to every bucket. The writer
+//! ([`flow::writer`]) resolves each event when it accepts it and journals the
+//! [`Change`](domain::change::Change): the execution before, if it contributed, and after. Live and
+//! history are two small interpreters of that one type; both sum changes by
+//! [`Sums`](domain::sums::Sums). A late stop, a start after its stop, a revival, a correction: all
+//! are changes like any other. A rebuild writes what the executions of history contribute.
+//!
+//! ## Rooms, and the one way of the arrows
+//!
+//! `domain` ← `sqlite` ← `journal`, `history`; `domain` ← `live`; these ← `intake`, `flow`,
+//! `report` ← `http`, `cli` ← `daemon`. A test reads the `use` lines and fails on any other arrow.
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | [`domain`] | what the numbers mean: pure, no clock |
+//! | [`sqlite`] | what the two databases share: opening, versions, errors |
+//! | [`journal`] | accepted events as changes, in order, durable |
+//! | [`history`] | one row a run, and the rollups |
+//! | [`live`] | the picture in Redis: the key table, the scripts, the reads |
+//! | [`redis_child`] | the private server: find, start, adopt, stop |
+//! | [`flow`] | writer, applier, flusher, rebuild, reaper |
+//! | [`intake`] | the socket and the spool |
+//! | [`report`] | one file an endpoint: fetch, and a pure build |
+//! | [`http`] | routes, doors, probes |
+//! | [`cli`] | one file a subcommand |
+//! | [`config`] | settings, as written and as meant |
+//! | [`daemon`] | builds everything, owns the order of the end |
+//!
+//! ## What always holds
+//!
+//! 1. An event is acknowledged after its commit to the journal, and not before.
+//! 2. Only the writer decides whether an event is new; only it holds the journal's pen.
+//! 3. A view's counts and its cursor move together, in one transaction or one script, so that they
+//!    are saved, lost and restored together. A batch that is sent twice is applied once.
+//! 4. A journal row goes only once history has committed it. Redis never holds it back: what Redis
+//!    missed is rebuilt.
+//! 5. Every number in a bucket is an integer that adds up. Averages, rates and percentiles are made
+//!    when they are read. Money is in millionths of a dollar.
+//! 6. A bucket is chosen by the end of an execution, in UTC. Signs of life are counted on the
+//!    monotonic clock.
+//! 7. Nothing unredacted is behind [`domain::event`].
+//! 8. Every queue, list and wait has a named limit; what is refused is counted.
+//!
+//! Deliberately absent: dedupe keys in Redis (the cursor is enough), code that reverts (a change
+//! has a before), stored averages, a UNIQUE index on the journal (the writer is unique), and any
+//! read that waits for the writer.
+
+pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod domain;
+pub mod flow;
+pub mod history;
+pub mod http;
+pub mod intake;
+pub mod journal;
+pub mod live;
+pub mod redis_child;
+pub mod report;
+pub mod sqlite;
