@@ -4,13 +4,14 @@ mod folder;
 mod stores;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -24,7 +25,7 @@ use crate::flow::applier::{self, Applier};
 use crate::flow::changes::Changes;
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
-use crate::flow::flusher::{self, Flusher};
+use crate::flow::flusher::Flusher;
 use crate::flow::live_state::LiveState;
 use crate::flow::operations::{Facts, Operations};
 use crate::flow::reaper::Reaper;
@@ -37,6 +38,7 @@ use crate::journal::Tail;
 use crate::live::Live;
 use crate::redis_child::RedisChild;
 use crate::report::Reports;
+use crate::sqlite::Checkpointer;
 
 /// Connections may finish what they are sending.
 const INTAKE_DEADLINE: Duration = Duration::from_secs(10);
@@ -227,7 +229,9 @@ async fn serve(
     ));
 
     let applier = parts.applier(config, &stores, live, door.clone())?;
-    let (flusher, checkpoints) = parts.flusher(config, &stores, door.clone())?;
+    let flusher = parts.flusher(config, &stores, door.clone())?;
+    let checkpoints =
+        Checkpoints::start([stores.journal_path.clone(), stores.history_path.clone()])?;
     let (writer, mut damage) = spawn_writer(config, stores, &parts, queue)?;
     let mut views = JoinSet::new();
     views.spawn(async move {
@@ -236,7 +240,6 @@ async fn serve(
     });
     let flusher_stopped = stop_views.subscribe();
     views.spawn(flusher.run(flusher_received, flusher_stopped));
-    let checkpoints = checkpoints.spawn();
 
     let mut doors = JoinSet::new();
     let state = HttpState::new(reports, intake.clone(), operations, &config.http);
@@ -383,7 +386,7 @@ impl Parts {
         config: &Config,
         stores: &Stores,
         door: Door,
-    ) -> Result<(Flusher, Checkpoints), Failure> {
+    ) -> Result<Flusher, Failure> {
         let flusher = Flusher {
             history: crate::history::History::open(&stores.history_path)
                 .map_err(stores::failure)?,
@@ -396,50 +399,41 @@ impl Parts {
             state: self.state.clone(),
             counters: self.counters.clone(),
         };
-        let paths = [stores.journal_path.clone(), stores.history_path.clone()];
-        Ok((flusher, Checkpoints { paths }))
+        Ok(flusher)
     }
 }
 
 /// Writes the logs of both databases back, away from the commits.
 struct Checkpoints {
-    paths: [std::path::PathBuf; 2],
-}
-
-struct CheckpointThread {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl Checkpoints {
-    fn spawn(self) -> CheckpointThread {
+    fn start(paths: [PathBuf; 2]) -> Result<Checkpoints, Failure> {
+        let [journal, history] = paths.map(|path| Checkpointer::open(&path));
+        let both = [journal.map_err(stores::failure)?, history.map_err(stores::failure)?];
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let work = move || {
             while !stopped.load(Ordering::Acquire) {
                 std::thread::park_timeout(CHECKPOINT_EVERY);
-                for path in &self.paths {
-                    if let Err(error) = crate::sqlite::checkpoint(path) {
+                for one in &both {
+                    if let Err(error) = one.checkpoint() {
                         warn!(%error, "a log could not be written back");
                     }
                 }
             }
         };
         let thread = std::thread::Builder::new().name("checkpoints".to_owned()).spawn(work);
-        if let Err(error) = &thread {
-            warn!(%error, "logs are only written back when they are large");
-        }
-        CheckpointThread { stop, thread: thread.ok() }
+        let thread = thread.map_err(cannot_create("the checkpoints' thread"))?;
+        Ok(Checkpoints { stop, thread })
     }
-}
 
-impl CheckpointThread {
     fn stop(self) {
         self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread {
-            thread.thread().unpark();
-            join(thread);
-        }
+        self.thread.thread().unpark();
+        join(self.thread);
     }
 }
 
@@ -460,6 +454,3 @@ async fn finish<T: 'static>(mut tasks: JoinSet<T>, deadline: Duration, what: &st
 fn cannot_create(what: &str) -> impl Fn(std::io::Error) -> Failure {
     move |error| Failure::new(EXIT_CANNOT_CREATE, format!("{what}: {error}"))
 }
-
-/// A listener for what the command line asks of a daemon; the folder's mode is its lock.
-pub(crate) type Control = UnixListener;

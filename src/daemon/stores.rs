@@ -115,8 +115,8 @@ fn relate(journal: &mut Journal, history: &mut History, tail: &Tail) -> Result<u
         journal.adopt_past_epoch(&cursor.epoch).map_err(failure)?;
     }
     journal.raise_seq(cursor.seq).map_err(failure)?;
-    let follows = match tail.first_seq_after(cursor.seq).map_err(failure)? {
-        Some(first) => first == cursor.seq + 1,
+    let follows = match tail.read(cursor.seq, 1).map_err(failure)?.first() {
+        Some(next) => next.seq == cursor.seq + 1,
         None => journal.last_seq() == cursor.seq,
     };
     if !follows {
@@ -155,7 +155,8 @@ fn names(
     }
     if !grown.is_empty() {
         info!(count = grown.len(), "gave places to names that history knows");
-        journal.append(&[], &grown, &Prune::nothing()).map_err(failure)?;
+        let keep_all = Prune { history_seq: 0, keep_rows: u64::MAX, older_than_ms: i64::MIN };
+        journal.append(&[], &grown, &keep_all).map_err(failure)?;
     }
     Ok((names, !grown.is_empty()))
 }

@@ -114,7 +114,7 @@ impl Applier {
         Ok(Some(seq))
     }
 
-    async fn found(&self) -> Result<Found, Trouble> {
+    async fn found(&mut self) -> Result<Found, Trouble> {
         let Some(cursor) = self.live.cursor().await? else { return Ok(Found::Stale) };
         let head = self.changes.head();
         Ok(match Cursor::parse(&cursor) {
@@ -138,7 +138,7 @@ impl Applier {
     }
 
     /// Writes again what is only in memory: the last signs of life of all that runs.
-    async fn refresh(&self) -> Result<(), Trouble> {
+    async fn refresh(&mut self) -> Result<(), Trouble> {
         let running =
             self.door.running().await.map_err(|error| Trouble::Other(error.to_string()))?;
         self.live.progress(&running).await?;
@@ -171,7 +171,7 @@ impl Applier {
         Ok(next)
     }
 
-    async fn write_signs(&self) -> Result<(), Trouble> {
+    async fn write_signs(&mut self) -> Result<(), Trouble> {
         let signs = self.signs.take();
         if signs.is_empty() {
             return Ok(self.live.ping(PING_DEADLINE).await?);
@@ -180,7 +180,7 @@ impl Applier {
     }
 
     /// Applies the next batch.
-    async fn apply(&self, seq: u64) -> Result<Option<u64>, Trouble> {
+    async fn apply(&mut self, seq: u64) -> Result<Option<u64>, Trouble> {
         let began = Instant::now();
         let pending = self.changes.head() - seq;
         let max = if pending > BATCH as u64 { BACKLOG_BATCH } else { BATCH };

@@ -33,6 +33,25 @@ pub enum Command {
     Prune(oneshot::Sender<Result<Pruned, String>>),
 }
 
+/// Why history could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    #[error("{0}")]
+    Store(#[from] history::Error),
+    #[error("the journal lacks what history needs after change {0}: restore both from one backup")]
+    Gap(u64),
+}
+
+impl Trouble {
+    /// No retry mends it.
+    fn is_damage(&self) -> bool {
+        match self {
+            Trouble::Store(error) => error.is_corrupt(),
+            Trouble::Gap(_) => true,
+        }
+    }
+}
+
 pub struct Flusher {
     pub history: History,
     pub epoch: String,
@@ -46,12 +65,13 @@ pub struct Flusher {
 }
 
 impl Flusher {
-    /// Runs until `stop`, then once more for what is left. An error is one that no retry mends.
+    /// Runs until `stop`, then once more for what is left. An error is one that no
+    /// retry mends.
     pub async fn run(
         mut self,
         mut commands: mpsc::Receiver<Command>,
         mut stop: watch::Receiver<bool>,
-    ) -> Result<(), history::Error> {
+    ) -> Result<(), Trouble> {
         let mut pruned = Instant::now() - PRUNE_EVERY;
         loop {
             let command = self.wait(&mut commands, &mut stop).await;
@@ -60,7 +80,7 @@ impl Flusher {
             (self, flushed) = self.flush_all().await;
             match flushed {
                 Ok(()) => {}
-                Err(error) if error.is_corrupt() => return Err(error),
+                Err(trouble) if trouble.is_damage() => return Err(trouble),
                 Err(error) => {
                     self.counters.flush_failures.add(1);
                     warn!(%error, "history could not be written; it is tried again");
@@ -99,7 +119,7 @@ impl Flusher {
 
     /// Until it is time, or enough has gathered, or somebody asks.
     async fn wait(
-        &self,
+        &mut self,
         commands: &mut mpsc::Receiver<Command>,
         stop: &mut watch::Receiver<bool>,
     ) -> Option<Command> {
@@ -126,7 +146,7 @@ impl Flusher {
         }
     }
 
-    async fn flush_all(mut self) -> (Flusher, Result<(), history::Error>) {
+    async fn flush_all(mut self) -> (Flusher, Result<(), Trouble>) {
         let head = self.changes.head();
         while self.changes.position(View::History) < head {
             let flushed;
@@ -144,12 +164,12 @@ impl Flusher {
     }
 
     /// One transaction, on a thread where it may wait for the disk.
-    async fn flush(self) -> (Flusher, Result<u64, history::Error>) {
+    async fn flush(self) -> (Flusher, Result<u64, Trouble>) {
         blocking(self, |this| {
             let position = this.changes.position(View::History);
             let batch = this.changes.after(position, BATCH, &this.tail)?;
             let Some(last) = batch.last() else {
-                return Err(history::Error::gap(position));
+                return Err(Trouble::Gap(position));
             };
             this.history.flush(&batch, &Cursor::new(&this.epoch, last.seq))?;
             Ok(last.seq)
@@ -190,7 +210,7 @@ async fn blocking<T: Send + 'static>(
     .expect("a flush does not panic")
 }
 
-fn refuse(command: Command, error: &history::Error) {
+fn refuse(command: Command, error: &Trouble) {
     match command {
         Command::Flush(reply) => drop(reply.send(Err(error.to_string()))),
         Command::Prune(reply) => drop(reply.send(Err(error.to_string()))),

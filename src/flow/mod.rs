@@ -10,5 +10,5 @@ pub mod live_state;
 pub mod operations;
 pub mod reaper;
 mod rebuild;
-mod running;
+pub mod running;
 pub mod writer;

@@ -24,7 +24,8 @@ impl Applier {
         self.counters.rebuilds.add(1);
         // What history commits from here on stays in the journal, until live has caught up.
         self.hold.store(self.changes.position(View::History), Ordering::Release);
-        let marker = |step: usize| format!("{}{step}", self.marker_prefix());
+        let prefix = self.marker_prefix();
+        let marker = |step: usize| format!("{prefix}{step}");
         self.live.begin_rebuild(&marker(0)).await?;
         let deleted = self.live.clear().await?;
         let (cursor, rows) = self.snapshot().await?;
@@ -48,7 +49,7 @@ impl Applier {
         Ok(cursor.seq)
     }
 
-    async fn apply_step(&self, from: &str, to: &str, writes: &Writes) -> Result<(), Trouble> {
+    async fn apply_step(&mut self, from: &str, to: &str, writes: &Writes) -> Result<(), Trouble> {
         let answer = self.live.apply(from, to, writes).await?;
         if answer == to {
             return Ok(());
@@ -56,7 +57,7 @@ impl Applier {
         Err(Trouble::Other(format!("a rebuild was disturbed: the cursor is {answer}")))
     }
 
-    async fn snapshot(&self) -> Result<(crate::domain::cursor::Cursor, SnapshotRows), Trouble> {
+    async fn snapshot(&mut self) -> Result<(crate::domain::cursor::Cursor, SnapshotRows), Trouble> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner).clone();
         let epoch = self.epoch.clone();
         let other = |error: history::Error| Trouble::Other(error.to_string());
