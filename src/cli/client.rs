@@ -1,0 +1,205 @@
+//! Asks the running daemon over its control socket: HTTP/1.1, one request a connection.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+use super::failure::{Failure, failed};
+use crate::config::Config;
+
+/// Of what answers from memory or one read.
+pub const QUICK: Duration = Duration::from_secs(5);
+/// Of what goes through all executions.
+pub const LONG: Duration = Duration::from_secs(600);
+
+/// The largest answer by far is a status of some KiB.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
+
+const SOCKET_NAME: &str = "control.sock";
+
+pub struct Control {
+    data_dir: PathBuf,
+    socket: PathBuf,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("no daemon runs on {}: start one with `agentpulse serve`", .0.display())]
+    NotRunning(PathBuf),
+    #[error("the daemon on {} did not answer within {} s", .0.display(), .1.as_secs())]
+    TooLate(PathBuf, Duration),
+    #[error("the daemon on {dir}: {reason}")]
+    Broken { dir: String, reason: String },
+    /// It answered, and not with success.
+    #[error("the daemon answered {0}: {1}")]
+    Refused(StatusCode, String),
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Failure {
+        failed(error)
+    }
+}
+
+impl Control {
+    pub fn of(config: &Config) -> Control {
+        Control::in_folder(&config.data.dir)
+    }
+
+    pub fn in_folder(data_dir: &Path) -> Control {
+        Control {
+            data_dir: data_dir.to_owned(),
+            socket: data_dir.join(SOCKET_NAME),
+        }
+    }
+
+    pub async fn status(&self) -> Result<Value, AskError> {
+        self.ask(Method::GET, "/control/status", QUICK).await
+    }
+
+    /// Asks once, and takes a JSON answer; an empty one is null.
+    ///
+    /// # Errors
+    /// No daemon, an answer that is late, not JSON or no success.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<Value, AskError> {
+        let (status, body) = tokio::time::timeout(deadline, self.exchange(method, path))
+            .await
+            .map_err(|_| AskError::TooLate(self.data_dir.clone(), deadline))??;
+        if !status.is_success() {
+            return Err(AskError::Refused(status, reason(&body)));
+        }
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&body).map_err(|error| self.broken(error))
+    }
+
+    async fn exchange(&self, method: Method, path: &str) -> Result<(StatusCode, Bytes), AskError> {
+        let stream = UnixStream::connect(&self.socket).await;
+        let stream = stream.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                AskError::NotRunning(self.data_dir.clone())
+            }
+            _ => self.broken(format_args!("{}: {error}", self.socket.display())),
+        })?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| self.broken(error))?;
+        // What goes wrong on the connection is what the request then answers.
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| self.broken(error))?;
+        let answer = sender.send_request(request).await;
+        let (head, body) = answer.map_err(|error| self.broken(error))?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|error| self.broken(error))?;
+        Ok((head.status, body.to_bytes()))
+    }
+
+    fn broken(&self, error: impl std::fmt::Display) -> AskError {
+        AskError::Broken {
+            dir: self.data_dir.display().to_string(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// The message of `{"error":{"code":…,"message":…}}`, else the beginning of what came.
+fn reason(body: &[u8]) -> String {
+    const SHOWN_CHARS: usize = 200;
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    match value["error"]["message"].as_str() {
+        Some(message) => message.to_owned(),
+        None => String::from_utf8_lossy(body)
+            .chars()
+            .take(SHOWN_CHARS)
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+    use crate::cli::block_on;
+
+    /// Serves one connection with fixed bytes and answers the first line of the request.
+    fn stand_in(folder: &Path, answer: &'static str) -> std::thread::JoinHandle<String> {
+        let listener = UnixListener::bind(folder.join(SOCKET_NAME)).unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let first = lines.next().unwrap().unwrap();
+            while !lines.next().unwrap().unwrap().is_empty() {}
+            stream.write_all(answer.as_bytes()).unwrap();
+            first
+        })
+    }
+
+    fn ask(folder: &Path, method: Method, path: &str) -> Result<Value, AskError> {
+        block_on(Control::in_folder(folder).ask(method, path, QUICK)).unwrap()
+    }
+
+    #[test]
+    fn an_answer_is_its_json() {
+        let folder = tempfile::tempdir().unwrap();
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n{\"redis\":{\"pid\":7}}";
+        let server = stand_in(folder.path(), answer);
+        let status = ask(folder.path(), Method::GET, "/control/status").unwrap();
+        assert_eq!(status["redis"]["pid"], 7);
+        assert_eq!(server.join().unwrap(), "GET /control/status HTTP/1.1");
+    }
+
+    #[test]
+    fn an_empty_answer_is_null() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = stand_in(folder.path(), "HTTP/1.1 204 No Content\r\n\r\n");
+        let flushed = ask(folder.path(), Method::POST, "/control/flush").unwrap();
+        assert_eq!(flushed, Value::Null);
+        assert_eq!(server.join().unwrap(), "POST /control/flush HTTP/1.1");
+    }
+
+    #[test]
+    fn a_refusal_carries_the_daemons_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let answer = "HTTP/1.1 409 Conflict\r\ncontent-length: 40\r\n\r\n\
+                      {\"error\":{\"code\":\"busy\",\"message\":\"no\"}}\n";
+        let server = stand_in(folder.path(), answer);
+        let error = ask(folder.path(), Method::POST, "/control/rebuild").unwrap_err();
+        assert_eq!(error.to_string(), "the daemon answered 409 Conflict: no");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn without_a_daemon_one_line_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = ask(folder.path(), Method::GET, "/control/status").unwrap_err();
+        let expect = format!(
+            "no daemon runs on {}: start one with `agentpulse serve`",
+            folder.path().display()
+        );
+        assert_eq!(error.to_string(), expect);
+        // A socket that a killed daemon left behind.
+        drop(UnixListener::bind(folder.path().join(SOCKET_NAME)).unwrap());
+        let error = ask(folder.path(), Method::GET, "/control/status").unwrap_err();
+        assert_eq!(error.to_string(), expect);
+    }
+}

@@ -1,0 +1,151 @@
+//! The folders: whose they are, who may look into them, and whether there is room.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::Finding;
+use crate::config::Config;
+
+/// The journal and the history of a busy week take some hundred MB, and SQLite needs room for its
+/// logs besides.
+const MIN_FREE_BYTES: u64 = 512 << 20;
+
+pub fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![data_folder(&config.data.dir), disk(&config.data.dir)];
+    if let Some(folder) = config.socket.path.parent()
+        && folder != config.data.dir
+    {
+        findings.push(socket_folder(folder));
+    }
+    findings
+}
+
+fn data_folder(dir: &Path) -> Finding {
+    const SUBJECT: &str = "data folder";
+    let shown = dir.display();
+    let data = match fs::metadata(dir) {
+        Ok(data) => data,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Finding::right(SUBJECT, format!("{shown} is not there yet; serve makes it"));
+        }
+        Err(error) => {
+            let mend = "let it be readable for you";
+            return Finding::wrong(SUBJECT, format!("{shown}: {error}"), mend);
+        }
+    };
+    let mode = data.mode() & 0o777;
+    if !data.is_dir() {
+        Finding::wrong(
+            SUBJECT,
+            format!("{shown} is no folder"),
+            "set data.dir to another",
+        )
+    } else if data.uid() != rustix::process::geteuid().as_raw() {
+        let mend = "run as its owner, or set data.dir to another";
+        Finding::wrong(SUBJECT, format!("{shown} belongs to another user"), mend)
+    } else if mode != 0o700 {
+        let state = format!("{shown} has mode {mode:04o}, others may look into it");
+        Finding::wrong(SUBJECT, state, format!("chmod 700 {shown}"))
+    } else {
+        Finding::right(SUBJECT, format!("{shown} is yours alone"))
+    }
+}
+
+/// In a folder that others write to, anybody could put a socket of their own in the place of the
+/// daemon's; `serve` refuses it.
+fn socket_folder(folder: &Path) -> Finding {
+    const SUBJECT: &str = "socket folder";
+    let shown = folder.display();
+    let data = match fs::metadata(folder) {
+        Ok(data) => data,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Finding::right(SUBJECT, format!("{shown} is not there yet; serve makes it"));
+        }
+        Err(error) => {
+            let mend = "set socket.path to another folder";
+            return Finding::wrong(SUBJECT, format!("{shown}: {error}"), mend);
+        }
+    };
+    if data.uid() != rustix::process::geteuid().as_raw() {
+        let mend = "set socket.path to a folder of your own";
+        Finding::wrong(SUBJECT, format!("{shown} belongs to another user"), mend)
+    } else if data.mode() & 0o022 != 0 {
+        let state = format!("others may write to {shown}");
+        Finding::wrong(SUBJECT, state, format!("chmod go-w {shown}"))
+    } else {
+        Finding::right(SUBJECT, format!("only you write to {shown}"))
+    }
+}
+
+/// Of the nearest folder that there is.
+fn disk(dir: &Path) -> Finding {
+    const SUBJECT: &str = "disk";
+    let existing = dir.ancestors().find(|folder| folder.exists());
+    let existing = existing.unwrap_or(Path::new("/"));
+    match rustix::fs::statvfs(existing) {
+        Ok(disk) => room(disk.f_bavail.saturating_mul(disk.f_frsize), existing),
+        Err(error) => {
+            let state = format!("{}: {error}", existing.display());
+            Finding::wrong(SUBJECT, state, "set data.dir to a folder on a working disk")
+        }
+    }
+}
+
+fn room(free_bytes: u64, folder: &Path) -> Finding {
+    const SUBJECT: &str = "disk";
+    let state = format!(
+        "{} MiB are free on that of {}",
+        free_bytes >> 20,
+        folder.display()
+    );
+    if free_bytes < MIN_FREE_BYTES {
+        let mend = "make room, or shorten history.keep and run `agentpulse prune`";
+        return Finding::wrong(SUBJECT, state, mend);
+    }
+    Finding::right(SUBJECT, state)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_data_folder_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("data");
+        assert_eq!(data_folder(&dir).mend, None, "not there yet");
+        fs::create_dir(&dir).unwrap();
+        fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
+        let mend = format!("chmod 700 {}", dir.display());
+        assert_eq!(data_folder(&dir).mend, Some(mend));
+        fs::set_permissions(&dir, Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(data_folder(&dir).mend, None);
+        fs::write(dir.join("file"), "").unwrap();
+        assert!(data_folder(&dir.join("file")).mend.is_some());
+    }
+
+    #[test]
+    fn a_socket_folder_is_not_writable_by_others() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o775)).unwrap();
+        let mend = format!("chmod go-w {}", folder.path().display());
+        assert_eq!(socket_folder(folder.path()).mend, Some(mend));
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(socket_folder(folder.path()).mend, None);
+    }
+
+    #[test]
+    fn a_disk_needs_room() {
+        assert!(room(MIN_FREE_BYTES - 1, Path::new("/d")).mend.is_some());
+        let finding = room(MIN_FREE_BYTES, Path::new("/d"));
+        assert_eq!(
+            finding,
+            Finding::right("disk", "512 MiB are free on that of /d")
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! Why a command ends without success: one line for a person, one code for a script.
+
+use std::fmt::Display;
+use std::io;
+
+pub use crate::daemon::Failure;
+
+/// What has no code of its own.
+const EXIT_FAILED: u8 = 1;
+
+/// The general case.
+pub fn failed(message: impl Display) -> Failure {
+    Failure::new(EXIT_FAILED, message.to_string())
+}
+
+/// What was being done, and what the system said.
+pub fn io_failed(doing: impl Display, error: &io::Error) -> Failure {
+    failed(format_args!("{doing}: {error}"))
+}
+
+/// The message as one line, whatever it quotes.
+pub fn one_line(failure: &Failure) -> String {
+    let lines = failure.message.lines().map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    lines.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line() {
+        assert_eq!(
+            one_line(&failed("bad file\n  at line 3\n\n")),
+            "bad file; at line 3"
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! The command line. Every command is one file; what they share is here: where the settings come
+//! from, what a failure prints, and how something is written to standard output.
+
+mod bench;
+mod client;
+mod completions;
+mod config;
+mod delivery;
+mod demo;
+mod doctor;
+mod emit;
+mod export;
+mod failure;
+mod prune;
+mod rebuild;
+mod serve;
+mod status;
+mod table;
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, default_file};
+use crate::daemon::EXIT_CONFIG;
+
+use failure::{Failure, failed, io_failed, one_line};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  done
+   1  failed; a line on standard error says why
+   2  the command line was not understood
+  65  the journal or the history is damaged
+  69  Redis is not to be had, or belongs to another daemon
+  73  a file, folder or socket cannot be created
+  75  another daemon runs on the data folder
+  78  a setting is wrong";
+
+/// Knows which AI agents are running, and what those that ran have cost, taken and broken.
+#[derive(Parser)]
+#[command(name = "agentpulse", version, after_long_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which daemon is meant.
+#[derive(Args)]
+struct Place {
+    /// The settings file [default: agentpulse/agentpulse.toml in ~/.config]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of the journal and the history [default: ~/.local/state/agentpulse]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the daemon in the foreground
+    Serve(serve::Serve),
+    /// Send events, one JSON object a line, and say what became of them
+    Emit(emit::Emit),
+    /// Show how the running daemon is
+    Status(status::Status),
+    /// Show or check the settings
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Make the live picture anew from the history
+    Rebuild(rebuild::Rebuild),
+    /// Let the running daemon drop what is older than it has to keep
+    Prune(prune::Prune),
+    /// Write ended executions to a file
+    Export(export::Export),
+    /// Look for what is wrong, and say how to mend it
+    Doctor(doctor::Doctor),
+    /// Send a made-up day of traffic to the running daemon
+    Demo(demo::Demo),
+    /// Measure a daemon of its own on this machine
+    Bench(bench::Bench),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// The program. A failure is one line on standard error.
+pub fn main() -> ExitCode {
+    let Cli { place, command } = Cli::parse();
+    match run(&place, command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nothing is left to tell when standard error is gone as well.
+            let _ = writeln!(io::stderr(), "agentpulse: {}", one_line(&failure));
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(place: &Place, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(serve) => serve.run(place),
+        Command::Emit(emit) => emit.run(place),
+        Command::Status(status) => status.run(place),
+        Command::Config(config) => config.run(place),
+        Command::Rebuild(rebuild) => rebuild.run(place),
+        Command::Prune(prune) => prune.run(place),
+        Command::Export(export) => export.run(place),
+        Command::Doctor(doctor) => doctor.run(place),
+        Command::Demo(demo) => demo.run(place),
+        Command::Bench(bench) => bench.run(),
+        Command::Completions(completions) => completions.run(),
+    }
+}
+
+impl Place {
+    /// The settings, with the command's own flags (a dotted key and its value) on top.
+    fn load(&self, mut flags: Vec<(String, String)>) -> Result<Config, Failure> {
+        if let Some(dir) = &self.data_dir {
+            flags.push(flag("data.dir", dir)?);
+        }
+        let file = self.config.clone().or_else(|| default_file(environment()));
+        Config::load(file.as_deref(), environment(), &flags)
+            .map_err(|error| Failure::new(EXIT_CONFIG, error.to_string()))
+    }
+}
+
+/// A setting that a flag gives as a path.
+fn flag(key: &str, path: &std::path::Path) -> Result<(String, String), Failure> {
+    match path.to_str() {
+        Some(path) => Ok((key.to_owned(), path.to_owned())),
+        None => Err(Failure::new(
+            EXIT_CONFIG,
+            format!("{key}: {} is not UTF-8", path.display()),
+        )),
+    }
+}
+
+/// What is not UTF-8 is none of our settings.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Runs one client's work on this thread.
+fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(|runtime| runtime.block_on(future))
+        .map_err(|error| io_failed("no event loop", &error))
+}
+
+/// Writes to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// A reader who has seen enough (`| head`) is no failure.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(io_failed("standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+//! `agentpulse prune`: what is older than it has to be kept goes now, not at its hour.
+
+use clap::Args;
+use hyper::Method;
+
+use super::client::{Control, LONG};
+use super::status::rows;
+use super::table::aligned;
+use super::{Failure, Place, block_on, print};
+
+#[derive(Args)]
+pub struct Prune {}
+
+impl Prune {
+    pub fn run(self, place: &Place) -> Result<(), Failure> {
+        let config = place.load(Vec::new())?;
+        let control = Control::of(&config);
+        let pruned = block_on(control.ask(Method::POST, "/control/prune", LONG))??;
+        print(&aligned(&rows(&pruned)))
+    }
+}

@@ -1,0 +1,106 @@
+//! `agentpulse serve`: the daemon in the foreground.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, Place, flag, io_failed};
+use crate::config::{Log, LogFormat};
+use crate::daemon;
+
+/// What is still at work after the daemon has drained is a blocking thread without anything
+/// that would be lost.
+const LEFTOVER_WAIT: Duration = Duration::from_secs(1);
+
+/// Of a daemon that was told twice to stop.
+const EXIT_HURRIED: i32 = 1;
+
+#[derive(Args)]
+pub struct Serve {
+    /// The Unix socket that hooks write to
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The address of the HTTP API [default: 127.0.0.1:4056]
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// A Redis of your own [default: a private server]
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+}
+
+impl Serve {
+    pub fn run(self, place: &Place) -> Result<(), Failure> {
+        let mut flags = Vec::new();
+        if let Some(socket) = &self.socket {
+            flags.push(flag("socket.path", socket)?);
+        }
+        if let Some(http) = self.http {
+            flags.push(("http.listen".to_owned(), http));
+        }
+        if let Some(redis) = self.redis {
+            flags.push(("redis.url".to_owned(), redis));
+        }
+        let config = place.load(flags)?;
+        start_log(&config.log);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| io_failed("no event loop", &error))?;
+        let result = runtime.block_on(async {
+            let shutdown = shutdown()?;
+            daemon::run(config, shutdown).await
+        });
+        runtime.shutdown_timeout(LEFTOVER_WAIT);
+        result
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT; a second one ends the process at once, for whom the
+/// draining takes too long. Nothing acknowledged is lost by that.
+fn shutdown() -> Result<impl Future<Output = ()>, Failure> {
+    let listen = |kind| signal(kind).map_err(|error| io_failed("signals", &error));
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        either(&mut terminate, &mut interrupt).await;
+        let _ = begin.send(()); // A daemon that has ended by itself waits for nobody.
+        either(&mut terminate, &mut interrupt).await;
+        std::process::exit(EXIT_HURRIED);
+    });
+    Ok(async {
+        let _ = begun.await;
+    })
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}
+
+/// The log goes to standard error. `RUST_LOG` refines it for whoever looks for a fault.
+fn start_log(log: &Log) {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(log.level.as_str().to_lowercase()));
+    let is_terminal = std::io::stderr().is_terminal();
+    let is_json = match log.format {
+        LogFormat::Auto => !is_terminal,
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(is_terminal);
+    if is_json {
+        log.json().flatten_event(true).init();
+    } else {
+        log.init();
+    }
+}

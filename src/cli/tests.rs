@@ -1,0 +1,87 @@
+use clap::CommandFactory;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split(' '))
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn commands_are_understood() {
+    for line in [
+        "agentpulse serve --data-dir /d --socket /d/s --http 127.0.0.1:0 --redis redis://h",
+        "agentpulse --data-dir /d emit",
+        "agentpulse emit events.jsonl --socket /d/s --timeout 5",
+        "agentpulse status --json --config /c",
+        "agentpulse config show",
+        "agentpulse config check --config /c",
+        "agentpulse rebuild --force",
+        "agentpulse prune",
+        "agentpulse export --format csv --since 2026-11-01 --until 2026-11-20 --output o",
+        "agentpulse doctor",
+        "agentpulse demo --seed 2 --executions 10 --speed 60 --print",
+        "agentpulse bench --events 1000 --seconds 5 --json",
+        "agentpulse completions zsh",
+    ] {
+        assert!(parse(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_exits_with_2() {
+    for line in [
+        "agentpulse",
+        "agentpulse nothing",
+        "agentpulse export",
+        "agentpulse export --format xml",
+        "agentpulse export --format csv --since yesterday",
+        "agentpulse demo --executions 0",
+        "agentpulse demo --speed slow",
+        "agentpulse emit --timeout 0",
+        "agentpulse bench --long --seconds 5",
+    ] {
+        let error = parse(line).err().unwrap_or_else(|| panic!("{line}"));
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn the_long_help_names_every_exit_code() {
+    let help = Cli::command().render_long_help().to_string();
+    for code in [
+        "  0 ", "  1 ", "  2 ", " 65 ", " 69 ", " 73 ", " 75 ", " 78 ",
+    ] {
+        assert!(help.contains(code), "{code}");
+    }
+    let version = parse("agentpulse --version").err().unwrap().to_string();
+    assert_eq!(
+        version,
+        format!("agentpulse {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn flags_win_and_a_wrong_setting_is_78() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("agentpulse.toml");
+    std::fs::write(&file, "[http]\nlisten = \"127.0.0.1:1\"\n").unwrap();
+    let place = Place {
+        config: Some(file.clone()),
+        data_dir: Some(folder.path().join("data")),
+    };
+    let config = place
+        .load(vec![("http.listen".into(), "127.0.0.1:2".into())])
+        .unwrap();
+    assert_eq!(config.http.listen.port(), 2);
+    assert_eq!(config.data.dir, folder.path().join("data"));
+
+    std::fs::write(&file, "[http]\nlistens = 1\n").unwrap();
+    let failure = place.load(Vec::new()).unwrap_err();
+    assert_eq!(failure.code, 78);
+    assert!(failure.message.contains("listens"), "{}", failure.message);
+}
