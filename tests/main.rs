@@ -1,1 +1,46 @@
+//! The system tests: what a user of the daemon can see, through its socket, its HTTP interface,
+//! its Redis, its command line and its files. Each test runs the real program in its own folder.
+//!
+//! | file | what it holds the daemon to |
+//! |---|---|
+//! | `model` | an independent, naive account of what events amount to |
+//! | `setup`, `harness`, `redis_server` | the daemon and Redis under test |
+//! | `wire` | clients of the event socket, of HTTP and of Redis |
+//! | `load` | events at random |
+//! | `check`, `check_redis`, `compare` | what the daemon says against what the model says |
+//! | `seed_fields`, `seed_example` | the JSON of every answer, field by field |
+//! | `events`, `events_taken` | what is refused, what is a duplicate, what is taken as it is |
+//! | `orders` | any order, any repetition, any restart: the same numbers |
+//! | `http` | parameters, caching, intake by POST, doors |
+//! | `process` | exit codes, signals, modes, commands |
+//! | `crash` | kill -9 under load |
+//! | `views_away` | Redis gone, stopped, emptied |
+//! | `reaper` | hung executions |
+//! | `caps` | more names than there is room for |
+//! | `interleavings` | the sequences that break a careless version |
+//! | `redaction` | secrets reach no disk, no Redis, no client |
+//! | `arrows` | which part may import which, and other rules about the source itself |
 
+mod arrows;
+mod caps;
+mod check;
+mod check_redis;
+mod compare;
+mod crash;
+mod events;
+mod events_taken;
+mod harness;
+mod http;
+mod interleavings;
+mod load;
+mod model;
+mod orders;
+mod process;
+mod reaper;
+mod redaction;
+mod redis_server;
+mod seed_example;
+mod seed_fields;
+mod setup;
+mod views_away;
+mod wire;

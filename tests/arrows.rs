@@ -1,0 +1,328 @@
+//! Rules about the source itself: which part may import which, where a driver may be named, how
+//! long a file may be, what a script must say of itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+const LINES_MAX: usize = 400;
+const WIDTH_MAX: usize = 100;
+
+/// The parts, from the innermost outwards; a part may import parts of earlier rows, and of its own
+/// row where that makes no circle.
+const ROWS: [&[&str]; 6] = [
+    &["domain"],
+    &["sqlite", "config"],
+    &["journal", "history", "live", "redis_child"],
+    &["intake", "flow", "report", "alert"],
+    &["http", "cli"],
+    &["daemon"],
+];
+
+/// Arrows that point inwards and are forbidden all the same.
+const FORBIDDEN: [(&str, &[&str]); 7] = [
+    ("sqlite", &["config"]),
+    ("config", &["sqlite"]),
+    ("journal", &["config", "history", "live", "redis_child"]),
+    ("history", &["config", "journal", "live", "redis_child"]),
+    (
+        "live",
+        &["sqlite", "config", "journal", "history", "redis_child"],
+    ),
+    ("redis_child", &["sqlite", "journal", "history", "live"]),
+    ("http", &["sqlite", "journal", "history", "live"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+/// Code without comments: what a comment names is no import.
+fn code(path: &Path) -> String {
+    let lines = read(path);
+    lines
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or(""))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// `src/live/apply.rs` is of the part `live`, and two modules below the root of the crate.
+fn part(path: &Path) -> (String, usize) {
+    let inner = path.strip_prefix(root().join("src")).expect("below src");
+    let names: Vec<String> = inner
+        .with_extension("")
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .filter(|name| name != "mod")
+        .collect();
+    (names[0].clone(), names.len())
+}
+
+/// The parts that this code names from the root of the crate.
+fn named_parts(code: &str, depth: usize) -> BTreeSet<String> {
+    let up = format!(r"(?:super\s*::\s*){{{depth}}}");
+    let path = Regex::new(&format!(
+        r"\b(?:crate\s*::\s*|agentpulse\s*::\s*|{up})(\{{|\w+)"
+    ));
+    let mut named = BTreeSet::new();
+    for found in path.expect("a valid pattern").captures_iter(code) {
+        let word = found.get(1).expect("the group");
+        if word.as_str() == "{" {
+            named.extend(first_names(&code[word.end()..]));
+        } else {
+            named.insert(word.as_str().to_owned());
+        }
+    }
+    named
+}
+
+/// Of `domain::{a, b}, live::x}` the names `domain` and `live`.
+fn first_names(list: &str) -> Vec<String> {
+    let (mut depth, mut names, mut item) = (0, Vec::new(), String::new());
+    for c in list.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(std::mem::take(&mut item)),
+            _ if depth == 0 => item.push(c),
+            _ => {}
+        }
+    }
+    names.push(item);
+    let first = |item: String| item.split("::").next().unwrap_or("").trim().to_owned();
+    names
+        .into_iter()
+        .map(first)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn row(part: &str) -> Option<usize> {
+    ROWS.iter().position(|row| row.contains(&part))
+}
+
+fn allowed(from: &str, to: &str) -> bool {
+    let forbidden = FORBIDDEN
+        .iter()
+        .any(|(part, not)| *part == from && not.contains(&to));
+    let (Some(outer), Some(inner)) = (row(from), row(to)) else {
+        return false;
+    };
+    inner <= outer && !forbidden
+}
+
+#[test]
+fn imports_point_one_way() {
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for path in files("src", "rs") {
+        let (from, depth) = part(&path);
+        if from == "main" || from == "lib" {
+            continue;
+        }
+        assert!(
+            row(&from).is_some(),
+            "{} belongs to no known part",
+            shown(&path)
+        );
+        for to in named_parts(&code(&path), depth) {
+            if row(&to).is_none() || to == from {
+                continue;
+            }
+            if !allowed(&from, &to) {
+                wrong.push(format!("{} imports {to}", shown(&path)));
+            }
+            arrows.entry(from.clone()).or_default().insert(to);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(arrows.len() > 5, "the arrows were read: {arrows:?}");
+    for (from, all) in &arrows {
+        for to in all {
+            let back = arrows.get(to).is_some_and(|arrows| arrows.contains(from));
+            assert!(!back, "{from} and {to} import each other");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_arrow_would_be_seen() {
+    let code = "use crate::{domain::{a, b}, live::x,\n journal};\nlet y = super::super::http::z;";
+    let named: Vec<String> = named_parts(code, 2).into_iter().collect();
+    assert_eq!(named, ["domain", "http", "journal", "live"]);
+    assert!(!allowed("domain", "live") && !allowed("journal", "history"));
+    assert!(!allowed("http", "live") && !allowed("flow", "http"));
+    assert!(allowed("daemon", "cli") && allowed("flow", "live") && allowed("history", "sqlite"));
+}
+
+#[test]
+fn each_driver_stays_in_its_place() {
+    let places: [(&str, &[&str]); 4] = [
+        ("fred", &["live"]),
+        ("rusqlite", &["sqlite", "journal", "history"]),
+        ("rusqlite_migration", &["sqlite", "journal", "history"]),
+        ("axum", &["http"]),
+    ];
+    for (name, parts) in places {
+        let named = Regex::new(&format!(r"\b{name}\s*(::|;|\{{)")).expect("a valid pattern");
+        let all = files("src", "rs");
+        let users: Vec<&PathBuf> = all
+            .iter()
+            .filter(|path| named.is_match(&code(path)))
+            .collect();
+        assert!(!users.is_empty(), "nobody uses {name}");
+        for path in users {
+            let (part, _) = part(path);
+            assert!(
+                parts.contains(&part.as_str()),
+                "{} names {name}",
+                shown(path)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let impure = Regex::new(
+        r"\btokio::|\bstd::(fs|net|io|env|process|thread)\b|SystemTime|Instant\b|::now\(\)",
+    );
+    let impure = impure.expect("a valid pattern");
+    for path in files("src/domain", "rs") {
+        let code = code(&path);
+        let pure = code.split("#[cfg(test)]").next().unwrap_or("");
+        let found = impure.find(pure).map(|found| found.as_str());
+        assert_eq!(found, None, "{}", shown(&path));
+    }
+}
+
+#[test]
+fn files_are_short_and_lines_are_narrow() {
+    let mut long = Vec::new();
+    for folder in ["src", "tests", "benches", "hook/src"] {
+        for path in files(folder, "rs") {
+            let text = read(&path);
+            let lines = text.lines().count();
+            if lines > LINES_MAX {
+                long.push(format!("{}: {lines} lines", shown(&path)));
+            }
+            // A literal that rustfmt cannot break is the one excuse.
+            let wide = |line: &&str| line.chars().count() > WIDTH_MAX && !line.contains(['"', '`']);
+            if let Some(line) = text.lines().find(wide) {
+                long.push(format!("{}: {line}", shown(&path)));
+            }
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn every_script_refuses_to_run_over_memory_and_names_what_it_takes() {
+    let scripts = files("lua", "lua");
+    assert!(!scripts.is_empty(), "there are scripts");
+    for path in scripts {
+        let text = read(&path);
+        let first = text.lines().next().unwrap_or("");
+        assert!(
+            first.starts_with("#!lua"),
+            "{} begins with {first:?}",
+            shown(&path)
+        );
+        let comments = text
+            .lines()
+            .skip(1)
+            .take_while(|line| line.trim().is_empty() || line.starts_with("--"));
+        let header: String = comments.collect();
+        for word in ["KEYS", "ARGV", "RETURNS"] {
+            assert!(
+                header.contains(word),
+                "the header of {} has no {word}",
+                shown(&path)
+            );
+        }
+        let body: Vec<&str> = text
+            .lines()
+            .skip(1)
+            .map(|line| line.split("--").next().unwrap_or(""))
+            .collect();
+        for word in ["'TIME'", "\"TIME\"", "SCAN", "FLUSH", "'KEYS'", "\"KEYS\""] {
+            assert!(
+                !body.join("\n").contains(word),
+                "{} uses {word}",
+                shown(&path)
+            );
+        }
+    }
+}
+
+#[test]
+fn no_test_sleeps() {
+    let sleep = Regex::new(r"\bsleep\s*\(").expect("a valid pattern");
+    for path in files("tests", "rs") {
+        assert!(!sleep.is_match(&code(&path)), "{} sleeps", shown(&path));
+    }
+}
+
+#[test]
+fn the_default_configuration_names_every_setting_that_is_documented() {
+    let text = read(&root().join("config/agentpulse.toml"));
+    for name in [
+        "http.listen",
+        "socket.path",
+        "spool.path",
+        "redis.url",
+        "redis.prefix",
+        "redis.maxmemory",
+        "journal.keep_rows",
+        "journal.keep",
+        "history.flush_interval",
+        "history.keep",
+        "reaper.idle_timeout",
+        "reaper.tool_timeout",
+        "limits.agent_names",
+        "limits.agent_types",
+        "limits.tools",
+    ] {
+        let (table, key) = name.split_once('.').expect("a dotted name");
+        let part = text.split(&format!("[{table}]")).nth(1);
+        let part = part.unwrap_or_else(|| panic!("no [{table}]"));
+        let part = part.split("\n[").next().unwrap_or("");
+        let given = Regex::new(&format!(r"(?m)^#?\s*{key}\s*=")).expect("a valid pattern");
+        assert!(
+            given.is_match(part),
+            "{name} is not in config/agentpulse.toml"
+        );
+    }
+}

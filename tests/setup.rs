@@ -1,0 +1,209 @@
+//! How a daemon is started: its configuration, its place, its environment.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::harness::{DEADLINE, Daemon, PAUSE};
+use crate::redis_server::Redis;
+
+/// How a daemon is to be started.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Settings by their dotted names; values as TOML writes them.
+    settings: BTreeMap<String, String>,
+    /// Text that stands in the configuration file as it is.
+    raw: String,
+    redis: Option<String>,
+    environment: Vec<(String, String)>,
+    listen: String,
+    /// Another place for the socket than its default.
+    socket: Option<PathBuf>,
+}
+
+impl Setup {
+    /// A daemon with its own Redis, that flushes soon and ends no execution by itself.
+    pub fn new() -> Setup {
+        Setup::from_text("")
+            .set("history.flush_interval", "\"1s\"")
+            .set("reaper.idle_timeout", "\"6h\"")
+            .set("reaper.tool_timeout", "\"6h\"")
+    }
+
+    pub fn set(mut self, name: &str, toml: &str) -> Setup {
+        self.settings.insert(name.to_owned(), toml.to_owned());
+        self
+    }
+
+    /// A daemon with this configuration file and nothing else in it.
+    pub fn from_text(text: &str) -> Setup {
+        Setup {
+            settings: BTreeMap::new(),
+            raw: text.to_owned(),
+            redis: None,
+            environment: Vec::new(),
+            listen: "127.0.0.1:0".to_owned(),
+            socket: None,
+        }
+    }
+
+    pub fn redis(mut self, redis: &Redis) -> Setup {
+        self.redis = Some(redis.url());
+        self
+    }
+
+    pub fn environment(mut self, name: &str, value: &str) -> Setup {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn listen(mut self, address: &str) -> Setup {
+        self.listen = address.to_owned();
+        self
+    }
+
+    pub fn socket(mut self, path: &Path) -> Setup {
+        self.socket = Some(path.to_owned());
+        self
+    }
+
+    /// Starts the daemon in a new folder and waits until it is ready.
+    pub fn start(self) -> Daemon {
+        Daemon::start(self)
+    }
+
+    /// Starts a daemon that is expected to give up, in the folder `data`.
+    pub fn run_to_exit(&self, data: &Path) -> Exit {
+        let mut child = self.spawn(data);
+        let status = wait_exit(&mut child);
+        kill_private_redis(data);
+        let log = fs::read_to_string(log_path(data)).unwrap_or_default();
+        Exit {
+            code: status.code(),
+            log,
+        }
+    }
+
+    /// As [`Setup::run_to_exit`], in a new folder.
+    pub fn run_to_exit_anywhere(&self) -> Exit {
+        let folder = folder();
+        self.run_to_exit(&folder.path().join("d"))
+    }
+
+    pub fn spawn(&self, data: &Path) -> Child {
+        let _ = fs::remove_file(data.join("http.addr"));
+        let config = data.with_extension("toml");
+        let mut text = String::new();
+        for (name, value) in &self.settings {
+            text += &format!("{name} = {value}\n");
+        }
+        fs::write(&config, text + &self.raw).expect("the configuration file");
+        let log = || {
+            File::options()
+                .create(true)
+                .append(true)
+                .open(log_path(data))
+                .expect("the log file")
+        };
+        let mut command = program();
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .arg("--data-dir")
+            .arg(data);
+        command
+            .arg("--socket")
+            .arg(self.socket.clone().unwrap_or_else(|| socket_path(data)))
+            .args(["--http", &self.listen]);
+        if let Some(url) = &self.redis {
+            command.args(["--redis", url]);
+        }
+        command.envs(self.environment.iter().cloned());
+        command.stdin(Stdio::null()).stdout(log()).stderr(log());
+        command.spawn().expect("the daemon's program starts")
+    }
+}
+
+/// A short path: that of a Unix socket must stay under 108 bytes.
+pub fn folder() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("ap")
+        .tempdir_in("/tmp")
+        .expect("a folder in /tmp")
+}
+
+/// The program, with nothing of our own environment that it would take for a setting.
+pub fn program() -> Command {
+    cleaned(Command::new(env!("CARGO_BIN_EXE_agentpulse")))
+}
+
+/// The program as a command that ends by itself, and is ended after a while if it does not.
+pub fn short_program() -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=1", "60", env!("CARGO_BIN_EXE_agentpulse")]);
+    cleaned(command)
+}
+
+fn cleaned(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AGENTPULSE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("XDG_STATE_HOME");
+    command
+}
+
+/// The private Redis of a data folder, if one runs.
+pub fn redis_pid(data: &Path) -> Option<Pid> {
+    let text = fs::read_to_string(data.join("redis").join("redis.pid")).ok()?;
+    let pid = Pid::from_raw(text.trim().parse().ok()?)?;
+    let command = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
+    let command = String::from_utf8_lossy(&command);
+    (command.contains("redis") || command.contains("valkey")).then_some(pid)
+}
+
+pub fn kill_private_redis(data: &Path) {
+    if let Some(pid) = redis_pid(data) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Its default place: in the data folder, so that commands find it there.
+pub fn socket_path(data: &Path) -> PathBuf {
+    data.join("agentpulse.sock")
+}
+
+pub fn log_path(data: &Path) -> PathBuf {
+    data.with_extension("log")
+}
+
+pub fn wait_exit(child: &mut Child) -> ExitStatus {
+    let asked = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("our own child") {
+            return status;
+        }
+        if asked.elapsed() > DEADLINE {
+            let _ = child.kill();
+            panic!("the daemon did not end");
+        }
+        thread::park_timeout(PAUSE);
+    }
+}
+
+/// How a daemon that gave up said so.
+#[derive(Debug)]
+pub struct Exit {
+    pub code: Option<i32>,
+    pub log: String,
+}
