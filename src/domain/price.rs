@@ -1,0 +1,265 @@
+//! What a run's tokens cost, by `config/prices.toml`, whose head states the units.
+//!
+//! Cost in micro-dollars = Σ tokens × rate / 1,000,000, where a rate is in micro-dollars
+//! per million tokens: all integers, and rounded once, half up.
+
+mod model_id;
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use model_id::normalised;
+
+/// A table of a few hundred models with all their changes; a cap keeps a wrong file small.
+const MAX_ROWS: usize = 1_000;
+/// A million dollars per million tokens. It keeps every sum far inside an `i128`.
+const MAX_DOLLARS_PER_MILLION: f64 = 1e6;
+const MICROS_PER_DOLLAR: f64 = 1e6;
+const TOKENS_PER_RATE: i128 = 1_000_000;
+
+/// A table of prices by model, day and length of the prompt.
+#[derive(Debug, Clone)]
+pub struct Prices {
+    by_model: HashMap<String, Vec<Tier>>,
+}
+
+/// Tokens of a request, or of all requests of a run; each is counted under one name only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Uncached input.
+    pub input: u64,
+    pub output: u64,
+    /// Input read from the prompt cache.
+    pub cache_read: u64,
+    /// Input written to the cache for 5 minutes; also where the client names no lifetime.
+    pub cache_write_5m: u64,
+    /// Input written to the cache for 1 hour.
+    pub cache_write_1h: u64,
+}
+
+impl Tokens {
+    /// A usage of which no more than input and output is known.
+    pub fn uncached(input: u64, output: u64) -> Self {
+        Self {
+            input,
+            output,
+            ..Self::default()
+        }
+    }
+
+    fn prompt(&self) -> u128 {
+        [
+            self.input,
+            self.cache_read,
+            self.cache_write_5m,
+            self.cache_write_1h,
+        ]
+        .into_iter()
+        .map(u128::from)
+        .sum()
+    }
+}
+
+impl Prices {
+    /// Reads a table. The error says which line, or which row and model, is wrong.
+    pub fn parse(toml_text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(toml_text).map_err(|error| error.to_string())?;
+        if file.rows.len() > MAX_ROWS {
+            return Err(format!(
+                "{} rows, at most {MAX_ROWS} are allowed",
+                file.rows.len()
+            ));
+        }
+        let mut by_model: HashMap<String, Vec<Tier>> = HashMap::new();
+        for (index, row) in file.rows.iter().enumerate() {
+            let place = |reason| format!("price {}, {:?}: {reason}", index + 1, row.models);
+            let tier = Tier::parse(row).map_err(place)?;
+            if row.models.is_empty() {
+                return Err(place("models is empty".to_owned()));
+            }
+            for model in &row.models {
+                by_model
+                    .entry(normalised(model))
+                    .or_default()
+                    .push(tier.clone());
+            }
+        }
+        for (model, tiers) in &mut by_model {
+            tiers.sort_by(|a, b| (&a.from, a.prompt_up_to).cmp(&(&b.from, b.prompt_up_to)));
+            check_order(tiers).map_err(|reason| format!("model {model:?}: {reason}"))?;
+        }
+        Ok(Self { by_model })
+    }
+
+    /// The cost, in micro-dollars, of a run of which only the totals are known.
+    ///
+    /// `at_day` is `YYYY-MM-DD`, UTC. `None` for a model the table does not know on that
+    /// day, and where the price depends on the length of each prompt and the totals do not
+    /// decide it: they do when all prompts together are within the lowest tier, since then
+    /// so is each of them.
+    pub fn cost_micros(&self, model: &str, tokens: &Tokens, at_day: &str) -> Option<i64> {
+        let lowest = self.tiers(model, at_day)?.first()?;
+        if !lowest.covers(tokens) {
+            return None;
+        }
+        rounded_micros(lowest.millionths(tokens)?)
+    }
+
+    /// The cost, in micro-dollars, of requests whose usage is known one by one, each at the
+    /// tier of its own prompt; rounded once, at the end. `None` as for an unknown model.
+    pub fn cost_of_requests(
+        &self,
+        model: &str,
+        requests: impl Iterator<Item = Tokens>,
+        at_day: &str,
+    ) -> Option<i64> {
+        let tiers = self.tiers(model, at_day)?;
+        let mut sum: i128 = 0;
+        for tokens in requests {
+            let tier = tiers.iter().find(|tier| tier.covers(&tokens))?;
+            sum = sum.checked_add(tier.millionths(&tokens)?)?;
+        }
+        rounded_micros(sum)
+    }
+
+    /// A model's tiers on a day, the shortest prompts first.
+    fn tiers(&self, model: &str, at_day: &str) -> Option<&[Tier]> {
+        let all = self.by_model.get(&normalised(model))?;
+        let known = &all[..all.partition_point(|tier| tier.from.as_str() <= at_day)];
+        let latest = &known.last()?.from;
+        Some(&known[known.partition_point(|tier| tier.from < *latest)..])
+    }
+}
+
+impl Default for Prices {
+    /// The table the program is built with.
+    fn default() -> Self {
+        Self::parse(include_str!("../../config/prices.toml"))
+            .expect("the embedded table is read by the tests of this file")
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(rename = "price", default)]
+    rows: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    models: Vec<String>,
+    #[serde(default)]
+    from: String,
+    prompt_up_to: Option<u64>,
+    input: f64,
+    output: f64,
+    cache_read: f64,
+    cache_write_5m: f64,
+    cache_write_1h: f64,
+}
+
+/// A row's rates, in micro-dollars per million tokens.
+#[derive(Debug, Clone)]
+struct Tier {
+    /// The first day, or empty: from the beginning, which sorts before every day.
+    from: String,
+    /// The longest prompt; `u128::MAX` in the last tier of a day.
+    prompt_up_to: u128,
+    input: i64,
+    output: i64,
+    cache_read: i64,
+    cache_write_5m: i64,
+    cache_write_1h: i64,
+}
+
+impl Tier {
+    fn parse(row: &Row) -> Result<Self, String> {
+        if !row.from.is_empty() && !is_day(&row.from) {
+            return Err(format!(
+                "from is {:?}, not a day such as \"2026-10-07\"",
+                row.from
+            ));
+        }
+        Ok(Self {
+            from: row.from.clone(),
+            prompt_up_to: row.prompt_up_to.map_or(u128::MAX, u128::from),
+            input: rate("input", row.input)?,
+            output: rate("output", row.output)?,
+            cache_read: rate("cache_read", row.cache_read)?,
+            cache_write_5m: rate("cache_write_5m", row.cache_write_5m)?,
+            cache_write_1h: rate("cache_write_1h", row.cache_write_1h)?,
+        })
+    }
+
+    fn covers(&self, tokens: &Tokens) -> bool {
+        tokens.prompt() <= self.prompt_up_to
+    }
+
+    /// The cost in millionths of a micro-dollar.
+    fn millionths(&self, tokens: &Tokens) -> Option<i128> {
+        let parts = [
+            (tokens.input, self.input),
+            (tokens.output, self.output),
+            (tokens.cache_read, self.cache_read),
+            (tokens.cache_write_5m, self.cache_write_5m),
+            (tokens.cache_write_1h, self.cache_write_1h),
+        ];
+        parts.into_iter().try_fold(0_i128, |sum, (count, rate)| {
+            sum.checked_add(i128::from(count).checked_mul(i128::from(rate))?)
+        })
+    }
+}
+
+/// `None` beyond an `i64`: more than nine million million dollars.
+fn rounded_micros(millionths: i128) -> Option<i64> {
+    let half_up = millionths.checked_add(TOKENS_PER_RATE / 2)?;
+    i64::try_from(half_up.div_euclid(TOKENS_PER_RATE)).ok()
+}
+
+/// Micro-dollars per million tokens, exactly, from the dollars a table states.
+fn rate(key: &str, dollars: f64) -> Result<i64, String> {
+    if !(0.0..=MAX_DOLLARS_PER_MILLION).contains(&dollars) {
+        return Err(format!(
+            "{key} is {dollars}, not within 0..={MAX_DOLLARS_PER_MILLION}"
+        ));
+    }
+    let micros = (dollars * MICROS_PER_DOLLAR).round();
+    if micros / MICROS_PER_DOLLAR != dollars {
+        return Err(format!("{key} is {dollars}: more than six decimals"));
+    }
+    Ok(micros as i64)
+}
+
+/// Tiers, in order, must differ in day or bound, and the last of each day must have none:
+/// else some prompt would silently have no price, or two.
+fn check_order(tiers: &[Tier]) -> Result<(), String> {
+    for (index, tier) in tiers.iter().enumerate() {
+        let next = tiers.get(index + 1).filter(|next| next.from == tier.from);
+        let is_open = tier.prompt_up_to == u128::MAX;
+        let day = if tier.from.is_empty() {
+            "the beginning"
+        } else {
+            &tier.from
+        };
+        match next {
+            Some(next) if next.prompt_up_to == tier.prompt_up_to => {
+                return Err(format!("two prices from {day}"));
+            }
+            None if !is_open => {
+                return Err(format!("no price from {day} above prompt_up_to"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_day(text: &str) -> bool {
+    text.len() == "YYYY-MM-DD".len() && text.parse::<jiff::civil::Date>().is_ok()
+}
+
+#[cfg(test)]
+mod tests;
