@@ -3,6 +3,7 @@
 
 mod words;
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use serde::Deserialize;
@@ -35,15 +36,13 @@ impl AgentTypes {
         }
         let mut table = Self {
             names: Vec::new(),
-            single: Patterns(Vec::new()),
-            double: Patterns(Vec::new()),
+            single: Patterns::new(),
+            double: Patterns::new(),
         };
         let mut seen = HashSet::new();
         for row in &file.types {
             table.add(row, &mut seen)?;
         }
-        table.single.0.sort();
-        table.double.0.sort();
         Ok(table)
     }
 
@@ -102,9 +101,9 @@ impl AgentTypes {
             let pattern = Pattern::parse(text, type_index, is_role)
                 .map_err(|reason| format!("type {name:?}: pattern {text:?}: {reason}"))?;
             if pattern.text.contains('-') {
-                self.double.0.push(pattern);
+                self.double.add(pattern);
             } else {
-                self.single.0.push(pattern);
+                self.single.add(pattern);
             }
         }
         Ok(())
@@ -136,11 +135,11 @@ struct Row {
     subjects: Vec<String>,
 }
 
-/// Patterns of equally many words, sorted: by text, and a stem before the same whole word.
+/// Patterns of equally many words, by their first byte; of one byte the more specific first.
 #[derive(Debug, Clone)]
-struct Patterns(Vec<Pattern>);
+struct Patterns(Vec<Vec<Pattern>>);
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 struct Pattern {
     text: String,
     is_whole: bool,
@@ -176,18 +175,22 @@ impl Pattern {
 }
 
 impl Patterns {
-    /// The most specific pattern for these words. Whatever they start with sorts before
-    /// them, the longest last, and has their first letter: so the search goes down from
-    /// their own place in the order and ends with that letter.
+    fn new() -> Self {
+        Self(vec![Vec::new(); 256])
+    }
+
+    fn add(&mut self, pattern: Pattern) {
+        let first = pattern.text.as_bytes()[0];
+        let alike = &mut self.0[usize::from(first)];
+        alike.push(pattern);
+        alike.sort_by_key(|pattern| Reverse((pattern.is_whole, pattern.text.len())));
+    }
+
+    /// The most specific pattern for these words.
     fn matching(&self, words: &str) -> Option<&Pattern> {
-        let first = words.as_bytes().first();
-        let end = self
-            .0
-            .partition_point(|pattern| pattern.text.as_str() <= words);
-        self.0[..end]
+        let first = words.as_bytes().first()?;
+        self.0[usize::from(*first)]
             .iter()
-            .rev()
-            .take_while(|pattern| pattern.text.as_bytes().first() == first)
             .find(|pattern| pattern.matches(words))
     }
 }

@@ -5,36 +5,39 @@ use std::ops::Range;
 /// The words of a name, lower-case, joined by "-".
 pub(super) fn join_words(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 8);
+    let mut word_start = 0;
     let mut before = ' ';
     let mut rest = name.chars().peekable();
     while let Some(letter) = rest.next() {
-        let next_is_lower = rest.peek().is_some_and(|next| next.is_lowercase());
+        let mut next_is_lower = || rest.peek().is_some_and(|next| next.is_lowercase());
         // "aB" starts a word at B, and so does "ABc": an abbreviation and a word.
-        let starts_word = letter.is_uppercase() && (!before.is_uppercase() || next_is_lower);
+        let starts_word = letter.is_uppercase() && (!before.is_uppercase() || next_is_lower());
         if starts_word || !letter.is_alphanumeric() {
-            end_word(&mut words);
+            word_start = end_word(&mut words, word_start);
         }
-        let at_start = words.is_empty() || words.ends_with('-');
-        if letter.is_alphanumeric() && !(at_start && letter.is_ascii_digit()) {
+        let is_leading_digit = words.len() == word_start && letter.is_ascii_digit();
+        if letter.is_ascii_alphanumeric() && !is_leading_digit {
+            words.push(letter.to_ascii_lowercase());
+        } else if !letter.is_ascii() && letter.is_alphanumeric() {
             words.extend(letter.to_lowercase());
         }
         before = letter;
     }
-    end_word(&mut words);
+    end_word(&mut words, word_start);
     words.truncate(words.trim_end_matches('-').len());
     words
 }
 
-/// Ends the word being written: without digits at its end, and not at all when empty.
-fn end_word(words: &mut String) {
-    words.truncate(
-        words
-            .trim_end_matches(|letter: char| letter.is_ascii_digit())
-            .len(),
-    );
-    if !words.is_empty() && !words.ends_with('-') {
+/// Ends the word from `start` on, without digits at its end, and tells where the next one
+/// starts: at the same place when nothing is left of this one.
+fn end_word(words: &mut String, start: usize) -> usize {
+    while words.len() > start && words.ends_with(|letter: char| letter.is_ascii_digit()) {
+        words.pop();
+    }
+    if words.len() > start {
         words.push('-');
     }
+    words.len()
 }
 
 /// Where the last word lies of those that end at `end`.

@@ -16,7 +16,12 @@ pub(super) fn normalised(model: &str) -> String {
         }
         id = head;
     }
-    family_first(&id.replace('.', "-"))
+    let id = id.replace('.', "-");
+    if id.starts_with(|first: char| first.is_ascii_digit()) {
+        family_first(&id)
+    } else {
+        id
+    }
 }
 
 /// Ids of version 3 name the version first: `3-5-haiku` is `haiku-3-5`.

@@ -1,0 +1,412 @@
+//! Planted secrets are put together from parts, so that no file has one as a whole.
+
+use std::borrow::Cow;
+
+use proptest::prelude::*;
+
+use super::redact;
+
+const RANDOM: &str = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3X4y5Z6a7B8c9D0";
+const UPPER: &str = "A1B2C3D4E5F6G7H8I9J0";
+const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const LETTERS: &str = "abcdEFGHijklMNOPqrstUVWXyzabCDEFghijKLMNopqr";
+const PASSWORD: &str = concat!("hunter2", "hunter2");
+
+fn jwt(parts: usize) -> String {
+    let parts = &[
+        concat!("ey", "JhbGciOiJIUzI1NiJ9"),
+        concat!("ey", "JzdWIiOiIxIn0"),
+        &RANDOM[..43],
+    ][..parts];
+    parts.join(".")
+}
+
+fn pem(label: &str, lines: usize, end: bool) -> String {
+    let mut text = format!("-----{} {label}PRIVATE {}-----\n", "BEGIN", "KEY");
+    text.push_str(&format!("{}\n", &RANDOM[..48]).repeat(lines));
+    if end {
+        text.push_str(&format!("-----{} {label}PRIVATE {}-----", "END", "KEY"));
+    }
+    text
+}
+
+/// Tokens that show what they are, each with its kind.
+fn tokens() -> Vec<(String, &'static str)> {
+    let of = |parts: &[&str]| parts.concat();
+    vec![
+        (
+            of(&[
+                "sk-",
+                "ant-",
+                "api03-",
+                &RANDOM[..50],
+                "-",
+                &RANDOM[..30],
+                "_AA",
+            ]),
+            "anthropic-key",
+        ),
+        (
+            of(&["sk-", "ant-", "admin01-", &RANDOM[..40]]),
+            "anthropic-key",
+        ),
+        (
+            of(&["sk-", "proj-", &RANDOM[..24], "_", &RANDOM[..24]]),
+            "openai-key",
+        ),
+        (of(&["sk-", "svcacct-", &RANDOM[..40]]), "openai-key"),
+        (of(&["sk-", &RANDOM[..48]]), "openai-key"),
+        (of(&["sk-", "or-v1-", HEX]), "openrouter-key"),
+        (of(&["AK", "IA", &UPPER[..16]]), "aws-key"),
+        (of(&["AS", "IA", &UPPER[..16]]), "aws-key"),
+        (of(&["gh", "p_", &RANDOM[..36]]), "github-token"),
+        (of(&["gh", "o_", &RANDOM[..36]]), "github-token"),
+        (of(&["gh", "s_", &RANDOM[..36]]), "github-token"),
+        (of(&["gh", "u_", &RANDOM[..36]]), "github-token"),
+        (
+            of(&["github", "_pat_", &RANDOM[..22], "_", &RANDOM[..59]]),
+            "github-token",
+        ),
+        (of(&["gl", "pat-", &RANDOM[..20]]), "gitlab-token"),
+        (
+            of(&["xo", "xb-", "123456789012-123456789012-", &RANDOM[..24]]),
+            "slack-token",
+        ),
+        (
+            of(&["xo", "xp-", "123456789012-", &RANDOM[..24]]),
+            "slack-token",
+        ),
+        (of(&["xo", "xa-", "2-", &RANDOM[..24]]), "slack-token"),
+        (of(&["xo", "xr-", "2-", &RANDOM[..24]]), "slack-token"),
+        (of(&["AI", "za", &RANDOM[..35]]), "google-key"),
+        (of(&["sk", "_live_", &RANDOM[..24]]), "stripe-key"),
+        (of(&["rk", "_live_", &RANDOM[..24]]), "stripe-key"),
+        (of(&["sk", "_test_", &RANDOM[..24]]), "stripe-key"),
+        (of(&["np", "m_", &RANDOM[..36]]), "npm-token"),
+        (
+            of(&["py", "pi-", "AgEIcHlwaS5vcmc", &RANDOM[..50]]),
+            "pypi-token",
+        ),
+        (of(&["h", "f_", &LETTERS[..34]]), "huggingface-token"),
+        (
+            of(&["S", "G.", &RANDOM[..22], ".", &RANDOM[..43]]),
+            "sendgrid-key",
+        ),
+        (of(&["S", "K", &HEX[..32]]), "twilio-key"),
+        (of(&["dop", "_v1_", HEX]), "digitalocean-token"),
+        (of(&["123456789", ":AA", &RANDOM[..33]]), "telegram-token"),
+        (jwt(3), "jwt"),
+        (jwt(2), "jwt"),
+        (pem("", 3, true), "private-key"),
+        (pem("RSA ", 3, true), "private-key"),
+        (pem("OPENSSH ", 3, false), "private-key"),
+        (pem("EC ", 1, false), "private-key"),
+        (pem("", 3, true).replace('\n', "\\n"), "private-key"),
+    ]
+}
+
+/// Texts in which the secret, here `@`, is known by what stands around it.
+const NAMED: &[(&str, &str)] = &[
+    ("Authorization: Bearer @", "bearer"),
+    ("-H 'authorization: bearer @'", "bearer"),
+    ("sent Bearer @ to the host", "bearer"),
+    ("Authorization: Basic @", "credentials"),
+    ("authorization = Token @", "credentials"),
+    ("postgres://app:@@db.example.com/app", "password"),
+    ("redis://:@@localhost:6379/0", "password"),
+    (
+        "fetching https://ci-bot:@@git.example.com/a.git failed",
+        "password",
+    ),
+    ("password=@", "password"),
+    ("password: @", "password"),
+    ("{\"password\": \"@\"}", "password"),
+    ("{\\\"password\\\": \\\"@\\\"}", "password"),
+    ("PGPASSWORD=@ psql", "password"),
+    ("MYSQL_PWD=@", "password"),
+    ("DB_PASS=@", "password"),
+    ("--passphrase=@ --batch", "password"),
+    ("passwd = '@'", "password"),
+    ("let password: String = \"@\";", "password"),
+    ("api_key=@", "api-key"),
+    ("https://api.example.com/v1?apikey=@&page=2", "api-key"),
+    ("x-api-key: @", "api-key"),
+    ("export OPENAI_API_KEY=\"@\"", "api-key"),
+    ("apiKey: '@',", "api-key"),
+    ("config[\"api_key\"] = \"@\"", "api-key"),
+    ("AWS_SECRET_ACCESS_KEY=@", "api-key"),
+    ("aws_secret_access_key = @", "api-key"),
+    ("AccountKey=@;EndpointSuffix=core", "api-key"),
+    ("token: @", "token"),
+    ("token=@", "token"),
+    ("access_token => '@'", "token"),
+    ("refreshToken := `@`", "token"),
+    ("secret=@", "secret"),
+    ("client_secret: \"@\"", "secret"),
+    ("WEBHOOK_SECRET=@.", "secret"),
+];
+
+#[test]
+fn planted_tokens_are_marked_wherever_they_stand() {
+    for (token, kind) in tokens() {
+        let mark = format!("[redacted:{kind}]");
+        assert_eq!(redact(&token), mark, "{token}");
+        for (before, after) in [
+            ("see ", " there"),
+            ("\"", "\""),
+            ("(", ")."),
+            ("é", "é"),
+            ("--k=", "\n"),
+        ] {
+            let planted = format!("{before}{token}{after}");
+            let wanted = format!("{before}{mark}{after}");
+            // A key that was cut ends only where something stands that is in no key.
+            let is_cut_key = kind == "private-key" && !token.ends_with('-');
+            if !is_cut_key || after == "\"" {
+                assert_eq!(redact(&planted), wanted, "{planted}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_under_a_telling_name_keeps_its_own_kind() {
+    for (token, kind) in tokens() {
+        let mark = format!("[redacted:{kind}]");
+        assert_eq!(
+            redact(&format!("TOKEN={token}")),
+            format!("TOKEN={mark}"),
+            "{token}"
+        );
+    }
+}
+
+#[test]
+fn secrets_are_known_by_what_stands_around_them() {
+    for (text, kind) in NAMED {
+        // The first at sign is the secret, a second one is that of an address.
+        let planted = text.replacen('@', PASSWORD, 1);
+        let wanted = text.replacen('@', &format!("[redacted:{kind}]"), 1);
+        assert_eq!(redact(&planted), wanted, "{planted}");
+    }
+}
+
+#[test]
+fn several_secrets_of_one_text_are_all_marked() {
+    let hook = [
+        "https://hooks.",
+        "slack.com/services/",
+        "T0001/B0001/",
+        &RANDOM[..24],
+    ]
+    .concat();
+    assert_eq!(redact(&hook), "https://[redacted:slack-webhook]");
+    let bot = format!(
+        "https://api.telegram.org/bot{}/send",
+        ["123456789:AA", &RANDOM[..33]].concat()
+    );
+    assert_eq!(
+        redact(&bot),
+        "https://api.telegram.org/bot[redacted:telegram-token]/send"
+    );
+    let user = format!("https://gh{}{}:x-oauth@github.com/a/b", "p_", &RANDOM[..36]);
+    let wanted = "https://[redacted:github-token]:[redacted:password]@github.com/a/b";
+    assert_eq!(redact(&user), wanted);
+    let two = format!("password={PASSWORD} secret={PASSWORD}");
+    assert_eq!(
+        redact(&two),
+        "password=[redacted:password] secret=[redacted:secret]"
+    );
+    let spaced = "password=\"correct horse battery staple\"";
+    assert_eq!(redact(spaced), "password=\"[redacted:password]\"");
+    let keys = format!("{}\nand {}.", pem("", 2, true), pem("RSA ", 2, true));
+    assert_eq!(
+        redact(&keys),
+        "[redacted:private-key]\nand [redacted:private-key]."
+    );
+}
+
+#[test]
+fn look_alikes_are_left_alone() {
+    let clean = [
+        "",
+        "ok",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "session 550e8400-e29b-41d4-a716-446655440000 ended",
+        "9fceb02d0ae598e95dc970b74767f19372d61af8",
+        "commit 9fceb02 in src/domain/redact.rs",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "a5c264dd48b8bbe0e",
+        "toolu_01A09q90qw90lq917835lq9",
+        "msg_01XFDUDYJgAACzvnptvVoYEL",
+        "claude-haiku-4-5-20251001",
+        "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "/home/user/.claude/projects/-home-user-app/3f2a.jsonl",
+        "C:\\Users\\me\\project\\token.rs",
+        "pip install sk-learn==1.5.2",
+        "sk-ant-colony-simulation",
+        "sk-proj-ect-of-mine",
+        "task-123",
+        "task-1234567890123456789012345",
+        "disk-0a1b2c3d4e5f60718293a4b5c6",
+        "Bearer of news",
+        "the bearer authentication-scheme is described elsewhere",
+        "WWW-Authenticate: Bearer realm=x",
+        "Authorization: Bearer $TOKEN",
+        "Authorization header is missing",
+        "tokens: 1500",
+        "input_tokens",
+        "{\"input_tokens\": 123456789, \"max_tokens\": 10000000}",
+        "max_token: 16384000",
+        "total_token=1234567890",
+        "token_usage: {total: 38000000}",
+        "unexpected token: identifier",
+        "SyntaxError: Unexpected token: punctuation!",
+        "token::Identifier1",
+        "let token = generateToken1(user)",
+        "token = request.headers.authorization",
+        "token=undefined",
+        "api_key=api_key",
+        "api_key=process.env.OPENAI_API_KEY_2",
+        "password: $PASSWORD_2",
+        "password=${DB_PASSWORD}",
+        "password: ********",
+        "password=<your password>",
+        "wrong password: forbidden!",
+        "secret: short1",
+        "secret=/run/secrets/db1/value",
+        "PWD=/home/user/0123456789abcdef0123456789abcdef/src",
+        "PASS: test_reader_2 of suite_11",
+        "bypass=everything",
+        "primary_key: customer_id_1",
+        "sort_key=created_at_2",
+        "the keyboard: qwerty12345",
+        "https://example.com/docs/a?b=c#d",
+        "http://localhost:4056/stream",
+        "http://localhost:4873/@scope/package",
+        "https://user@example.com/path",
+        "ssh://git@github.com:22/org/repo.git",
+        "postgres://app:${DB_PASSWORD}@db/app",
+        "mailto:someone@example.com",
+        "12:30:45 and 2026-11-20T18:53:10.123Z",
+        "123456789:ABC",
+        "SKU1234567890 and SG.example.com",
+        "BASIC ASIA AKIA",
+        "AKIAabcdefghijklmnop",
+        "npm_config_registry_of_the_company_is_unset",
+        "hf_model_name_with_many_words_in_it",
+        "ghs_of_co2_1990",
+        "github_pat_example",
+        "pypi-publish-workflow-of-this-project-v2-final",
+        "eyJ is how base64 of a JSON object starts",
+        "eyJhbGciOiJIUzI1NiJ9",
+        "-----BEGIN CERTIFICATE-----\nMIIB0123456789abcdef0123456789\n-----END CERTIFICATE-----",
+        concat!(
+            "a line -----BEGIN RSA PRIV",
+            "ATE KEY----- starts it, see docs/security/keys.md"
+        ),
+        "the PRIVATE KEY of 0123456789abcdef0123456789",
+        "[redacted:jwt] and password=[redacted:password]",
+        "password: \"[redacted:password]\"",
+        "https://u:[redacted:password]@example.com",
+    ];
+    for text in clean {
+        assert!(
+            matches!(redact(text), Cow::Borrowed(same) if same == text),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn long_texts_are_searched_to_the_end() {
+    let token = ["gh", "p_", &RANDOM[..36]].concat();
+    for length in 0..40 {
+        let blank = "word ".repeat(length) + &" ".repeat(length % 9);
+        assert_eq!(
+            redact(&format!("{blank}{token}")),
+            format!("{blank}[redacted:github-token]")
+        );
+    }
+    let many = format!("{token} ").repeat(2_000);
+    assert_eq!(redact(&many), "[redacted:github-token] ".repeat(2_000));
+}
+
+/// Pieces of which secrets are made, and what may stand between them.
+fn piece() -> impl Strategy<Value = String> {
+    let starts = [
+        "token=",
+        "token: ",
+        "password=\"",
+        "secret: '",
+        "api_key = ",
+        "Bearer ",
+        "pwd:",
+        "Authorization: Basic ",
+        "://",
+        "user:",
+        "https://",
+        "@host",
+        "sk-",
+        "-----",
+        "BEGIN ",
+        "PRIVATE KEY",
+        "END ",
+        "[redacted:jwt]",
+        "[redacted:",
+        "]",
+        "\"",
+        "'",
+        "\\\"",
+        "\n",
+        " ",
+        ".",
+        "(",
+        "é",
+        "/",
+        "=",
+        ":",
+        "-",
+        "_",
+        "AKIA",
+        "SK",
+        "123456789:A",
+        "ghp_",
+        "eyJ",
+        "$",
+        "undefined",
+    ];
+    prop_oneof![
+        4 => proptest::sample::select(starts.to_vec()).prop_map(str::to_owned),
+        1 => proptest::sample::select(tokens()).prop_map(|(token, _)| token),
+        2 => "[a-zA-Z0-9]{1,24}",
+        1 => "\\PC{0,4}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn redacting_twice_equals_once(pieces in proptest::collection::vec(piece(), 0..14)) {
+        let text = pieces.concat();
+        let once = redact(&text).into_owned();
+        prop_assert_eq!(redact(&once), once.as_str(), "of {:?}", text);
+    }
+
+    #[test]
+    fn only_secrets_are_taken_out(
+        words in proptest::collection::vec("[a-z]{1,9}|[0-9]{1,7}", 0..12),
+        index in any::<prop::sample::Index>(),
+    ) {
+        let (token, kind) = tokens().swap_remove(index.index(tokens().len()));
+        let clean = words.join(" ");
+        prop_assert!(matches!(redact(&clean), Cow::Borrowed(_)));
+        let planted = format!("{clean} {token}\" {clean}");
+        prop_assert_eq!(redact(&planted), format!("{clean} [redacted:{kind}]\" {clean}"));
+    }
+}
