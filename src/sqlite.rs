@@ -220,10 +220,6 @@ impl Db {
         Ok(db)
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub fn interrupt_handle(&self) -> InterruptHandle {
         self.conn.get_interrupt_handle()
     }
@@ -334,4 +330,16 @@ fn migration_failed(path: &Path, error: rusqlite_migration::Error) -> Error {
         rusqlite_migration::Error::RusqliteError { err, .. } => Error::of(path, err),
         other => Error::at(path, Kind::Migration(other)),
     }
+}
+
+/// Looks through a whole file for damage, whatever its schema is.
+pub fn quick_check(path: &Path) -> Result<()> {
+    let db = Db::open(path, READER_CACHE_KIB)?;
+    let found: String =
+        db.read(|conn| conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    let damage = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(found));
+    Err(Error::of(path, damage))
 }

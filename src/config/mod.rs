@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use meant::Reader;
 pub use section::{
     Data, History, Http, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
+    mask_password,
 };
 use written::Written;
 

@@ -356,7 +356,7 @@ fn parse_url(text: &str) -> Option<Option<String>> {
 
 /// Hides what may be a secret, rather too much than too little: everything before the last
 /// `@` but a user's name, and all parameters, of which one may be `sentinelPassword`.
-fn mask_password(url: &str) -> String {
+pub fn mask_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return "***".to_string();
     };

@@ -29,11 +29,18 @@ impl Folder {
     pub fn claim(config: &Config) -> Result<Folder, Failure> {
         let dir = config.data.dir.clone();
         let cannot = |error: io::Error| {
-            Failure::new(EXIT_CANNOT_CREATE, format!("data.dir {}: {error}", dir.display()))
+            Failure::new(
+                EXIT_CANNOT_CREATE,
+                format!("data.dir {}: {error}", dir.display()),
+            )
         };
         make_private(&dir).map_err(cannot)?;
         let mut options = File::options();
-        let lock = options.create(true).truncate(false).write(true).open(dir.join(LOCK));
+        let lock = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join(LOCK));
         let lock = lock.map_err(cannot)?;
         match lock.try_lock() {
             Ok(()) => Ok(Folder { dir, _lock: lock }),
@@ -47,9 +54,8 @@ impl Folder {
 
     /// Tells where the daemon is to be reached, also when the system chose the port.
     pub fn publish(&self, http: &str) -> Result<(), Failure> {
-        fs::write(self.dir.join(HTTP_ADDRESS), http).map_err(|error| {
-            Failure::new(EXIT_CANNOT_CREATE, format!("{HTTP_ADDRESS}: {error}"))
-        })
+        fs::write(self.dir.join(HTTP_ADDRESS), http)
+            .map_err(|error| Failure::new(EXIT_CANNOT_CREATE, format!("{HTTP_ADDRESS}: {error}")))
     }
 
     pub fn bind_control(&self) -> Result<UnixListener, Failure> {
@@ -62,7 +68,10 @@ impl Folder {
         let path = &config.socket.path;
         let folder = path.parent().unwrap_or(Path::new("/"));
         let refuse = |reason: String| {
-            Failure::new(EXIT_CANNOT_CREATE, format!("socket.path {}: {reason}", path.display()))
+            Failure::new(
+                EXIT_CANNOT_CREATE,
+                format!("socket.path {}: {reason}", path.display()),
+            )
         };
         if !folder.exists() {
             make_private(folder).map_err(|error| refuse(error.to_string()))?;
@@ -101,6 +110,9 @@ fn bind(path: &Path) -> Result<UnixListener, Failure> {
 }
 
 fn make_private(dir: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
     fs::set_permissions(dir, Permissions::from_mode(0o700))
 }

@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use self::folder::Folder;
 use self::stores::Stores;
-use crate::config::Config;
+use crate::config::{Config, mask_password};
 use crate::domain::names::Names;
 use crate::flow::applier::{self, Applier};
 use crate::flow::changes::Changes;
@@ -31,11 +31,12 @@ use crate::flow::operations::{Facts, Operations};
 use crate::flow::reaper::Reaper;
 use crate::flow::running::Timeouts;
 use crate::flow::writer::{self, Door, Signs, Writer, WriterConfig};
+use crate::http::doors::Doors;
 use crate::http::{self, HttpState};
 use crate::intake::spool::Spool;
 use crate::intake::{Intake, socket};
 use crate::journal::Tail;
-use crate::live::Live;
+use crate::live::{Live, LiveConfig};
 use crate::redis_child::RedisChild;
 use crate::report::Reports;
 use crate::sqlite::Checkpointer;
@@ -63,7 +64,10 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(code: u8, message: impl Into<String>) -> Failure {
-        Failure { code, message: message.into() }
+        Failure {
+            code,
+            message: message.into(),
+        }
     }
 }
 
@@ -84,15 +88,18 @@ struct Parts {
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
     check_doors(&config)?;
     let folder = Folder::claim(&config)?;
-    let listener = TcpListener::bind(config.http.listen).await.map_err(|error| {
-        Failure::new(EXIT_CANNOT_CREATE, format!("http.listen {}: {error}", config.http.listen))
-    })?;
+    let listener = TcpListener::bind(config.http.listen)
+        .await
+        .map_err(|error| {
+            Failure::new(
+                EXIT_CANNOT_CREATE,
+                format!("http.listen {}: {error}", config.http.listen),
+            )
+        })?;
     let stores = Stores::open(&config)?;
-    let (redis, live) = reach_redis(&config, &stores).await?;
-    let outcome = serve(&config, &folder, listener, stores, &live, redis.as_ref(), shutdown).await;
-    if let Some(redis) = redis {
-        redis.stop(REDIS_STOP_DEADLINE).await;
-    }
+    let redis = reach_redis(&config, &stores).await?;
+    let outcome = serve(&config, &folder, listener, stores, &redis, shutdown).await;
+    redis.stop().await;
     folder.release();
     info!("stopped");
     outcome
@@ -105,31 +112,31 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 pub async fn rebuild_offline(config: Config, force: bool) -> Result<(), Failure> {
     let folder = Folder::claim(&config)?;
     let stores = Stores::open(&config)?;
-    let (redis, live) = match reach_redis(&config, &stores).await {
-        Err(failure) if force && failure.code == EXIT_NO_REDIS => {
-            connect_redis(&config, &stores.names).await?
-        }
-        reached => reached?,
+    let redis = match force {
+        true => connect_redis(&config, &stores.names).await?,
+        false => reach_redis(&config, &stores).await?,
     };
     let (stop, stopped) = watch::channel(false);
     let parts = Parts::new(&stores);
     let (door, queue) = writer::door();
     let (commands, received) = mpsc::channel(1);
-    let applier = parts.applier(&config, &stores, &live, door)?;
+    let applier = parts.applier(&config, &stores, &redis.live, door)?;
     let writer = spawn_writer(&config, stores, &parts, queue)?.0;
     let running = tokio::spawn(applier.run(received, stopped));
     let (reply, answer) = tokio::sync::oneshot::channel();
-    let sent = commands.send(applier::Command::Rebuild { force, reply }).await;
+    let sent = commands
+        .send(applier::Command::Rebuild { force, reply })
+        .await;
     let outcome = match sent {
-        Ok(()) => answer.await.unwrap_or_else(|_| Err("the rebuild broke off".to_owned())),
+        Ok(()) => answer
+            .await
+            .unwrap_or_else(|_| Err("the rebuild broke off".to_owned())),
         Err(_) => Err("the rebuild did not begin".to_owned()),
     };
     stop.send_replace(true);
     let _ = timeout(VIEWS_DEADLINE, running).await;
     join(writer);
-    if let Some(redis) = redis {
-        redis.stop(REDIS_STOP_DEADLINE).await;
-    }
+    redis.stop().await;
     folder.release();
     outcome.map_err(|reason| Failure::new(EXIT_NO_REDIS, reason))
 }
@@ -149,25 +156,35 @@ fn check_doors(config: &Config) -> Result<(), Failure> {
     ))
 }
 
-async fn reach_redis(
-    config: &Config,
-    stores: &Stores,
-) -> Result<(Option<RedisChild>, Live), Failure> {
-    let (redis, live) = connect_redis(config, &stores.names).await?;
-    let ours = stores.cursor_is_ours(live.cursor().await.map_err(no_redis)?.as_deref());
-    if let Err(reason) = ours {
-        if let Some(redis) = redis {
-            redis.stop(REDIS_STOP_DEADLINE).await;
-        }
-        return Err(Failure::new(EXIT_NO_REDIS, reason));
-    }
-    Ok((redis, live))
+/// Redis, and what is to be known of it.
+struct Redis {
+    child: Option<RedisChild>,
+    live: Live,
+    url: String,
+    version: String,
 }
 
-async fn connect_redis(
-    config: &Config,
-    names: &Arc<RwLock<Names>>,
-) -> Result<(Option<RedisChild>, Live), Failure> {
+impl Redis {
+    async fn stop(self) {
+        drop(self.live);
+        if let Some(child) = self.child {
+            child.stop(REDIS_STOP_DEADLINE).await;
+        }
+    }
+}
+
+/// Only where the numbers in it are ours, or none.
+async fn reach_redis(config: &Config, stores: &Stores) -> Result<Redis, Failure> {
+    let redis = connect_redis(config, &stores.names).await?;
+    let cursor = redis.live.cursor().await.map_err(no_redis)?;
+    if let Err(reason) = stores.cursor_is_ours(cursor.as_deref()) {
+        redis.stop().await;
+        return Err(Failure::new(EXIT_NO_REDIS, reason));
+    }
+    Ok(redis)
+}
+
+async fn connect_redis(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Redis, Failure> {
     let (redis, url) = match &config.redis.url {
         Some(url) => (None, url.clone()),
         None => {
@@ -178,10 +195,21 @@ async fn connect_redis(
             (Some(redis), url)
         }
     };
-    let live = Live::connect(&url, &config.redis.prefix, names.clone()).await.map_err(no_redis)?;
-    let facts = live.check().await.map_err(no_redis)?;
-    info!(version = facts.version, private = redis.is_some(), "reached Redis");
-    Ok((redis, live))
+    let place = LiveConfig {
+        url: url.clone(),
+        prefix: config.redis.prefix.clone(),
+    };
+    let live = Live::connect(&place, names.clone())
+        .await
+        .map_err(no_redis)?;
+    let version = live.check().await.map_err(no_redis)?.version;
+    info!(version, private = redis.is_some(), "reached Redis");
+    Ok(Redis {
+        child: redis,
+        live,
+        url,
+        version,
+    })
 }
 
 fn no_redis(error: crate::live::Error) -> Failure {
@@ -193,8 +221,7 @@ async fn serve(
     folder: &Folder,
     listener: TcpListener,
     stores: Stores,
-    live: &Live,
-    redis: Option<&RedisChild>,
+    redis: &Redis,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let parts = Parts::new(&stores);
@@ -207,7 +234,9 @@ async fn serve(
         keep_ms: config.history.keep.as_millis() as i64,
         zone: TimeZone::system(),
     };
-    let address = listener.local_addr().map_err(cannot_create("http.listen"))?;
+    let address = listener
+        .local_addr()
+        .map_err(cannot_create("http.listen"))?;
     folder.publish(&address.to_string())?;
     let (applier_commands, applier_received) = mpsc::channel(4);
     let (flusher_commands, flusher_received) = mpsc::channel(4);
@@ -217,18 +246,18 @@ async fn serve(
         counters: parts.counters.clone(),
         applier: applier_commands,
         flusher: flusher_commands,
-        facts: Arc::new(facts(config, live, redis.is_some(), &address.to_string())),
+        facts: Arc::new(facts(config, redis, &address.to_string())),
         head_at_start: parts.changes.head(),
     };
     let reports = Arc::new(Reports::new(
-        live.clone(),
+        redis.live.clone(),
         stores.readers.clone(),
         parts.names.clone(),
         parts.state.clone(),
-        Arc::new(now_ms),
+        now_ms,
     ));
 
-    let applier = parts.applier(config, &stores, live, door.clone())?;
+    let applier = parts.applier(config, &stores, &redis.live, door.clone())?;
     let flusher = parts.flusher(config, &stores, door.clone())?;
     let checkpoints =
         Checkpoints::start([stores.journal_path.clone(), stores.history_path.clone()])?;
@@ -242,11 +271,25 @@ async fn serve(
     views.spawn(flusher.run(flusher_received, flusher_stopped));
 
     let mut doors = JoinSet::new();
-    let state = HttpState::new(reports, intake.clone(), operations, &config.http);
+    let guards = Doors::new(&config.http.allowed_hosts, &config.http.allowed_origins);
+    let places = config.http.max_connections;
+    let state = HttpState::new(reports, intake.clone(), operations, guards, places);
+    let state = Arc::new(state);
     let control = folder.bind_control()?;
-    doors.spawn(http::serve_unix(control, state.clone(), intake_stopped.clone()));
-    doors.spawn(http::serve_tcp(listener, state, intake_stopped.clone()));
-    let spool = Spool { folder: config.spool.path.clone(), intake: intake.clone() };
+    doors.spawn(http::serve_control(
+        control,
+        state.clone(),
+        stopped_of(intake_stopped.clone()),
+    ));
+    doors.spawn(http::serve_tcp(
+        listener,
+        state,
+        stopped_of(intake_stopped.clone()),
+    ));
+    let spool = Spool {
+        folder: config.spool.path.clone(),
+        intake: intake.clone(),
+    };
     if let Err(unavailable) = spool.drain().await {
         warn!(%unavailable, "the spool could not be emptied");
     }
@@ -292,15 +335,20 @@ async fn serve(
     outcome
 }
 
-fn facts(config: &Config, live: &Live, private: bool, http: &str) -> Facts {
+async fn stopped_of(mut stop: watch::Receiver<bool>) {
+    // Without a sender the daemon is gone, which is as good a reason to stop.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn facts(config: &Config, redis: &Redis, http: &str) -> Facts {
     Facts {
         started: Instant::now(),
         http: http.to_owned(),
         socket: config.socket.path.display().to_string(),
         data_dir: config.data.dir.display().to_string(),
-        redis_url: live.url_without_password(),
-        redis_private: private,
-        redis_version: live.version(),
+        redis_url: mask_password(&redis.url),
+        redis_private: redis.child.is_some(),
+        redis_version: redis.version.clone(),
         flush_interval_ms: config.history.flush_interval.as_millis() as i64,
     }
 }
@@ -339,7 +387,10 @@ fn spawn_writer(
 }
 
 fn timeouts(config: &Config) -> Timeouts {
-    Timeouts { idle: config.reaper.idle_timeout, tool: config.reaper.tool_timeout }
+    Timeouts {
+        idle: config.reaper.idle_timeout,
+        tool: config.reaper.tool_timeout,
+    }
 }
 
 impl Parts {
@@ -381,12 +432,7 @@ impl Parts {
         })
     }
 
-    fn flusher(
-        &self,
-        config: &Config,
-        stores: &Stores,
-        door: Door,
-    ) -> Result<Flusher, Failure> {
+    fn flusher(&self, config: &Config, stores: &Stores, door: Door) -> Result<Flusher, Failure> {
         let flusher = Flusher {
             history: crate::history::History::open(&stores.history_path)
                 .map_err(stores::failure)?,
@@ -412,7 +458,10 @@ struct Checkpoints {
 impl Checkpoints {
     fn start(paths: [PathBuf; 2]) -> Result<Checkpoints, Failure> {
         let [journal, history] = paths.map(|path| Checkpointer::open(&path));
-        let both = [journal.map_err(stores::failure)?, history.map_err(stores::failure)?];
+        let both = [
+            journal.map_err(stores::failure)?,
+            history.map_err(stores::failure)?,
+        ];
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let work = move || {
@@ -425,7 +474,9 @@ impl Checkpoints {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("checkpoints".to_owned()).spawn(work);
+        let thread = std::thread::Builder::new()
+            .name("checkpoints".to_owned())
+            .spawn(work);
         let thread = thread.map_err(cannot_create("the checkpoints' thread"))?;
         Ok(Checkpoints { stop, thread })
     }
@@ -446,7 +497,11 @@ fn join(thread: JoinHandle<()>) {
 async fn finish<T: 'static>(mut tasks: JoinSet<T>, deadline: Duration, what: &str) {
     let all = async { while tasks.join_next().await.is_some() {} };
     if timeout(deadline, all).await.is_err() {
-        warn!(what, deadline_s = deadline.as_secs(), "did not end within its deadline");
+        warn!(
+            what,
+            deadline_s = deadline.as_secs(),
+            "did not end within its deadline"
+        );
     }
     tasks.abort_all();
 }

@@ -63,14 +63,19 @@ impl Stores {
 
     /// What the writer has to remember: what runs, and what history does not have yet.
     pub fn memory(&self, timeouts: Timeouts) -> Result<Memory, Failure> {
-        let now = Now { wall_ms: now_ms(), monotonic: Instant::now() };
+        let now = Now {
+            wall_ms: now_ms(),
+            monotonic: Instant::now(),
+        };
         let mut memory = Memory::new(timeouts);
         memory.load_running(&self.lookup.running().map_err(failure)?, now);
         let tail = Tail::open(&self.journal_path).map_err(failure)?;
         let mut seq = self.history_seq;
         loop {
             let changes = tail.read(seq, LOADED).map_err(failure)?;
-            let Some(last) = changes.last() else { return Ok(memory) };
+            let Some(last) = changes.last() else {
+                return Ok(memory);
+            };
             seq = last.seq;
             for change in &changes {
                 memory.load(change, now);
@@ -100,7 +105,10 @@ pub fn failure(error: crate::sqlite::Error) -> Failure {
 /// Brings the journal's sequence and history's cursor together; answers up to where history is.
 fn relate(journal: &mut Journal, history: &mut History, tail: &Tail) -> Result<u64, Failure> {
     let epoch = journal.epoch().to_owned();
-    let cursor = history.cursor().map_err(failure)?.unwrap_or_else(|| Cursor::new(&epoch, 0));
+    let cursor = history
+        .cursor()
+        .map_err(failure)?
+        .unwrap_or_else(|| Cursor::new(&epoch, 0));
     if cursor.epoch != epoch {
         let known = journal.past_epochs().contains(&cursor.epoch);
         if !known && journal.last_seq() > 0 {
@@ -125,7 +133,9 @@ fn relate(journal: &mut Journal, history: &mut History, tail: &Tail) -> Result<u
             "journal.db no longer has what history.db lacks: restore both from one backup",
         ));
     }
-    history.set_cursor(&Cursor::new(&epoch, cursor.seq)).map_err(failure)?;
+    history
+        .set_cursor(&Cursor::new(&epoch, cursor.seq))
+        .map_err(failure)?;
     Ok(cursor.seq)
 }
 
@@ -154,8 +164,15 @@ fn names(
         }
     }
     if !grown.is_empty() {
-        info!(count = grown.len(), "gave places to names that history knows");
-        let keep_all = Prune { history_seq: 0, keep_rows: u64::MAX, older_than_ms: i64::MIN };
+        info!(
+            count = grown.len(),
+            "gave places to names that history knows"
+        );
+        let keep_all = Prune {
+            history_seq: 0,
+            keep_rows: u64::MAX,
+            older_than_ms: i64::MIN,
+        };
         journal.append(&[], &grown, &keep_all).map_err(failure)?;
     }
     Ok((names, !grown.is_empty()))

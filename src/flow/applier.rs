@@ -47,7 +47,10 @@ impl From<live::Error> for Trouble {
 }
 
 pub enum Command {
-    Rebuild { force: bool, reply: oneshot::Sender<Result<(), String>> },
+    Rebuild {
+        force: bool,
+        reply: oneshot::Sender<Result<(), String>>,
+    },
 }
 
 pub struct Applier {
@@ -77,7 +80,11 @@ enum Found {
 
 impl Applier {
     /// Runs until `stop`, then once more until it is up to date or Redis is away.
-    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut stop: watch::Receiver<bool>) {
+    pub async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut position = None;
         loop {
             let result = match position {
@@ -115,11 +122,17 @@ impl Applier {
     }
 
     async fn found(&mut self) -> Result<Found, Trouble> {
-        let Some(cursor) = self.live.cursor().await? else { return Ok(Found::Stale) };
+        let Some(cursor) = self.live.cursor().await? else {
+            return Ok(Found::Stale);
+        };
         let head = self.changes.head();
         Ok(match Cursor::parse(&cursor) {
             Some(Cursor { epoch, seq }) if epoch == self.epoch => {
-                if seq <= head && self.continues(seq) { Found::Ours(seq) } else { Found::Stale }
+                if seq <= head && self.continues(seq) {
+                    Found::Ours(seq)
+                } else {
+                    Found::Stale
+                }
             }
             Some(Cursor { epoch, .. }) if self.past_epochs.contains(&epoch) => Found::Stale,
             _ if cursor.starts_with(&self.marker_prefix()) => Found::Stale,
@@ -130,7 +143,10 @@ impl Applier {
     /// Whether the journal still has what follows.
     fn continues(&self, seq: u64) -> bool {
         seq == self.changes.head()
-            || self.changes.after(seq, 1, &self.tail).is_ok_and(|next| !next.is_empty())
+            || self
+                .changes
+                .after(seq, 1, &self.tail)
+                .is_ok_and(|next| !next.is_empty())
     }
 
     pub(super) fn marker_prefix(&self) -> String {
@@ -139,8 +155,11 @@ impl Applier {
 
     /// Writes again what is only in memory: the last signs of life of all that runs.
     async fn refresh(&mut self) -> Result<(), Trouble> {
-        let running =
-            self.door.running().await.map_err(|error| Trouble::Other(error.to_string()))?;
+        let running = self
+            .door
+            .running()
+            .await
+            .map_err(|error| Trouble::Other(error.to_string()))?;
         self.live.progress(&running).await?;
         Ok(())
     }
@@ -176,14 +195,19 @@ impl Applier {
         if signs.is_empty() {
             return Ok(self.live.ping(PING_DEADLINE).await?);
         }
-        Ok(self.live.progress(&signs).await?)
+        self.live.progress(&signs).await?;
+        Ok(())
     }
 
     /// Applies the next batch.
     async fn apply(&mut self, seq: u64) -> Result<Option<u64>, Trouble> {
         let began = Instant::now();
         let pending = self.changes.head() - seq;
-        let max = if pending > BATCH as u64 { BACKLOG_BATCH } else { BATCH };
+        let max = if pending > BATCH as u64 {
+            BACKLOG_BATCH
+        } else {
+            BATCH
+        };
         let batch = self
             .changes
             .after(seq, max, &self.tail)
@@ -191,9 +215,15 @@ impl Applier {
         let Some(last) = batch.last() else {
             return Ok(None); // Pruned meanwhile: the cursor asks for a rebuild.
         };
-        let (from, to) = (Cursor::new(&self.epoch, seq), Cursor::new(&self.epoch, last.seq));
+        let (from, to) = (
+            Cursor::new(&self.epoch, seq),
+            Cursor::new(&self.epoch, last.seq),
+        );
         let writes = self.writes(&batch);
-        let answer = self.live.apply(&from.to_string(), &to.to_string(), &writes).await?;
+        let answer = self
+            .live
+            .apply(&from.to_string(), &to.to_string(), &writes)
+            .await?;
         match Cursor::parse(&answer) {
             Some(cursor) if cursor == to => self.advance(to.seq),
             // A batch that was thought lost has landed, or Redis has lost some: find out.
@@ -207,7 +237,7 @@ impl Applier {
 
     fn writes(&self, batch: &[Arc<Change>]) -> Writes {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        Writes::of(batch, &names, self.live.prefix(), self.idle_ms, now_ms())
+        Writes::of(batch, &names, self.live.keys(), self.idle_ms, now_ms())
     }
 
     fn advance(&self, seq: u64) {
@@ -224,7 +254,10 @@ impl Applier {
             Ok(_) => self.rebuild().await,
             Err(trouble) => Err(trouble),
         };
-        let answer = outcome.as_ref().map(|_| ()).map_err(|trouble| trouble.to_string());
+        let answer = outcome
+            .as_ref()
+            .map(|_| ())
+            .map_err(|trouble| trouble.to_string());
         drop(reply.send(answer));
         outcome?;
         self.establish().await
@@ -241,7 +274,10 @@ impl Applier {
         if self.state.set(condition.clone()) {
             match condition {
                 Condition::Broken(reason) => {
-                    error!(reason, "the live picture is broken; answers come from history")
+                    error!(
+                        reason,
+                        "the live picture is broken; answers come from history"
+                    )
                 }
                 _ => warn!(reason = %trouble, "Redis is away; answers come from history"),
             }
@@ -255,7 +291,11 @@ impl Applier {
         stop: &mut watch::Receiver<bool>,
     ) {
         let broken = matches!(self.state.condition(), Condition::Broken(_));
-        let until = if broken { Duration::from_secs(3600) } else { RETRY_AFTER };
+        let until = if broken {
+            Duration::from_secs(3600)
+        } else {
+            RETRY_AFTER
+        };
         tokio::select! {
             command = timeout(until, commands.recv()) => {
                 if let Ok(Some(command)) = command

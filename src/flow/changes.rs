@@ -108,7 +108,9 @@ impl Changes {
         }
         let recent = self.recent();
         let next = recent.partition_point(|change| change.seq <= position);
-        recent.get(next).map_or(i64::MAX, |change| (now_ms - change.accepted_ms).max(1))
+        recent
+            .get(next)
+            .map_or(i64::MAX, |change| (now_ms - change.accepted_ms).max(1))
     }
 
     /// A panic elsewhere leaves the queue whole: every change to it is one call.

@@ -127,8 +127,11 @@ impl Flusher {
         let mut head = self.changes.subscribe();
         loop {
             let following = self.state.is_following();
-            let interval =
-                if following { self.interval } else { self.interval.min(INTERVAL_WITHOUT_LIVE) };
+            let interval = if following {
+                self.interval
+            } else {
+                self.interval.min(INTERVAL_WITHOUT_LIVE)
+            };
             if *stop.borrow() || self.changes.pending(View::History) >= BATCH as u64 {
                 return None;
             }
@@ -171,7 +174,8 @@ impl Flusher {
             let Some(last) = batch.last() else {
                 return Err(Trouble::Gap(position));
             };
-            this.history.flush(&batch, &Cursor::new(&this.epoch, last.seq))?;
+            this.history
+                .flush(&batch, &Cursor::new(&this.epoch, last.seq))?;
             Ok(last.seq)
         })
         .await
@@ -190,7 +194,11 @@ impl Flusher {
                 }
             }
             if all.executions + all.rollups > 0 {
-                info!(executions = all.executions, rollups = all.rollups, "pruned old history");
+                info!(
+                    executions = all.executions,
+                    rollups = all.rollups,
+                    "pruned old history"
+                );
             }
             Ok(all)
         })

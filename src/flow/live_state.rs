@@ -31,19 +31,29 @@ impl LiveState {
     }
 
     pub fn condition(&self) -> Condition {
-        self.condition.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.condition
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Says whether that is news.
     pub fn set(&self, condition: Condition) -> bool {
-        let mut current = self.condition.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self
+            .condition
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let news = *current != condition;
         *current = condition;
         news
     }
 
     pub fn is_following(&self) -> bool {
-        *self.condition.read().unwrap_or_else(PoisonError::into_inner) == Condition::Following
+        *self
+            .condition
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            == Condition::Following
     }
 
     pub fn lag_ms(&self) -> i64 {

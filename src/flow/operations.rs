@@ -111,7 +111,10 @@ impl Operations {
         let began = Instant::now();
         let (reply, answer) = oneshot::channel();
         let command = applier::Command::Rebuild { force, reply };
-        self.applier.send(command).await.map_err(|_| "the daemon is stopping")?;
+        self.applier
+            .send(command)
+            .await
+            .map_err(|_| "the daemon is stopping")?;
         within(REBUILD_DEADLINE, answer).await?;
         Ok(json!({
             "applied": self.changes.position(View::Live),
@@ -122,14 +125,20 @@ impl Operations {
     pub async fn flush(&self) -> Result<(), String> {
         let (reply, answer) = oneshot::channel();
         let command = flusher::Command::Flush(reply);
-        self.flusher.send(command).await.map_err(|_| "the daemon is stopping")?;
+        self.flusher
+            .send(command)
+            .await
+            .map_err(|_| "the daemon is stopping")?;
         within(FLUSH_DEADLINE, answer).await
     }
 
     pub async fn prune(&self) -> Result<Value, String> {
         let (reply, answer) = oneshot::channel();
         let command = flusher::Command::Prune(reply);
-        self.flusher.send(command).await.map_err(|_| "the daemon is stopping")?;
+        self.flusher
+            .send(command)
+            .await
+            .map_err(|_| "the daemon is stopping")?;
         let pruned = within(PRUNE_DEADLINE, answer).await?;
         Ok(json!({ "executions": pruned.executions, "rollups": pruned.rollups }))
     }

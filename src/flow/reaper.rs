@@ -35,8 +35,7 @@ impl Reaper {
                 _ = stop.changed() => return,
             }
             // Redis being away does not make a hung agent run.
-            caught_up |=
-                !self.state.is_following() || self.changes.pending(View::Live) == 0;
+            caught_up |= !self.state.is_following() || self.changes.pending(View::Live) == 0;
             let reap = caught_up && began.elapsed() >= self.grace;
             if self.door.send(Message::Tend { reap }).await.is_err() {
                 return;

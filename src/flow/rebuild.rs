@@ -1,8 +1,8 @@
 //! Makes the live picture anew from history, in steps that can be broken off at any point: as long
 //! as the cursor says `rebuilding`, nobody applies to it and nobody reads it.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use tracing::info;
@@ -11,10 +11,16 @@ use super::applier::{Applier, Trouble};
 use super::changes::View;
 use super::clock::now_ms;
 use super::live_state::Condition;
-use crate::domain::bucket::{Day, Hour};
-use crate::domain::names::Names;
+use crate::domain::bucket::Hour;
+use crate::domain::cursor::Cursor;
+use crate::domain::event::MAX_AHEAD_MS;
+use crate::domain::execution::Execution;
+use crate::domain::names::{NameKind, Names};
+use crate::domain::view::{
+    AgentDay, DayTally, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
+};
 use crate::history::{self, Reader};
-use crate::live::{SnapshotRows, Writes};
+use crate::live::{Rows, Writes};
 
 impl Applier {
     /// Answers the change up to which the live picture then reaches.
@@ -23,7 +29,8 @@ impl Applier {
         self.state.set(Condition::Rebuilding);
         self.counters.rebuilds.add(1);
         // What history commits from here on stays in the journal, until live has caught up.
-        self.hold.store(self.changes.position(View::History), Ordering::Release);
+        self.hold
+            .store(self.changes.position(View::History), Ordering::Release);
         let prefix = self.marker_prefix();
         let marker = |step: usize| format!("{prefix}{step}");
         self.live.begin_rebuild(&marker(0)).await?;
@@ -31,13 +38,20 @@ impl Applier {
         let (cursor, rows) = self.snapshot().await?;
         let chunks = {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-            Writes::of_rows(&rows, &names, self.live.prefix(), self.idle_ms, now_ms())
+            Writes::of_rows(
+                &rows.borrowed(&self.sign()),
+                &names,
+                self.live.keys(),
+                now_ms(),
+            )
         };
         let count = chunks.len();
         for (step, chunk) in chunks.into_iter().enumerate() {
-            self.apply_step(&marker(step), &marker(step + 1), &chunk).await?;
+            self.apply_step(&marker(step), &marker(step + 1), &chunk)
+                .await?;
         }
-        self.apply_step(&marker(count), &cursor.to_string(), &Writes::default()).await?;
+        self.apply_step(&marker(count), &cursor.to_string(), &Writes::default())
+            .await?;
         self.must_rebuild = false;
         info!(
             seq = cursor.seq,
@@ -54,42 +68,94 @@ impl Applier {
         if answer == to {
             return Ok(());
         }
-        Err(Trouble::Other(format!("a rebuild was disturbed: the cursor is {answer}")))
+        Err(Trouble::Other(format!(
+            "a rebuild was disturbed: the cursor is {answer}"
+        )))
     }
 
-    async fn snapshot(&mut self) -> Result<(crate::domain::cursor::Cursor, SnapshotRows), Trouble> {
-        let names = self.names.read().unwrap_or_else(PoisonError::into_inner).clone();
+    async fn snapshot(&mut self) -> Result<(Cursor, Snapshot), Trouble> {
+        let names = self
+            .names
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let epoch = self.epoch.clone();
         let other = |error: history::Error| Trouble::Other(error.to_string());
         self.readers
             .run_long(move |reader| {
-                let names = Arc::new(names);
                 reader.snapshot(|reader| {
-                    let cursor = reader.cursor()?;
-                    let seq = cursor.map_or(0, |cursor| cursor.seq);
-                    let cursor = crate::domain::cursor::Cursor::new(&epoch, seq);
-                    Ok((cursor, rows(reader, &names, now_ms())?))
+                    let seq = reader.cursor()?.map_or(0, |cursor| cursor.seq);
+                    Ok((
+                        Cursor::new(&epoch, seq),
+                        Snapshot::read(reader, &names, now_ms())?,
+                    ))
                 })
             })
             .await
             .map_err(other)
     }
+
+    /// What was heard of a running execution is known to the writer, and written after the
+    /// rebuild; until then its start stands for it.
+    fn sign(&self) -> impl Fn(&Execution) -> Sign + Sync + use<> {
+        let idle_ms = self.idle_ms;
+        move |execution| {
+            let last_sign_ms = execution.started_ms().unwrap_or_else(now_ms);
+            let deadline_ms = now_ms() + idle_ms;
+            Sign {
+                progress: None,
+                current_tool: None,
+                last_sign_ms,
+                deadline_ms,
+            }
+        }
+    }
 }
 
-/// All that the live picture may still show, by the lives of its keys.
-fn rows(reader: &Reader, names: &Names, now_ms: i64) -> Result<SnapshotRows, history::Error> {
-    use crate::live::keys::{DAILY_DAYS, HOURLY_DAYS, RECENT_DAYS};
-    let (hour, today) = (Hour::of(now_ms), Day::of(now_ms));
-    // One day more than the life: a bucket lives from its end, not from its beginning.
-    let daily = today.back(DAILY_DAYS + 1);
-    let recent = today.back(RECENT_DAYS + 1);
-    let place = |agent: &str| names.place(crate::domain::names::NameKind::Agent, agent).to_owned();
-    Ok(SnapshotRows {
-        hours: reader.hours(today.back(HOURLY_DAYS + 1).first_hour(), hour)?,
-        days: reader.days(daily, today)?,
-        agents: reader.agent_days(None, recent, today)?,
-        tools: reader.type_tool_sums(daily, today)?,
-        pairs: reader.pairs(recent, today)?,
-        recent: reader.recent(&place, now_ms)?,
-    })
+/// All that the live picture may still show, by the lives of its keys; of one moment.
+struct Snapshot {
+    hours: Vec<HourTally>,
+    days: Vec<DayTally>,
+    agents: Vec<AgentDay>,
+    tools: Vec<ToolDay>,
+    type_tools: Vec<TypeTool>,
+    pairs: Vec<ToolPair>,
+    recent: Recent,
+}
+
+/// The lives of the keys by day, with one day more: a bucket lives from its end on.
+const HOURLY_DAYS: i32 = 8;
+const AGENT_DAYS: i32 = 9;
+const DAILY_DAYS: i32 = 91;
+
+impl Snapshot {
+    fn read(reader: &Reader, names: &Names, now_ms: i64) -> Result<Snapshot, history::Error> {
+        // Ends may be a few minutes ahead of the clock.
+        let to = Hour::of(now_ms + MAX_AHEAD_MS);
+        let today = to.day();
+        let (daily, recent) = (today.back(DAILY_DAYS), today.back(AGENT_DAYS));
+        let place = |agent: &str| names.place(NameKind::Agent, agent).to_owned();
+        Ok(Snapshot {
+            hours: reader.hours(today.back(HOURLY_DAYS).first_hour(), to)?,
+            days: reader.days(daily, today)?,
+            agents: reader.agent_days(None, recent, today)?,
+            tools: reader.tools(daily, today)?,
+            type_tools: reader.type_tools(recent, today)?,
+            pairs: reader.pairs(recent, today)?,
+            recent: reader.recent(&place, now_ms)?,
+        })
+    }
+
+    fn borrowed<'a>(&'a self, sign: &'a (dyn Fn(&Execution) -> Sign + Sync)) -> Rows<'a> {
+        Rows {
+            hours: &self.hours,
+            days: &self.days,
+            agents: &self.agents,
+            tools: &self.tools,
+            type_tools: &self.type_tools,
+            pairs: &self.pairs,
+            recent: &self.recent,
+            sign,
+        }
+    }
 }

@@ -42,7 +42,11 @@ struct Run {
 
 impl Running {
     pub fn new(timeouts: Timeouts) -> Running {
-        Running { timeouts, runs: HashMap::new(), deadlines: BTreeSet::new() }
+        Running {
+            timeouts,
+            runs: HashMap::new(),
+            deadlines: BTreeSet::new(),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -112,7 +116,11 @@ impl Running {
     /// Those of which nothing was heard until their deadline, with the end that they then have; at
     /// most `max`.
     pub fn due(&self, now: Instant, max: usize) -> Vec<(String, i64)> {
-        let due = self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now).take(max);
+        let due = self
+            .deadlines
+            .iter()
+            .take_while(|(deadline, _)| *deadline <= now)
+            .take(max);
         due.filter_map(|(_, id)| self.runs.get(id).map(|run| (id.clone(), self.end_ms(run))))
             .collect()
     }
@@ -168,12 +176,20 @@ mod tests {
     }
 
     fn progress(id: &str, tool_open: Option<bool>) -> Progress {
-        Progress { id: id.to_owned(), progress: None, current_tool: None, tool_open }
+        Progress {
+            id: id.to_owned(),
+            progress: None,
+            current_tool: None,
+            tool_open,
+        }
     }
 
     #[test]
     fn a_sign_of_life_moves_the_deadline_and_an_open_tool_moves_it_further() {
-        let mut running = Running::new(Timeouts { idle: IDLE, tool: TOOL });
+        let mut running = Running::new(Timeouts {
+            idle: IDLE,
+            tool: TOOL,
+        });
         let begin = Instant::now();
         let at = |s: u64| Now {
             wall_ms: 1_000_000 + s as i64 * 1000,
@@ -181,19 +197,34 @@ mod tests {
         };
         running.follow(&execution("x", 1_000_000), at(0));
         assert_eq!(running.due(at(299).monotonic, 9), []);
-        assert_eq!(running.due(at(300).monotonic, 9), [("x".to_owned(), 1_300_000)]);
+        assert_eq!(
+            running.due(at(300).monotonic, 9),
+            [("x".to_owned(), 1_300_000)]
+        );
         running.heard(&progress("x", Some(true)), at(200));
         assert_eq!(running.due(at(1999).monotonic, 9), []);
-        assert_eq!(running.due(at(2000).monotonic, 9), [("x".to_owned(), 3_000_000)]);
+        assert_eq!(
+            running.due(at(2000).monotonic, 9),
+            [("x".to_owned(), 3_000_000)]
+        );
         running.heard(&progress("x", Some(false)), at(400));
-        assert_eq!(running.due(at(700).monotonic, 9), [("x".to_owned(), 1_700_000)]);
+        assert_eq!(
+            running.due(at(700).monotonic, 9),
+            [("x".to_owned(), 1_700_000)]
+        );
         assert!(running.heard(&progress("y", None), at(400)).is_none());
     }
 
     #[test]
     fn a_start_that_comes_late_ends_by_its_own_stamp() {
-        let mut running = Running::new(Timeouts { idle: IDLE, tool: TOOL });
-        let now = Now { wall_ms: 10_000_000, monotonic: Instant::now() };
+        let mut running = Running::new(Timeouts {
+            idle: IDLE,
+            tool: TOOL,
+        });
+        let now = Now {
+            wall_ms: 10_000_000,
+            monotonic: Instant::now(),
+        };
         running.follow(&execution("x", 1_000_000), now);
         let due = running.due(now.monotonic + IDLE, 9);
         assert_eq!(due, [("x".to_owned(), 1_300_000)]);

@@ -48,7 +48,10 @@ pub enum Verdict {
 pub struct Unavailable(pub String);
 
 pub enum Message {
-    Submit { events: Vec<Event>, reply: oneshot::Sender<Result<Vec<Verdict>, Unavailable>> },
+    Submit {
+        events: Vec<Event>,
+        reply: oneshot::Sender<Result<Vec<Verdict>, Unavailable>>,
+    },
     /// Ends what is past its deadline, and prunes.
     Tend { reap: bool },
     /// History has committed all up to here: memory may let go of it.
@@ -170,12 +173,16 @@ impl Memory {
 
     fn remember(&mut self, change: &Change) {
         let id = change.after.id.clone();
-        self.unflushed.insert(id.clone(), (change.seq, change.after.clone()));
+        self.unflushed
+            .insert(id.clone(), (change.seq, change.after.clone()));
         self.order.push_back((change.seq, id));
     }
 
     fn get(&self, id: &str) -> Option<&Arc<Execution>> {
-        self.unflushed.get(id).map(|(_, execution)| execution).or_else(|| self.running.get(id))
+        self.unflushed
+            .get(id)
+            .map(|(_, execution)| execution)
+            .or_else(|| self.running.get(id))
     }
 
     fn flushed(&mut self, seq: u64) {
@@ -183,7 +190,11 @@ impl Memory {
         while let Some((first, id)) = self.order.front()
             && *first <= seq
         {
-            if self.unflushed.get(id).is_some_and(|(last, _)| last == first) {
+            if self
+                .unflushed
+                .get(id)
+                .is_some_and(|(last, _)| last == first)
+            {
                 self.unflushed.remove(id);
             }
             self.order.pop_front();
@@ -221,13 +232,20 @@ impl Writer {
             let mut next = Some(first);
             while let Some(message) = next {
                 match message {
-                    Message::Submit { events: some, reply } => {
+                    Message::Submit {
+                        events: some,
+                        reply,
+                    } => {
                         events += some.len();
                         submissions.push((some, reply));
                     }
                     other => self.attend(&mut memory, other),
                 }
-                next = if events < MAX_BATCH { queue.try_recv().ok() } else { None };
+                next = if events < MAX_BATCH {
+                    queue.try_recv().ok()
+                } else {
+                    None
+                };
             }
             if !submissions.is_empty() {
                 self.accept(&mut memory, submissions);
@@ -257,7 +275,10 @@ impl Writer {
     fn accept(
         &mut self,
         memory: &mut Memory,
-        submissions: Vec<(Vec<Event>, oneshot::Sender<Result<Vec<Verdict>, Unavailable>>)>,
+        submissions: Vec<(
+            Vec<Event>,
+            oneshot::Sender<Result<Vec<Verdict>, Unavailable>>,
+        )>,
     ) {
         let now = now();
         let (events, replies): (Vec<_>, Vec<_>) = submissions.into_iter().unzip();
@@ -266,7 +287,9 @@ impl Writer {
             let verdicts: Vec<Vec<Verdict>> = events
                 .into_iter()
                 .map(|some| {
-                    some.into_iter().map(|e| self.decide(memory, &mut batch, e, now)).collect()
+                    some.into_iter()
+                        .map(|e| self.decide(memory, &mut batch, e, now))
+                        .collect()
                 })
                 .collect();
             self.commit(memory, batch, now).map(|()| verdicts)
@@ -327,8 +350,11 @@ impl Writer {
                 (id, Fact::Alive, Verdict::Progress)
             }
         };
-        let before =
-            batch.staged.get(&id).or_else(|| memory.get(&id)).or_else(|| batch.found.get(&id));
+        let before = batch
+            .staged
+            .get(&id)
+            .or_else(|| memory.get(&id))
+            .or_else(|| batch.found.get(&id));
         let before = before.cloned();
         let takes = match &before {
             Some(execution) => execution.takes(&fact),
@@ -340,7 +366,11 @@ impl Writer {
             if fact == Fact::Alive && idle {
                 batch.heard.pop();
             }
-            return if fact == Fact::Alive { Verdict::Progress } else { Verdict::Duplicate };
+            return if fact == Fact::Alive {
+                Verdict::Progress
+            } else {
+                Verdict::Duplicate
+            };
         }
         let starts = matches!(fact, Fact::Start(_) | Fact::Alive);
         if starts && memory.running.len() + batch.started >= self.config.max_running {
@@ -378,12 +408,16 @@ impl Writer {
     /// Gives the names of a change their place, before anything is counted under them.
     fn admit(&self, batch: &mut Batch, change: &Change) {
         let Some(added) = change.added() else { return };
-        let named = [(NameKind::Agent, added.agent_name), (NameKind::Type, added.agent_type)];
+        let named = [
+            (NameKind::Agent, added.agent_name),
+            (NameKind::Type, added.agent_type),
+        ];
         let tools = added.tools.iter().map(|&(tool, _)| (NameKind::Tool, tool));
         let unknown: Vec<_> = {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
             let all = named.into_iter().chain(tools);
-            all.filter(|(kind, name)| !names.is_admitted(*kind, name)).collect()
+            all.filter(|(kind, name)| !names.is_admitted(*kind, name))
+                .collect()
         };
         if unknown.is_empty() {
             return;
@@ -435,7 +469,10 @@ impl Writer {
         let mut batch = Batch::default();
         for (id, ended_ms) in due {
             let before = memory.get(&id).cloned();
-            if before.as_ref().is_some_and(|execution| execution.is_running()) {
+            if before
+                .as_ref()
+                .is_some_and(|execution| execution.is_running())
+            {
                 self.stage(&mut batch, id, before, Fact::TimedOut { ended_ms }, now);
             }
         }
@@ -446,7 +483,10 @@ impl Writer {
 
     fn prune(&self, memory: &Memory) -> Prune {
         let hold = self.hold.load(Ordering::Acquire);
-        let history_seq = memory.flushed_seq.max(self.changes.position(View::History)).min(hold);
+        let history_seq = memory
+            .flushed_seq
+            .max(self.changes.position(View::History))
+            .min(hold);
         Prune {
             history_seq,
             keep_rows: self.config.keep_rows,
@@ -482,5 +522,8 @@ impl Writer {
 }
 
 fn now() -> Now {
-    Now { wall_ms: now_ms(), monotonic: Instant::now() }
+    Now {
+        wall_ms: now_ms(),
+        monotonic: Instant::now(),
+    }
 }

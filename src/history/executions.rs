@@ -66,7 +66,10 @@ impl Reader {
     }
 
     pub fn execution(&self, id: &str) -> Result<Option<Arc<Execution>>> {
-        Ok(self.find_few(&[(id_hash(id), id)])?.pop().map(|(_, execution)| execution))
+        Ok(self
+            .find_few(&[(id_hash(id), id)])?
+            .pop()
+            .map(|(_, execution)| execution))
     }
 
     pub fn running(&self) -> Result<Vec<Arc<Execution>>> {
@@ -82,19 +85,35 @@ impl Reader {
         before: Option<(i64, i64)>,
         limit: usize,
     ) -> Result<Vec<(i64, Arc<Execution>)>> {
-        let mut sql = "SELECT execution, rowid FROM executions WHERE ended_ms IS NOT NULL".to_owned();
+        let mut sql =
+            "SELECT execution, rowid FROM executions WHERE ended_ms IS NOT NULL".to_owned();
         let status = filter.status.map(Status::as_str);
         let (ended_ms, rowid) = before.unzip();
         let limit = limit as i64;
         let mut values: Vec<&dyn ToSql> = Vec::new();
         let clauses: [(&str, Option<&dyn ToSql>); 7] = [
-            ("agent_name = ?", filter.agent_name.as_ref().map(|v| v as &dyn ToSql)),
-            ("agent_type = ?", filter.agent_type.as_ref().map(|v| v as &dyn ToSql)),
+            (
+                "agent_name = ?",
+                filter.agent_name.as_ref().map(|v| v as &dyn ToSql),
+            ),
+            (
+                "agent_type = ?",
+                filter.agent_type.as_ref().map(|v| v as &dyn ToSql),
+            ),
             ("status = ?", status.as_ref().map(|v| v as &dyn ToSql)),
-            ("session_id = ?", filter.session_id.as_ref().map(|v| v as &dyn ToSql)),
+            (
+                "session_id = ?",
+                filter.session_id.as_ref().map(|v| v as &dyn ToSql),
+            ),
             ("model = ?", filter.model.as_ref().map(|v| v as &dyn ToSql)),
-            ("ended_ms >= ?", filter.from_ms.as_ref().map(|v| v as &dyn ToSql)),
-            ("ended_ms < ?", filter.to_ms.as_ref().map(|v| v as &dyn ToSql)),
+            (
+                "ended_ms >= ?",
+                filter.from_ms.as_ref().map(|v| v as &dyn ToSql),
+            ),
+            (
+                "ended_ms < ?",
+                filter.to_ms.as_ref().map(|v| v as &dyn ToSql),
+            ),
         ];
         for (clause, value) in clauses {
             if let Some(value) = value {
@@ -142,7 +161,10 @@ impl Reader {
                    WHERE agent_name = ?1 AND status IN ('failure', 'timeout')
                    ORDER BY ended_ms DESC, rowid DESC LIMIT ?2";
         let executions = self.rows(sql, (agent, limit as i64), execution)?;
-        Ok(executions.iter().filter_map(|execution| Failed::of(execution)).collect())
+        Ok(executions
+            .iter()
+            .filter_map(|execution| Failed::of(execution))
+            .collect())
     }
 
     /// All that ended, in the order of their ends, each with the change that it was last in.

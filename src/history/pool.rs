@@ -56,7 +56,9 @@ impl Readers {
         question: impl FnOnce(&Reader) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let place = timeout(DEADLINE, self.places.clone().acquire_owned()).await;
-        let Ok(Ok(place)) = place else { return Err(Error::crowded(&self.path, DEADLINE)) };
+        let Ok(Ok(place)) = place else {
+            return Err(Error::crowded(&self.path, DEADLINE));
+        };
         let idle = self.idle().pop();
         let reader = match idle {
             Some(reader) => reader,

@@ -26,13 +26,19 @@ impl History {
                       WHERE ended_ms IS NOT NULL AND ended_ms < ?1 LIMIT ?2)",
                 (oldest.start_ms(), max_rows as i64),
             )?;
-            let mut rollups =
-                delete(tx, "DELETE FROM hours WHERE hour < ?1", [oldest.first_hour().0])?;
+            let mut rollups = delete(
+                tx,
+                "DELETE FROM hours WHERE hour < ?1",
+                [oldest.first_hour().0],
+            )?;
             for table in ["sessions", "tools", "pairs"] {
                 let sql = format!("DELETE FROM {table} WHERE day < ?1");
                 rollups += delete(tx, &sql, [oldest.0])?;
             }
-            Ok(Pruned { executions, rollups })
+            Ok(Pruned {
+                executions,
+                rollups,
+            })
         })
     }
 }

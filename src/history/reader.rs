@@ -14,9 +14,6 @@ use crate::domain::tally::{FIELDS, Tally};
 use crate::domain::view::{AgentDay, DayTally, HourTally, ToolDay, ToolPair, TypeTool};
 use crate::sqlite::{Db, Result};
 
-/// Sessions of a range that are told apart; the rest of a long list nobody reads.
-const MAX_SESSIONS: i64 = 1_000;
-
 /// One connection that reads. It blocks: see [`Readers`](super::Readers).
 pub struct Reader {
     pub(super) db: Db,
@@ -25,7 +22,9 @@ pub struct Reader {
 impl Reader {
     /// Opens a file that [`History`](super::History) made.
     pub fn open(path: &Path) -> Result<Reader> {
-        Ok(Reader { db: Db::open_reader(path, SCHEMA)? })
+        Ok(Reader {
+            db: Db::open_reader(path, SCHEMA)?,
+        })
     }
 
     /// Everything that `f` reads is of one moment.
@@ -44,21 +43,35 @@ impl Reader {
         );
         self.rows(&sql, (from.0, to.0), |row| {
             let (tally, n) = tally(row)?;
-            Ok(HourTally { hour: Hour(row.get(n)?), agent_type: row.get(n + 1)?, tally })
+            Ok(HourTally {
+                hour: Hour(row.get(n)?),
+                agent_type: row.get(n + 1)?,
+                tally,
+            })
         })
     }
 
     pub fn days(&self, from: Day, to: Day) -> Result<Vec<DayTally>> {
-        let sql = format!("SELECT {}, day FROM days WHERE day BETWEEN ?1 AND ?2", columns());
+        let sql = format!(
+            "SELECT {}, day FROM days WHERE day BETWEEN ?1 AND ?2",
+            columns()
+        );
         self.rows(&sql, (from.0, to.0), |row| {
             let (tally, n) = tally(row)?;
-            Ok(DayTally { day: Day(row.get(n)?), tally })
+            Ok(DayTally {
+                day: Day(row.get(n)?),
+                tally,
+            })
         })
     }
 
     /// Of one agent, or of all.
     pub fn agent_days(&self, agent: Option<&str>, from: Day, to: Day) -> Result<Vec<AgentDay>> {
-        let of_agent = if agent.is_some() { "agent_name = ?3" } else { "?3 IS NULL" };
+        let of_agent = if agent.is_some() {
+            "agent_name = ?3"
+        } else {
+            "?3 IS NULL"
+        };
         let sql = format!(
             "SELECT {}, day, agent_name, sketch, min_duration_ms, max_duration_ms FROM agents
              WHERE day BETWEEN ?1 AND ?2 AND {of_agent} ORDER BY day",
@@ -95,12 +108,10 @@ impl Reader {
         self.rows(&sql, (from.0, to.0), named)
     }
 
-    /// By session, over all days of the range, the most expensive first.
+    /// By session, over all days of the range; executions without one under the empty name.
     pub fn sessions(&self, from: Day, to: Day) -> Result<Vec<(String, Tally)>> {
         let sql = format!(
-            "SELECT {}, session_id FROM sessions WHERE day BETWEEN ?1 AND ?2
-             GROUP BY session_id ORDER BY sum(cost_micros) DESC, sum(total_tokens) DESC, session_id
-             LIMIT {MAX_SESSIONS}",
+            "SELECT {}, session_id FROM sessions WHERE day BETWEEN ?1 AND ?2 GROUP BY session_id",
             sums()
         );
         self.rows(&sql, (from.0, to.0), named)
@@ -120,8 +131,7 @@ impl Reader {
     }
 
     pub fn type_tools(&self, from: Day, to: Day) -> Result<Vec<TypeTool>> {
-        let sql =
-            "SELECT day, agent_type, tool, calls FROM tools WHERE day BETWEEN ?1 AND ?2";
+        let sql = "SELECT day, agent_type, tool, calls FROM tools WHERE day BETWEEN ?1 AND ?2";
         self.rows(sql, (from.0, to.0), |row| {
             Ok(TypeTool {
                 day: Day(row.get(0)?),
@@ -133,8 +143,7 @@ impl Reader {
     }
 
     pub fn pairs(&self, from: Day, to: Day) -> Result<Vec<ToolPair>> {
-        let sql =
-            "SELECT day, first, second, executions FROM pairs WHERE day BETWEEN ?1 AND ?2";
+        let sql = "SELECT day, first, second, executions FROM pairs WHERE day BETWEEN ?1 AND ?2";
         self.rows(sql, (from.0, to.0), |row| {
             Ok(ToolPair {
                 day: Day(row.get(0)?),

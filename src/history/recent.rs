@@ -23,7 +23,10 @@ struct Top<T: Ord> {
 
 impl<T: Ord> Top<T> {
     fn new(most: usize) -> Top<T> {
-        Top { most, kept: BTreeSet::new() }
+        Top {
+            most,
+            kept: BTreeSet::new(),
+        }
     }
 
     fn offer(&mut self, item: T) {
@@ -61,16 +64,20 @@ impl Reader {
                 if let Some(start) = start.filter(|&start| start >= since_ms) {
                     started.offer((start, rowid));
                 }
-                let Some(ended_ms) = row.get::<_, Option<i64>>(3)? else { continue };
+                let Some(ended_ms) = row.get::<_, Option<i64>>(3)? else {
+                    continue;
+                };
                 let name = row.get_ref(4)?.as_str()?;
                 if !places.contains_key(name) {
                     places.insert(name.to_owned(), place(name));
                 }
-                let agent = agents.entry(places[name].clone()).or_insert_with(|| OfAgent {
-                    ended: Top::new(ENDED_OF_AGENT),
-                    failed: Top::new(FAILED_OF_AGENT),
-                    slowest: Top::new(SLOWEST_OF_AGENT),
-                });
+                let agent = agents
+                    .entry(places[name].clone())
+                    .or_insert_with(|| OfAgent {
+                        ended: Top::new(ENDED_OF_AGENT),
+                        failed: Top::new(FAILED_OF_AGENT),
+                        slowest: Top::new(SLOWEST_OF_AGENT),
+                    });
                 agent.ended.offer((seq, rowid));
                 if row.get_ref(5)?.as_str_or_null()? != Some("success") {
                     agent.failed.offer((seq, rowid));
@@ -92,7 +99,12 @@ impl Reader {
             }
         }
         let starts: Vec<(i64, i64)> = started.kept.into_iter().collect();
-        let ids = self.ids(slowest.iter().map(|one| one.1).chain(starts.iter().map(|one| one.1)))?;
+        let ids = self.ids(
+            slowest
+                .iter()
+                .map(|one| one.1)
+                .chain(starts.iter().map(|one| one.1)),
+        )?;
         let id = |rowid: i64| ids.get(&rowid).cloned();
         let rowids: Vec<i64> = ended.into_iter().map(|(_, rowid)| rowid).collect();
         Ok(Recent {

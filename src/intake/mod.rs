@@ -120,7 +120,11 @@ impl Answer {
 
 impl Intake {
     pub fn clock(&self) -> Clock {
-        Clock { now_ms: now_ms(), keep_ms: self.keep_ms, zone: self.zone.clone() }
+        Clock {
+            now_ms: now_ms(),
+            keep_ms: self.keep_ms,
+            zone: self.zone.clone(),
+        }
     }
 
     /// Takes lines as the socket does; blank ones are skipped, but counted.
@@ -137,7 +141,8 @@ impl Intake {
     pub async fn values(&self, values: Vec<Value>) -> Result<Answer, Unavailable> {
         let clock = self.clock();
         let items = (1..).zip(values);
-        self.take(items.map(|(number, value)| (number, decode_value(value, &clock)))).await
+        self.take(items.map(|(number, value)| (number, decode_value(value, &clock))))
+            .await
     }
 
     async fn take(
@@ -149,7 +154,8 @@ impl Intake {
         for (number, event) in events {
             decoded.push(number, event);
             if decoded.len() == MAX_SUBMISSION {
-                self.submit(std::mem::take(&mut decoded), &mut answer).await?;
+                self.submit(std::mem::take(&mut decoded), &mut answer)
+                    .await?;
             }
         }
         self.submit(decoded, &mut answer).await?;
@@ -159,15 +165,22 @@ impl Intake {
     async fn submit(&self, mut decoded: Decoded, answer: &mut Answer) -> Result<(), Unavailable> {
         let events = decoded.take_events();
         self.count_refused(&decoded);
-        let verdicts =
-            if events.is_empty() { Vec::new() } else { self.door.submit(events).await? };
+        let verdicts = if events.is_empty() {
+            Vec::new()
+        } else {
+            self.door.submit(events).await?
+        };
         decoded.settle(verdicts, answer);
         Ok(())
     }
 
     /// What the writer refuses is counted there.
     pub(crate) fn count_refused(&self, decoded: &Decoded) {
-        let refused = decoded.lines.iter().filter(|(_, refusal)| refusal.is_some()).count();
+        let refused = decoded
+            .lines
+            .iter()
+            .filter(|(_, refusal)| refusal.is_some())
+            .count();
         self.counters.events_rejected.add(refused as u64);
     }
 }

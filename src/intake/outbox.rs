@@ -28,7 +28,8 @@ impl Outbox {
     pub fn put(&mut self, answer: Answer) {
         for (line, error) in answer.refusals {
             if self.refusals.len() < MAX_REFUSALS {
-                self.refusals.push_back(json!({ "line": line, "error": error }).to_string());
+                self.refusals
+                    .push_back(json!({ "line": line, "error": error }).to_string());
             } else {
                 self.omitted += 1;
             }
@@ -74,11 +75,17 @@ impl Outbox {
         }
         if self.omitted > 0 {
             let line = json!({ "refusals_omitted": self.omitted });
-            self.buffer.extend_from_slice(format!("{line}\n").as_bytes());
+            self.buffer
+                .extend_from_slice(format!("{line}\n").as_bytes());
             self.omitted = 0;
         }
         if std::mem::take(&mut self.totals_due) {
-            let Totals { accepted, duplicate, rejected, progress } = self.totals;
+            let Totals {
+                accepted,
+                duplicate,
+                rejected,
+                progress,
+            } = self.totals;
             let line = format!(
                 "{{\"accepted\":{accepted},\"duplicate\":{duplicate},\
                  \"rejected\":{rejected},\"progress\":{progress}}}\n"
@@ -87,7 +94,8 @@ impl Outbox {
         }
         if let Some(reason) = self.failure.take() {
             let line = json!({ "error": reason });
-            self.buffer.extend_from_slice(format!("{line}\n").as_bytes());
+            self.buffer
+                .extend_from_slice(format!("{line}\n").as_bytes());
         }
     }
 }
@@ -118,7 +126,10 @@ mod tests {
     fn refused(lines: std::ops::Range<u64>) -> Answer {
         let rejected = lines.end - lines.start;
         Answer {
-            totals: Totals { rejected, ..Totals::default() },
+            totals: Totals {
+                rejected,
+                ..Totals::default()
+            },
             refusals: lines.map(|line| (line, "no".to_owned())).collect(),
             refusals_omitted: 0,
         }
@@ -127,9 +138,19 @@ mod tests {
     #[test]
     fn totals_run_on_and_only_the_last_are_told() {
         let mut outbox = Outbox::default();
-        let totals = Totals { accepted: 2, duplicate: 1, ..Totals::default() };
-        outbox.put(Answer { totals, ..Answer::default() });
-        outbox.put(Answer { totals, ..Answer::default() });
+        let totals = Totals {
+            accepted: 2,
+            duplicate: 1,
+            ..Totals::default()
+        };
+        outbox.put(Answer {
+            totals,
+            ..Answer::default()
+        });
+        outbox.put(Answer {
+            totals,
+            ..Answer::default()
+        });
         let expected = "{\"accepted\":4,\"duplicate\":2,\"rejected\":0,\"progress\":0}\n";
         assert_eq!(told(&mut outbox), expected);
         assert!(outbox.is_empty());

@@ -86,7 +86,9 @@ pub async fn serve(
 /// File modes keep others out; this holds also where a mode was changed. Root may look after all.
 fn is_own(stream: &UnixStream) -> bool {
     let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+    stream
+        .peer_cred()
+        .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
 struct Outstanding {
@@ -199,7 +201,10 @@ fn decode_all(
             Some(line) if line.trim_ascii().is_empty() => return,
             Some(line) => decode_line(line, &clock),
         };
-        if batches.last().is_some_and(|batch| batch.len() >= MAX_SUBMISSION) {
+        if batches
+            .last()
+            .is_some_and(|batch| batch.len() >= MAX_SUBMISSION)
+        {
             batches.push(Decoded::default());
         }
         if let Some(batch) = batches.last_mut() {
@@ -222,7 +227,10 @@ async fn hand_on(
         } else {
             Some(intake.door.enqueue(events).await.unwrap_or_else(failed))
         };
-        outstanding.send(Outstanding { decoded, verdicts }).await.map_err(|_| ())?;
+        outstanding
+            .send(Outstanding { decoded, verdicts })
+            .await
+            .map_err(|_| ())?;
     }
     Ok(())
 }
@@ -297,7 +305,10 @@ fn send(writer: &OwnedWriteHalf, outbox: &mut Outbox) -> io::Result<()> {
 
 /// Whether a daemon answers on the socket.
 pub async fn answers(path: &Path, deadline: Duration) -> bool {
-    matches!(timeout(deadline, UnixStream::connect(path)).await, Ok(Ok(_)))
+    matches!(
+        timeout(deadline, UnixStream::connect(path)).await,
+        Ok(Ok(_))
+    )
 }
 
 #[cfg(test)]
@@ -308,7 +319,9 @@ mod tests {
         let mut lines = Lines::default();
         let mut found = Vec::new();
         for chunk in chunks {
-            lines.feed(chunk, |number, line| found.push((number, line.map(<[u8]>::to_vec))));
+            lines.feed(chunk, |number, line| {
+                found.push((number, line.map(<[u8]>::to_vec)))
+            });
         }
         lines.finish(|number, line| found.push((number, line.map(<[u8]>::to_vec))));
         found
@@ -322,7 +335,12 @@ mod tests {
             let found = cut(&[&text[..at], &text[at..]]);
             let found: Vec<_> = found
                 .iter()
-                .map(|(number, line)| (*number, std::str::from_utf8(line.as_ref().unwrap()).unwrap()))
+                .map(|(number, line)| {
+                    (
+                        *number,
+                        std::str::from_utf8(line.as_ref().unwrap()).unwrap(),
+                    )
+                })
                 .collect();
             assert_eq!(found, expected);
         }
@@ -332,7 +350,15 @@ mod tests {
     fn a_line_that_is_too_long_is_refused_once_and_the_next_one_lives() {
         let long = vec![b'x'; MAX_LINE_BYTES + 1];
         let huge = vec![b'x'; 3 * MAX_LINE_BYTES];
-        let found = cut(&[b"a\n", &long, b"\nb\n", &huge[..100], &huge[100..], &huge, b"\nc"]);
+        let found = cut(&[
+            b"a\n",
+            &long,
+            b"\nb\n",
+            &huge[..100],
+            &huge[100..],
+            &huge,
+            b"\nc",
+        ]);
         let expected = [
             (1, Some(b"a".to_vec())),
             (2, None),

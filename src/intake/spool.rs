@@ -75,8 +75,8 @@ impl Spool {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            let is_line = name.ends_with(".json")
-                || name.ends_with(TEMPORARY) && is_abandoned(&entry.path());
+            let is_line =
+                name.ends_with(".json") || name.ends_with(TEMPORARY) && is_abandoned(&entry.path());
             if is_line && entry.file_type()?.is_file() {
                 files.push(entry.path());
             }
@@ -102,7 +102,9 @@ impl Spool {
         }
         let answer = self.intake.lines(&body).await?;
         for (line, reason) in &answer.refusals {
-            let file = taken.get(*line as usize - 1).map(|file| file.display().to_string());
+            let file = taken
+                .get(*line as usize - 1)
+                .map(|file| file.display().to_string());
             warn!(?file, reason, "a spooled line is refused");
         }
         let mut gone = 0;
@@ -121,7 +123,9 @@ impl Spool {
 fn read_line(file: &Path) -> io::Result<Vec<u8>> {
     use std::io::Read;
     let mut line = Vec::new();
-    std::fs::File::open(file)?.take(MAX_LINE_BYTES as u64 + 1).read_to_end(&mut line)?;
+    std::fs::File::open(file)?
+        .take(MAX_LINE_BYTES as u64 + 1)
+        .read_to_end(&mut line)?;
     for byte in &mut line {
         if *byte == b'\n' {
             *byte = b' ';
@@ -132,12 +136,15 @@ fn read_line(file: &Path) -> io::Result<Vec<u8>> {
 
 fn stamp(file: &Path) -> &std::ffi::OsStr {
     let name = file.file_name().unwrap_or_default();
-    name.to_str().map_or(name, |name| name.trim_start_matches('.').as_ref())
+    name.to_str()
+        .map_or(name, |name| name.trim_start_matches('.').as_ref())
 }
 
 fn is_abandoned(file: &Path) -> bool {
     let modified = std::fs::metadata(file).and_then(|data| data.modified());
     modified.is_ok_and(|time| {
-        SystemTime::now().duration_since(time).is_ok_and(|age| age > ABANDONED_AFTER)
+        SystemTime::now()
+            .duration_since(time)
+            .is_ok_and(|age| age > ABANDONED_AFTER)
     })
 }

@@ -13,8 +13,8 @@ use crate::domain::change::Change;
 use crate::domain::names::NameKind;
 use crate::sqlite::{Db, Result, to_json};
 
-use schema::SCHEMA;
 pub use crate::sqlite::Error;
+use schema::SCHEMA;
 pub use tail::Tail;
 
 /// Beyond twice what it adds, an append deletes this many rows: so that a commit stays short, and

@@ -18,7 +18,7 @@ use crate::daemon::{EXIT_CANNOT_CREATE, EXIT_CORRUPT};
 use crate::domain::bucket::Day;
 use crate::domain::execution::Execution;
 use crate::history::Reader;
-use crate::report::executions::ExecutionItem;
+use crate::report::item::Item;
 use crate::sqlite;
 
 const HISTORY_NAME: &str = "history.db";
@@ -127,7 +127,7 @@ impl Format {
         match self {
             Format::Csv => csv::write(out, execution),
             Format::Jsonl => {
-                serde_json::to_writer(&mut *out, &ExecutionItem::of(execution))?;
+                serde_json::to_writer(&mut *out, &Item::of(execution))?;
                 out.write_all(b"\n")
             }
         }
