@@ -1,0 +1,296 @@
+//! The live view: what runs and what the last days have come to, in Redis.
+//!
+//! It is only ever written by one script that applies a batch if the cursor stands where the batch
+//! begins (`lua/apply.lua`), so that whoever applies may ask, fail and ask again.
+
+mod connection;
+mod content;
+mod error;
+mod keys;
+mod pair;
+mod read;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod writes;
+
+use std::sync::{Arc, LazyLock, RwLock};
+use std::time::Duration;
+
+use fred::clients::{Client, WithOptions};
+use fred::interfaces::{ClientLike, KeysInterface};
+use fred::types::scripts::Script;
+use fred::types::{CustomCommand, InfoKind, Value};
+
+pub use content::Rows;
+pub use error::Error;
+pub use keys::{Key, Keyspace, Kind, Life, Merge, Moment, Row, TABLE};
+pub use read::{Actives, AgentDays, Current};
+pub use writes::Writes;
+
+use crate::domain::names::Names;
+use crate::domain::view::Active;
+use connection::Connection;
+
+/// Keys of one SCAN and one UNLINK: below a millisecond of Redis's time.
+const CLEARED_AT_ONCE: u32 = 1_000;
+/// Executions of one call of the progress script, for the same reason.
+const PROGRESS_AT_ONCE: usize = 500;
+
+static APPLY: LazyLock<Script> =
+    LazyLock::new(|| Script::from_lua(include_str!("../../lua/apply.lua")));
+static PROGRESS: LazyLock<Script> =
+    LazyLock::new(|| Script::from_lua(include_str!("../../lua/progress.lua")));
+static CURRENT: LazyLock<Script> =
+    LazyLock::new(|| Script::from_lua(include_str!("../../lua/current.lua")));
+static READ: LazyLock<Script> =
+    LazyLock::new(|| Script::from_lua(include_str!("../../lua/read.lua")));
+
+#[derive(Clone, Debug)]
+pub struct LiveConfig {
+    /// `redis://`, `rediss://` or `unix:///path/of/the.sock`.
+    pub url: String,
+    /// In front of every key.
+    pub prefix: String,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    pub version: String,
+    pub is_valkey: bool,
+    /// In bytes; 0 is no bound.
+    pub maxmemory: u64,
+    pub maxmemory_policy: String,
+    pub used_memory: u64,
+    /// Whether it writes what it holds to an append-only file.
+    pub is_appending: bool,
+}
+
+/// A handle; its clones share one connection, which ends with the last of them.
+#[derive(Clone)]
+pub struct Live {
+    client: WithOptions<Client>,
+    connection: Arc<Connection>,
+    keys: Keyspace,
+    names: Arc<RwLock<Names>>,
+}
+
+impl Live {
+    /// Waits a moment for the first connection, and goes on without one: Redis may be away. An
+    /// error is a URL that names no server.
+    ///
+    /// `names`: whose keys are read.
+    pub async fn connect(config: &LiveConfig, names: Arc<RwLock<Names>>) -> Result<Live, Error> {
+        let (connection, client) = Connection::open(&config.url).await?;
+        Ok(Live {
+            client,
+            connection: Arc::new(connection),
+            keys: Keyspace::new(&config.prefix),
+            names,
+        })
+    }
+
+    pub fn keys(&self) -> &Keyspace {
+        &self.keys
+    }
+
+    /// Whether this server can serve us. One that drops keys to make room would lose counts and
+    /// keep the cursor that says they are there.
+    pub async fn check(&self) -> Result<Facts, Error> {
+        let info: String = self.ask(self.client.info(Some(InfoKind::Default))).await?;
+        let facts = Facts::read(&info)?;
+        let (name, least) = if facts.is_valkey {
+            ("Valkey", (7, 2))
+        } else {
+            ("Redis", (7, 0))
+        };
+        if major_minor(&facts.version) < Some(least) {
+            return Err(Error::unfit(format!(
+                "this is {name} {}, and {}.{} is the oldest that refuses a script whole when its \
+                 memory is full",
+                facts.version, least.0, least.1
+            )));
+        }
+        if facts.maxmemory_policy != "noeviction" {
+            return Err(Error::unfit(format!(
+                "its maxmemory-policy is {}, which drops counts silently: set it to noeviction",
+                facts.maxmemory_policy
+            )));
+        }
+        Ok(facts)
+    }
+
+    /// Whether it answers within the deadline.
+    pub async fn ping(&self, deadline: Duration) -> Result<(), Error> {
+        let pong = self.ask(self.client.ping::<Value>(None));
+        match tokio::time::timeout(deadline, pong).await {
+            Ok(answer) => answer.map(|_| ()),
+            Err(_) => Err(Error::away(format!(
+                "no answer to a ping within {} ms",
+                deadline.as_millis()
+            ))),
+        }
+    }
+
+    /// How far the journal is applied, or the mark of a rebuild; nothing in an empty Redis.
+    pub async fn cursor(&self) -> Result<Option<String>, Error> {
+        self.ask(self.client.get(self.cursor_name())).await
+    }
+
+    /// Applies a batch, if the cursor is `from`, and moves it `to` its end. Answers the cursor as
+    /// it is then, whatever it is. After an error the batch may or may not have been applied:
+    /// asking again tells, and does no harm.
+    pub async fn apply(&self, from: &str, to: &str, writes: &Writes) -> Result<String, Error> {
+        let mut names = Vec::with_capacity(1 + writes.sections.len());
+        let mut args = vec![from.to_owned(), to.to_owned()];
+        names.push(self.cursor_name());
+        for section in &writes.sections {
+            names.push(section.name.clone());
+            section.encode(&mut args);
+        }
+        match self.run(&APPLY, names, args).await? {
+            Value::String(cursor) => Ok(cursor.to_string()),
+            other => Err(Error::broken(format!("apply answers {other:?}"))),
+        }
+    }
+
+    /// From now on the cursor is the mark, and no batch from before applies.
+    pub async fn begin_rebuild(&self, mark: &str) -> Result<(), Error> {
+        let set = self.client.set(self.cursor_name(), mark, None, None, false);
+        self.ask(set).await
+    }
+
+    /// Deletes every key of the table under our prefix but the cursor, in small steps, and says how
+    /// many they were. Keys of anybody else stay, whatever they hold.
+    pub async fn clear(&self) -> Result<u64, Error> {
+        let mut cleared = 0;
+        let mut cursor = "0".to_owned();
+        loop {
+            let page = self.client.scan_page::<(String, Vec<Value>), _, _>(
+                cursor,
+                self.keys.glob(),
+                Some(CLEARED_AT_ONCE),
+                None,
+            );
+            let (next, page) = self.ask(page).await?;
+            let ours: Vec<String> = page
+                .into_iter()
+                .filter_map(|name| name.into_string())
+                .filter(|name| matches!(self.keys.recognize(name), Some(key) if key != Key::Cursor))
+                .collect();
+            if !ours.is_empty() {
+                cleared += self.ask(self.client.unlink::<u64, _>(ours)).await?;
+            }
+            if next == "0" {
+                return Ok(cleared);
+            }
+            cursor = next;
+        }
+    }
+
+    /// Notes signs of life of executions that run, and says how many of them were there. Those that
+    /// have ended stay so.
+    pub async fn progress(&self, active: &[Active]) -> Result<u64, Error> {
+        let mut noted = 0;
+        for active in active.chunks(PROGRESS_AT_ONCE) {
+            let mut names = vec![self.keys.name(Key::Deadlines, &[])];
+            let mut args = Vec::with_capacity(active.len() * 4);
+            for active in active {
+                let deadline_ms = active.deadline_ms.unwrap_or(0);
+                names.push(self.keys.name(Key::ActiveOf, &[&active.agent_id]));
+                args.extend([
+                    active.agent_id.clone(),
+                    sections::json(active),
+                    Key::ActiveOf.expires_s(deadline_ms).to_string(),
+                    deadline_ms.to_string(),
+                ]);
+            }
+            let answer = self.run(&PROGRESS, names, args).await?;
+            noted += answer.as_u64().unwrap_or(0);
+        }
+        Ok(noted)
+    }
+
+    /// Bytes in use, and at most; 0 is no bound.
+    pub async fn memory(&self) -> Result<(u64, u64), Error> {
+        let info: String = self.ask(self.client.info(Some(InfoKind::Memory))).await?;
+        let bytes = |name| field(&info, name).and_then(|bytes| bytes.parse().ok());
+        match (bytes("used_memory"), bytes("maxmemory")) {
+            (Some(used), Some(most)) => Ok((used, most)),
+            _ => Err(Error::unfit("INFO does not tell its memory")),
+        }
+    }
+
+    fn cursor_name(&self) -> String {
+        self.keys.name(Key::Cursor, &[])
+    }
+
+    /// Runs a script, and loads it once when the server does not have it: it forgets its scripts
+    /// with SCRIPT FLUSH and with a restart.
+    async fn run(
+        &self,
+        script: &Script,
+        names: Vec<String>,
+        args: Vec<String>,
+    ) -> Result<Value, Error> {
+        let count = Value::from(names.len() as i64);
+        let call: Vec<Value> = [Value::from(script.sha1().clone()), count]
+            .into_iter()
+            .chain(names.into_iter().map(Value::from))
+            .chain(args.into_iter().map(Value::from))
+            .collect();
+        match self.client.custom(command("EVALSHA"), call.clone()).await {
+            Err(error) if error.details().starts_with("NOSCRIPT") => {}
+            answer => return answer.map_err(|error| self.connection.explain(error)),
+        }
+        let load = vec!["LOAD", script.lua().map_or("", |lua| lua)];
+        self.ask(self.client.custom::<Value, _>(command("SCRIPT"), load))
+            .await?;
+        self.ask(self.client.custom(command("EVALSHA"), call)).await
+    }
+
+    async fn ask<T>(
+        &self,
+        answer: impl Future<Output = Result<T, fred::error::Error>>,
+    ) -> Result<T, Error> {
+        answer.await.map_err(|error| self.connection.explain(error))
+    }
+}
+
+impl Facts {
+    fn read(info: &str) -> Result<Facts, Error> {
+        let text = |name| {
+            field(info, name).ok_or_else(|| Error::unfit(format!("INFO does not tell {name}")))
+        };
+        let number = |name| {
+            let text: &str = text(name)?;
+            text.parse()
+                .map_err(|_| Error::unfit(format!("INFO tells {name}:{text}")))
+        };
+        let valkey = field(info, "valkey_version");
+        Ok(Facts {
+            version: valkey.map_or_else(|| text("redis_version"), Ok)?.to_owned(),
+            is_valkey: valkey.is_some(),
+            maxmemory: number("maxmemory")?,
+            maxmemory_policy: text("maxmemory_policy")?.to_owned(),
+            used_memory: number("used_memory")?,
+            is_appending: field(info, "aof_enabled") == Some("1"),
+        })
+    }
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+fn major_minor(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??))
+}
+
+/// The client's own functions for scripts cannot be told to fail at once without a connection.
+fn command(name: &'static str) -> CustomCommand {
+    CustomCommand::new_static(name, None::<u16>, false)
+}

@@ -1,0 +1,371 @@
+//! What the live view answers. A bucket that nothing was added to is left out.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use fred::types::Value;
+use serde::de::DeserializeOwned;
+
+use super::keys::{Key, Kind};
+use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
+use super::{CURRENT, Error, Live, READ, pair};
+use crate::domain::bucket::{Day, Hour};
+use crate::domain::execution::Status;
+use crate::domain::names::{NameKind, OTHER};
+use crate::domain::sketch::Sketch;
+use crate::domain::tally::{FIELDS, Tally};
+use crate::domain::view::{
+    Active, AgentDay, DayTally, Failed, HourTally, ToolDay, ToolPair, TypeTool,
+};
+
+/// Keys of one call: each is a hash of some 15 fields, and others wait.
+const READ_AT_ONCE: usize = 500;
+/// Running executions that are looked at to show the oldest of them.
+const ACTIVE_LISTED: usize = 10_000;
+
+/// What runs now, and what the day has come to; the count and the tally are of one moment.
+#[derive(Debug)]
+pub struct Current {
+    pub running: u64,
+    pub shown: Actives,
+    pub today: Tally,
+}
+
+#[derive(Debug, Default)]
+pub struct Actives {
+    /// The oldest start first.
+    pub active: Vec<Active>,
+    /// Ids that run and of which no more is known here: nothing was heard of them for so long that
+    /// their key has expired, or they ended just now. History tells.
+    pub silent: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+pub struct AgentDays {
+    pub days: Vec<AgentDay>,
+    /// The days whose smallest and largest duration only history knows; here they are nothing.
+    pub extremes_from_history: Vec<Day>,
+}
+
+impl Live {
+    /// At most `most` of what runs are shown.
+    pub async fn current(&self, day: Day, most: usize) -> Result<Current, Error> {
+        let names = vec![
+            self.keys.name(Key::Active, &[]),
+            self.keys.name(Key::Deadlines, &[]),
+            self.keys.name(Key::DayTally, &[&day]),
+        ];
+        let listed = most.clamp(READ_AT_ONCE, ACTIVE_LISTED);
+        let answer = self.run(&CURRENT, names, vec![listed.to_string()]).await?;
+        let [running, ids, today] = <[Value; 3]>::try_from(answer.into_array())
+            .map_err(|_| Error::broken("current answers other than three parts"))?;
+        let mut shown = self.actives(texts(ids)?).await?;
+        shown.active.truncate(most);
+        Ok(Current {
+            running: running.as_u64().unwrap_or(0),
+            shown,
+            today: tally(&texts(today)?)?,
+        })
+    }
+
+    /// All that runs, as far as [`ACTIVE_LISTED`].
+    pub async fn active(&self) -> Result<Actives, Error> {
+        let names = vec![self.keys.name(Key::Deadlines, &[])];
+        let mut ids = self.read(Kind::SortedSet, names).await?;
+        let ids = ids.pop().unwrap_or_default().into_iter().step_by(2);
+        self.actives(ids.take(ACTIVE_LISTED).collect()).await
+    }
+
+    async fn actives(&self, ids: Vec<String>) -> Result<Actives, Error> {
+        let names = ids.iter().map(|id| self.keys.name(Key::ActiveOf, &[id]));
+        let contents = self.read(Kind::String, names.collect()).await?;
+        let mut actives = Actives::default();
+        for (id, content) in ids.into_iter().zip(contents) {
+            match content.first() {
+                Some(content) => actives.active.push(json(content)?),
+                None => actives.silent.push(id),
+            }
+        }
+        let order = |active: &Active| (active.started_ms, active.agent_id.clone());
+        actives.active.sort_by_cached_key(order);
+        Ok(actives)
+    }
+
+    /// Both hours included, by the types that have a place.
+    pub async fn hours(&self, from: Hour, to: Hour) -> Result<Vec<HourTally>, Error> {
+        let types = self.places(NameKind::Type);
+        let buckets: Vec<(Hour, &String)> = from
+            .to(to)
+            .flat_map(|hour| types.iter().map(move |agent_type| (hour, agent_type)))
+            .collect();
+        let names = buckets
+            .iter()
+            .map(|(hour, agent_type)| self.keys.name(Key::HourTally, &[hour, agent_type]));
+        let contents = self.read(Kind::Hash, names.collect()).await?;
+        let mut hours = Vec::new();
+        for ((hour, agent_type), content) in buckets.into_iter().zip(contents) {
+            let tally = tally(&content)?;
+            if !tally.is_zero() {
+                hours.push(HourTally {
+                    hour,
+                    agent_type: agent_type.clone(),
+                    tally,
+                });
+            }
+        }
+        Ok(hours)
+    }
+
+    /// Both days included.
+    pub async fn days(&self, from: Day, to: Day) -> Result<Vec<DayTally>, Error> {
+        let mut days = Vec::new();
+        for (day, content) in self.by_day(Key::DayTally, from, to).await? {
+            let tally = tally(&content)?;
+            if !tally.is_zero() {
+                days.push(DayTally { day, tally });
+            }
+        }
+        Ok(days)
+    }
+
+    /// Of one agent; nothing when the agent has no place of its own.
+    pub async fn agent_days(&self, agent: &str, from: Day, to: Day) -> Result<AgentDays, Error> {
+        if !self.has_place(agent) {
+            return Ok(AgentDays::default());
+        }
+        let tallies = from
+            .to(to)
+            .map(|day| self.keys.name(Key::AgentTally, &[&day, &agent]));
+        let sketches = from
+            .to(to)
+            .map(|day| self.keys.name(Key::AgentSketch, &[&agent, &day]));
+        let mut contents = self
+            .read(Kind::Hash, tallies.chain(sketches).collect())
+            .await?;
+        let sketches = contents.split_off(contents.len() / 2);
+        let mut found = AgentDays::default();
+        for (day, (content, sketch)) in from.to(to).zip(contents.into_iter().zip(sketches)) {
+            let tally = tally(&content)?;
+            if tally.is_zero() {
+                continue;
+            }
+            let extreme = |name| value(&content, name).map(number).transpose();
+            let is_lost = value(&content, EXTREMES_FROM_HISTORY).is_some();
+            let (min, max) = if is_lost {
+                found.extremes_from_history.push(day);
+                (None, None)
+            } else {
+                (extreme(MIN_DURATION)?, extreme(MAX_DURATION)?)
+            };
+            found.days.push(AgentDay {
+                day,
+                agent_name: agent.to_owned(),
+                tally,
+                sketch: read_sketch(&sketch)?,
+                min_duration_ms: min.map(|ms: i64| ms.max(0) as u64),
+                max_duration_ms: max.map(|ms: i64| ms.max(0) as u64),
+            });
+        }
+        Ok(found)
+    }
+
+    /// The slowest executions of one agent, ids with milliseconds, the slowest first; nothing when
+    /// the agent has no place of its own.
+    pub async fn slowest(&self, agent: &str) -> Result<Vec<(String, u64)>, Error> {
+        if !self.has_place(agent) {
+            return Ok(Vec::new());
+        }
+        let names = vec![self.keys.name(Key::Slowest, &[&agent])];
+        let mut contents = self.read(Kind::SortedSet, names).await?;
+        let ranking = ranking(&contents.pop().unwrap_or_default())?;
+        Ok(ranking
+            .into_iter()
+            .map(|(id, ms)| (id, ms.max(0) as u64))
+            .collect())
+    }
+
+    /// Both days included; on each day by the tool's name.
+    pub async fn tools(&self, from: Day, to: Day) -> Result<Vec<ToolDay>, Error> {
+        let calls = self.by_day(Key::ToolCalls, from, to).await?;
+        let executions = self.by_day(Key::ToolExecutions, from, to).await?;
+        let mut tools: BTreeMap<(Day, String), (i64, i64)> = BTreeMap::new();
+        for (day, content) in calls {
+            for (tool, calls) in ranking(&content)? {
+                tools.entry((day, tool)).or_default().0 = calls;
+            }
+        }
+        for (day, content) in executions {
+            for (tool, executions) in ranking(&content)? {
+                tools.entry((day, tool)).or_default().1 = executions;
+            }
+        }
+        let row = |((day, tool), (calls, executions))| ToolDay {
+            day,
+            tool,
+            calls,
+            executions,
+        };
+        Ok(tools.into_iter().map(row).collect())
+    }
+
+    /// Both days included, by the types that have a place.
+    pub async fn type_tools(&self, from: Day, to: Day) -> Result<Vec<TypeTool>, Error> {
+        let types = self.places(NameKind::Type);
+        let buckets: Vec<(Day, &String)> = from
+            .to(to)
+            .flat_map(|day| types.iter().map(move |agent_type| (day, agent_type)))
+            .collect();
+        let names = buckets
+            .iter()
+            .map(|(day, agent_type)| self.keys.name(Key::TypeTools, &[day, agent_type]));
+        let contents = self.read(Kind::SortedSet, names.collect()).await?;
+        let mut found = Vec::new();
+        for ((day, agent_type), content) in buckets.into_iter().zip(contents) {
+            for (tool, calls) in ranking(&content)? {
+                found.push(TypeTool {
+                    day,
+                    agent_type: agent_type.clone(),
+                    tool,
+                    calls,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Both days included.
+    pub async fn pairs(&self, from: Day, to: Day) -> Result<Vec<ToolPair>, Error> {
+        let mut pairs = Vec::new();
+        for (day, content) in self.by_day(Key::ToolPairs, from, to).await? {
+            for (member, executions) in ranking(&content)? {
+                let (first, second) = pair::read(&member)
+                    .ok_or_else(|| Error::broken(format!("{member} is no pair of tools")))?;
+                pairs.push(ToolPair {
+                    day,
+                    first,
+                    second,
+                    executions,
+                });
+            }
+        }
+        Ok(pairs)
+    }
+
+    /// The last executions of one agent that did not succeed, the newest first. Those of an agent
+    /// without a place share one list with others, and are soon pushed out of it.
+    pub async fn failed(&self, agent: &str) -> Result<Vec<Failed>, Error> {
+        let place = if self.has_place(agent) { agent } else { OTHER };
+        let names = vec![self.keys.name(Key::Errors, &[&place])];
+        let mut contents = self.read(Kind::List, names).await?;
+        let mut seen = std::collections::HashSet::new();
+        let mut found = Vec::new();
+        for content in contents.pop().unwrap_or_default() {
+            let failed: Failed = json(&content)?;
+            let is_newest = seen.insert(failed.agent_id.clone());
+            let is_here = failed.agent_name == agent && failed.status != Status::Success;
+            if is_newest && is_here {
+                found.push(failed);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn by_day(
+        &self,
+        key: Key,
+        from: Day,
+        to: Day,
+    ) -> Result<impl Iterator<Item = (Day, Vec<String>)>, Error> {
+        let names = from.to(to).map(|day| self.keys.name(key, &[&day]));
+        let contents = self.read(key.row().kind, names.collect()).await?;
+        Ok(from.to(to).zip(contents))
+    }
+
+    /// The contents of the keys, in their order. Everything is read by a script that answers
+    /// arrays in an array: the client takes an array that begins with the word `message`, as a
+    /// tool or an id may be called, for something published, and drops it.
+    pub(super) async fn read(
+        &self,
+        kind: Kind,
+        names: Vec<String>,
+    ) -> Result<Vec<Vec<String>>, Error> {
+        let mut contents = Vec::with_capacity(names.len());
+        for names in names.chunks(READ_AT_ONCE) {
+            let kind = vec![kind.as_str().to_owned()];
+            let answer = self.run(&READ, names.to_vec(), kind).await?;
+            for content in answer.into_array() {
+                contents.push(texts(content)?);
+            }
+        }
+        Ok(contents)
+    }
+
+    fn places(&self, kind: NameKind) -> Vec<String> {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        let mut places: Vec<String> = names.admitted(kind).map(str::to_owned).collect();
+        places.push(OTHER.to_owned());
+        places.sort_unstable();
+        places
+    }
+
+    fn has_place(&self, agent: &str) -> bool {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        names.is_admitted(NameKind::Agent, agent)
+    }
+}
+
+fn texts(value: Value) -> Result<Vec<String>, Error> {
+    value
+        .into_array()
+        .into_iter()
+        .map(|value| value.into_string())
+        .collect::<Option<_>>()
+        .ok_or_else(|| Error::broken("a value is no text"))
+}
+
+fn value<'a>(content: &'a [String], name: &str) -> Option<&'a str> {
+    let mut fields = content.chunks_exact(2);
+    fields
+        .find(|field| field[0] == name)
+        .map(|field| field[1].as_str())
+}
+
+fn tally(content: &[String]) -> Result<Tally, Error> {
+    let mut values = [0; FIELDS.len()];
+    for (field, slot) in FIELDS.iter().zip(&mut values) {
+        if let Some(text) = value(content, field) {
+            *slot = number(text)?;
+        }
+    }
+    Ok(Tally::from_array(values))
+}
+
+fn read_sketch(content: &[String]) -> Result<Sketch, Error> {
+    let buckets = content.chunks_exact(2);
+    buckets
+        .map(|bucket| Ok((number(&bucket[0])?.max(0) as u64, number(&bucket[1])?)))
+        .collect()
+}
+
+/// Members with their scores, which are whole numbers.
+fn ranking(content: &[String]) -> Result<Vec<(String, i64)>, Error> {
+    let members = content.chunks_exact(2);
+    members
+        .map(|member| {
+            let score: f64 = member[1]
+                .parse()
+                .map_err(|_| Error::broken(format!("{} is no score", member[1])))?;
+            Ok((member[0].clone(), score as i64))
+        })
+        .collect()
+}
+
+fn number(text: &str) -> Result<i64, Error> {
+    text.parse()
+        .map_err(|_| Error::broken(format!("{text} is no whole number")))
+}
+
+fn json<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::broken(format!("a value is not ours: {error}")))
+}

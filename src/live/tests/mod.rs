@@ -1,0 +1,224 @@
+//! Against a real server, each test its own.
+
+mod apply;
+mod failures;
+mod journey;
+mod reads;
+mod rebuild;
+mod scripts;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use fred::interfaces::ClientLike;
+use fred::types::Value;
+
+use super::{Keyspace, Kind, Live, LiveConfig, Writes, command};
+use crate::domain::change::Change;
+use crate::domain::names::{NameKind, NameLimits, Names};
+
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PREFIX: &str = "test:";
+pub(super) const IDLE_MS: i64 = 300_000;
+
+/// A server of its own, which ends with it.
+pub(super) struct Server {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    pub(super) async fn start(options: &[&str]) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        Server::start_in(folder, options).await
+    }
+
+    pub(super) async fn start_in(folder: tempfile::TempDir, options: &[&str]) -> Server {
+        let server = Server {
+            child: spawn(&folder, options),
+            folder,
+        };
+        server.wait("+PONG").await;
+        server
+    }
+
+    /// As [`Server::start_in`], without waiting until it has read its files.
+    pub(super) async fn start_loading(folder: tempfile::TempDir, options: &[&str]) -> Server {
+        let server = Server {
+            child: spawn(&folder, options),
+            folder,
+        };
+        server.wait("-LOADING").await;
+        server
+    }
+
+    /// As [`Server::start`], of one that answers only whoever knows its password.
+    pub(super) async fn start_protected(options: &[&str]) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server {
+            child: spawn(&folder, options),
+            folder,
+        };
+        server.wait("-NOAUTH").await;
+        server
+    }
+
+    async fn wait(&self, answer: &str) {
+        use std::io::{Read, Write};
+        let begun = Instant::now();
+        loop {
+            let mut bytes = [0; 8];
+            let asked =
+                std::os::unix::net::UnixStream::connect(self.socket()).and_then(|mut stream| {
+                    stream.write_all(b"PING\r\n")?;
+                    stream.read(&mut bytes)
+                });
+            if asked.is_ok() && bytes.starts_with(&answer.as_bytes()[..5]) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no {answer}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Ends it as a power cut would, and gives back its files.
+    pub(super) fn kill(mut self) -> tempfile::TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        self.folder.path().join("s")
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    pub(super) async fn live(&self) -> Live {
+        self.live_at(PREFIX).await
+    }
+
+    pub(super) async fn live_at(&self, prefix: &str) -> Live {
+        let config = LiveConfig {
+            url: self.url(),
+            prefix: prefix.to_owned(),
+        };
+        Live::connect(&config, Arc::new(RwLock::new(names())))
+            .await
+            .unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(folder: &tempfile::TempDir, options: &[&str]) -> Child {
+    Command::new("redis-server")
+        .args(["--port", "0", "--save", "", "--unixsocket", "s", "--dir"])
+        .arg(folder.path())
+        .args(options)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed")
+}
+
+/// Some of the names that [`journey`] uses have a place, and some have not.
+pub(super) fn names() -> Names {
+    let mut names = Names::new(NameLimits {
+        agents: 4,
+        types: 2,
+        tools: 4,
+    });
+    for i in 0..9 {
+        names.admit(NameKind::Agent, &format!("agent-{i}"));
+        names.admit(NameKind::Type, &format!("type-{i}"));
+        names.admit(NameKind::Tool, &format!("Tool{i}"));
+    }
+    names
+}
+
+pub(super) fn keys() -> Keyspace {
+    Keyspace::new(PREFIX)
+}
+
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_millis() as i64
+}
+
+pub(super) fn writes(changes: &[Arc<Change>]) -> Writes {
+    Writes::of(changes, &names(), &keys(), IDLE_MS, now_ms())
+}
+
+pub(super) async fn ask(live: &Live, words: &[&str]) -> Value {
+    try_ask(live, words).await.unwrap()
+}
+
+pub(super) async fn try_ask(live: &Live, words: &[&str]) -> Result<Value, fred::error::Error> {
+    let name = Box::leak(words[0].to_owned().into_boxed_str());
+    live.client.custom(command(name), words[1..].to_vec()).await
+}
+
+/// Everything in a server: by key its type, its content and when it expires.
+pub(super) type Dump = BTreeMap<String, (String, Vec<String>, i64)>;
+
+pub(super) async fn dump(live: &Live) -> Dump {
+    let mut dump = Dump::new();
+    for name in ask(live, &["KEYS", "*"]).await.into_array() {
+        let name = name.into_string().unwrap();
+        let kind = ask(live, &["TYPE", &name]).await.into_string().unwrap();
+        let expires = ask(live, &["EXPIRETIME", &name]).await.as_i64().unwrap();
+        let of_redis = |of: &Kind| of.as_str() == kind;
+        let kinds = [
+            Kind::String,
+            Kind::Set,
+            Kind::SortedSet,
+            Kind::Hash,
+            Kind::List,
+        ];
+        let content = match kinds.iter().find(|of| of_redis(of)).unwrap() {
+            Kind::Set => ask(live, &["SMEMBERS", &name]).await.into_array(),
+            Kind::Hash => pairs(ask(live, &["HGETALL", &name]).await),
+            other => {
+                let mut content = live.read(*other, vec![name.clone()]).await.unwrap();
+                let content = content.pop().unwrap();
+                content.into_iter().map(Value::from).collect()
+            }
+        };
+        let mut content: Vec<String> = content
+            .into_iter()
+            .map(|value| value.into_string().unwrap())
+            .collect();
+        if kind == "set" || kind == "hash" {
+            content.sort();
+        }
+        dump.insert(name, (kind, content, expires));
+    }
+    dump
+}
+
+fn pairs(hash: Value) -> Vec<Value> {
+    let fields = hash.into_map().unwrap().inner();
+    fields
+        .into_iter()
+        .map(|(field, value)| {
+            let value = value.into_string().unwrap();
+            Value::from(format!("{}={value}", field.into_string().unwrap()))
+        })
+        .collect()
+}

@@ -1,0 +1,173 @@
+//! What a batch writes, as `lua/apply.lua` takes it: for each key a section of operations.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use super::content::{Content, Rows};
+use super::keys::{Key, Keyspace, Kind};
+use crate::domain::change::Change;
+use crate::domain::names::Names;
+
+/// The values of one call in a rebuild: some milliseconds of Redis's time. A section is not
+/// divided, so that a call may exceed it by one.
+const CHUNK_VALUES: usize = 8_000;
+
+#[derive(Debug, Default)]
+pub struct Writes {
+    pub(super) sections: Vec<Section>,
+}
+
+impl Writes {
+    /// What the changes, in the order of the journal, do to Redis.
+    ///
+    /// `idle_ms`: how long after its last sign of life an execution counts as hung.
+    pub fn of(
+        changes: &[Arc<Change>],
+        names: &Names,
+        keys: &Keyspace,
+        idle_ms: i64,
+        now_ms: i64,
+    ) -> Writes {
+        Content::of(changes, names, idle_ms).writes(keys, now_ms)
+    }
+
+    /// What Redis holds after all that history knows, into an empty Redis: to be applied in order.
+    pub fn of_rows(rows: &Rows, names: &Names, keys: &Keyspace, now_ms: i64) -> Vec<Writes> {
+        Content::of_rows(rows, names, now_ms)
+            .writes(keys, now_ms)
+            .divided()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sections.is_empty()
+    }
+
+    fn divided(self) -> Vec<Writes> {
+        let mut chunks = vec![Writes::default()];
+        let mut values = 0;
+        for section in self.sections {
+            if values > 0 && values + section.args.len() > CHUNK_VALUES {
+                chunks.push(Writes::default());
+                values = 0;
+            }
+            values += section.args.len();
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.sections.push(section);
+            }
+        }
+        chunks
+    }
+
+    /// Sections without an operation are left out.
+    pub(super) fn push(&mut self, section: Section) {
+        if section.operations > 0 {
+            self.sections.push(section);
+        }
+    }
+}
+
+/// One key, and what happens to it.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub(super) name: String,
+    kind: Kind,
+    expires_s: i64,
+    operations: usize,
+    /// The operations, each with its name and the number of its values.
+    args: Vec<String>,
+}
+
+impl Section {
+    /// `moment_ms` is the moment from which the life of the key counts.
+    pub(super) fn new(keys: &Keyspace, key: Key, parts: &[&dyn Display], moment_ms: i64) -> Self {
+        Section {
+            name: keys.name(key, parts),
+            kind: key.row().kind,
+            expires_s: key.expires_s(moment_ms),
+            operations: 0,
+            args: Vec::new(),
+        }
+    }
+
+    /// An operation without values is left out.
+    pub(super) fn operation(mut self, name: &str, values: Vec<String>) -> Self {
+        if !values.is_empty() {
+            self.args
+                .extend([name.to_owned(), values.len().to_string()]);
+            self.args.extend(values);
+            self.operations += 1;
+        }
+        self
+    }
+
+    pub(super) fn delete(mut self) -> Self {
+        self.args.extend(["del".to_owned(), "0".to_owned()]);
+        self.operations += 1;
+        self
+    }
+
+    pub(super) fn add<T: Into<String>>(self, sums: impl IntoIterator<Item = (T, i64)>) -> Self {
+        let sums = sums.into_iter().filter(|&(_, sum)| sum != 0);
+        let (mut members, deltas): (Vec<String>, Vec<String>) = sums
+            .map(|(member, sum)| (member.into(), sum.to_string()))
+            .unzip();
+        members.extend(deltas);
+        self.operation("add", members)
+    }
+
+    pub(super) fn merge(self, merge: Merge) -> Self {
+        let counts = [&merge.adds, &merge.least, &merge.most].map(Vec::len);
+        if counts.iter().sum::<usize>() == 0 {
+            return self;
+        }
+        let mut values: Vec<String> = counts.iter().map(usize::to_string).collect();
+        let (fields, given): (Vec<String>, Vec<String>) = [merge.adds, merge.least, merge.most]
+            .into_iter()
+            .flatten()
+            .map(|(field, value)| (field, value.to_string()))
+            .unzip();
+        values.extend(fields);
+        values.extend(given);
+        self.operation("merge", values)
+    }
+
+    /// Its arguments to the script.
+    pub(super) fn encode(&self, args: &mut Vec<String>) {
+        args.extend([
+            self.kind.as_str().to_owned(),
+            self.expires_s.to_string(),
+            self.operations.to_string(),
+        ]);
+        args.extend_from_slice(&self.args);
+    }
+}
+
+/// How the fields of a hash merge.
+#[derive(Debug, Default)]
+pub(super) struct Merge {
+    adds: Vec<(String, i64)>,
+    least: Vec<(String, i64)>,
+    most: Vec<(String, i64)>,
+}
+
+impl Merge {
+    /// What is zero adds nothing.
+    pub(super) fn add<T: Into<String>>(mut self, adds: impl IntoIterator<Item = (T, i64)>) -> Self {
+        let adds = adds.into_iter().filter(|&(_, value)| value != 0);
+        self.adds
+            .extend(adds.map(|(field, value)| (field.into(), value)));
+        self
+    }
+
+    pub(super) fn least(mut self, field: &str, value: Option<u64>) -> Self {
+        self.least
+            .extend(value.map(|value| (field.to_owned(), value as i64)));
+        self
+    }
+
+    pub(super) fn most(mut self, field: &str, value: Option<u64>) -> Self {
+        self.most
+            .extend(value.map(|value| (field.to_owned(), value as i64)));
+        self
+    }
+}
