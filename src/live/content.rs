@@ -4,31 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::keys::{
-    ERRORS_KEPT, HISTORY_KEPT, Key, Keyspace, SLOWEST_KEPT, TIMELINE_KEPT, TIMELINE_MS,
-};
 use super::pair;
-use super::writes::{Merge, Section, Writes};
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::change::Change;
 use crate::domain::execution::{Execution, Status};
 use crate::domain::names::{NameKind, Names};
-use crate::domain::sketch::Sketch;
 use crate::domain::sums::{AgentSum, Sums};
-use crate::domain::tally::{FIELDS, Tally};
+use crate::domain::tally::Tally;
 use crate::domain::view::{
     Active, AgentDay, DayTally, Failed, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
 };
-
-pub(super) const MIN_DURATION: &str = "min_duration_ms";
-pub(super) const MAX_DURATION: &str = "max_duration_ms";
-/// A duration was taken away from the bucket: history knows the smallest and the largest.
-pub(super) const EXTREMES_FROM_HISTORY: &str = "extremes_from_history";
-
-/// Members of one section of a large set in a rebuild: some milliseconds of Redis's time.
-const MEMBERS: usize = 2_000;
 
 /// What history knows, by its own names; those without a place are put under `_other`.
 pub struct Rows<'a> {
@@ -48,32 +33,32 @@ type Ranking<'a> = BTreeMap<&'a str, i64>;
 /// Names are places. Each value of a map is one key.
 #[derive(Default)]
 pub(super) struct Content<'a> {
-    hours: BTreeMap<(Hour, &'a str), Tally>,
-    days: BTreeMap<Day, Tally>,
-    agents: BTreeMap<(Day, &'a str), AgentSum>,
-    tool_calls: BTreeMap<Day, Ranking<'a>>,
-    tool_executions: BTreeMap<Day, Ranking<'a>>,
-    type_tools: BTreeMap<(Day, &'a str), Ranking<'a>>,
-    pairs: BTreeMap<Day, BTreeMap<String, i64>>,
-    running: BTreeMap<&'a str, Running>,
-    timeline: Touched<BTreeMap<&'a str, i64>>,
-    slowest: BTreeMap<&'a str, Touched<BTreeMap<&'a str, Option<u64>>>>,
-    history: BTreeMap<&'a str, Touched<Vec<&'a Execution>>>,
-    errors: BTreeMap<&'a str, Touched<Vec<Failed>>>,
+    pub(super) hours: BTreeMap<(Hour, &'a str), Tally>,
+    pub(super) days: BTreeMap<Day, Tally>,
+    pub(super) agents: BTreeMap<(Day, &'a str), AgentSum>,
+    pub(super) tool_calls: BTreeMap<Day, Ranking<'a>>,
+    pub(super) tool_executions: BTreeMap<Day, Ranking<'a>>,
+    pub(super) type_tools: BTreeMap<(Day, &'a str), Ranking<'a>>,
+    pub(super) pairs: BTreeMap<Day, BTreeMap<String, i64>>,
+    pub(super) running: BTreeMap<&'a str, Running>,
+    pub(super) timeline: Touched<BTreeMap<&'a str, i64>>,
+    pub(super) slowest: BTreeMap<&'a str, Touched<BTreeMap<&'a str, Option<u64>>>>,
+    pub(super) history: BTreeMap<&'a str, Touched<Vec<&'a Execution>>>,
+    pub(super) errors: BTreeMap<&'a str, Touched<Vec<Failed>>>,
 }
 
 /// Something, and when the last change that touched it was accepted.
 #[derive(Default)]
-struct Touched<T> {
-    at_ms: i64,
-    what: T,
+pub(super) struct Touched<T> {
+    pub(super) at_ms: i64,
+    pub(super) what: T,
 }
 
-struct Running {
+pub(super) struct Running {
     /// Whether it ran before, as far as Redis knows.
-    was: bool,
+    pub(super) was: bool,
     /// What is shown of it, if it runs now.
-    is: Option<Active>,
+    pub(super) is: Option<Active>,
 }
 
 impl<'a> Content<'a> {
@@ -243,138 +228,18 @@ impl<'a> Content<'a> {
         let at_ms = change.accepted_ms;
         let failed = Failed::of(&change.after);
         let had_failed = change.before.as_deref().and_then(Failed::of);
-        if let (Some(had_failed), Some(before)) = (had_failed, before) {
-            if failed.is_none() || before != place {
-                let gone = Failed {
-                    status: Status::Success,
-                    error_details: None,
-                    ..had_failed
-                };
-                self.errors.entry(before).or_default().push(gone, at_ms);
-            }
+        if let (Some(had_failed), Some(before)) = (had_failed, before)
+            && (failed.is_none() || before != place)
+        {
+            let gone = Failed {
+                status: Status::Success,
+                error_details: None,
+                ..had_failed
+            };
+            self.errors.entry(before).or_default().push(gone, at_ms);
         }
         if let Some(failed) = failed {
             self.errors.entry(place).or_default().push(failed, at_ms);
-        }
-    }
-
-    pub(super) fn writes(self, keys: &Keyspace, now_ms: i64) -> Writes {
-        let mut writes = Writes::default();
-        self.write_tallies(keys, &mut writes);
-        self.write_tools(keys, &mut writes);
-        self.write_running(keys, &mut writes);
-        self.write_timeline(keys, now_ms, &mut writes);
-        self.write_agents(keys, &mut writes);
-        writes
-    }
-
-    fn write_tallies(&self, keys: &Keyspace, writes: &mut Writes) {
-        for ((hour, agent_type), tally) in &self.hours {
-            let parts: [&dyn std::fmt::Display; 2] = [hour, agent_type];
-            let section = Section::new(keys, Key::HourTally, &parts, hour.end_ms());
-            writes.push(section.merge(Merge::default().add(fields(tally))));
-        }
-        for (day, tally) in &self.days {
-            let section = Section::new(keys, Key::DayTally, &[day], day.end_ms());
-            writes.push(section.merge(Merge::default().add(fields(tally))));
-        }
-        for ((day, agent), sum) in &self.agents {
-            let merge = Merge::default()
-                .add(fields(&sum.tally))
-                .least(MIN_DURATION, sum.min_duration_ms)
-                .most(MAX_DURATION, sum.max_duration_ms);
-            let mark = if sum.shrunk {
-                vec![EXTREMES_FROM_HISTORY.to_owned(), "1".to_owned()]
-            } else {
-                Vec::new()
-            };
-            let section = Section::new(keys, Key::AgentTally, &[day, agent], day.end_ms());
-            writes.push(section.merge(merge).operation("put", mark));
-            let section = Section::new(keys, Key::AgentSketch, &[agent, day], day.end_ms());
-            writes.push(section.merge(Merge::default().add(buckets(&sum.sketch))));
-        }
-    }
-
-    fn write_tools(&self, keys: &Keyspace, writes: &mut Writes) {
-        let rankings = [
-            (Key::ToolCalls, &self.tool_calls),
-            (Key::ToolExecutions, &self.tool_executions),
-        ];
-        for (key, days) in rankings {
-            for (day, ranking) in days {
-                let section = Section::new(keys, key, &[day], day.end_ms());
-                writes.push(section.add(ranking.iter().map(|(&tool, &sum)| (tool, sum))));
-            }
-        }
-        for ((day, agent_type), ranking) in &self.type_tools {
-            let section = Section::new(keys, Key::TypeTools, &[day, agent_type], day.end_ms());
-            writes.push(section.add(ranking.iter().map(|(&tool, &sum)| (tool, sum))));
-        }
-        for (day, pairs) in &self.pairs {
-            let section = Section::new(keys, Key::ToolPairs, &[day], day.end_ms());
-            writes.push(section.add(pairs.iter().map(|(pair, &sum)| (pair.as_str(), sum))));
-        }
-    }
-
-    fn write_running(&self, keys: &Keyspace, writes: &mut Writes) {
-        let mut started = Vec::new();
-        let mut ended = Vec::new();
-        for (id, running) in &self.running {
-            if let Some(active) = &running.is {
-                let deadline_ms = active.deadline_ms.unwrap_or(0);
-                started.push((deadline_ms, *id));
-                let section = Section::new(keys, Key::ActiveOf, &[id], deadline_ms);
-                writes.push(section.operation("set", vec![json(active)]));
-            } else if running.was {
-                ended.push(id.to_string());
-                writes.push(Section::new(keys, Key::ActiveOf, &[id], 0).delete());
-            }
-        }
-        for started in started.chunks(MEMBERS) {
-            let ids = started.iter().map(|(_, id)| id.to_string()).collect();
-            writes.push(Section::new(keys, Key::Active, &[], 0).operation("in", ids));
-            let scores = Section::new(keys, Key::Deadlines, &[], 0);
-            writes.push(scores.operation("score", scored(started.iter().copied())));
-        }
-        let section = Section::new(keys, Key::Active, &[], 0);
-        writes.push(section.operation("out", ended.clone()));
-        writes.push(Section::new(keys, Key::Deadlines, &[], 0).operation("rem", ended));
-    }
-
-    fn write_timeline(&self, keys: &Keyspace, now_ms: i64, writes: &mut Writes) {
-        let starts: Vec<(i64, &str)> = self
-            .timeline
-            .what
-            .iter()
-            .map(|(&id, &started_ms)| (started_ms, id))
-            .collect();
-        for starts in starts.chunks(MEMBERS) {
-            let section = Section::new(keys, Key::Timeline, &[], self.timeline.at_ms)
-                .operation("score", scored(starts.iter().copied()))
-                .operation("since", vec![(now_ms - TIMELINE_MS).to_string()])
-                .operation("top", vec![TIMELINE_KEPT.to_string()]);
-            writes.push(section);
-        }
-    }
-
-    fn write_agents(&self, keys: &Keyspace, writes: &mut Writes) {
-        for (agent, slowest) in &self.slowest {
-            let durations = slowest.what.iter();
-            let scores = durations.filter_map(|(&id, &ms)| Some((ms? as i64, id)));
-            let gone = slowest.what.iter().filter(|(_, ms)| ms.is_none());
-            let section = Section::new(keys, Key::Slowest, &[agent], slowest.at_ms)
-                .operation("score", scored(scores))
-                .operation("rem", gone.map(|(id, _)| id.to_string()).collect())
-                .operation("top", vec![SLOWEST_KEPT.to_string()]);
-            writes.push(section);
-        }
-        for (agent, history) in &self.history {
-            let section = Section::new(keys, Key::History, &[agent], history.at_ms);
-            writes.push(newest(section, &history.what, HISTORY_KEPT));
-        }
-        for (agent, errors) in &self.errors {
-            let section = Section::new(keys, Key::Errors, &[agent], errors.at_ms);
-            writes.push(newest(section, &errors.what, ERRORS_KEPT));
         }
     }
 }
@@ -390,32 +255,4 @@ impl<T> Touched<Vec<T>> {
     fn push(&mut self, value: T, at_ms: i64) {
         self.touch(at_ms).push(value);
     }
-}
-
-fn fields(tally: &Tally) -> impl Iterator<Item = (&'static str, i64)> {
-    FIELDS.into_iter().zip(tally.to_array())
-}
-
-fn buckets(sketch: &Sketch) -> impl Iterator<Item = (String, i64)> {
-    sketch
-        .counts()
-        .map(|(lowest_ms, count)| (lowest_ms.to_string(), count))
-}
-
-fn scored<'a>(members: impl Iterator<Item = (i64, &'a str)>) -> Vec<String> {
-    members
-        .flat_map(|(score, member)| [score.to_string(), member.to_owned()])
-        .collect()
-}
-
-/// Of more values than are kept the oldest would only be pushed out again.
-fn newest<T: Serialize>(section: Section, values: &[T], kept: usize) -> Section {
-    let values = &values[values.len().saturating_sub(kept)..];
-    section
-        .operation("push", values.iter().map(json).collect())
-        .operation("keep", vec![kept.to_string()])
-}
-
-pub(super) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("what is stored has string keys and writes to memory")
 }

@@ -9,6 +9,7 @@ mod error;
 mod keys;
 mod pair;
 mod read;
+mod sections;
 #[cfg(test)]
 mod tests;
 mod writes;
@@ -200,7 +201,7 @@ impl Live {
                 names.push(self.keys.name(Key::ActiveOf, &[&active.agent_id]));
                 args.extend([
                     active.agent_id.clone(),
-                    content::json(active),
+                    sections::json(active),
                     Key::ActiveOf.expires_s(deadline_ms).to_string(),
                     deadline_ms.to_string(),
                 ]);

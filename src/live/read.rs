@@ -6,8 +6,8 @@ use std::sync::PoisonError;
 use fred::types::Value;
 use serde::de::DeserializeOwned;
 
-use super::content::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
 use super::keys::{Key, Kind};
+use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
 use super::{CURRENT, Error, Live, READ, pair};
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::execution::Status;
@@ -55,7 +55,7 @@ impl Live {
             self.keys.name(Key::Deadlines, &[]),
             self.keys.name(Key::DayTally, &[&day]),
         ];
-        let listed = most.max(READ_AT_ONCE).min(ACTIVE_LISTED);
+        let listed = most.clamp(READ_AT_ONCE, ACTIVE_LISTED);
         let answer = self.run(&CURRENT, names, vec![listed.to_string()]).await?;
         let [running, ids, today] = <[Value; 3]>::try_from(answer.into_array())
             .map_err(|_| Error::broken("current answers other than three parts"))?;

@@ -80,16 +80,15 @@ fn signal(server: &Server, signal: rustix::process::Signal) {
 
 #[tokio::test]
 async fn a_server_that_reads_its_files_says_so() {
-    let server = Server::start(&["--appendonly", "yes"]).await;
+    let server = Server::start(&[]).await;
     let live = server.live().await;
-    for i in 0..200 {
-        ask(&live, &["SET", &format!("{i}"), &"x".repeat(4_000)]).await;
+    for i in 0..1_000 {
+        ask(&live, &["SET", &format!("{i}"), "a value of some length"]).await;
     }
+    ask(&live, &["SAVE"]).await;
     drop(live);
     let folder = server.kill();
     let slowly = [
-        "--appendonly",
-        "yes",
         "--key-load-delay",
         "10000",
         "--loading-process-events-interval-bytes",
@@ -153,8 +152,10 @@ async fn urls_name_one_server() {
 
 #[tokio::test]
 async fn a_password_is_sent_and_a_missing_one_is_told() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = port.local_addr().unwrap().port().to_string();
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port().to_string()
+    };
     let _server = Server::start_protected(&["--port", &port, "--requirepass", "secret"]).await;
     let live = connect(&format!("redis://:secret@127.0.0.1:{port}/3"))
         .await
@@ -233,6 +234,8 @@ async fn a_lost_answer_is_told_by_asking_again() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
     live.begin_rebuild("e:0").await.unwrap();
+    // It has the script.
+    apply(&live, 0, 0, &Writes::default()).await;
     let mut journey = Journey::new(6);
     let changes: Vec<_> = journey
         .happen("a", Fact::Start(start("agent-0")))

@@ -27,7 +27,10 @@ fn each_script_tells_what_it_takes_and_is_refused_whole_when_memory_is_full() {
         for word in ["'TIME'", "SCAN'", "cjson", "FLOAT"] {
             assert!(!text.contains(word), "{path}: {word}");
         }
-        assert!(text.lines().all(|line| line.len() <= 100), "{path}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{path}"
+        );
         seen += 1;
     }
     assert_eq!(seen, 4);
