@@ -240,7 +240,9 @@ impl Live {
             .chain(names.into_iter().map(Value::from))
             .chain(args.into_iter().map(Value::from))
             .collect();
-        match self.client.custom(command("EVALSHA"), call.clone()).await {
+        // On the heap: the client's futures are so large that a report of a few would not fit a
+        // thread's stack.
+        match Box::pin(self.client.custom(command("EVALSHA"), call.clone())).await {
             Err(error) if error.details().starts_with("NOSCRIPT") => {}
             answer => return answer.map_err(|error| self.connection.explain(error)),
         }
@@ -254,7 +256,9 @@ impl Live {
         &self,
         answer: impl Future<Output = Result<T, fred::error::Error>>,
     ) -> Result<T, Error> {
-        answer.await.map_err(|error| self.connection.explain(error))
+        Box::pin(answer)
+            .await
+            .map_err(|error| self.connection.explain(error))
     }
 }
 

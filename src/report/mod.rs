@@ -122,7 +122,7 @@ impl Reports {
     /// The answer, at most a quarter of a second old. Once for all who wait for the same.
     pub async fn answer(&self, query: &Query) -> Result<Answer, Error> {
         let compute = || async {
-            let made = tokio::time::timeout(MAX_WAIT, self.make(query)).await;
+            let made = tokio::time::timeout(MAX_WAIT, Box::pin(self.make(query))).await;
             let late = || Error::Unavailable(format!("no answer in {} s", MAX_WAIT.as_secs()));
             let answer = made.unwrap_or_else(|_| Err(late()));
             if let Err(Error::Unavailable(cause)) = &answer {
