@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
 use self::folder::Folder;
@@ -45,6 +45,9 @@ use crate::sqlite::Checkpointer;
 const INTAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// The views catch up; what they miss they find in the journal at the next start.
 const VIEWS_DEADLINE: Duration = Duration::from_secs(15);
+/// For the first answer of Redis.
+const REDIS_DEADLINE: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 const REDIS_STOP_DEADLINE: Duration = Duration::from_secs(10);
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
@@ -165,6 +168,23 @@ struct Redis {
 }
 
 impl Redis {
+    /// A client that has just been made may not be connected yet, and a server that was just
+    /// started may be loading. Answers its version.
+    async fn wait_until_fit(&self) -> Result<String, Failure> {
+        let deadline = Instant::now() + REDIS_DEADLINE;
+        loop {
+            match self.live.check().await {
+                Ok(facts) => return Ok(facts.version),
+                Err(error)
+                    if (error.is_away() || error.is_loading()) && Instant::now() < deadline =>
+                {
+                    sleep(ASK_AGAIN).await;
+                }
+                Err(error) => return Err(no_redis(error)),
+            }
+        }
+    }
+
     async fn stop(self) {
         drop(self.live);
         if let Some(child) = self.child {
@@ -202,14 +222,25 @@ async fn connect_redis(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Re
     let live = Live::connect(&place, names.clone())
         .await
         .map_err(no_redis)?;
-    let version = live.check().await.map_err(no_redis)?.version;
-    info!(version, private = redis.is_some(), "reached Redis");
-    Ok(Redis {
+    let mut redis = Redis {
         child: redis,
         live,
         url,
-        version,
-    })
+        version: String::new(),
+    };
+    match redis.wait_until_fit().await {
+        Ok(version) => redis.version = version,
+        Err(failure) => {
+            redis.stop().await;
+            return Err(failure);
+        }
+    }
+    info!(
+        version = redis.version,
+        private = redis.child.is_some(),
+        "reached Redis"
+    );
+    Ok(redis)
 }
 
 fn no_redis(error: crate::live::Error) -> Failure {

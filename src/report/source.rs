@@ -81,7 +81,10 @@ impl Sources {
     pub async fn active(&self) -> Result<(Vec<Active>, View), Error> {
         let live = self.live.active();
         let history = |reader: &Reader| {
-            Ok(Actives { active: running(reader)?, silent: Vec::new() })
+            Ok(Actives {
+                active: running(reader)?,
+                silent: Vec::new(),
+            })
         };
         let (Actives { mut active, silent }, view) = self.either(live, history).await?;
         active.extend(self.missing(silent).await);
