@@ -25,7 +25,7 @@
 //! ## Rooms, and the one way of the arrows
 //!
 //! `domain` ← `sqlite` ← `journal`, `history`; `domain` ← `live`; these ← `intake`, `flow`,
-//! `report` ← `http`, `cli` ← `daemon`. A test reads the `use` lines and fails on any other arrow.
+//! `report` ← `http` ← `daemon` ← `cli`. A test reads the `use` lines and fails on any other arrow.
 //!
 //! | room | what it is for |
 //! |---|---|

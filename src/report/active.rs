@@ -15,19 +15,15 @@ pub struct ActiveList {
     pub active: Vec<Listed>,
 }
 
-/// A running execution in short.
+/// A running execution in short: the seed's fields and no others.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Running {
     pub agent_id: String,
     pub agent_name: String,
-    pub agent_type: String,
     pub status: &'static str,
-    pub start_time: String,
     pub duration_so_far_ms: i64,
     /// 0..1.
     pub progress: Option<f64>,
-    pub current_tool: Option<String>,
-    pub parent_agent_id: Option<String>,
 }
 
 /// A running execution with all that its start told.
@@ -35,6 +31,10 @@ pub struct Running {
 pub struct Listed {
     #[serde(flatten)]
     pub running: Running,
+    pub agent_type: String,
+    pub start_time: String,
+    pub current_tool: Option<String>,
+    pub parent_agent_id: Option<String>,
     pub task_description: Option<String>,
     pub tools_granted: Vec<String>,
     pub context_size: Option<u64>,
@@ -67,13 +67,9 @@ impl Running {
         Running {
             agent_id: active.agent_id,
             agent_name: active.agent_name,
-            agent_type: active.agent_type,
             status: "running",
-            start_time: rfc3339(active.started_ms),
             duration_so_far_ms: now_ms.saturating_sub(active.started_ms).max(0),
             progress: active.progress,
-            current_tool: active.current_tool,
-            parent_agent_id: active.parent_agent_id,
         }
     }
 }
@@ -81,6 +77,10 @@ impl Running {
 impl Listed {
     fn of(mut active: Active, now_ms: i64) -> Listed {
         Listed {
+            agent_type: std::mem::take(&mut active.agent_type),
+            start_time: rfc3339(active.started_ms),
+            current_tool: active.current_tool.take(),
+            parent_agent_id: active.parent_agent_id.take(),
             task_description: active.task_description.take(),
             tools_granted: std::mem::take(&mut active.tools_granted),
             context_size: active.context_size,

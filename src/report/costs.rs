@@ -177,7 +177,7 @@ mod tests {
             ("d", 9, 0),
         ];
         let sums = sums.map(|(name, tokens, cost)| (name.to_owned(), tally(1, tokens, cost)));
-        let costs = by_name(CostsBy::Model, sums.into()).costs;
+        let costs = by_name(CostsBy::Model, sums).costs;
         let models: Vec<Option<&str>> = costs.iter().map(|cost| cost.model.as_deref()).collect();
         assert_eq!(models, [Some("c"), Some("a"), Some("b"), Some("d"), None]);
         assert!(
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn the_rest_is_one_row_and_the_sum_stays_true() {
         let sums = (1..=1_002).map(|i| (format!("s{i}"), tally(1, 1, i)));
-        let costs = by_name(CostsBy::Session, sums.collect()).costs;
+        let costs = by_name(CostsBy::Session, sums).costs;
         assert_eq!(costs.len(), 1_001);
         assert_eq!(costs[0].session_id.as_deref(), Some("s1002"));
         let rest = &costs[1_000];

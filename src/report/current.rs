@@ -150,16 +150,12 @@ mod tests {
             "avg_duration_ms": 1001, "tokens_used_today": 4800, "estimated_cost_today": 0.0076,
             "active_agent_details": [
                 {
-                    "agent_id": "early", "agent_name": "a", "agent_type": "generic",
-                    "status": "running", "start_time": "1970-01-01T00:00:09.000Z",
-                    "duration_so_far_ms": 1234, "progress": null, "current_tool": null,
-                    "parent_agent_id": null,
+                    "agent_id": "early", "agent_name": "a", "status": "running",
+                    "duration_so_far_ms": 1234, "progress": null,
                 },
                 {
-                    "agent_id": "late", "agent_name": "a", "agent_type": "generic",
-                    "status": "running", "start_time": "1970-01-01T00:00:09.500Z",
-                    "duration_so_far_ms": 734, "progress": 0.45, "current_tool": null,
-                    "parent_agent_id": null,
+                    "agent_id": "late", "agent_name": "a", "status": "running",
+                    "duration_so_far_ms": 734, "progress": 0.45,
                 },
             ],
         });

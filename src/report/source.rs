@@ -114,7 +114,9 @@ impl Sources {
     /// Whether an agent of that name ever ran, or runs.
     pub(super) async fn is_known(&self, agent_name: &str) -> Result<bool, Error> {
         let name = agent_name.to_owned();
-        if self.history(move |reader| reader.has_agent(&name)).await? {
+        if self.is_admitted(agent_name)
+            || self.history(move |reader| reader.has_agent(&name)).await?
+        {
             return Ok(true);
         }
         let (active, _) = self.active().await?;

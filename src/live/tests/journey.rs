@@ -64,9 +64,10 @@ impl Journey {
             .as_deref()
             .cloned()
             .unwrap_or_else(|| Execution::new(id.to_owned()));
-        if !after.merge(fact, &self.catalog) {
+        if !after.takes(&fact) {
             return None;
         }
+        after.merge(fact, &self.catalog);
         self.seq += 1;
         self.now_ms += self.step_ms;
         let after = Arc::new(after);
