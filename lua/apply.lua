@@ -10,7 +10,7 @@
 --           values and the values:
 --             hash    merge  a l m, then a+l+m fields, then as many integers: the first a are added
 --                            (a sum of zero goes), then l least and m most ones are kept
---                     put    field value …
+--                     put    field value …, where the sums left anything
 --             zset    add    n members, then n integers to be added (a sum of zero or less goes)
 --                     score  score member …
 --                     rem    member …
@@ -158,7 +158,11 @@ local operate = {
       call('HINCRBY', key, plan.large[i], plan.large[i + 1])
     end
   end,
-  put = function(key, _, first, last) write('HSET', key, ARGV, first, last) end,
+  put = function(key, _, first, last)
+    if call('EXISTS', key) == 1 then
+      write('HSET', key, ARGV, first, last)
+    end
+  end,
   add = function(key, plan)
     write('ZADD', key, plan.sums, 1, #plan.sums)
     write('ZREM', key, plan.gone, 1, #plan.gone)

@@ -62,7 +62,7 @@ impl Redis {
     }
 
     pub fn url(&self) -> String {
-        format!("redis+unix://{}", self.socket().display())
+        format!("unix://{}", self.socket().display())
     }
 
     pub fn kill(&mut self) {

@@ -26,9 +26,7 @@ const SOCKET_PATH_MAX_BYTES: usize = if cfg!(target_os = "macos") { 103 } else {
 /// Each connection is a task and a file descriptor; 65,536 are more than one user's agents open.
 const CONNECTIONS_MAX: usize = 65_536;
 
-/// The parts of a Redis URL's scheme that the client understands.
-const URL_STEMS: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
-const URL_KINDS: [&str; 4] = ["", "-cluster", "-sentinel", "+unix"];
+const URL_SCHEMES: [&str; 3] = ["redis", "rediss", "unix"];
 
 const PREFIX_MAX_BYTES: usize = 64;
 
@@ -184,7 +182,7 @@ impl Redis {
             url: r.text(
                 "redis.url",
                 None,
-                "empty, or begin with redis://, rediss://, unix:// or another scheme of Redis or Valkey",
+                "empty, or begin with redis://, rediss:// or unix://",
                 parse_url,
                 |url| url.as_deref().map_or(String::new(), mask_password),
             )?,
@@ -206,9 +204,8 @@ impl Redis {
 impl Journal {
     pub(super) fn read(r: &mut Reader) -> Result<Journal, ConfigError> {
         Ok(Journal {
-            // The writer holds this window in memory; 1,000 rows are a few batches.
-            keep_rows: r.count("journal.keep_rows", 200_000, 1_000..=2_000_000)?,
-            keep: r.duration("journal.keep", 15 * MINUTE, MINUTE..=DAY)?,
+            keep_rows: r.count("journal.keep_rows", 200_000, 1..=2_000_000)?,
+            keep: r.duration("journal.keep", 15 * MINUTE, SECOND..=DAY)?,
         })
     }
 }
@@ -344,14 +341,8 @@ fn parse_url(text: &str) -> Option<Option<String>> {
         return Some(None);
     }
     let (scheme, _) = text.split_once("://")?;
-    let stem_and_kind = |kind: &str| {
-        scheme
-            .strip_suffix(kind)
-            .is_some_and(|s| URL_STEMS.contains(&s))
-    };
     let plain = text.chars().all(|c| c.is_ascii_graphic());
-    let known = scheme == "unix" || URL_KINDS.iter().any(|kind| stem_and_kind(kind));
-    (plain && known).then(|| Some(text.to_string()))
+    (plain && URL_SCHEMES.contains(&scheme)).then(|| Some(text.to_string()))
 }
 
 /// Hides what may be a secret, rather too much than too little: everything before the last

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::keys::SLOWEST_MS;
 use super::pair;
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::change::Change;
@@ -214,7 +215,12 @@ impl<'a> Content<'a> {
             }
         }
         self.follow_errors(change, place, place_before);
-        let duration_ms = |execution: &Execution| execution.outcome()?.duration_ms;
+        let duration_ms = |execution: &Execution| {
+            let outcome = execution.outcome()?;
+            outcome
+                .duration_ms
+                .filter(|_| outcome.ended_ms >= at_ms - SLOWEST_MS)
+        };
         let had = before.and_then(duration_ms).and(place_before);
         let has = duration_ms(after).map(|_| place);
         for place in had.filter(|&had| Some(had) != has).into_iter().chain(has) {

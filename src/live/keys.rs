@@ -11,6 +11,8 @@ pub const TIMELINE_KEPT: usize = 10_000;
 pub const TIMELINE_MS: i64 = 7 * DAY_MS;
 /// Of each agent's slowest executions.
 pub const SLOWEST_KEPT: usize = 100;
+/// An execution that ended before this is not among the slowest any more, nor does it come in.
+pub const SLOWEST_MS: i64 = 7 * DAY_MS;
 /// Of each agent's executions.
 pub const HISTORY_KEPT: usize = 100;
 /// Of each agent's executions that did not succeed.

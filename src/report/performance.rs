@@ -245,8 +245,8 @@ mod tests {
 
     #[test]
     fn a_percentile_never_lies_beyond_the_exact_ends() {
-        // The bucket of 12,345 begins at 12,288 and ends at 12,415; its middle is 12,352.
-        let durations = durations(&[(12_345, 1)].into_iter().collect(), (None, Some(12_345)));
+        // The bucket of 12,345 begins at 12,288 and ends at 12,351; its middle is 12,320.
+        let durations = durations(&[(12_345, 1)].into_iter().collect(), (Some(12_345), None));
         assert_eq!(durations.p50_duration_ms, Some(12_345));
         let rows = vec![day(1, 1, &[12_400])];
         let ends = ends_of(&rows);

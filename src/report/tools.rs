@@ -125,9 +125,11 @@ pub fn build(rows: &Rows, first: Day, last: Day) -> ToolUsage {
             agents_using: users.remove(tool.name).unwrap_or_default(),
         })
         .collect();
-    let least = sums.iter().min_by_key(|tool| (tool.calls, tool.name));
+    let called = || sums.iter().filter(|tool| tool.calls > 0);
+    let least = called().min_by_key(|tool| (tool.calls, tool.name));
+    let most = called().next().map(|tool| tool.name.to_owned());
     let insights = Insights {
-        most_used_tool: tools.first().map(|tool| tool.name.clone()),
+        most_used_tool: most,
         least_used_tool: least.map(|tool| tool.name.to_owned()),
         high_correlation: correlated(&rows.pairs, &sums),
     };
@@ -316,7 +318,7 @@ mod tests {
                 },
             ],
             "insights": {
-                "most_used_tool": "Read", "least_used_tool": "Grep",
+                "most_used_tool": "Read", "least_used_tool": "Bash",
                 "high_correlation": [["Bash", "Read"]],
             },
         });

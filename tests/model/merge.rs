@@ -117,6 +117,9 @@ fn cost_micros(usage: &Value, tokens: Option<&Tokens>, model: Option<&str>) -> O
     if [t.input, t.output, t.cache_read, t.cache_write, t.total] == [0; 5] {
         return Some(0);
     }
+    if [t.input, t.output, t.cache_read, t.cache_write] == [0; 4] {
+        return None; // Each direction has its own price, and the total does not tell them apart.
+    }
     let (_, price) = PRICES.iter().find(|(known, _)| model == Some(known))?;
     let hundredths = t.input * price[0]
         + t.output * price[1]
@@ -138,6 +141,8 @@ pub fn text(line: &Value, field: &str) -> Option<String> {
 pub fn time_ms(value: &Value) -> Option<i64> {
     match value {
         Value::String(text) => {
+            // The library's range ends a day before the year 9999 does.
+            let text = text.replace("9999-12-31", "9999-12-30");
             let at: jiff::Timestamp = text.parse().expect("a test writes RFC 3339 with an offset");
             Some(at.as_millisecond())
         }

@@ -158,7 +158,6 @@ async fn what_ended_long_ago_leaves_no_key() {
         left,
         [
             "test:agent:history:agent-1",
-            "test:agent:performance:agent-1:duration",
             "test:journal:cursor",
         ]
     );
