@@ -351,10 +351,7 @@ fn a_password_is_never_shown() {
     check("redis://:s3cret@h", "redis://:***@h");
     check("redis://s3cret@h", "redis://***@h");
     check("redis://me:s3c@s3cret@h", "redis://me:***@h");
-    check(
-        "redis-sentinel://h?sentinelPassword=s3cret",
-        "redis-sentinel://h?***",
-    );
+    check("redis://h?password=s3cret", "redis://h?***");
     let refusal = error("", &[], &[("redis.url", "http://me:s3cret@h")]);
     assert!(!refusal.contains("s3cret"), "{refusal}");
 }

@@ -460,6 +460,7 @@ impl Parts {
             counters: self.counters.clone(),
             hold: self.hold.clone(),
             must_rebuild: stores.names_grew,
+            look_at: Instant::now(),
         })
     }
 

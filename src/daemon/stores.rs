@@ -14,6 +14,7 @@ use crate::domain::cursor::Cursor;
 use crate::domain::execution::Catalog;
 use crate::domain::names::{NameKind, NameLimits, Names};
 use crate::domain::price::Prices;
+use crate::flow::applier::REBUILDING;
 use crate::flow::clock::now_ms;
 use crate::flow::running::{Now, Timeouts};
 use crate::flow::writer::Memory;
@@ -86,9 +87,14 @@ impl Stores {
     /// Whether the live picture may be of this journal; a foreign one is not to be touched.
     pub fn cursor_is_ours(&self, cursor: Option<&str>) -> Result<(), String> {
         let Some(cursor) = cursor else { return Ok(()) };
-        let epoch = cursor.strip_prefix("rebuilding:").unwrap_or(cursor);
+        let epoch = cursor
+            .trim_start_matches(REBUILDING)
+            .trim_start_matches(':');
         let epoch = epoch.split(':').next().unwrap_or_default();
-        if epoch == self.journal.epoch() || self.journal.past_epochs().iter().any(|e| e == epoch) {
+        if epoch.is_empty()
+            || epoch == self.journal.epoch()
+            || self.journal.past_epochs().iter().any(|e| e == epoch)
+        {
             return Ok(());
         }
         Err(format!(

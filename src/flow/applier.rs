@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 use super::changes::{Changes, View};
@@ -27,9 +27,12 @@ const BATCH: usize = 256;
 const BACKLOG_BATCH: usize = 1_024;
 /// Between two batches: a larger batch costs Redis less, and nobody sees 50 ms.
 const PACE: Duration = Duration::from_millis(50);
-const SIGNS_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
-const PING_DEADLINE: Duration = Duration::from_secs(1);
+const ANSWER_DEADLINE: Duration = Duration::from_secs(1);
+
+/// The cursor of a live picture that is being made; our own epoch and the step follow it.
+pub const REBUILDING: &str = "rebuilding";
 
 /// Why the live picture cannot be followed.
 #[derive(Debug)]
@@ -69,6 +72,7 @@ pub struct Applier {
     pub hold: Arc<AtomicU64>,
     /// The cursor alone does not tell that the live picture must be made anew.
     pub must_rebuild: bool,
+    pub look_at: Instant,
 }
 
 /// What the cursor in Redis asks for.
@@ -135,7 +139,7 @@ impl Applier {
                 }
             }
             Some(Cursor { epoch, .. }) if self.past_epochs.contains(&epoch) => Found::Stale,
-            _ if cursor.starts_with(&self.marker_prefix()) => Found::Stale,
+            _ if cursor == REBUILDING || cursor.starts_with(&self.marker_prefix()) => Found::Stale,
             _ => Found::Foreign(cursor),
         })
     }
@@ -150,7 +154,7 @@ impl Applier {
     }
 
     pub(super) fn marker_prefix(&self) -> String {
-        format!("rebuilding:{}:", self.epoch)
+        format!("{REBUILDING}:{}:", self.epoch)
     }
 
     /// Writes again what is only in memory: the last signs of life of all that runs.
@@ -172,31 +176,37 @@ impl Applier {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Option<u64>, Trouble> {
         let mut head = self.changes.subscribe();
-        let mut signs = interval(SIGNS_EVERY);
-        signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        signs.reset();
         while *head.borrow_and_update() == seq {
             tokio::select! {
                 changed = head.changed() => if changed.is_err() { return Ok(Some(seq)) },
                 _ = stop.changed() => return Ok(Some(seq)),
                 Some(command) = commands.recv() => return self.obey(command).await,
-                _ = signs.tick() => self.write_signs().await?,
+                () = sleep_until(self.look_at) => if !self.look(seq).await? { return Ok(None) },
             }
         }
         let next = self.apply(seq).await?;
         if let Ok(command) = commands.try_recv() {
             return self.obey(command).await;
         }
-        Ok(next)
+        match next {
+            Some(seq) if self.look_at <= Instant::now() && !self.look(seq).await? => Ok(None),
+            next => Ok(next),
+        }
     }
 
-    async fn write_signs(&mut self) -> Result<(), Trouble> {
+    /// Writes the last signs of life, and looks whether the cursor is where it was left: a Redis
+    /// that was emptied or replaced says nothing of it.
+    async fn look(&mut self, seq: u64) -> Result<bool, Trouble> {
+        self.look_at = Instant::now() + LOOK_EVERY;
         let signs = self.signs.take();
-        if signs.is_empty() {
-            return Ok(self.live.ping(PING_DEADLINE).await?);
+        if !signs.is_empty() {
+            self.live.progress(&signs).await?;
         }
-        self.live.progress(&signs).await?;
-        Ok(())
+        let ours = Cursor::new(&self.epoch, seq).to_string();
+        let cursor = timeout(ANSWER_DEADLINE, self.live.cursor())
+            .await
+            .map_err(|_| Trouble::Other("Redis does not answer".to_owned()))??;
+        Ok(cursor.as_deref() == Some(ours.as_str()))
     }
 
     /// Applies the next batch.

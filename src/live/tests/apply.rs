@@ -154,13 +154,7 @@ async fn what_ended_long_ago_leaves_no_key() {
     // What is by agent and not by day is of the last executions, however old they are. The start,
     // 100 days ago, is out of the timeline at once.
     let left: Vec<String> = dump(&live).await.into_keys().collect();
-    assert_eq!(
-        left,
-        [
-            "test:agent:history:agent-1",
-            "test:journal:cursor",
-        ]
-    );
+    assert_eq!(left, ["test:agent:history:agent-1", "test:journal:cursor",]);
 }
 
 #[tokio::test]
