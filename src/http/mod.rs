@@ -9,6 +9,7 @@ mod error;
 mod intake;
 mod params;
 mod probes;
+mod queries;
 mod reads;
 mod router;
 mod server;

@@ -167,3 +167,108 @@ where
         debug!(%error, "a connection broke");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::{Notify, oneshot};
+
+    use super::*;
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+    async fn ok(_: Request<Incoming>) -> Response<Body> {
+        Response::new(Body::from("ok"))
+    }
+
+    /// Starts a server with so many places; answers its address and what stops it.
+    async fn start<A, F>(
+        places: usize,
+        answer: A,
+    ) -> (
+        std::net::SocketAddr,
+        oneshot::Sender<()>,
+        tokio::task::JoinHandle<()>,
+    )
+    where
+        A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move { stopped.await.unwrap() };
+        let server = tokio::spawn(serve(listener, places, answer, shutdown));
+        (address, stop, server)
+    }
+
+    /// Reads until the end of one answer whose body is `ok`.
+    async fn read_ok(stream: &mut TcpStream) -> String {
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\nok") {
+            assert_ne!(
+                stream.read_buf(&mut answer).await.unwrap(),
+                0,
+                "the connection ended"
+            );
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_carries_one_request_after_the_other() {
+        let (address, _stop, _server) = start(1, ok).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        for _ in 0..2 {
+            stream.write_all(ASK).await.unwrap();
+            assert!(
+                read_ok(&mut stream)
+                    .await
+                    .starts_with("HTTP/1.1 200 OK\r\n")
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_waits_until_one_is_free() {
+        let (address, _stop, _server) = start(1, ok).await;
+        let mut first = TcpStream::connect(address).await.unwrap();
+        first.write_all(ASK).await.unwrap();
+        read_ok(&mut first).await;
+        let mut second = TcpStream::connect(address).await.unwrap();
+        second.write_all(ASK).await.unwrap();
+        drop(first);
+        read_ok(&mut second).await;
+    }
+
+    #[tokio::test]
+    async fn a_stop_answers_what_is_asked_and_closes_what_idles() {
+        let (asked, open) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (asked_there, open_there) = (asked.clone(), open.clone());
+        let answer = move |request: Request<Incoming>| {
+            let (asked, open) = (asked_there.clone(), open_there.clone());
+            async move {
+                if request.uri().path() == "/slow" {
+                    asked.notify_one();
+                    open.notified().await;
+                }
+                ok(request).await
+            }
+        };
+        let (address, stop, server) = start(2, answer).await;
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        idle.write_all(ASK).await.unwrap();
+        read_ok(&mut idle).await;
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .await
+            .unwrap();
+        asked.notified().await;
+        stop.send(()).unwrap();
+        assert_eq!(idle.read_buf(&mut Vec::new()).await.unwrap(), 0);
+        assert!(TcpStream::connect(address).await.is_err());
+        open.notify_one();
+        assert!(read_ok(&mut slow).await.contains("connection: close"));
+        server.await.unwrap();
+    }
+}

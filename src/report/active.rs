@@ -7,7 +7,7 @@ use crate::domain::bucket::rfc3339;
 use crate::domain::view::Active;
 
 /// Ten times what any machine has been seen to run at once; the oldest are listed.
-const MAX_LISTED: usize = 10_000;
+pub(super) const MAX_LISTED: usize = 10_000;
 
 #[derive(Debug, PartialEq, Serialize)]
 pub struct ActiveList {

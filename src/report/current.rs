@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use super::active::Running;
+use super::source::running;
 use super::window::last_hours;
 use super::{Error, Sources, View};
 use crate::domain::bucket::Day;
 use crate::domain::tally::Tally;
 use crate::domain::view::{Active, HourTally};
-use crate::history::Reader;
-use crate::live;
+use crate::history::{self, Reader};
+use crate::live::{self, Actives};
 
 /// Running executions that are shown one by one, the oldest; the number counts all.
 const MAX_DETAILS: usize = 1_000;
@@ -28,9 +29,8 @@ pub struct Current {
 }
 
 struct Rows {
-    active: u64,
-    details: Vec<Active>,
-    missing: Vec<String>,
+    running: u64,
+    shown: Actives,
     tally: Tally,
 }
 
@@ -41,12 +41,9 @@ pub async fn fetch(
 ) -> Result<(Current, View), Error> {
     let live = from_live(sources, hours, now_ms);
     let history = move |reader: &Reader| from_history(reader, hours, now_ms);
-    let (mut rows, view) = sources.either(live, history).await?;
-    rows.missing.truncate(MAX_DETAILS);
-    let missing = sources.missing(rows.missing).await;
-    rows.details.extend(missing);
-    let current = build(rows.active, rows.details, &rows.tally, now_ms);
-    Ok((current, view))
+    let (rows, view) = sources.either(live, history).await?;
+    let details = sources.complete(rows.shown, MAX_DETAILS).await;
+    Ok((build(rows.running, details, &rows.tally, now_ms), view))
 }
 
 async fn from_live(
@@ -64,19 +61,14 @@ async fn from_live(
         }
     };
     Ok(Rows {
-        active: current.running,
-        details: current.shown.active,
-        missing: current.shown.silent,
+        running: current.running,
+        shown: current.shown,
         tally: tally.unwrap_or(current.today),
     })
 }
 
-fn from_history(
-    reader: &Reader,
-    hours: Option<i32>,
-    now_ms: i64,
-) -> Result<Rows, crate::history::Error> {
-    let details = super::source::running(reader)?;
+fn from_history(reader: &Reader, hours: Option<i32>, now_ms: i64) -> Result<Rows, history::Error> {
+    let shown = running(reader)?;
     let tally = match hours {
         None => {
             let today = Day::of(now_ms);
@@ -89,9 +81,8 @@ fn from_history(
         }
     };
     Ok(Rows {
-        active: details.len() as u64,
-        details,
-        missing: Vec::new(),
+        running: shown.active.len() as u64,
+        shown,
         tally,
     })
 }

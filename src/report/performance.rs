@@ -64,7 +64,7 @@ pub struct Slow {
 }
 
 /// The smallest and the largest duration.
-pub type Ends = (Option<u64>, Option<u64>);
+type Ends = (Option<u64>, Option<u64>);
 
 pub async fn fetch(
     sources: &Sources,
@@ -73,44 +73,50 @@ pub async fn fetch(
     now_ms: i64,
 ) -> Result<(Performance, View), Error> {
     let (from, to) = last_days(days, now_ms);
-    let (rows, view, exact) = rows(sources, agent_name, from, to, now_ms).await?;
+    let (rows, view) = rows(sources, agent_name, from, to, now_ms).await?;
     if rows.is_empty() && !sources.is_known(agent_name).await? {
         return Err(Error::UnknownAgent(agent_name.to_owned()));
-    }
-    let mut ends = ends_of(&rows);
-    if !exact {
-        let name = agent_name.to_owned();
-        let ask = move |reader: &Reader| reader.agent_days(Some(&name), from, to);
-        // Executions of the last seconds may not be there yet.
-        let (min_ms, max_ms) = ends_of(&sources.history(ask).await?);
-        ends = (min_ms.or(ends.0), max_ms.or(ends.1));
     }
     let name = agent_name.to_owned();
     let ask = move |reader: &Reader| reader.slowest(&name, from, to, SLOWEST);
     let slowest = sources.history(ask).await?;
-    Ok((build(agent_name, rows, ends, &slowest), view))
+    Ok((build(agent_name, rows, &slowest), view))
 }
 
-/// The days, the view they are from, and whether their smallest and largest durations are exact.
 async fn rows(
     sources: &Sources,
     agent_name: &str,
     from: Day,
     to: Day,
     now_ms: i64,
-) -> Result<(Vec<AgentDay>, View, bool), Error> {
-    let name = agent_name.to_owned();
-    let history = move |reader: &Reader| reader.agent_days(Some(&name), from, to);
+) -> Result<(Vec<AgentDay>, View), Error> {
+    let name: Arc<str> = agent_name.into();
+    let name_there = name.clone();
+    let history = move |reader: &Reader| reader.agent_days(Some(&name_there), from, to);
     if !is_live(from, now_ms) || !sources.is_admitted(agent_name) {
-        return Ok((sources.history(history).await?, View::History, true));
+        return Ok((sources.history(history).await?, View::History));
     }
     let live = async {
         let found = sources.live.agent_days(agent_name, from, to).await?;
-        Ok((found.days, found.extremes_from_history.is_empty()))
+        Ok((found.days, found.extremes_from_history))
     };
-    let history = move |reader: &Reader| Ok((history(reader)?, true));
-    let ((rows, exact), view) = sources.either(live, history).await?;
-    Ok((rows, view, exact))
+    let history = move |reader: &Reader| Ok((history(reader)?, Vec::new()));
+    let ((mut days, lost), view) = sources.either(live, history).await?;
+    if let Some(&first) = lost.iter().min() {
+        let ask = move |reader: &Reader| reader.agent_days(Some(&name), first, to);
+        take_ends(&mut days, &lost, &sources.history(ask).await?);
+    }
+    Ok((days, view))
+}
+
+/// The live view cannot tell the ends of a day from which a duration was taken away.
+fn take_ends(days: &mut [AgentDay], lost: &[Day], exact: &[AgentDay]) {
+    for row in days.iter_mut().filter(|row| lost.contains(&row.day)) {
+        if let Some(exact) = exact.iter().find(|exact| exact.day == row.day) {
+            row.min_duration_ms = exact.min_duration_ms;
+            row.max_duration_ms = exact.max_duration_ms;
+        }
+    }
 }
 
 fn ends_of(rows: &[AgentDay]) -> Ends {
@@ -119,12 +125,7 @@ fn ends_of(rows: &[AgentDay]) -> Ends {
     (min_ms, max_ms)
 }
 
-pub fn build(
-    agent_name: &str,
-    mut rows: Vec<AgentDay>,
-    ends: Ends,
-    slowest: &[Arc<Execution>],
-) -> Performance {
+pub fn build(agent_name: &str, mut rows: Vec<AgentDay>, slowest: &[Arc<Execution>]) -> Performance {
     rows.retain(|row| row.tally.execution_count > 0);
     rows.sort_by_key(|row| row.day);
     let (mut tally, mut sketch) = (Tally::default(), Sketch::default());
@@ -136,7 +137,7 @@ pub fn build(
         agent_name: agent_name.to_owned(),
         total_executions: tally.execution_count,
         success_rate: tally.success_rate(),
-        performance: durations(&sketch, ends),
+        performance: durations(&sketch, ends_of(&rows)),
         token_usage: Tokens {
             avg_tokens: rounded_mean(tally.total_tokens, tally.execution_count),
             total_tokens: tally.total_tokens,
@@ -216,7 +217,6 @@ mod tests {
     fn days_merge_into_one_picture() {
         let rows = vec![day(3, 1, &[40, 10]), day(1, 2, &[20, 30]), day(2, 0, &[])];
         let slowest = [Arc::new(stopped("x", 1_000, Some(40)))];
-        let ends = ends_of(&rows);
         let expect = json!({
             "agent_name": "a", "total_executions": 4, "success_rate": 0.75,
             "performance": {
@@ -239,20 +239,37 @@ mod tests {
                 "execution_end": "1970-01-01T00:00:01.000Z",
             }],
         });
-        let performance = build("a", rows, ends, &slowest);
+        let performance = build("a", rows, &slowest);
         assert_eq!(serde_json::to_value(performance).unwrap(), expect);
     }
 
     #[test]
     fn a_percentile_never_lies_beyond_the_exact_ends() {
-        // The bucket of 12,345 begins at 12,288 and ends at 12,351; its middle is 12,320.
-        let durations = durations(&[(12_345, 1)].into_iter().collect(), (Some(12_345), None));
-        assert_eq!(durations.p50_duration_ms, Some(12_345));
-        let rows = vec![day(1, 1, &[12_400])];
-        let ends = ends_of(&rows);
-        let performance = build("a", rows, ends, &[]).performance;
-        assert_eq!(performance.p50_duration_ms, Some(12_400));
-        assert_eq!(performance.p99_duration_ms, Some(12_400));
+        // The bucket of both begins at 12,288 and ends at 12,351; its middle is 12,320.
+        for duration_ms in [12_300, 12_345] {
+            let rows = vec![day(1, 1, &[duration_ms])];
+            let performance = build("a", rows, &[]).performance;
+            assert_eq!(performance.p50_duration_ms, Some(duration_ms));
+            assert_eq!(performance.p99_duration_ms, Some(duration_ms));
+        }
+        let sketch = Sketch::from_iter([(12_300, 1)]);
+        assert_eq!(
+            durations(&sketch, (None, None)).p50_duration_ms,
+            Some(12_320)
+        );
+    }
+
+    #[test]
+    fn ends_that_live_lost_are_those_of_history() {
+        let mut days = [day(1, 1, &[10, 50]), day(2, 1, &[])];
+        // A run of 90 ms was taken away from day 2.
+        days[1].tally.execution_count = 1;
+        take_ends(
+            &mut days,
+            &[Day(2)],
+            &[day(1, 1, &[7]), day(2, 1, &[20, 60])],
+        );
+        assert_eq!(ends_of(&days), (Some(10), Some(60)));
     }
 
     #[test]
@@ -261,7 +278,7 @@ mod tests {
         row.tally.execution_count = 2;
         row.tally.timeout_count = 2;
         let unknown = stopped("x", 1_000, None);
-        let performance = build("a", vec![row], (None, None), &[Arc::new(unknown)]);
+        let performance = build("a", vec![row], &[Arc::new(unknown)]);
         let nothing = Durations {
             p50_duration_ms: None,
             p95_duration_ms: None,

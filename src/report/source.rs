@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::Error;
+use super::active::MAX_LISTED;
 use crate::domain::names::{NameKind, Names};
 use crate::domain::view::{Active, HourTally, ToolDay, ToolPair, TypeTool};
 use crate::flow::live_state::LiveState;
@@ -79,36 +80,31 @@ impl Sources {
 
     /// What runs now.
     pub async fn active(&self) -> Result<(Vec<Active>, View), Error> {
-        let live = self.live.active();
-        let history = |reader: &Reader| {
-            Ok(Actives {
-                active: running(reader)?,
-                silent: Vec::new(),
-            })
-        };
-        let (Actives { mut active, silent }, view) = self.either(live, history).await?;
-        active.extend(self.missing(silent).await);
-        Ok((active, view))
+        let (actives, view) = self.either(self.live.active(), running).await?;
+        Ok((self.complete(actives, MAX_LISTED).await, view))
     }
 
-    /// The details that expired in the live view, of executions that run as far as anybody knows.
-    /// Without them the rest of an answer is still good.
-    pub(super) async fn missing(&self, ids: Vec<String>) -> Vec<Active> {
-        if ids.is_empty() {
-            return Vec::new();
+    /// With what history knows of those that are silent in the live view, at most `most` of them.
+    /// Without that the rest of an answer is still good.
+    pub(super) async fn complete(&self, actives: Actives, most: usize) -> Vec<Active> {
+        let Actives { mut active, silent } = actives;
+        if silent.is_empty() {
+            return active;
         }
         let ask = move |reader: &Reader| {
-            let mut found = Vec::with_capacity(ids.len());
-            for id in &ids {
+            let mut found = Vec::new();
+            for id in silent.iter().take(most) {
                 let execution = reader.execution(id)?;
-                found.extend(execution.map(|execution| Active::of(&execution, None)));
+                let running = execution.filter(|execution| execution.is_running());
+                found.extend(running.map(|execution| Active::of(&execution, None)));
             }
             Ok(found)
         };
-        self.history(ask).await.unwrap_or_else(|error| {
-            warn!(%error, "details of what runs are missing");
-            Vec::new()
-        })
+        match self.history(ask).await {
+            Ok(found) => active.extend(found),
+            Err(error) => warn!(%error, "details of what runs are missing"),
+        }
+        active
     }
 
     /// Whether an agent of that name ever ran, or runs.
@@ -134,10 +130,13 @@ impl Sources {
     }
 }
 
-pub(super) fn running(reader: &Reader) -> Result<Vec<Active>, history::Error> {
+pub(super) fn running(reader: &Reader) -> Result<Actives, history::Error> {
     let running = reader.running()?;
     let active = running.iter().map(|execution| Active::of(execution, None));
-    Ok(active.collect())
+    Ok(Actives {
+        active: active.collect(),
+        silent: Vec::new(),
+    })
 }
 
 /// Rows by the names that have a place in the live view, so that both views answer alike. Rows
