@@ -1,0 +1,180 @@
+//! Answers that are still fresh, and those that are being made: who asks for the same waits for
+//! the same.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::OnceCell;
+
+/// A dashboard that polls every second sees nothing older, and a thousand of them cost four
+/// computations a second.
+pub const FRESH: Duration = Duration::from_millis(250);
+/// Reports with different parameters that are kept at once. One that finds no place is made for
+/// whoever asks, and not kept.
+const MAX_SLOTS: usize = 256;
+/// All bodies together. A page of executions has at most 8 MiB, most answers have a few KiB.
+const MAX_BYTES: usize = 64 << 20;
+
+pub struct Cache<K, V> {
+    slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
+    weigh: fn(&V) -> usize,
+}
+
+/// Empty while the answer is being made; with it stands when that began.
+struct Slot<V>(OnceCell<(Instant, V)>);
+
+impl<V> Slot<V> {
+    fn is_stale(&self, now: Instant) -> bool {
+        let made = self.0.get();
+        made.is_some_and(|(began, _)| now.saturating_duration_since(*began) >= FRESH)
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
+    /// `weigh` tells the bytes of a value.
+    pub fn new(weigh: fn(&V) -> usize) -> Cache<K, V> {
+        Cache {
+            slots: Mutex::default(),
+            weigh,
+        }
+    }
+
+    /// The value of `key` that is fresh or being made, else the one that `make` makes. If who
+    /// makes it goes away, the next one that waits makes it.
+    pub async fn get<F>(&self, key: &K, now: Instant, make: impl FnOnce() -> F) -> V
+    where
+        F: Future<Output = V>,
+    {
+        let slot = self.slot(key, now);
+        let mut made_here = false;
+        let make = || async {
+            let value = make().await;
+            made_here = true;
+            (now, value)
+        };
+        let value = slot.0.get_or_init(make).await.1.clone();
+        if made_here && self.weight() > MAX_BYTES {
+            self.shed(key, now);
+        }
+        value
+    }
+
+    fn slot(&self, key: &K, now: Instant) -> Arc<Slot<V>> {
+        let mut slots = self.slots();
+        if let Some(slot) = slots.get(key)
+            && !slot.is_stale(now)
+        {
+            return slot.clone();
+        }
+        let slot = Arc::new(Slot(OnceCell::new()));
+        if slots.len() >= MAX_SLOTS {
+            slots.retain(|_, slot| is_wanted(slot, now));
+        }
+        if slots.len() < MAX_SLOTS || slots.contains_key(key) {
+            slots.insert(key.clone(), slot.clone());
+        }
+        slot
+    }
+
+    fn weight(&self) -> usize {
+        let slots = self.slots();
+        let made = slots.values().filter_map(|slot| slot.0.get());
+        made.map(|(_, value)| (self.weigh)(value)).sum()
+    }
+
+    /// Lets go of what is stale, and if that is not enough of `key`, which came last.
+    fn shed(&self, key: &K, now: Instant) {
+        self.slots().retain(|_, slot| is_wanted(slot, now));
+        if self.weight() > MAX_BYTES {
+            self.slots().remove(key);
+        }
+    }
+
+    /// A panic elsewhere leaves the map whole: every change to it is one call.
+    fn slots(&self) -> MutexGuard<'_, HashMap<K, Arc<Slot<V>>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Fresh, or still being made by somebody: one whose maker and waiters have all gone is held by
+/// the map alone.
+fn is_wanted<V>(slot: &Arc<Slot<V>>, now: Instant) -> bool {
+    !slot.is_stale(now) && (slot.0.initialized() || Arc::strong_count(slot) > 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    fn cache() -> Cache<usize, usize> {
+        Cache::new(|_| 1)
+    }
+
+    #[tokio::test]
+    async fn a_value_is_made_anew_once_it_is_stale() {
+        let (cache, begin) = (cache(), Instant::now());
+        let at = |ms| begin + Duration::from_millis(ms);
+        assert_eq!(cache.get(&1, at(0), || async { 10 }).await, 10);
+        assert_eq!(cache.get(&1, at(249), || async { 11 }).await, 10);
+        assert_eq!(cache.get(&2, at(249), || async { 20 }).await, 20);
+        assert_eq!(cache.get(&1, at(250), || async { 12 }).await, 12);
+        assert_eq!(cache.get(&1, at(499), || async { 13 }).await, 12);
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_it_is_made_waits_for_the_same() {
+        let (cache, now, made) = (cache(), Instant::now(), AtomicUsize::new(0));
+        let open = Notify::new();
+        let make = || async {
+            made.fetch_add(1, Ordering::Relaxed);
+            open.notified().await;
+            7
+        };
+        let release = async { open.notify_one() };
+        let both = async { tokio::join!(cache.get(&1, now, make), cache.get(&1, now, make)) };
+        let ((first, second), ()) = tokio::join!(both, release);
+        assert_eq!((first, second, made.load(Ordering::Relaxed)), (7, 7, 1));
+    }
+
+    #[tokio::test]
+    async fn if_the_maker_goes_away_the_next_one_makes_it() {
+        let (cache, now) = (cache(), Instant::now());
+        {
+            let mut given_up = Box::pin(cache.get(&1, now, std::future::pending));
+            let poll = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(given_up.as_mut().poll(context).is_ready())
+            });
+            assert!(!poll.await);
+        }
+        assert_eq!(cache.get(&1, now, || async { 5 }).await, 5);
+    }
+
+    #[tokio::test]
+    async fn it_holds_no_more_than_its_slots() {
+        let (cache, now) = (cache(), Instant::now());
+        for key in 0..MAX_SLOTS + 10 {
+            assert_eq!(cache.get(&key, now, || async { key }).await, key);
+        }
+        assert_eq!(cache.slots().len(), MAX_SLOTS);
+        let later = now + FRESH;
+        assert_eq!(cache.get(&9_999, later, || async { 1 }).await, 1);
+        assert_eq!(cache.slots().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn it_holds_no_more_than_its_bytes() {
+        let (cache, now) = (Cache::new(|_: &usize| MAX_BYTES / 2), Instant::now());
+        for key in 0..3 {
+            assert_eq!(cache.get(&key, now, || async move { key }).await, key);
+        }
+        assert_eq!(cache.weight(), MAX_BYTES);
+        cache.get(&3, now + FRESH, || async { 3 }).await;
+        assert_eq!(cache.weight(), MAX_BYTES / 2);
+    }
+}

@@ -1,0 +1,191 @@
+//! The picture of now: what runs, and what has ended today or in the last hours.
+
+use serde::Serialize;
+
+use super::active::Running;
+use super::source::running;
+use super::window::last_hours;
+use super::{Error, Sources, View};
+use crate::domain::bucket::Day;
+use crate::domain::tally::Tally;
+use crate::domain::view::{Active, HourTally};
+use crate::history::{self, Reader};
+use crate::live::{self, Actives};
+
+/// Running executions that are shown one by one, the oldest; the number counts all.
+const MAX_DETAILS: usize = 1_000;
+
+/// `…_today` is the UTC day, or the hours that were asked for.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Current {
+    pub active_agents: u64,
+    pub executions_today: i64,
+    pub success_rate: f64,
+    pub avg_duration_ms: i64,
+    pub tokens_used_today: i64,
+    /// Dollars.
+    pub estimated_cost_today: f64,
+    pub active_agent_details: Vec<Running>,
+}
+
+struct Rows {
+    running: u64,
+    shown: Actives,
+    tally: Tally,
+}
+
+pub async fn fetch(
+    sources: &Sources,
+    hours: Option<i32>,
+    now_ms: i64,
+) -> Result<(Current, View), Error> {
+    let live = from_live(sources, hours, now_ms);
+    let history = move |reader: &Reader| from_history(reader, hours, now_ms);
+    let (rows, view) = sources.either(live, history).await?;
+    let details = sources.complete(rows.shown, MAX_DETAILS).await;
+    Ok((build(rows.running, details, &rows.tally, now_ms), view))
+}
+
+async fn from_live(
+    sources: &Sources,
+    hours: Option<i32>,
+    now_ms: i64,
+) -> Result<Rows, live::Error> {
+    let current = sources.live.current(Day::of(now_ms), MAX_DETAILS);
+    let (current, tally) = match hours {
+        None => (current.await?, None),
+        Some(hours) => {
+            let (from, to) = last_hours(hours, now_ms);
+            let (current, rows) = tokio::try_join!(current, sources.live.hours(from, to))?;
+            (current, Some(sum(&rows)))
+        }
+    };
+    Ok(Rows {
+        running: current.running,
+        shown: current.shown,
+        tally: tally.unwrap_or(current.today),
+    })
+}
+
+fn from_history(reader: &Reader, hours: Option<i32>, now_ms: i64) -> Result<Rows, history::Error> {
+    let shown = running(reader)?;
+    let tally = match hours {
+        None => {
+            let today = Day::of(now_ms);
+            let rows = reader.days(today, today)?;
+            rows.first().map(|row| row.tally).unwrap_or_default()
+        }
+        Some(hours) => {
+            let (from, to) = last_hours(hours, now_ms);
+            sum(&reader.hours(from, to)?)
+        }
+    };
+    Ok(Rows {
+        running: shown.active.len() as u64,
+        shown,
+        tally,
+    })
+}
+
+fn sum(rows: &[HourTally]) -> Tally {
+    let mut sum = Tally::default();
+    for row in rows {
+        sum += row.tally;
+    }
+    sum
+}
+
+/// The details are shown oldest first.
+pub fn build(active: u64, mut details: Vec<Active>, tally: &Tally, now_ms: i64) -> Current {
+    details.sort_by(|a, b| (a.started_ms, &a.agent_id).cmp(&(b.started_ms, &b.agent_id)));
+    details.truncate(MAX_DETAILS);
+    Current {
+        active_agents: active,
+        executions_today: tally.execution_count,
+        success_rate: tally.success_rate(),
+        avg_duration_ms: tally.avg_duration_ms(),
+        tokens_used_today: tally.total_tokens,
+        estimated_cost_today: tally.cost(),
+        active_agent_details: details
+            .into_iter()
+            .map(|active| Running::of(active, now_ms))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::bucket::Hour;
+    use crate::report::active::tests::active;
+
+    #[test]
+    fn the_picture_of_now() {
+        let tally = Tally {
+            execution_count: 3,
+            success_count: 2,
+            failure_count: 1,
+            duration_count: 2,
+            total_duration_ms: 2_001,
+            total_tokens: 4_800,
+            cost_micros: 7_600,
+            ..Tally::default()
+        };
+        let mut later = active("late", 9_500);
+        later.progress = Some(0.45);
+        let current = build(2, vec![later, active("early", 9_000)], &tally, 10_234);
+        let expect = json!({
+            "active_agents": 2, "executions_today": 3, "success_rate": 0.6667,
+            "avg_duration_ms": 1001, "tokens_used_today": 4800, "estimated_cost_today": 0.0076,
+            "active_agent_details": [
+                {
+                    "agent_id": "early", "agent_name": "a", "agent_type": "generic",
+                    "status": "running", "start_time": "1970-01-01T00:00:09.000Z",
+                    "duration_so_far_ms": 1234, "progress": null, "current_tool": null,
+                    "parent_agent_id": null,
+                },
+                {
+                    "agent_id": "late", "agent_name": "a", "agent_type": "generic",
+                    "status": "running", "start_time": "1970-01-01T00:00:09.500Z",
+                    "duration_so_far_ms": 734, "progress": 0.45, "current_tool": null,
+                    "parent_agent_id": null,
+                },
+            ],
+        });
+        assert_eq!(serde_json::to_value(current).unwrap(), expect);
+    }
+
+    #[test]
+    fn when_nothing_ran_every_number_is_zero() {
+        let current = build(0, Vec::new(), &Tally::default(), 0);
+        let expect = json!({
+            "active_agents": 0, "executions_today": 0, "success_rate": 0.0, "avg_duration_ms": 0,
+            "tokens_used_today": 0, "estimated_cost_today": 0.0, "active_agent_details": [],
+        });
+        assert_eq!(serde_json::to_value(current).unwrap(), expect);
+    }
+
+    #[test]
+    fn all_that_runs_counts_and_some_of_it_is_shown() {
+        let details = (0..1_005).map(|i| active(&format!("x{i}"), i)).collect();
+        let current = build(1_005, details, &Tally::default(), 10_000);
+        assert_eq!(current.active_agents, 1_005);
+        assert_eq!(current.active_agent_details.len(), MAX_DETAILS);
+        assert_eq!(current.active_agent_details[999].agent_id, "x999");
+    }
+
+    #[test]
+    fn a_window_of_hours_is_the_sum_of_their_rows() {
+        let row = |hour, count| HourTally {
+            hour: Hour(hour),
+            agent_type: "generic".to_owned(),
+            tally: Tally {
+                execution_count: count,
+                ..Tally::default()
+            },
+        };
+        assert_eq!(sum(&[row(1, 2), row(1, 3), row(2, 4)]).execution_count, 9);
+    }
+}

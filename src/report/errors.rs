@@ -1,0 +1,113 @@
+//! The last executions of one agent that did not succeed.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Error, Sources, View};
+use crate::domain::bucket::rfc3339;
+use crate::domain::execution::Status;
+use crate::domain::view::Failed;
+use crate::history::Reader;
+
+/// As many as the live view keeps.
+const MAX_ERRORS: usize = 50;
+
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Errors {
+    pub agent_name: String,
+    /// Newest first.
+    pub errors: Vec<Failure>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Failure {
+    pub agent_id: String,
+    pub agent_name: String,
+    pub agent_type: String,
+    pub status: Status,
+    pub execution_end: String,
+    pub error_details: Option<Map<String, Value>>,
+}
+
+pub async fn fetch(sources: &Sources, agent_name: &str) -> Result<(Errors, View), Error> {
+    let name = agent_name.to_owned();
+    let history = move |reader: &Reader| reader.failed(&name, MAX_ERRORS);
+    let (rows, view) = if sources.is_admitted(agent_name) {
+        let live = sources.live.failed(agent_name);
+        sources.either(live, history).await?
+    } else {
+        (sources.history(history).await?, View::History)
+    };
+    if rows.is_empty() && !sources.is_known(agent_name).await? {
+        return Err(Error::UnknownAgent(agent_name.to_owned()));
+    }
+    Ok((build(agent_name, rows), view))
+}
+
+pub fn build(agent_name: &str, mut rows: Vec<Failed>) -> Errors {
+    rows.sort_by(|a, b| (b.ended_ms, &a.agent_id).cmp(&(a.ended_ms, &b.agent_id)));
+    rows.truncate(MAX_ERRORS);
+    let failure = |row: Failed| Failure {
+        agent_id: row.agent_id,
+        agent_name: row.agent_name,
+        agent_type: row.agent_type,
+        status: row.status,
+        execution_end: rfc3339(row.ended_ms),
+        error_details: row.error_details,
+    };
+    Errors {
+        agent_name: agent_name.to_owned(),
+        errors: rows.into_iter().map(failure).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn failed(id: &str, ended_ms: i64, details: Value) -> Failed {
+        Failed {
+            agent_id: id.to_owned(),
+            agent_name: "a".to_owned(),
+            agent_type: "tester".to_owned(),
+            ended_ms,
+            status: Status::Failure,
+            error_details: details.as_object().cloned(),
+        }
+    }
+
+    #[test]
+    fn the_newest_comes_first() {
+        let rows = vec![
+            failed("old", 1_000, Value::Null),
+            failed(
+                "new",
+                2_000,
+                json!({"type": "ValidationError", "message": "no"}),
+            ),
+        ];
+        let expect = json!({"agent_name": "a", "errors": [
+            {
+                "agent_id": "new", "agent_name": "a", "agent_type": "tester",
+                "status": "failure", "execution_end": "1970-01-01T00:00:02.000Z",
+                "error_details": {"type": "ValidationError", "message": "no"},
+            },
+            {
+                "agent_id": "old", "agent_name": "a", "agent_type": "tester",
+                "status": "failure", "execution_end": "1970-01-01T00:00:01.000Z",
+                "error_details": null,
+            },
+        ]});
+        assert_eq!(serde_json::to_value(build("a", rows)).unwrap(), expect);
+    }
+
+    #[test]
+    fn fifty_are_shown() {
+        let rows = (0..60).map(|i| failed("x", i, Value::Null)).collect();
+        let errors = build("a", rows).errors;
+        assert_eq!(errors.len(), 50);
+        assert_eq!(errors[49].execution_end, "1970-01-01T00:00:00.010Z");
+    }
+}

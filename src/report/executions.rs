@@ -1,0 +1,214 @@
+//! Ended executions, newest first and page by page, and any single one.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use super::item::{Item, started};
+use super::window::last_hours;
+use super::{Error, Sources, View};
+use crate::domain::execution::{Execution, Status};
+use crate::history::{Filter, Reader};
+
+/// What one page may take, in bytes; what does not fit is on the next one.
+const MAX_PAGE_BYTES: usize = 8 << 20;
+
+/// What is asked for. Times are of the end of an execution.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Page {
+    pub agent_name: Option<String>,
+    pub agent_type: Option<String>,
+    pub status: Option<Status>,
+    pub session_id: Option<String>,
+    pub model: Option<String>,
+    pub since_ms: Option<i64>,
+    pub until_ms: Option<i64>,
+    /// The last hours, where neither of these two says when.
+    pub hours: Option<i32>,
+    pub after: Option<PageEnd>,
+    pub limit: usize,
+}
+
+/// The last execution of a page. Its text is opaque to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PageEnd {
+    pub ended_ms: i64,
+    pub rowid: i64,
+}
+
+impl PageEnd {
+    pub fn parse(text: &str) -> Option<PageEnd> {
+        let (ended_ms, rowid) = text.split_once('_')?;
+        Some(PageEnd {
+            ended_ms: ended_ms.parse().ok()?,
+            rowid: rowid.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for PageEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.ended_ms, self.rowid)
+    }
+}
+
+impl Serialize for PageEnd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Executions {
+    pub executions: Vec<Shown>,
+    /// Null on the last page.
+    pub next_cursor: Option<PageEnd>,
+}
+
+/// Written as an [`Item`].
+#[derive(Debug, PartialEq)]
+pub struct Shown(pub Arc<Execution>);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Item::of(&self.0).serialize(serializer)
+    }
+}
+
+pub async fn fetch(
+    sources: &Sources,
+    page: &Page,
+    now_ms: i64,
+) -> Result<(Executions, View), Error> {
+    let window = page
+        .hours
+        .map(|hours| last_hours(hours, now_ms).0.start_ms());
+    let filter = Filter {
+        agent_name: page.agent_name.clone(),
+        agent_type: page.agent_type.clone(),
+        status: page.status,
+        session_id: page.session_id.clone(),
+        model: page.model.clone(),
+        from_ms: page.since_ms.or(window),
+        to_ms: page.until_ms,
+    };
+    let before = page.after.map(|end| (end.ended_ms, end.rowid));
+    let limit = page.limit;
+    // One more than is shown tells whether there is a next page.
+    let ask = move |reader: &Reader| reader.executions(&filter, before, limit + 1);
+    let rows = sources.history(ask).await?;
+    Ok((build(rows, limit, MAX_PAGE_BYTES), View::History))
+}
+
+/// History first: it knows most. What it does not have yet may run.
+pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Shown, View), Error> {
+    let asked = id.to_owned();
+    if let Some(execution) = sources
+        .history(move |reader| reader.execution(&asked))
+        .await?
+    {
+        return Ok((Shown(execution), View::History));
+    }
+    let (active, view) = sources.active().await?;
+    let found = active.into_iter().find(|active| active.agent_id == id);
+    let execution = found.map(|active| Arc::new(started(active)));
+    let unknown = || Error::UnknownExecution(id.to_owned());
+    Ok((Shown(execution.ok_or_else(unknown)?), view))
+}
+
+/// `rows` hold one execution more than `limit` if there are more. A page that is not the last has
+/// at least one.
+pub fn build(rows: Vec<(i64, Arc<Execution>)>, limit: usize, max_bytes: usize) -> Executions {
+    let found = rows.len();
+    let mut executions = Vec::with_capacity(found.min(limit));
+    let mut length = Length(0);
+    let mut end = None;
+    for (rowid, execution) in rows.into_iter().take(limit) {
+        let Some(outcome) = execution.outcome() else {
+            continue;
+        };
+        let shown = Shown(execution);
+        // A length cannot fail to be written, and an item is made of what was JSON before.
+        let _ = serde_json::to_writer(&mut length, &shown);
+        if length.0 > max_bytes && end.is_some() {
+            break;
+        }
+        let ended_ms = outcome.ended_ms;
+        end = Some(PageEnd { ended_ms, rowid });
+        executions.push(shown);
+    }
+    let more = executions.len() < found;
+    Executions {
+        executions,
+        next_cursor: end.filter(|_| more),
+    }
+}
+
+/// Counts what is written, and keeps nothing.
+struct Length(usize);
+
+impl Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::item::tests::stopped;
+
+    fn rows(ends_ms: &[i64]) -> Vec<(i64, Arc<Execution>)> {
+        let row = |&ended_ms| {
+            let execution = stopped(&format!("x{ended_ms}"), ended_ms, None);
+            (ended_ms + 100, Arc::new(execution))
+        };
+        ends_ms.iter().map(row).collect()
+    }
+
+    fn ids(page: &Executions) -> Vec<&str> {
+        page.executions
+            .iter()
+            .map(|shown| shown.0.id.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn a_page_ends_with_the_place_of_the_next() {
+        let page = build(rows(&[9, 7, 5]), 2, usize::MAX);
+        assert_eq!(ids(&page), ["x9", "x7"]);
+        assert_eq!(serde_json::to_value(&page).unwrap()["next_cursor"], "7_107");
+        let end = PageEnd::parse("7_107").unwrap();
+        assert_eq!((end.ended_ms, end.rowid), (7, 107));
+        for damaged in ["", "7", "7_", "_1", "a_b", "1_2_3"] {
+            assert_eq!(PageEnd::parse(damaged), None, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn the_last_page_leads_nowhere() {
+        assert_eq!(build(rows(&[9, 7]), 2, usize::MAX).next_cursor, None);
+        let empty = serde_json::to_value(build(Vec::new(), 2, usize::MAX)).unwrap();
+        assert_eq!(empty, json!({"executions": [], "next_cursor": null}));
+    }
+
+    #[test]
+    fn a_page_that_would_be_too_large_is_shorter_and_never_empty() {
+        let one = serde_json::to_vec(&Shown(rows(&[9])[0].1.clone()))
+            .unwrap()
+            .len();
+        let page = build(rows(&[9, 7, 5]), 3, 2 * one);
+        assert_eq!(ids(&page), ["x9", "x7"]);
+        assert_eq!(page.next_cursor, PageEnd::parse("7_107"));
+        assert_eq!(ids(&build(rows(&[9, 7]), 3, 1)), ["x9"]);
+    }
+}

@@ -1,0 +1,247 @@
+//! One execution, as a list or a single answer shows it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::domain::bucket::rfc3339;
+use crate::domain::execution::{Execution, Resolved, Start};
+use crate::domain::tally::dollars;
+use crate::domain::view::Active;
+
+#[derive(Serialize)]
+pub struct Item<'a> {
+    agent_id: &'a str,
+    agent_name: &'a str,
+    agent_type: &'a str,
+    /// `running`, else how it ended.
+    status: &'static str,
+    execution_start: Option<String>,
+    execution_end: Option<String>,
+    duration_ms: Option<u64>,
+    error_details: Option<&'a Map<String, Value>>,
+    tools_used: Vec<&'a str>,
+    tool_calls: BTreeMap<&'a str, u64>,
+    /// Null: no source tells yet which calls failed.
+    tool_errors: Option<BTreeMap<&'a str, u64>>,
+    token_usage: Option<Tokens>,
+    performance_metrics: Option<&'a Map<String, Value>>,
+    task_metadata: Option<&'a Map<String, Value>>,
+    output_metrics: Option<&'a Map<String, Value>>,
+    task_description: Option<&'a str>,
+    tools_granted: &'a [String],
+    context_size: Option<u64>,
+    session_id: Option<&'a str>,
+    parent_agent_id: Option<&'a str>,
+    model: Option<&'a str>,
+    host: Option<&'a str>,
+    source: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Tokens {
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_tokens: u64,
+    total_tokens: u64,
+    /// Dollars; null when the price of the model is not known.
+    estimated_cost: Option<f64>,
+}
+
+impl<'a> Item<'a> {
+    pub fn of(execution: &'a Execution) -> Item<'a> {
+        let (start, stop) = (execution.start.as_ref(), execution.stop.as_ref());
+        let outcome = execution.outcome();
+        Item {
+            agent_id: &execution.id,
+            agent_name: execution.agent_name(),
+            agent_type: execution.agent_type(),
+            status: outcome.map_or("running", |outcome| outcome.status.as_str()),
+            execution_start: execution.started_ms().map(rfc3339),
+            execution_end: outcome.map(|outcome| rfc3339(outcome.ended_ms)),
+            duration_ms: outcome.and_then(|outcome| outcome.duration_ms),
+            error_details: stop.and_then(|stop| stop.error_details.as_ref()),
+            tools_used: tools_used(execution),
+            tool_calls: tool_calls(execution),
+            tool_errors: None,
+            token_usage: Tokens::of(execution),
+            performance_metrics: stop.and_then(|stop| stop.performance_metrics.as_ref()),
+            task_metadata: stop.and_then(|stop| stop.task_metadata.as_ref()),
+            output_metrics: stop.and_then(|stop| stop.output_metrics.as_ref()),
+            task_description: start.and_then(|start| start.task_description.as_deref()),
+            tools_granted: start.map_or(&[], |start| &start.tools_granted),
+            context_size: start.and_then(|start| start.context_size),
+            session_id: execution.origin(|origin| &origin.session_id),
+            parent_agent_id: execution.origin(|origin| &origin.parent_agent_id),
+            model: execution.origin(|origin| &origin.model),
+            host: execution.origin(|origin| &origin.host),
+            source: execution.origin(|origin| &origin.source),
+        }
+    }
+}
+
+/// As the stop listed them; one that only counted calls used those tools.
+fn tools_used(execution: &Execution) -> Vec<&str> {
+    match &execution.stop {
+        Some(stop) if !stop.tools_used.is_empty() => {
+            stop.tools_used.iter().map(String::as_str).collect()
+        }
+        _ => execution
+            .tools()
+            .into_iter()
+            .map(|(tool, _)| tool)
+            .collect(),
+    }
+}
+
+fn tool_calls(execution: &Execution) -> BTreeMap<&str, u64> {
+    let stop = execution.stop.as_ref();
+    let calls = stop.into_iter().flat_map(|stop| &stop.tool_calls);
+    calls.map(|(tool, &calls)| (tool.as_str(), calls)).collect()
+}
+
+impl Tokens {
+    fn of(execution: &Execution) -> Option<Tokens> {
+        let usage = execution.token_usage()?;
+        Some(Tokens {
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            cache_read_tokens: usage.cache_read_tokens,
+            cache_write_tokens: usage.cache_write_tokens,
+            total_tokens: usage.total_tokens,
+            estimated_cost: execution.resolved.cost_micros.map(dollars),
+        })
+    }
+}
+
+/// The execution behind a detail of the live view, before history has it.
+pub fn started(active: Active) -> Execution {
+    let mut execution = Execution::new(active.agent_id);
+    execution.resolved = Resolved {
+        agent_type: active.agent_type,
+        ..Resolved::default()
+    };
+    execution.start = Some(Start {
+        agent_name: active.agent_name,
+        agent_type: None,
+        started_ms: active.started_ms,
+        task_description: active.task_description,
+        tools_granted: active.tools_granted,
+        context_size: active.context_size,
+        origin: crate::domain::execution::Origin {
+            session_id: active.session_id,
+            parent_agent_id: active.parent_agent_id,
+            model: active.model,
+            host: active.host,
+            source: active.source,
+        },
+    });
+    execution
+}
+
+#[cfg(test)]
+pub mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::execution::{Catalog, Fact, Origin, Status, Stop, TokenUsage};
+    use crate::report::active::tests::active;
+
+    /// A successful execution of which nothing else is known.
+    pub fn stopped(id: &str, ended_ms: i64, duration_ms: Option<u64>) -> Execution {
+        let mut execution = Execution::new(id.to_owned());
+        let stop = Stop {
+            agent_name: Some("a".to_owned()),
+            agent_type: Some("tester".to_owned()),
+            started_ms: None,
+            ended_ms,
+            duration_ms,
+            status: Status::Success,
+            error_details: None,
+            tools_used: Vec::new(),
+            tool_calls: BTreeMap::new(),
+            token_usage: None,
+            performance_metrics: None,
+            task_metadata: None,
+            output_metrics: None,
+            origin: Origin::default(),
+        };
+        execution.merge(Fact::Stop(Box::new(stop)), &Catalog::default());
+        execution
+    }
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn an_ended_execution_by_its_names() {
+        let mut execution = started(active("x", 1_000));
+        let stop = stopped("x", 3_500, None).stop.unwrap();
+        let stop = Stop {
+            agent_type: None,
+            status: Status::Failure,
+            error_details: Some(object(json!({"type": "ValidationError"}))),
+            tool_calls: [("Read".to_owned(), 5), ("Bash".to_owned(), 0)].into(),
+            token_usage: Some(TokenUsage {
+                input_tokens: 10,
+                output_tokens: 20,
+                cache_read_tokens: 3,
+                cache_write_tokens: 4,
+                total_tokens: 30,
+                cost_micros: Some(7_600),
+            }),
+            output_metrics: Some(object(json!({"files_created": 2}))),
+            origin: Origin {
+                session_id: Some("s".to_owned()),
+                ..Origin::default()
+            },
+            ..stop
+        };
+        execution.merge(Fact::Stop(Box::new(stop)), &Catalog::default());
+        execution.resolved.agent_type = "analyzer".to_owned();
+        let expect = json!({
+            "agent_id": "x", "agent_name": "a", "agent_type": "analyzer", "status": "failure",
+            "execution_start": "1970-01-01T00:00:01.000Z",
+            "execution_end": "1970-01-01T00:00:03.500Z", "duration_ms": 2500,
+            "error_details": {"type": "ValidationError"},
+            "tools_used": ["Read"], "tool_calls": {"Bash": 0, "Read": 5}, "tool_errors": null,
+            "token_usage": {
+                "input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 3,
+                "cache_write_tokens": 4, "total_tokens": 30, "estimated_cost": 0.0076,
+            },
+            "performance_metrics": null, "task_metadata": null,
+            "output_metrics": {"files_created": 2},
+            "task_description": null, "tools_granted": [], "context_size": null,
+            "session_id": "s", "parent_agent_id": null, "model": null, "host": null,
+            "source": null,
+        });
+        assert_eq!(serde_json::to_value(Item::of(&execution)).unwrap(), expect);
+    }
+
+    #[test]
+    fn a_running_execution_has_no_end() {
+        let mut running = active("x", 1_000);
+        running.parent_agent_id = Some("p".to_owned());
+        running.agent_type = "writer".to_owned();
+        let running = started(running);
+        let item = serde_json::to_value(Item::of(&running)).unwrap();
+        assert_eq!(item["status"], "running");
+        assert_eq!(item["agent_type"], "writer");
+        assert_eq!(item["parent_agent_id"], "p");
+        for field in ["execution_end", "duration_ms", "token_usage"] {
+            assert_eq!(item[field], Value::Null);
+        }
+    }
+
+    #[test]
+    fn tools_are_listed_as_they_were_named() {
+        let mut execution = stopped("x", 1, None);
+        let stop = execution.stop.as_mut().unwrap();
+        stop.tools_used = ["Write", "Bash"].map(str::to_owned).into();
+        stop.tool_calls = [("Read".to_owned(), 1)].into();
+        assert_eq!(tools_used(&execution), ["Write", "Bash"]);
+    }
+}

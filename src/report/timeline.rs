@@ -1,0 +1,120 @@
+//! Executions by the hour in which they ended.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::source::Place;
+use super::window::last_hours;
+use super::{Error, Sources, View};
+use crate::domain::bucket::{Hour, rfc3339_seconds};
+use crate::domain::tally::Tally;
+use crate::domain::view::HourTally;
+
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Timeline {
+    pub timeline: Vec<Point>,
+}
+
+/// One hour.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// Its beginning.
+    pub timestamp: String,
+    pub executions: i64,
+    pub avg_duration_ms: i64,
+    pub success_rate: f64,
+    /// The type with most executions, by name where two have as many.
+    pub dominant_agent_type: Option<String>,
+}
+
+pub async fn fetch(sources: &Sources, hours: i32, now_ms: i64) -> Result<(Timeline, View), Error> {
+    let (from, to) = last_hours(hours, now_ms);
+    let live = sources.live.hours(from, to);
+    let history = move |reader: &crate::history::Reader| reader.hours(from, to);
+    let (mut rows, view) = sources.either(live, history).await?;
+    rows.place(&sources.names());
+    Ok((build(&rows, from, to), view))
+}
+
+/// A point an hour, oldest first, also of hours without executions.
+pub fn build(rows: &[HourTally], from: Hour, to: Hour) -> Timeline {
+    let mut hours: BTreeMap<Hour, BTreeMap<&str, Tally>> = BTreeMap::new();
+    for row in rows {
+        let types = hours.entry(row.hour).or_default();
+        *types.entry(&row.agent_type).or_default() += row.tally;
+    }
+    let none = BTreeMap::new();
+    let timeline = from
+        .to(to)
+        .map(|hour| point(hour, hours.get(&hour).unwrap_or(&none)))
+        .collect();
+    Timeline { timeline }
+}
+
+fn point(hour: Hour, types: &BTreeMap<&str, Tally>) -> Point {
+    let mut tally = Tally::default();
+    let mut dominant: Option<(&str, i64)> = None;
+    for (agent_type, of_type) in types {
+        tally += *of_type;
+        let count = of_type.execution_count;
+        if count > dominant.map_or(0, |(_, most)| most) {
+            dominant = Some((agent_type, count));
+        }
+    }
+    Point {
+        timestamp: rfc3339_seconds(hour.start_ms()),
+        executions: tally.execution_count,
+        avg_duration_ms: tally.avg_duration_ms(),
+        success_rate: tally.success_rate(),
+        dominant_agent_type: dominant.map(|(agent_type, _)| agent_type.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(hour: i32, agent_type: &str, count: i64, successes: i64, total_ms: i64) -> HourTally {
+        HourTally {
+            hour: Hour(hour),
+            agent_type: agent_type.to_owned(),
+            tally: Tally {
+                execution_count: count,
+                success_count: successes,
+                duration_count: count,
+                total_duration_ms: total_ms,
+                ..Tally::default()
+            },
+        }
+    }
+
+    #[test]
+    fn every_hour_is_a_point_and_the_type_with_most_executions_dominates() {
+        let rows = [
+            row(24, "tester", 1, 0, 50),
+            row(24, "_other", 1, 1, 100),
+            row(24, "_other", 1, 1, 150),
+            row(26, "writer", 2, 1, 7),
+            row(26, "analyzer", 2, 1, 8),
+        ];
+        let timeline = build(&rows, Hour(24), Hour(26));
+        let expect = json!({"timeline": [
+            {
+                "timestamp": "1970-01-02T00:00:00Z", "executions": 3, "avg_duration_ms": 100,
+                "success_rate": 0.6667, "dominant_agent_type": "_other",
+            },
+            {
+                "timestamp": "1970-01-02T01:00:00Z", "executions": 0, "avg_duration_ms": 0,
+                "success_rate": 0.0, "dominant_agent_type": null,
+            },
+            {
+                "timestamp": "1970-01-02T02:00:00Z", "executions": 4, "avg_duration_ms": 4,
+                "success_rate": 0.5, "dominant_agent_type": "analyzer",
+            },
+        ]});
+        assert_eq!(serde_json::to_value(timeline).unwrap(), expect);
+    }
+}

@@ -1,0 +1,368 @@
+//! Which tools were used, by whom, and which of them together.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::source::Place;
+use super::window::is_live;
+use super::{Error, Sources, View};
+use crate::domain::bucket::Day;
+use crate::domain::names::Names;
+use crate::domain::tally::ratio;
+use crate::domain::view::{DayTally, ToolDay, ToolPair, TypeTool};
+use crate::history::{self, Reader};
+use crate::live;
+
+/// Pairs that are shown.
+const PAIRS: usize = 5;
+/// Executions that must have used both tools, so that a pair says something.
+const MIN_PAIRED: i64 = 3;
+
+#[derive(Debug, PartialEq, Serialize)]
+pub struct ToolUsage {
+    /// A date, or the first and the last one with a slash between them.
+    pub period: String,
+    /// Most calls first, by name where two have as many.
+    pub tools: Vec<Tool>,
+    pub insights: Insights,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Tool {
+    pub name: String,
+    /// Calls.
+    pub usage_count: i64,
+    /// 0..1 of all calls.
+    pub percentage: f64,
+    /// Calls by all executions of the period, also those that did not use it.
+    pub avg_per_execution: f64,
+    /// Agent types, most calls first.
+    pub agents_using: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Insights {
+    pub most_used_tool: Option<String>,
+    pub least_used_tool: Option<String>,
+    /// Tools that one execution uses together more often than chance would have it.
+    pub high_correlation: Vec<[String; 2]>,
+}
+
+pub struct Rows {
+    pub days: Vec<DayTally>,
+    pub tools: Vec<ToolDay>,
+    pub type_tools: Vec<TypeTool>,
+    pub pairs: Vec<ToolPair>,
+}
+
+/// Of the `days` days up to `last`, else up to today.
+pub async fn fetch(
+    sources: &Sources,
+    last: Option<Day>,
+    days: i32,
+    now_ms: i64,
+) -> Result<(ToolUsage, View), Error> {
+    let last = last.unwrap_or_else(|| Day::of(now_ms));
+    let first = last.back(days - 1);
+    let history = move |reader: &Reader| from_history(reader, first, last);
+    let (mut rows, view) = if is_live(first, now_ms) {
+        let live = from_live(sources, first, last);
+        sources.either(live, history).await?
+    } else {
+        (sources.history(history).await?, View::History)
+    };
+    rows.place(&sources.names());
+    Ok((build(&rows, first, last), view))
+}
+
+async fn from_live(sources: &Sources, first: Day, last: Day) -> Result<Rows, live::Error> {
+    let live = &sources.live;
+    let (days, tools, type_tools, pairs) = tokio::try_join!(
+        live.days(first, last),
+        live.tools(first, last),
+        live.type_tools(first, last),
+        live.pairs(first, last),
+    )?;
+    Ok(Rows {
+        days,
+        tools,
+        type_tools,
+        pairs,
+    })
+}
+
+fn from_history(reader: &Reader, first: Day, last: Day) -> Result<Rows, history::Error> {
+    Ok(Rows {
+        days: reader.days(first, last)?,
+        tools: reader.tools(first, last)?,
+        type_tools: reader.type_tools(first, last)?,
+        pairs: reader.pairs(first, last)?,
+    })
+}
+
+impl Place for Rows {
+    fn place(&mut self, names: &Names) {
+        self.tools.place(names);
+        self.type_tools.place(names);
+        self.pairs.place(names);
+    }
+}
+
+pub fn build(rows: &Rows, first: Day, last: Day) -> ToolUsage {
+    let executions = rows.days.iter().map(|row| row.tally.execution_count).sum();
+    let sums = tool_sums(&rows.tools);
+    let total_calls = sums.iter().map(|tool| tool.calls).sum();
+    let mut users = users(&rows.type_tools);
+    let tools: Vec<Tool> = sums
+        .iter()
+        .map(|tool| Tool {
+            name: tool.name.to_owned(),
+            usage_count: tool.calls,
+            percentage: ratio(tool.calls, total_calls),
+            avg_per_execution: ratio(tool.calls, executions),
+            agents_using: users.remove(tool.name).unwrap_or_default(),
+        })
+        .collect();
+    let least = sums.iter().min_by_key(|tool| (tool.calls, tool.name));
+    let insights = Insights {
+        most_used_tool: tools.first().map(|tool| tool.name.clone()),
+        least_used_tool: least.map(|tool| tool.name.to_owned()),
+        high_correlation: correlated(&rows.pairs, &sums),
+    };
+    let period = if first == last {
+        last.to_string()
+    } else {
+        format!("{first}/{last}")
+    };
+    ToolUsage {
+        period,
+        tools,
+        insights,
+    }
+}
+
+struct ToolSum<'a> {
+    name: &'a str,
+    calls: i64,
+    executions: i64,
+}
+
+/// Most calls first, then by name.
+fn tool_sums(rows: &[ToolDay]) -> Vec<ToolSum<'_>> {
+    let mut sums: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for row in rows {
+        let (calls, executions) = sums.entry(&row.tool).or_default();
+        *calls += row.calls;
+        *executions += row.executions;
+    }
+    let mut sums: Vec<ToolSum> = sums
+        .into_iter()
+        .filter(|&(_, (calls, executions))| calls > 0 || executions > 0)
+        .map(|(name, (calls, executions))| ToolSum {
+            name,
+            calls,
+            executions,
+        })
+        .collect();
+    sums.sort_by_key(|tool| Reverse(tool.calls));
+    sums
+}
+
+/// The agent types that called each tool, most calls first, then by name.
+fn users(rows: &[TypeTool]) -> BTreeMap<&str, Vec<String>> {
+    let mut calls: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for row in rows {
+        *calls.entry((&row.tool, &row.agent_type)).or_default() += row.calls;
+    }
+    let mut called: Vec<_> = calls.into_iter().filter(|&(_, calls)| calls > 0).collect();
+    called.sort_by_key(|&(_, calls)| Reverse(calls));
+    let mut users: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for ((tool, agent_type), _) in called {
+        users.entry(tool).or_default().push(agent_type.to_owned());
+    }
+    users
+}
+
+/// A pair with the number of executions that used both of it, the first and the second.
+struct Pair<'a> {
+    names: (&'a str, &'a str),
+    both: i64,
+    first: i64,
+    second: i64,
+}
+
+impl Pair<'_> {
+    /// Compares the lifts, both / N · N / first · N / second, without the common N and without
+    /// rounding.
+    fn cmp_lift(&self, other: &Pair) -> Ordering {
+        let cross = |a: &Pair, b: &Pair| {
+            let product = i128::from(a.both).checked_mul(i128::from(b.first));
+            product.and_then(|product| product.checked_mul(i128::from(b.second)))
+        };
+        cross(self, other)
+            .unwrap_or(i128::MAX)
+            .cmp(&cross(other, self).unwrap_or(i128::MAX))
+    }
+}
+
+fn correlated(rows: &[ToolPair], sums: &[ToolSum]) -> Vec<[String; 2]> {
+    let executions: BTreeMap<&str, i64> = sums
+        .iter()
+        .map(|tool| (tool.name, tool.executions))
+        .collect();
+    let mut both: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for row in rows {
+        *both.entry((&row.first, &row.second)).or_default() += row.executions;
+    }
+    let mut pairs: Vec<Pair> = both
+        .into_iter()
+        .filter(|&(_, both)| both >= MIN_PAIRED)
+        .filter_map(|(names, both)| {
+            Some(Pair {
+                names,
+                both,
+                first: *executions.get(names.0)?,
+                second: *executions.get(names.1)?,
+            })
+        })
+        .collect();
+    pairs.sort_by(|a, b| b.cmp_lift(a).then(a.names.cmp(&b.names)));
+    let names = pairs.into_iter().map(|pair| pair.names);
+    let names = names.map(|(first, second)| [first.to_owned(), second.to_owned()]);
+    names.take(PAIRS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::tally::Tally;
+
+    fn day(day: i32, executions: i64) -> DayTally {
+        DayTally {
+            day: Day(day),
+            tally: Tally {
+                execution_count: executions,
+                ..Tally::default()
+            },
+        }
+    }
+
+    fn tool(day: i32, tool: &str, calls: i64, executions: i64) -> ToolDay {
+        ToolDay {
+            day: Day(day),
+            tool: tool.to_owned(),
+            calls,
+            executions,
+        }
+    }
+
+    fn by_type(agent_type: &str, tool: &str, calls: i64) -> TypeTool {
+        TypeTool {
+            day: Day(1),
+            agent_type: agent_type.to_owned(),
+            tool: tool.to_owned(),
+            calls,
+        }
+    }
+
+    fn pair(first: &str, second: &str, executions: i64) -> ToolPair {
+        ToolPair {
+            day: Day(1),
+            first: first.to_owned(),
+            second: second.to_owned(),
+            executions,
+        }
+    }
+
+    #[test]
+    fn a_week_of_tools() {
+        let rows = Rows {
+            days: vec![day(1, 6), day(2, 4)],
+            tools: vec![
+                tool(1, "Bash", 5, 4),
+                tool(2, "Read", 15, 6),
+                tool(2, "Bash", 0, 1),
+                tool(2, "Grep", 0, 1),
+                tool(2, "Gone", 0, 0),
+            ],
+            type_tools: vec![
+                by_type("tester", "Bash", 1),
+                by_type("analyzer", "Bash", 4),
+                by_type("analyzer", "Read", 7),
+                by_type("writer", "Read", 4),
+                by_type("tester", "Read", 4),
+                by_type("writer", "Bash", 0),
+            ],
+            pairs: vec![pair("Bash", "Read", 2), pair("Bash", "Read", 1)],
+        };
+        let expect = json!({
+            "period": "1970-01-01/1970-01-07",
+            "tools": [
+                {
+                    "name": "Read", "usage_count": 15, "percentage": 0.75,
+                    "avg_per_execution": 1.5, "agents_using": ["analyzer", "tester", "writer"],
+                },
+                {
+                    "name": "Bash", "usage_count": 5, "percentage": 0.25,
+                    "avg_per_execution": 0.5, "agents_using": ["analyzer", "tester"],
+                },
+                {
+                    "name": "Grep", "usage_count": 0, "percentage": 0.0,
+                    "avg_per_execution": 0.0, "agents_using": [],
+                },
+            ],
+            "insights": {
+                "most_used_tool": "Read", "least_used_tool": "Grep",
+                "high_correlation": [["Bash", "Read"]],
+            },
+        });
+        let usage = build(&rows, Day(0), Day(6));
+        assert_eq!(serde_json::to_value(usage).unwrap(), expect);
+    }
+
+    #[test]
+    fn a_day_without_tools_has_a_name_and_nothing_else() {
+        let rows = Rows {
+            days: Vec::new(),
+            tools: Vec::new(),
+            type_tools: Vec::new(),
+            pairs: Vec::new(),
+        };
+        let expect = json!({
+            "period": "1970-01-02", "tools": [],
+            "insights": {"most_used_tool": null, "least_used_tool": null, "high_correlation": []},
+        });
+        assert_eq!(
+            serde_json::to_value(build(&rows, Day(1), Day(1))).unwrap(),
+            expect
+        );
+    }
+
+    #[test]
+    fn pairs_are_ranked_by_lift_and_equals_by_name() {
+        let tools = [
+            tool(1, "A", 9, 100),
+            tool(1, "B", 9, 100),
+            tool(1, "C", 9, 5),
+            tool(1, "D", 9, 4),
+            tool(1, "E", 9, 10),
+            tool(1, "F", 9, 8),
+        ];
+        let pairs = [
+            pair("A", "B", 90), // 90 / 10,000 = 0.009
+            pair("A", "C", 5),  // 5 / 500 = 0.01
+            pair("A", "D", 4),  // 4 / 400 = 0.01
+            pair("A", "E", 9),  // 9 / 1,000 = 0.009
+            pair("C", "D", 3),  // 3 / 20 = 0.15
+            pair("D", "E", 2),  // too few
+            pair("E", "F", 4),  // 4 / 80 = 0.05
+            pair("A", "X", 4),  // of no known tool
+        ];
+        let expect = [["C", "D"], ["E", "F"], ["A", "C"], ["A", "D"], ["A", "B"]];
+        assert_eq!(correlated(&pairs, &tool_sums(&tools)), expect);
+    }
+}

@@ -1,0 +1,164 @@
+//! Executions by the type of their agent.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::source::Place;
+use super::window::last_hours;
+use super::{Error, Sources, View};
+use crate::domain::tally::{Tally, ratio};
+use crate::domain::view::{HourTally, TypeTool};
+use crate::history::Reader;
+
+/// Tools that stand for a type.
+const COMMON_TOOLS: usize = 3;
+
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Distribution {
+    /// Most executions first, by name where two have as many.
+    pub distribution: Vec<Share>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Share {
+    #[serde(rename = "type")]
+    pub agent_type: String,
+    pub count: i64,
+    /// 0..1 of all executions.
+    pub percentage: f64,
+    pub avg_duration_ms: i64,
+    pub success_rate: f64,
+    /// The most called ones, of all days that the window touches.
+    pub common_tools: Vec<String>,
+}
+
+pub async fn fetch(
+    sources: &Sources,
+    hours: i32,
+    now_ms: i64,
+) -> Result<(Distribution, View), Error> {
+    let (from, to) = last_hours(hours, now_ms);
+    let (first, last) = (from.day(), to.day());
+    let live = async {
+        tokio::try_join!(
+            sources.live.hours(from, to),
+            sources.live.type_tools(first, last)
+        )
+    };
+    let history =
+        move |reader: &Reader| Ok((reader.hours(from, to)?, reader.type_tools(first, last)?));
+    let ((mut hours, mut tools), view) = sources.either(live, history).await?;
+    let names = sources.names();
+    hours.place(&names);
+    tools.place(&names);
+    Ok((build(&hours, &tools), view))
+}
+
+pub fn build(hours: &[HourTally], tools: &[TypeTool]) -> Distribution {
+    let mut types: BTreeMap<&str, Tally> = BTreeMap::new();
+    for row in hours {
+        *types.entry(&row.agent_type).or_default() += row.tally;
+    }
+    types.retain(|_, tally| tally.execution_count > 0);
+    let total = types.values().map(|tally| tally.execution_count).sum();
+    let mut common = common_tools(tools);
+    let mut distribution: Vec<Share> = types
+        .into_iter()
+        .map(|(agent_type, tally)| Share {
+            agent_type: agent_type.to_owned(),
+            count: tally.execution_count,
+            percentage: ratio(tally.execution_count, total),
+            avg_duration_ms: tally.avg_duration_ms(),
+            success_rate: tally.success_rate(),
+            common_tools: common.remove(agent_type).unwrap_or_default(),
+        })
+        .collect();
+    distribution.sort_by_key(|share| std::cmp::Reverse(share.count));
+    Distribution { distribution }
+}
+
+fn common_tools(rows: &[TypeTool]) -> BTreeMap<&str, Vec<String>> {
+    let mut calls: BTreeMap<&str, BTreeMap<&str, i64>> = BTreeMap::new();
+    for row in rows {
+        let tools = calls.entry(&row.agent_type).or_default();
+        *tools.entry(&row.tool).or_default() += row.calls;
+    }
+    let most = |tools: BTreeMap<&str, i64>| {
+        let mut tools: Vec<_> = tools.into_iter().filter(|&(_, calls)| calls > 0).collect();
+        tools.sort_by_key(|&(_, calls)| std::cmp::Reverse(calls));
+        let names = tools.into_iter().map(|(tool, _)| tool.to_owned());
+        names.take(COMMON_TOOLS).collect()
+    };
+    calls
+        .into_iter()
+        .map(|(agent_type, tools)| (agent_type, most(tools)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::bucket::{Day, Hour};
+
+    fn hour(agent_type: &str, count: i64, successes: i64, total_ms: i64) -> HourTally {
+        HourTally {
+            hour: Hour(5),
+            agent_type: agent_type.to_owned(),
+            tally: Tally {
+                execution_count: count,
+                success_count: successes,
+                duration_count: count,
+                total_duration_ms: total_ms,
+                ..Tally::default()
+            },
+        }
+    }
+
+    fn tool(agent_type: &str, tool: &str, calls: i64) -> TypeTool {
+        TypeTool {
+            day: Day(0),
+            agent_type: agent_type.to_owned(),
+            tool: tool.to_owned(),
+            calls,
+        }
+    }
+
+    #[test]
+    fn shares_add_up_and_carry_their_most_called_tools() {
+        let hours = [
+            hour("tester", 2, 1, 30),
+            hour("analyzer", 1, 1, 10),
+            hour("analyzer", 1, 1, 20),
+            hour("writer", 4, 4, 4_000),
+            hour("gone", 0, 0, 0),
+        ];
+        let tools = [
+            tool("writer", "Write", 3),
+            tool("writer", "Bash", 4),
+            tool("writer", "Write", 3),
+            tool("writer", "Grep", 1),
+            tool("writer", "Edit", 4),
+            tool("tester", "Bash", 0),
+        ];
+        let expect = json!({"distribution": [
+            {
+                "type": "writer", "count": 4, "percentage": 0.5, "avg_duration_ms": 1000,
+                "success_rate": 1.0, "common_tools": ["Write", "Bash", "Edit"],
+            },
+            {
+                "type": "analyzer", "count": 2, "percentage": 0.25, "avg_duration_ms": 15,
+                "success_rate": 1.0, "common_tools": [],
+            },
+            {
+                "type": "tester", "count": 2, "percentage": 0.25, "avg_duration_ms": 15,
+                "success_rate": 0.5, "common_tools": [],
+            },
+        ]});
+        let distribution = build(&hours, &tools);
+        assert_eq!(serde_json::to_value(distribution).unwrap(), expect);
+        assert_eq!(build(&[], &[]).distribution, []);
+    }
+}

@@ -1,0 +1,39 @@
+//! The hours and days that a report covers; the current one is always the last.
+
+use crate::domain::bucket::{Day, Hour};
+
+/// Days that the live view answers; of longer ones its keys have expired.
+const LIVE_DAYS: i32 = 7;
+
+/// The last `hours` hours, both ends included.
+pub fn last_hours(hours: i32, now_ms: i64) -> (Hour, Hour) {
+    let current = Hour::of(now_ms);
+    (Hour(current.0 - (hours - 1)), current)
+}
+
+/// The last `days` days, both ends included.
+pub fn last_days(days: i32, now_ms: i64) -> (Day, Day) {
+    let today = Day::of(now_ms);
+    (today.back(days - 1), today)
+}
+
+/// Whether the live view still has all days from `first` on.
+pub fn is_live(first: Day, now_ms: i64) -> bool {
+    first >= Day::of(now_ms).back(LIVE_DAYS - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::bucket::{DAY_MS, HOUR_MS};
+
+    #[test]
+    fn the_current_hour_and_today_count() {
+        let now_ms = 20_000 * DAY_MS + HOUR_MS + 5;
+        assert_eq!(last_hours(1, now_ms), (Hour(480_001), Hour(480_001)));
+        assert_eq!(last_hours(24, now_ms), (Hour(479_978), Hour(480_001)));
+        assert_eq!(last_days(7, now_ms), (Day(19_994), Day(20_000)));
+        assert!(is_live(Day(19_994), now_ms));
+        assert!(!is_live(Day(19_993), now_ms));
+    }
+}
