@@ -1,0 +1,127 @@
+//! Reads what a client sends, within bounds of size, time and memory.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use super::error::HttpError;
+
+/// All bodies that are being read or decoded at once: eight of the largest.
+const MAX_TOTAL_KIB: usize = 64 << 10;
+/// A client that takes longer, or waits longer for room, may come again.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+/// Of a body that is too large so much is still read and let go, so that the client has sent it
+/// and reads the refusal; of a larger one it may see no more than a broken connection.
+const MAX_DISCARDED: usize = 64 << 20;
+
+/// Room for bodies.
+pub struct Bodies(Semaphore);
+
+impl Default for Bodies {
+    fn default() -> Bodies {
+        Bodies(Semaphore::new(MAX_TOTAL_KIB))
+    }
+}
+
+/// A body that was read. Its room is given back with it.
+pub struct Received<'a> {
+    pub bytes: Bytes,
+    _room: SemaphorePermit<'a>,
+}
+
+impl Bodies {
+    /// # Errors
+    /// 413 beyond `limit` bytes, 408 and 503 when it takes too long, 400 when the client goes.
+    pub async fn read(
+        &self,
+        request: Request<Body>,
+        limit: usize,
+    ) -> Result<Received<'_>, HttpError> {
+        let length = length_of(&request);
+        if length.is_some_and(|length| length > limit.max(MAX_DISCARDED)) {
+            return Err(too_large(limit));
+        }
+        let room = length.unwrap_or(limit).min(limit).div_ceil(1024).max(1);
+        let room = timeout(MAX_WAIT, self.0.acquire_many(room as u32)).await;
+        let Ok(Ok(room)) = room else {
+            return Err(HttpError::unavailable("too much is being sent at once"));
+        };
+        let bytes = timeout(MAX_WAIT, collect(request.into_body(), limit)).await;
+        let late = || {
+            let message = format!("the body must arrive within {} s", MAX_WAIT.as_secs());
+            HttpError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message)
+        };
+        Ok(Received {
+            bytes: bytes.map_err(|_| late())??,
+            _room: room,
+        })
+    }
+}
+
+fn length_of(request: &Request<Body>) -> Option<usize> {
+    let length = request.headers().get(CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+async fn collect(mut body: Body, limit: usize) -> Result<Bytes, HttpError> {
+    let mut bytes = Vec::new();
+    let mut received = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| HttpError::invalid_body("the body ended too early"))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        received += data.len();
+        if received <= limit {
+            bytes.extend_from_slice(&data);
+        } else {
+            bytes = Vec::new();
+        }
+        if received > limit.max(MAX_DISCARDED) {
+            break;
+        }
+    }
+    if received > limit {
+        return Err(too_large(limit));
+    }
+    Ok(bytes.into())
+}
+
+fn too_large(limit: usize) -> HttpError {
+    let message = format!("the body must be 0..={limit} bytes");
+    HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(bodies: &Bodies, size: usize, limit: usize) -> Result<usize, HttpError> {
+        let request = Request::new(Body::from(vec![b'x'; size]));
+        Ok(bodies.read(request, limit).await?.bytes.len())
+    }
+
+    #[tokio::test]
+    async fn a_body_has_its_bound() {
+        let bodies = Bodies::default();
+        assert_eq!(read(&bodies, 0, 10).await, Ok(0));
+        assert_eq!(read(&bodies, 10, 10).await, Ok(10));
+        let error = read(&bodies, 11, 10).await.unwrap_err();
+        assert_eq!(error.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(error.message, "the body must be 0..=10 bytes");
+        assert_eq!(bodies.0.available_permits(), MAX_TOTAL_KIB);
+    }
+
+    #[tokio::test]
+    async fn one_that_announces_far_too_much_is_not_read() {
+        let request = Request::builder().header(CONTENT_LENGTH, "99999999999");
+        let request = request.body(Body::empty()).unwrap();
+        let error = Bodies::default().read(request, 10).await.err().unwrap();
+        assert_eq!(error.code, "too_large");
+    }
+}

@@ -1,0 +1,205 @@
+//! Events over HTTP: many at once as lines or as an array, or one start or stop in the form that
+//! the dashboard's own hooks send.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::HttpState;
+use super::error::HttpError;
+use crate::intake::{Answer, MAX_LINE_BYTES, Totals};
+
+/// Some ten thousand events.
+const MAX_EVENTS_BYTES: usize = 8 << 20;
+
+#[derive(Serialize)]
+struct Taken {
+    #[serde(flatten)]
+    totals: Totals,
+    refusals: Vec<Refused>,
+    /// Refusals that are not told one by one; as on the socket only where there are any.
+    #[serde(skip_serializing_if = "is_zero")]
+    refusals_omitted: u64,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    line: u64,
+    error: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Takes lines or an array of events.
+pub async fn events(
+    State(http): State<Arc<HttpState>>,
+    request: Request<Body>,
+) -> Result<Response, HttpError> {
+    let body = http.bodies.read(request, MAX_EVENTS_BYTES).await?;
+    let answer = match array(&body.bytes)? {
+        Some(values) => http.intake.values(values).await?,
+        None => http.intake.lines(&body.bytes).await?,
+    };
+    Ok(taken(answer))
+}
+
+/// An event is an object: what begins with a bracket is an array of them.
+fn array(body: &[u8]) -> Result<Option<Vec<Value>>, HttpError> {
+    if !body.trim_ascii_start().starts_with(b"[") {
+        return Ok(None);
+    }
+    let values = serde_json::from_slice(body);
+    values
+        .map(Some)
+        .map_err(|error| HttpError::invalid_body(format!("not JSON: {error}")))
+}
+
+fn taken(answer: Answer) -> Response {
+    let status = if answer.totals.rejected > 0 {
+        StatusCode::MULTI_STATUS
+    } else {
+        StatusCode::OK
+    };
+    let refused = |(line, error)| Refused { line, error };
+    let taken = Taken {
+        totals: answer.totals,
+        refusals: answer.refusals.into_iter().map(refused).collect(),
+        refusals_omitted: answer.refusals_omitted,
+    };
+    (status, Json(taken)).into_response()
+}
+
+pub async fn start(
+    State(http): State<Arc<HttpState>>,
+    request: Request<Body>,
+) -> Result<Response, HttpError> {
+    one(&http, request, "start").await
+}
+
+pub async fn complete(
+    State(http): State<Arc<HttpState>>,
+    request: Request<Body>,
+) -> Result<Response, HttpError> {
+    one(&http, request, "stop").await
+}
+
+async fn one(
+    http: &HttpState,
+    request: Request<Body>,
+    kind: &'static str,
+) -> Result<Response, HttpError> {
+    let body = http.bodies.read(request, MAX_LINE_BYTES).await?;
+    let mut event: Map<String, Value> = serde_json::from_slice(&body.bytes)
+        .map_err(|error| HttpError::invalid_body(format!("not a JSON object: {error}")))?;
+    if kind == "stop" {
+        translate_stop(&mut event);
+    }
+    event.insert("event".to_owned(), kind.into());
+    let agent_id = event.get("agent_id").cloned();
+    let answer = http.intake.values(vec![Value::Object(event)]).await?;
+    match answer.refusals.into_iter().next() {
+        Some((_, reason)) => Err(HttpError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_event",
+            reason,
+        )),
+        None => Ok(Json(json!({"success": true, "agent_id": agent_id})).into_response()),
+    }
+}
+
+/// The dashboard's hooks tell the duration in seconds, and an error by a flag.
+fn translate_stop(event: &mut Map<String, Value>) {
+    let is_absent = |event: &Map<String, Value>, field| event.get(field).is_none_or(Value::is_null);
+    let duration_s = event.remove("duration");
+    if is_absent(event, "duration_ms")
+        && let Some(duration_s) = duration_s.as_ref().and_then(Value::as_f64)
+    {
+        event.insert(
+            "duration_ms".to_owned(),
+            json!((duration_s * 1_000.0).round()),
+        );
+    }
+    let failed = event.remove("error_occurred") == Some(Value::Bool(true));
+    if failed && is_absent(event, "status") {
+        event.insert("status".to_owned(), "failure".into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn translated(event: Value) -> Value {
+        let mut event = event.as_object().unwrap().clone();
+        translate_stop(&mut event);
+        Value::Object(event)
+    }
+
+    #[test]
+    fn the_dashboards_stop_is_understood() {
+        let stop = json!({"agent_id": "x", "duration": 1.2346, "error_occurred": true});
+        let expect = json!({"agent_id": "x", "duration_ms": 1235.0, "status": "failure"});
+        assert_eq!(translated(stop), expect);
+        let stop = json!({"duration": 3, "duration_ms": null, "status": null});
+        assert_eq!(
+            translated(stop),
+            json!({"duration_ms": 3000.0, "status": null})
+        );
+    }
+
+    #[test]
+    fn what_a_stop_says_itself_wins() {
+        let stop = json!({
+            "duration": 9, "duration_ms": 7, "error_occurred": true, "status": "complete",
+        });
+        assert_eq!(
+            translated(stop),
+            json!({"duration_ms": 7, "status": "complete"})
+        );
+        let stop = json!({"duration": "long", "error_occurred": false});
+        assert_eq!(translated(stop), json!({}));
+    }
+
+    #[test]
+    fn a_bracket_makes_an_array() {
+        assert_eq!(array(b"{\"a\":1}\n{}").unwrap(), None);
+        assert_eq!(array(b"").unwrap(), None);
+        assert_eq!(
+            array(b" \n[{}, 1]").unwrap(),
+            Some(vec![json!({}), json!(1)])
+        );
+        assert_eq!(array(b"[{}").unwrap_err().code, "invalid_body");
+    }
+
+    #[tokio::test]
+    async fn refusals_are_told_by_line() {
+        let answer = Answer {
+            totals: Totals {
+                accepted: 1,
+                rejected: 1,
+                ..Totals::default()
+            },
+            refusals: vec![(7, "stop: agent_id is required".to_owned())],
+            refusals_omitted: 0,
+        };
+        let response = taken(answer);
+        assert_eq!(response.status(), StatusCode::MULTI_STATUS);
+        let body = axum::body::to_bytes(response.into_body(), 1_000)
+            .await
+            .unwrap();
+        let expect = json!({
+            "accepted": 1, "duplicate": 0, "rejected": 1, "progress": 0,
+            "refusals": [{"line": 7, "error": "stop: agent_id is required"}],
+        });
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expect);
+        assert_eq!(taken(Answer::default()).status(), StatusCode::OK);
+    }
+}

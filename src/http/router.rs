@@ -1,0 +1,52 @@
+//! Which route leads where.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::HttpState;
+use super::error::{unknown_route, wrong_method};
+use super::params::Params;
+use super::reads::{read, read_named};
+use super::{intake, probes};
+
+/// All routes that are open to readers and hooks.
+pub fn router(state: Arc<HttpState>) -> Router {
+    finish(routes(), state)
+}
+
+pub(super) fn routes() -> Router<Arc<HttpState>> {
+    Router::new()
+        .route("/api/agents/metrics/current", read(Params::current))
+        .route("/api/agents/metrics/timeline", read(Params::timeline))
+        .route("/api/agents/metrics/daily", read(Params::daily))
+        .route("/api/agents/types/distribution", read(Params::types))
+        .route(
+            "/api/agents/performance/{agent_name}",
+            read_named(Params::performance),
+        )
+        .route("/api/agents/tools/usage", read(Params::tools))
+        .route("/api/agents/active", read(Params::active))
+        .route("/api/agents/executions", read(Params::executions))
+        .route("/api/agents/executions/{id}", read_named(Params::execution))
+        .route(
+            "/api/agents/errors/{agent_name}",
+            read_named(Params::errors),
+        )
+        .route("/api/agents/costs", read(Params::costs))
+        .route("/api/agents/events", post(intake::events))
+        .route("/api/agents/start", post(intake::start))
+        .route("/api/agents/complete", post(intake::complete))
+        .route("/health", get(probes::health))
+        .route("/ready", get(probes::ready))
+        .route("/version", get(probes::version))
+}
+
+/// The fallbacks come last: the one of wrong methods is given to the routes that are there.
+pub(super) fn finish(routes: Router<Arc<HttpState>>, state: Arc<HttpState>) -> Router {
+    routes
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(state)
+}

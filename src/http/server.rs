@@ -1,0 +1,274 @@
+//! Listeners and connections: how many, for how long, and how they end.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use super::doors::guarded;
+use super::{HttpState, control, router};
+
+/// From the first wait for a request to the end of its headers; so long a connection may also
+/// idle. A dashboard that polls more rarely connects again.
+const HEADERS_WITHIN: Duration = Duration::from_secs(60);
+/// The headers of one request; what a browser sends for localhost can be large, for the cookies
+/// of all its ports.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+/// After the daemon was told to stop, requests may take so long to be answered.
+const DRAIN: Duration = Duration::from_secs(5);
+/// After an accept that failed, for want of file descriptors say.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Serves readers and hooks through the doors, until `shutdown` and then until each open request
+/// is answered.
+pub async fn serve_tcp(
+    listener: TcpListener,
+    state: Arc<HttpState>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let routes = TowerToHyperService::new(router(state.clone()));
+    let places = state.max_connections;
+    let answer = move |request: Request<Incoming>| {
+        let (routes, state) = (routes.clone(), state.clone());
+        async move { guarded(&state.doors, &routes, request).await }
+    };
+    serve(listener, places, answer, shutdown).await;
+}
+
+/// Serves the daemon's own user. No browser reaches a Unix socket, so there are no doors: the
+/// socket's mode is the door.
+pub async fn serve_control(
+    listener: UnixListener,
+    state: Arc<HttpState>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let routes = TowerToHyperService::new(control::router(state.clone()));
+    let answer = move |request: Request<Incoming>| {
+        let response = routes.call(request);
+        async move {
+            let Ok(response) = response.await;
+            response
+        }
+    };
+    serve(listener, state.max_connections, answer, shutdown).await;
+}
+
+trait Accept {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = TcpListener::accept(self).await?;
+        // Answers are written whole; waiting for more would only delay them.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        Ok(UnixListener::accept(self).await?.0)
+    }
+}
+
+/// Who comes when all places are taken waits in the listener's own queue.
+async fn serve<L, A, F>(
+    listener: L,
+    max_connections: usize,
+    answer: A,
+    shutdown: impl Future<Output = ()>,
+) where
+    L: Accept,
+    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let mut shutdown = pin!(shutdown);
+    let places = Arc::new(Semaphore::new(max_connections));
+    let (stop, stopped) = watch::channel(());
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = async {
+            let place = places.clone().acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, stream) = tokio::select! {
+            accepted = accepted => accepted,
+            () = &mut shutdown => break,
+        };
+        match stream {
+            Ok(stream) => {
+                let connection = connection(stream, answer.clone(), stopped.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+    drop((listener, stop));
+    let all_gone = async { while connections.join_next().await.is_some() {} };
+    if timeout(DRAIN, all_gone).await.is_err() {
+        warn!("connections that did not end are closed");
+    }
+}
+
+/// `stopped` ends when the daemon stops: the request that is being answered is the last one then.
+async fn connection<S, A, F>(stream: S, answer: A, mut stopped: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Body>>,
+{
+    let service = service_fn(|request| {
+        let response = answer(request);
+        async move { Ok::<_, Infallible>(response.await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "a connection broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::{Notify, oneshot};
+
+    use super::*;
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+    async fn ok(_: Request<Incoming>) -> Response<Body> {
+        Response::new(Body::from("ok"))
+    }
+
+    /// Starts a server with so many places; answers its address and what stops it.
+    async fn start<A, F>(
+        places: usize,
+        answer: A,
+    ) -> (
+        std::net::SocketAddr,
+        oneshot::Sender<()>,
+        tokio::task::JoinHandle<()>,
+    )
+    where
+        A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move { stopped.await.unwrap() };
+        let server = tokio::spawn(serve(listener, places, answer, shutdown));
+        (address, stop, server)
+    }
+
+    /// Reads until the end of one answer whose body is `ok`.
+    async fn read_ok(stream: &mut TcpStream) -> String {
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\nok") {
+            assert_ne!(
+                stream.read_buf(&mut answer).await.unwrap(),
+                0,
+                "the connection ended"
+            );
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_carries_one_request_after_the_other() {
+        let (address, _stop, _server) = start(1, ok).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        for _ in 0..2 {
+            stream.write_all(ASK).await.unwrap();
+            assert!(
+                read_ok(&mut stream)
+                    .await
+                    .starts_with("HTTP/1.1 200 OK\r\n")
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_waits_until_one_is_free() {
+        let (address, _stop, _server) = start(1, ok).await;
+        let mut first = TcpStream::connect(address).await.unwrap();
+        first.write_all(ASK).await.unwrap();
+        read_ok(&mut first).await;
+        let mut second = TcpStream::connect(address).await.unwrap();
+        second.write_all(ASK).await.unwrap();
+        drop(first);
+        read_ok(&mut second).await;
+    }
+
+    #[tokio::test]
+    async fn a_stop_answers_what_is_asked_and_closes_what_idles() {
+        let (asked, open) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (asked_there, open_there) = (asked.clone(), open.clone());
+        let answer = move |request: Request<Incoming>| {
+            let (asked, open) = (asked_there.clone(), open_there.clone());
+            async move {
+                if request.uri().path() == "/slow" {
+                    asked.notify_one();
+                    open.notified().await;
+                }
+                ok(request).await
+            }
+        };
+        let (address, stop, server) = start(2, answer).await;
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        idle.write_all(ASK).await.unwrap();
+        read_ok(&mut idle).await;
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .await
+            .unwrap();
+        asked.notified().await;
+        stop.send(()).unwrap();
+        assert_eq!(idle.read_buf(&mut Vec::new()).await.unwrap(), 0);
+        assert!(TcpStream::connect(address).await.is_err());
+        open.notify_one();
+        assert!(read_ok(&mut slow).await.contains("connection: close"));
+        server.await.unwrap();
+    }
+}
