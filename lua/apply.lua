@@ -27,7 +27,7 @@
 --           then nothing was changed either: everything is checked before the first write, because
 --           a script is not rolled back.
 
-local call, KEYS, ARGV, unpack = redis.call, KEYS, ARGV, unpack
+local call, KEYS, ARGV, unpack, tonumber = redis.call, KEYS, ARGV, unpack, tonumber
 
 -- Lua's stack ends at 8,000 values.
 local MOST = 4000
@@ -67,7 +67,8 @@ local function is_integer(text)
   return #text <= LARGEST and text:find('^%-?%d+$') ~= nil
 end
 
--- What a `merge` at ARGV[at…] comes to; nothing and the field that is no integer when it cannot be.
+-- What a `merge` at ARGV[at…] comes to; nothing, and the field that holds no integer, when it does
+-- not.
 local function merged(key, exists, at)
   local adds, least = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local count = adds + least + tonumber(ARGV[at + 2])
@@ -96,11 +97,11 @@ local function merged(key, exists, at)
         gone[#gone + 1] = name
       else
         sums[#sums + 1] = name
-        sums[#sums + 1] = sum
+        sums[#sums + 1] = ('%d'):format(sum)
       end
     end
   end
-  return { sums = sums, gone = gone, large = large }
+  return { sums = sums, gone = gone, large = large, exists = exists }
 end
 
 -- What an `add` of `count` members at ARGV[at…] comes to.
@@ -117,7 +118,7 @@ local function ranked(key, exists, at, count)
       gone[#gone + 1] = member
     end
   end
-  return { sums = sums, gone = gone }
+  return { sums = sums, gone = gone, exists = exists }
 end
 
 -- Check and compute.
@@ -193,7 +194,10 @@ for k = 2, #KEYS do
     at = at + 2 + count
   end
   if expires ~= '0' and kind ~= 'string' then
-    call('EXPIREAT', key, expires)
+    -- The end of a bucket does not move: it is set with the key.
+    if not (plans[k] and plans[k].exists) then
+      call('EXPIREAT', key, expires)
+    end
   end
 end
 for from = 1, #deleted, MOST do

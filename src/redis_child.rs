@@ -2,6 +2,9 @@
 //! restarted when it dies, stopped last. The caller holds the lock of the data folder, so that two
 //! daemons never have one server.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -97,15 +100,19 @@ impl RedisChild {
     /// Adopts the server that runs on the folder, or starts one; it answers when this returns.
     ///
     /// # Errors
-    /// No program is found, the socket's path is too long, or the server does not come up.
+    /// No program is found, the socket's path is too long, another server answers on the socket,
+    /// or the server does not come up.
     pub async fn start(settings: &Settings) -> Result<RedisChild, Error> {
         let server = Arc::new(Server::prepare(settings)?);
-        if server.adopt().await {
+        if server.adopt().await? {
             info!("adopted the Redis that an earlier daemon left");
         } else {
             server.clear().await?;
             server.spawn()?;
-            server.wait_until_it_answers(START_DEADLINE).await?;
+            if let Err(error) = server.wait_until_it_answers(START_DEADLINE).await {
+                server.end_own(ANSWER_DEADLINE).await;
+                return Err(error);
+            }
         }
         let watch = tokio::spawn(server.clone().watch());
         Ok(RedisChild { server, watch })
@@ -118,9 +125,7 @@ impl RedisChild {
     /// Lets the server write what it has and end; after the deadline it is killed.
     pub async fn stop(self, deadline: Duration) {
         self.watch.abort();
-        if let Some(pid) = self.server.pid() {
-            self.server.end(pid, deadline).await;
-        }
+        self.server.end_own(deadline).await;
     }
 }
 
@@ -165,30 +170,49 @@ impl Server {
         template
             .replace("{socket}", &quoted(&self.socket))
             .replace("{pidfile}", &quoted(&self.pidfile))
-            .replace("{logfile}", &quoted(&self.dir.join("redis.log")))
+            .replace("{logfile}", &quoted(&self.logfile()))
             .replace("{dir}", &quoted(&self.dir))
             .replace("{maxmemory}", &self.maxmemory.to_string())
     }
 
-    /// Takes over a server that answers and has our folder.
-    async fn adopt(&self) -> bool {
-        if !self.is_up().await {
-            return false;
+    /// Takes over a server that answers and has our folder; it may be loading still. Nothing is
+    /// asked of one that is not ours, and its socket is not taken from it.
+    async fn adopt(&self) -> Result<bool, Error> {
+        let end = Instant::now() + START_DEADLINE;
+        loop {
+            match self.ask("PING").await {
+                Ok(reply) if reply.starts_with("+PONG") => break,
+                Ok(reply) if reply.starts_with("-LOADING") && Instant::now() < end => {
+                    sleep(POLL).await;
+                }
+                Ok(reply) if reply.starts_with('-') => {
+                    let reply = reply.trim_end();
+                    return Err(Error(format!("{}: {reply}", self.socket.display())));
+                }
+                _ => return Ok(false),
+            }
         }
-        let wanted = fs::canonicalize(&self.dir).ok();
         let reply = self.ask("CONFIG GET dir").await.unwrap_or_default();
         let found = reply.lines().last().map(|dir| fs::canonicalize(dir.trim()));
-        let ours = wanted.is_some() && found.and_then(Result::ok) == wanted;
+        let wanted = fs::canonicalize(&self.dir).ok();
+        let is_ours = wanted.is_some() && found.and_then(Result::ok) == wanted;
+        let info = self.ask("INFO server").await.unwrap_or_default();
+        let pid = info
+            .lines()
+            .find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
+        let (true, Some(pid)) = (is_ours, pid) else {
+            return Err(Error(format!(
+                "{} belongs to another server: end it or choose another data.dir",
+                self.socket.display()
+            )));
+        };
         let limit = format!("CONFIG SET maxmemory {}", self.maxmemory);
-        let limited = self
-            .ask(&limit)
-            .await
-            .is_ok_and(|reply| reply.starts_with("+OK"));
-        match self.pid_in_file() {
-            Some(pid) if ours && limited => *self.process() = Some(Process::Adopted(pid)),
-            _ => return false,
+        let reply = self.ask(&limit).await;
+        if !reply.is_ok_and(|reply| reply.starts_with("+OK")) {
+            warn!("the Redis that an earlier daemon left keeps its maxmemory");
         }
-        true
+        *self.process() = Some(Process::Adopted(pid));
+        Ok(true)
     }
 
     /// Ends what the pid file names, if it is a server on our socket, and removes what it left.
@@ -210,11 +234,15 @@ impl Server {
 
     /// In a process group of its own: a Ctrl-C on the terminal must not end it before the daemon.
     fn spawn(&self) -> Result<(), Error> {
+        // Whatever it says before it has opened its log, of its configuration for instance.
+        let logfile = self.logfile();
+        let log = fs::File::options().create(true).append(true).open(&logfile);
+        let log = log.map_err(|error| Error(format!("{}: {error}", logfile.display())))?;
         let child = Command::new(&self.program)
             .arg(&self.config)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log)
             .process_group(0)
             .spawn()
             .map_err(|error| Error(format!("{}: {error}", self.program.display())))?;
@@ -232,7 +260,7 @@ impl Server {
                 return Err(Error(format!(
                     "{} ended at once: see {}",
                     self.program.display(),
-                    self.dir.join("redis.log").display()
+                    self.logfile().display()
                 )));
             }
             sleep(POLL).await;
@@ -274,6 +302,10 @@ impl Server {
         }
     }
 
+    fn logfile(&self) -> PathBuf {
+        self.dir.join("redis.log")
+    }
+
     fn has_exited(&self) -> bool {
         self.process().as_mut().is_none_or(Process::has_exited)
     }
@@ -290,12 +322,7 @@ impl Server {
             .trim()
             .parse()
             .ok()?;
-        let pid_text = pid.to_string();
-        let output = Command::new("ps")
-            .args(["-o", "args=", "-p", &pid_text])
-            .output()
-            .ok()?;
-        let args = String::from_utf8_lossy(&output.stdout).into_owned();
+        let args = command_line(pid)?;
         let is_server = args.contains("redis-server") || args.contains("valkey-server");
         let is_ours = [&self.socket, &self.config]
             .iter()
@@ -303,17 +330,31 @@ impl Server {
         (is_server && is_ours).then_some(pid)
     }
 
+    async fn end_own(&self, deadline: Duration) {
+        if let Some(pid) = self.pid() {
+            self.end(pid, deadline).await;
+        }
+    }
+
     async fn end(&self, pid: i32, deadline: Duration) {
         signal(pid, Signal::TERM);
+        if !self.wait_until_it_is_gone(pid, deadline).await {
+            warn!(pid, "Redis did not end within its deadline: it is killed");
+            signal(pid, Signal::KILL);
+            // Another one must not begin on its files before it has let go of them.
+            self.wait_until_it_is_gone(pid, ANSWER_DEADLINE).await;
+        }
+    }
+
+    async fn wait_until_it_is_gone(&self, pid: i32, deadline: Duration) -> bool {
         let end = Instant::now() + deadline;
         while !self.is_gone(pid) {
             if Instant::now() > end {
-                warn!(pid, "Redis did not end within its deadline: it is killed");
-                signal(pid, Signal::KILL);
-                break;
+                return false;
             }
             sleep(POLL).await;
         }
+        true
     }
 
     fn is_gone(&self, pid: i32) -> bool {
@@ -337,7 +378,7 @@ impl Server {
                 .write_all(format!("{command}\r\n").as_bytes())
                 .await?;
             // Every reply that is asked for here fits one read.
-            let mut reply = [0; 1024];
+            let mut reply = [0; 4096];
             let count = stream.read(&mut reply).await?;
             Ok(String::from_utf8_lossy(&reply[..count]).into_owned())
         };
@@ -358,6 +399,19 @@ fn signal(pid: i32, signal: Signal) {
 
 fn exists(pid: i32) -> bool {
     Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_ok())
+}
+
+/// From /proc where there is one, because a container may be without `ps`.
+fn command_line(pid: i32) -> Option<String> {
+    if let Ok(args) = fs::read(format!("/proc/{pid}/cmdline")) {
+        return Some(String::from_utf8_lossy(&args).replace('\0', " "));
+    }
+    let pid = pid.to_string();
+    let output = Command::new("ps")
+        .args(["-ww", "-o", "args=", "-p", &pid])
+        .output()
+        .ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn find(configured: Option<&Path>) -> Result<PathBuf, Error> {
@@ -387,77 +441,4 @@ fn find(configured: Option<&Path>) -> Result<PathBuf, Error> {
                 .to_owned(),
         )
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEMPLATE: &str = "port 0\nunixsocket \"{socket}\"\ndir \"{dir}\"\n\
-        pidfile \"{pidfile}\"\nlogfile \"{logfile}\"\nappendonly yes\nsave \"\"\n\
-        maxmemory {maxmemory}\nmaxmemory-policy noeviction\ndaemonize no\n";
-
-    fn settings(dir: &Path) -> Settings {
-        Settings {
-            dir: dir.to_owned(),
-            server: None,
-            maxmemory: 32 << 20,
-            template: TEMPLATE.to_owned(),
-        }
-    }
-
-    async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-        let end = Instant::now() + Duration::from_secs(30);
-        while !holds().await {
-            assert!(Instant::now() < end, "{what}");
-            sleep(POLL).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn a_server_that_outlives_its_daemon_is_adopted_and_one_that_dies_is_restarted() {
-        let dir = tempfile::tempdir().unwrap();
-        let first = RedisChild::start(&settings(dir.path())).await.unwrap();
-        assert_eq!(first.server.ask("SET seen 1").await.unwrap(), "+OK\r\n");
-        let pid = first.server.pid().unwrap();
-        // As after a kill of the daemon: nobody watches, and the server goes on.
-        first.watch.abort();
-
-        let second = RedisChild::start(&settings(dir.path())).await.unwrap();
-        assert_eq!(second.server.pid_in_file(), Some(pid));
-        assert_eq!(second.server.ask("GET seen").await.unwrap(), "$1\r\n1\r\n");
-
-        signal(pid, Signal::KILL);
-        // Here its parent still lives and has to see it off.
-        let mut process = first.server.process();
-        if let Some(Process::Child(child)) = process.as_mut() {
-            child.wait().unwrap();
-        }
-        drop(process);
-        eventually("the server is restarted", async || {
-            second.server.is_up().await && second.server.pid() != Some(pid)
-        })
-        .await;
-        assert_eq!(second.server.ask("GET seen").await.unwrap(), "$1\r\n1\r\n");
-        let pid = second.server.pid().unwrap();
-        let server = second.server.clone();
-        second.stop(Duration::from_secs(10)).await;
-        assert!(server.is_gone(pid));
-    }
-
-    #[tokio::test]
-    async fn what_is_missing_is_said_in_one_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut missing = settings(dir.path());
-        missing.server = Some(PathBuf::from("/nowhere/redis-server"));
-        let error = RedisChild::start(&missing).await.err().unwrap().to_string();
-        assert_eq!(error, "redis.server /nowhere/redis-server: no such program");
-        let long = dir.path().join("x".repeat(120));
-        let error = RedisChild::start(&settings(&long))
-            .await
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(error.contains("must be at most"), "{error}");
-    }
 }
