@@ -365,16 +365,4 @@ fn probes_and_pages_answer() {
             .text()
             .contains(env!("CARGO_PKG_VERSION"))
     );
-    let openapi = daemon.get("/api/openapi.json").json();
-    for path in [
-        "metrics/current",
-        "metrics/timeline",
-        "types/distribution",
-        "tools/usage",
-    ] {
-        assert!(
-            openapi["paths"][format!("/api/agents/{path}")].is_object(),
-            "{path}"
-        );
-    }
 }

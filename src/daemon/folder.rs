@@ -34,6 +34,8 @@ impl Folder {
                 format!("data.dir {}: {error}", dir.display()),
             )
         };
+        // Whatever the user's umask is, nothing that the daemon makes is for others.
+        rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
         make_private(&dir).map_err(cannot)?;
         let mut options = File::options();
         let lock = options
@@ -87,10 +89,11 @@ impl Folder {
     }
 
     /// What tells others where the daemon is goes with it.
-    pub fn release(self) {
-        for name in [CONTROL, HTTP_ADDRESS] {
+    pub fn release(self, config: &Config) {
+        let own = [CONTROL, HTTP_ADDRESS].map(|name| self.dir.join(name));
+        for path in own.iter().chain([&config.socket.path]) {
             // Already gone is as good.
-            let _ = fs::remove_file(self.dir.join(name));
+            let _ = fs::remove_file(path);
         }
     }
 }

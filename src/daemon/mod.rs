@@ -103,7 +103,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let redis = reach_redis(&config, &stores).await?;
     let outcome = serve(&config, &folder, listener, stores, &redis, shutdown).await;
     redis.stop().await;
-    folder.release();
+    folder.release(&config);
     info!("stopped");
     outcome
 }
@@ -140,7 +140,7 @@ pub async fn rebuild_offline(config: Config, force: bool) -> Result<(), Failure>
     let _ = timeout(VIEWS_DEADLINE, running).await;
     join(writer);
     redis.stop().await;
-    folder.release();
+    folder.release(&config);
     outcome.map_err(|reason| Failure::new(EXIT_NO_REDIS, reason))
 }
 
@@ -271,6 +271,7 @@ async fn serve(
     folder.publish(&address.to_string())?;
     let (applier_commands, applier_received) = mpsc::channel(4);
     let (flusher_commands, flusher_received) = mpsc::channel(4);
+    let open = Arc::new(AtomicBool::new(false));
     let operations = Operations {
         changes: parts.changes.clone(),
         state: parts.state.clone(),
@@ -279,6 +280,7 @@ async fn serve(
         flusher: flusher_commands,
         facts: Arc::new(facts(config, redis, &address.to_string())),
         head_at_start: parts.changes.head(),
+        open: open.clone(),
     };
     let reports = Arc::new(Reports::new(
         redis.live.clone(),
@@ -325,6 +327,7 @@ async fn serve(
         warn!(%unavailable, "the spool could not be emptied");
     }
     let socket = folder.bind_socket(config)?;
+    open.store(true, Ordering::Release);
     doors.spawn(socket::serve(
         socket,
         intake,

@@ -1,6 +1,7 @@
 //! What an operator asks of a running daemon.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -31,6 +32,8 @@ pub struct Operations {
     pub facts: Arc<Facts>,
     /// Where the journal was when the daemon started: it is ready once live has applied that.
     pub head_at_start: u64,
+    /// The event socket is open.
+    pub open: Arc<AtomicBool>,
 }
 
 /// What does not change while the daemon runs.
@@ -85,6 +88,9 @@ impl Operations {
     /// Why the daemon should not be sent traffic, if it should not.
     pub fn ready(&self) -> Result<(), String> {
         let now_ms = now_ms();
+        if !self.open.load(Ordering::Acquire) {
+            return Err("the event socket is not open yet".to_owned());
+        }
         if let (condition @ ("away" | "broken" | "rebuilding"), reason) =
             describe(self.state.condition())
         {

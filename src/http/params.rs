@@ -27,12 +27,10 @@ impl Params {
         }
     }
 
-    /// The first of that name; an empty one counts as absent.
+    /// The first of that name.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(key, _)| key == name);
-        found
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty())
+        found.map(|(_, value)| value.as_str())
     }
 
     pub fn number<N>(&self, name: &str, bounds: RangeInclusive<N>) -> Result<Option<N>, HttpError>

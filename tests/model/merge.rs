@@ -142,7 +142,7 @@ pub fn time_ms(value: &Value) -> Option<i64> {
     match value {
         Value::String(text) => {
             // The library's range ends a day before the year 9999 does.
-            let text = text.replace("9999-12-31", "9999-12-30");
+            let text = text.replace("9999-", "9998-");
             let at: jiff::Timestamp = text.parse().expect("a test writes RFC 3339 with an offset");
             Some(at.as_millisecond())
         }
