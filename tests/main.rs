@@ -12,6 +12,7 @@
 //! | `events`, `events_taken` | what is refused, what is a duplicate, what is taken as it is |
 //! | `orders` | any order, any repetition, any restart: the same numbers |
 //! | `http` | parameters, caching, intake by POST, doors |
+//! | `hooks` | the hook program, its spool and the daemon together |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `crash` | kill -9 under load |
 //! | `views_away` | Redis gone, stopped, emptied |
@@ -30,6 +31,7 @@ mod crash;
 mod events;
 mod events_taken;
 mod harness;
+mod hooks;
 mod http;
 mod interleavings;
 mod load;

@@ -100,9 +100,10 @@ impl Params {
 
     /// A switch is on when it stands without a value, too.
     pub fn force(&self) -> Result<bool, HttpError> {
-        let is_there = self.0.iter().any(|(key, _)| key == "force");
-        let choice = self.choice("force", &[("true", true), ("false", false)])?;
-        Ok(choice.unwrap_or(is_there))
+        let choices = [("", true), ("true", true), ("false", false)];
+        let invalid = |_| HttpError::invalid_parameter("force must be one of true, false");
+        let choice = self.choice("force", &choices).map_err(invalid)?;
+        Ok(choice.unwrap_or(false))
     }
 }
 
@@ -161,9 +162,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_a_name_counts_and_an_empty_one_is_absent() {
+    fn the_first_of_a_name_counts() {
         assert_eq!(params("a=1&a=2").get("a"), Some("1"));
-        assert_eq!(params("a=&b=%20").get("a"), None);
+        assert_eq!(params("a=&b=%20").get("a"), Some(""));
+        assert_eq!(params("a=1").get("b"), None);
         assert_eq!(params("a=&b=%20").get("b"), Some(" "));
     }
 
