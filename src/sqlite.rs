@@ -1,7 +1,8 @@
 //! What both databases share: how they are opened, how a transaction is run, how the write-ahead
 //! log is kept short, and the one error that comes out of it.
 
-use std::fmt;
+mod error;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -9,10 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, InterruptHandle, OpenFlags, Transaction, TransactionBehavior, ffi};
+use rusqlite::{Connection, InterruptHandle, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use error::Kind;
+pub use error::{Error, Result};
 
 /// How long a statement waits for a lock. Only one process writes, so that whoever waits longer
 /// meets a second daemon or a backup tool that hangs.
@@ -22,138 +26,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const RESTART_TIMEOUT: Duration = Duration::from_millis(10);
 /// Of each file that is mapped instead of read: lookups of random ids took half the time.
 const MMAP_BYTES: u64 = 256 * 1024 * 1024;
-/// A transaction of 20,000 executions beside a million others touches some 40 MiB of pages; what
-/// does not fit is written to the log twice.
-const WRITER_CACHE_KIB: u32 = 64 * 1024;
 /// A reader finds most pages in the mapping.
 const READER_CACHE_KIB: u32 = 2 * 1024;
 /// More than either database has different statements.
 const CACHED_STATEMENTS: usize = 64;
-
-pub type Result<T> = std::result::Result<T, Error>;
-
-/// What went wrong with a database file; it names the file and, where there is something, what to
-/// do.
-#[derive(Debug)]
-pub struct Error {
-    file: String,
-    kind: Kind,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Kind {
-    #[error("is of a newer version of agentpulse (schema {found}, this one knows {known})")]
-    Newer { found: i64, known: usize },
-    #[error(
-        "is of an older version of agentpulse (schema {found}, this one needs {known}): \
-         start the daemon once"
-    )]
-    Older { found: i64, known: usize },
-    #[error("is damaged: restore a backup (agentpulse restore)")]
-    Corrupt(#[source] rusqlite::Error),
-    #[error("cannot be written: make room on its disk")]
-    Full(#[source] rusqlite::Error),
-    #[error("is locked by another process")]
-    Locked(#[source] rusqlite::Error),
-    #[error("was asked for too much: the question took longer than {}", seconds(.0))]
-    TooSlow(Duration),
-    #[error("is asked by too many: no reader was free for {}", seconds(.0))]
-    Crowded(Duration),
-    #[error("cannot keep a write-ahead log on this file system")]
-    NoWal,
-    #[error("cannot be opened: {0}")]
-    Open(io::Error),
-    #[error("failed: {0}")]
-    Sqlite(rusqlite::Error),
-    #[error("could not be brought to the present schema: {0}")]
-    Migration(rusqlite_migration::Error),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.file, self.kind)
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.kind)
-    }
-}
-
-fn seconds(duration: &Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
-}
-
-impl Error {
-    /// The file is no database, or its content cannot be what was written.
-    pub fn is_corrupt(&self) -> bool {
-        matches!(self.kind, Kind::Corrupt(_))
-    }
-
-    /// A newer version of this program wrote the file.
-    pub fn is_newer(&self) -> bool {
-        matches!(self.kind, Kind::Newer { .. })
-    }
-
-    /// The disk is full, or does not take what is written.
-    pub fn is_full(&self) -> bool {
-        matches!(self.kind, Kind::Full(_))
-    }
-
-    /// Locked, crowded or too slow: worth another try, later.
-    pub fn is_busy(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Locked(_) | Kind::TooSlow(_) | Kind::Crowded(_)
-        )
-    }
-
-    pub(crate) fn too_slow(path: &Path, deadline: Duration) -> Error {
-        Error::at(path, Kind::TooSlow(deadline))
-    }
-
-    pub(crate) fn crowded(path: &Path, deadline: Duration) -> Error {
-        Error::at(path, Kind::Crowded(deadline))
-    }
-
-    fn at(path: &Path, kind: Kind) -> Error {
-        let file = path.file_name().unwrap_or(path.as_os_str());
-        Error {
-            file: file.to_string_lossy().into_owned(),
-            kind,
-        }
-    }
-
-    fn of(path: &Path, error: rusqlite::Error) -> Error {
-        Error::at(path, classify(error))
-    }
-}
-
-fn classify(error: rusqlite::Error) -> Kind {
-    use rusqlite::Error as E;
-    let code = match &error {
-        E::SqliteFailure(failure, _) => failure.extended_code,
-        E::FromSqlConversionFailure(..)
-        | E::IntegralValueOutOfRange(..)
-        | E::InvalidColumnType(..)
-        | E::Utf8Error(..) => return Kind::Corrupt(error),
-        _ => return Kind::Sqlite(error),
-    };
-    match code {
-        // SQLite answers ENOSPC with FULL, and a quota or a failing disk with the others.
-        ffi::SQLITE_FULL
-        | ffi::SQLITE_IOERR_WRITE
-        | ffi::SQLITE_IOERR_FSYNC
-        | ffi::SQLITE_IOERR_TRUNCATE
-        | ffi::SQLITE_IOERR_SHMSIZE => Kind::Full(error),
-        _ => match code & 0xff {
-            ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Kind::Corrupt(error),
-            ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Kind::Locked(error),
-            _ => Kind::Sqlite(error),
-        },
-    }
-}
 
 /// One connection and the file that its errors name.
 pub(crate) struct Db {
@@ -164,9 +40,9 @@ pub(crate) struct Db {
 impl Db {
     /// Opens the file for writing, makes it (mode 0600) if there is none, and brings it to the
     /// last version of `schema`.
-    pub fn open_writer(path: &Path, schema: &'static [M<'static>]) -> Result<Db> {
+    pub fn open_writer(path: &Path, schema: &'static [M<'static>], cache_kib: u32) -> Result<Db> {
         create_private(path).map_err(|error| Error::at(path, Kind::Open(error)))?;
-        let mut db = Db::open(path, WRITER_CACHE_KIB)?;
+        let mut db = Db::open(path, cache_kib)?;
         let found = db.read(user_version)?;
         if found > schema.len() as i64 {
             let known = schema.len();
@@ -295,6 +171,19 @@ impl Checkpointer {
     }
 }
 
+/// Looks through a whole file for damage, whatever its schema is.
+pub fn quick_check(path: &Path) -> Result<()> {
+    let db = Db::open(path, READER_CACHE_KIB)?;
+    db.read(|conn| {
+        let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if found == "ok" {
+            return Ok(());
+        }
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        Err(rusqlite::Error::SqliteFailure(code, Some(found)))
+    })
+}
+
 /// The text of a stored value.
 pub(crate) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value)
@@ -332,14 +221,145 @@ fn migration_failed(path: &Path, error: rusqlite_migration::Error) -> Error {
     }
 }
 
-/// Looks through a whole file for damage, whatever its schema is.
-pub fn quick_check(path: &Path) -> Result<()> {
-    let db = Db::open(path, READER_CACHE_KIB)?;
-    let found: String =
-        db.read(|conn| conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
-    if found == "ok" {
-        return Ok(());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: &[M] = &[M::up("CREATE TABLE t (n INTEGER) STRICT")];
+
+    fn insert(db: &mut Db, rows: i64) {
+        db.write(|tx| {
+            let mut insert = tx.prepare_cached("INSERT INTO t VALUES (?1)")?;
+            for n in 0..rows {
+                insert.execute([n])?;
+            }
+            Ok(())
+        })
+        .unwrap();
     }
-    let damage = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(found));
-    Err(Error::of(path, damage))
+
+    #[test]
+    fn the_file_and_its_log_are_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        let mut db = Db::open_writer(&path, SCHEMA, 1024).unwrap();
+        insert(&mut db, 1);
+        for name in ["t.db", "t.db-wal", "t.db-shm"] {
+            let mode = fs::metadata(dir.path().join(name)).unwrap().permissions();
+            assert_eq!(mode.mode() & 0o777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_database_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        fs::write(&path, [b'x'; 8192]).unwrap();
+        for error in [
+            Db::open_writer(&path, SCHEMA, 1024).err().unwrap(),
+            Db::open_reader(&path, SCHEMA).err().unwrap(),
+        ] {
+            assert!(error.is_corrupt(), "{error:?}");
+            assert_eq!(
+                error.to_string(),
+                "t.db is damaged: restore a backup (agentpulse restore)"
+            );
+        }
+    }
+
+    #[test]
+    fn a_schema_of_another_version_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        drop(Db::open_writer(&path, SCHEMA, 1024).unwrap());
+        let set_version = |version: i64| {
+            let conn = Connection::open(&path).unwrap();
+            conn.pragma_update(None, "user_version", version).unwrap();
+        };
+        set_version(3);
+        for error in [
+            Db::open_writer(&path, SCHEMA, 1024).err().unwrap(),
+            Db::open_reader(&path, SCHEMA).err().unwrap(),
+        ] {
+            assert!(error.is_newer());
+            assert_eq!(
+                error.to_string(),
+                "t.db is of a newer version of agentpulse (schema 3, this one knows 1)"
+            );
+        }
+        set_version(0);
+        let error = Db::open_reader(&path, SCHEMA).err().unwrap();
+        assert!(
+            error.to_string().contains("start the daemon once"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        let _writer = Db::open_writer(&path, SCHEMA, 1024).unwrap();
+        let reader = Db::open_reader(&path, SCHEMA).unwrap();
+        let refused = reader.read(|conn| conn.execute("INSERT INTO t VALUES (1)", []));
+        assert!(refused.is_err());
+        let reader = Db::open_reader(&dir.path().join("none.db"), SCHEMA);
+        assert!(reader.is_err(), "a reader makes no file");
+        assert!(!dir.path().join("none.db").exists());
+    }
+
+    #[test]
+    fn what_fails_in_the_middle_was_never_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = Db::open_writer(&dir.path().join("t.db"), SCHEMA, 1024).unwrap();
+        let failed = db.write(|tx| {
+            tx.execute("INSERT INTO t VALUES (1)", [])?;
+            tx.execute("INSERT INTO t VALUES ('one')", [])
+        });
+        assert!(failed.is_err());
+        insert(&mut db, 1);
+        let rows: i64 = db
+            .read(|conn| conn.query_row("SELECT count(*) FROM t", [], |row| row.get(0)))
+            .unwrap();
+        assert_eq!(rows, 1);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_a_damaged_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = Db::open_writer(&dir.path().join("t.db"), SCHEMA, 1024).unwrap();
+        db.read(|conn| conn.execute_batch("PRAGMA max_page_count = 3"))
+            .unwrap();
+        let error = db
+            .write(|tx| tx.execute_batch("CREATE TABLE a (n); CREATE TABLE b (n)"))
+            .unwrap_err();
+        assert!(error.is_full() && !error.is_corrupt(), "{error:?}");
+    }
+
+    #[test]
+    fn the_log_is_moved_beside_the_writer_and_emptied_when_nobody_reads_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        let mut db = Db::open_writer(&path, SCHEMA, 1024).unwrap();
+        insert(&mut db, 10_000);
+        let checkpointer = Checkpointer::open(&path).unwrap();
+        let reader = Db::open_reader(&path, SCHEMA).unwrap();
+        reader
+            .snapshot(|_| {
+                let rows = |conn: &Connection| {
+                    conn.query_row("SELECT count(*) FROM t", [], |r| r.get::<_, i64>(0))
+                };
+                assert_eq!(reader.read(rows)?, 10_000);
+                insert(&mut db, 10_000);
+                assert!(checkpointer.checkpoint()? > 0, "the reader is in the way");
+                assert!(!db.restart_wal()?);
+                assert_eq!(reader.read(rows)?, 10_000, "it is of one moment");
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(checkpointer.checkpoint().unwrap(), 0);
+        assert!(db.wal_bytes() > 0);
+        assert!(db.restart_wal().unwrap());
+        assert_eq!(db.wal_bytes(), 0);
+    }
 }

@@ -64,7 +64,7 @@ fn a_bad_configuration_exits_78_and_names_the_place() {
         ("nonsense = 1\n", &["nonsense"][..]),
         ("[reaper]\nidle_timeuot = \"5s\"\n", &["idle_timeuot"]),
         ("[history]\nflush_interval = 7\n", &["flush_interval"]),
-        ("[history\n", &["line"]),
+        ("[history\n", &[".toml:1"]),
     ] {
         gives_up(&Setup::from_text(text).run_to_exit_anywhere(), 78, words);
     }

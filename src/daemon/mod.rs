@@ -456,7 +456,7 @@ impl Parts {
             names: self.names.clone(),
             changes: self.changes.clone(),
             tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
-            readers: stores.readers.clone(),
+            history_path: stores.history_path.clone(),
             signs: self.signs.clone(),
             door,
             state: self.state.clone(),

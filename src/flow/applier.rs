@@ -1,6 +1,7 @@
 //! Follows the journal into Redis: sums a run of changes, applies it in one guarded script, and
 //! goes on from the cursor that the script answers, whatever happened before.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -17,7 +18,6 @@ use super::writer::{Door, Signs};
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::names::Names;
-use crate::history::Readers;
 use crate::journal::Tail;
 use crate::live::{self, Live, Writes};
 
@@ -64,7 +64,7 @@ pub struct Applier {
     pub names: Arc<RwLock<Names>>,
     pub changes: Arc<Changes>,
     pub tail: Tail,
-    pub readers: Readers,
+    pub history_path: PathBuf,
     pub signs: Arc<Signs>,
     pub door: Door,
     pub state: Arc<LiveState>,

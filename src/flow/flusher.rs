@@ -24,7 +24,7 @@ const BATCH: usize = 8_192;
 const INTERVAL_WITHOUT_LIVE: Duration = Duration::from_millis(500);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
-/// Executions that one transaction of a prune deletes.
+/// Rows that one transaction of a prune deletes.
 const PRUNE_BATCH: usize = 5_000;
 
 pub enum Command {
@@ -188,15 +188,15 @@ impl Flusher {
             loop {
                 let pruned = this.history.prune(oldest, PRUNE_BATCH)?;
                 all.executions += pruned.executions;
-                all.rollups += pruned.rollups;
-                if pruned.executions < PRUNE_BATCH as u64 {
+                all.buckets += pruned.buckets;
+                if pruned.rows() < PRUNE_BATCH {
                     break;
                 }
             }
-            if all.executions + all.rollups > 0 {
+            if all.rows() > 0 {
                 info!(
                     executions = all.executions,
-                    rollups = all.rollups,
+                    buckets = all.buckets,
                     "pruned old history"
                 );
             }

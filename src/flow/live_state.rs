@@ -5,8 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 
-/// A live picture further behind than this is not shown: history is then the truer one.
-const MAX_READ_LAG_MS: i64 = 1_000;
+/// A live picture further behind than this is not shown: history is then the truer one. An answer
+/// may be 250 ms old itself, and a reader was promised a second.
+const MAX_READ_LAG_MS: i64 = 700;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {

@@ -146,7 +146,7 @@ impl Operations {
             .await
             .map_err(|_| "the daemon is stopping")?;
         let pruned = within(PRUNE_DEADLINE, answer).await?;
-        Ok(json!({ "executions": pruned.executions, "rollups": pruned.rollups }))
+        Ok(json!({ "executions": pruned.executions, "buckets": pruned.buckets }))
     }
 }
 

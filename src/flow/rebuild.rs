@@ -80,19 +80,21 @@ impl Applier {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let epoch = self.epoch.clone();
-        let other = |error: history::Error| Trouble::Other(error.to_string());
-        self.readers
-            .run_long(move |reader| {
-                reader.snapshot(|reader| {
-                    let seq = reader.cursor()?.map_or(0, |cursor| cursor.seq);
-                    Ok((
-                        Cursor::new(&epoch, seq),
-                        Snapshot::read(reader, &names, now_ms())?,
-                    ))
-                })
+        let path = self.history_path.clone();
+        // A reader of its own: a million executions take seconds, and others want answers.
+        let look = move || -> Result<(Cursor, Snapshot), history::Error> {
+            Reader::open(&path)?.snapshot(|reader| {
+                let seq = reader.cursor()?.map_or(0, |cursor| cursor.seq);
+                Ok((
+                    Cursor::new(&epoch, seq),
+                    Snapshot::read(reader, &names, now_ms())?,
+                ))
             })
-            .await
-            .map_err(other)
+        };
+        match tokio::task::spawn_blocking(look).await {
+            Ok(found) => found.map_err(|error| Trouble::Other(error.to_string())),
+            Err(error) => Err(Trouble::Other(error.to_string())),
+        }
     }
 
     /// What was heard of a running execution is known to the writer, and written after the

@@ -16,6 +16,10 @@ use crate::sqlite::{Db, Result, to_json};
 use super::rollups::add_sums;
 use super::schema::SCHEMA;
 
+/// A transaction of 20,000 executions beside a million others touches some 40 MiB of pages; what
+/// does not fit is written to the log twice.
+const CACHE_KIB: u32 = 64 * 1024;
+
 /// The flusher's end of history. There is one.
 pub struct History {
     pub(super) db: Db,
@@ -25,7 +29,7 @@ impl History {
     /// Makes the file if there is none.
     pub fn open(path: &Path) -> Result<History> {
         Ok(History {
-            db: Db::open_writer(path, SCHEMA)?,
+            db: Db::open_writer(path, SCHEMA, CACHE_KIB)?,
         })
     }
 
@@ -127,7 +131,7 @@ fn put_executions(conn: &Connection, last_states: &[LastState]) -> rusqlite::Res
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?;
     let mut update = conn.prepare_cached(
-        "UPDATE executions SET seq = ?3, started_ms = ?4, ended_ms = ?5, day = ?6,
+        "UPDATE OR FAIL executions SET seq = ?3, started_ms = ?4, ended_ms = ?5, day = ?6,
              agent_name = ?7, agent_type = ?8, status = ?9, duration_ms = ?10, session_id = ?11,
              model = ?12, total_tokens = ?13, cost_micros = ?14, execution = ?15
          WHERE id_hash = ?2 AND id = ?1",
@@ -164,4 +168,102 @@ fn put(statement: &mut CachedStatement, state: &LastState) -> rusqlite::Result<u
         execution.resolved.cost_micros,
         to_json(execution)?,
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{NOW_MS, Random, TODAY, World, start, stop_of};
+    use super::*;
+    use crate::domain::execution::Status;
+
+    #[test]
+    fn a_start_and_its_stop_are_the_same_in_one_batch_and_in_two() {
+        let answers = [false, true].map(|in_two| {
+            let mut world = World::new();
+            world.tell("a", start("x", NOW_MS - 700));
+            if in_two {
+                world.flush();
+                let running = world.reader().running().unwrap();
+                assert_eq!(running[0].id, "a");
+                assert_eq!(world.reader().days(TODAY, TODAY).unwrap(), []);
+            }
+            world.tell("a", stop_of("x", NOW_MS, 700, Status::Failure));
+            world.flush();
+            let reader = world.reader();
+            assert_eq!(reader.running().unwrap(), []);
+            assert_eq!(reader.count().unwrap(), 1);
+            let days = reader.days(TODAY, TODAY).unwrap();
+            assert_eq!(days[0].tally.failure_count, 1);
+            (
+                reader.execution("a").unwrap().unwrap(),
+                days,
+                reader.agent_days(Some("x"), TODAY, TODAY).unwrap(),
+                reader.cursor().unwrap().unwrap(),
+            )
+        });
+        assert_eq!(answers[0], answers[1]);
+        assert_eq!(answers[0].3, Cursor::new("epoch", 2));
+    }
+
+    #[test]
+    fn every_execution_is_there_once_as_it_is_now() {
+        let (mut world, mut random) = (World::new(), Random(5));
+        for _ in 0..30 {
+            for _ in 0..random.below(30) {
+                let id = format!("run-{}", random.below(200));
+                world.tell(&id, random.fact());
+            }
+            world.flush();
+        }
+        let reader = world.reader();
+        assert_eq!(reader.count().unwrap(), world.executions.len() as u64);
+        let ids: Vec<&str> = world.executions.keys().map(String::as_str).collect();
+        let found = reader.find(&ids).unwrap();
+        for (id, (_, execution)) in &world.executions {
+            assert_eq!(&found[id], execution);
+        }
+    }
+
+    #[test]
+    fn a_flush_that_fails_leaves_nothing() {
+        let mut world = World::new();
+        world.tell("a", stop_of("x", NOW_MS, 1, Status::Success));
+        world.flush();
+        let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON cursor
+                      BEGIN SELECT RAISE(ABORT, 'refused'); END";
+        let db = &world.history.db;
+        db.read(|conn| conn.execute_batch(refuse)).unwrap();
+        world.tell("b", stop_of("x", NOW_MS, 1, Status::Success));
+        let pending = std::mem::take(&mut world.pending);
+        let cursor = Cursor::new("epoch", 2);
+        assert!(world.history.flush(&pending, &cursor).is_err());
+        let reader = world.reader();
+        assert_eq!(reader.cursor().unwrap(), Some(Cursor::new("epoch", 1)));
+        assert_eq!(reader.count().unwrap(), 1);
+        assert_eq!(
+            reader.days(TODAY, TODAY).unwrap()[0].tally.execution_count,
+            1
+        );
+
+        let db = &world.history.db;
+        db.read(|conn| conn.execute_batch("DROP TRIGGER refuse"))
+            .unwrap();
+        world.history.flush(&pending, &cursor).unwrap();
+        assert_eq!(reader.cursor().unwrap(), Some(cursor));
+        assert_eq!(
+            reader.days(TODAY, TODAY).unwrap()[0].tally.execution_count,
+            2
+        );
+    }
+
+    #[test]
+    fn the_cursor_can_be_set() {
+        let mut world = World::new();
+        assert_eq!(world.history.cursor().unwrap(), None);
+        for seq in [7, 3] {
+            let cursor = Cursor::new("other", seq);
+            world.history.set_cursor(&cursor).unwrap();
+            assert_eq!(world.history.cursor().unwrap(), Some(cursor));
+        }
+    }
 }

@@ -1,18 +1,22 @@
 //! History: every execution that is still kept, and the rollups, which are what all of them add
 //! up to. The flusher writes it behind the journal; whoever reads it reads beside that.
 
-mod executions;
 mod flush;
+mod list;
 mod pool;
 mod prune;
-mod reader;
+mod read;
+mod read_executions;
+mod read_rollups;
 mod recent;
 mod rollups;
+#[cfg(test)]
+mod sample;
 mod schema;
 
 pub use crate::sqlite::Error;
-pub use executions::Filter;
 pub use flush::History;
+pub use list::{Filter, Page, Position};
 pub use pool::Readers;
 pub use prune::Pruned;
-pub use reader::Reader;
+pub use read::Reader;

@@ -174,3 +174,197 @@ pub(super) fn sketch(row: &rusqlite::Row, column: usize) -> rusqlite::Result<Ske
 pub(super) fn duration(row: &rusqlite::Row, column: usize) -> rusqlite::Result<Option<u64>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(|ms| ms as u64))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::sample::{NOW_MS, Random, TODAY, World, start, stop, stop_of};
+    use super::*;
+    use crate::domain::bucket::{DAY_MS, Hour};
+    use crate::domain::execution::{Fact, Status};
+    use crate::domain::tally::Tally;
+    use crate::domain::view::AgentDay;
+
+    const ALWAYS: (Day, Day) = (Day(0), Day(100_000));
+
+    fn agent_days(world: &World) -> Vec<AgentDay> {
+        let reader = world.reader();
+        reader.agent_days(None, ALWAYS.0, ALWAYS.1).unwrap()
+    }
+
+    /// What the executions as they are now add up to: what a rebuild would count.
+    fn check_sums(world: &World) {
+        let (from, to) = ALWAYS;
+        let reader = world.reader();
+        let (mut hours, mut days) = (BTreeMap::new(), BTreeMap::new());
+        let (mut models, mut sessions) = (BTreeMap::new(), BTreeMap::new());
+        let (mut tools, mut pairs) = (BTreeMap::new(), BTreeMap::new());
+        let mut agents: BTreeMap<_, (Tally, Vec<u64>)> = BTreeMap::new();
+        for (_, execution) in world.executions.values() {
+            let Some(c) = execution.contribution() else {
+                continue;
+            };
+            let (day, add) = (c.day(), |sum: &mut Tally| *sum += c.tally);
+            add(hours.entry((c.hour(), c.agent_type)).or_default());
+            add(days.entry(day).or_default());
+            add(models.entry((day, c.model.unwrap_or(""))).or_default());
+            add(sessions.entry(c.session_id.unwrap_or("")).or_default());
+            let agent = agents.entry((day, c.agent_name)).or_default();
+            add(&mut agent.0);
+            agent.1.extend(c.duration_ms);
+            for &(tool, calls) in &c.tools {
+                let sum: &mut (i64, i64) = tools.entry((day, c.agent_type, tool)).or_default();
+                *sum = (sum.0 + calls, sum.1 + 1);
+            }
+            for (first, second) in c.tool_pairs() {
+                *pairs.entry((day, first, second)).or_insert(0) += 1;
+            }
+        }
+
+        let found = reader.hours(Hour(0), to.first_hour()).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|h| ((h.hour, &*h.agent_type), h.tally))
+            .collect();
+        assert_eq!(found, hours.into_iter().collect::<Vec<_>>());
+        let found = reader.days(from, to).unwrap();
+        let found: Vec<_> = found.iter().map(|d| (d.day, d.tally)).collect();
+        assert_eq!(found, days.into_iter().collect::<Vec<_>>());
+        let found = reader.models(from, to).unwrap();
+        let found: Vec<_> = found.iter().map(|(model, t)| (&**model, *t)).collect();
+        let mut by_model: BTreeMap<&str, Tally> = BTreeMap::new();
+        for ((_, model), tally) in models {
+            *by_model.entry(model).or_default() += tally;
+        }
+        assert_eq!(found, by_model.into_iter().collect::<Vec<_>>());
+        let found = reader.sessions(from, to).unwrap();
+        let found: BTreeMap<_, _> = found.iter().map(|(id, tally)| (&**id, *tally)).collect();
+        assert_eq!(found, sessions);
+        let found = reader.type_tool_sums(from, to).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|(t, runs)| ((t.day, &*t.agent_type, &*t.tool), (t.calls, *runs)))
+            .collect();
+        assert_eq!(found, tools.into_iter().collect::<Vec<_>>());
+        let found = reader.pairs(from, to).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|p| ((p.day, &*p.first, &*p.second), p.executions))
+            .collect();
+        assert_eq!(found, pairs.into_iter().collect::<Vec<_>>());
+
+        let found = agent_days(world);
+        assert_eq!(found.len(), agents.len());
+        for (found, ((day, agent_name), (tally, durations))) in found.iter().zip(agents) {
+            assert_eq!((found.day, &*found.agent_name), (day, agent_name));
+            assert_eq!(found.tally, tally);
+            assert_eq!(found.min_duration_ms, durations.iter().copied().min());
+            assert_eq!(found.max_duration_ms, durations.iter().copied().max());
+            let sketch = Sketch::from_iter(durations.into_iter().map(|ms| (ms, 1)));
+            assert_eq!(found.sketch, sketch);
+        }
+    }
+
+    #[test]
+    fn rollups_are_what_the_executions_add_up_to() {
+        let (mut world, mut random) = (World::new(), Random(11));
+        for _ in 0..40 {
+            for _ in 0..1 + random.below(60) {
+                let id = format!("run-{}", random.below(300));
+                world.tell(&id, random.fact());
+            }
+            world.flush();
+        }
+        let timeouts = world
+            .executions
+            .values()
+            .filter(|(_, e)| e.timed_out_ms.is_some());
+        assert!(
+            timeouts.count() > 5,
+            "the sample has every kind of execution"
+        );
+        check_sums(&world);
+    }
+
+    #[test]
+    fn a_start_after_its_stop_moves_what_was_counted() {
+        let mut world = World::new();
+        for (id, duration_ms) in [("a", 100), ("b", 250), ("c", 150)] {
+            let stop = stop(NOW_MS, Some(duration_ms), Status::Success);
+            world.tell(id, Fact::Stop(Box::new(stop)));
+        }
+        world.flush();
+        let ends = |agent: &AgentDay| (agent.min_duration_ms, agent.max_duration_ms);
+        let days = agent_days(&world);
+        assert_eq!(days[0].agent_name, "unknown");
+        assert_eq!(ends(&days[0]), (Some(100), Some(250)));
+
+        world.tell("b", start("late", NOW_MS - 250));
+        world.flush();
+        let days = agent_days(&world);
+        assert_eq!(
+            (&*days[0].agent_name, days[0].tally.execution_count),
+            ("late", 1)
+        );
+        assert_eq!(ends(&days[0]), (Some(250), Some(250)));
+        assert_eq!(ends(&days[1]), (Some(100), Some(150)));
+
+        world.tell("a", start("late", NOW_MS - 100));
+        world.tell("c", start("late", NOW_MS - 150));
+        world.flush();
+        let days = agent_days(&world);
+        assert_eq!(days.len(), 1, "nobody is unknown any more: {days:?}");
+        assert_eq!(ends(&days[0]), (Some(100), Some(250)));
+        assert_eq!(days[0].sketch.quantile_ms(0.5), Some(150));
+    }
+
+    #[test]
+    fn a_timeout_that_was_none_leaves_its_day() {
+        let mut world = World::new();
+        let yesterday_ms = NOW_MS - DAY_MS;
+        world.tell("a", start("x", yesterday_ms));
+        world.tell(
+            "a",
+            Fact::TimedOut {
+                ended_ms: yesterday_ms,
+            },
+        );
+        world.flush();
+        let days = |world: &World| world.reader().days(ALWAYS.0, ALWAYS.1).unwrap();
+        assert_eq!(
+            (days(&world)[0].day, days(&world)[0].tally.timeout_count),
+            (TODAY.back(1), 1)
+        );
+        world.tell("a", Fact::Alive);
+        world.flush();
+        assert_eq!(days(&world), []);
+        assert_eq!(agent_days(&world), []);
+        world.tell("a", stop_of("x", NOW_MS, 5, Status::Success));
+        world.flush();
+        assert_eq!(
+            (days(&world)[0].day, days(&world)[0].tally.success_count),
+            (TODAY, 1)
+        );
+    }
+
+    #[test]
+    fn a_sum_beyond_64_bits_ends_at_the_largest() {
+        let mut world = World::new();
+        for id in ["a", "b"] {
+            let mut stop = stop(NOW_MS, None, Status::Success);
+            stop.token_usage = Some(crate::domain::execution::TokenUsage {
+                total_tokens: i64::MAX as u64,
+                cost_micros: Some(1),
+                ..Default::default()
+            });
+            world.tell(id, Fact::Stop(Box::new(stop)));
+            world.flush();
+        }
+        let days = world.reader().days(TODAY, TODAY).unwrap();
+        assert_eq!(
+            (days[0].tally.total_tokens, days[0].tally.cost_micros),
+            (i64::MAX, 2)
+        );
+    }
+}

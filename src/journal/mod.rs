@@ -1,6 +1,7 @@
 //! The journal: accepted events with what they changed, in order, on the disk before they are
 //! acknowledged. Both views follow it; what both no longer need is pruned.
 
+mod prune;
 mod schema;
 mod tail;
 
@@ -14,12 +15,17 @@ use crate::domain::names::NameKind;
 use crate::sqlite::{Db, Result, to_json};
 
 pub use crate::sqlite::Error;
+pub use prune::Prune;
+use prune::delete;
 use schema::SCHEMA;
 pub use tail::Tail;
 
 /// Beyond twice what it adds, an append deletes this many rows: so that a commit stays short, and
 /// a journal that grew while history stood still shrinks all the same.
 const PRUNE_BESIDE_APPEND: usize = 1_000;
+
+/// The journal is appended to at one end and pruned at the other; more was not quicker.
+const CACHE_KIB: u32 = 8 * 1024;
 
 /// The writer's end of the journal. There is one.
 pub struct Journal {
@@ -29,20 +35,10 @@ pub struct Journal {
     last_seq: u64,
 }
 
-/// Which rows may go: those that history has committed and nobody holds (`seq <= history_seq`),
-/// when they are beyond the last `keep_rows` or were accepted before `older_than_ms`. The oldest
-/// go first, and none goes while an older one stays.
-#[derive(Clone, Copy, Debug)]
-pub struct Prune {
-    pub history_seq: u64,
-    pub keep_rows: u64,
-    pub older_than_ms: i64,
-}
-
 impl Journal {
     /// Makes the file if there is none.
     pub fn open(path: &Path) -> Result<Journal> {
-        let mut db = Db::open_writer(path, SCHEMA)?;
+        let mut db = Db::open_writer(path, SCHEMA, CACHE_KIB)?;
         let (mut past_epochs, last_seq) = db.write(|tx| {
             tx.execute(
                 "INSERT INTO epochs (epoch) SELECT lower(hex(randomblob(8)))
@@ -184,33 +180,6 @@ fn insert_names(conn: &Connection, names: &[(NameKind, String)]) -> rusqlite::Re
     Ok(())
 }
 
-/// Looks at no more rows than it may delete, whatever the clock did when they were accepted.
-fn delete(
-    conn: &Connection,
-    prune: &Prune,
-    last_seq: u64,
-    max_rows: usize,
-) -> rusqlite::Result<usize> {
-    let beyond_seq = last_seq.saturating_sub(prune.keep_rows);
-    let mut select = conn
-        .prepare_cached("SELECT seq, at_ms FROM journal WHERE seq <= ?1 ORDER BY seq LIMIT ?2")?;
-    let mut rows = select.query((prune.history_seq as i64, max_rows as i64))?;
-    let mut last_to_go = None;
-    while let Some(row) = rows.next()? {
-        let (seq, at_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
-        if seq as u64 > beyond_seq && at_ms >= prune.older_than_ms {
-            break;
-        }
-        last_to_go = Some(seq);
-    }
-    match last_to_go {
-        None => Ok(0),
-        Some(seq) => conn
-            .prepare_cached("DELETE FROM journal WHERE seq <= ?1")?
-            .execute([seq]),
-    }
-}
-
 fn epochs(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut select = conn.prepare("SELECT epoch FROM epochs ORDER BY n")?;
     let rows = select.query_map([], |row| row.get(0))?;
@@ -220,4 +189,145 @@ fn epochs(conn: &Connection) -> rusqlite::Result<Vec<String>> {
 fn last_seq(conn: &Connection) -> rusqlite::Result<u64> {
     let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'journal'";
     conn.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? as u64))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start};
+
+    pub const KEEP_ALL: Prune = Prune {
+        history_seq: 0,
+        keep_rows: 0,
+        older_than_ms: 0,
+    };
+
+    /// Accepted at a millisecond for each number.
+    pub fn changes(seqs: std::ops::RangeInclusive<u64>) -> Vec<Arc<Change>> {
+        seqs.map(|seq| {
+            let mut execution = Execution::new(format!("run-{seq}"));
+            let start = Start {
+                agent_name: "tester".to_owned(),
+                agent_type: None,
+                started_ms: seq as i64,
+                task_description: Some("\"quoted\" \u{1f600}\n".to_owned()),
+                tools_granted: vec!["Read".to_owned()],
+                context_size: Some(7),
+                origin: Origin::default(),
+            };
+            execution.merge(Fact::Start(start), &Catalog::default());
+            Arc::new(Change::between(None, Arc::new(execution), seq, seq as i64))
+        })
+        .collect()
+    }
+
+    pub fn seqs(path: &Path) -> Vec<u64> {
+        let tail = Tail::open(path).unwrap().read(0, usize::MAX >> 1).unwrap();
+        tail.iter().map(|change| change.seq).collect()
+    }
+
+    #[test]
+    fn the_tail_reads_what_was_appended() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let mut journal = Journal::open(&path).unwrap();
+        let tail = Tail::open(&path).unwrap();
+        assert_eq!((tail.first_seq().unwrap(), tail.rows().unwrap()), (None, 0));
+        let written = changes(1..=10);
+        journal.append(&written, &[], &KEEP_ALL).unwrap();
+        assert_eq!(tail.read(0, 100).unwrap(), written);
+        assert_eq!(tail.read(4, 3).unwrap(), written[4..7]);
+        assert_eq!(tail.first_seq().unwrap(), Some(1));
+        assert_eq!(tail.rows().unwrap(), 10);
+    }
+
+    #[test]
+    fn a_number_is_not_given_again_when_all_rows_are_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let mut journal = Journal::open(&path).unwrap();
+        journal.append(&changes(1..=5), &[], &KEEP_ALL).unwrap();
+        let all = Prune {
+            history_seq: 5,
+            ..KEEP_ALL
+        };
+        assert_eq!(journal.prune(&all, 100).unwrap(), 5);
+        drop(journal);
+        let mut journal = Journal::open(&path).unwrap();
+        assert!(seqs(&path).is_empty());
+        assert_eq!(journal.last_seq(), 5);
+        journal.raise_seq(40).unwrap();
+        journal.raise_seq(7).unwrap();
+        drop(journal);
+        assert_eq!(Journal::open(&path).unwrap().last_seq(), 40);
+    }
+
+    #[test]
+    fn an_append_that_fails_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let mut journal = Journal::open(&path).unwrap();
+        journal
+            .append(
+                &changes(1..=3),
+                &[(NameKind::Agent, "a".to_owned())],
+                &KEEP_ALL,
+            )
+            .unwrap();
+        journal
+            .db
+            .read(|conn| conn.execute_batch("PRAGMA max_page_count = 8"))
+            .unwrap();
+        let many = changes(4..=1_000);
+        let error = journal
+            .append(&many, &[(NameKind::Agent, "b".to_owned())], &KEEP_ALL)
+            .unwrap_err();
+        assert!(error.is_full(), "{error:?}");
+        assert_eq!(journal.last_seq(), 3);
+        assert_eq!(seqs(&path), [1, 2, 3]);
+        assert_eq!(
+            journal.names().unwrap(),
+            [(NameKind::Agent, "a".to_owned())]
+        );
+        journal
+            .db
+            .read(|conn| conn.execute_batch("PRAGMA max_page_count = 100000"))
+            .unwrap();
+        journal.append(&many, &[], &KEEP_ALL).unwrap();
+        assert_eq!(journal.last_seq(), 1_000);
+    }
+
+    #[test]
+    fn names_are_kept_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let mut journal = Journal::open(&path).unwrap();
+        let names = [
+            (NameKind::Agent, "a".to_owned()),
+            (NameKind::Type, "a".to_owned()),
+            (NameKind::Tool, "b".to_owned()),
+        ];
+        journal.append(&[], &names[..2], &KEEP_ALL).unwrap();
+        journal.append(&[], &names, &KEEP_ALL).unwrap();
+        drop(journal);
+        assert_eq!(Journal::open(&path).unwrap().names().unwrap(), names);
+    }
+
+    #[test]
+    fn the_epoch_stays_and_others_of_its_past_are_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let mut journal = Journal::open(&path).unwrap();
+        let epoch = journal.epoch().to_owned();
+        assert_eq!(epoch.len(), 16);
+        for past in ["new", "old", "new", &epoch] {
+            journal.adopt_past_epoch(past).unwrap();
+        }
+        drop(journal);
+        let journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.epoch(), epoch);
+        assert_eq!(journal.past_epochs(), ["old", "new"]);
+        let other = Journal::open(&dir.path().join("other.db")).unwrap();
+        assert_ne!(other.epoch(), epoch);
+    }
 }

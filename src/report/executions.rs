@@ -10,7 +10,7 @@ use super::item::{Item, started};
 use super::window::last_hours;
 use super::{Error, Sources, View};
 use crate::domain::execution::{Execution, Status};
-use crate::history::{Filter, Reader};
+use crate::history::{self, Filter, Position, Reader};
 
 /// What one page may take, in bytes; what does not fit is on the next one.
 const MAX_PAGE_BYTES: usize = 8 << 20;
@@ -94,12 +94,13 @@ pub async fn fetch(
         from_ms: page.since_ms.or(window),
         to_ms: page.until_ms,
     };
-    let before = page.after.map(|end| (end.ended_ms, end.rowid));
+    let before = page
+        .after
+        .map(|PageEnd { ended_ms, rowid }| Position { ended_ms, rowid });
     let limit = page.limit;
-    // One more than is shown tells whether there is a next page.
-    let ask = move |reader: &Reader| reader.executions(&filter, before, limit + 1);
+    let ask = move |reader: &Reader| reader.executions(&filter, before, limit);
     let rows = sources.history(ask).await?;
-    Ok((build(rows, limit, MAX_PAGE_BYTES), View::History))
+    Ok((build(rows, MAX_PAGE_BYTES), View::History))
 }
 
 /// History first: it knows most. What it does not have yet may run.
@@ -118,14 +119,15 @@ pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Shown, View), Err
     Ok((Shown(execution.ok_or_else(unknown)?), view))
 }
 
-/// `rows` hold one execution more than `limit` if there are more. A page that is not the last has
-/// at least one.
-pub fn build(rows: Vec<(i64, Arc<Execution>)>, limit: usize, max_bytes: usize) -> Executions {
-    let found = rows.len();
-    let mut executions = Vec::with_capacity(found.min(limit));
+/// A page that would be too large ends early, but never empty.
+pub fn build(page: history::Page, max_bytes: usize) -> Executions {
+    let mut executions = Vec::with_capacity(page.executions.len());
     let mut length = Length(0);
     let mut end = None;
-    for (rowid, execution) in rows.into_iter().take(limit) {
+    let next = page
+        .next
+        .map(|Position { ended_ms, rowid }| PageEnd { ended_ms, rowid });
+    for (rowid, execution) in page.executions {
         let Some(outcome) = execution.outcome() else {
             continue;
         };
@@ -133,16 +135,18 @@ pub fn build(rows: Vec<(i64, Arc<Execution>)>, limit: usize, max_bytes: usize) -
         // A length cannot fail to be written, and an item is made of what was JSON before.
         let _ = serde_json::to_writer(&mut length, &shown);
         if length.0 > max_bytes && end.is_some() {
-            break;
+            return Executions {
+                executions,
+                next_cursor: end,
+            };
         }
         let ended_ms = outcome.ended_ms;
         end = Some(PageEnd { ended_ms, rowid });
         executions.push(shown);
     }
-    let more = executions.len() < found;
     Executions {
         executions,
-        next_cursor: end.filter(|_| more),
+        next_cursor: next,
     }
 }
 
@@ -167,12 +171,15 @@ mod tests {
     use super::*;
     use crate::report::item::tests::stopped;
 
-    fn rows(ends_ms: &[i64]) -> Vec<(i64, Arc<Execution>)> {
+    fn rows(ends_ms: &[i64], next: Option<Position>) -> history::Page {
         let row = |&ended_ms| {
             let execution = stopped(&format!("x{ended_ms}"), ended_ms, None);
             (ended_ms + 100, Arc::new(execution))
         };
-        ends_ms.iter().map(row).collect()
+        history::Page {
+            executions: ends_ms.iter().map(row).collect(),
+            next,
+        }
     }
 
     fn ids(page: &Executions) -> Vec<&str> {
@@ -184,7 +191,11 @@ mod tests {
 
     #[test]
     fn a_page_ends_with_the_place_of_the_next() {
-        let page = build(rows(&[9, 7, 5]), 2, usize::MAX);
+        let next = Position {
+            ended_ms: 7,
+            rowid: 107,
+        };
+        let page = build(rows(&[9, 7], Some(next)), usize::MAX);
         assert_eq!(ids(&page), ["x9", "x7"]);
         assert_eq!(serde_json::to_value(&page).unwrap()["next_cursor"], "7_107");
         let end = PageEnd::parse("7_107").unwrap();
@@ -196,19 +207,19 @@ mod tests {
 
     #[test]
     fn the_last_page_leads_nowhere() {
-        assert_eq!(build(rows(&[9, 7]), 2, usize::MAX).next_cursor, None);
-        let empty = serde_json::to_value(build(Vec::new(), 2, usize::MAX)).unwrap();
+        assert_eq!(build(rows(&[9, 7], None), usize::MAX).next_cursor, None);
+        let empty = serde_json::to_value(build(rows(&[], None), usize::MAX)).unwrap();
         assert_eq!(empty, json!({"executions": [], "next_cursor": null}));
     }
 
     #[test]
     fn a_page_that_would_be_too_large_is_shorter_and_never_empty() {
-        let one = serde_json::to_vec(&Shown(rows(&[9])[0].1.clone()))
+        let one = serde_json::to_vec(&Shown(rows(&[9], None).executions[0].1.clone()))
             .unwrap()
             .len();
-        let page = build(rows(&[9, 7, 5]), 3, 2 * one);
+        let page = build(rows(&[9, 7, 5], None), 2 * one);
         assert_eq!(ids(&page), ["x9", "x7"]);
         assert_eq!(page.next_cursor, PageEnd::parse("7_107"));
-        assert_eq!(ids(&build(rows(&[9, 7]), 3, 1)), ["x9"]);
+        assert_eq!(ids(&build(rows(&[9, 7], None), 1)), ["x9"]);
     }
 }
