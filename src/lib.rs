@@ -1,2 +1,5 @@
 pub mod config;
 pub mod domain;
+pub mod history;
+pub mod journal;
+pub mod sqlite;

@@ -1,0 +1,266 @@
+//! The list of ended executions, newest end first, by pages. A page takes an amount of work that
+//! does not grow with history.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, ToSql};
+
+use crate::domain::execution::{Execution, Status};
+use crate::sqlite::Result;
+
+use super::read::{Reader, by_rowid};
+
+/// Rows that one page looks at when what it is filtered by has no index: some 50 ms. A page may
+/// then be short, or empty, and still have a next one.
+const MAX_SCANNED: usize = 50_000;
+
+/// Which ended executions; what is not given does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub agent_name: Option<String>,
+    pub agent_type: Option<String>,
+    pub status: Option<Status>,
+    pub session_id: Option<String>,
+    pub model: Option<String>,
+    /// Ended at this moment or later.
+    pub from_ms: Option<i64>,
+    /// Ended before this moment.
+    pub to_ms: Option<i64>,
+}
+
+/// A place in the list: the end, and, among those that ended in the same millisecond, the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    pub ended_ms: i64,
+    pub rowid: i64,
+}
+
+#[derive(Debug)]
+pub struct Page {
+    /// The newest end first.
+    pub executions: Vec<Arc<Execution>>,
+    /// After which the next page goes on; nothing at the end of the list.
+    pub next: Option<Position>,
+}
+
+impl Reader {
+    /// Ended executions, newest end first, at most `limit`, those after `before` in that order.
+    pub fn executions(
+        &self,
+        filter: &Filter,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Page> {
+        self.db.snapshot(|_| {
+            self.db
+                .read(|conn| page(conn, filter, before, limit, MAX_SCANNED))
+        })
+    }
+}
+
+impl Filter {
+    /// The index in which the fewest rows have to be looked at, the condition that makes it
+    /// usable, and the key in that.
+    fn index(&self) -> (&'static str, &'static str, Option<&str>) {
+        let failed = matches!(self.status, Some(Status::Failure | Status::Timeout));
+        match (self.session_id.as_deref(), self.agent_name.as_deref()) {
+            (Some(id), _) => ("executions_of_session", "session_id = ?1", Some(id)),
+            (None, Some(name)) if failed => (
+                "executions_failed_of_agent",
+                "agent_name = ?1 AND status IN ('failure', 'timeout')",
+                Some(name),
+            ),
+            (None, Some(name)) => ("executions_of_agent", "agent_name = ?1", Some(name)),
+            (None, None) if failed => (
+                "executions_failed",
+                "status IN ('failure', 'timeout')",
+                None,
+            ),
+            (None, None) => ("executions_ended", "ended_ms IS NOT NULL", None),
+        }
+    }
+
+    fn takes(&self, row: &rusqlite::Row) -> rusqlite::Result<bool> {
+        let wanted = [
+            self.agent_name.as_deref(),
+            self.agent_type.as_deref(),
+            self.status.map(Status::as_str),
+            self.session_id.as_deref(),
+            self.model.as_deref(),
+        ];
+        for (i, wanted) in wanted.into_iter().enumerate() {
+            if wanted.is_some() && row.get_ref(2 + i)?.as_str_or_null()? != wanted {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn page(
+    conn: &Connection,
+    filter: &Filter,
+    before: Option<Position>,
+    limit: usize,
+    max_scanned: usize,
+) -> rusqlite::Result<Page> {
+    let (index, condition, key) = filter.index();
+    let mut select = conn.prepare_cached(&format!(
+        "SELECT rowid, ended_ms, agent_name, agent_type, status, session_id, model
+         FROM executions INDEXED BY {index}
+         WHERE {condition} AND ended_ms >= ?2 AND (ended_ms, rowid) < (?3, ?4)
+         ORDER BY ended_ms DESC, rowid DESC"
+    ))?;
+    let to = Position {
+        ended_ms: filter.to_ms.unwrap_or(i64::MAX),
+        rowid: i64::MIN,
+    };
+    let before = before.map_or(to, |before| before.min(to));
+    let from_ms = filter.from_ms.unwrap_or(i64::MIN);
+    let params: [&dyn ToSql; 4] = [&key, &from_ms, &before.ended_ms, &before.rowid];
+    let mut rows = select.query(params)?;
+    let (mut rowids, mut last, mut scanned) = (Vec::new(), None, 0);
+    let next = loop {
+        let Some(row) = rows.next()? else {
+            break None;
+        };
+        if rowids.len() == limit || scanned == max_scanned {
+            break last;
+        }
+        scanned += 1;
+        let rowid = row.get(0)?;
+        last = Some(Position {
+            ended_ms: row.get(1)?,
+            rowid,
+        });
+        if filter.takes(row)? {
+            rowids.push(rowid);
+        }
+    };
+    Ok(Page {
+        executions: by_rowid(conn, rowids)?,
+        next,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::sample::{NOW_MS, World, stop};
+    use super::*;
+    use crate::domain::bucket::DAY_MS;
+    use crate::domain::execution::Fact;
+
+    /// All pages of the list, by pages of `limit`, looking at `max_scanned` rows at most for each.
+    fn pages(world: &World, filter: &Filter, limit: usize, max_scanned: usize) -> Vec<String> {
+        let reader = world.reader();
+        let (mut ids, mut before) = (Vec::new(), None);
+        loop {
+            let page = reader
+                .db
+                .read(|conn| page(conn, filter, before, limit, max_scanned))
+                .unwrap();
+            assert!(page.executions.len() <= limit);
+            ids.extend(page.executions.iter().map(|execution| execution.id.clone()));
+            match page.next {
+                None => return ids,
+                next => before = next,
+            }
+        }
+    }
+
+    #[test]
+    fn pages_cover_every_execution_once_newest_end_first() {
+        let world = World::any();
+        let text = |text: &str| Some(text.to_owned());
+        let all = Filter::default();
+        let filters = [
+            all.clone(),
+            Filter {
+                agent_name: text("agent-1"),
+                ..all.clone()
+            },
+            Filter {
+                agent_type: text("type-2"),
+                ..all.clone()
+            },
+            Filter {
+                status: Some(Status::Success),
+                ..all.clone()
+            },
+            Filter {
+                status: Some(Status::Timeout),
+                ..all.clone()
+            },
+            Filter {
+                session_id: text("session-3"),
+                ..all.clone()
+            },
+            Filter {
+                model: text("model-0"),
+                ..all.clone()
+            },
+            Filter {
+                from_ms: Some(NOW_MS - 5 * DAY_MS),
+                to_ms: Some(NOW_MS - 2 * DAY_MS),
+                ..all.clone()
+            },
+            Filter {
+                agent_name: text("agent-2"),
+                status: Some(Status::Failure),
+                from_ms: Some(NOW_MS - 5 * DAY_MS),
+                ..all.clone()
+            },
+            Filter {
+                agent_name: text("nobody"),
+                ..all.clone()
+            },
+        ];
+        for filter in &filters {
+            let is = |wanted: &Option<String>, found: Option<&str>| {
+                wanted.is_none() || wanted.as_deref() == found
+            };
+            let expected: Vec<_> = world
+                .ended()
+                .into_iter()
+                .filter(|(_, e)| {
+                    let outcome = e.outcome().unwrap();
+                    is(&filter.agent_name, Some(e.agent_name()))
+                        && is(&filter.agent_type, Some(e.agent_type()))
+                        && is(&filter.session_id, e.origin(|origin| &origin.session_id))
+                        && is(&filter.model, e.origin(|origin| &origin.model))
+                        && filter.status.is_none_or(|status| status == outcome.status)
+                        && filter
+                            .from_ms
+                            .is_none_or(|from_ms| outcome.ended_ms >= from_ms)
+                        && filter.to_ms.is_none_or(|to_ms| outcome.ended_ms < to_ms)
+                })
+                .collect();
+            let ended_ms = |id: &str| world.executions[id].1.outcome().unwrap().ended_ms;
+            for (limit, max_scanned) in [(7, MAX_SCANNED), (1_000, MAX_SCANNED), (7, 20)] {
+                let found = pages(&world, filter, limit, max_scanned);
+                assert_eq!(found.len(), expected.len(), "{filter:?}");
+                assert!(found.is_sorted_by(|a, b| ended_ms(a) >= ended_ms(b)));
+                let found: HashSet<_> = found.iter().map(String::as_str).collect();
+                assert!(expected.iter().all(|(_, e)| found.contains(&*e.id)));
+                assert_eq!(found.len(), expected.len(), "each once");
+            }
+        }
+        assert!(pages(&world, &all, 50, MAX_SCANNED).len() > 200);
+    }
+
+    #[test]
+    fn ends_in_the_same_millisecond_are_paged_as_well() {
+        let mut world = World::new();
+        for i in 0..25 {
+            let stop = stop(NOW_MS, None, Status::Success);
+            let fact = Fact::Stop(Box::new(stop));
+            world.tell(&format!("run-{i}"), fact);
+        }
+        world.flush();
+        let found = pages(&world, &Filter::default(), 4, MAX_SCANNED);
+        assert_eq!(found.iter().collect::<HashSet<_>>().len(), 25);
+        assert_eq!(found.len(), 25);
+    }
+}

@@ -1,0 +1,21 @@
+//! History: every execution that is still kept, and the rollups, which are what all of them add
+//! up to. The flusher writes it behind the journal; whoever reads it reads beside that.
+
+mod flush;
+mod list;
+mod pool;
+mod prune;
+mod read;
+mod read_executions;
+mod read_rollups;
+mod recent;
+mod rollups;
+#[cfg(test)]
+mod sample;
+mod schema;
+
+pub use flush::History;
+pub use list::{Filter, Page, Position};
+pub use pool::Readers;
+pub use prune::Pruned;
+pub use read::Reader;

@@ -1,0 +1,218 @@
+//! The readers of history. One connection each; a rebuild and a report read beside the flusher.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, InterruptHandle, Row};
+
+use crate::domain::cursor::Cursor;
+use crate::domain::execution::Execution;
+use crate::sqlite::{Db, Result, from_json};
+
+use super::flush::{cursor, id_hash};
+use super::schema::SCHEMA;
+
+pub struct Reader {
+    pub(super) db: Db,
+}
+
+impl Reader {
+    /// The file must be there: [`super::History::open`] makes it.
+    pub fn open(path: &Path) -> Result<Reader> {
+        Ok(Reader {
+            db: Db::open_reader(path, SCHEMA)?,
+        })
+    }
+
+    /// Everything that `f` reads is of one moment, the cursor included.
+    pub fn snapshot<T>(&self, f: impl FnOnce(&Reader) -> Result<T>) -> Result<T> {
+        self.db.snapshot(|_| f(self))
+    }
+
+    pub fn cursor(&self) -> Result<Option<Cursor>> {
+        self.db.read(cursor)
+    }
+
+    /// Those of the executions that are known, by id.
+    ///
+    /// They are looked up in the order of the index and in one read transaction: most ids are new,
+    /// and for those the locks of a transaction of their own cost more than the look.
+    pub fn find(&self, ids: &[&str]) -> Result<HashMap<String, Arc<Execution>>> {
+        let mut sorted: Vec<(i64, &str)> = ids.iter().map(|&id| (id_hash(id), id)).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        self.db.snapshot(|_| {
+            self.db.read(|conn| {
+                let mut found = HashMap::new();
+                let mut select = conn.prepare_cached(
+                    "SELECT id, execution FROM executions INDEXED BY executions_hash
+                     WHERE id_hash = ?1",
+                )?;
+                for (hash, id) in sorted {
+                    let mut rows = select.query([hash])?;
+                    while let Some(row) = rows.next()? {
+                        // Another id may have the same hash.
+                        if row.get_ref(0)?.as_str()? == id {
+                            found.insert(id.to_owned(), execution(row, 1)?);
+                        }
+                    }
+                }
+                Ok(found)
+            })
+        })
+    }
+
+    pub fn execution(&self, id: &str) -> Result<Option<Arc<Execution>>> {
+        Ok(self.find(&[id])?.remove(id))
+    }
+
+    /// All that run.
+    pub fn running(&self) -> Result<Vec<Arc<Execution>>> {
+        self.db.read(running)
+    }
+
+    /// Whether any execution of the agent is known, running or ended.
+    pub fn has_agent(&self, agent_name: &str) -> Result<bool> {
+        self.db.read(|conn| {
+            conn.prepare_cached(
+                "SELECT EXISTS (SELECT * FROM agents INDEXED BY agents_by_name
+                                WHERE agent_name = ?1)
+                     OR EXISTS (SELECT * FROM executions INDEXED BY executions_running
+                                WHERE agent_name = ?1 AND ended_ms IS NULL)",
+            )?
+            .query_row([agent_name], |row| row.get(0))
+        })
+    }
+
+    /// About how many executions are kept: exact while none was pruned. To count them would read
+    /// an index of all.
+    pub fn count(&self) -> Result<u64> {
+        self.db.read(|conn| {
+            conn.prepare_cached(
+                "SELECT ifnull((SELECT max(rowid) FROM executions)
+                             - (SELECT min(rowid) FROM executions) + 1, 0)",
+            )?
+            .query_row([], |row| Ok(row.get::<_, i64>(0)? as u64))
+        })
+    }
+
+    pub(super) fn interrupt_handle(&self) -> InterruptHandle {
+        self.db.interrupt_handle()
+    }
+}
+
+pub(super) fn running(conn: &Connection) -> rusqlite::Result<Vec<Arc<Execution>>> {
+    let mut select = conn.prepare_cached(
+        "SELECT execution FROM executions INDEXED BY executions_running WHERE ended_ms IS NULL",
+    )?;
+    let rows = select.query_map([], |row| execution(row, 0))?;
+    rows.collect()
+}
+
+/// The executions in the given rows, in that order.
+pub(super) fn by_rowid(
+    conn: &Connection,
+    rowids: impl IntoIterator<Item = i64>,
+) -> rusqlite::Result<Vec<Arc<Execution>>> {
+    let mut select = conn.prepare_cached("SELECT execution FROM executions WHERE rowid = ?1")?;
+    rowids
+        .into_iter()
+        .map(|rowid| select.query_row([rowid], |row| execution(row, 0)))
+        .collect()
+}
+
+pub(super) fn execution(row: &Row, column: usize) -> rusqlite::Result<Arc<Execution>> {
+    from_json(row, column).map(Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{NOW_MS, World, start, stop_of};
+    use super::*;
+    use crate::domain::execution::Status;
+
+    #[test]
+    fn what_is_not_known_is_not_found() {
+        let mut world = World::new();
+        for i in 0..600 {
+            world.tell(&format!("run-{i}"), start("x", NOW_MS));
+        }
+        world.flush();
+        let ids: Vec<String> = (300..900).map(|i| format!("run-{i}")).collect();
+        let ids: Vec<&str> = ids.iter().chain(&ids[..5]).map(String::as_str).collect();
+        let found = world.reader().find(&ids).unwrap();
+        assert_eq!(found.len(), 300);
+        assert!(found.iter().all(|(id, execution)| *id == execution.id));
+        assert_eq!(world.reader().execution("run-600").unwrap(), None);
+    }
+
+    #[test]
+    fn ids_with_the_same_hash_are_told_apart() {
+        let mut world = World::new();
+        world.tell("a", start("x", NOW_MS));
+        world.tell("b", start("y", NOW_MS));
+        world.flush();
+        let collide = "UPDATE executions SET id_hash = ?1";
+        let db = &world.history.db;
+        db.read(|conn| conn.execute(collide, [id_hash("b")]))
+            .unwrap();
+        let reader = world.reader();
+        assert_eq!(reader.execution("b").unwrap().unwrap().agent_name(), "y");
+        assert_eq!(reader.execution("a").unwrap(), None);
+        world.tell("b", stop_of("z", NOW_MS, 1, Status::Success));
+        world.flush();
+        assert_eq!(reader.execution("b").unwrap().unwrap().agent_name(), "z");
+        assert_eq!(reader.running().unwrap()[0].agent_name(), "x");
+    }
+
+    #[test]
+    fn a_snapshot_is_of_one_moment() {
+        let mut world = World::new();
+        world.tell("a", start("x", NOW_MS));
+        world.flush();
+        let reader = world.reader();
+        reader
+            .snapshot(|reader| {
+                let cursor = reader.cursor()?;
+                world.tell("b", start("y", NOW_MS));
+                world.flush();
+                assert_eq!(reader.cursor()?, cursor);
+                assert_eq!(reader.running()?.len(), 1);
+                assert_eq!(reader.execution("b")?, None);
+                assert!(!reader.has_agent("y")?);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(reader.running().unwrap().len(), 2);
+        assert!(reader.has_agent("y").unwrap());
+    }
+
+    #[test]
+    fn an_agent_is_known_while_it_runs_and_after() {
+        let mut world = World::new();
+        world.tell("a", start("x", NOW_MS));
+        world.flush();
+        let reader = world.reader();
+        assert!(reader.has_agent("x").unwrap());
+        world.tell("a", stop_of("y", NOW_MS, 1, Status::Success));
+        world.flush();
+        assert!(reader.has_agent("y").unwrap());
+        assert!(
+            !reader.has_agent("x").unwrap(),
+            "its stop said another name"
+        );
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_damage() {
+        let mut world = World::new();
+        world.tell("a", start("x", NOW_MS));
+        world.flush();
+        let damage = "UPDATE executions SET execution = '{'";
+        let db = &world.history.db;
+        db.read(|conn| conn.execute(damage, [])).unwrap();
+        let error = world.reader().execution("a").unwrap_err();
+        assert!(error.is_corrupt(), "{error:?}");
+    }
+}

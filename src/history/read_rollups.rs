@@ -1,0 +1,178 @@
+//! The rollups by hour and by day. Ranges include both ends; buckets without executions are not
+//! there.
+
+use rusqlite::{Connection, Params, Row};
+
+use crate::domain::bucket::{Day, Hour};
+use crate::domain::tally::{FIELDS, Tally};
+use crate::domain::view::{AgentDay, DayTally, HourTally, ToolDay, ToolPair, TypeTool};
+use crate::sqlite::Result;
+
+use super::read::Reader;
+use super::rollups::{duration, sketch};
+
+impl Reader {
+    /// By hour and agent type.
+    pub fn hours(&self, from: Hour, to: Hour) -> Result<Vec<HourTally>> {
+        let sql = format!(
+            "SELECT hour, agent_type, {} FROM hours WHERE hour BETWEEN ?1 AND ?2
+             ORDER BY hour, agent_type",
+            FIELDS.join(", ")
+        );
+        self.list(&sql, (from.0, to.0), |row| {
+            Ok(HourTally {
+                hour: Hour(row.get(0)?),
+                agent_type: row.get(1)?,
+                tally: tally(row, 2)?,
+            })
+        })
+    }
+
+    pub fn days(&self, from: Day, to: Day) -> Result<Vec<DayTally>> {
+        let sql = format!(
+            "SELECT day, {} FROM days WHERE day BETWEEN ?1 AND ?2 ORDER BY day",
+            FIELDS.join(", ")
+        );
+        self.list(&sql, (from.0, to.0), |row| {
+            Ok(DayTally {
+                day: Day(row.get(0)?),
+                tally: tally(row, 1)?,
+            })
+        })
+    }
+
+    /// By day and agent; of one agent or of all.
+    pub fn agent_days(
+        &self,
+        agent_name: Option<&str>,
+        from: Day,
+        to: Day,
+    ) -> Result<Vec<AgentDay>> {
+        let columns = format!(
+            "day, agent_name, sketch, min_duration_ms, max_duration_ms, {}",
+            FIELDS.join(", ")
+        );
+        let read = |row: &Row| {
+            Ok(AgentDay {
+                day: Day(row.get(0)?),
+                agent_name: row.get(1)?,
+                sketch: sketch(row, 2)?,
+                min_duration_ms: duration(row, 3)?,
+                max_duration_ms: duration(row, 4)?,
+                tally: tally(row, 5)?,
+            })
+        };
+        match agent_name {
+            Some(agent_name) => {
+                let sql = format!(
+                    "SELECT {columns} FROM agents INDEXED BY agents_by_name
+                     WHERE agent_name = ?3 AND day BETWEEN ?1 AND ?2 ORDER BY day"
+                );
+                self.list(&sql, (from.0, to.0, agent_name), read)
+            }
+            None => {
+                let sql = format!(
+                    "SELECT {columns} FROM agents WHERE day BETWEEN ?1 AND ?2
+                     ORDER BY day, agent_name"
+                );
+                self.list(&sql, (from.0, to.0), read)
+            }
+        }
+    }
+
+    /// By day and tool, of all agent types together.
+    pub fn tools(&self, from: Day, to: Day) -> Result<Vec<ToolDay>> {
+        let sql = "SELECT day, tool, sum(calls), sum(executions) FROM tools
+                   WHERE day BETWEEN ?1 AND ?2 GROUP BY day, tool ORDER BY day, tool";
+        self.list(sql, (from.0, to.0), |row| {
+            Ok(ToolDay {
+                day: Day(row.get(0)?),
+                tool: row.get(1)?,
+                calls: row.get(2)?,
+                executions: row.get(3)?,
+            })
+        })
+    }
+
+    /// By day, agent type and tool.
+    pub fn type_tools(&self, from: Day, to: Day) -> Result<Vec<TypeTool>> {
+        let sums = self.type_tool_sums(from, to)?;
+        Ok(sums.into_iter().map(|(type_tool, _)| type_tool).collect())
+    }
+
+    /// By day, agent type and tool, with the executions that used it.
+    pub fn type_tool_sums(&self, from: Day, to: Day) -> Result<Vec<(TypeTool, i64)>> {
+        let sql = "SELECT day, agent_type, tool, calls, executions FROM tools
+                   WHERE day BETWEEN ?1 AND ?2 ORDER BY day, agent_type, tool";
+        self.list(sql, (from.0, to.0), |row| {
+            let type_tool = TypeTool {
+                day: Day(row.get(0)?),
+                agent_type: row.get(1)?,
+                tool: row.get(2)?,
+                calls: row.get(3)?,
+            };
+            Ok((type_tool, row.get(4)?))
+        })
+    }
+
+    /// By day and the two tools.
+    pub fn pairs(&self, from: Day, to: Day) -> Result<Vec<ToolPair>> {
+        let sql = "SELECT day, first, second, executions FROM pairs
+                   WHERE day BETWEEN ?1 AND ?2 ORDER BY day, first, second";
+        self.list(sql, (from.0, to.0), |row| {
+            Ok(ToolPair {
+                day: Day(row.get(0)?),
+                first: row.get(1)?,
+                second: row.get(2)?,
+                executions: row.get(3)?,
+            })
+        })
+    }
+
+    /// By day and model; [`NONE`](crate::domain::sums::NONE) is those that name none.
+    pub fn models(&self, from: Day, to: Day) -> Result<Vec<(Day, String, Tally)>> {
+        let sql = format!(
+            "SELECT day, model, {} FROM models WHERE day BETWEEN ?1 AND ?2 ORDER BY day, model",
+            FIELDS.join(", ")
+        );
+        self.list(&sql, (from.0, to.0), |row| {
+            Ok((Day(row.get(0)?), row.get(1)?, tally(row, 2)?))
+        })
+    }
+
+    /// The sessions of the whole range, the most costly first, at most `limit`: there may be as
+    /// many as executions. [`NONE`](crate::domain::sums::NONE) is those that name none.
+    pub fn sessions(&self, from: Day, to: Day, limit: usize) -> Result<Vec<(String, Tally)>> {
+        let sums: Vec<String> = FIELDS.iter().map(|field| format!("sum({field})")).collect();
+        let sql = format!(
+            "SELECT session_id, {} FROM sessions WHERE day BETWEEN ?1 AND ?2
+             GROUP BY session_id ORDER BY sum(cost_micros) DESC, session_id LIMIT ?3",
+            sums.join(", ")
+        );
+        self.list(&sql, (from.0, to.0, limit as i64), |row| {
+            Ok((row.get(0)?, tally(row, 1)?))
+        })
+    }
+
+    fn list<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        self.db.read(|conn: &Connection| {
+            let mut select = conn.prepare_cached(sql)?;
+            let rows = select.query_map(params, read)?;
+            rows.collect()
+        })
+    }
+}
+
+/// The 13 columns from `first` on.
+fn tally(row: &Row, first: usize) -> rusqlite::Result<Tally> {
+    let mut values = [0; FIELDS.len()];
+    for (i, value) in values.iter_mut().enumerate() {
+        *value = row.get(first + i)?;
+    }
+    Ok(Tally::from_array(values))
+}

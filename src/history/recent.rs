@@ -1,0 +1,284 @@
+//! What a rebuild of the live picture needs of single executions.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+
+use rusqlite::{Connection, Row};
+
+use crate::domain::bucket::DAY_MS;
+use crate::domain::execution::Status;
+use crate::domain::view::Recent;
+use crate::sqlite::Result;
+
+use super::read::{Reader, by_rowid, running};
+
+/// Of each agent, as many as its lists in Redis hold.
+const LAST_ENDED: usize = 100;
+const LAST_FAILED: usize = 50;
+const SLOWEST: usize = 100;
+/// Of all agents, as many as the timeline in Redis holds.
+const LAST_STARTED: usize = 10_000;
+/// How far back the slowest and the timeline reach.
+const WINDOW_MS: i64 = 7 * DAY_MS;
+
+impl Reader {
+    /// `place` is the name under which Redis counts an agent; several may share one.
+    ///
+    /// It reads every row once, but only of the chosen ones the execution itself.
+    pub fn recent(&self, place: &dyn Fn(&str) -> String, now_ms: i64) -> Result<Recent> {
+        self.db.snapshot(|_| {
+            self.db.read(|conn| {
+                let mut choice = Choice::new(now_ms - WINDOW_MS);
+                let mut select = conn.prepare_cached(
+                    "SELECT rowid, id, seq, started_ms, ended_ms, agent_name, status, duration_ms
+                     FROM executions",
+                )?;
+                let mut rows = select.query([])?;
+                while let Some(row) = rows.next()? {
+                    choice.consider(row, place)?;
+                }
+                choice.fetch(conn)
+            })
+        })
+    }
+}
+
+struct Choice {
+    since_ms: i64,
+    agents: HashMap<String, usize>,
+    places: Vec<OfPlace>,
+    /// Start and id: equal starts are sorted by id, as Redis does it.
+    started: Top<(i64, String)>,
+}
+
+/// What is chosen of the agents that share a place.
+struct OfPlace {
+    name: String,
+    /// Last change and row.
+    ended: Top<(i64, i64)>,
+    failed: Top<(i64, i64)>,
+    /// Duration and id.
+    slowest: Top<(i64, String)>,
+}
+
+impl Choice {
+    fn new(since_ms: i64) -> Choice {
+        Choice {
+            since_ms,
+            agents: HashMap::new(),
+            places: Vec::new(),
+            started: Top::new(LAST_STARTED),
+        }
+    }
+
+    fn consider(&mut self, row: &Row, place: &dyn Fn(&str) -> String) -> rusqlite::Result<()> {
+        let id = row.get_ref(1)?.as_str()?;
+        let started_ms: Option<i64> = row.get(3)?;
+        if let Some(started_ms) = started_ms.filter(|&ms| ms >= self.since_ms) {
+            self.started.offer_named(started_ms, id);
+        }
+        let Some(ended_ms) = row.get::<_, Option<i64>>(4)? else {
+            return Ok(());
+        };
+        let is_recent = ended_ms >= self.since_ms;
+        let of_place = self.of_place(row.get_ref(5)?.as_str()?, place);
+        let key = (row.get(2)?, row.get(0)?);
+        of_place.ended.offer(key);
+        if row.get_ref(6)?.as_str()? != Status::Success.as_str() {
+            of_place.failed.offer(key);
+        }
+        if let Some(duration_ms) = row.get::<_, Option<i64>>(7)?.filter(|_| is_recent) {
+            of_place.slowest.offer_named(duration_ms, id);
+        }
+        Ok(())
+    }
+
+    fn of_place(&mut self, agent_name: &str, place: &dyn Fn(&str) -> String) -> &mut OfPlace {
+        let index = match self.agents.get(agent_name) {
+            Some(&index) => index,
+            None => {
+                let name = place(agent_name);
+                let known = self.places.iter().position(|of| of.name == name);
+                let index = known.unwrap_or(self.places.len());
+                if known.is_none() {
+                    self.places.push(OfPlace::new(name));
+                }
+                self.agents.insert(agent_name.to_owned(), index);
+                index
+            }
+        };
+        &mut self.places[index]
+    }
+
+    fn fetch(self, conn: &Connection) -> rusqlite::Result<Recent> {
+        let mut ended = BTreeSet::new();
+        let mut slowest = Vec::new();
+        for of_place in self.places {
+            ended.extend(of_place.ended.into_descending());
+            ended.extend(of_place.failed.into_descending());
+            for (duration_ms, id) in of_place.slowest.into_descending() {
+                slowest.push((of_place.name.clone(), id, duration_ms as u64));
+            }
+        }
+        let started = self.started.into_descending();
+        Ok(Recent {
+            running: running(conn)?,
+            ended: by_rowid(conn, ended.into_iter().map(|(_, rowid)| rowid))?,
+            slowest,
+            started: started.map(|(started_ms, id)| (id, started_ms)).collect(),
+        })
+    }
+}
+
+impl OfPlace {
+    fn new(name: String) -> OfPlace {
+        OfPlace {
+            name,
+            ended: Top::new(LAST_ENDED),
+            failed: Top::new(LAST_FAILED),
+            slowest: Top::new(SLOWEST),
+        }
+    }
+}
+
+/// The largest `size` of what is offered.
+struct Top<T> {
+    size: usize,
+    heap: BinaryHeap<Reverse<T>>,
+}
+
+impl<T: Ord> Top<T> {
+    fn new(size: usize) -> Top<T> {
+        Top {
+            size,
+            heap: BinaryHeap::new(),
+        }
+    }
+
+    fn offer(&mut self, item: T) {
+        if self.takes(|least| item > *least) {
+            self.heap.push(Reverse(item));
+            if self.heap.len() > self.size {
+                self.heap.pop();
+            }
+        }
+    }
+
+    fn takes(&self, beats: impl FnOnce(&T) -> bool) -> bool {
+        self.heap.len() < self.size || self.heap.peek().is_some_and(|least| beats(&least.0))
+    }
+
+    fn into_descending(self) -> impl Iterator<Item = T> {
+        self.heap.into_sorted_vec().into_iter().map(|item| item.0)
+    }
+}
+
+impl Top<(i64, String)> {
+    /// Most of what is offered is not taken: the name is copied only if it is.
+    fn offer_named(&mut self, value: i64, name: &str) {
+        if self.takes(|(least, of)| (value, name) > (*least, of.as_str())) {
+            self.offer((value, name.to_owned()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{NOW_MS, Random, World};
+    use super::*;
+    use crate::domain::execution::Execution;
+
+    /// Half of the agents share a place.
+    fn place(agent_name: &str) -> String {
+        match agent_name {
+            "agent-0" | "agent-1" => agent_name.to_owned(),
+            _ => "_other".to_owned(),
+        }
+    }
+
+    #[test]
+    fn it_is_what_a_look_at_all_executions_chooses() {
+        let (mut world, mut random) = (World::new(), Random(9));
+        for _ in 0..30 {
+            for _ in 0..100 {
+                let id = format!("run-{}", random.below(1_000));
+                world.tell(&id, random.fact());
+            }
+            world.flush();
+        }
+        let found = world.reader().recent(&place, NOW_MS).unwrap();
+
+        let since_ms = NOW_MS - 7 * DAY_MS;
+        let mut ended = BTreeSet::new();
+        let mut slowest = BTreeSet::new();
+        for name in ["agent-0", "agent-1", "_other"] {
+            let mut of_place: Vec<_> = world
+                .executions
+                .values()
+                .filter(|(_, e)| e.outcome().is_some() && place(e.agent_name()) == name)
+                .collect();
+            of_place.sort_by_key(|(seq, _)| Reverse(*seq));
+            assert!(
+                of_place.len() > LAST_ENDED,
+                "the sample is larger than the lists"
+            );
+            ended.extend(of_place.iter().take(LAST_ENDED).map(|(seq, _)| *seq));
+            let failed = |e: &Execution| e.outcome().unwrap().status != Status::Success;
+            let failed = of_place.iter().filter(|(_, e)| failed(e));
+            ended.extend(failed.take(LAST_FAILED).map(|(seq, _)| *seq));
+            let mut durations: Vec<_> = of_place
+                .iter()
+                .filter(|(_, e)| e.outcome().unwrap().ended_ms >= since_ms)
+                .filter_map(|(_, e)| Some((e.outcome()?.duration_ms?, e.id.clone())))
+                .collect();
+            durations.sort_unstable_by(|a, b| b.cmp(a));
+            durations.truncate(SLOWEST);
+            slowest.extend(
+                durations
+                    .into_iter()
+                    .map(|(ms, id)| (name.to_owned(), id, ms)),
+            );
+        }
+        let seq = |execution: &Execution| world.executions[&execution.id].0;
+        let found_ended: Vec<u64> = found.ended.iter().map(|e| seq(e)).collect();
+        assert_eq!(found_ended, ended.into_iter().collect::<Vec<_>>());
+        assert_eq!(
+            found.slowest.iter().cloned().collect::<BTreeSet<_>>(),
+            slowest
+        );
+
+        let all = world.executions.values().map(|(_, e)| e);
+        let mut started: Vec<_> = all
+            .clone()
+            .filter_map(|e| Some((e.started_ms()?, e.id.clone())))
+            .filter(|(started_ms, _)| *started_ms >= since_ms)
+            .collect();
+        started.sort_unstable_by(|a, b| b.cmp(a));
+        let found_started = found.started.iter().map(|(id, ms)| (*ms, id.clone()));
+        assert_eq!(found_started.collect::<Vec<_>>(), started);
+        let running: BTreeSet<&str> = all.filter(|e| e.is_running()).map(|e| &*e.id).collect();
+        assert!(!running.is_empty());
+        assert_eq!(
+            found
+                .running
+                .iter()
+                .map(|e| &*e.id)
+                .collect::<BTreeSet<_>>(),
+            running
+        );
+    }
+
+    #[test]
+    fn of_more_than_fit_the_largest_stay() {
+        let mut top = Top::new(3);
+        for (value, name) in [(5, "a"), (1, "b"), (9, "c"), (5, "d"), (5, "b")] {
+            top.offer_named(value, name);
+        }
+        let expected = [
+            (9, "c".to_owned()),
+            (5, "d".to_owned()),
+            (5, "b".to_owned()),
+        ];
+        assert_eq!(top.into_descending().collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,370 @@
+//! Sums, added to the rollups. A bucket whose executions have all left it is deleted.
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
+
+use crate::domain::bucket::Day;
+use crate::domain::sketch::Sketch;
+use crate::domain::sums::{AgentSum, Sums};
+use crate::domain::tally::FIELDS;
+
+/// The executions must be in before: the smallest and largest durations are looked up there.
+pub(super) fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<()> {
+    let mut hours = Rollup::new(conn, "hours", &["hour", "agent_type"], &FIELDS)?;
+    for ((hour, agent_type), tally) in &sums.hours {
+        hours.add(&[&hour.0, agent_type], &tally.to_array())?;
+    }
+    let mut days = Rollup::new(conn, "days", &["day"], &FIELDS)?;
+    for (day, tally) in &sums.days {
+        days.add(&[&day.0], &tally.to_array())?;
+    }
+    let mut models = Rollup::new(conn, "models", &["day", "model"], &FIELDS)?;
+    for ((day, model), tally) in &sums.models {
+        models.add(&[&day.0, model], &tally.to_array())?;
+    }
+    let mut sessions = Rollup::new(conn, "sessions", &["day", "session_id"], &FIELDS)?;
+    for ((day, session_id), tally) in &sums.sessions {
+        sessions.add(&[&day.0, session_id], &tally.to_array())?;
+    }
+    let mut agents = Rollup::new(conn, "agents", &["day", "agent_name"], &FIELDS)?;
+    for ((day, agent_name), sum) in &sums.agents {
+        agents.add(&[&day.0, agent_name], &sum.tally.to_array())?;
+        add_durations(conn, *day, agent_name, sum)?;
+    }
+    let (keys, counts) = (["day", "agent_type", "tool"], ["executions", "calls"]);
+    let mut tools = Rollup::new(conn, "tools", &keys, &counts)?;
+    for ((day, agent_type, tool), sum) in &sums.tools {
+        tools.add(&[&day.0, agent_type, tool], &[sum.executions, sum.calls])?;
+    }
+    let mut pairs = Rollup::new(conn, "pairs", &["day", "first", "second"], &["executions"])?;
+    for ((day, first, second), executions) in &sums.pairs {
+        pairs.add(&[&day.0, first, second], &[*executions])?;
+    }
+    Ok(())
+}
+
+/// A table of buckets that add up.
+struct Rollup<'c> {
+    add: CachedStatement<'c>,
+    delete_empty: CachedStatement<'c>,
+}
+
+impl<'c> Rollup<'c> {
+    /// The first of `counts` is that of the executions in a bucket.
+    fn new(
+        conn: &'c Connection,
+        table: &str,
+        keys: &[&str],
+        counts: &[&str],
+    ) -> rusqlite::Result<Rollup<'c>> {
+        let columns = [keys, counts].concat();
+        let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
+        // A sum beyond 64 bits would become a REAL, which the table refuses: then no flush would
+        // ever succeed again. The cast ends it at the largest integer.
+        let sums: Vec<String> = counts
+            .iter()
+            .map(|count| format!("{count} = CAST({count} + excluded.{count} AS INTEGER)"))
+            .collect();
+        let bucket: Vec<String> = keys
+            .iter()
+            .zip(&places)
+            .map(|(key, place)| format!("{key} = {place}"))
+            .collect();
+        Ok(Rollup {
+            add: conn.prepare_cached(&format!(
+                "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT DO UPDATE SET {}",
+                columns.join(", "),
+                places.join(", "),
+                sums.join(", ")
+            ))?,
+            delete_empty: conn.prepare_cached(&format!(
+                "DELETE FROM {table} WHERE {} AND {} = 0",
+                bucket.join(" AND "),
+                counts[0]
+            ))?,
+        })
+    }
+
+    fn add(&mut self, keys: &[&dyn ToSql], counts: &[i64]) -> rusqlite::Result<()> {
+        if counts.iter().all(|&count| count == 0) {
+            return Ok(());
+        }
+        let mut values = keys.to_vec();
+        values.extend(counts.iter().map(|count| count as &dyn ToSql));
+        self.add.execute(&*values)?;
+        if counts[0] <= 0 {
+            self.delete_empty.execute(keys)?;
+        }
+        Ok(())
+    }
+}
+
+/// Merges the durations into the bucket's sketch, smallest and largest.
+fn add_durations(
+    conn: &Connection,
+    day: Day,
+    agent_name: &str,
+    sum: &AgentSum,
+) -> rusqlite::Result<()> {
+    let mut select = conn.prepare_cached(
+        "SELECT sketch, min_duration_ms, max_duration_ms FROM agents
+         WHERE day = ?1 AND agent_name = ?2",
+    )?;
+    let stored = select.query_row((day.0, agent_name), |row| {
+        Ok(AgentSum {
+            sketch: sketch(row, 0)?,
+            min_duration_ms: duration(row, 1)?,
+            max_duration_ms: duration(row, 2)?,
+            ..AgentSum::default()
+        })
+    });
+    let Some(mut durations) = stored.optional()? else {
+        return Ok(());
+    };
+    durations.merge(sum);
+    if durations.shrunk {
+        (durations.min_duration_ms, durations.max_duration_ms) = ends(conn, day, agent_name)?;
+    }
+    conn.prepare_cached(
+        "UPDATE agents SET sketch = ?3, min_duration_ms = ?4, max_duration_ms = ?5
+         WHERE day = ?1 AND agent_name = ?2",
+    )?
+    .execute((
+        day.0,
+        agent_name,
+        durations.sketch.to_v2(),
+        durations.min_duration_ms.map(|ms| ms as i64),
+        durations.max_duration_ms.map(|ms| ms as i64),
+    ))?;
+    Ok(())
+}
+
+/// The smallest and the largest duration among the executions of a bucket.
+fn ends(
+    conn: &Connection,
+    day: Day,
+    agent_name: &str,
+) -> rusqlite::Result<(Option<u64>, Option<u64>)> {
+    let mut select = conn.prepare_cached(
+        "SELECT (SELECT duration_ms FROM executions INDEXED BY executions_by_duration
+                 WHERE agent_name = ?1 AND day = ?2 AND duration_ms IS NOT NULL
+                 ORDER BY duration_ms LIMIT 1),
+                (SELECT duration_ms FROM executions INDEXED BY executions_by_duration
+                 WHERE agent_name = ?1 AND day = ?2 AND duration_ms IS NOT NULL
+                 ORDER BY duration_ms DESC LIMIT 1)",
+    )?;
+    select.query_row((agent_name, day.0), |row| {
+        Ok((duration(row, 0)?, duration(row, 1)?))
+    })
+}
+
+/// Null is a bucket without durations.
+pub(super) fn sketch(row: &rusqlite::Row, column: usize) -> rusqlite::Result<Sketch> {
+    match row.get_ref(column)?.as_blob_or_null()? {
+        None => Ok(Sketch::default()),
+        Some(bytes) => Sketch::from_v2(bytes).ok_or_else(|| {
+            rusqlite::Error::FromSqlConversionFailure(
+                column,
+                rusqlite::types::Type::Blob,
+                "not an HdrHistogram".into(),
+            )
+        }),
+    }
+}
+
+pub(super) fn duration(row: &rusqlite::Row, column: usize) -> rusqlite::Result<Option<u64>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(|ms| ms as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::sample::{NOW_MS, Random, TODAY, World, start, stop, stop_of};
+    use super::*;
+    use crate::domain::bucket::{DAY_MS, Hour};
+    use crate::domain::execution::{Fact, Status};
+    use crate::domain::tally::Tally;
+    use crate::domain::view::AgentDay;
+
+    const ALWAYS: (Day, Day) = (Day(0), Day(100_000));
+
+    fn agent_days(world: &World) -> Vec<AgentDay> {
+        let reader = world.reader();
+        reader.agent_days(None, ALWAYS.0, ALWAYS.1).unwrap()
+    }
+
+    /// What the executions as they are now add up to: what a rebuild would count.
+    fn check_sums(world: &World) {
+        let (from, to) = ALWAYS;
+        let reader = world.reader();
+        let (mut hours, mut days) = (BTreeMap::new(), BTreeMap::new());
+        let (mut models, mut sessions) = (BTreeMap::new(), BTreeMap::new());
+        let (mut tools, mut pairs) = (BTreeMap::new(), BTreeMap::new());
+        let mut agents: BTreeMap<_, (Tally, Vec<u64>)> = BTreeMap::new();
+        for (_, execution) in world.executions.values() {
+            let Some(c) = execution.contribution() else {
+                continue;
+            };
+            let (day, add) = (c.day(), |sum: &mut Tally| *sum += c.tally);
+            add(hours.entry((c.hour(), c.agent_type)).or_default());
+            add(days.entry(day).or_default());
+            add(models.entry((day, c.model.unwrap_or(""))).or_default());
+            add(sessions.entry(c.session_id.unwrap_or("")).or_default());
+            let agent = agents.entry((day, c.agent_name)).or_default();
+            add(&mut agent.0);
+            agent.1.extend(c.duration_ms);
+            for &(tool, calls) in &c.tools {
+                let sum: &mut (i64, i64) = tools.entry((day, c.agent_type, tool)).or_default();
+                *sum = (sum.0 + calls, sum.1 + 1);
+            }
+            for (first, second) in c.tool_pairs() {
+                *pairs.entry((day, first, second)).or_insert(0) += 1;
+            }
+        }
+
+        let found = reader.hours(Hour(0), to.first_hour()).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|h| ((h.hour, &*h.agent_type), h.tally))
+            .collect();
+        assert_eq!(found, hours.into_iter().collect::<Vec<_>>());
+        let found = reader.days(from, to).unwrap();
+        let found: Vec<_> = found.iter().map(|d| (d.day, d.tally)).collect();
+        assert_eq!(found, days.into_iter().collect::<Vec<_>>());
+        let found = reader.models(from, to).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|(day, model, t)| ((*day, &**model), *t))
+            .collect();
+        assert_eq!(found, models.into_iter().collect::<Vec<_>>());
+        let found = reader.sessions(from, to, 1_000).unwrap();
+        assert!(found.is_sorted_by_key(|(_, tally)| -tally.cost_micros));
+        let found: BTreeMap<_, _> = found.iter().map(|(id, tally)| (&**id, *tally)).collect();
+        assert_eq!(found, sessions);
+        let found = reader.type_tool_sums(from, to).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|(t, runs)| ((t.day, &*t.agent_type, &*t.tool), (t.calls, *runs)))
+            .collect();
+        assert_eq!(found, tools.into_iter().collect::<Vec<_>>());
+        let found = reader.pairs(from, to).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|p| ((p.day, &*p.first, &*p.second), p.executions))
+            .collect();
+        assert_eq!(found, pairs.into_iter().collect::<Vec<_>>());
+
+        let found = agent_days(world);
+        assert_eq!(found.len(), agents.len());
+        for (found, ((day, agent_name), (tally, durations))) in found.iter().zip(agents) {
+            assert_eq!((found.day, &*found.agent_name), (day, agent_name));
+            assert_eq!(found.tally, tally);
+            assert_eq!(found.min_duration_ms, durations.iter().copied().min());
+            assert_eq!(found.max_duration_ms, durations.iter().copied().max());
+            let sketch = Sketch::from_iter(durations.into_iter().map(|ms| (ms, 1)));
+            assert_eq!(found.sketch, sketch);
+        }
+    }
+
+    #[test]
+    fn rollups_are_what_the_executions_add_up_to() {
+        let (mut world, mut random) = (World::new(), Random(11));
+        for _ in 0..40 {
+            for _ in 0..1 + random.below(60) {
+                let id = format!("run-{}", random.below(300));
+                world.tell(&id, random.fact());
+            }
+            world.flush();
+        }
+        let timeouts = world
+            .executions
+            .values()
+            .filter(|(_, e)| e.timed_out_ms.is_some());
+        assert!(
+            timeouts.count() > 5,
+            "the sample has every kind of execution"
+        );
+        check_sums(&world);
+    }
+
+    #[test]
+    fn a_start_after_its_stop_moves_what_was_counted() {
+        let mut world = World::new();
+        for (id, duration_ms) in [("a", 100), ("b", 250), ("c", 150)] {
+            let stop = stop(NOW_MS, Some(duration_ms), Status::Success);
+            world.tell(id, Fact::Stop(Box::new(stop)));
+        }
+        world.flush();
+        let ends = |agent: &AgentDay| (agent.min_duration_ms, agent.max_duration_ms);
+        let days = agent_days(&world);
+        assert_eq!(days[0].agent_name, "unknown");
+        assert_eq!(ends(&days[0]), (Some(100), Some(250)));
+
+        world.tell("b", start("late", NOW_MS - 250));
+        world.flush();
+        let days = agent_days(&world);
+        assert_eq!(
+            (&*days[0].agent_name, days[0].tally.execution_count),
+            ("late", 1)
+        );
+        assert_eq!(ends(&days[0]), (Some(250), Some(250)));
+        assert_eq!(ends(&days[1]), (Some(100), Some(150)));
+
+        world.tell("a", start("late", NOW_MS - 100));
+        world.tell("c", start("late", NOW_MS - 150));
+        world.flush();
+        let days = agent_days(&world);
+        assert_eq!(days.len(), 1, "nobody is unknown any more: {days:?}");
+        assert_eq!(ends(&days[0]), (Some(100), Some(250)));
+        assert_eq!(days[0].sketch.quantile_ms(0.5), Some(150));
+    }
+
+    #[test]
+    fn a_timeout_that_was_none_leaves_its_day() {
+        let mut world = World::new();
+        let yesterday_ms = NOW_MS - DAY_MS;
+        world.tell("a", start("x", yesterday_ms));
+        world.tell(
+            "a",
+            Fact::TimedOut {
+                ended_ms: yesterday_ms,
+            },
+        );
+        world.flush();
+        let days = |world: &World| world.reader().days(ALWAYS.0, ALWAYS.1).unwrap();
+        assert_eq!(
+            (days(&world)[0].day, days(&world)[0].tally.timeout_count),
+            (TODAY.back(1), 1)
+        );
+        world.tell("a", Fact::Alive);
+        world.flush();
+        assert_eq!(days(&world), []);
+        assert_eq!(agent_days(&world), []);
+        world.tell("a", stop_of("x", NOW_MS, 5, Status::Success));
+        world.flush();
+        assert_eq!(
+            (days(&world)[0].day, days(&world)[0].tally.success_count),
+            (TODAY, 1)
+        );
+    }
+
+    #[test]
+    fn a_sum_beyond_64_bits_ends_at_the_largest() {
+        let mut world = World::new();
+        for id in ["a", "b"] {
+            let mut stop = stop(NOW_MS, None, Status::Success);
+            stop.token_usage = Some(crate::domain::execution::TokenUsage {
+                total_tokens: i64::MAX as u64,
+                cost_micros: Some(1),
+                ..Default::default()
+            });
+            world.tell(id, Fact::Stop(Box::new(stop)));
+            world.flush();
+        }
+        let days = world.reader().days(TODAY, TODAY).unwrap();
+        assert_eq!(
+            (days[0].tally.total_tokens, days[0].tally.cost_micros),
+            (i64::MAX, 2)
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! What the views still have to apply, read beside the writer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::domain::change::Change;
+use crate::sqlite::{Db, Result, from_json};
+
+use super::schema::SCHEMA;
+
+pub struct Tail {
+    db: Db,
+}
+
+impl Tail {
+    pub fn open(path: &Path) -> Result<Tail> {
+        Ok(Tail {
+            db: Db::open_reader(path, SCHEMA)?,
+        })
+    }
+
+    /// The first `max_rows` changes after `after`, in their order.
+    pub fn read(&self, after: u64, max_rows: usize) -> Result<Vec<Arc<Change>>> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT seq, change FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            )?;
+            let rows = select.query_map((after as i64, max_rows as i64), |row| {
+                let mut change: Change = from_json(row, 1)?;
+                change.seq = row.get::<_, i64>(0)? as u64;
+                Ok(Arc::new(change))
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// The oldest change that is still here.
+    pub fn first_seq(&self) -> Result<Option<u64>> {
+        Ok(self.ends()?.map(|(first, _)| first))
+    }
+
+    /// How many changes are here. Numbers that were skipped in between count as well: to count
+    /// the rows themselves would read the whole file.
+    pub fn rows(&self) -> Result<u64> {
+        Ok(self.ends()?.map_or(0, |(first, last)| last - first + 1))
+    }
+
+    fn ends(&self) -> Result<Option<(u64, u64)>> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT (SELECT min(seq) FROM journal), (SELECT max(seq) FROM journal)",
+            )?;
+            select.query_row([], |row| {
+                let ends: (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+                Ok(ends.0.zip(ends.1).map(|(a, b)| (a as u64, b as u64)))
+            })
+        })
+    }
+}
