@@ -21,6 +21,9 @@ pub struct Params(Vec<(String, String)>);
 
 impl Params {
     pub fn of(uri: &Uri) -> Result<Params, HttpError> {
+        if uri.query().is_none() {
+            return Ok(Params(Vec::new()));
+        }
         match UrlQuery::try_from_uri(uri) {
             Ok(UrlQuery(params)) => Ok(Params(params)),
             Err(_) => Err(HttpError::invalid_parameter("the query cannot be read")),

@@ -15,7 +15,7 @@ pub struct ActiveList {
     pub active: Vec<Listed>,
 }
 
-/// A running execution in short: the seed's fields and no others.
+/// A running execution in short, as the current picture shows it.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Running {
     pub agent_id: String,
