@@ -34,7 +34,7 @@ lint: setup ## Check format and lints
 bench: setup ## Measure this machine with a release build
 	$(CARGO) run --release --quiet --bin agentpulse -- bench $(ARGS)
 
-demo: setup ## Run a daemon with invented agents, to look at
+demo: setup ## Send a made-up day of traffic to the running daemon
 	$(CARGO) run --release --quiet --bin agentpulse -- demo $(ARGS)
 
 install: setup ## Install agentpulse and agentpulse-hook into cargo's bin folder

@@ -11,8 +11,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
+use super::block_on;
 use super::failure::{Failure, failed};
-use crate::config::Config;
+use crate::config::{Config, Source};
 
 /// Of what answers from memory or one read.
 pub const QUICK: Duration = Duration::from_secs(5);
@@ -23,6 +24,27 @@ pub const LONG: Duration = Duration::from_secs(600);
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 const SOCKET_NAME: &str = "control.sock";
+
+/// Where the daemon that these settings mean takes events. The socket and the data folder both
+/// name a daemon: the socket counts when it was given, and the folder not more directly. Else the
+/// daemon of the folder is asked, as it may have been started with another socket.
+pub fn event_socket(config: &Config) -> Result<PathBuf, Failure> {
+    let socket = origin(config, "socket.path");
+    if socket == Source::Default || (socket as u8) < origin(config, "data.dir") as u8 {
+        let status = block_on(Control::of(config).status())?.unwrap_or_default();
+        if let Some(socket) = status["socket"].as_str() {
+            return Ok(socket.into());
+        }
+    }
+    // Whoever cannot be asked may still listen there.
+    Ok(config.socket.path.clone())
+}
+
+fn origin(config: &Config, key: &str) -> Source {
+    let settings = config.describe();
+    let setting = settings.into_iter().find(|(name, ..)| name == key);
+    setting.map_or(Source::Default, |(_, _, source)| source)
+}
 
 pub struct Control {
     data_dir: PathBuf,
@@ -201,5 +223,34 @@ mod tests {
         drop(UnixListener::bind(folder.path().join(SOCKET_NAME)).unwrap());
         let error = ask(folder.path(), Method::GET, "/control/status").unwrap_err();
         assert_eq!(error.to_string(), expect);
+    }
+    /// The folder is given by a flag; the socket by `flags` and `env`.
+    fn socket_for(folder: &Path, flags: &[(&str, &str)], env: &[(&str, &str)]) -> PathBuf {
+        let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());
+        let mut flags: Vec<_> = flags.iter().map(owned).collect();
+        flags.push(("data.dir".into(), folder.to_str().unwrap().into()));
+        let config = Config::load(None, env.iter().map(owned), &flags).unwrap();
+        event_socket(&config).unwrap()
+    }
+
+    #[test]
+    fn events_go_to_the_daemon_of_the_folder_unless_a_socket_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = [("HOME", "/h"), ("AGENTPULSE_SOCKET", "/env.sock")];
+        let at_home = &env[..1];
+        let default = folder.path().join("agentpulse.sock");
+        assert_eq!(socket_for(folder.path(), &[], at_home), default);
+        assert_eq!(socket_for(folder.path(), &[], &env), Path::new("/env.sock"));
+
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{\"socket\":\"/a.sock\"}";
+        for env in [at_home, &env] {
+            let folder = tempfile::tempdir().unwrap();
+            let server = stand_in(folder.path(), answer);
+            assert_eq!(socket_for(folder.path(), &[], env), Path::new("/a.sock"));
+            assert_eq!(server.join().unwrap(), "GET /control/status HTTP/1.1");
+        }
+        let flags = [("socket.path", "/flag.sock")];
+        let given = socket_for(folder.path(), &flags, &env);
+        assert_eq!(given, Path::new("/flag.sock"));
     }
 }

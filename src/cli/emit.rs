@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::client::event_socket;
 use super::delivery::{Reply, Totals, connect, deliver};
 use super::{Failure, Place, failed, flag, io_failed, print};
 
@@ -17,7 +18,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub struct Emit {
     /// A file with one event a line; without it, or as `-`, standard input
     file: Option<PathBuf>,
-    /// The Unix socket of the daemon
+    /// The Unix socket of the daemon [default: that of the daemon on the data folder]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// How long an answer may take, in seconds
@@ -33,7 +34,7 @@ impl Emit {
             flags.push(flag("socket.path", socket)?);
         }
         let config = place.load(flags)?;
-        let stream = connect(&config.socket.path)?;
+        let stream = connect(&event_socket(&config)?)?;
         let input: Box<dyn Read + Send> = match &self.file {
             Some(path) if path.as_os_str() != "-" => {
                 Box::new(File::open(path).map_err(|error| io_failed(path.display(), &error))?)

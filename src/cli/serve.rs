@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, Place, flag, io_failed};
@@ -86,8 +87,7 @@ async fn either(one: &mut Signal, other: &mut Signal) {
 
 /// The log goes to standard error. `RUST_LOG` refines it for whoever looks for a fault.
 fn start_log(log: &Log) {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(log.level.as_str().to_lowercase()));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter(log.level));
     let is_terminal = std::io::stderr().is_terminal();
     let is_json = match log.format {
         LogFormat::Auto => !is_terminal,
@@ -102,5 +102,40 @@ fn start_log(log: &Log) {
         log.json().flatten_event(true).init();
     } else {
         log.init();
+    }
+}
+
+/// The library of migrations tells of every start what no operator needs, with a path of the
+/// machine that built the program.
+fn filter(level: Level) -> EnvFilter {
+    let of_migrations = level.min(Level::WARN);
+    EnvFilter::new(format!("{level},rusqlite_migration={of_migrations}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::{dispatcher, enabled};
+
+    use super::*;
+
+    /// Whether our own information is logged, and what the library of migrations has to tell as
+    /// information and as a warning.
+    fn logged(level: Level) -> [bool; 3] {
+        let subscriber = tracing_subscriber::fmt().with_env_filter(filter(level));
+        dispatcher::with_default(&subscriber.finish().into(), || {
+            [
+                enabled!(target: "agentpulse::daemon", Level::INFO),
+                enabled!(target: "rusqlite_migration", Level::INFO),
+                enabled!(target: "rusqlite_migration", Level::WARN),
+            ]
+        })
+    }
+
+    #[test]
+    fn migrations_are_told_of_when_they_go_wrong() {
+        assert_eq!(logged(Level::TRACE), [true, false, true]);
+        assert_eq!(logged(Level::INFO), [true, false, true]);
+        assert_eq!(logged(Level::WARN), [false, false, true]);
+        assert_eq!(logged(Level::ERROR), [false, false, false]);
     }
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use self::day::Day;
-use super::client::Control;
+use super::client::{Control, event_socket};
 use super::delivery::{Totals, connect, deliver};
 use super::emit::{refused, show_refusal};
 use super::{Failure, Place, block_on, flag, print, written};
@@ -43,7 +43,7 @@ pub struct Demo {
     /// Write the events to standard output instead
     #[arg(long)]
     print: bool,
-    /// The Unix socket of the daemon
+    /// The Unix socket of the daemon [default: that of the daemon on the data folder]
     #[arg(long, value_name = "PATH", conflicts_with = "print")]
     socket: Option<PathBuf>,
 }
@@ -89,7 +89,7 @@ impl Demo {
             flags.push(flag("socket.path", socket)?);
         }
         let config = place.load(flags)?;
-        let stream = connect(&config.socket.path)?;
+        let stream = connect(&event_socket(&config)?)?;
         let totals = deliver(stream, chunks.map(Ok), PATIENCE, show_refusal)?;
         let status = block_on(Control::of(&config).status())?.unwrap_or_default();
         let summary = format!(
@@ -135,8 +135,7 @@ fn report(summary: &str, totals: &Totals, http: &str) -> String {
          curl '{http}/api/agents/metrics/timeline?hours=24'\n  \
          curl {http}/api/agents/types/distribution\n  \
          curl '{http}/api/agents/performance/code-reviewer?days=2'\n  \
-         curl '{http}/api/agents/tools/usage?period=day'\n\
-         or open {http}/\n"
+         curl '{http}/api/agents/tools/usage?period=day'\n"
     )
 }
 
@@ -232,5 +231,6 @@ mod tests {
         let totals = Totals::default();
         let shown = report("3 executions", &totals, "http://127.0.0.1:9");
         assert!(shown.contains("curl http://127.0.0.1:9/api/agents/metrics/current\n"));
+        assert!(shown.ends_with("/api/agents/tools/usage?period=day'\n"));
     }
 }
