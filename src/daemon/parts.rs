@@ -106,7 +106,7 @@ pub fn spawn_writer(
         config: WriterConfig {
             timeouts,
             max_running: config.limits.running,
-            keep_rows: config.journal.keep_rows as u64,
+            keep_rows: config.journal.keep_rows,
             keep_ms: config.journal.keep.as_millis() as i64,
         },
         journal: stores.journal,

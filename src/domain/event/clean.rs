@@ -20,7 +20,11 @@ pub fn redacted(text: String) -> String {
 pub fn clean_text(text: String) -> String {
     let mut text = redacted(text);
     if text.len() > MAX_TEXT_BYTES {
-        text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES - CUT_MARK.len()));
+        let mut end = MAX_TEXT_BYTES - CUT_MARK.len();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
         text.push_str(CUT_MARK);
     }
     text

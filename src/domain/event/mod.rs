@@ -135,7 +135,7 @@ fn start(mut fields: Fields) -> Result<Event, Refusal> {
     };
     Ok(Event::Fact {
         id,
-        fact: Fact::Start(start),
+        fact: Fact::Start(Box::new(start)),
     })
 }
 

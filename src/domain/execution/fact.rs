@@ -10,7 +10,7 @@ use crate::domain::price::Tokens;
 /// What an event, or the reaper, says of an execution.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
-    Start(Start),
+    Start(Box<Start>),
     Stop(Box<Stop>),
     /// Nothing was heard of it for too long.
     TimedOut {

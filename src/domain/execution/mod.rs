@@ -86,7 +86,7 @@ impl Execution {
             return;
         }
         match fact {
-            Fact::Start(start) => self.start = Some(start),
+            Fact::Start(start) => self.start = Some(*start),
             Fact::Stop(stop) => {
                 self.stop = Some(*stop);
                 self.timed_out_ms = None;

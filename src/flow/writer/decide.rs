@@ -94,7 +94,7 @@ impl Writer {
             };
         }
         let starts = matches!(fact, Fact::Start(_) | Fact::Alive);
-        if starts && memory.running.len() + batch.started >= self.config.max_running {
+        if starts && memory.running.count() + batch.started >= self.config.max_running {
             return Verdict::Refused(Refusal::new(format!(
                 "start: limits.running allows {} executions at once",
                 self.config.max_running
