@@ -52,6 +52,7 @@ impl Operations {
     pub fn status(&self) -> Value {
         let now_ms = now_ms();
         let (condition, reason) = describe(self.state.condition());
+        let [live, history] = [View::Live, View::History].map(|view| self.changes.pending(view));
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "pid": std::process::id(),
@@ -66,18 +67,18 @@ impl Operations {
             },
             "journal": {
                 "head": self.changes.head(),
-                "pending": self.changes.pending(View::Live).max(self.changes.pending(View::History)),
+                "pending": live.max(history),
             },
             "live": {
                 "condition": condition,
                 "reason": reason,
                 "applied": self.changes.position(View::Live),
-                "pending": self.changes.pending(View::Live),
+                "pending": live,
                 "lag_ms": self.changes.lag_ms(View::Live, now_ms),
             },
             "history": {
                 "applied": self.changes.position(View::History),
-                "pending": self.changes.pending(View::History),
+                "pending": history,
                 "lag_ms": self.changes.lag_ms(View::History, now_ms),
             },
             "ready": self.ready().is_ok(),

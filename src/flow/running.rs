@@ -49,7 +49,7 @@ impl Running {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.runs.len()
     }
 
@@ -171,7 +171,7 @@ mod tests {
             context_size: None,
             origin: Origin::default(),
         };
-        execution.merge(Fact::Start(start), &Catalog::default());
+        execution.merge(Fact::Start(Box::new(start)), &Catalog::default());
         Arc::new(execution)
     }
 

@@ -98,7 +98,7 @@ impl World {
 }
 
 pub fn start(agent_name: &str, started_ms: i64) -> Fact {
-    Fact::Start(Start {
+    Fact::Start(Box::new(Start {
         agent_name: agent_name.to_owned(),
         agent_type: None,
         started_ms,
@@ -106,7 +106,7 @@ pub fn start(agent_name: &str, started_ms: i64) -> Fact {
         tools_granted: Vec::new(),
         context_size: None,
         origin: Origin::default(),
-    })
+    }))
 }
 
 pub fn stop(ended_ms: i64, duration_ms: Option<u64>, status: Status) -> Stop {

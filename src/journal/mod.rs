@@ -215,7 +215,7 @@ pub(super) mod tests {
                 context_size: Some(7),
                 origin: Origin::default(),
             };
-            execution.merge(Fact::Start(start), &Catalog::default());
+            execution.merge(Fact::Start(Box::new(start)), &Catalog::default());
             Arc::new(Change::between(None, Arc::new(execution), seq, seq as i64))
         })
         .collect()

@@ -1,4 +1,13 @@
-use super::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::time::{Instant, sleep};
+
+use super::process::{Process, signal};
+use super::server::{POLL, START_DEADLINE, Server};
+use super::{RedisChild, Settings};
 
 const TEMPLATE: &str = "port 0\nunixsocket \"{socket}\"\ndir \"{dir}\"\n\
     pidfile \"{pidfile}\"\nlogfile \"{logfile}\"\nappendonly yes\nsave \"\"\n\

@@ -37,7 +37,7 @@ fn start(mut payload: Fields, id: String, observed_ms: i64) -> Result<Event, Ref
     };
     Ok(Event::Fact {
         id,
-        fact: Fact::Start(start),
+        fact: Fact::Start(Box::new(start)),
     })
 }
 

@@ -220,7 +220,7 @@ async fn an_execution_that_moves_or_recovers_leaves_no_failure_behind() {
     let ended_ms = now_ms() - 1_000;
     let mut facts = Vec::new();
     for id in ["revived", "succeeded"] {
-        facts.push((id, Fact::Start(start("agent-0"))));
+        facts.push((id, Fact::Start(Box::new(start("agent-0")))));
         facts.push((id, Fact::TimedOut { ended_ms }));
     }
     facts.push(("revived", Fact::Alive));
@@ -229,7 +229,7 @@ async fn an_execution_that_moves_or_recovers_leaves_no_failure_behind() {
     nameless.agent_name = None;
     nameless.status = crate::domain::execution::Status::Failure;
     facts.push(("moved", Fact::Stop(Box::new(nameless))));
-    facts.push(("moved", Fact::Start(start("agent-1"))));
+    facts.push(("moved", Fact::Start(Box::new(start("agent-1")))));
     for (i, (id, fact)) in facts.into_iter().enumerate() {
         let change = journey.happen(id, fact).unwrap();
         apply(&live, i as u64, i as u64 + 1, &writes(&[change])).await;
@@ -290,7 +290,7 @@ async fn a_name_that_redis_takes_for_something_else_is_a_name() {
     let mut journey = Journey::new(9);
     let mut changes = Vec::new();
     for id in ["message", "subscribe", "nil"] {
-        changes.extend(journey.happen(id, Fact::Start(start("agent-0"))));
+        changes.extend(journey.happen(id, Fact::Start(Box::new(start("agent-0")))));
     }
     apply(&live, 0, 3, &writes(&changes)).await;
     assert_eq!(live.active().await.unwrap().active.len(), 3);

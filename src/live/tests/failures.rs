@@ -238,7 +238,7 @@ async fn a_lost_answer_is_told_by_asking_again() {
     apply(&live, 0, 0, &Writes::default()).await;
     let mut journey = Journey::new(6);
     let changes: Vec<_> = journey
-        .happen("a", Fact::Start(start("agent-0")))
+        .happen("a", Fact::Start(Box::new(start("agent-0"))))
         .into_iter()
         .collect();
     let batch = writes(&changes);

@@ -45,7 +45,7 @@ impl Journey {
         while changes.len() < count {
             let id = format!("run-{}", self.below(self.ids));
             let fact = match self.below(8) {
-                0..=2 => Fact::Start(self.start()),
+                0..=2 => Fact::Start(Box::new(self.start())),
                 3..=5 => Fact::Stop(Box::new(self.stop())),
                 6 => Fact::TimedOut {
                     ended_ms: self.now_ms - self.below(2 * DAY_MS as u64) as i64,

@@ -139,7 +139,9 @@ async fn a_duration_that_was_taken_away_leaves_the_extremes_to_history() {
     first.duration_ms = Some(5);
     let changes = [
         journey.happen("a", Fact::Stop(Box::new(first))).unwrap(),
-        journey.happen("a", Fact::Start(start("agent-0"))).unwrap(),
+        journey
+            .happen("a", Fact::Start(Box::new(start("agent-0"))))
+            .unwrap(),
     ];
     for (i, change) in changes.into_iter().enumerate() {
         apply(&live, i as u64, i as u64 + 1, &writes(&[change])).await;
@@ -152,7 +154,9 @@ async fn a_duration_that_was_taken_away_leaves_the_extremes_to_history() {
     stop.duration_ms = Some(9);
     let changes = [
         journey.happen("b", Fact::Stop(Box::new(stop))).unwrap(),
-        journey.happen("b", Fact::Start(start("agent-2"))).unwrap(),
+        journey
+            .happen("b", Fact::Start(Box::new(start("agent-2"))))
+            .unwrap(),
     ];
     apply(&live, 2, 4, &writes(&changes)).await;
     let agent = live.agent_days("agent-1", day, day).await.unwrap();
@@ -172,7 +176,7 @@ async fn what_runs_is_counted_and_shown_from_its_first_to_its_last_moment() {
     for (id, age_ms) in [("b", 1_000), ("a", 2_000), ("c", 3_000)] {
         let mut start = start("agent-0");
         start.started_ms -= age_ms;
-        changes.extend(journey.happen(id, Fact::Start(start)));
+        changes.extend(journey.happen(id, Fact::Start(Box::new(start))));
     }
     apply(&live, 0, 3, &writes(&changes)).await;
     let current = live.current(today, 2).await.unwrap();
@@ -215,7 +219,7 @@ async fn progress_shows_and_never_brings_an_ended_execution_back() {
     let mut journey = Journey::new(4);
     let mut changes = Vec::new();
     for id in ["runs", "ends"] {
-        changes.extend(journey.happen(id, Fact::Start(start("agent-0"))));
+        changes.extend(journey.happen(id, Fact::Start(Box::new(start("agent-0")))));
     }
     changes.extend(journey.happen("ends", Fact::Stop(Box::new(stop("agent-0", 1)))));
     apply(&live, 0, 3, &writes(&changes)).await;
@@ -261,7 +265,7 @@ async fn failures_are_the_newest_first_and_once_each() {
     let mut journey = Journey::new(5);
     let mut changes = Vec::new();
     for (id, agent) in [("a", "agent-4"), ("b", "agent-5"), ("c", "agent-4")] {
-        changes.extend(journey.happen(id, Fact::Start(start(agent))));
+        changes.extend(journey.happen(id, Fact::Start(Box::new(start(agent)))));
         let ended_ms = now_ms();
         changes.extend(journey.happen(id, Fact::TimedOut { ended_ms }));
         let mut stop = stop(agent, 1);

@@ -1,34 +1,30 @@
-//! The private Redis or Valkey server: found, started, adopted after a crash of the daemon,
-//! restarted when it dies, stopped last. The caller holds the lock of the data folder, so that two
-//! daemons never have one server.
-
-#[cfg(test)]
-mod tests;
+//! One server on one folder: adopted or started, watched, ended.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{info, warn};
+use tracing::warn;
 
-/// Looked for in `PATH`, in this order.
-const PROGRAMS: [&str; 2] = ["valkey-server", "redis-server"];
+use super::process::{Process, command_line, exists, signal};
+use super::program::find;
+use super::{Error, Settings};
+
 /// `sun_path` of the smallest system that is supported, with its closing zero.
 const MAX_SOCKET_PATH_BYTES: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
 /// A large append-only file takes a while to load; meanwhile the server answers LOADING.
-const START_DEADLINE: Duration = Duration::from_secs(60);
-const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
-const POLL: Duration = Duration::from_millis(20);
+pub const START_DEADLINE: Duration = Duration::from_secs(60);
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
+pub const POLL: Duration = Duration::from_millis(20);
 const WATCH_EVERY: Duration = Duration::from_millis(250);
 /// Between two restarts of a server that keeps dying.
 const RESTART_AFTER: [Duration; 4] = [
@@ -40,97 +36,18 @@ const RESTART_AFTER: [Duration; 4] = [
 /// A server that lived this long was well.
 const WELL_AFTER: Duration = Duration::from_secs(30);
 
-/// Why there is no server, in one line.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Error(String);
-
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The data folder.
-    pub dir: PathBuf,
-    /// The program, if it is not to be looked for in `PATH`.
-    pub server: Option<PathBuf>,
-    /// In bytes.
-    pub maxmemory: u64,
-    /// The configuration, with `{socket}`, `{dir}`, `{pidfile}`, `{logfile}` inside quotes and
-    /// `{maxmemory}`.
-    pub template: String,
-}
-
-pub struct RedisChild {
-    server: Arc<Server>,
-    watch: JoinHandle<()>,
-}
-
-struct Server {
+pub struct Server {
     program: PathBuf,
-    socket: PathBuf,
-    config: PathBuf,
+    pub socket: PathBuf,
+    pub config: PathBuf,
     pidfile: PathBuf,
     dir: PathBuf,
     maxmemory: u64,
     process: Mutex<Option<Process>>,
 }
 
-enum Process {
-    Child(Child),
-    /// It outlived an earlier daemon, and has another parent.
-    Adopted(i32),
-}
-
-impl Process {
-    fn pid(&self) -> i32 {
-        match self {
-            Process::Child(child) => child.id() as i32,
-            Process::Adopted(pid) => *pid,
-        }
-    }
-
-    /// A child that has ended is also seen off by this.
-    fn has_exited(&mut self) -> bool {
-        match self {
-            Process::Child(child) => !matches!(child.try_wait(), Ok(None)),
-            Process::Adopted(pid) => !exists(*pid),
-        }
-    }
-}
-
-impl RedisChild {
-    /// Adopts the server that runs on the folder, or starts one; it answers when this returns.
-    ///
-    /// # Errors
-    /// No program is found, the socket's path is too long, another server answers on the socket,
-    /// or the server does not come up.
-    pub async fn start(settings: &Settings) -> Result<RedisChild, Error> {
-        let server = Arc::new(Server::prepare(settings)?);
-        if server.adopt().await? {
-            info!("adopted the Redis that an earlier daemon left");
-        } else {
-            server.clear().await?;
-            server.spawn()?;
-            if let Err(error) = server.wait_until_it_answers(START_DEADLINE).await {
-                server.end_own(ANSWER_DEADLINE).await;
-                return Err(error);
-            }
-        }
-        let watch = tokio::spawn(server.clone().watch());
-        Ok(RedisChild { server, watch })
-    }
-
-    pub fn url(&self) -> String {
-        format!("unix://{}", self.server.socket.display())
-    }
-
-    /// Lets the server write what it has and end; after the deadline it is killed.
-    pub async fn stop(self, deadline: Duration) {
-        self.watch.abort();
-        self.server.end_own(deadline).await;
-    }
-}
-
 impl Server {
-    fn prepare(settings: &Settings) -> Result<Server, Error> {
+    pub fn prepare(settings: &Settings) -> Result<Server, Error> {
         let dir = settings.dir.join("redis");
         let socket = settings.dir.join("redis.sock");
         if socket.as_os_str().len() > MAX_SOCKET_PATH_BYTES {
@@ -160,7 +77,7 @@ impl Server {
         Ok(server)
     }
 
-    fn fill(&self, template: &str) -> String {
+    pub fn fill(&self, template: &str) -> String {
         let quoted = |path: &Path| {
             path.display()
                 .to_string()
@@ -177,7 +94,7 @@ impl Server {
 
     /// Takes over a server that answers and has our folder; it may be loading still. Nothing is
     /// asked of one that is not ours, and its socket is not taken from it.
-    async fn adopt(&self) -> Result<bool, Error> {
+    pub async fn adopt(&self) -> Result<bool, Error> {
         let end = Instant::now() + START_DEADLINE;
         loop {
             match self.ask("PING").await {
@@ -216,7 +133,7 @@ impl Server {
     }
 
     /// Ends what the pid file names, if it is a server on our socket, and removes what it left.
-    async fn clear(&self) -> Result<(), Error> {
+    pub async fn clear(&self) -> Result<(), Error> {
         if let Some(pid) = self.pid_in_file() {
             warn!(
                 pid,
@@ -233,7 +150,7 @@ impl Server {
     }
 
     /// In a process group of its own: a Ctrl-C on the terminal must not end it before the daemon.
-    fn spawn(&self) -> Result<(), Error> {
+    pub fn spawn(&self) -> Result<(), Error> {
         // Whatever it says before it has opened its log, of its configuration for instance.
         let logfile = self.logfile();
         let log = fs::File::options().create(true).append(true).open(&logfile);
@@ -250,7 +167,7 @@ impl Server {
         Ok(())
     }
 
-    async fn wait_until_it_answers(&self, deadline: Duration) -> Result<(), Error> {
+    pub async fn wait_until_it_answers(&self, deadline: Duration) -> Result<(), Error> {
         let end = Instant::now() + deadline;
         while Instant::now() < end {
             if self.is_up().await {
@@ -273,7 +190,7 @@ impl Server {
 
     /// Restarts the server whenever it has died. One that was only stopped is left alone: it may
     /// go on, and a second one on its folder would be worse.
-    async fn watch(self: Arc<Self>) {
+    pub async fn watch(self: Arc<Self>) {
         let mut failures = 0;
         let mut started = Instant::now();
         loop {
@@ -306,17 +223,17 @@ impl Server {
         self.dir.join("redis.log")
     }
 
-    fn has_exited(&self) -> bool {
+    pub fn has_exited(&self) -> bool {
         self.process().as_mut().is_none_or(Process::has_exited)
     }
 
-    fn pid(&self) -> Option<i32> {
+    pub fn pid(&self) -> Option<i32> {
         self.process().as_ref().map(Process::pid)
     }
 
     /// The process of the pid file, if it is a server on our socket or configuration: a number
     /// alone may meanwhile be somebody else's.
-    fn pid_in_file(&self) -> Option<i32> {
+    pub fn pid_in_file(&self) -> Option<i32> {
         let pid: i32 = fs::read_to_string(&self.pidfile)
             .ok()?
             .trim()
@@ -330,13 +247,13 @@ impl Server {
         (is_server && is_ours).then_some(pid)
     }
 
-    async fn end_own(&self, deadline: Duration) {
+    pub async fn end_own(&self, deadline: Duration) {
         if let Some(pid) = self.pid() {
             self.end(pid, deadline).await;
         }
     }
 
-    async fn end(&self, pid: i32, deadline: Duration) {
+    pub async fn end(&self, pid: i32, deadline: Duration) {
         signal(pid, Signal::TERM);
         if !self.wait_until_it_is_gone(pid, deadline).await {
             warn!(pid, "Redis did not end within its deadline: it is killed");
@@ -357,7 +274,7 @@ impl Server {
         true
     }
 
-    fn is_gone(&self, pid: i32) -> bool {
+    pub fn is_gone(&self, pid: i32) -> bool {
         match self.process().as_mut() {
             Some(process) if process.pid() == pid => process.has_exited(),
             _ => !exists(pid),
@@ -365,13 +282,13 @@ impl Server {
     }
 
     /// LOADING is an answer, but not yet the word.
-    async fn is_up(&self) -> bool {
+    pub async fn is_up(&self) -> bool {
         self.ask("PING")
             .await
             .is_ok_and(|reply| reply.starts_with("+PONG"))
     }
 
-    async fn ask(&self, command: &str) -> io::Result<String> {
+    pub async fn ask(&self, command: &str) -> io::Result<String> {
         let exchange = async {
             let mut stream = UnixStream::connect(&self.socket).await?;
             stream
@@ -385,60 +302,7 @@ impl Server {
         timeout(ANSWER_DEADLINE, exchange).await?
     }
 
-    fn process(&self) -> MutexGuard<'_, Option<Process>> {
+    pub fn process(&self) -> MutexGuard<'_, Option<Process>> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn signal(pid: i32, signal: Signal) {
-    if let Some(pid) = Pid::from_raw(pid) {
-        // Gone already is as good.
-        let _ = kill_process(pid, signal);
-    }
-}
-
-fn exists(pid: i32) -> bool {
-    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_ok())
-}
-
-/// From /proc where there is one, because a container may be without `ps`.
-fn command_line(pid: i32) -> Option<String> {
-    if let Ok(args) = fs::read(format!("/proc/{pid}/cmdline")) {
-        return Some(String::from_utf8_lossy(&args).replace('\0', " "));
-    }
-    let pid = pid.to_string();
-    let output = Command::new("ps")
-        .args(["-ww", "-o", "args=", "-p", &pid])
-        .output()
-        .ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn find(configured: Option<&Path>) -> Result<PathBuf, Error> {
-    if let Some(program) = configured {
-        return if program.is_file() {
-            Ok(program.to_owned())
-        } else {
-            Err(Error(format!(
-                "redis.server {}: no such program",
-                program.display()
-            )))
-        };
-    }
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let programs = PROGRAMS.iter().flat_map(|name| {
-        std::env::split_paths(&folders)
-            .map(move |folder| folder.join(name))
-            .collect::<Vec<_>>()
-    });
-    programs
-        .into_iter()
-        .find(|program| program.is_file())
-        .ok_or_else(|| {
-            Error(
-            "neither valkey-server nor redis-server is in PATH: make setup installs one, or give \
-             --redis URL"
-                .to_owned(),
-        )
-        })
 }

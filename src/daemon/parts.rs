@@ -1,0 +1,134 @@
+//! What the parts share, and the parts that are made of it.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::failure::{Failure, cannot_create};
+use super::stores::{self, Stores};
+use crate::config::Config;
+use crate::domain::names::Names;
+use crate::flow::applier::Applier;
+use crate::flow::changes::{Changes, View};
+use crate::flow::counters::Counters;
+use crate::flow::flusher::Flusher;
+use crate::flow::live_state::LiveState;
+use crate::flow::running::Timeouts;
+use crate::flow::writer::{self, Door, Signs, Writer, WriterConfig};
+use crate::history::History;
+use crate::journal::Tail;
+use crate::live::Live;
+
+/// Everything that the parts share.
+pub struct Parts {
+    pub names: Arc<RwLock<Names>>,
+    pub changes: Arc<Changes>,
+    pub signs: Arc<Signs>,
+    pub state: Arc<LiveState>,
+    pub counters: Arc<Counters>,
+    pub hold: Arc<AtomicU64>,
+}
+
+impl Parts {
+    pub fn new(stores: &Stores) -> Parts {
+        let changes = Arc::new(Changes::new(stores.journal.last_seq()));
+        changes.applied(View::History, stores.history_seq);
+        Parts {
+            names: stores.names.clone(),
+            signs: Arc::default(),
+            state: Arc::new(LiveState::new(changes.clone())),
+            changes,
+            counters: Arc::default(),
+            hold: Arc::new(AtomicU64::new(u64::MAX)),
+        }
+    }
+
+    pub fn applier(
+        &self,
+        config: &Config,
+        stores: &Stores,
+        live: &Live,
+        door: Door,
+    ) -> Result<Applier, Failure> {
+        Ok(Applier {
+            live: live.clone(),
+            epoch: stores.journal.epoch().to_owned(),
+            past_epochs: stores.journal.past_epochs().to_vec(),
+            idle_ms: config.reaper.idle_timeout.as_millis() as i64,
+            names: self.names.clone(),
+            changes: self.changes.clone(),
+            tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
+            history_path: stores.history_path.clone(),
+            signs: self.signs.clone(),
+            door,
+            state: self.state.clone(),
+            counters: self.counters.clone(),
+            hold: self.hold.clone(),
+            must_rebuild: stores.names_grew,
+            look_at: Instant::now(),
+        })
+    }
+
+    pub fn flusher(
+        &self,
+        config: &Config,
+        stores: &Stores,
+        door: Door,
+    ) -> Result<Flusher, Failure> {
+        let flusher = Flusher {
+            history: History::open(&stores.history_path).map_err(stores::failure)?,
+            epoch: stores.journal.epoch().to_owned(),
+            keep_days: (config.history.keep.as_secs() / 86_400) as i32,
+            interval: config.history.flush_interval,
+            changes: self.changes.clone(),
+            tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
+            door,
+            state: self.state.clone(),
+            counters: self.counters.clone(),
+        };
+        Ok(flusher)
+    }
+}
+
+pub fn spawn_writer(
+    config: &Config,
+    stores: Stores,
+    parts: &Parts,
+    queue: mpsc::Receiver<writer::Message>,
+) -> Result<(JoinHandle<()>, mpsc::Receiver<String>), Failure> {
+    let (damage, damaged) = mpsc::channel(1);
+    let timeouts = timeouts(config);
+    let memory = stores.memory(timeouts)?;
+    let writer = Writer {
+        config: WriterConfig {
+            timeouts,
+            max_running: config.limits.running,
+            keep_rows: config.journal.keep_rows,
+            keep_ms: config.journal.keep.as_millis() as i64,
+        },
+        journal: stores.journal,
+        history: stores.lookup,
+        catalog: stores.catalog,
+        names: parts.names.clone(),
+        changes: parts.changes.clone(),
+        signs: parts.signs.clone(),
+        counters: parts.counters.clone(),
+        hold: parts.hold.clone(),
+        damage,
+    };
+    let thread = std::thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || writer.run(memory, queue))
+        .map_err(cannot_create("the writer's thread"))?;
+    Ok((thread, damaged))
+}
+
+fn timeouts(config: &Config) -> Timeouts {
+    Timeouts {
+        idle: config.reaper.idle_timeout,
+        tool: config.reaper.tool_timeout,
+    }
+}

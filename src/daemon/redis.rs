@@ -1,0 +1,108 @@
+//! The way to Redis: the one that was named, or a private one.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tracing::info;
+
+use super::failure::{EXIT_NO_REDIS, Failure};
+use super::folder;
+use super::stores::Stores;
+use crate::config::Config;
+use crate::domain::names::Names;
+use crate::live::{Live, LiveConfig};
+use crate::redis_child::RedisChild;
+
+/// For the first answer of Redis.
+const REDIS_DEADLINE: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+const REDIS_STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Redis, and what is to be known of it.
+pub struct Redis {
+    pub child: Option<RedisChild>,
+    pub live: Live,
+    pub url: String,
+    pub version: String,
+}
+
+impl Redis {
+    /// A client that has just been made may not be connected yet, and a server that was just
+    /// started may be loading. Answers its version.
+    async fn wait_until_fit(&self) -> Result<String, Failure> {
+        let deadline = Instant::now() + REDIS_DEADLINE;
+        loop {
+            match self.live.check().await {
+                Ok(facts) => return Ok(facts.version),
+                Err(error)
+                    if (error.is_away() || error.is_loading()) && Instant::now() < deadline =>
+                {
+                    sleep(ASK_AGAIN).await;
+                }
+                Err(error) => return Err(no_redis(error)),
+            }
+        }
+    }
+
+    pub async fn stop(self) {
+        drop(self.live);
+        if let Some(child) = self.child {
+            child.stop(REDIS_STOP_DEADLINE).await;
+        }
+    }
+}
+
+/// Only where the numbers in it are ours, or none.
+pub async fn reach(config: &Config, stores: &Stores) -> Result<Redis, Failure> {
+    let redis = connect(config, &stores.names).await?;
+    let cursor = redis.live.cursor().await.map_err(no_redis)?;
+    if let Err(reason) = stores.cursor_is_ours(cursor.as_deref()) {
+        redis.stop().await;
+        return Err(Failure::new(EXIT_NO_REDIS, reason));
+    }
+    Ok(redis)
+}
+
+pub async fn connect(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Redis, Failure> {
+    let (redis, url) = match &config.redis.url {
+        Some(url) => (None, url.clone()),
+        None => {
+            let redis = RedisChild::start(&folder::redis_settings(config))
+                .await
+                .map_err(|error| Failure::new(EXIT_NO_REDIS, error.to_string()))?;
+            let url = redis.url();
+            (Some(redis), url)
+        }
+    };
+    let place = LiveConfig {
+        url: url.clone(),
+        prefix: config.redis.prefix.clone(),
+    };
+    let live = Live::connect(&place, names.clone())
+        .await
+        .map_err(no_redis)?;
+    let mut redis = Redis {
+        child: redis,
+        live,
+        url,
+        version: String::new(),
+    };
+    match redis.wait_until_fit().await {
+        Ok(version) => redis.version = version,
+        Err(failure) => {
+            redis.stop().await;
+            return Err(failure);
+        }
+    }
+    info!(
+        version = redis.version,
+        private = redis.child.is_some(),
+        "reached Redis"
+    );
+    Ok(redis)
+}
+
+fn no_redis(error: crate::live::Error) -> Failure {
+    Failure::new(EXIT_NO_REDIS, error.to_string())
+}

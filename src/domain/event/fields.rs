@@ -1,0 +1,207 @@
+//! The fields of an event, read one by one, each within its limits.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::clean::{clean_object, clean_text, redacted};
+use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
+use super::{Clock, MAX_AHEAD_MS, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
+use crate::domain::error::Refusal;
+use crate::domain::execution::{Origin, Status, TokenUsage};
+
+/// The fields of one event, taken out one by one and checked on the way.
+pub(in crate::domain) struct Fields<'a> {
+    pub event: &'static str,
+    pub map: Map<String, Value>,
+    pub clock: &'a Clock,
+}
+
+impl Fields<'_> {
+    pub fn refuse(&self, reason: impl std::fmt::Display) -> Refusal {
+        Refusal::new(format!("{}: {reason}", self.event))
+    }
+
+    /// Null is as good as absent.
+    pub fn take(&mut self, field: &str) -> Option<Value> {
+        self.map.remove(field).filter(|value| !value.is_null())
+    }
+
+    pub fn required_name(&mut self, field: &str) -> Result<String, Refusal> {
+        self.name(field)?
+            .ok_or_else(|| self.refuse(format_args!("{field} is required")))
+    }
+
+    pub fn name(&mut self, field: &str) -> Result<Option<String>, Refusal> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(value) => self.as_name(field, value).map(Some),
+        }
+    }
+
+    fn as_name(&self, field: &str, value: Value) -> Result<String, Refusal> {
+        match value {
+            Value::String(name) if is_name(&name) => Ok(redacted(name)),
+            _ => Err(self.refuse(format_args!(
+                "{field} must be 1..={MAX_NAME_BYTES} bytes without control characters"
+            ))),
+        }
+    }
+
+    pub fn text(&mut self, field: &str) -> Result<Option<String>, Refusal> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(clean_text(text))),
+            Some(_) => Err(self.refuse(format_args!("{field} must be a string"))),
+        }
+    }
+
+    pub fn count(&mut self, field: &str) -> Result<Option<u64>, Refusal> {
+        self.number(field, MAX_COUNT)
+    }
+
+    pub fn number(&mut self, field: &str, max: u64) -> Result<Option<u64>, Refusal> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(value) => whole(&value, max)
+                .map(Some)
+                .ok_or_else(|| self.refuse(format_args!("{field} must be 0..={max}"))),
+        }
+    }
+
+    pub fn names(&mut self, field: &str) -> Result<Vec<String>, Refusal> {
+        match self.take(field) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) if items.len() <= MAX_ITEMS => items
+                .into_iter()
+                .map(|item| self.as_name(field, item))
+                .collect(),
+            Some(_) => Err(self.refuse(format_args!(
+                "{field} must be a list of 0..={MAX_ITEMS} names"
+            ))),
+        }
+    }
+
+    fn fields_of(&mut self, field: &str) -> Result<Option<Map<String, Value>>, Refusal> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(Value::Object(object)) if object.len() <= MAX_ITEMS => Ok(Some(object)),
+            Some(_) => Err(self.refuse(format_args!(
+                "{field} must be an object of 0..={MAX_ITEMS} fields"
+            ))),
+        }
+    }
+
+    pub fn object(&mut self, field: &str) -> Result<Option<Map<String, Value>>, Refusal> {
+        Ok(self.fields_of(field)?.map(clean_object))
+    }
+
+    pub fn calls(&mut self, field: &str) -> Result<BTreeMap<String, u64>, Refusal> {
+        let object = self.fields_of(field)?.unwrap_or_default();
+        let mut calls = BTreeMap::new();
+        for (tool, value) in object {
+            let count = whole(&value, MAX_COUNT).ok_or_else(|| {
+                self.refuse(format_args!("{field}: calls must be 0..={MAX_COUNT}"))
+            })?;
+            *calls
+                .entry(self.as_name(field, Value::String(tool))?)
+                .or_default() += count;
+        }
+        Ok(calls)
+    }
+
+    pub fn token_usage(&mut self) -> Result<Option<TokenUsage>, Refusal> {
+        let Some(map) = self.fields_of("token_usage")? else {
+            return Ok(None);
+        };
+        let mut usage = Fields {
+            event: self.event,
+            map,
+            clock: self.clock,
+        };
+        let input_tokens = usage.count("input_tokens")?.unwrap_or(0);
+        let output_tokens = usage.count("output_tokens")?.unwrap_or(0);
+        let cost_micros = match usage.take("estimated_cost") {
+            None => None,
+            Some(value) => match value.as_f64() {
+                Some(cost) if (0.0..=MAX_COST).contains(&cost) => Some((cost * 1e6).round() as i64),
+                _ => return Err(usage.refuse("estimated_cost must be 0..=1000000")),
+            },
+        };
+        Ok(Some(TokenUsage {
+            input_tokens,
+            output_tokens,
+            cache_read_tokens: usage.count("cache_read_tokens")?.unwrap_or(0),
+            cache_write_tokens: usage.count("cache_write_tokens")?.unwrap_or(0),
+            total_tokens: usage
+                .count("total_tokens")?
+                .unwrap_or(input_tokens + output_tokens),
+            cost_micros,
+        }))
+    }
+
+    pub fn status(&mut self) -> Result<Status, Refusal> {
+        let value = self.take("status");
+        match value
+            .as_ref()
+            .map(|value| value.as_str().unwrap_or_default())
+        {
+            None | Some("success" | "complete" | "completed") => Ok(Status::Success),
+            Some("failure" | "failed") => Ok(Status::Failure),
+            Some("timeout") => Ok(Status::Timeout),
+            Some(_) => Err(self.refuse("status must be one of success, failure, timeout")),
+        }
+    }
+
+    pub fn origin(&mut self) -> Result<Origin, Refusal> {
+        Ok(Origin {
+            session_id: self.name("session_id")?,
+            parent_agent_id: self.name("parent_agent_id")?,
+            model: self.name("model")?,
+            host: self.name("host")?,
+            source: self.name("source")?,
+        })
+    }
+
+    pub fn time(&mut self, field: &str) -> Result<Option<i64>, Refusal> {
+        let time_ms = match self.take(field) {
+            None => return Ok(None),
+            Some(Value::Number(number)) => number.as_f64().and_then(unix_ms),
+            Some(Value::String(text)) => civil_ms(&text, &self.clock.zone),
+            Some(_) => None,
+        };
+        match time_ms {
+            Some(time_ms) if TIME_RANGE_MS.contains(&time_ms) => Ok(Some(time_ms)),
+            _ => Err(self.refuse(format_args!(
+                "{field} must be an RFC 3339 time or a Unix number, in the years 0001..=9999"
+            ))),
+        }
+    }
+
+    /// A time by which an execution is counted: never far ahead of our clock, and never so old
+    /// that the id may have been forgotten.
+    pub fn remembered(&self, field: &str, time_ms: i64) -> Result<i64, Refusal> {
+        let oldest = self.clock.oldest_day();
+        if time_ms < oldest.start_ms() {
+            return Err(self.refuse(format_args!("{field} is too old: before {oldest}")));
+        }
+        Ok(if time_ms > self.clock.now_ms + MAX_AHEAD_MS {
+            self.clock.now_ms
+        } else {
+            time_ms
+        })
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
+/// A whole number, also one that was written with a zero fraction.
+fn whole(value: &Value, max: u64) -> Option<u64> {
+    let number = value.as_u64().or_else(|| {
+        let number = value.as_f64()?;
+        (number.fract() == 0.0 && (0.0..=max as f64).contains(&number)).then_some(number as u64)
+    });
+    number.filter(|&number| number <= max)
+}

@@ -1,0 +1,218 @@
+//! What arrives: one JSON object is one event. Everything that comes from outside is bounded and
+//! redacted here, once; behind this module every value is a good one.
+
+mod clean;
+mod fields;
+mod time;
+
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+pub(super) use self::fields::Fields;
+use super::bucket::Day;
+use super::error::Refusal;
+use super::execution::{Fact, Start, Stop};
+use super::sketch::MAX_DURATION_MS;
+use super::source;
+
+/// Ids and names, in bytes: beyond this they are texts.
+pub const MAX_NAME_BYTES: usize = 256;
+/// Lists and the fields of an object.
+pub const MAX_ITEMS: usize = 256;
+/// Free text is cut here, in bytes.
+pub const MAX_TEXT_BYTES: usize = 4096;
+/// Tokens and calls of one execution: sums of a million such still fit 64 bits.
+pub const MAX_COUNT: u64 = 1_000_000_000_000;
+/// Dollars of one execution.
+pub const MAX_COST: f64 = 1e6;
+pub const MAX_NESTING: usize = 32;
+/// A clock may be this far ahead of ours before its time is replaced by ours.
+pub const MAX_AHEAD_MS: i64 = 5 * 60_000;
+
+/// What the moment of receipt decides.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    pub now_ms: i64,
+    /// How long an id is remembered; what ended before that is refused.
+    pub keep_ms: i64,
+    /// Of times without an offset.
+    pub zone: TimeZone,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Fact {
+        id: String,
+        fact: Fact,
+    },
+    Progress(Progress),
+    /// Understood, and without meaning for any number.
+    Ignored,
+}
+
+/// A sign of life. It is not durable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    pub id: String,
+    pub progress: Option<f64>,
+    pub current_tool: Option<String>,
+    /// Whether a tool call began or ended, where the source tells.
+    pub tool_open: Option<bool>,
+}
+
+impl Clock {
+    /// The first day that is still remembered.
+    pub fn oldest_day(&self) -> Day {
+        Day::of(self.now_ms - self.keep_ms)
+    }
+}
+
+/// Decodes one line.
+pub fn decode(line: &[u8], clock: &Clock) -> Result<Event, Refusal> {
+    let text = std::str::from_utf8(line).map_err(|_| Refusal::new("not UTF-8"))?;
+    let value = serde_json::from_str(text).map_err(|error| {
+        let reason = error.to_string();
+        let reason = reason.split(" at line ").next().unwrap_or_default();
+        Refusal::new(format!("not JSON at column {}: {reason}", error.column()))
+    })?;
+    decode_value(value, clock)
+}
+
+/// Decodes an event that is part of a larger document.
+pub fn decode_value(value: Value, clock: &Clock) -> Result<Event, Refusal> {
+    if nesting(&value) > MAX_NESTING {
+        return Err(Refusal::new(format!("nesting must be 0..={MAX_NESTING}")));
+    }
+    let Value::Object(mut map) = value else {
+        return Err(Refusal::new("an event must be a JSON object"));
+    };
+    let Some(Value::String(kind)) = map.remove("event") else {
+        return Err(Refusal::new(
+            "event must be one of start, progress, stop, hook",
+        ));
+    };
+    match kind.as_str() {
+        "start" => start(Fields {
+            event: "start",
+            map,
+            clock,
+        }),
+        "progress" => progress(Fields {
+            event: "progress",
+            map,
+            clock,
+        }),
+        "stop" => stop(Fields {
+            event: "stop",
+            map,
+            clock,
+        }),
+        "hook" => hook(Fields {
+            event: "hook",
+            map,
+            clock,
+        }),
+        _ => Err(Refusal::new(
+            "event must be one of start, progress, stop, hook",
+        )),
+    }
+}
+
+fn start(mut fields: Fields) -> Result<Event, Refusal> {
+    let id = fields.required_name("agent_id")?;
+    let agent_name = fields.required_name("agent_name")?;
+    let now_ms = fields.clock.now_ms;
+    let started_ms = fields.time("start_time")?.unwrap_or(now_ms);
+    let started_ms = fields.remembered("start_time", started_ms)?;
+    let start = Start {
+        agent_name,
+        agent_type: fields.name("agent_type")?,
+        started_ms,
+        task_description: fields.text("task_description")?,
+        tools_granted: fields.names("tools_granted")?,
+        context_size: fields.count("context_size")?,
+        origin: fields.origin()?,
+    };
+    Ok(Event::Fact {
+        id,
+        fact: Fact::Start(Box::new(start)),
+    })
+}
+
+fn progress(mut fields: Fields) -> Result<Event, Refusal> {
+    let id = fields.required_name("agent_id")?;
+    let progress = match fields.take("progress") {
+        None => None,
+        Some(value) => match value.as_f64() {
+            Some(share) if (0.0..=1.0).contains(&share) => Some(share),
+            _ => return Err(fields.refuse("progress must be 0..=1")),
+        },
+    };
+    fields.time("timestamp")?;
+    let current_tool = fields.name("current_tool")?;
+    Ok(Event::Progress(Progress {
+        id,
+        progress,
+        current_tool,
+        tool_open: None,
+    }))
+}
+
+fn stop(mut fields: Fields) -> Result<Event, Refusal> {
+    let id = fields.required_name("agent_id")?;
+    let now_ms = fields.clock.now_ms;
+    let ended_ms = fields.time("execution_end")?.unwrap_or(now_ms);
+    let ended_ms = fields.remembered("execution_end", ended_ms)?;
+    let stop = Stop {
+        agent_name: fields.name("agent_name")?,
+        agent_type: fields.name("agent_type")?,
+        started_ms: fields.time("execution_start")?,
+        ended_ms,
+        duration_ms: fields.number("duration_ms", MAX_DURATION_MS)?,
+        status: fields.status()?,
+        error_details: fields.object("error_details")?,
+        tools_used: fields.names("tools_used")?,
+        tool_calls: fields.calls("tool_calls")?,
+        token_usage: fields.token_usage()?,
+        performance_metrics: fields.object("performance_metrics")?,
+        task_metadata: fields.object("task_metadata")?,
+        output_metrics: fields.object("output_metrics")?,
+        origin: fields.origin()?,
+    };
+    Ok(Event::Fact {
+        id,
+        fact: Fact::Stop(Box::new(stop)),
+    })
+}
+
+fn hook(mut fields: Fields) -> Result<Event, Refusal> {
+    let id = fields.required_name("id")?;
+    if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(fields.refuse("id must be 32 hexadecimal digits"));
+    }
+    let source = fields.required_name("source")?;
+    let Some(observed_ms) = fields.time("observed_at")? else {
+        return Err(fields.refuse("observed_at is required"));
+    };
+    let observed_ms = fields.remembered("observed_at", observed_ms)?;
+    let Some(Value::Object(payload)) = fields.take("payload") else {
+        return Err(fields.refuse("payload must be an object"));
+    };
+    source::translate(
+        &source,
+        Fields {
+            event: "hook",
+            map: payload,
+            clock: fields.clock,
+        },
+        observed_ms,
+    )
+}
+
+fn nesting(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nesting).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(nesting).max().unwrap_or(0),
+        _ => 0,
+    }
+}

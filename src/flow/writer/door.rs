@@ -1,0 +1,86 @@
+//! The way in to the writer: what may be asked of it, and what it answers.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::domain::error::Refusal;
+use crate::domain::event::Event;
+use crate::domain::view::Active;
+
+/// Submissions that wait for the writer; who comes later waits at the door. A submission holds at
+/// most 256 events, so that the queue stays below some 30 MB.
+const MAX_QUEUED: usize = 64;
+
+/// Makes the writer's door; the other end goes to [`Writer::run`](super::Writer::run).
+pub fn door() -> (Door, mpsc::Receiver<Message>) {
+    let (sender, receiver) = mpsc::channel(MAX_QUEUED);
+    (Door(sender), receiver)
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    Accepted,
+    Duplicate,
+    Progress,
+    Refused(Refusal),
+}
+
+/// The journal cannot be written: nothing of the submission was accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// Events that are accepted in one commit, or not at all, and who waits for the answer.
+pub struct Submission {
+    pub events: Vec<Event>,
+    pub reply: oneshot::Sender<Result<Vec<Verdict>, Unavailable>>,
+}
+
+pub enum Message {
+    Submit(Submission),
+    /// Ends what is past its deadline, and prunes.
+    Tend {
+        reap: bool,
+    },
+    /// History has committed all up to here: memory may let go of it.
+    Flushed(u64),
+    /// Everything that runs, with its last sign of life.
+    Running(oneshot::Sender<Vec<Active>>),
+}
+
+/// The writer's door.
+#[derive(Clone)]
+pub struct Door(mpsc::Sender<Message>);
+
+impl Door {
+    pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<Verdict>, Unavailable> {
+        let (reply, verdicts) = oneshot::channel();
+        self.send(Message::Submit(Submission { events, reply }))
+            .await?;
+        verdicts.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// As [`submit`](Self::submit), but answers as soon as the events have their place in line.
+    pub async fn enqueue(
+        &self,
+        events: Vec<Event>,
+    ) -> Result<oneshot::Receiver<Result<Vec<Verdict>, Unavailable>>, Unavailable> {
+        let (reply, verdicts) = oneshot::channel();
+        self.send(Message::Submit(Submission { events, reply }))
+            .await?;
+        Ok(verdicts)
+    }
+
+    pub async fn send(&self, message: Message) -> Result<(), Unavailable> {
+        self.0.send(message).await.map_err(|_| stopped())
+    }
+
+    pub async fn running(&self) -> Result<Vec<Active>, Unavailable> {
+        let (reply, running) = oneshot::channel();
+        self.send(Message::Running(reply)).await?;
+        running.await.map_err(|_| stopped())
+    }
+}
+
+fn stopped() -> Unavailable {
+    Unavailable("the daemon is stopping".to_owned())
+}

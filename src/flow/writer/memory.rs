@@ -1,0 +1,79 @@
+//! What the writer knows without asking history.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::domain::change::Change;
+use crate::domain::execution::Execution;
+use crate::flow::running::{Now, Running, Timeouts};
+
+/// What the writer remembers: the executions that run, and those that history does not have yet.
+pub struct Memory {
+    pub(super) running: Running,
+    unflushed: HashMap<String, (u64, Arc<Execution>)>,
+    order: VecDeque<(u64, String)>,
+    pub(super) flushed_seq: u64,
+}
+
+impl Memory {
+    pub fn new(timeouts: Timeouts) -> Memory {
+        Memory {
+            running: Running::new(timeouts),
+            unflushed: HashMap::new(),
+            order: VecDeque::new(),
+            flushed_seq: 0,
+        }
+    }
+
+    /// Takes in what history says that runs.
+    pub fn load_running(&mut self, executions: &[Arc<Execution>], now: Now) {
+        for execution in executions {
+            self.running.load(execution, now);
+        }
+    }
+
+    /// Takes in a change that history does not have yet.
+    pub fn load(&mut self, change: &Change, now: Now) {
+        self.running.load(&change.after, now);
+        self.remember(change);
+    }
+
+    pub(super) fn follow(&mut self, change: &Change, now: Now) {
+        self.running.follow(&change.after, now);
+        self.remember(change);
+    }
+
+    fn remember(&mut self, change: &Change) {
+        let id = change.after.id.clone();
+        self.unflushed
+            .insert(id.clone(), (change.seq, change.after.clone()));
+        self.order.push_back((change.seq, id));
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&Arc<Execution>> {
+        self.unflushed
+            .get(id)
+            .map(|(_, execution)| execution)
+            .or_else(|| self.running.get(id))
+    }
+
+    pub(super) fn flushed(&mut self, seq: u64) {
+        self.flushed_seq = self.flushed_seq.max(seq);
+        while let Some((first, id)) = self.order.front()
+            && *first <= seq
+        {
+            if self
+                .unflushed
+                .get(id)
+                .is_some_and(|(last, _)| last == first)
+            {
+                self.unflushed.remove(id);
+            }
+            self.order.pop_front();
+        }
+        if self.unflushed.capacity() > 4 * self.unflushed.len() + 1_024 {
+            self.unflushed.shrink_to_fit();
+            self.order.shrink_to_fit();
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The one writer: decides what each event changes, journals the changes in one commit for all
+//! that are queued, and only then acknowledges them.
+
+mod decide;
+mod door;
+mod memory;
+mod signs;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use tracing::{error, warn};
+
+use self::decide::Batch;
+pub use self::door::{Door, Message, Submission, Unavailable, Verdict, door};
+pub use self::memory::Memory;
+pub use self::signs::Signs;
+use super::changes::{Changes, View};
+use super::clock::now_ms;
+use super::counters::Counters;
+use super::running::{Now, Timeouts};
+use crate::domain::change::ChangeKind;
+use crate::domain::execution::{Catalog, Fact};
+use crate::domain::names::Names;
+use crate::history::Reader;
+use crate::journal::{Journal, Prune};
+use crate::sqlite;
+
+/// Events in one commit: a larger one gains nothing and makes the first of them wait longer.
+const MAX_BATCH: usize = 4_096;
+/// Executions that time out in one commit.
+const MAX_REAPED: usize = 1_024;
+/// Above this the writer itself waits for the log to be written back; else the log would grow as
+/// long as events never pause.
+const MAX_WAL_BYTES: u64 = 64 << 20;
+
+pub struct WriterConfig {
+    pub timeouts: Timeouts,
+    /// Executions that may run at once.
+    pub max_running: usize,
+    pub keep_rows: u64,
+    pub keep_ms: i64,
+}
+
+pub struct Writer {
+    pub config: WriterConfig,
+    pub journal: Journal,
+    pub history: Reader,
+    pub catalog: Catalog,
+    pub names: Arc<RwLock<Names>>,
+    pub changes: Arc<Changes>,
+    pub signs: Arc<Signs>,
+    pub counters: Arc<Counters>,
+    /// Up to where the journal must stay for a rebuild.
+    pub hold: Arc<AtomicU64>,
+    /// Damage that no retry mends; the daemon stops on it.
+    pub damage: mpsc::Sender<String>,
+}
+
+impl Writer {
+    /// Runs on a thread of its own until every door is closed and the queue is empty.
+    pub fn run(mut self, mut memory: Memory, mut queue: mpsc::Receiver<Message>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut submissions = Vec::new();
+            let mut events = 0;
+            let mut next = Some(first);
+            while let Some(message) = next {
+                match message {
+                    Message::Submit(submission) => {
+                        events += submission.events.len();
+                        submissions.push(submission);
+                    }
+                    other => self.attend(&mut memory, other),
+                }
+                next = if events < MAX_BATCH {
+                    queue.try_recv().ok()
+                } else {
+                    None
+                };
+            }
+            if !submissions.is_empty() {
+                self.accept(&mut memory, submissions);
+            }
+            self.bound_wal();
+        }
+    }
+
+    fn attend(&mut self, memory: &mut Memory, message: Message) {
+        match message {
+            Message::Flushed(seq) => memory.flushed(seq),
+            Message::Running(reply) => drop(reply.send(memory.running.all())),
+            Message::Tend { reap } => {
+                if reap {
+                    self.reap(memory);
+                }
+                let prune = self.prune(memory);
+                if let Err(error) = self.journal.prune(&prune, MAX_BATCH) {
+                    warn!(%error, "the journal could not be pruned");
+                }
+            }
+            Message::Submit(_) => {}
+        }
+    }
+
+    fn accept(&mut self, memory: &mut Memory, submissions: Vec<Submission>) {
+        let now = now();
+        let (events, replies): (Vec<_>, Vec<_>) = submissions
+            .into_iter()
+            .map(|submission| (submission.events, submission.reply))
+            .unzip();
+        let mut batch = Batch::default();
+        let outcome = self.look_up(memory, &events, &mut batch).and_then(|()| {
+            let verdicts: Vec<Vec<Verdict>> = events
+                .into_iter()
+                .map(|some| {
+                    some.into_iter()
+                        .map(|e| self.decide(memory, &mut batch, e, now))
+                        .collect()
+                })
+                .collect();
+            self.commit(memory, batch, now).map(|()| verdicts)
+        });
+        match outcome {
+            Ok(verdicts) => {
+                for (reply, verdicts) in replies.into_iter().zip(verdicts) {
+                    self.count(&verdicts);
+                    // Whoever has gone away meanwhile will send again, and be told: duplicate.
+                    drop(reply.send(Ok(verdicts)));
+                }
+            }
+            Err(unavailable) => {
+                for reply in replies {
+                    drop(reply.send(Err(unavailable.clone())));
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, memory: &mut Memory, batch: Batch, now: Now) -> Result<(), Unavailable> {
+        if !batch.changes.is_empty() {
+            let prune = self.prune(memory);
+            if let Err(error) = self.journal.append(&batch.changes, &batch.names, &prune) {
+                self.counters.journal_failures.add(1);
+                error!(%error, "the journal could not be written");
+                self.tell_damage(&error);
+                let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+                for (kind, name) in &batch.names {
+                    names.forget(*kind, name);
+                }
+                return Err(Unavailable("the journal cannot be written".to_owned()));
+            }
+        }
+        for change in &batch.changes {
+            memory.follow(change, now);
+            if change.kind == ChangeKind::Revived {
+                self.counters.revivals.add(1);
+            }
+        }
+        self.changes.publish(&batch.changes);
+        for progress in &batch.heard {
+            if let Some(active) = memory.running.heard(progress, now) {
+                self.signs.put(active);
+            }
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self, memory: &mut Memory) {
+        let now = now();
+        let due = memory.running.due(now.monotonic, MAX_REAPED);
+        if due.is_empty() {
+            return;
+        }
+        let count = due.len() as u64;
+        let mut batch = Batch::default();
+        for (id, ended_ms) in due {
+            let before = memory.get(&id).cloned();
+            if before
+                .as_ref()
+                .is_some_and(|execution| execution.is_running())
+            {
+                self.stage(&mut batch, id, before, Fact::TimedOut { ended_ms }, now);
+            }
+        }
+        if self.commit(memory, batch, now).is_ok() {
+            self.counters.timeouts.add(count);
+        }
+    }
+
+    fn prune(&self, memory: &Memory) -> Prune {
+        let hold = self.hold.load(Ordering::Acquire);
+        let history_seq = memory
+            .flushed_seq
+            .max(self.changes.position(View::History))
+            .min(hold);
+        Prune {
+            history_seq,
+            keep_rows: self.config.keep_rows,
+            older_than_ms: now_ms() - self.config.keep_ms,
+        }
+    }
+
+    fn tell_damage(&self, error: &sqlite::Error) {
+        if error.is_corrupt() {
+            // One word is enough; the place is taken when it was already said.
+            let _ = self.damage.try_send(error.to_string());
+        }
+    }
+
+    fn bound_wal(&mut self) {
+        if self.journal.wal_bytes() > MAX_WAL_BYTES
+            && let Err(error) = self.journal.restart_wal()
+        {
+            warn!(%error, "the journal's log could not be written back");
+        }
+    }
+
+    fn count(&self, verdicts: &[Verdict]) {
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Accepted => self.counters.events_accepted.add(1),
+                Verdict::Duplicate => self.counters.events_duplicate.add(1),
+                Verdict::Progress => self.counters.events_progress.add(1),
+                Verdict::Refused(_) => self.counters.events_rejected.add(1),
+            }
+        }
+    }
+}
+
+fn now() -> Now {
+    Now {
+        wall_ms: now_ms(),
+        monotonic: Instant::now(),
+    }
+}
