@@ -25,7 +25,8 @@
 //! ## Rooms, and the one way of the arrows
 //!
 //! `domain` ← `sqlite` ← `journal`, `history`; `domain` ← `live`; these ← `intake`, `flow`,
-//! `report` ← `http` ← `daemon` ← `cli`. A test reads the `use` lines and fails on any other arrow.
+//! `report` ← `http` ← `daemon` ← `cli`. `config` and `redis_child` import no room, and only `daemon`
+//! and `cli` import them. A test reads the `use` lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
 //! |---|---|
