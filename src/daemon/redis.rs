@@ -56,8 +56,11 @@ impl Redis {
 /// Only where the numbers in it are ours, or none.
 pub async fn reach(config: &Config, stores: &Stores) -> Result<Redis, Failure> {
     let redis = connect(config, &stores.names).await?;
-    let cursor = redis.live.cursor().await.map_err(no_redis)?;
-    if let Err(reason) = stores.cursor_is_ours(cursor.as_deref()) {
+    let ours = match redis.live.cursor().await {
+        Ok(cursor) => stores.cursor_is_ours(cursor.as_deref()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(reason) = ours {
         redis.stop().await;
         return Err(Failure::new(EXIT_NO_REDIS, reason));
     }
@@ -79,9 +82,15 @@ pub async fn connect(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Redi
         url: url.clone(),
         prefix: config.redis.prefix.clone(),
     };
-    let live = Live::connect(&place, names.clone())
-        .await
-        .map_err(no_redis)?;
+    let live = match Live::connect(&place, names.clone()).await {
+        Ok(live) => live,
+        Err(error) => {
+            if let Some(child) = redis {
+                child.stop(REDIS_STOP_DEADLINE).await;
+            }
+            return Err(no_redis(error));
+        }
+    };
     let mut redis = Redis {
         child: redis,
         live,
