@@ -26,8 +26,9 @@ macro_rules! tally {
 /// takes 26 µs a row beside a million others instead of 10. The execution itself stands last, so
 /// that a scan of the other columns does not read it.
 ///
-/// Of the indexes only `executions_hash` is in random order; each other one is either appended to
-/// or holds few rows. A day is the number of days since 1970-01-01, an hour that of hours.
+/// Of the indexes only `executions_hash` is in random order. One by session would take 9 µs more:
+/// the executions of a session are found by its days, which `sessions` knows. A day is the number
+/// of days since 1970-01-01, an hour that of hours.
 pub(super) const SCHEMA: &[M] = &[M::up(concat!(
     "CREATE TABLE executions (
          rowid INTEGER PRIMARY KEY,
@@ -54,8 +55,6 @@ pub(super) const SCHEMA: &[M] = &[M::up(concat!(
          WHERE ended_ms IS NOT NULL;
      CREATE INDEX executions_by_duration ON executions (agent_name, day, duration_ms)
          WHERE duration_ms IS NOT NULL;
-     CREATE INDEX executions_of_session ON executions (session_id, ended_ms)
-         WHERE session_id IS NOT NULL AND ended_ms IS NOT NULL;
      CREATE INDEX executions_failed ON executions (ended_ms)
          WHERE status IN ('failure', 'timeout');
      CREATE INDEX executions_failed_of_agent ON executions (agent_name, ended_ms)
