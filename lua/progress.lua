@@ -1,6 +1,6 @@
 #!lua
--- Notes signs of life of executions that run. One that has ended has neither key nor deadline and
--- stays so: every write is XX.
+-- Notes signs of life of executions that run. One that has ended has no deadline, and then nothing
+-- is written. A key that has expired while its execution still runs is made again.
 --
 -- KEYS[1]   agents:deadlines
 -- KEYS[2…]  agent:active:{id}, one an execution
@@ -11,9 +11,10 @@
 local noted = 0
 for k = 2, #KEYS do
   local at = (k - 2) * 4
-  if redis.call('SET', KEYS[k], ARGV[at + 2], 'XX', 'EXAT', ARGV[at + 3]) then
+  if redis.call('ZSCORE', KEYS[1], ARGV[at + 1]) then
+    redis.call('SET', KEYS[k], ARGV[at + 2], 'EXAT', ARGV[at + 3])
+    redis.call('ZADD', KEYS[1], 'XX', ARGV[at + 4], ARGV[at + 1])
     noted = noted + 1
   end
-  redis.call('ZADD', KEYS[1], 'XX', ARGV[at + 4], ARGV[at + 1])
 end
 return noted

@@ -192,10 +192,7 @@ async fn serve(
         state,
         stopped_of(intake_stopped.clone()),
     ));
-    let spool = Spool {
-        folder: config.spool.path.clone(),
-        intake: intake.clone(),
-    };
+    let mut spool = Spool::new(config.spool.path.clone(), intake.clone());
     if let Err(unavailable) = spool.drain().await {
         warn!(%unavailable, "the spool could not be emptied");
     }

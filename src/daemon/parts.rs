@@ -69,6 +69,9 @@ impl Parts {
             hold: self.hold.clone(),
             must_rebuild: stores.names_grew,
             look_at: Instant::now(),
+            nonce: nonce()?,
+            attempt: 0,
+            release_at: 0,
         })
     }
 
@@ -81,7 +84,7 @@ impl Parts {
         let flusher = Flusher {
             history: History::open(&stores.history_path).map_err(stores::failure)?,
             epoch: stores.journal.epoch().to_owned(),
-            keep_days: (config.history.keep.as_secs() / 86_400) as i32,
+            keep_ms: config.history.keep.as_millis() as i64,
             interval: config.history.flush_interval,
             changes: self.changes.clone(),
             tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
@@ -131,4 +134,8 @@ fn timeouts(config: &Config) -> Timeouts {
         idle: config.reaper.idle_timeout,
         tool: config.reaper.tool_timeout,
     }
+}
+
+fn nonce() -> Result<u64, Failure> {
+    getrandom::u64().map_err(|error| Failure::new(1, format!("no random numbers: {error}")))
 }

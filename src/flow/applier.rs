@@ -73,6 +73,11 @@ pub struct Applier {
     /// The cursor alone does not tell that the live picture must be made anew.
     pub must_rebuild: bool,
     pub look_at: Instant,
+    /// Tells the rebuilds of this start from those of others; `attempt` counts them.
+    pub nonce: u64,
+    pub attempt: u64,
+    /// The journal is held for a rebuild until live has come here.
+    pub release_at: u64,
 }
 
 /// What the cursor in Redis asks for.
@@ -99,6 +104,7 @@ impl Applier {
                 Ok(seq) => position = seq,
                 Err(trouble) => {
                     position = None;
+                    self.release();
                     self.report(&trouble);
                     self.wait_out(&mut commands, &mut stop).await;
                 }
@@ -212,7 +218,7 @@ impl Applier {
     /// Applies the next batch.
     async fn apply(&mut self, seq: u64) -> Result<Option<u64>, Trouble> {
         let began = Instant::now();
-        let pending = self.changes.head() - seq;
+        let pending = self.changes.head().saturating_sub(seq);
         let max = if pending > BATCH as u64 {
             BACKLOG_BATCH
         } else {
@@ -239,7 +245,7 @@ impl Applier {
             // A batch that was thought lost has landed, or Redis has lost some: find out.
             _ => return Ok(None),
         }
-        if self.changes.head() - to.seq < BACKLOG_BATCH as u64 {
+        if self.changes.head().saturating_sub(to.seq) < BACKLOG_BATCH as u64 {
             sleep_until(began + PACE).await;
         }
         Ok(Some(to.seq))
@@ -252,9 +258,14 @@ impl Applier {
 
     fn advance(&self, seq: u64) {
         self.changes.applied(View::Live, seq);
-        if seq >= self.changes.head() {
-            self.hold.store(u64::MAX, Ordering::Release);
+        if seq >= self.release_at {
+            self.release();
         }
+    }
+
+    /// The journal need not wait for a rebuild any more.
+    fn release(&self) {
+        self.hold.store(u64::MAX, Ordering::Release);
     }
 
     async fn obey(&mut self, command: Command) -> Result<Option<u64>, Trouble> {
@@ -311,6 +322,7 @@ impl Applier {
                 if let Ok(Some(command)) = command
                     && let Err(trouble) = self.obey(command).await
                 {
+                    self.release();
                     self.report(&trouble);
                 }
             }

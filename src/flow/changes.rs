@@ -11,7 +11,7 @@ use crate::domain::change::Change;
 use crate::journal::{self, Tail};
 
 /// About 1.5 KB each. A view that is further behind reads the journal.
-const MAX_RECENT: usize = 16_384;
+const MAX_RECENT: usize = 8_192;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
@@ -62,7 +62,8 @@ impl Changes {
         max: usize,
         tail: &Tail,
     ) -> Result<Vec<Arc<Change>>, journal::Error> {
-        if seq >= self.head() {
+        let head = self.head();
+        if seq >= head {
             return Ok(Vec::new());
         }
         let recent = self.recent();
@@ -73,7 +74,9 @@ impl Changes {
             return Ok(recent.iter().skip(skip).take(max).cloned().collect());
         }
         drop(recent);
-        let changes = tail.read(seq, max)?;
+        // What is committed and not yet published is not yet anybody's to apply.
+        let published = usize::try_from(head - seq).unwrap_or(usize::MAX);
+        let changes = tail.read(seq, max.min(published))?;
         let follows = changes.first().is_some_and(|first| first.seq == seq + 1);
         Ok(if follows { changes } else { Vec::new() })
     }

@@ -13,7 +13,7 @@ use super::clock::now_ms;
 use super::counters::Counters;
 use super::live_state::LiveState;
 use super::writer::{Door, Message};
-use crate::domain::bucket::{DAY_MS, Day};
+use crate::domain::bucket::Day;
 use crate::domain::cursor::Cursor;
 use crate::history::{self, History, Pruned};
 use crate::journal::Tail;
@@ -24,6 +24,9 @@ const BATCH: usize = 8_192;
 const INTERVAL_WITHOUT_LIVE: Duration = Duration::from_millis(500);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+/// Above this the flusher itself waits for the log to be written back: with a backlog the
+/// checkpoints beside it never catch up.
+const MAX_WAL_BYTES: u64 = 64 << 20;
 /// Rows that one transaction of a prune deletes.
 const PRUNE_BATCH: usize = 5_000;
 
@@ -55,7 +58,8 @@ impl Trouble {
 pub struct Flusher {
     pub history: History,
     pub epoch: String,
-    pub keep_days: i32,
+    /// How long an id is remembered; the same as intake refuses by.
+    pub keep_ms: i64,
     pub interval: Duration,
     pub changes: Arc<Changes>,
     pub tail: Tail,
@@ -98,13 +102,13 @@ impl Flusher {
                 Some(Command::Flush(reply)) => drop(reply.send(Ok(()))),
                 Some(Command::Prune(reply)) => {
                     let outcome;
-                    (self, outcome) = self.prune().await;
+                    (self, outcome) = self.prune(stop.clone()).await;
                     drop(reply.send(outcome.map_err(|error| error.to_string())));
                 }
                 None if pruned.elapsed() >= PRUNE_EVERY && !stopping => {
                     pruned = Instant::now();
                     let outcome;
-                    (self, outcome) = self.prune().await;
+                    (self, outcome) = self.prune(stop.clone()).await;
                     if let Err(error) = outcome {
                         error!(%error, "old history could not be pruned");
                     }
@@ -176,20 +180,27 @@ impl Flusher {
             };
             this.history
                 .flush(&batch, &Cursor::new(&this.epoch, last.seq))?;
+            if this.history.wal_bytes() > MAX_WAL_BYTES
+                && let Err(error) = this.history.restart_wal()
+            {
+                warn!(%error, "history's log could not be written back");
+            }
             Ok(last.seq)
         })
         .await
     }
 
-    async fn prune(self) -> (Flusher, Result<Pruned, history::Error>) {
-        blocking(self, |this| {
-            let oldest = Day::of(now_ms() - i64::from(this.keep_days) * DAY_MS);
+    async fn prune(self, stop: watch::Receiver<bool>) -> (Flusher, Result<Pruned, history::Error>) {
+        blocking(self, move |this| {
+            // A day later than what intake refuses, so that no event is on its way to what is
+            // being forgotten, also around midnight.
+            let oldest = Day::of(now_ms() - this.keep_ms).back(1);
             let mut all = Pruned::default();
             loop {
                 let pruned = this.history.prune(oldest, PRUNE_BATCH)?;
                 all.executions += pruned.executions;
                 all.buckets += pruned.buckets;
-                if pruned.rows() < PRUNE_BATCH {
+                if pruned.rows() < PRUNE_BATCH || *stop.borrow() {
                     break;
                 }
             }

@@ -26,7 +26,7 @@ pub struct Reaper {
 impl Reaper {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let began = Instant::now();
-        let mut caught_up = false;
+        let mut may_reap = false;
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -35,8 +35,9 @@ impl Reaper {
                 _ = stop.changed() => return,
             }
             // Redis being away does not make a hung agent run.
-            caught_up |= !self.state.is_following() || self.changes.pending(View::Live) == 0;
-            let reap = caught_up && began.elapsed() >= self.grace;
+            let settled = || !self.state.is_following() || self.changes.pending(View::Live) == 0;
+            may_reap = may_reap || began.elapsed() >= self.grace && settled();
+            let reap = may_reap;
             if self.door.send(Message::Tend { reap }).await.is_err() {
                 return;
             }

@@ -11,9 +11,8 @@ use super::applier::{Applier, Trouble};
 use super::changes::View;
 use super::clock::now_ms;
 use super::live_state::Condition;
-use crate::domain::bucket::Hour;
+use crate::domain::bucket::{Day, Hour};
 use crate::domain::cursor::Cursor;
-use crate::domain::event::MAX_AHEAD_MS;
 use crate::domain::execution::Execution;
 use crate::domain::names::{NameKind, Names};
 use crate::domain::view::{
@@ -31,7 +30,9 @@ impl Applier {
         // What history commits from here on stays in the journal, until live has caught up.
         self.hold
             .store(self.changes.position(View::History), Ordering::Release);
-        let prefix = self.marker_prefix();
+        self.attempt += 1;
+        // A step of an earlier attempt that lands late must not pass for one of this.
+        let prefix = format!("{}{:x}.{}:", self.marker_prefix(), self.nonce, self.attempt);
         let marker = |step: usize| format!("{prefix}{step}");
         self.live.begin_rebuild(&marker(0)).await?;
         let deleted = self.live.clear().await?;
@@ -53,6 +54,7 @@ impl Applier {
         self.apply_step(&marker(count), &cursor.to_string(), &Writes::default())
             .await?;
         self.must_rebuild = false;
+        self.release_at = self.changes.head();
         info!(
             seq = cursor.seq,
             deleted,
@@ -132,18 +134,17 @@ const DAILY_DAYS: i32 = 91;
 
 impl Snapshot {
     fn read(reader: &Reader, names: &Names, now_ms: i64) -> Result<Snapshot, history::Error> {
-        // Ends may be a few minutes ahead of the clock.
-        let to = Hour::of(now_ms + MAX_AHEAD_MS);
-        let today = to.day();
+        // Without an upper bound: a clock that was ahead has left ends in the future.
+        let today = Day::of(now_ms);
         let (daily, recent) = (today.back(DAILY_DAYS), today.back(AGENT_DAYS));
         let place = |agent: &str| names.place(NameKind::Agent, agent).to_owned();
         Ok(Snapshot {
-            hours: reader.hours(today.back(HOURLY_DAYS).first_hour(), to)?,
-            days: reader.days(daily, today)?,
-            agents: reader.agent_days(None, recent, today)?,
-            tools: reader.tools(daily, today)?,
-            type_tools: reader.type_tools(recent, today)?,
-            pairs: reader.pairs(recent, today)?,
+            hours: reader.hours(today.back(HOURLY_DAYS).first_hour(), Hour(i32::MAX))?,
+            days: reader.days(daily, Day(i32::MAX))?,
+            agents: reader.agent_days(None, recent, Day(i32::MAX))?,
+            tools: reader.tools(daily, Day(i32::MAX))?,
+            type_tools: reader.type_tools(recent, Day(i32::MAX))?,
+            pairs: reader.pairs(recent, Day(i32::MAX))?,
             recent: reader.recent(&place, now_ms)?,
         })
     }

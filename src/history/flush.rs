@@ -18,7 +18,7 @@ use super::schema::SCHEMA;
 
 /// A transaction of 20,000 executions beside a million others touches some 40 MiB of pages; what
 /// does not fit is written to the log twice.
-const CACHE_KIB: u32 = 64 * 1024;
+const CACHE_KIB: u32 = 16 * 1024;
 
 /// The flusher's end of history. There is one.
 pub struct History {

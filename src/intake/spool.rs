@@ -2,6 +2,7 @@
 //! A file goes when its line is in the journal, so that a crash between the two only makes a
 //! duplicate.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -14,6 +15,8 @@ use super::{Intake, MAX_LINE_BYTES, Unavailable};
 const EVERY: Duration = Duration::from_millis(500);
 /// Files that one look takes; the next look comes at once when there are more.
 const MAX_FILES: usize = 1_024;
+/// Files that are remembered as stuck.
+const MAX_STUCK: usize = 4_096;
 /// Lines that go to the writer together.
 const TOGETHER: usize = 256;
 /// A hook that was killed between writing and renaming leaves its line under this ending. After
@@ -22,13 +25,23 @@ const TEMPORARY: &str = ".tmp";
 const ABANDONED_AFTER: Duration = Duration::from_secs(60);
 
 pub struct Spool {
-    pub folder: PathBuf,
-    pub intake: Intake,
+    folder: PathBuf,
+    intake: Intake,
+    /// Files that cannot be read or removed: they are told of once and stand in nobody's way.
+    stuck: HashSet<PathBuf>,
 }
 
 impl Spool {
+    pub fn new(folder: PathBuf, intake: Intake) -> Spool {
+        Spool {
+            folder,
+            intake,
+            stuck: HashSet::new(),
+        }
+    }
+
     /// Takes in all that is there. An error leaves what is left for the next look.
-    pub async fn drain(&self) -> Result<(), Unavailable> {
+    pub async fn drain(&mut self) -> Result<(), Unavailable> {
         loop {
             let files = match self.files() {
                 Ok(files) => files,
@@ -51,7 +64,7 @@ impl Spool {
     }
 
     /// Looks again and again, until `stop`.
-    pub async fn watch(self, mut stop: watch::Receiver<bool>) {
+    pub async fn watch(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -77,7 +90,8 @@ impl Spool {
             let name = name.to_string_lossy();
             let is_line =
                 name.ends_with(".json") || name.ends_with(TEMPORARY) && is_abandoned(&entry.path());
-            if is_line && entry.file_type()?.is_file() {
+            let is_stuck = self.stuck.contains(&entry.path());
+            if is_line && !is_stuck && entry.file_type()?.is_file() {
                 files.push(entry.path());
             }
         }
@@ -86,8 +100,15 @@ impl Spool {
         Ok(files)
     }
 
+    /// A file that has gone meanwhile is none of these.
+    fn leave(&mut self, file: &Path) {
+        if file.exists() && self.stuck.len() < MAX_STUCK {
+            self.stuck.insert(file.to_owned());
+        }
+    }
+
     /// Answers how many files are gone.
-    async fn take(&self, files: &[PathBuf]) -> Result<usize, Unavailable> {
+    async fn take(&mut self, files: &[PathBuf]) -> Result<usize, Unavailable> {
         let mut body = Vec::new();
         let mut taken = Vec::new();
         for file in files {
@@ -97,7 +118,10 @@ impl Spool {
                     body.push(b'\n');
                     taken.push(file);
                 }
-                Err(error) => warn!(%error, ?file, "a spooled line cannot be read"),
+                Err(error) => {
+                    warn!(%error, ?file, "a spooled line cannot be read");
+                    self.leave(file);
+                }
             }
         }
         let answer = self.intake.lines(&body).await?;
@@ -111,7 +135,10 @@ impl Spool {
         for file in &taken {
             match std::fs::remove_file(file) {
                 Ok(()) => gone += 1,
-                Err(error) => warn!(%error, ?file, "a spooled line cannot be removed"),
+                Err(error) => {
+                    warn!(%error, ?file, "a spooled line cannot be removed");
+                    self.leave(file);
+                }
             }
         }
         self.intake.counters.spool_files.add(gone as u64);

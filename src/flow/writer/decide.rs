@@ -93,7 +93,8 @@ impl Writer {
                 Verdict::Duplicate
             };
         }
-        let starts = matches!(fact, Fact::Start(_) | Fact::Alive);
+        let ended = before.as_ref().is_some_and(|before| before.stop.is_some());
+        let starts = matches!(fact, Fact::Start(_) | Fact::Alive) && !ended;
         if starts && memory.running.count() + batch.started >= self.config.max_running {
             return Verdict::Refused(Refusal::new(format!(
                 "start: limits.running allows {} executions at once",

@@ -25,6 +25,11 @@ impl Memory {
         }
     }
 
+    /// Executions that history does not have as they are.
+    pub fn unflushed(&self) -> usize {
+        self.unflushed.len()
+    }
+
     /// Takes in what history says that runs.
     pub fn load_running(&mut self, executions: &[Arc<Execution>], now: Now) {
         for execution in executions {

@@ -30,6 +30,8 @@ use crate::sqlite;
 
 /// Events in one commit: a larger one gains nothing and makes the first of them wait longer.
 const MAX_BATCH: usize = 4_096;
+/// Executions that history does not have yet; about 2 KB each. A flush takes half a second.
+const MAX_UNFLUSHED: usize = 65_536;
 /// Executions that time out in one commit.
 const MAX_REAPED: usize = 1_024;
 /// Above this the writer itself waits for the log to be written back; else the log would grow as
@@ -111,7 +113,10 @@ impl Writer {
             .map(|submission| (submission.events, submission.reply))
             .unzip();
         let mut batch = Batch::default();
-        let outcome = self.look_up(memory, &events, &mut batch).and_then(|()| {
+        let outcome = self
+            .room(memory)
+            .and_then(|()| self.look_up(memory, &events, &mut batch));
+        let outcome = outcome.and_then(|()| {
             let verdicts: Vec<Vec<Verdict>> = events
                 .into_iter()
                 .map(|some| {
@@ -138,6 +143,15 @@ impl Writer {
         }
     }
 
+    /// What history does not have is held in memory, so that a history that stands still ends the
+    /// intake before it ends the memory.
+    fn room(&self, memory: &Memory) -> Result<(), Unavailable> {
+        if memory.unflushed() < MAX_UNFLUSHED {
+            return Ok(());
+        }
+        Err(Unavailable("history is too far behind".to_owned()))
+    }
+
     fn commit(&mut self, memory: &mut Memory, batch: Batch, now: Now) -> Result<(), Unavailable> {
         if !batch.changes.is_empty() {
             let prune = self.prune(memory);
@@ -154,6 +168,9 @@ impl Writer {
         }
         for change in &batch.changes {
             memory.follow(change, now);
+            if !change.after.is_running() {
+                self.signs.forget(change.id());
+            }
             if change.kind == ChangeKind::Revived {
                 self.counters.revivals.add(1);
             }

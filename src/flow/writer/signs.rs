@@ -15,6 +15,12 @@ impl Signs {
         signs.insert(active.agent_id.clone(), active);
     }
 
+    /// An execution that has ended gives no more signs: what waits is at most what runs.
+    pub fn forget(&self, id: &str) {
+        let mut signs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        signs.remove(id);
+    }
+
     pub fn take(&self) -> Vec<Active> {
         let mut signs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *signs).into_values().collect()
