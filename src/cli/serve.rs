@@ -60,17 +60,20 @@ impl Serve {
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT; a second one ends the process at once, for whom the
-/// draining takes too long. Nothing acknowledged is lost by that.
+/// Resolves at the first SIGTERM, SIGINT or SIGHUP (a terminal that was closed); a second one ends
+/// the process at once, for whom the draining takes too long. Nothing acknowledged is lost by that.
 fn shutdown() -> Result<impl Future<Output = ()>, Failure> {
     let listen = |kind| signal(kind).map_err(|error| io_failed("signals", &error));
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut signals = [
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::hangup())?,
+    ];
     let (begin, begun) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
-        either(&mut terminate, &mut interrupt).await;
+        any(&mut signals).await;
         let _ = begin.send(()); // A daemon that has ended by itself waits for nobody.
-        either(&mut terminate, &mut interrupt).await;
+        any(&mut signals).await;
         std::process::exit(EXIT_HURRIED);
     });
     Ok(async {
@@ -78,10 +81,11 @@ fn shutdown() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-async fn either(one: &mut Signal, other: &mut Signal) {
+async fn any([terminate, interrupt, hangup]: &mut [Signal; 3]) {
     tokio::select! {
-        _ = one.recv() => {}
-        _ = other.recv() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = hangup.recv() => {}
     }
 }
 

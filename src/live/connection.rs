@@ -60,10 +60,18 @@ impl Connection {
         let last_error = self.last_error.lock();
         let last_error = last_error.unwrap_or_else(PoisonError::into_inner);
         match (&*last_error, cause.kind()) {
-            (Some(last), ErrorKind::Canceled) => Error::away(last.details()),
+            (Some(last), ErrorKind::Canceled) => Error::away(plain(last.details())),
             _ => Error::from(cause),
         }
     }
+}
+
+/// The client tells an error of the system by its debug form: its message is in the quotes.
+fn plain(details: &str) -> &str {
+    let message = details.split_once("message: \"");
+    message
+        .and_then(|(_, rest)| rest.split('"').next())
+        .unwrap_or(details)
 }
 
 impl Drop for Connection {
