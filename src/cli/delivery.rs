@@ -31,9 +31,18 @@ pub struct Totals {
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Reply {
-    Refused { line: u64, error: String },
-    Omitted { refusals_omitted: u64 },
+    Refused {
+        line: u64,
+        error: String,
+    },
+    Omitted {
+        refusals_omitted: u64,
+    },
     Totals(Totals),
+    /// The daemon takes no more for now; what is not in the totals is not in.
+    Unavailable {
+        error: String,
+    },
 }
 
 /// How far the writing thread is.
@@ -91,6 +100,7 @@ pub fn deliver(
             Ok(true) => {
                 match serde_json::from_slice(&line) {
                     Ok(Reply::Totals(now)) => totals = now,
+                    Ok(Reply::Unavailable { error }) => return Err(unavailable(&totals, &error)),
                     Ok(refusal) => on_refusal(&refusal),
                     Err(error) => return Err(failed(format_args!("answer: {error}"))),
                 }
@@ -162,6 +172,13 @@ fn is_timeout(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
     )
+}
+
+fn unavailable(totals: &Totals, error: &str) -> Failure {
+    let counted = totals.sum();
+    failed(format_args!(
+        "the daemon takes no events: {error}; {counted} lines were counted, send all again"
+    ))
 }
 
 fn unanswered(totals: &Totals, written: &Written, patience: Duration) -> Failure {
@@ -260,6 +277,21 @@ mod tests {
             stand_in("{\"accepted\":1,\"duplicate\":0,\"rejected\":0,\"progress\":0}\n");
         let error = deliver(stream, chunks(&["{}\n{}\n"]), PATIENCE, |_| {}).unwrap_err();
         assert!(error.to_string().contains("1 of 2 lines"), "{error}");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_daemon_that_cannot_write_says_so() {
+        let (stream, server) = stand_in(
+            "{\"accepted\":1,\"duplicate\":0,\"rejected\":0,\"progress\":0}\n\
+             {\"error\":\"the journal cannot be written\"}\n",
+        );
+        let error = deliver(stream, chunks(&["{}\n{}\n"]), PATIENCE, |_| {}).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the daemon takes no events: the journal cannot be written; 1 lines were counted, \
+             send all again"
+        );
         server.join().unwrap();
     }
 

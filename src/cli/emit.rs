@@ -58,7 +58,7 @@ pub fn show_refusal(reply: &Reply) {
         Reply::Omitted { refusals_omitted } => {
             writeln!(out, "{refusals_omitted} more refusals are not shown")
         }
-        Reply::Totals(_) => Ok(()),
+        Reply::Totals(_) | Reply::Unavailable { .. } => Ok(()),
     };
 }
 
