@@ -139,6 +139,27 @@ impl Reader {
         self.read(key, Vec::new(), &must, |entry| parse(&entry.raw), show)
     }
 
+    /// Paths; when there are none, the default places.
+    pub fn paths(&mut self, key: &str, default: Vec<PathBuf>) -> Result<Vec<PathBuf>, ConfigError> {
+        let home = self.home.clone();
+        let parse = |text: &str| {
+            let path = match text.strip_prefix("~/") {
+                Some(rest) => home.as_ref()?.join(rest),
+                None => PathBuf::from(text),
+            };
+            path.is_absolute().then(|| path.display().to_string())
+        };
+        let paths = self.list(key, "a path, absolute or below ~", parse)?;
+        if !paths.is_empty() {
+            return Ok(paths.into_iter().map(PathBuf::from).collect());
+        }
+        if let Some((_, shown, _)) = self.described.last_mut() {
+            let default = default.iter().map(|path| path.display().to_string());
+            *shown = default.collect::<Vec<_>>().join(", ");
+        }
+        Ok(default)
+    }
+
     /// A path, or none when it is empty or absent.
     pub fn optional_path(&mut self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
         let home = self.home.clone();

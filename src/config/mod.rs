@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use meant::Reader;
 pub use section::{
     Data, History, Http, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
-    mask_password,
+    Transcript, mask_password,
 };
 use written::Written;
 
@@ -40,6 +40,7 @@ pub struct Config {
     pub reaper: Reaper,
     pub limits: Limits,
     pub spool: Spool,
+    pub transcript: Transcript,
     pub tables: Tables,
     pub log: Log,
     described: Vec<(String, String, Source)>,
@@ -93,6 +94,7 @@ impl Config {
             reaper: Reaper::read(&mut reader)?,
             limits: Limits::read(&mut reader)?,
             spool: Spool::read(&mut reader, &data)?,
+            transcript: Transcript::read(&mut reader, &env)?,
             tables: Tables::read(&mut reader)?,
             log: Log::read(&mut reader)?,
             data,

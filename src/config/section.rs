@@ -100,6 +100,13 @@ pub struct Spool {
     pub max_bytes: u64,
 }
 
+/// Where the transcripts of agents may be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transcript {
+    pub roots: Vec<PathBuf>,
+    pub max_bytes: u64,
+}
+
 /// Own tables in the place of the built-in ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tables {
@@ -254,6 +261,21 @@ impl Spool {
             path: r.path("spool.path", || Ok(data.dir.join("spool")))?,
             // A few lines of 256 KiB must fit.
             max_bytes: r.bytes("spool.max_bytes", 64 * MIB, MIB..=64 * GIB)?,
+        })
+    }
+}
+
+impl Transcript {
+    pub(super) fn read(
+        r: &mut Reader,
+        env: &BTreeMap<String, String>,
+    ) -> Result<Transcript, ConfigError> {
+        let claude = absolute(env, "CLAUDE_CONFIG_DIR")
+            .or_else(|| Some(absolute(env, "HOME")?.join(".claude")));
+        let roots = claude.map(|claude| claude.join("projects"));
+        Ok(Transcript {
+            roots: r.paths("transcript.roots", roots.into_iter().collect())?,
+            max_bytes: r.bytes("transcript.max_bytes", 256 * MIB, MIB..=64 * GIB)?,
         })
     }
 }

@@ -165,6 +165,7 @@ async fn serve(
 
     let applier = parts.applier(config, &stores, &redis.live, door.clone())?;
     let flusher = parts.flusher(config, &stores, door.clone())?;
+    let usage_reader = parts.usage_reader(config, &stores, door.clone());
     let checkpoints =
         Checkpoints::start([stores.journal_path.clone(), stores.history_path.clone()])?;
     let (writer, mut damage) = spawn_writer(config, stores, &parts, queue)?;
@@ -211,6 +212,7 @@ async fn serve(
         state: parts.state.clone(),
         grace: config.reaper.idle_timeout,
     };
+    doors.spawn(usage_reader.run(intake_stopped.clone()));
     doors.spawn(reaper.run(intake_stopped));
     info!(
         socket = %config.socket.path.display(),

@@ -17,6 +17,7 @@ use crate::flow::counters::Counters;
 use crate::flow::flusher::Flusher;
 use crate::flow::live_state::LiveState;
 use crate::flow::running::Timeouts;
+use crate::flow::usage::{Unread, UsageReader};
 use crate::flow::writer::{self, Door, Signs, Writer, WriterConfig};
 use crate::history::History;
 use crate::journal::Tail;
@@ -27,6 +28,7 @@ pub struct Parts {
     pub names: Arc<RwLock<Names>>,
     pub changes: Arc<Changes>,
     pub signs: Arc<Signs>,
+    pub unread: Arc<Unread>,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
     pub hold: Arc<AtomicU64>,
@@ -39,6 +41,7 @@ impl Parts {
         Parts {
             names: stores.names.clone(),
             signs: Arc::default(),
+            unread: Arc::default(),
             state: Arc::new(LiveState::new(changes.clone())),
             changes,
             counters: Arc::default(),
@@ -75,6 +78,18 @@ impl Parts {
         })
     }
 
+    pub fn usage_reader(&self, config: &Config, stores: &Stores, door: Door) -> UsageReader {
+        UsageReader {
+            door,
+            unread: self.unread.clone(),
+            history: stores.readers.clone(),
+            catalog: stores.catalog.clone(),
+            roots: config.transcript.roots.clone(),
+            max_bytes: config.transcript.max_bytes,
+            counters: self.counters.clone(),
+        }
+    }
+
     pub fn flusher(
         &self,
         config: &Config,
@@ -105,12 +120,14 @@ pub fn spawn_writer(
     let (damage, damaged) = mpsc::channel(1);
     let timeouts = timeouts(config);
     let memory = stores.memory(timeouts)?;
+    memory.unread().for_each(|id| parts.unread.put(id));
     let writer = Writer {
         config: WriterConfig {
             timeouts,
             max_running: config.limits.running,
             keep_rows: config.journal.keep_rows,
             keep_ms: config.journal.keep.as_millis() as i64,
+            forget_ms: config.history.keep.as_millis() as i64,
         },
         journal: stores.journal,
         history: stores.lookup,
@@ -118,9 +135,11 @@ pub fn spawn_writer(
         names: parts.names.clone(),
         changes: parts.changes.clone(),
         signs: parts.signs.clone(),
+        unread: parts.unread.clone(),
         counters: parts.counters.clone(),
         hold: parts.hold.clone(),
         damage,
+        forget_at: std::time::Instant::now(),
     };
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())

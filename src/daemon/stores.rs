@@ -19,7 +19,7 @@ use crate::flow::clock::now_ms;
 use crate::flow::running::{Now, Timeouts};
 use crate::flow::writer::Memory;
 use crate::history::{History, Reader, Readers};
-use crate::journal::{Journal, Prune, Tail};
+use crate::journal::{Entry, Journal, Prune, Tail};
 
 pub struct Stores {
     pub journal: Journal,
@@ -32,7 +32,7 @@ pub struct Stores {
     pub names: Arc<RwLock<Names>>,
     /// Names got a place that history knows and the live picture does not.
     pub names_grew: bool,
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
 }
 
 /// Changes that are read back at once.
@@ -58,7 +58,7 @@ impl Stores {
             history_path,
             names: Arc::new(RwLock::new(names)),
             names_grew,
-            catalog,
+            catalog: Arc::new(catalog),
         })
     }
 
@@ -179,7 +179,11 @@ fn names(
             keep_rows: u64::MAX,
             older_than_ms: i64::MIN,
         };
-        journal.append(&[], &grown, &keep_all).map_err(failure)?;
+        let entry = Entry {
+            names: &grown,
+            ..Entry::default()
+        };
+        journal.append(&entry, &keep_all).map_err(failure)?;
     }
     Ok((names, !grown.is_empty()))
 }

@@ -14,6 +14,8 @@ pub mod sketch;
 pub mod source;
 pub mod sums;
 pub mod tally;
+pub mod transcript;
+pub mod turns;
 pub mod view;
 
 #[cfg(test)]

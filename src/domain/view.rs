@@ -1,5 +1,7 @@
 //! What both views answer, in the same types, so that a report need not know which one it asks.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -30,6 +32,8 @@ pub struct Active {
     pub context_size: Option<u64>,
     pub session_id: Option<String>,
     pub parent_agent_id: Option<String>,
+    #[serde(default)]
+    pub depth: Option<u64>,
     pub model: Option<String>,
     pub host: Option<String>,
     pub source: Option<String>,
@@ -49,14 +53,15 @@ impl Active {
             agent_name: execution.agent_name().to_owned(),
             agent_type: execution.agent_type().to_owned(),
             started_ms: execution.started_ms().unwrap_or(0),
-            task_description: start.and_then(|start| start.task_description.clone()),
+            task_description: text(execution.task_description()),
             tools_granted: start
                 .map(|start| start.tools_granted.clone())
                 .unwrap_or_default(),
             context_size: start.and_then(|start| start.context_size),
             session_id: text(execution.origin(|origin| &origin.session_id)),
             parent_agent_id: text(execution.origin(|origin| &origin.parent_agent_id)),
-            model: text(execution.origin(|origin| &origin.model)),
+            depth: execution.depth(),
+            model: text(execution.model()),
             host: text(execution.origin(|origin| &origin.host)),
             source: text(execution.origin(|origin| &origin.source)),
             progress: sign.and_then(|sign| sign.progress),
@@ -143,10 +148,7 @@ impl Failed {
             agent_type: execution.agent_type().to_owned(),
             ended_ms: outcome.ended_ms,
             status: outcome.status,
-            error_details: execution
-                .stop
-                .as_ref()
-                .and_then(|stop| stop.error_details.clone()),
+            error_details: execution.error_details().map(Cow::into_owned),
         })
     }
 }

@@ -29,6 +29,12 @@ pub struct Counters {
     pub events_duplicate: Counter,
     pub events_rejected: Counter,
     pub events_progress: Counter,
+    /// Hook lines that mean nothing for any number.
+    pub events_ignored: Counter,
+    /// Stops of internal forks, which are no executions.
+    pub orphan_stops: Counter,
+    pub transcripts_read: Counter,
+    pub transcripts_unreadable: Counter,
     pub timeouts: Counter,
     pub revivals: Counter,
     pub socket_connections: Counter,

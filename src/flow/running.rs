@@ -5,9 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::domain::event::Progress;
+use crate::domain::event::{Progress, ToolCall};
 use crate::domain::execution::Execution;
 use crate::domain::view::{Active, Sign};
+
+/// Calls that one execution has open at once, and that are told apart.
+const MAX_OPEN_CALLS: usize = 64;
 
 /// Now, on both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +37,8 @@ struct Run {
     execution: Arc<Execution>,
     progress: Option<f64>,
     current_tool: Option<String>,
-    tool_open: bool,
+    /// The tool calls that have begun and not ended, by their id, with their names.
+    open: Vec<(Option<String>, String)>,
     last_sign_ms: i64,
     deadline: Instant,
     deadline_ms: i64,
@@ -85,7 +89,7 @@ impl Running {
                 execution: execution.clone(),
                 progress: None,
                 current_tool: None,
-                tool_open: false,
+                open: Vec::new(),
                 last_sign_ms,
                 deadline: now.monotonic + self.timeouts.idle,
                 deadline_ms: now.wall_ms + self.timeouts.idle.as_millis() as i64,
@@ -99,12 +103,15 @@ impl Running {
     pub fn heard(&mut self, progress: &Progress, now: Now) -> Option<Active> {
         let run = self.runs.get_mut(&progress.id)?;
         run.progress = progress.progress.or(run.progress);
-        run.tool_open = progress.tool_open.unwrap_or(run.tool_open);
-        if progress.current_tool.is_some() || progress.tool_open == Some(false) {
-            run.current_tool = progress.current_tool.clone();
+        match &progress.tool_call {
+            Some(call) => run.follow_call(call, progress.current_tool.as_deref()),
+            None if progress.current_tool.is_some() => {
+                run.current_tool.clone_from(&progress.current_tool);
+            }
+            None => {}
         }
         run.last_sign_ms = now.wall_ms;
-        let timeout = self.timeouts.of(run.tool_open);
+        let timeout = self.timeouts.of(!run.open.is_empty());
         let deadline = now.monotonic + timeout;
         self.deadlines.remove(&(run.deadline, progress.id.clone()));
         self.deadlines.insert((deadline, progress.id.clone()));
@@ -126,7 +133,15 @@ impl Running {
     }
 
     fn end_ms(&self, run: &Run) -> i64 {
-        run.last_sign_ms + self.timeouts.of(run.tool_open).as_millis() as i64
+        run.last_sign_ms + self.timeouts.of(!run.open.is_empty()).as_millis() as i64
+    }
+
+    /// Those of a session.
+    pub fn of_session(&self, session_id: &str) -> Vec<&str> {
+        let of_it = self.runs.iter().filter(|(_, run)| {
+            run.execution.origin(|origin| &origin.session_id) == Some(session_id)
+        });
+        of_it.map(|(id, _)| id.as_str()).collect()
     }
 
     pub fn all(&self) -> Vec<Active> {
@@ -141,6 +156,20 @@ impl Timeouts {
 }
 
 impl Run {
+    /// Shown is the call that began last of those that are open.
+    fn follow_call(&mut self, call: &ToolCall, tool: Option<&str>) {
+        let known = self.open.iter().position(|(id, _)| *id == call.use_id);
+        if let Some(known) = known {
+            self.open.remove(known);
+        }
+        if let (true, Some(tool)) = (call.is_open, tool)
+            && self.open.len() < MAX_OPEN_CALLS
+        {
+            self.open.push((call.use_id.clone(), tool.to_owned()));
+        }
+        self.current_tool = self.open.last().map(|(_, tool)| tool.clone());
+    }
+
     fn active(&self) -> Active {
         let sign = Sign {
             progress: self.progress,
@@ -179,8 +208,11 @@ mod tests {
         Progress {
             id: id.to_owned(),
             progress: None,
-            current_tool: None,
-            tool_open,
+            current_tool: tool_open.map(|_| "Bash".to_owned()),
+            tool_call: tool_open.map(|is_open| ToolCall {
+                use_id: Some("call".to_owned()),
+                is_open,
+            }),
         }
     }
 

@@ -127,13 +127,14 @@ fn put_executions(conn: &Connection, last_states: &[LastState]) -> rusqlite::Res
     let mut insert = conn.prepare_cached(
         "INSERT INTO executions (id, id_hash, seq, started_ms, ended_ms, day, agent_name,
              agent_type, status, duration_ms, session_id, model, total_tokens, cost_micros,
-             execution)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             execution, is_unread)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?;
     let mut update = conn.prepare_cached(
         "UPDATE OR FAIL executions SET seq = ?3, started_ms = ?4, ended_ms = ?5, day = ?6,
              agent_name = ?7, agent_type = ?8, status = ?9, duration_ms = ?10, session_id = ?11,
-             model = ?12, total_tokens = ?13, cost_micros = ?14, execution = ?15
+             model = ?12, total_tokens = ?13, cost_micros = ?14, execution = ?15,
+             is_unread = ?16
          WHERE id_hash = ?2 AND id = ?1",
     )?;
     for state in last_states {
@@ -163,10 +164,11 @@ fn put(statement: &mut CachedStatement, state: &LastState) -> rusqlite::Result<u
         outcome.map(|outcome| Status::as_str(outcome.status)),
         outcome.and_then(|outcome| Some(outcome.duration_ms? as i64)),
         execution.origin(|origin| &origin.session_id),
-        execution.origin(|origin| &origin.model),
+        execution.model(),
         total_tokens,
         execution.resolved.cost_micros,
         to_json(execution)?,
+        execution.is_unread(),
     ])
 }
 

@@ -259,7 +259,7 @@ mod tests {
                     is(&filter.agent_name, Some(e.agent_name()))
                         && is(&filter.agent_type, Some(e.agent_type()))
                         && is(&filter.session_id, e.origin(|origin| &origin.session_id))
-                        && is(&filter.model, e.origin(|origin| &origin.model))
+                        && is(&filter.model, e.model())
                         && filter.status.is_none_or(|status| status == outcome.status)
                         && filter
                             .from_ms

@@ -72,6 +72,18 @@ impl Reader {
         self.db.read(running)
     }
 
+    /// Those whose transcripts have still to be read, at most `max`, the oldest ends first.
+    pub fn unread(&self, max: usize) -> Result<Vec<String>> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT id FROM executions INDEXED BY executions_unread
+                 WHERE is_unread = 1 ORDER BY ended_ms LIMIT ?1",
+            )?;
+            let rows = select.query_map([max as i64], |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
     /// Whether any execution of the agent is known, running or ended.
     pub fn has_agent(&self, agent_name: &str) -> Result<bool> {
         self.db.read(|conn| {

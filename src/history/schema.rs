@@ -29,8 +29,9 @@ macro_rules! tally {
 /// Of the indexes only `executions_hash` is in random order. One by session would take 9 µs more:
 /// the executions of a session are found by its days, which `sessions` knows. A day is the number
 /// of days since 1970-01-01, an hour that of hours.
-pub(super) const SCHEMA: &[M] = &[M::up(concat!(
-    "CREATE TABLE executions (
+pub(super) const SCHEMA: &[M] = &[
+    M::up(concat!(
+        "CREATE TABLE executions (
          rowid INTEGER PRIMARY KEY,
          id TEXT NOT NULL,
          id_hash INTEGER NOT NULL,
@@ -64,23 +65,23 @@ pub(super) const SCHEMA: &[M] = &[M::up(concat!(
          hour INTEGER NOT NULL,
          agent_type TEXT NOT NULL,
      ",
-    tally!(),
-    ", PRIMARY KEY (hour, agent_type)
+        tally!(),
+        ", PRIMARY KEY (hour, agent_type)
      ) STRICT, WITHOUT ROWID;
 
      CREATE TABLE days (
          day INTEGER NOT NULL PRIMARY KEY,
      ",
-    tally!(),
-    ") STRICT, WITHOUT ROWID;
+        tally!(),
+        ") STRICT, WITHOUT ROWID;
 
      -- The sketch is an HdrHistogram in the V2 format, null while no duration is known.
      CREATE TABLE agents (
          day INTEGER NOT NULL,
          agent_name TEXT NOT NULL,
      ",
-    tally!(),
-    ", min_duration_ms INTEGER,
+        tally!(),
+        ", min_duration_ms INTEGER,
          max_duration_ms INTEGER,
          sketch BLOB,
          PRIMARY KEY (day, agent_name)
@@ -91,16 +92,16 @@ pub(super) const SCHEMA: &[M] = &[M::up(concat!(
          day INTEGER NOT NULL,
          model TEXT NOT NULL,
      ",
-    tally!(),
-    ", PRIMARY KEY (day, model)
+        tally!(),
+        ", PRIMARY KEY (day, model)
      ) STRICT, WITHOUT ROWID;
 
      CREATE TABLE sessions (
          day INTEGER NOT NULL,
          session_id TEXT NOT NULL,
      ",
-    tally!(),
-    ", PRIMARY KEY (day, session_id)
+        tally!(),
+        ", PRIMARY KEY (day, session_id)
      ) STRICT, WITHOUT ROWID;
 
      CREATE TABLE tools (
@@ -126,4 +127,10 @@ pub(super) const SCHEMA: &[M] = &[M::up(concat!(
          epoch TEXT NOT NULL,
          seq INTEGER NOT NULL
      ) STRICT;",
-))];
+    )),
+    M::up(
+        "-- 1 for an execution whose transcript has still to be read.
+     ALTER TABLE executions ADD COLUMN is_unread INTEGER NOT NULL DEFAULT 0;
+     CREATE INDEX executions_unread ON executions (ended_ms) WHERE is_unread = 1;",
+    ),
+];

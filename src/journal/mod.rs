@@ -1,6 +1,7 @@
 //! The journal: accepted events with what they changed, in order, on the disk before they are
 //! acknowledged. Both views follow it; what both no longer need is pruned.
 
+mod heard;
 mod prune;
 mod schema;
 mod tail;
@@ -12,6 +13,7 @@ use rusqlite::Connection;
 
 use crate::domain::change::Change;
 use crate::domain::names::NameKind;
+use crate::domain::turns::Turns;
 use crate::sqlite::{Db, Result, to_json};
 
 pub use crate::sqlite::Error;
@@ -26,6 +28,16 @@ const PRUNE_BESIDE_APPEND: usize = 1_000;
 
 /// The journal is appended to at one end and pruned at the other; more was not quicker.
 const CACHE_KIB: u32 = 8 * 1024;
+
+/// What one commit keeps.
+#[derive(Default)]
+pub struct Entry<'a> {
+    pub at_ms: i64,
+    pub changes: &'a [Arc<Change>],
+    pub names: &'a [(NameKind, String)],
+    pub turns: Vec<(&'a str, &'a Turns)>,
+    pub session_ends: Vec<(&'a str, i64)>,
+}
 
 /// The writer's end of the journal. There is one.
 pub struct Journal {
@@ -119,12 +131,8 @@ impl Journal {
     /// Writes the changes under their own numbers, which follow [`Journal::last_seq`], together
     /// with the names that they gave a place, and prunes a little. After an error nothing of it is
     /// in the journal.
-    pub fn append(
-        &mut self,
-        changes: &[Arc<Change>],
-        names: &[(NameKind, String)],
-        prune: &Prune,
-    ) -> Result<()> {
+    pub fn append(&mut self, entry: &Entry, prune: &Prune) -> Result<()> {
+        let changes = entry.changes;
         let last_seq = changes.last().map_or(self.last_seq, |change| change.seq);
         debug_assert!(
             changes
@@ -136,7 +144,8 @@ impl Journal {
         let max_pruned = 2 * changes.len() + PRUNE_BESIDE_APPEND;
         self.db.write(|tx| {
             insert(tx, changes)?;
-            insert_names(tx, names)?;
+            insert_names(tx, entry.names)?;
+            heard::put(tx, entry)?;
             delete(tx, prune, last_seq, max_pruned)
         })?;
         self.last_seq = last_seq;
@@ -202,6 +211,18 @@ pub(super) mod tests {
         older_than_ms: 0,
     };
 
+    pub fn entry(changes: &[Arc<Change>]) -> Entry<'_> {
+        named(changes, &[])
+    }
+
+    fn named<'a>(changes: &'a [Arc<Change>], names: &'a [(NameKind, String)]) -> Entry<'a> {
+        Entry {
+            changes,
+            names,
+            ..Entry::default()
+        }
+    }
+
     /// Accepted at a millisecond for each number.
     pub fn changes(seqs: std::ops::RangeInclusive<u64>) -> Vec<Arc<Change>> {
         seqs.map(|seq| {
@@ -234,7 +255,7 @@ pub(super) mod tests {
         let tail = Tail::open(&path).unwrap();
         assert_eq!((tail.first_seq().unwrap(), tail.rows().unwrap()), (None, 0));
         let written = changes(1..=10);
-        journal.append(&written, &[], &KEEP_ALL).unwrap();
+        journal.append(&entry(&written), &KEEP_ALL).unwrap();
         assert_eq!(tail.read(0, 100).unwrap(), written);
         assert_eq!(tail.read(4, 3).unwrap(), written[4..7]);
         assert_eq!(tail.first_seq().unwrap(), Some(1));
@@ -246,7 +267,7 @@ pub(super) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
         let mut journal = Journal::open(&path).unwrap();
-        journal.append(&changes(1..=5), &[], &KEEP_ALL).unwrap();
+        journal.append(&entry(&changes(1..=5)), &KEEP_ALL).unwrap();
         let all = Prune {
             history_seq: 5,
             ..KEEP_ALL
@@ -269,8 +290,7 @@ pub(super) mod tests {
         let mut journal = Journal::open(&path).unwrap();
         journal
             .append(
-                &changes(1..=3),
-                &[(NameKind::Agent, "a".to_owned())],
+                &named(&changes(1..=3), &[(NameKind::Agent, "a".to_owned())]),
                 &KEEP_ALL,
             )
             .unwrap();
@@ -280,7 +300,10 @@ pub(super) mod tests {
             .unwrap();
         let many = changes(4..=1_000);
         let error = journal
-            .append(&many, &[(NameKind::Agent, "b".to_owned())], &KEEP_ALL)
+            .append(
+                &named(&many, &[(NameKind::Agent, "b".to_owned())]),
+                &KEEP_ALL,
+            )
             .unwrap_err();
         assert!(error.is_full(), "{error:?}");
         assert_eq!(journal.last_seq(), 3);
@@ -293,7 +316,7 @@ pub(super) mod tests {
             .db
             .read(|conn| conn.execute_batch("PRAGMA max_page_count = 100000"))
             .unwrap();
-        journal.append(&many, &[], &KEEP_ALL).unwrap();
+        journal.append(&entry(&many), &KEEP_ALL).unwrap();
         assert_eq!(journal.last_seq(), 1_000);
     }
 
@@ -307,8 +330,8 @@ pub(super) mod tests {
             (NameKind::Type, "a".to_owned()),
             (NameKind::Tool, "b".to_owned()),
         ];
-        journal.append(&[], &names[..2], &KEEP_ALL).unwrap();
-        journal.append(&[], &names, &KEEP_ALL).unwrap();
+        journal.append(&named(&[], &names[..2]), &KEEP_ALL).unwrap();
+        journal.append(&named(&[], &names), &KEEP_ALL).unwrap();
         drop(journal);
         assert_eq!(Journal::open(&path).unwrap().names().unwrap(), names);
     }

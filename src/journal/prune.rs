@@ -41,7 +41,7 @@ pub(super) fn delete(
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{KEEP_ALL, changes, seqs};
+    use super::super::tests::{KEEP_ALL, changes, entry, seqs};
     use super::super::*;
 
     #[test]
@@ -51,7 +51,9 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("journal.db");
             let mut journal = Journal::open(&path).unwrap();
-            journal.append(&changes(1..=100), &[], &KEEP_ALL).unwrap();
+            journal
+                .append(&entry(&changes(1..=100)), &KEEP_ALL)
+                .unwrap();
             let prune = Prune {
                 history_seq,
                 keep_rows,
@@ -73,20 +75,22 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
         let mut journal = Journal::open(&path).unwrap();
-        journal.append(&changes(1..=3_000), &[], &KEEP_ALL).unwrap();
+        journal
+            .append(&entry(&changes(1..=3_000)), &KEEP_ALL)
+            .unwrap();
         let prune = Prune {
             history_seq: 3_000,
             keep_rows: 100,
             older_than_ms: 0,
         };
         journal
-            .append(&changes(3_001..=3_010), &[], &prune)
+            .append(&entry(&changes(3_001..=3_010)), &prune)
             .unwrap();
         assert_eq!(seqs(&path), (1_021..=3_010).collect::<Vec<_>>());
         assert_eq!(journal.prune(&prune, 30).unwrap(), 30);
-        journal.append(&[], &[], &prune).unwrap();
+        journal.append(&Entry::default(), &prune).unwrap();
         assert_eq!(seqs(&path).first(), Some(&2_051));
-        journal.append(&[], &[], &prune).unwrap();
+        journal.append(&Entry::default(), &prune).unwrap();
         assert_eq!(seqs(&path), (2_911..=3_010).collect::<Vec<_>>());
     }
 }

@@ -6,8 +6,9 @@ use rusqlite_migration::M;
 /// in `sqlite_sequence` is made here, so that it can be raised before the first row. There is no
 /// unique index on ids: who writes has told repetitions apart before (4 µs a row instead of 15 to
 /// 19).
-pub(super) const SCHEMA: &[M] = &[M::up(
-    "CREATE TABLE journal (
+pub(super) const SCHEMA: &[M] = &[
+    M::up(
+        "CREATE TABLE journal (
          seq INTEGER PRIMARY KEY AUTOINCREMENT,
          at_ms INTEGER NOT NULL,
          change TEXT NOT NULL
@@ -25,4 +26,22 @@ pub(super) const SCHEMA: &[M] = &[M::up(
          n INTEGER PRIMARY KEY,
          epoch TEXT NOT NULL
      ) STRICT;",
-)];
+    ),
+    M::up(
+        "-- What hooks said of an agent, and when it was last said.
+     CREATE TABLE turns (
+         agent_id TEXT NOT NULL,
+         at_ms INTEGER NOT NULL,
+         turns TEXT NOT NULL,
+         PRIMARY KEY (agent_id)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX turns_by_age ON turns (at_ms);
+
+     CREATE TABLE session_ends (
+         session_id TEXT NOT NULL,
+         at_ms INTEGER NOT NULL,
+         PRIMARY KEY (session_id, at_ms)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX session_ends_by_age ON session_ends (at_ms);",
+    ),
+];

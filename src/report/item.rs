@@ -1,13 +1,15 @@
 //! One execution, as a list or a single answer shows it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::bucket::rfc3339;
-use crate::domain::execution::{Execution, Resolved, Start};
+use crate::domain::execution::{Execution, Hooked, Resolved, Start};
 use crate::domain::tally::dollars;
+use crate::domain::transcript::ModelUsage;
 use crate::domain::view::Active;
 
 #[derive(Serialize)]
@@ -20,12 +22,14 @@ pub struct Item<'a> {
     execution_start: Option<String>,
     execution_end: Option<String>,
     duration_ms: Option<u64>,
-    error_details: Option<&'a Map<String, Value>>,
+    error_details: Option<Cow<'a, Map<String, Value>>>,
     tools_used: Vec<&'a str>,
-    tool_calls: BTreeMap<&'a str, u64>,
-    /// Null: no source tells yet which calls failed.
-    tool_errors: Option<BTreeMap<&'a str, u64>>,
+    tool_calls: &'a BTreeMap<String, u64>,
+    /// Calls that failed; null where no hook told of it.
+    tool_errors: Option<u64>,
     token_usage: Option<Tokens>,
+    /// Requests and tokens by the model's id; null where no transcript was read.
+    usage_by_model: Option<&'a BTreeMap<String, ModelUsage>>,
     performance_metrics: Option<&'a Map<String, Value>>,
     task_metadata: Option<&'a Map<String, Value>>,
     output_metrics: Option<&'a Map<String, Value>>,
@@ -34,6 +38,8 @@ pub struct Item<'a> {
     context_size: Option<u64>,
     session_id: Option<&'a str>,
     parent_agent_id: Option<&'a str>,
+    /// Launches below the main thread; null where no hook told of it.
+    depth: Option<u64>,
     model: Option<&'a str>,
     host: Option<&'a str>,
     source: Option<&'a str>,
@@ -62,20 +68,22 @@ impl<'a> Item<'a> {
             execution_start: execution.started_ms().map(rfc3339),
             execution_end: outcome.map(|outcome| rfc3339(outcome.ended_ms)),
             duration_ms: outcome.and_then(|outcome| outcome.duration_ms),
-            error_details: stop.and_then(|stop| stop.error_details.as_ref()),
+            error_details: execution.error_details(),
             tools_used: tools_used(execution),
-            tool_calls: tool_calls(execution),
-            tool_errors: None,
+            tool_calls: execution.tool_calls(),
+            tool_errors: execution.tool_errors(),
             token_usage: Tokens::of(execution),
+            usage_by_model: execution.usage().map(|usage| &usage.models),
             performance_metrics: stop.and_then(|stop| stop.performance_metrics.as_ref()),
             task_metadata: stop.and_then(|stop| stop.task_metadata.as_ref()),
             output_metrics: stop.and_then(|stop| stop.output_metrics.as_ref()),
-            task_description: start.and_then(|start| start.task_description.as_deref()),
+            task_description: execution.task_description(),
             tools_granted: start.map_or(&[], |start| &start.tools_granted),
             context_size: start.and_then(|start| start.context_size),
             session_id: execution.origin(|origin| &origin.session_id),
             parent_agent_id: execution.origin(|origin| &origin.parent_agent_id),
-            model: execution.origin(|origin| &origin.model),
+            depth: execution.depth(),
+            model: execution.model(),
             host: execution.origin(|origin| &origin.host),
             source: execution.origin(|origin| &origin.source),
         }
@@ -94,12 +102,6 @@ fn tools_used(execution: &Execution) -> Vec<&str> {
             .map(|(tool, _)| tool)
             .collect(),
     }
-}
-
-fn tool_calls(execution: &Execution) -> BTreeMap<&str, u64> {
-    let stop = execution.stop.as_ref();
-    let calls = stop.into_iter().flat_map(|stop| &stop.tool_calls);
-    calls.map(|(tool, &calls)| (tool.as_str(), calls)).collect()
 }
 
 impl Tokens {
@@ -123,6 +125,12 @@ pub fn started(active: Active) -> Execution {
         agent_type: active.agent_type,
         ..Resolved::default()
     };
+    execution.hooked = active.depth.map(|depth| {
+        Box::new(Hooked {
+            depth: Some(depth),
+            ..Hooked::default()
+        })
+    });
     execution.start = Some(Start {
         agent_name: active.agent_name,
         agent_type: None,
@@ -207,7 +215,7 @@ pub mod tests {
             "execution_start": "1970-01-01T00:00:01.000Z",
             "execution_end": "1970-01-01T00:00:03.500Z", "duration_ms": 2500,
             "error_details": {"type": "ValidationError"},
-            "tools_used": ["Read"], "tool_calls": {"Bash": 0, "Read": 5}, "tool_errors": null,
+            "tools_used": ["Read"], "tool_calls": {"Bash": 0, "Read": 5}, "tool_errors": null, "usage_by_model": null,
             "token_usage": {
                 "input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 3,
                 "cache_write_tokens": 4, "total_tokens": 30, "estimated_cost": 0.0076,
@@ -215,7 +223,7 @@ pub mod tests {
             "performance_metrics": null, "task_metadata": null,
             "output_metrics": {"files_created": 2},
             "task_description": null, "tools_granted": [], "context_size": null,
-            "session_id": "s", "parent_agent_id": null, "model": null, "host": null,
+            "session_id": "s", "parent_agent_id": null, "depth": null, "model": null, "host": null,
             "source": null,
         });
         assert_eq!(serde_json::to_value(Item::of(&execution)).unwrap(), expect);

@@ -18,7 +18,7 @@ use crate::domain::event::{Clock, Event, decode};
 use crate::domain::execution::{Catalog, Execution, Fact};
 use crate::domain::sums::Sums;
 use crate::history::History;
-use crate::journal::{Journal, Prune};
+use crate::journal::{Entry, Journal, Prune};
 
 /// As many as one flush has to write at some 10,000 events a second.
 const EVENTS: u64 = 20_000;
@@ -110,7 +110,13 @@ fn append(journal: &mut Journal, changes: &[Arc<Change>]) -> Result<(), Failure>
     };
     changes
         .chunks(BATCH)
-        .try_for_each(|batch| journal.append(batch, &[], &keep_all))
+        .try_for_each(|changes| {
+            let entry = Entry {
+                changes,
+                ..Entry::default()
+            };
+            journal.append(&entry, &keep_all)
+        })
         .map_err(failed)
 }
 

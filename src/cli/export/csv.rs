@@ -58,7 +58,7 @@ const COLUMNS: &[Column] = &[
     ("parent_agent_id", |run| {
         origin(run, |origin| &origin.parent_agent_id)
     }),
-    ("model", |run| origin(run, |origin| &origin.model)),
+    ("model", |run| shown(run.model())),
     ("host", |run| origin(run, |origin| &origin.host)),
     ("source", |run| origin(run, |origin| &origin.source)),
 ];
@@ -106,11 +106,8 @@ fn tool_calls(run: &Execution) -> String {
 }
 
 fn error(run: &Execution, field: &str) -> String {
-    let details = run
-        .stop
-        .as_ref()
-        .and_then(|stop| stop.error_details.as_ref());
-    match details.and_then(|details| details.get(field)) {
+    let details = run.error_details();
+    match details.as_ref().and_then(|details| details.get(field)) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),

@@ -10,6 +10,9 @@ use super::{Clock, MAX_AHEAD_MS, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES}
 use crate::domain::error::Refusal;
 use crate::domain::execution::{Origin, Status, TokenUsage};
 
+/// The longest path that Linux takes.
+const MAX_PATH_BYTES: usize = 4096;
+
 /// The fields of one event, taken out one by one and checked on the way.
 pub(in crate::domain) struct Fields<'a> {
     pub event: &'static str,
@@ -45,6 +48,36 @@ impl Fields<'_> {
             _ => Err(self.refuse(format_args!(
                 "{field} must be 1..={MAX_NAME_BYTES} bytes without control characters"
             ))),
+        }
+    }
+
+    pub fn flag(&mut self, field: &str) -> Result<bool, Refusal> {
+        match self.take(field) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(flag),
+            Some(_) => Err(self.refuse(format_args!("{field} must be true or false"))),
+        }
+    }
+
+    /// A path is a means and shown to nobody; a redacted one would lead nowhere. What is no
+    /// absolute path leads nowhere either, and is no reason to refuse what came with it.
+    pub fn path(&mut self, field: &str) -> Option<String> {
+        match self.take(field) {
+            Some(Value::String(path)) if is_path(&path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The fields of an object within; none where there is no object.
+    pub fn within(&mut self, field: &str) -> Fields<'_> {
+        let map = match self.take(field) {
+            Some(Value::Object(map)) => map,
+            _ => Map::new(),
+        };
+        Fields {
+            event: self.event,
+            map,
+            clock: self.clock,
         }
     }
 
@@ -191,6 +224,10 @@ impl Fields<'_> {
             time_ms
         })
     }
+}
+
+fn is_path(path: &str) -> bool {
+    path.starts_with('/') && path.len() <= MAX_PATH_BYTES && !path.contains('\0')
 }
 
 fn is_name(name: &str) -> bool {

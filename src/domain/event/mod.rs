@@ -6,14 +6,16 @@ mod fields;
 mod time;
 
 use jiff::tz::TimeZone;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use xxhash_rust::xxh3::xxh3_64;
 
 pub(super) use self::fields::Fields;
 use super::bucket::Day;
 use super::error::Refusal;
-use super::execution::{Fact, Start, Stop};
+use super::execution::{Fact, Reading, Start, Stop};
 use super::sketch::MAX_DURATION_MS;
 use super::source;
+use super::turns::{Hook, Launch};
 
 /// Ids and names, in bytes: beyond this they are texts.
 pub const MAX_NAME_BYTES: usize = 256;
@@ -46,18 +48,36 @@ pub enum Event {
         fact: Fact,
     },
     Progress(Progress),
+    /// What a hook said; the writer knows of which execution.
+    Hook(Box<Hook>),
+    /// What the transcript of an execution says.
+    Read(Box<Read>),
     /// Understood, and without meaning for any number.
     Ignored,
 }
 
 /// A sign of life. It is not durable.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
     pub id: String,
     pub progress: Option<f64>,
     pub current_tool: Option<String>,
-    /// Whether a tool call began or ended, where the source tells.
-    pub tool_open: Option<bool>,
+    /// A tool call that began or ended, where the source tells.
+    pub tool_call: Option<ToolCall>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolCall {
+    pub use_id: Option<String>,
+    pub is_open: bool,
+}
+
+/// What came of reading the transcript of an execution, and the file beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    pub id: String,
+    pub reading: Reading,
+    pub launch: Launch,
 }
 
 impl Clock {
@@ -154,7 +174,7 @@ fn progress(mut fields: Fields) -> Result<Event, Refusal> {
         id,
         progress,
         current_tool,
-        tool_open: None,
+        tool_call: None,
     }))
 }
 
@@ -198,15 +218,25 @@ fn hook(mut fields: Fields) -> Result<Event, Refusal> {
     let Some(Value::Object(payload)) = fields.take("payload") else {
         return Err(fields.refuse("payload must be an object"));
     };
-    source::translate(
-        &source,
-        Fields {
-            event: "hook",
-            map: payload,
-            clock: fields.clock,
-        },
-        observed_ms,
-    )
+    let line = xxh3_64(id.to_ascii_lowercase().as_bytes());
+    hook_payload(&source, payload, line, observed_ms, fields.clock)
+}
+
+/// Translates a payload that a hook of `source` was given; `line` stands for the line that brought
+/// it, also when that comes again.
+pub fn hook_payload(
+    source: &str,
+    payload: Map<String, Value>,
+    line: u64,
+    observed_ms: i64,
+    clock: &Clock,
+) -> Result<Event, Refusal> {
+    let fields = Fields {
+        event: "hook",
+        map: payload,
+        clock,
+    };
+    source::translate(source, fields, line, observed_ms)
 }
 
 fn nesting(value: &Value) -> usize {

@@ -33,7 +33,7 @@ impl Execution {
             ended_ms: outcome.ended_ms,
             agent_name: self.agent_name(),
             agent_type: self.agent_type(),
-            model: self.origin(|origin| &origin.model),
+            model: self.model(),
             session_id: self.origin(|origin| &origin.session_id),
             tally: self.tally(&outcome),
             duration_ms: outcome.duration_ms,
@@ -43,15 +43,9 @@ impl Execution {
 
     /// Tools and their calls, sorted by name; see [`Contribution::tools`].
     pub fn tools(&self) -> Vec<(&str, i64)> {
-        let Some(stop) = &self.stop else {
-            return Vec::new();
-        };
-        let mut tools: BTreeMap<&str, i64> = stop
-            .tools_used
-            .iter()
-            .map(|tool| (tool.as_str(), 0))
-            .collect();
-        for (tool, &calls) in &stop.tool_calls {
+        let named = self.stop.iter().flat_map(|stop| &stop.tools_used);
+        let mut tools: BTreeMap<&str, i64> = named.map(|tool| (tool.as_str(), 0)).collect();
+        for (tool, &calls) in self.tool_calls() {
             if calls > 0 {
                 tools.insert(tool, calls as i64);
             }
@@ -60,7 +54,7 @@ impl Execution {
     }
 
     fn tally(&self, outcome: &Outcome) -> Tally {
-        let usage = self.token_usage().copied().unwrap_or_default();
+        let usage = self.token_usage().unwrap_or_default();
         let is = |status| i64::from(outcome.status == status);
         Tally {
             execution_count: 1,

@@ -6,15 +6,21 @@
 
 mod contribution;
 mod fact;
+mod hooked;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 pub use self::contribution::{Contribution, PAIRED_TOOLS};
 pub use self::fact::{Fact, Origin, Start, Status, Stop, TokenUsage};
+pub use self::hooked::{Hooked, Reading, Told};
 use super::agent_type::AgentTypes;
 use super::bucket::Day;
 use super::price::{Prices, Tokens};
 use super::sketch::MAX_DURATION_MS;
+use super::transcript::{ApiFailure, Usage};
 
 /// The name of an agent whose stop came without one, and without a start.
 pub const UNKNOWN_AGENT: &str = "unknown";
@@ -47,6 +53,8 @@ pub struct Execution {
     /// The end that the reaper set, while nothing better is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timed_out_ms: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hooked: Option<Box<Hooked>>,
     pub resolved: Resolved,
 }
 
@@ -65,6 +73,7 @@ impl Execution {
             start: None,
             stop: None,
             timed_out_ms: None,
+            hooked: None,
             resolved: Resolved::default(),
         }
     }
@@ -104,9 +113,14 @@ impl Execution {
     pub fn outcome(&self) -> Option<Outcome> {
         if let Some(stop) = &self.stop {
             let duration_ms = stop.duration_ms.or_else(|| self.measured_ms(stop));
+            // A client may call a run a success whose last request its provider refused.
+            let status = match stop.status {
+                Status::Success if self.api_failure().is_some() => Status::Failure,
+                status => status,
+            };
             return Some(Outcome {
                 ended_ms: stop.ended_ms,
-                status: stop.status,
+                status,
                 duration_ms,
             });
         }
@@ -122,7 +136,8 @@ impl Execution {
     fn measured_ms(&self, stop: &Stop) -> Option<u64> {
         let start_ms = stop
             .started_ms
-            .or(self.start.as_ref().map(|start| start.started_ms))?;
+            .or(self.start.as_ref().map(|start| start.started_ms))
+            .or_else(|| self.usage()?.first_ms)?;
         let measured = u64::try_from(stop.ended_ms.checked_sub(start_ms)?).ok()?;
         (measured <= MAX_DURATION_MS).then_some(measured)
     }
@@ -146,6 +161,7 @@ impl Execution {
         stop.and_then(|stop| stop.started_ms)
             .or_else(|| self.start.as_ref().map(|start| start.started_ms))
             .or_else(|| stop.and_then(|s| Some(s.ended_ms - s.duration_ms? as i64)))
+            .or_else(|| self.usage()?.first_ms)
     }
 
     /// Where it belongs: what the stop says, else what the start said.
@@ -161,10 +177,44 @@ impl Execution {
         })
     }
 
-    pub fn token_usage(&self) -> Option<&TokenUsage> {
-        self.stop
+    /// The model that did most of it.
+    pub fn model(&self) -> Option<&str> {
+        let of_usage = self.usage().and_then(Usage::model);
+        of_usage.or_else(|| self.origin(|origin| &origin.model))
+    }
+
+    pub fn token_usage(&self) -> Option<TokenUsage> {
+        match self.usage() {
+            Some(usage) => Some(TokenUsage::from(usage)),
+            None => self.stop.as_ref().and_then(|stop| stop.token_usage),
+        }
+    }
+
+    /// What a stop said of its error, and what the provider answered.
+    pub fn error_details(&self) -> Option<Cow<'_, Map<String, Value>>> {
+        let said = self
+            .stop
             .as_ref()
-            .and_then(|stop| stop.token_usage.as_ref())
+            .and_then(|stop| stop.error_details.as_ref());
+        let Some(failure) = self.api_failure() else {
+            return said.map(Cow::Borrowed);
+        };
+        let mut details = said.cloned().unwrap_or_default();
+        let mut add = |name: &str, value: Value| {
+            details.entry(name).or_insert(value);
+        };
+        add("type", failure.kind.as_str().into());
+        if let Some(message) = &failure.message {
+            add("message", message.as_str().into());
+        }
+        if let Some(status) = failure.status {
+            add("status", status.into());
+        }
+        Some(Cow::Owned(details))
+    }
+
+    fn api_failure(&self) -> Option<&ApiFailure> {
+        self.usage()?.failure.as_ref()
     }
 
     fn resolve(&mut self, catalog: &Catalog) {
@@ -180,8 +230,11 @@ impl Execution {
             .or(of_start)
             .unwrap_or_else(|| catalog.types.classify(self.agent_name()))
             .to_owned();
-        let cost_micros = self.price(catalog);
-        let spent = self.token_usage().is_some_and(TokenUsage::is_spent);
+        let cost_micros = match self.usage() {
+            Some(usage) => usage.cost_micros,
+            None => self.price(catalog),
+        };
+        let spent = self.token_usage().is_some_and(|usage| usage.is_spent());
         self.resolved = Resolved {
             agent_type,
             cost_micros,
@@ -199,7 +252,7 @@ impl Execution {
         if tokens == Tokens::default() {
             return None; // Only a total is known, and each direction has its own price.
         }
-        let model = self.origin(|origin| &origin.model)?;
+        let model = self.model()?;
         let day = Day::of(self.outcome()?.ended_ms).to_string();
         catalog.prices.cost_micros(model, &tokens, &day)
     }

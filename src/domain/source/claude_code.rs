@@ -1,102 +1,186 @@
 //! Claude Code. Its `agent_type` is the agent's name, and its payloads carry no time: the hook
-//! program's stamp is the time of everything.
+//! program's stamp is the time of everything. What has no `agent_id` comes from the main thread,
+//! which is no agent.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::domain::error::Refusal;
-use crate::domain::event::{Event, Fields, Progress};
-use crate::domain::execution::{Fact, Origin, Start, Status, Stop};
+use crate::domain::event::{Event, Fields};
+use crate::domain::turns::{Hook, Imported, Outcome, Said, What};
 
 const SOURCE: &str = "claude-code";
 
-pub fn translate(mut payload: Fields, observed_ms: i64) -> Result<Event, Refusal> {
-    // Without an agent_id it is the main thread that speaks, which is no agent.
-    let (Some(id), Some(hook)) = (payload.name("agent_id")?, payload.name("hook_event_name")?)
-    else {
+/// Turns of one imported line; more come in further lines.
+const MAX_IMPORTED: usize = 256;
+
+pub fn translate(mut payload: Fields, line: u64, observed_ms: i64) -> Result<Event, Refusal> {
+    let Some(event) = payload.name("hook_event_name")? else {
+        return Err(payload.refuse("payload.hook_event_name is required"));
+    };
+    let session_id = payload.name("session_id")?;
+    let agent_id = payload.name("agent_id")?;
+    let said = match (event.as_str(), agent_id) {
+        ("SessionEnd", None) if session_id.is_some() => vec![Said::SessionEnded],
+        ("PostToolUse", agent_id) => tool_ended(&mut payload, agent_id, false)?,
+        (_, None) => Vec::new(),
+        ("SubagentStart", Some(id)) => {
+            let name = payload.required_name("agent_type")?;
+            vec![agent(&mut payload, id, What::Started { name })?]
+        }
+        ("SubagentStop", Some(id)) => stopped(&mut payload, id, None)?,
+        ("StopFailure", Some(id)) => {
+            let error = payload.name("error")?;
+            stopped(&mut payload, id, Some(error.unwrap_or_else(unknown)))?
+        }
+        ("PreToolUse", Some(id)) => match payload.name("tool_name")? {
+            Some(name) => {
+                let use_id = payload.name("tool_use_id")?;
+                vec![agent(&mut payload, id, What::ToolBegan { use_id, name })?]
+            }
+            None => Vec::new(),
+        },
+        ("PostToolUseFailure", id) => tool_ended(&mut payload, id, true)?,
+        ("Imported", Some(id)) => vec![imported(&mut payload, id)?],
+        _ => Vec::new(),
+    };
+    if said.is_empty() {
         return Ok(Event::Ignored);
-    };
-    match hook.as_str() {
-        "SubagentStart" => start(payload, id, observed_ms),
-        "SubagentStop" => stop(payload, id, observed_ms, Status::Success),
-        "StopFailure" => stop(payload, id, observed_ms, Status::Failure),
-        "PreToolUse" => sign_of_life(payload, id, true),
-        "PostToolUse" | "PostToolUseFailure" => sign_of_life(payload, id, false),
-        _ => Ok(Event::Ignored),
     }
+    Ok(Event::Hook(Box::new(Hook {
+        source: SOURCE,
+        line,
+        at_ms: observed_ms,
+        session_id,
+        said,
+    })))
 }
 
-fn start(mut payload: Fields, id: String, observed_ms: i64) -> Result<Event, Refusal> {
-    let start = Start {
-        agent_name: payload.required_name("agent_type")?,
-        agent_type: None,
-        started_ms: observed_ms,
-        task_description: None,
-        tools_granted: Vec::new(),
-        context_size: None,
-        origin: origin(&mut payload)?,
-    };
-    Ok(Event::Fact {
-        id,
-        fact: Fact::Start(Box::new(start)),
-    })
-}
-
-/// A stop with an empty name comes from an internal fork that never started: no execution.
-fn stop(
-    mut payload: Fields,
+/// A stop with an empty name comes from an internal fork that never started, unless a start says
+/// otherwise.
+fn stopped(
+    payload: &mut Fields,
     id: String,
-    observed_ms: i64,
-    status: Status,
-) -> Result<Event, Refusal> {
+    failure: Option<String>,
+) -> Result<Vec<Said>, Refusal> {
     if payload.map.get("agent_type").and_then(Value::as_str) == Some("") {
-        return Ok(Event::Ignored);
+        payload.take("agent_type");
     }
-    let error_details = match payload.name("error")? {
-        Some(error) if status == Status::Failure => {
-            Some(Map::from_iter([("type".to_owned(), Value::String(error))]))
+    let what = What::Stopped {
+        name: payload.name("agent_type")?,
+        failure,
+        again: payload.flag("stop_hook_active")?,
+    };
+    Ok(vec![agent(payload, id, what)?])
+}
+
+/// Besides the call itself, the answer to a launch names the agent that was launched, and
+/// `TaskStop` the one that was stopped.
+fn tool_ended(
+    payload: &mut Fields,
+    agent_id: Option<String>,
+    failed: bool,
+) -> Result<Vec<Said>, Refusal> {
+    let Some(name) = payload.name("tool_name")? else {
+        return Ok(Vec::new());
+    };
+    let mut said = Vec::new();
+    let other = match name.as_str() {
+        "Agent" | "Task" if !failed => {
+            let mut response = payload.within("tool_response");
+            let launched = What::Launched {
+                parent: agent_id.clone(),
+                model: response.name("resolvedModel")?,
+            };
+            response.name("agentId")?.map(|id| (id, launched))
+        }
+        "TaskStop" if !failed => {
+            let id = payload.within("tool_input").name("task_id")?;
+            id.map(|id| (id, What::Closed))
         }
         _ => None,
     };
-    let stop = Stop {
-        agent_name: payload.name("agent_type")?,
-        agent_type: None,
-        started_ms: None,
-        ended_ms: observed_ms,
-        duration_ms: None,
-        status,
-        error_details,
-        tools_used: Vec::new(),
-        tool_calls: Default::default(),
-        token_usage: None,
-        performance_metrics: None,
-        task_metadata: None,
-        output_metrics: None,
-        origin: origin(&mut payload)?,
+    if let Some((id, what)) = other {
+        let transcript = of_session(payload, &id);
+        said.push(Said::Agent {
+            id,
+            what,
+            transcript,
+        });
+    }
+    if let Some(id) = agent_id {
+        let what = What::ToolEnded {
+            use_id: payload.name("tool_use_id")?,
+            name,
+            failed,
+        };
+        said.push(agent(payload, id, what)?);
+    }
+    Ok(said)
+}
+
+fn imported(payload: &mut Fields, id: String) -> Result<Said, Refusal> {
+    let name = payload.name("agent_type")?;
+    let turns = match payload.take("turns") {
+        Some(Value::Array(turns)) if (1..=MAX_IMPORTED).contains(&turns.len()) => turns,
+        _ => {
+            return Err(payload.refuse(format_args!("turns must be a list of 1..={MAX_IMPORTED}")));
+        }
     };
-    Ok(Event::Fact {
-        id,
-        fact: Fact::Stop(Box::new(stop)),
+    let turns = turns
+        .into_iter()
+        .map(|turn| imported_turn(payload, turn))
+        .collect::<Result<_, _>>()?;
+    agent(payload, id, What::Imported { name, turns })
+}
+
+fn imported_turn(payload: &mut Fields, turn: Value) -> Result<Imported, Refusal> {
+    payload.map.insert("turn".to_owned(), turn);
+    let mut turn = payload.within("turn");
+    let (Some(started_ms), Some(ended_ms)) = (turn.time("started_at")?, turn.time("ended_at")?)
+    else {
+        return Err(turn.refuse("turns: started_at and ended_at are required"));
+    };
+    turn.remembered("ended_at", ended_ms)?;
+    let outcome = match turn.name("outcome")?.as_deref() {
+        Some("success") => Outcome::Success,
+        Some("failure") => Outcome::Failure,
+        Some("interrupted") => Outcome::Interrupted,
+        _ => {
+            let words = "turns: outcome must be one of success, failure, interrupted";
+            return Err(turn.refuse(words));
+        }
+    };
+    Ok(Imported {
+        started_ms: started_ms.min(ended_ms),
+        ended_ms,
+        outcome,
     })
 }
 
-fn sign_of_life(mut payload: Fields, id: String, tool_open: bool) -> Result<Event, Refusal> {
-    let current_tool = if tool_open {
-        payload.name("tool_name")?
-    } else {
-        None
-    };
-    Ok(Event::Progress(Progress {
+fn agent(payload: &mut Fields, id: String, what: What) -> Result<Said, Refusal> {
+    let own = payload.path("agent_transcript_path");
+    let transcript = own
+        .map(|path| (path, true))
+        .or_else(|| of_session(payload, &id));
+    Ok(Said::Agent {
         id,
-        progress: None,
-        current_tool,
-        tool_open: Some(tool_open),
-    }))
+        what,
+        transcript,
+    })
 }
 
-fn origin(payload: &mut Fields) -> Result<Origin, Refusal> {
-    Ok(Origin {
-        session_id: payload.name("session_id")?,
-        source: Some(SOURCE.to_owned()),
-        ..Origin::default()
-    })
+/// Where the transcripts of a session's agents lie, by the path of its own.
+fn of_session(payload: &mut Fields, id: &str) -> Option<(String, bool)> {
+    let main = payload.path("transcript_path")?;
+    let path = main
+        .strip_suffix(".jsonl")
+        .map(|session| (format!("{session}/subagents/agent-{id}.jsonl"), false));
+    payload
+        .map
+        .insert("transcript_path".to_owned(), main.into());
+    path
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
 }

@@ -7,9 +7,14 @@ use super::event::{Event, Fields};
 
 /// `payload` holds the fields of a projected payload, `observed_ms` the moment at which the hook
 /// program saw it.
-pub(super) fn translate(source: &str, payload: Fields, observed_ms: i64) -> Result<Event, Refusal> {
+pub(super) fn translate(
+    source: &str,
+    payload: Fields,
+    line: u64,
+    observed_ms: i64,
+) -> Result<Event, Refusal> {
     match source {
-        "claude-code" => claude_code::translate(payload, observed_ms),
+        "claude-code" => claude_code::translate(payload, line, observed_ms),
         _ => Err(payload.refuse("source must be claude-code")),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use tracing::error;
 
+use super::hooks::Heard;
 use super::{Memory, Unavailable, Verdict, Writer};
 use crate::domain::change::Change;
 use crate::domain::error::Refusal;
@@ -12,16 +13,42 @@ use crate::domain::event::{Event, Progress};
 use crate::domain::execution::{Execution, Fact};
 use crate::domain::names::NameKind;
 use crate::flow::running::Now;
+use crate::journal::Entry;
 
 /// One commit's worth of decisions. Nothing of it is remembered before it is committed.
 #[derive(Default)]
 pub struct Batch {
-    staged: HashMap<String, Arc<Execution>>,
+    pub(super) staged: HashMap<String, Arc<Execution>>,
     found: HashMap<String, Arc<Execution>>,
+    pub heard: Heard,
     pub changes: Vec<Arc<Change>>,
-    pub heard: Vec<Progress>,
+    pub signs: Vec<Progress>,
     pub names: Vec<(NameKind, String)>,
     started: usize,
+}
+
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.heard.turns.is_empty() && self.heard.ends.is_empty()
+    }
+
+    pub fn entry(&self, now: Now) -> Entry<'_> {
+        let (turns, ends) = (self.heard.turns.iter(), self.heard.ends.iter());
+        Entry {
+            at_ms: now.wall_ms,
+            changes: &self.changes,
+            names: &self.names,
+            turns: turns
+                .map(|(id, turns)| (id.as_str(), turns.as_ref()))
+                .collect(),
+            session_ends: ends.map(|(id, at_ms)| (id.as_str(), *at_ms)).collect(),
+        }
+    }
+
+    fn known<'a>(&'a self, memory: &'a Memory, id: &str) -> Option<&'a Arc<Execution>> {
+        let newer = self.staged.get(id).or_else(|| memory.get(id));
+        newer.or_else(|| self.found.get(id))
+    }
 }
 
 impl Writer {
@@ -38,7 +65,8 @@ impl Writer {
             .filter_map(|event| match event {
                 Event::Fact { id, .. } => Some(id.as_str()),
                 Event::Progress(progress) => Some(progress.id.as_str()),
-                Event::Ignored => None,
+                // What hooks tell is rare, and of whom is known only when it is taken in.
+                Event::Hook(_) | Event::Read(_) | Event::Ignored => None,
             })
             .filter(|id| memory.get(id).is_none())
             .collect();
@@ -47,12 +75,30 @@ impl Writer {
         if unknown.is_empty() {
             return Ok(());
         }
-        batch.found = self.history.find(&unknown).map_err(|error| {
+        batch.found = self.find(&unknown)?;
+        Ok(())
+    }
+
+    fn find(&self, ids: &[&str]) -> Result<HashMap<String, Arc<Execution>>, Unavailable> {
+        self.history.find(ids).map_err(|error| {
             error!(%error, "history cannot be read, so a duplicate could not be told");
             self.tell_damage(&error);
             Unavailable("history cannot be read".to_owned())
-        })?;
-        Ok(())
+        })
+    }
+
+    /// An execution as it is after all that the batch has decided.
+    pub(super) fn execution(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        id: &str,
+    ) -> Result<Option<Arc<Execution>>, Unavailable> {
+        if batch.known(memory, id).is_none() {
+            let found = self.find(&[id])?;
+            batch.found.extend(found);
+        }
+        Ok(batch.known(memory, id).cloned())
     }
 
     pub(super) fn decide(
@@ -61,22 +107,22 @@ impl Writer {
         batch: &mut Batch,
         event: Event,
         now: Now,
-    ) -> Verdict {
+    ) -> Result<Verdict, Unavailable> {
         let (id, fact, accepted) = match event {
-            Event::Ignored => return Verdict::Progress,
+            Event::Ignored => {
+                self.counters.events_ignored.add(1);
+                return Ok(Verdict::Progress);
+            }
+            Event::Hook(hook) => return self.hear(memory, batch, &hook, now),
+            Event::Read(read) => return self.read(memory, batch, *read, now),
             Event::Fact { id, fact } => (id, fact, Verdict::Accepted),
             Event::Progress(progress) => {
                 let id = progress.id.clone();
-                batch.heard.push(progress);
+                batch.signs.push(progress);
                 (id, Fact::Alive, Verdict::Progress)
             }
         };
-        let before = batch
-            .staged
-            .get(&id)
-            .or_else(|| memory.get(&id))
-            .or_else(|| batch.found.get(&id));
-        let before = before.cloned();
+        let before = batch.known(memory, &id).cloned();
         let takes = match &before {
             Some(execution) => execution.takes(&fact),
             None => fact != Fact::Alive,
@@ -85,45 +131,52 @@ impl Writer {
             // A progress that is ahead of its start must not count as heard once it starts.
             let idle = before.is_none_or(|execution| !execution.is_running());
             if fact == Fact::Alive && idle {
-                batch.heard.pop();
+                batch.signs.pop();
             }
-            return if fact == Fact::Alive {
+            return Ok(if fact == Fact::Alive {
                 Verdict::Progress
             } else {
                 Verdict::Duplicate
-            };
+            });
         }
         let ended = before.as_ref().is_some_and(|before| before.stop.is_some());
         let starts = matches!(fact, Fact::Start(_) | Fact::Alive) && !ended;
-        if starts && memory.running.count() + batch.started >= self.config.max_running {
-            return Verdict::Refused(Refusal::new(format!(
-                "start: limits.running allows {} executions at once",
-                self.config.max_running
-            )));
+        if starts && self.is_full(memory, batch) {
+            return Ok(Verdict::Refused(self.full()));
         }
-        self.stage(batch, id, before, fact, now);
-        accepted
+        let mut after = match &before {
+            Some(execution) => Execution::clone(execution),
+            None => Execution::new(id),
+        };
+        after.merge(fact, &self.catalog);
+        self.stage(batch, before, after, now);
+        Ok(accepted)
+    }
+
+    pub(super) fn is_full(&self, memory: &Memory, batch: &Batch) -> bool {
+        memory.running.count() + batch.started >= self.config.max_running
+    }
+
+    pub(super) fn full(&self) -> Refusal {
+        Refusal::new(format!(
+            "start: limits.running allows {} executions at once",
+            self.config.max_running
+        ))
     }
 
     pub(super) fn stage(
         &self,
         batch: &mut Batch,
-        id: String,
         before: Option<Arc<Execution>>,
-        fact: Fact,
+        after: Execution,
         now: Now,
     ) {
-        let mut after = match &before {
-            Some(execution) => Execution::clone(execution),
-            None => Execution::new(id.clone()),
-        };
-        after.merge(fact, &self.catalog);
         let after = Arc::new(after);
         let seq = self.journal.last_seq() + 1 + batch.changes.len() as u64;
         let change = Change::between(before, after.clone(), seq, now.wall_ms);
         self.admit(batch, &change);
         batch.started += usize::from(after.is_running());
-        batch.staged.insert(id, after);
+        batch.staged.insert(after.id.clone(), after);
         batch.changes.push(Arc::new(change));
     }
 

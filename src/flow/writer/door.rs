@@ -1,9 +1,12 @@
 //! The way in to the writer: what may be asked of it, and what it answers.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::error::Refusal;
 use crate::domain::event::Event;
+use crate::domain::execution::Execution;
 use crate::domain::view::Active;
 
 /// Submissions that wait for the writer; who comes later waits at the door. A submission holds at
@@ -43,6 +46,8 @@ pub enum Message {
     },
     /// History has committed all up to here: memory may let go of it.
     Flushed(u64),
+    /// An execution as it is now; nothing for one that is not known.
+    Look(String, oneshot::Sender<Option<Arc<Execution>>>),
     /// Everything that runs, with its last sign of life.
     Running(oneshot::Sender<Vec<Active>>),
 }
@@ -72,6 +77,12 @@ impl Door {
 
     pub async fn send(&self, message: Message) -> Result<(), Unavailable> {
         self.0.send(message).await.map_err(|_| stopped())
+    }
+
+    pub async fn look(&self, id: &str) -> Result<Option<Arc<Execution>>, Unavailable> {
+        let (reply, execution) = oneshot::channel();
+        self.send(Message::Look(id.to_owned(), reply)).await?;
+        execution.await.map_err(|_| stopped())
     }
 
     pub async fn running(&self) -> Result<Vec<Active>, Unavailable> {

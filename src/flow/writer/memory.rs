@@ -30,6 +30,13 @@ impl Memory {
         self.unflushed.len()
     }
 
+    /// Those that history does not have and whose transcripts are to be read.
+    pub fn unread(&self) -> impl Iterator<Item = &str> {
+        let unflushed = self.unflushed.iter();
+        let unread = unflushed.filter(|(_, (_, execution))| execution.is_unread());
+        unread.map(|(id, _)| id.as_str())
+    }
+
     /// Takes in what history says that runs.
     pub fn load_running(&mut self, executions: &[Arc<Execution>], now: Now) {
         for execution in executions {

@@ -3,14 +3,15 @@
 
 mod decide;
 mod door;
+mod hooks;
 mod memory;
 mod signs;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
 use self::decide::Batch;
@@ -21,8 +22,10 @@ use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
 use super::running::{Now, Timeouts};
+use super::usage::Unread;
 use crate::domain::change::ChangeKind;
-use crate::domain::execution::{Catalog, Fact};
+use crate::domain::event::Event;
+use crate::domain::execution::{Catalog, Execution, Fact};
 use crate::domain::names::Names;
 use crate::history::Reader;
 use crate::journal::{Journal, Prune};
@@ -38,27 +41,35 @@ const MAX_REAPED: usize = 1_024;
 /// long as events never pause.
 const MAX_WAL_BYTES: u64 = 64 << 20;
 
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+
 pub struct WriterConfig {
     pub timeouts: Timeouts,
     /// Executions that may run at once.
     pub max_running: usize,
     pub keep_rows: u64,
     pub keep_ms: i64,
+    /// What hooks told is forgotten after this.
+    pub forget_ms: i64,
 }
 
 pub struct Writer {
     pub config: WriterConfig,
     pub journal: Journal,
     pub history: Reader,
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     pub names: Arc<RwLock<Names>>,
     pub changes: Arc<Changes>,
     pub signs: Arc<Signs>,
+    /// Executions whose transcripts are to be read.
+    pub unread: Arc<Unread>,
     pub counters: Arc<Counters>,
     /// Up to where the journal must stay for a rebuild.
     pub hold: Arc<AtomicU64>,
     /// Damage that no retry mends; the daemon stops on it.
     pub damage: mpsc::Sender<String>,
+    /// When what hooks told is forgotten next.
+    pub forget_at: Instant,
 }
 
 impl Writer {
@@ -92,6 +103,7 @@ impl Writer {
     fn attend(&mut self, memory: &mut Memory, message: Message) {
         match message {
             Message::Flushed(seq) => memory.flushed(seq),
+            Message::Look(id, reply) => self.look(memory, &id, reply),
             Message::Running(reply) => drop(reply.send(memory.running.all())),
             Message::Tend { reap } => {
                 if reap {
@@ -101,8 +113,27 @@ impl Writer {
                 if let Err(error) = self.journal.prune(&prune, MAX_BATCH) {
                     warn!(%error, "the journal could not be pruned");
                 }
+                self.forget();
             }
             Message::Submit(_) => {}
+        }
+    }
+
+    /// A line as old as what is forgotten would be refused by now.
+    fn forget(&mut self) {
+        if Instant::now() < self.forget_at {
+            return;
+        }
+        self.forget_at = Instant::now() + FORGET_EVERY;
+        if let Err(error) = self.journal.forget(now_ms() - self.config.forget_ms) {
+            warn!(%error, "what hooks told could not be forgotten");
+        }
+    }
+
+    /// Without an answer, whoever asks asks again.
+    fn look(&self, memory: &Memory, id: &str, reply: oneshot::Sender<Option<Arc<Execution>>>) {
+        if let Ok(execution) = self.execution(memory, &mut Batch::default(), id) {
+            drop(reply.send(execution));
         }
     }
 
@@ -117,14 +148,8 @@ impl Writer {
             .room(memory)
             .and_then(|()| self.look_up(memory, &events, &mut batch));
         let outcome = outcome.and_then(|()| {
-            let verdicts: Vec<Vec<Verdict>> = events
-                .into_iter()
-                .map(|some| {
-                    some.into_iter()
-                        .map(|e| self.decide(memory, &mut batch, e, now))
-                        .collect()
-                })
-                .collect();
+            let verdicts = self.decide_all(memory, &mut batch, events, now);
+            let verdicts = verdicts.inspect_err(|_| self.forget_names(&batch))?;
             self.commit(memory, batch, now).map(|()| verdicts)
         });
         match outcome {
@@ -143,6 +168,22 @@ impl Writer {
         }
     }
 
+    fn decide_all(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        events: Vec<Vec<Event>>,
+        now: Now,
+    ) -> Result<Vec<Vec<Verdict>>, Unavailable> {
+        let decide_some = |some: Vec<Event>| {
+            let verdicts = some.into_iter();
+            verdicts
+                .map(|event| self.decide(memory, batch, event, now))
+                .collect()
+        };
+        events.into_iter().map(decide_some).collect()
+    }
+
     /// What history does not have is held in memory, so that a history that stands still ends the
     /// intake before it ends the memory.
     fn room(&self, memory: &Memory) -> Result<(), Unavailable> {
@@ -153,16 +194,14 @@ impl Writer {
     }
 
     fn commit(&mut self, memory: &mut Memory, batch: Batch, now: Now) -> Result<(), Unavailable> {
-        if !batch.changes.is_empty() {
+        if !batch.is_empty() {
             let prune = self.prune(memory);
-            if let Err(error) = self.journal.append(&batch.changes, &batch.names, &prune) {
+            let entry = batch.entry(now);
+            if let Err(error) = self.journal.append(&entry, &prune) {
                 self.counters.journal_failures.add(1);
                 error!(%error, "the journal could not be written");
                 self.tell_damage(&error);
-                let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-                for (kind, name) in &batch.names {
-                    names.forget(*kind, name);
-                }
+                self.forget_names(&batch);
                 return Err(Unavailable("the journal cannot be written".to_owned()));
             }
         }
@@ -171,17 +210,28 @@ impl Writer {
             if !change.after.is_running() {
                 self.signs.forget(change.id());
             }
+            if change.after.is_unread() {
+                self.unread.put(change.id());
+            }
             if change.kind == ChangeKind::Revived {
                 self.counters.revivals.add(1);
             }
         }
         self.changes.publish(&batch.changes);
-        for progress in &batch.heard {
+        for progress in &batch.signs {
             if let Some(active) = memory.running.heard(progress, now) {
                 self.signs.put(active);
             }
         }
         Ok(())
+    }
+
+    /// What was given a place in a commit that came to nothing.
+    fn forget_names(&self, batch: &Batch) {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        for (kind, name) in &batch.names {
+            names.forget(*kind, name);
+        }
     }
 
     fn reap(&mut self, memory: &mut Memory) {
@@ -194,11 +244,10 @@ impl Writer {
         let mut batch = Batch::default();
         for (id, ended_ms) in due {
             let before = memory.get(&id).cloned();
-            if before
-                .as_ref()
-                .is_some_and(|execution| execution.is_running())
-            {
-                self.stage(&mut batch, id, before, Fact::TimedOut { ended_ms }, now);
+            if let Some(before) = before.filter(|execution| execution.is_running()) {
+                let mut after = Execution::clone(&before);
+                after.merge(Fact::TimedOut { ended_ms }, &self.catalog);
+                self.stage(&mut batch, Some(before), after, now);
             }
         }
         if self.commit(memory, batch, now).is_ok() {

@@ -1,0 +1,60 @@
+//! Executions that ended and whose transcripts have still to be read; from the writer to the
+//! reader of transcripts.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// An id takes some 60 bytes. Those beyond are found again in history.
+const MAX_WAITING: usize = 65_536;
+
+#[derive(Default)]
+pub struct Unread {
+    waiting: Mutex<Waiting>,
+    added: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    ids: BTreeSet<String>,
+    /// Some found no place.
+    overflowed: bool,
+}
+
+impl Unread {
+    pub fn put(&self, id: &str) {
+        let mut waiting = self.lock();
+        if waiting.ids.len() < MAX_WAITING {
+            waiting.ids.insert(id.to_owned());
+        } else {
+            waiting.overflowed = true;
+        }
+        drop(waiting);
+        self.added.notify_one();
+    }
+
+    /// Takes at most `max`.
+    pub fn take(&self, max: usize) -> Vec<String> {
+        let mut waiting = self.lock();
+        let taken = max.min(waiting.ids.len());
+        (0..taken).filter_map(|_| waiting.ids.pop_first()).collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.lock().ids.len()
+    }
+
+    /// Whether history has to be asked for more; says it once.
+    pub fn take_overflow(&self) -> bool {
+        std::mem::take(&mut self.lock().overflowed)
+    }
+
+    pub async fn added(&self) {
+        self.added.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
