@@ -38,6 +38,15 @@ pub struct Tokens {
     pub cache_write_1h: u64,
 }
 
+/// One request to a model.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    pub model: &'a str,
+    /// `YYYY-MM-DD`, UTC.
+    pub day: &'a str,
+    pub tokens: Tokens,
+}
+
 impl Tokens {
     /// A usage of which no more than input and output is known.
     pub fn uncached(input: u64, output: u64) -> Self {
@@ -46,6 +55,12 @@ impl Tokens {
             output,
             ..Self::default()
         }
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        let all = self.prompt() + u128::from(self.output);
+        u64::try_from(all).unwrap_or(u64::MAX)
     }
 
     fn prompt(&self) -> u128 {
@@ -106,19 +121,15 @@ impl Prices {
         rounded_micros(lowest.millionths(tokens)?)
     }
 
-    /// The cost, in micro-dollars, of requests whose usage is known one by one, each at the
-    /// tier of its own prompt; rounded once, at the end. `None` as for an unknown model.
-    pub fn cost_of_requests(
-        &self,
-        model: &str,
-        requests: impl Iterator<Item = Tokens>,
-        at_day: &str,
-    ) -> Option<i64> {
-        let tiers = self.tiers(model, at_day)?;
+    /// The cost, in micro-dollars, of requests whose usage is known one by one: each at its own
+    /// day and at the tier of its own prompt, whatever their models; rounded once, at the end.
+    /// `None` when one of them has no price: a part of a cost would pass for the whole.
+    pub fn cost_of_requests<'a>(&self, requests: impl Iterator<Item = Request<'a>>) -> Option<i64> {
         let mut sum: i128 = 0;
-        for tokens in requests {
-            let tier = tiers.iter().find(|tier| tier.covers(&tokens))?;
-            sum = sum.checked_add(tier.millionths(&tokens)?)?;
+        for request in requests {
+            let tiers = self.tiers(request.model, request.day)?;
+            let tier = tiers.iter().find(|tier| tier.covers(&request.tokens))?;
+            sum = sum.checked_add(tier.millionths(&request.tokens)?)?;
         }
         rounded_micros(sum)
     }

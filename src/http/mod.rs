@@ -6,6 +6,7 @@ mod conditional;
 pub mod control;
 pub mod doors;
 mod error;
+mod hooks;
 mod intake;
 mod params;
 mod probes;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::domain::error::Refusal;
-use crate::domain::event::{Clock, Event, decode, decode_value};
+use crate::domain::event::{Clock, Event, decode, decode_value, hook_payload};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 pub use crate::flow::writer::Unavailable;
@@ -143,6 +143,19 @@ impl Intake {
         let items = (1..).zip(values);
         self.take(items.map(|(number, value)| (number, decode_value(value, &clock))))
             .await
+    }
+
+    /// Takes the payload of a hook that came by itself, without a stamp and an id.
+    pub async fn hook(
+        &self,
+        source: &str,
+        payload: Map<String, Value>,
+    ) -> Result<Answer, Unavailable> {
+        let clock = self.clock();
+        let line = getrandom::u64()
+            .map_err(|error| Unavailable(format!("no random numbers: {error}")))?;
+        let event = hook_payload(source, payload, line, clock.now_ms, &clock);
+        self.take(std::iter::once((1, event))).await
     }
 
     async fn take(

@@ -17,6 +17,7 @@ pub fn redacted(text: String) -> String {
     }
 }
 
+/// Redacts a text, and cuts it to [`MAX_TEXT_BYTES`].
 pub fn clean_text(text: String) -> String {
     let mut text = redacted(text);
     if text.len() > MAX_TEXT_BYTES {

@@ -6,6 +6,10 @@ fn cost(model: &str, tokens: Tokens) -> Option<i64> {
     Prices::default().cost_micros(model, &tokens, DAY)
 }
 
+fn request<'a>(model: &'a str, day: &'a str, tokens: Tokens) -> Request<'a> {
+    Request { model, day, tokens }
+}
+
 fn each(input: u64, output: u64, read: u64, write_5m: u64, write_1h: u64) -> Tokens {
     Tokens {
         input,
@@ -71,11 +75,8 @@ fn halves_are_rounded_up_and_only_once() {
     assert_eq!(cost("fable-5-1", each(0, 0, 1, 1, 0)), Some(13));
     assert_eq!(cost("haiku-3-5", each(0, 0, 3, 0, 3)), Some(5));
     // Ten requests of 0.4 are 4; rounded one by one they would be 0.
-    let requests = std::iter::repeat_n(each(0, 0, 4, 0, 0), 10);
-    assert_eq!(
-        Prices::default().cost_of_requests("sonnet-5-5", requests, DAY),
-        Some(4)
-    );
+    let requests = std::iter::repeat_n(request("sonnet-5-5", DAY, each(0, 0, 4, 0, 0)), 10);
+    assert_eq!(Prices::default().cost_of_requests(requests), Some(4));
 }
 
 #[test]
@@ -103,8 +104,10 @@ fn the_price_of_the_day_holds() {
 #[test]
 fn tiers_hold_by_request() {
     let prices = Prices::default();
-    let of =
-        |requests: &[Tokens]| prices.cost_of_requests("haiku-5-5", requests.iter().copied(), DAY);
+    let of = |requests: &[Tokens]| {
+        let requests = requests.iter();
+        prices.cost_of_requests(requests.map(|tokens| request("haiku-5-5", DAY, *tokens)))
+    };
     // 60,000*0.1 + 1000*0.5 + 40,000*0.01 = 6,000 + 500 + 400
     let short = each(60_000, 1000, 40_000, 0, 0);
     // one more in the prompt: 60,001*0.5 + 1000*2.5 + 40,000*0.05
@@ -121,6 +124,23 @@ fn tiers_hold_by_request() {
     // 200,000*0.5
     assert_eq!(cost("haiku-5-5", each(0, 200_000, 0, 0, 0)), Some(100_000));
     assert_eq!(of(&[]), Some(0));
+}
+
+#[test]
+fn requests_of_several_models_and_days_are_one_sum() {
+    let prices = Prices::default();
+    let read = each(0, 0, 1, 0, 0);
+    // 0.2 and 0.1, before and from the seventh of October, and 0.2 of another model: 0.5 → 1,
+    // where a rounding for each day or each model gives 0.
+    let requests = [
+        request("sonnet-5-5", "2026-10-06", read),
+        request("claude-sonnet-5-5[1m]", "2026-10-07", read),
+        request("opus-5-5", DAY, read),
+    ];
+    assert_eq!(prices.cost_of_requests(requests.into_iter()), Some(1));
+    let unknown = request("gpt-5", DAY, read);
+    let all = requests.into_iter().chain([unknown]);
+    assert_eq!(prices.cost_of_requests(all), None);
 }
 
 #[test]

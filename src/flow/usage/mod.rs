@@ -20,7 +20,7 @@ use super::counters::Counters;
 use super::writer::{Door, Unavailable};
 use crate::domain::event::{Event, Read};
 use crate::domain::execution::{Catalog, Execution, Reading};
-use crate::domain::transcript::Usage;
+use crate::domain::transcript::{Span, Usage};
 use crate::domain::turns::{Launch, execution_id, turn_of};
 use crate::history::Readers;
 
@@ -207,13 +207,16 @@ impl UsageReader {
 
     fn look(&self, id: String, execution: Arc<Execution>, from: u64) -> Option<Looked> {
         let path = PathBuf::from(execution.hooked.as_ref()?.transcript.as_ref()?);
-        let ended_ms = execution.outcome()?.ended_ms;
+        let span = Span {
+            started_ms: execution.start.as_ref().map(|start| start.started_ms),
+            ended_ms: Some(execution.outcome()?.ended_ms),
+        };
         let usage = read::read(
             &self.roots,
             &path,
             self.max_bytes,
             from,
-            Some(ended_ms),
+            span,
             &self.catalog.prices,
         );
         let launch = read::sidecar(&self.roots, &path).map(|sidecar| Launch {

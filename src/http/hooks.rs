@@ -1,0 +1,36 @@
+//! The payloads of a coding agent's own HTTP hooks. They carry no time and no id: the moment of
+//! receipt is the time, and a payload that is sent twice is two.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Request, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::HttpState;
+use super::error::HttpError;
+
+/// Four times the largest payload that was seen, of which only named fields are kept.
+const MAX_PAYLOAD_BYTES: usize = 8 << 20;
+
+/// The answer is an empty object: anything in it would be an order to the agent.
+pub async fn hook(
+    State(http): State<Arc<HttpState>>,
+    Path(source): Path<String>,
+    request: Request<Body>,
+) -> Result<Json<Value>, HttpError> {
+    let body = http.bodies.read(request, MAX_PAYLOAD_BYTES).await?;
+    let payload: Map<String, Value> = serde_json::from_slice(&body.bytes)
+        .map_err(|error| HttpError::invalid_body(format!("not a JSON object: {error}")))?;
+    let answer = http.intake.hook(&source, payload).await?;
+    match answer.refusals.into_iter().next() {
+        Some((_, reason)) => Err(HttpError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_event",
+            reason,
+        )),
+        None => Ok(Json(json!({}))),
+    }
+}
