@@ -11,4 +11,5 @@ pub mod operations;
 pub mod reaper;
 mod rebuild;
 pub mod running;
+pub mod usage;
 pub mod writer;

@@ -8,7 +8,7 @@ mod time;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-pub use self::clean::clean_text;
+pub use self::clean::{clean_name, clean_text};
 pub(super) use self::fields::Fields;
 use super::bucket::Day;
 use super::error::Refusal;
