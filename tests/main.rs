@@ -13,6 +13,7 @@
 //! | `orders` | any order, any repetition, any restart: the same numbers |
 //! | `http` | parameters, caching, intake by POST, doors |
 //! | `hooks` | the hook program, its spool and the daemon together |
+//! | `claude_code` | captured runs of a coding agent: executions, tools, tokens, cost |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `crash` | kill -9 under load |
 //! | `views_away` | Redis gone, stopped, emptied |
@@ -26,6 +27,7 @@ mod arrows;
 mod caps;
 mod check;
 mod check_redis;
+mod claude_code;
 mod compare;
 mod crash;
 mod events;

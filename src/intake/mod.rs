@@ -152,8 +152,8 @@ impl Intake {
         payload: Map<String, Value>,
     ) -> Result<Answer, Unavailable> {
         let clock = self.clock();
-        let line = getrandom::u64()
-            .map_err(|error| Unavailable(format!("no random numbers: {error}")))?;
+        let line =
+            getrandom::u64().map_err(|error| Unavailable(format!("no random numbers: {error}")))?;
         let event = hook_payload(source, payload, line, clock.now_ms, &clock);
         self.take(std::iter::once((1, event))).await
     }

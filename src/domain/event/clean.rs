@@ -4,17 +4,23 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::MAX_TEXT_BYTES;
+use super::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use crate::domain::redact::redact;
 
 /// The marks of a text that was cut.
 const CUT_MARK: &str = "…[cut]";
 
-pub fn redacted(text: String) -> String {
+fn redacted(text: String) -> String {
     match redact(&text) {
         Cow::Borrowed(_) => text,
         Cow::Owned(clean) => clean,
     }
+}
+
+/// Redacts an id or a name; none where it is a text, which no cut makes a name.
+pub fn clean_name(name: String) -> Option<String> {
+    let is_name = (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control);
+    is_name.then(|| redacted(name))
 }
 
 /// Redacts a text, and cuts it to [`MAX_TEXT_BYTES`].

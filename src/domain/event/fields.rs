@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::clean::{clean_object, clean_text, redacted};
+use super::clean::{clean_name, clean_object, clean_text};
 use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
 use super::{Clock, MAX_AHEAD_MS, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
 use crate::domain::error::Refusal;
@@ -44,11 +44,14 @@ impl Fields<'_> {
 
     fn as_name(&self, field: &str, value: Value) -> Result<String, Refusal> {
         match value {
-            Value::String(name) if is_name(&name) => Ok(redacted(name)),
-            _ => Err(self.refuse(format_args!(
-                "{field} must be 1..={MAX_NAME_BYTES} bytes without control characters"
-            ))),
+            Value::String(name) => clean_name(name),
+            _ => None,
         }
+        .ok_or_else(|| {
+            self.refuse(format_args!(
+                "{field} must be 1..={MAX_NAME_BYTES} bytes without control characters"
+            ))
+        })
     }
 
     pub fn flag(&mut self, field: &str) -> Result<bool, Refusal> {
@@ -228,10 +231,6 @@ impl Fields<'_> {
 
 fn is_path(path: &str) -> bool {
     path.starts_with('/') && path.len() <= MAX_PATH_BYTES && !path.contains('\0')
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
 /// A whole number, also one that was written with a zero fraction.

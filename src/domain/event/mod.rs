@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use self::clean::clean_text;
+pub use self::clean::{clean_name, clean_text};
 pub(super) use self::fields::Fields;
 use super::bucket::Day;
 use super::error::Refusal;

@@ -8,9 +8,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::ApiFailure;
-use crate::domain::event::{MAX_COUNT, MAX_NAME_BYTES, clean_text};
+use crate::domain::event::{MAX_COUNT, clean_name, clean_text};
 use crate::domain::price::Tokens;
-use crate::domain::redact::redact;
 
 /// What the client puts in the place of a model where it made the message up.
 const SYNTHETIC: &str = "<synthetic>";
@@ -250,19 +249,15 @@ pub fn api_failure(bytes: &[u8]) -> ApiFailure {
         let mut texts = blocks.iter().filter_map(|block| block["text"].as_str());
         texts.next()
     });
+    let kind = line["error"].as_str();
+    let kind = kind.and_then(|kind| clean_name(kind.to_owned()));
     ApiFailure {
-        kind: name(line["error"].as_str().unwrap_or(UNKNOWN)).unwrap_or_else(|| UNKNOWN.to_owned()),
+        kind: kind.unwrap_or_else(|| UNKNOWN.to_owned()),
         message: block
             .or(content.as_str())
             .map(|text| clean_text(text.to_owned())),
         status: line["apiErrorStatus"].as_u64(),
     }
-}
-
-/// A name within the bounds of all names; none for what is a text.
-pub fn name(text: &str) -> Option<String> {
-    let is_name = (1..=MAX_NAME_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
-    is_name.then(|| redact(text).into_owned())
 }
 
 /// By hand, so that a prompt is skipped where a derived type would copy it.

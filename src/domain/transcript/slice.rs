@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::line::{Line, Stated, api_failure, name};
+use super::line::{Line, Stated, api_failure};
 use super::{MAX_NAMES, MAX_REQUESTS, MAX_TOOL_IDS, Usage};
 use crate::domain::bucket::Day;
+use crate::domain::event::clean_name;
 use crate::domain::names::OTHER;
 use crate::domain::price::{Prices, Request, Tokens};
 
@@ -163,7 +164,7 @@ impl Slice {
             return place;
         }
         let is_full = self.models.len() >= MAX_NAMES;
-        let name = name(model).filter(|_| !is_full);
+        let name = clean_name(model.to_owned()).filter(|_| !is_full);
         let name = name.unwrap_or_else(|| OTHER.to_owned());
         known(&self.models, &name).unwrap_or_else(|| {
             self.models.push(name);
@@ -178,7 +179,7 @@ impl Slice {
             }
             let calls = &mut self.usage.tool_calls;
             let has_room = |name: &String| calls.len() < MAX_NAMES || calls.contains_key(name);
-            let tool = name(tool).filter(has_room);
+            let tool = clean_name(tool.to_owned()).filter(has_room);
             *calls
                 .entry(tool.unwrap_or_else(|| OTHER.to_owned()))
                 .or_default() += 1;

@@ -1,7 +1,8 @@
 //! A whole transcript, split into the turns of its agent.
 
 use super::MAX_TURNS;
-use super::line::{Line, name};
+use super::line::Line;
+use crate::domain::event::clean_name;
 
 /// The turns of one transcript, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,10 +50,10 @@ impl TurnReader {
         };
         let found = &mut self.found;
         if found.session_id.is_none() {
-            found.session_id = line.session_id().and_then(name);
+            found.session_id = line.session_id().map(str::to_owned).and_then(clean_name);
         }
         if found.agent_id.is_none() {
-            found.agent_id = line.agent_id().and_then(name);
+            found.agent_id = line.agent_id().map(str::to_owned).and_then(clean_name);
         }
         let time_ms = line.time_ms();
         let has_room = self.found.turns.len() + 1 < MAX_TURNS;

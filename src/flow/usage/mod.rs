@@ -1,7 +1,10 @@
 //! Reads the transcripts of executions that ended: what they spent, which tools they called. The
 //! stop is recorded before; the last lines of a transcript come a little after it.
 
+mod door;
+mod lines;
 mod read;
+mod sidecar;
 mod unread;
 
 use std::collections::{BTreeSet, HashMap};
@@ -14,6 +17,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
+pub use self::door::Unreadable;
+pub use self::read::{read, turns};
+pub use self::sidecar::{MAX_SIDECAR_BYTES, Sidecar, sidecar};
 pub use self::unread::Unread;
 use super::clock::now_ms;
 use super::counters::Counters;
@@ -64,7 +70,7 @@ struct Looked {
     id: String,
     /// The execution as it was when the look began.
     execution: Arc<Execution>,
-    usage: Result<Usage, read::Unreadable>,
+    usage: Result<Usage, Unreadable>,
     launch: Launch,
 }
 
@@ -211,7 +217,7 @@ impl UsageReader {
             started_ms: execution.start.as_ref().map(|start| start.started_ms),
             ended_ms: Some(execution.outcome()?.ended_ms),
         };
-        let usage = read::read(
+        let usage = read(
             &self.roots,
             &path,
             self.max_bytes,
@@ -219,7 +225,7 @@ impl UsageReader {
             span,
             &self.catalog.prices,
         );
-        let launch = read::sidecar(&self.roots, &path).map(|sidecar| Launch {
+        let launch = sidecar(&self.roots, &path, MAX_SIDECAR_BYTES).map(|sidecar| Launch {
             parent: sidecar.parent_agent_id,
             model: sidecar.model,
             description: sidecar.description,
@@ -270,8 +276,11 @@ impl Looked {
             .is_none_or(|outcome| outcome.ended_ms < now_ms() - SETTLED_MS);
         let certain = match &self.usage {
             Ok(usage) => usage.is_final || settled,
-            Err(reason) => settled || !reason.is_passing(),
+            Err(reason) => settled || !reason.may_pass(),
         };
         !certain && since.elapsed() < PATIENCE
     }
 }
+
+#[cfg(test)]
+mod tests;

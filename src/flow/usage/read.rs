@@ -1,0 +1,48 @@
+//! Reads one transcript.
+
+use std::path::{Path, PathBuf};
+
+use super::door::{Unreadable, open, unreadable};
+use super::lines::Lines;
+use crate::domain::price::Prices;
+use crate::domain::transcript::{Slice, Span, TurnReader, Turns, Usage};
+
+/// Reads one turn: from an offset in bytes to the first prompt of the next turn; without a stop to
+/// the end of the file. Blocks.
+///
+/// # Errors
+/// A file that is not there, not ours to read, larger than `max_bytes`, or shorter than `from`.
+pub fn read(
+    roots: &[PathBuf],
+    path: &Path,
+    max_bytes: u64,
+    from: u64,
+    span: Span,
+    prices: &Prices,
+) -> Result<Usage, Unreadable> {
+    let opened = open(roots, path, max_bytes)?;
+    if opened.len < from {
+        return Err(Unreadable::Shrunk);
+    }
+    let mut lines = Lines::new(opened, from).map_err(unreadable)?;
+    let mut slice = Slice::new(from, span);
+    while let Some(line) = lines.next().map_err(unreadable)? {
+        if slice.line(line.bytes, line.end, line.is_ended).is_break() {
+            break;
+        }
+    }
+    Ok(slice.finish(prices))
+}
+
+/// Splits a whole transcript into turns. Blocks.
+///
+/// # Errors
+/// A file that is not there, not ours to read, or larger than `max_bytes`.
+pub fn turns(roots: &[PathBuf], path: &Path, max_bytes: u64) -> Result<Turns, Unreadable> {
+    let mut lines = Lines::new(open(roots, path, max_bytes)?, 0).map_err(unreadable)?;
+    let mut reader = TurnReader::default();
+    while let Some(line) = lines.next().map_err(unreadable)? {
+        reader.line(line.bytes);
+    }
+    Ok(reader.finish())
+}
