@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::price::Prices;
 
-/// Milliseconds since 1970 of 2026-11-20T17:00:00Z.
+/// 2026-11-20T17:00:00Z.
 const FIVE_PM_MS: i64 = 1_795_194_000_000;
 
 /// A line's time, seconds after five.
@@ -64,15 +64,9 @@ fn text(lines: &[Value]) -> String {
 
 /// Reads a file from an offset on, as one slice.
 fn slice(file: &[u8], from: u64, ended_ms: Option<i64>) -> Usage {
-    let started_ms = Some(FIVE_PM_MS);
-    slice_of(
-        file,
-        from,
-        Span {
-            started_ms,
-            ended_ms,
-        },
-    )
+    let mut span = Span::default();
+    (span.started_ms, span.ended_ms) = (Some(FIVE_PM_MS), ended_ms);
+    slice_of(file, from, span)
 }
 
 fn slice_of(file: &[u8], from: u64, span: Span) -> Usage {

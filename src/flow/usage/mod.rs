@@ -141,7 +141,7 @@ impl UsageReader {
         waits: &mut HashMap<String, Wait>,
         due: &mut BTreeSet<(Instant, String)>,
     ) {
-        if waits.is_empty() && self.unread.len() == 0 && self.unread.take_overflow() {
+        if waits.is_empty() && self.unread.take_overflow() {
             self.load().await;
         }
         let room = MAX_WAITED_FOR.saturating_sub(waits.len());

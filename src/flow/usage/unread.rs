@@ -41,13 +41,11 @@ impl Unread {
         (0..taken).filter_map(|_| waiting.ids.pop_first()).collect()
     }
 
-    pub fn len(&self) -> usize {
-        self.lock().ids.len()
-    }
-
-    /// Whether history has to be asked for more; says it once.
+    /// Whether nothing is left but what found no place, so that history has to be asked; says it
+    /// once.
     pub fn take_overflow(&self) -> bool {
-        std::mem::take(&mut self.lock().overflowed)
+        let mut waiting = self.lock();
+        waiting.ids.is_empty() && std::mem::take(&mut waiting.overflowed)
     }
 
     pub async fn added(&self) {
