@@ -28,7 +28,7 @@ impl Progress {
     pub fn step(&self, done: u64) {
         match &self.bar {
             Some(bar) => bar.set_position(done),
-            None if done > 0 && done % PLAIN_STEP == 0 => {
+            None if done > 0 && done.is_multiple_of(PLAIN_STEP) => {
                 // Whoever closed standard error does not want to know.
                 let _ = writeln!(io::stderr(), "{done} of {} transcripts", self.total);
             }
