@@ -36,7 +36,7 @@
 //! | [`history`] | one row a run, and the rollups |
 //! | [`live`] | the picture in Redis: the key table, the scripts, the reads |
 //! | [`redis_child`] | the private server: find, start, adopt, stop |
-//! | [`flow`] | writer, applier, flusher, rebuild, reaper |
+//! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts |
 //! | [`intake`] | the socket and the spool |
 //! | [`report`] | one file an endpoint: fetch, and a pure build |
 //! | [`http`] | routes, doors, probes |

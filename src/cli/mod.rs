@@ -11,6 +11,7 @@ mod doctor;
 mod emit;
 mod export;
 mod failure;
+mod import;
 mod prune;
 mod rebuild;
 mod serve;
@@ -67,6 +68,9 @@ enum Command {
     Serve(serve::Serve),
     /// Send events, one JSON object a line, and say what became of them
     Emit(emit::Emit),
+    /// Send runs that ended before the daemon was there
+    #[command(subcommand)]
+    Import(import::Import),
     /// Show how the running daemon is
     Status(status::Status),
     /// Show or check the settings
@@ -105,6 +109,7 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve.run(place),
         Command::Emit(emit) => emit.run(place),
+        Command::Import(import) => import.run(place),
         Command::Status(status) => status.run(place),
         Command::Config(config) => config.run(place),
         Command::Rebuild(rebuild) => rebuild.run(place),

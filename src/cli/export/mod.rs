@@ -45,7 +45,7 @@ enum Format {
     Csv,
 }
 
-fn parse_day(text: &str) -> Result<Day, &'static str> {
+pub fn parse_day(text: &str) -> Result<Day, &'static str> {
     Day::parse(text).ok_or("must be a date such as 2026-11-20")
 }
 

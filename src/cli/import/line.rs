@@ -1,0 +1,179 @@
+//! From a transcript to the lines that tell the daemon of its turns.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::slice::from_ref;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::summary::Summary;
+use super::walk::agent_id;
+use crate::domain::bucket::Day;
+use crate::domain::event::MAX_ITEMS;
+use crate::domain::transcript::{Outcome, Turn, Turns};
+use crate::flow::usage::{MAX_SIDECAR_BYTES, Sidecar, sidecar, turns};
+
+/// A hundred times a long run's.
+const MAX_TRANSCRIPT_BYTES: u64 = 256 << 20;
+/// As long as a model or a tool is silent, as a rule: what changed since may still go on.
+const QUIET: Duration = Duration::from_secs(5 * 60);
+const UNKNOWN: &str = "unknown";
+
+/// What decides which turns are sent.
+pub struct Importer {
+    pub now_ms: i64,
+    /// The first day that the daemon takes.
+    pub oldest: Day,
+    pub since: Option<Day>,
+    pub root: PathBuf,
+}
+
+impl Importer {
+    /// The lines of one transcript, none when it is skipped; and counts what became of it.
+    pub fn lines(&self, path: io::Result<PathBuf>, summary: &mut Summary) -> String {
+        let path = match path {
+            Ok(path) => path,
+            Err(_) => {
+                summary.skip_folder();
+                return String::new();
+            }
+        };
+        summary.transcripts += 1;
+        match self.read(&path, summary) {
+            Ok(lines) => lines,
+            Err(reason) => {
+                summary.skip(&reason);
+                String::new()
+            }
+        }
+    }
+
+    /// The error is why the whole transcript is skipped.
+    fn read(&self, path: &Path, summary: &mut Summary) -> Result<String, String> {
+        let Some(shown) = path.to_str() else {
+            return Err("the path is not UTF-8".to_owned());
+        };
+        let id = agent_id(path).unwrap_or_default();
+        let roots = from_ref(&self.root);
+        let sidecar = sidecar(roots, path, MAX_SIDECAR_BYTES);
+        if sidecar.is_none() && is_internal(id) {
+            return Err("the client's own, such as a summary".to_owned());
+        }
+        let found = turns(roots, path, MAX_TRANSCRIPT_BYTES).map_err(|error| error.to_string())?;
+        let Some(last) = found.turns.last() else {
+            return Err("without a turn".to_owned());
+        };
+        if last.outcome == Outcome::Unfinished && self.changed_just_now(path) {
+            return Err("still being written".to_owned());
+        }
+        let first = self.first(&found.turns, summary);
+        let agent = Agent::new(path, shown, found, sidecar);
+        let lines = agent.lines(first);
+        summary.turns += (agent.turns.len() - first) as u64;
+        summary.sent += u64::from(!lines.is_empty());
+        Ok(lines)
+    }
+
+    /// The place of the first turn that is sent. What comes after it did not end earlier, but by
+    /// a clock that was set.
+    fn first(&self, turns: &[Turn], summary: &mut Summary) -> usize {
+        let ended = |from: Day| {
+            let is_late = |turn: &Turn| Day::of(turn.last_ms) >= from;
+            turns.iter().position(is_late).unwrap_or(turns.len())
+        };
+        let kept = ended(self.oldest);
+        let wanted = self.since.map_or(0, ended);
+        summary.turns_too_old += kept as u64;
+        summary.turns_unwanted += wanted.saturating_sub(kept) as u64;
+        kept.max(wanted)
+    }
+
+    fn changed_just_now(&self, path: &Path) -> bool {
+        let changed = fs::metadata(path).and_then(|file| file.modified());
+        let since_ms = changed.map_or(0, |changed| {
+            let since_1970 = changed.duration_since(SystemTime::UNIX_EPOCH);
+            self.now_ms - since_1970.map_or(0, |since| since.as_millis() as i64)
+        });
+        since_ms < QUIET.as_millis() as i64
+    }
+}
+
+/// An agent that the client started for its own ends, to sum up a conversation for one: such have
+/// no sidecar and a word in their id, where agents have a number.
+fn is_internal(id: &str) -> bool {
+    !id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// One transcript.
+struct Agent<'a> {
+    path: &'a str,
+    session_id: String,
+    id: String,
+    name: String,
+    turns: Vec<Turn>,
+}
+
+impl<'a> Agent<'a> {
+    /// Its lines say whose they are; where they do not, its place does.
+    fn new(path: &Path, shown: &'a str, found: Turns, sidecar: Option<Sidecar>) -> Agent<'a> {
+        let session = path.ancestors().nth(2).and_then(Path::file_name);
+        let session = session.map(|name| name.to_string_lossy().into_owned());
+        let name = sidecar.and_then(|sidecar| sidecar.agent_type);
+        let id = agent_id(path).unwrap_or(UNKNOWN);
+        Agent {
+            path: shown,
+            session_id: found.session_id.or(session).unwrap_or_default(),
+            id: found.agent_id.unwrap_or_else(|| id.to_owned()),
+            name: name.unwrap_or_else(|| UNKNOWN.to_owned()),
+            turns: found.turns,
+        }
+    }
+
+    /// The turns from one on, as many a line as a list of an event may have items.
+    fn lines(&self, first: usize) -> String {
+        let mut number = first;
+        let mut lines = String::new();
+        for turns in self.turns[first..].chunks(MAX_ITEMS) {
+            lines.push_str(&self.line(number, turns).to_string());
+            lines.push('\n');
+            number += turns.len();
+        }
+        lines
+    }
+
+    /// `before` turns of the agent are not in this line.
+    fn line(&self, before: usize, turns: &[Turn]) -> Value {
+        let ended_ms = turns.last().map_or(0, |turn| turn.last_ms);
+        // The same turns have the same id, so that they are duplicates when they are sent again.
+        let (session, agent, last) = (&self.session_id, &self.id, before + turns.len());
+        let key = format!("{session}\0{agent}\0{before}\0{last}\0{ended_ms}");
+        let turns: Vec<_> = turns.iter().map(written).collect();
+        json!({
+            "event": "hook",
+            "id": format!("{:032x}", xxh3_128(key.as_bytes())),
+            "source": "claude-code",
+            "observed_at": ended_ms,
+            "payload": {
+                "hook_event_name": "Imported",
+                "session_id": session,
+                "agent_id": agent,
+                "agent_type": self.name,
+                "agent_transcript_path": self.path,
+                "first_turn": before + 1,
+                "turns": turns,
+            },
+        })
+    }
+}
+
+fn written(turn: &Turn) -> Value {
+    let outcome = match turn.outcome {
+        Outcome::Success => "success",
+        Outcome::Failure => "failure",
+        Outcome::Unfinished => "interrupted",
+    };
+    json!({"started_at": turn.first_ms, "ended_at": turn.last_ms, "outcome": outcome})
+}

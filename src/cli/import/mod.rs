@@ -1,0 +1,117 @@
+//! `agentpulse import`: runs that ended before the daemon was there, from what their client left.
+
+mod line;
+mod progress;
+mod summary;
+mod walk;
+
+use std::path::{Path, PathBuf, absolute};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use self::line::Importer;
+use self::progress::Progress;
+use self::summary::Summary;
+use super::client::event_socket;
+use super::delivery::{connect, deliver};
+use super::emit::{refused, show_refusal};
+use super::export::parse_day;
+use super::{Failure, Place, environment, failed, flag, io_failed, print};
+use crate::domain::bucket::Day;
+use crate::flow::clock::now_ms;
+
+/// Where the client keeps its transcripts, below the home folder.
+const PROJECTS: &str = ".claude/projects";
+/// How long the daemon may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Subcommand)]
+pub enum Import {
+    /// Send the subagent runs whose transcripts Claude Code has left
+    ///
+    /// The same runs may be sent again, also beside live ones: nothing counts twice.
+    ClaudeCode(ClaudeCode),
+}
+
+#[derive(Args)]
+pub struct ClaudeCode {
+    /// The first day of the end, UTC, such as 2026-11-20 [default: all that the daemon keeps]
+    #[arg(long, value_name = "DATE", value_parser = parse_day)]
+    since: Option<Day>,
+    /// The folder of the projects; the daemon must be allowed to read it
+    /// [default: ~/.claude/projects]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The Unix socket of the daemon [default: that of the daemon on the data folder]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+impl Import {
+    pub fn run(self, place: &Place) -> Result<(), Failure> {
+        match self {
+            Import::ClaudeCode(command) => command.run(place),
+        }
+    }
+}
+
+impl ClaudeCode {
+    fn run(self, place: &Place) -> Result<(), Failure> {
+        let mut flags = Vec::new();
+        if let Some(socket) = &self.socket {
+            flags.push(flag("socket.path", socket)?);
+        }
+        let config = place.load(flags)?;
+        let root = root(self.root)?;
+        let found = walk::transcripts(&root).filter(Result::is_ok).count();
+        let stream = connect(&event_socket(&config)?)?;
+
+        let progress = Progress::new(found as u64);
+        let summary = Arc::new(Mutex::new(Summary::default()));
+        let now_ms = now_ms();
+        let importer = Importer {
+            now_ms,
+            oldest: Day::of(now_ms - config.history.keep.as_millis() as i64),
+            since: self.since,
+            root: root.clone(),
+        };
+        let lines = {
+            let (summary, progress) = (Arc::clone(&summary), progress.clone());
+            walk::transcripts(&root).map(move |path| {
+                // A summary is whole after every step, whoever panicked.
+                let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+                let lines = importer.lines(path, &mut summary);
+                progress.step(summary.transcripts);
+                Ok(lines.into_bytes())
+            })
+        };
+        let totals = deliver(stream, lines, PATIENCE, |reply| {
+            progress.beside(|| show_refusal(reply));
+        });
+        progress.finish();
+        let totals = totals?;
+        let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+        print(&summary.report(&totals))?;
+        refused(&totals)
+    }
+}
+
+/// An absolute path, because the daemon has a working folder of its own.
+fn root(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let home = || environment().find(|(name, _)| name == "HOME");
+    let root = match (given, home()) {
+        (Some(root), _) => root,
+        (None, Some((_, home))) if !home.is_empty() => Path::new(&home).join(PROJECTS),
+        _ => return Err(failed("--root must be given where HOME is not set")),
+    };
+    let root = absolute(&root).map_err(|error| io_failed(root.display(), &error))?;
+    match std::fs::read_dir(&root) {
+        Ok(_) => Ok(root),
+        Err(error) => Err(io_failed(root.display(), &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

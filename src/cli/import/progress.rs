@@ -1,0 +1,52 @@
+//! How far the import is, on standard error: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Transcripts between two plain lines: some seconds of work.
+const PLAIN_STEP: u64 = 1_000;
+const TEMPLATE: &str = "{bar:40} {pos}/{len} transcripts, {eta} left";
+
+#[derive(Clone)]
+pub struct Progress {
+    total: u64,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    pub fn new(total: u64) -> Progress {
+        let bar = io::stderr().is_terminal().then(|| {
+            // Without its style the bar is still a bar.
+            let style = ProgressStyle::with_template(TEMPLATE);
+            ProgressBar::new(total)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Progress { total, bar }
+    }
+
+    pub fn step(&self, done: u64) {
+        match &self.bar {
+            Some(bar) => bar.set_position(done),
+            None if done > 0 && done.is_multiple_of(PLAIN_STEP) => {
+                // Whoever closed standard error does not want to know.
+                let _ = writeln!(io::stderr(), "{done} of {} transcripts", self.total);
+            }
+            None => {}
+        }
+    }
+
+    /// Lets something else write to standard error.
+    pub fn beside(&self, write: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
