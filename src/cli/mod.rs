@@ -11,6 +11,8 @@ mod doctor;
 mod emit;
 mod export;
 mod failure;
+mod hooks;
+mod prices;
 mod prune;
 mod rebuild;
 mod serve;
@@ -34,7 +36,7 @@ Exit codes:
    0  done
    1  failed; a line on standard error says why
    2  the command line was not understood
-  65  the journal or the history is damaged
+  65  the journal or the history is damaged, or a coding agent's settings are
   69  Redis is not to be had, or belongs to another daemon
   73  a file, folder or socket cannot be created
   75  another daemon runs on the data folder
@@ -69,6 +71,12 @@ enum Command {
     Emit(emit::Emit),
     /// Show how the running daemon is
     Status(status::Status),
+    /// Let a coding agent tell what its agents do
+    #[command(subcommand)]
+    Hooks(hooks::HooksCommand),
+    /// Show what tokens cost, and what has no price
+    #[command(subcommand)]
+    Prices(prices::PricesCommand),
     /// Show or check the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -106,6 +114,8 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
         Command::Serve(serve) => serve.run(place),
         Command::Emit(emit) => emit.run(place),
         Command::Status(status) => status.run(place),
+        Command::Hooks(hooks) => hooks.run(place),
+        Command::Prices(prices) => prices.run(place),
         Command::Config(config) => config.run(place),
         Command::Rebuild(rebuild) => rebuild.run(place),
         Command::Prune(prune) => prune.run(place),
