@@ -12,13 +12,13 @@ const LOCAL: &str = "settings.local.json";
 
 #[derive(Args)]
 pub struct Files {
-    /// Those of a project, in .claude of its folder [default folder: this one]
+    /// The .claude/settings.json of a project [default DIR: this folder]
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
     project: Option<PathBuf>,
-    /// The settings.local.json of the project, which is not shared with others
+    /// The .claude/settings.local.json of the project, which is not shared with others
     #[arg(long)]
     local: bool,
-    /// This very file
+    /// Claude Code's settings at this path
     #[arg(long, value_name = "FILE", conflicts_with_all = ["project", "local"])]
     settings: Option<PathBuf>,
 }

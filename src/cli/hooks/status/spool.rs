@@ -39,7 +39,7 @@ impl Spool {
 
     pub fn shown(&self) -> String {
         format!(
-            "{}: {} lines wait, {} were refused",
+            "{}: waiting lines {}, refused {}",
             self.path.display(),
             self.waiting_lines,
             self.refused_lines
