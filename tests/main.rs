@@ -14,6 +14,8 @@
 //! | `http` | parameters, caching, intake by POST, doors |
 //! | `hooks` | the hook program, its spool and the daemon together |
 //! | `claude_code` | captured runs of a coding agent: executions, tools, tokens, cost |
+//! | `hooks_settings` | a coding agent's settings, with the hooks put in and taken out |
+//! | `prices` | what has a price and what has none |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `crash` | kill -9 under load |
 //! | `views_away` | Redis gone, stopped, emptied |
@@ -34,11 +36,13 @@ mod events;
 mod events_taken;
 mod harness;
 mod hooks;
+mod hooks_settings;
 mod http;
 mod interleavings;
 mod load;
 mod model;
 mod orders;
+mod prices;
 mod process;
 mod reaper;
 mod redaction;
