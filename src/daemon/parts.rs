@@ -15,6 +15,7 @@ use crate::flow::applier::Applier;
 use crate::flow::changes::{Changes, View};
 use crate::flow::counters::Counters;
 use crate::flow::flusher::Flusher;
+use crate::flow::kept::Kept;
 use crate::flow::live_state::LiveState;
 use crate::flow::running::Timeouts;
 use crate::flow::writer::{self, Door, Signs, Writer, WriterConfig};
@@ -29,11 +30,13 @@ pub struct Parts {
     pub signs: Arc<Signs>,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
+    pub kept: Arc<Kept>,
     pub hold: Arc<AtomicU64>,
 }
 
 impl Parts {
     pub fn new(stores: &Stores) -> Parts {
+        let counters = Arc::<Counters>::default();
         let changes = Arc::new(Changes::new(stores.journal.last_seq()));
         changes.applied(View::History, stores.history_seq);
         Parts {
@@ -41,7 +44,8 @@ impl Parts {
             signs: Arc::default(),
             state: Arc::new(LiveState::new(changes.clone())),
             changes,
-            counters: Arc::default(),
+            kept: Arc::new(Kept::new(stores.counted.clone(), &counters)),
+            counters,
             hold: Arc::new(AtomicU64::new(u64::MAX)),
         }
     }
@@ -91,6 +95,8 @@ impl Parts {
             door,
             state: self.state.clone(),
             counters: self.counters.clone(),
+            kept: self.kept.clone(),
+            names: self.names.clone(),
         };
         Ok(flusher)
     }

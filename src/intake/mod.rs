@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::domain::error::Refusal;
 use crate::domain::event::{Clock, Event, decode, decode_value};
+use crate::domain::execution::Fact;
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 pub use crate::flow::writer::Unavailable;
@@ -72,6 +73,10 @@ impl Decoded {
 
     pub fn len(&self) -> usize {
         self.lines.len()
+    }
+
+    fn has_hooks(&self) -> bool {
+        self.events.iter().any(is_of_hook)
     }
 
     pub fn take_events(&mut self) -> Vec<Event> {
@@ -163,8 +168,8 @@ impl Intake {
     }
 
     async fn submit(&self, mut decoded: Decoded, answer: &mut Answer) -> Result<(), Unavailable> {
+        self.note(&decoded);
         let events = decoded.take_events();
-        self.count_refused(&decoded);
         let verdicts = if events.is_empty() {
             Vec::new()
         } else {
@@ -174,14 +179,32 @@ impl Intake {
         Ok(())
     }
 
-    /// What the writer refuses is counted there.
-    pub(crate) fn count_refused(&self, decoded: &Decoded) {
+    /// Counts what is refused here, and notes that hooks were heard. What the writer refuses is
+    /// counted there.
+    pub(crate) fn note(&self, decoded: &Decoded) {
         let refused = decoded
             .lines
             .iter()
             .filter(|(_, refusal)| refusal.is_some())
             .count();
         self.counters.events_rejected.add(refused as u64);
+        if decoded.has_hooks() {
+            self.counters.last.hook.set(now_ms());
+        }
+    }
+}
+
+/// Only hooks tell where a fact comes from, that a tool call began or ended, and what has no
+/// meaning here.
+fn is_of_hook(event: &Event) -> bool {
+    match event {
+        Event::Ignored => true,
+        Event::Progress(progress) => progress.tool_open.is_some(),
+        Event::Fact { fact, .. } => match fact {
+            Fact::Start(start) => start.origin.source.is_some(),
+            Fact::Stop(stop) => stop.origin.source.is_some(),
+            Fact::TimedOut { .. } | Fact::Alive => false,
+        },
     }
 }
 

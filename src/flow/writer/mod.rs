@@ -157,6 +157,7 @@ impl Writer {
             let prune = self.prune(memory);
             if let Err(error) = self.journal.append(&batch.changes, &batch.names, &prune) {
                 self.counters.journal_failures.add(1);
+                self.counters.last.journal_failed.set(now.wall_ms);
                 error!(%error, "the journal could not be written");
                 self.tell_damage(&error);
                 let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
@@ -165,6 +166,7 @@ impl Writer {
                 }
                 return Err(Unavailable("the journal cannot be written".to_owned()));
             }
+            self.counters.last.journal_written.set(now.wall_ms);
         }
         for change in &batch.changes {
             memory.follow(change, now);
