@@ -131,7 +131,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::execution::{Catalog, Execution, Fact, Origin, Status, Stop, TokenUsage};
+    use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage};
     use crate::domain::names::NameLimits;
 
     fn stop(agent_type: &str, tool: &str) -> Fact {
@@ -202,21 +202,32 @@ mod tests {
             ("tool_calls", "Read", "", 3),
         ];
         assert_eq!(told(&[change(None, stop("tester", "Read"))]), expect);
-        let other = told(&[change(None, stop("rare", "Weird"))]);
+        let rare = [change(None, stop("rare", "Weird"))];
+        let other = told(&rare);
         assert!(other.contains(&("executions", "_other", "failure", 1)));
         assert!(other.contains(&("tool_calls", "_other", "", 3)));
     }
 
     #[test]
     fn a_correction_takes_away_what_was_added_and_starts_nothing() {
-        let first = change(None, Fact::TimedOut { ended_ms: 5 });
-        let agent_type = first.after.agent_type().to_owned();
-        let second = change(Some(&first.after), stop("tester", "Read"));
-        let rows = told(std::slice::from_ref(&second));
-        assert!(
-            rows.contains(&("executions", "_other", "timeout", -1)),
-            "{agent_type}"
+        let start = Fact::Start(Box::new(Start {
+            agent_name: "a".to_owned(),
+            agent_type: Some("tester".to_owned()),
+            started_ms: 1,
+            task_description: None,
+            tools_granted: Vec::new(),
+            context_size: None,
+            origin: Origin::default(),
+        }));
+        let started = change(None, start);
+        assert_eq!(
+            told(std::slice::from_ref(&started)),
+            [("started", "", "", 1)]
         );
+        let hung = change(Some(&started.after), Fact::TimedOut { ended_ms: 5 });
+        let known_better = [change(Some(&hung.after), stop("tester", "Read"))];
+        let rows = told(&known_better);
+        assert!(rows.contains(&("executions", "tester", "timeout", -1)));
         assert!(rows.contains(&("executions", "tester", "failure", 1)));
         assert!(!rows.iter().any(|row| row.0 == "started"));
     }

@@ -1,11 +1,16 @@
 //! The health report: each part with its figures and a verdict. What a verdict is drawn from was
 //! asked before; here it is only judged.
 
+mod shape;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-
+use self::shape::{
+    Check, Checks, Database, Disk, Health, History, Hooks, Journal, Live, Redis, Spool, Verdict,
+};
 use super::probe::{Memory, Room, Silence};
 use crate::flow::counters::Counters;
 use crate::flow::operations::{FLUSH_LAG_ALLOWED_MS, LIVE_LAG_ALLOWED_MS};
@@ -40,109 +45,6 @@ pub struct Asked {
     pub lag_ms: [i64; 2],
     pub counters: Arc<Counters>,
     pub took: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    Ok,
-    /// It works, with less than it should have.
-    Degraded,
-    /// It does not do its work.
-    Failed,
-}
-
-#[derive(Debug, Serialize)]
-pub struct Health {
-    status: Verdict,
-    version: &'static str,
-    uptime_s: u64,
-    took_ms: u64,
-    checks: Checks,
-}
-
-#[derive(Debug, Serialize)]
-struct Checks {
-    database: Check<Database>,
-    redis: Check<Redis>,
-    journal: Check<Journal>,
-    live: Check<Live>,
-    history: Check<History>,
-    hooks: Check<Hooks>,
-    spool: Check<Spool>,
-    disk: Check<Disk>,
-}
-
-#[derive(Debug, Serialize)]
-struct Check<F> {
-    status: Verdict,
-    /// Null when it is well.
-    reason: Option<String>,
-    #[serde(flatten)]
-    figures: F,
-}
-
-#[derive(Debug, Serialize)]
-struct Database {
-    executions: Option<u64>,
-    took_ms: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Redis {
-    private: bool,
-    version: String,
-    memory_bytes: Option<u64>,
-    /// 0 is no bound.
-    memory_max_bytes: Option<u64>,
-    took_ms: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Journal {
-    head: u64,
-    pending: u64,
-    /// Since the daemon started.
-    failures: u64,
-    last_write_age_ms: Option<i64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Live {
-    condition: &'static str,
-    applied: u64,
-    pending: u64,
-    lag_ms: Option<i64>,
-}
-
-#[derive(Debug, Serialize)]
-struct History {
-    applied: u64,
-    pending: u64,
-    lag_ms: Option<i64>,
-    last_flush_age_ms: Option<i64>,
-    failures: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Hooks {
-    /// Null when none was heard since the daemon started.
-    last_event_age_ms: Option<i64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Spool {
-    files: Option<u64>,
-    bytes: Option<u64>,
-    max_bytes: u64,
-    /// Of all time.
-    lines_dropped: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Disk {
-    free_bytes: Option<u64>,
-    size_bytes: Option<u64>,
 }
 
 /// Something to say of a part; nothing when it is well.
@@ -368,115 +270,4 @@ fn behind(lag_ms: Option<i64>) -> String {
 
 fn age_ms(asked: &Asked, at_ms: Option<i64>) -> Option<i64> {
     at_ms.map(|at_ms| (asked.now_ms - at_ms).max(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MIB: u64 = 1 << 20;
-
-    fn well() -> Asked {
-        let counters = Counters::default();
-        counters.last.journal_written.set(9_000);
-        counters.last.flushed.set(9_500);
-        Asked {
-            now_ms: 10_000,
-            uptime: Duration::from_secs(10),
-            flush_interval_ms: 2_000,
-            redis_private: true,
-            redis_version: "7.2.0".to_owned(),
-            spool_max_bytes: 64 * MIB,
-            executions: Ok((7, Duration::from_millis(3))),
-            memory: Ok((
-                Memory {
-                    used: 8 * MIB,
-                    max: 10 * MIB,
-                },
-                Duration::ZERO,
-            )),
-            room: Ok(Room {
-                free_bytes: LOW_DISK_BYTES,
-                ..Room::default()
-            }),
-            condition: "following",
-            reason: None,
-            head: 12,
-            applied: [12, 10],
-            lag_ms: [0, 1_500],
-            counters: Arc::new(counters),
-            took: Duration::from_millis(4),
-        }
-    }
-
-    #[test]
-    fn what_is_well_is_ok_and_tells_its_figures() {
-        let told = serde_json::to_value(build(&well())).unwrap();
-        assert_eq!(told["status"], "ok", "{told:#}");
-        let checks = told["checks"].as_object().unwrap();
-        assert_eq!(checks.len(), 8);
-        for (name, check) in checks {
-            assert_eq!(check["status"], "ok", "{name}");
-            assert!(check["reason"].is_null(), "{name}");
-        }
-        assert_eq!(checks["database"]["executions"], 7);
-        assert_eq!(checks["journal"]["pending"], 2);
-        assert_eq!(checks["history"]["last_flush_age_ms"], 500);
-        assert!(checks["hooks"]["last_event_age_ms"].is_null());
-    }
-
-    #[test]
-    fn each_fault_has_its_verdict_and_only_what_is_needed_fails_the_whole() {
-        let late = || Silence::late(Duration::from_millis(75));
-        type Fault = (&'static str, Verdict, Verdict, fn(&mut Asked));
-        let faults: [Fault; 11] = [
-            ("database", Verdict::Failed, Verdict::Failed, |asked| {
-                asked.executions = Err(Silence::of("damaged"));
-            }),
-            ("redis", Verdict::Failed, Verdict::Degraded, |asked| {
-                asked.memory = Err(Silence::of("no such file"));
-            }),
-            ("redis", Verdict::Degraded, Verdict::Degraded, |asked| {
-                asked.memory.as_mut().unwrap().0.used += 1;
-            }),
-            ("journal", Verdict::Failed, Verdict::Failed, |asked| {
-                asked.counters.last.journal_failed.set(9_001);
-            }),
-            ("journal", Verdict::Degraded, Verdict::Degraded, |asked| {
-                asked.applied[1] = 0;
-                asked.head = PENDING_ALLOWED + 1;
-            }),
-            ("live", Verdict::Failed, Verdict::Degraded, |asked| {
-                asked.condition = "broken";
-            }),
-            ("live", Verdict::Degraded, Verdict::Degraded, |asked| {
-                asked.lag_ms[0] = i64::MAX;
-            }),
-            ("history", Verdict::Degraded, Verdict::Degraded, |asked| {
-                asked.lag_ms[1] = 12_001;
-            }),
-            ("spool", Verdict::Failed, Verdict::Degraded, |asked| {
-                asked.room.as_mut().unwrap().spool_bytes = 64 * MIB;
-            }),
-            ("disk", Verdict::Degraded, Verdict::Degraded, |asked| {
-                asked.room.as_mut().unwrap().free_bytes -= 1;
-            }),
-            ("disk", Verdict::Failed, Verdict::Failed, |asked| {
-                asked.room.as_mut().unwrap().free_bytes = NO_DISK_BYTES - 1;
-            }),
-        ];
-        for (part, verdict, whole, fault) in faults {
-            let mut asked = well();
-            fault(&mut asked);
-            let told = serde_json::to_value(build(&asked)).unwrap();
-            let (verdict, whole) = (serde_json::json!(verdict), serde_json::json!(whole));
-            assert_eq!(told["checks"][part]["status"], verdict, "{part}: {told:#}");
-            assert!(told["checks"][part]["reason"].is_string(), "{part}");
-            assert_eq!(told["status"], whole, "{part}");
-        }
-        let mut asked = well();
-        asked.executions = Err(late());
-        let told = serde_json::to_value(build(&asked)).unwrap();
-        assert_eq!(told["status"], "degraded", "what is late may still work");
-    }
 }
