@@ -19,6 +19,10 @@
 //! | `reaper` | hung executions |
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
+//! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
+//! | `counters` | no counter ever falls |
+//! | `deployed` | alerts and dashboard against a real scrape; promtool |
+//! | `health` | the health report |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
@@ -27,20 +31,25 @@ mod caps;
 mod check;
 mod check_redis;
 mod compare;
+mod counters;
 mod crash;
+mod deployed;
 mod events;
 mod events_taken;
 mod harness;
+mod health;
 mod hooks;
 mod http;
 mod interleavings;
 mod load;
+mod metrics;
 mod model;
 mod orders;
 mod process;
 mod reaper;
 mod redaction;
 mod redis_server;
+mod scrape;
 mod seed_example;
 mod seed_fields;
 mod setup;

@@ -131,7 +131,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage};
+    use crate::domain::execution::{
+        Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage,
+    };
     use crate::domain::names::NameLimits;
 
     fn stop(agent_type: &str, tool: &str) -> Fact {

@@ -234,7 +234,7 @@ fn disk(asked: &Asked) -> Check<Disk> {
             let left = format!("{} MiB are free", room.free_bytes >> 20);
             match room.free_bytes {
                 ..NO_DISK_BYTES => failed(left),
-                ..LOW_DISK_BYTES => degraded(left),
+                NO_DISK_BYTES..LOW_DISK_BYTES => degraded(left),
                 _ => None,
             }
         }
