@@ -89,8 +89,11 @@ pub fn once_counted(daemon: &Daemon, accepted: f64, started: f64) -> Scrape {
     })
 }
 
+/// A name without `agentpulse_`, its labels, and its value.
+type Told<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
+
 #[track_caller]
-fn tells(scrape: &Scrape, expect: &[(&str, &[(&str, &str)], f64)]) {
+fn tells(scrape: &Scrape, expect: &[Told]) {
     for (name, labels, value) in expect {
         let told = scrape.get(&format!("agentpulse_{name}"), labels);
         assert!(

@@ -1,5 +1,5 @@
-//! What was counted since the daemon started. Every refusal is here. What was counted before that is
-//! added where it is shown, in `kept`.
+//! What was counted since the daemon started. Every refusal is here. What was counted before that
+//! is added where it is shown, in `kept`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -1,5 +1,5 @@
-//! What readers are answered: one file a report; how the daemon itself does is in [`system`]. Each fetches its rows from one of the two views,
-//! and a pure function makes the answer of them.
+//! What readers are answered: one file a report. Each fetches its rows from one of the two views,
+//! and a pure function makes the answer of them. How the daemon itself does is in [`system`].
 
 pub mod active;
 mod cache;
