@@ -22,6 +22,10 @@
 //! | `reaper` | hung executions |
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
+//! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
+//! | `counters` | no counter ever falls |
+//! | `deployed` | alerts and dashboard against a real scrape; promtool |
+//! | `health` | the health report |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
@@ -31,15 +35,19 @@ mod check;
 mod check_redis;
 mod claude_code;
 mod compare;
+mod counters;
 mod crash;
+mod deployed;
 mod events;
 mod events_taken;
 mod harness;
+mod health;
 mod hooks;
 mod hooks_settings;
 mod http;
 mod interleavings;
 mod load;
+mod metrics;
 mod model;
 mod orders;
 mod prices;
@@ -47,6 +55,7 @@ mod process;
 mod reaper;
 mod redaction;
 mod redis_server;
+mod scrape;
 mod seed_example;
 mod seed_fields;
 mod setup;

@@ -14,12 +14,14 @@ mod queries;
 mod reads;
 mod router;
 mod server;
+mod timed;
 
 use std::sync::Arc;
 
 use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
+use crate::report::system::System;
 use body::Bodies;
 use doors::Doors;
 pub use router::router;
@@ -28,6 +30,7 @@ pub use server::{serve_control, serve_tcp};
 /// What every request may need.
 pub struct HttpState {
     pub reports: Arc<Reports>,
+    pub system: System,
     pub intake: Intake,
     pub operations: Operations,
     pub doors: Doors,
@@ -39,6 +42,7 @@ pub struct HttpState {
 impl HttpState {
     pub fn new(
         reports: Arc<Reports>,
+        system: System,
         intake: Intake,
         operations: Operations,
         doors: Doors,
@@ -46,6 +50,7 @@ impl HttpState {
     ) -> HttpState {
         HttpState {
             reports,
+            system,
             intake,
             operations,
             doors,
