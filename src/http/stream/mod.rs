@@ -10,8 +10,7 @@ use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::StatusCode;
-use axum::http::header::UPGRADE;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use self::socket::{MAX_MESSAGE_BYTES, Socket};
 use super::HttpState;
@@ -22,7 +21,7 @@ type Http = State<Arc<HttpState>>;
 type Asked = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// `/api/agents/stream`
-pub async fn own(State(http): Http, asked: Asked) -> Result<Response, Response> {
+pub async fn own(State(http): Http, asked: Asked) -> Result<Response, HttpError> {
     let (upgrade, place) = admit(&http, asked)?;
     Ok(upgrade.on_upgrade(async move |socket| {
         let mut socket = Socket::new(socket, &http.stream);
@@ -33,7 +32,7 @@ pub async fn own(State(http): Http, asked: Asked) -> Result<Response, Response> 
 }
 
 /// `/stream`
-pub async fn of_dashboard(State(http): Http, asked: Asked) -> Result<Response, Response> {
+pub async fn of_dashboard(State(http): Http, asked: Asked) -> Result<Response, HttpError> {
     let (upgrade, place) = admit(&http, asked)?;
     Ok(upgrade.on_upgrade(async move |socket| {
         let mut socket = Socket::new(socket, &http.stream);
@@ -43,15 +42,14 @@ pub async fn of_dashboard(State(http): Http, asked: Asked) -> Result<Response, R
     }))
 }
 
-fn admit(http: &HttpState, asked: Asked) -> Result<(WebSocketUpgrade, Place), Response> {
+fn admit(http: &HttpState, asked: Asked) -> Result<(WebSocketUpgrade, Place), HttpError> {
     let upgrade = asked.map_err(|_| {
         let message = "this is a WebSocket: ask for an upgrade by GET";
-        let refusal = HttpError::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", message);
-        ([(UPGRADE, "websocket")], refusal).into_response()
+        HttpError::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", message)
     })?;
     let place = http.stream.enter().ok_or_else(|| {
         let message = "limits.stream_clients are connected: come again later";
-        HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_clients", message).into_response()
+        HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_clients", message)
     })?;
     let upgrade = upgrade
         .max_frame_size(MAX_MESSAGE_BYTES)

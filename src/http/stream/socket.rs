@@ -23,7 +23,7 @@ const PONG_WITHIN: Duration = Duration::from_secs(10);
 /// A client that does not take a frame for so long does not read.
 const SEND_DEADLINE: Duration = Duration::from_secs(5);
 /// To take the reason of the end, and to answer it.
-const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
+const CLOSE_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
