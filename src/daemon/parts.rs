@@ -97,8 +97,8 @@ impl Parts {
     }
 
     /// What those who watch are shown.
-    pub fn watched(&self, config: &Config, reports: Arc<Reports>) -> stream::Sources {
-        stream::Sources {
+    pub fn watched(&self, config: &Config, reports: Arc<Reports>) -> stream::Watched {
+        stream::Watched {
             reports,
             changes: self.changes.clone(),
             state: self.state.clone(),
