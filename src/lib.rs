@@ -38,8 +38,8 @@
 //! | [`redis_child`] | the private server: find, start, adopt, stop |
 //! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts |
 //! | [`intake`] | the socket and the spool |
-//! | [`report`] | one file an endpoint: fetch, and a pure build; what Prometheus and the health report say |
-//! | [`http`] | routes, doors, probes |
+//! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
+//! | [`http`] | routes, doors, probes, WebSockets |
 //! | [`cli`] | one file a subcommand |
 //! | [`config`] | settings, as written and as meant |
 //! | [`daemon`] | builds everything, owns the order of the end |

@@ -27,6 +27,9 @@
 //! | `deployed` | alerts and dashboard against a real scrape; promtool |
 //! | `health` | the health report |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
+//! | `watcher` | a client of the WebSockets, and the picture that it makes of what it is sent |
+//! | `stream`, `stream_faults` | everybody sees every change or a new picture; bad clients |
+//! | `stream_dashboard` | the existing dashboard's dialect, field by field |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
 mod arrows;
@@ -59,5 +62,9 @@ mod scrape;
 mod seed_example;
 mod seed_fields;
 mod setup;
+mod stream;
+mod stream_dashboard;
+mod stream_faults;
 mod views_away;
+mod watcher;
 mod wire;

@@ -1,5 +1,5 @@
-//! What was counted since the daemon started. Every refusal is here. What was counted before that
-//! is added where it is shown, in `kept`.
+//! What was counted since the daemon started, and what there is now. Every refusal is here. What
+//! was counted before that is added where it is shown, in `kept`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -41,6 +41,12 @@ impl Gauge {
 
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Serialize for Gauge {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.get())
     }
 }
 
@@ -91,18 +97,23 @@ pub struct Counters {
     pub flush_failures: Counter,
     pub apply_failures: Counter,
     pub rebuilds: Counter,
-    #[serde(skip)]
+    /// Clients of both WebSockets.
     pub stream_clients: Gauge,
+    pub stream_clients_refused: Counter,
+    /// Closed by the daemon, for a fault of the client's.
+    pub stream_clients_cut: Counter,
+    pub stream_resyncs: Counter,
     #[serde(skip)]
     pub last: Last,
 }
 
 impl Counters {
-    /// Every counter by its name.
+    /// Every counter by its name; what there is now is none.
     pub fn counts(&self) -> BTreeMap<String, u64> {
-        let Ok(Value::Object(counters)) = serde_json::to_value(self) else {
+        let Ok(Value::Object(mut counters)) = serde_json::to_value(self) else {
             return BTreeMap::new();
         };
+        counters.remove("stream_clients");
         let count = |(name, count): (String, Value)| Some((name, count.as_u64()?));
         counters.into_iter().filter_map(count).collect()
     }

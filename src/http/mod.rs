@@ -14,6 +14,7 @@ mod queries;
 mod reads;
 mod router;
 mod server;
+mod stream;
 mod timed;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
+use crate::report::stream::Stream;
 use crate::report::system::System;
 use body::Bodies;
 use doors::Doors;
@@ -34,6 +36,7 @@ pub struct HttpState {
     pub intake: Intake,
     pub operations: Operations,
     pub doors: Doors,
+    pub stream: Stream,
     /// Connections at once, of each listener.
     pub max_connections: usize,
     bodies: Bodies,
@@ -46,6 +49,7 @@ impl HttpState {
         intake: Intake,
         operations: Operations,
         doors: Doors,
+        stream: Stream,
         max_connections: usize,
     ) -> HttpState {
         HttpState {
@@ -54,6 +58,7 @@ impl HttpState {
             intake,
             operations,
             doors,
+            stream,
             max_connections,
             bodies: Bodies::default(),
         }

@@ -6,6 +6,7 @@ mod cache;
 pub mod costs;
 pub mod current;
 pub mod daily;
+pub mod dashboard;
 pub mod errors;
 pub mod executions;
 pub mod exposition;
@@ -16,6 +17,7 @@ pub mod performance;
 mod probe;
 mod requests;
 mod source;
+pub mod stream;
 pub mod system;
 pub mod timeline;
 pub mod tools;
@@ -37,6 +39,7 @@ use crate::history::{self, Readers};
 use crate::live::Live;
 use cache::Cache;
 use costs::CostsBy;
+use dashboard::Part;
 use executions::Page;
 pub use source::{Sources, View};
 
@@ -80,6 +83,7 @@ pub enum Query {
         by: CostsBy,
         days: i32,
     },
+    Dashboard(Part),
 }
 
 /// A finished answer: it is made once, and sent as often as it is asked for.
@@ -155,6 +159,7 @@ impl Reports {
             Query::Execution { id } => seal(executions::fetch_one(sources, id).await?),
             Query::Errors { agent_name } => seal(errors::fetch(sources, agent_name).await?),
             Query::Costs { by, days } => seal(costs::fetch(sources, *by, *days, now_ms).await?),
+            Query::Dashboard(part) => seal(dashboard::fetch(sources, *part, now_ms).await?),
         }
     }
 }
