@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
 use super::Error;
+use crate::domain::bucket::rfc3339;
 
 /// Tells people and scanners of secrets what they look at.
 const KEY_PREFIX: &str = "ap_";
@@ -77,16 +78,27 @@ impl Serialize for Scopes {
 }
 
 /// What is known of a key; not the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Key {
     /// Eight hexadecimal digits that have nothing to do with the secret.
     pub id: String,
     pub name: String,
     pub scopes: Scopes,
+    #[serde(rename = "created", serialize_with = "stamp")]
     pub created_ms: i64,
     /// To the minute.
+    #[serde(rename = "last_used", serialize_with = "stamp_if_any")]
     pub last_used_ms: Option<i64>,
+    #[serde(rename = "expires", serialize_with = "stamp_if_any")]
     pub expires_ms: Option<i64>,
+}
+
+fn stamp<S: Serializer>(at_ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*at_ms))
+}
+
+fn stamp_if_any<S: Serializer>(at_ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    at_ms.map(rfc3339).serialize(serializer)
 }
 
 impl Key {

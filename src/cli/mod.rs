@@ -1,6 +1,7 @@
 //! The command line. Every command is one file; what they share is here: where the settings come
 //! from, what a failure prints, and how something is written to standard output.
 
+mod audit;
 mod bench;
 mod client;
 mod completions;
@@ -11,6 +12,7 @@ mod doctor;
 mod emit;
 mod export;
 mod failure;
+mod key;
 mod prune;
 mod rebuild;
 mod serve;
@@ -76,6 +78,11 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     /// Let the running daemon drop what is older than it has to keep
     Prune(prune::Prune),
+    /// Make, list or revoke the keys of the HTTP interface
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Show who did what: keys, rebuilds, backups, refused access
+    Audit(audit::Audit),
     /// Write ended executions to a file
     Export(export::Export),
     /// Look for what is wrong, and say how to mend it
@@ -109,6 +116,8 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
         Command::Config(config) => config.run(place),
         Command::Rebuild(rebuild) => rebuild.run(place),
         Command::Prune(prune) => prune.run(place),
+        Command::Key(key) => key.run(place),
+        Command::Audit(audit) => audit.run(place),
         Command::Export(export) => export.run(place),
         Command::Doctor(doctor) => doctor.run(place),
         Command::Demo(demo) => demo.run(place),

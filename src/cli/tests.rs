@@ -22,6 +22,11 @@ fn commands_are_understood() {
         "agentpulse config check --config /c",
         "agentpulse rebuild --force",
         "agentpulse prune",
+        "agentpulse key create grafana --scope read,ingest --expires 90d",
+        "agentpulse key list --json",
+        "agentpulse key revoke grafana --data-dir /d",
+        "agentpulse audit --since 24h --limit 5 --json",
+        "agentpulse audit --since 2026-11-20",
         "agentpulse export --format csv --since 2026-11-01 --until 2026-11-20 --output o",
         "agentpulse doctor",
         "agentpulse demo --seed 2 --executions 10 --speed 60 --print",
@@ -43,6 +48,11 @@ fn what_is_not_understood_exits_with_2() {
         "agentpulse demo --executions 0",
         "agentpulse demo --speed slow",
         "agentpulse emit --timeout 0",
+        "agentpulse key",
+        "agentpulse key create",
+        "agentpulse key create x --scope write",
+        "agentpulse key create x --expires soon",
+        "agentpulse audit --limit 0",
         "agentpulse bench --long --seconds 5",
     ] {
         let error = parse(line).err().unwrap_or_else(|| panic!("{line}"));

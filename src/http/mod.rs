@@ -1,26 +1,35 @@
 //! The HTTP doors: who may come in, what may be asked, how an answer looks. It knows no store:
 //! reads are reports, writes go to the intake.
 
+mod audit;
 mod body;
 mod conditional;
 pub mod control;
+mod credential;
 pub mod doors;
 mod error;
+pub mod gate;
+pub mod guard;
+pub mod headers;
 mod intake;
+mod keys;
+mod limit;
 mod params;
 mod probes;
 mod queries;
 mod reads;
 mod router;
 mod server;
+mod tickets;
 
 use std::sync::Arc;
 
+use crate::access::Access;
 use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
 use body::Bodies;
-use doors::Doors;
+use guard::Guard;
 pub use router::router;
 pub use server::{serve_control, serve_tcp};
 
@@ -29,7 +38,8 @@ pub struct HttpState {
     pub reports: Arc<Reports>,
     pub intake: Intake,
     pub operations: Operations,
-    pub doors: Doors,
+    pub access: Arc<Access>,
+    pub guard: Guard,
     /// Connections at once, of each listener.
     pub max_connections: usize,
     bodies: Bodies,
@@ -40,14 +50,16 @@ impl HttpState {
         reports: Arc<Reports>,
         intake: Intake,
         operations: Operations,
-        doors: Doors,
+        access: Arc<Access>,
+        guard: Guard,
         max_connections: usize,
     ) -> HttpState {
         HttpState {
             reports,
             intake,
             operations,
-            doors,
+            access,
+            guard,
             max_connections,
             bodies: Bodies::default(),
         }

@@ -9,7 +9,7 @@ use super::HttpState;
 use super::error::{unknown_route, wrong_method};
 use super::params::Params;
 use super::reads::{read, read_named};
-use super::{intake, probes};
+use super::{audit, intake, probes, tickets};
 
 /// All routes that are open to readers and hooks.
 pub fn router(state: Arc<HttpState>) -> Router {
@@ -38,6 +38,8 @@ pub(super) fn routes() -> Router<Arc<HttpState>> {
         .route("/api/agents/events", post(intake::events))
         .route("/api/agents/start", post(intake::start))
         .route("/api/agents/complete", post(intake::complete))
+        .route("/api/audit", get(audit::audit))
+        .route("/api/tickets", post(tickets::issue))
         .route("/health", get(probes::health))
         .route("/ready", get(probes::ready))
         .route("/version", get(probes::version))

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,8 +21,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::doors::guarded;
 use super::{HttpState, control, router};
+use crate::flow::counters::Counters;
+use crate::intake::socket::is_own;
 
 /// From the first wait for a request to the end of its headers; so long a connection may also
 /// idle. A dashboard that polls more rarely connects again.
@@ -43,53 +45,72 @@ pub async fn serve_tcp(
 ) {
     let routes = TowerToHyperService::new(router(state.clone()));
     let places = state.max_connections;
-    let answer = move |request: Request<Incoming>| {
+    let answer = move |peer: IpAddr, request: Request<Incoming>| {
         let (routes, state) = (routes.clone(), state.clone());
-        async move { guarded(&state.doors, &routes, request).await }
+        async move { state.guard.answer(&routes, peer, request).await }
     };
     serve(listener, places, answer, shutdown).await;
 }
 
 /// Serves the daemon's own user. No browser reaches a Unix socket, so there are no doors: the
-/// socket's mode is the door.
+/// socket's mode is the door, and the user on the other side.
 pub async fn serve_control(
     listener: UnixListener,
     state: Arc<HttpState>,
     shutdown: impl Future<Output = ()>,
 ) {
     let routes = TowerToHyperService::new(control::router(state.clone()));
-    let answer = move |request: Request<Incoming>| {
-        let response = routes.call(request);
-        async move {
-            let Ok(response) = response.await;
-            response
-        }
+    let places = state.max_connections;
+    let listener = OwnUsers {
+        listener,
+        counters: state.intake.counters.clone(),
     };
-    serve(listener, state.max_connections, answer, shutdown).await;
+    let answer = move |uid: u32, request: Request<Incoming>| {
+        let (routes, state) = (routes.clone(), state.clone());
+        async move { control::answer(&state, &routes, uid, request).await }
+    };
+    serve(listener, places, answer, shutdown).await;
 }
 
 trait Accept {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// Who is on the other side.
+    type Peer: Copy + Send + Sync + 'static;
 
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
 }
 
 impl Accept for TcpListener {
     type Stream = TcpStream;
+    type Peer = IpAddr;
 
-    async fn accept(&self) -> io::Result<TcpStream> {
-        let (stream, _) = TcpListener::accept(self).await?;
+    async fn accept(&self) -> io::Result<(TcpStream, IpAddr)> {
+        let (stream, peer) = TcpListener::accept(self).await?;
         // Answers are written whole; waiting for more would only delay them.
         stream.set_nodelay(true)?;
-        Ok(stream)
+        Ok((stream, peer.ip()))
     }
 }
 
-impl Accept for UnixListener {
-    type Stream = UnixStream;
+/// Lets nobody else in, whatever the modes of the files are.
+struct OwnUsers {
+    listener: UnixListener,
+    counters: Arc<Counters>,
+}
 
-    async fn accept(&self) -> io::Result<UnixStream> {
-        Ok(UnixListener::accept(self).await?.0)
+impl Accept for OwnUsers {
+    type Stream = UnixStream;
+    type Peer = u32;
+
+    async fn accept(&self) -> io::Result<(UnixStream, u32)> {
+        loop {
+            let (stream, _) = self.listener.accept().await?;
+            if is_own(&stream) {
+                let uid = stream.peer_cred()?.uid();
+                return Ok((stream, uid));
+            }
+            self.counters.socket_peers_refused.add(1);
+        }
     }
 }
 
@@ -101,7 +122,7 @@ async fn serve<L, A, F>(
     shutdown: impl Future<Output = ()>,
 ) where
     L: Accept,
-    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    A: Fn(L::Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let mut shutdown = pin!(shutdown);
@@ -114,13 +135,15 @@ async fn serve<L, A, F>(
             let place = places.clone().acquire_owned().await;
             (place, listener.accept().await)
         };
-        let (place, stream) = tokio::select! {
+        let (place, accepted) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
-        match stream {
-            Ok(stream) => {
-                let connection = connection(stream, answer.clone(), stopped.clone());
+        match accepted {
+            Ok((stream, peer)) => {
+                let answer = answer.clone();
+                let answer = move |request| answer(peer, request);
+                let connection = connection(stream, answer, stopped.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -177,7 +200,7 @@ mod tests {
 
     const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-    async fn ok(_: Request<Incoming>) -> Response<Body> {
+    async fn ok(_: IpAddr, _: Request<Incoming>) -> Response<Body> {
         Response::new(Body::from("ok"))
     }
 
@@ -191,7 +214,7 @@ mod tests {
         tokio::task::JoinHandle<()>,
     )
     where
-        A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        A: Fn(IpAddr, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -245,14 +268,14 @@ mod tests {
     async fn a_stop_answers_what_is_asked_and_closes_what_idles() {
         let (asked, open) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (asked_there, open_there) = (asked.clone(), open.clone());
-        let answer = move |request: Request<Incoming>| {
+        let answer = move |peer: IpAddr, request: Request<Incoming>| {
             let (asked, open) = (asked_there.clone(), open_there.clone());
             async move {
                 if request.uri().path() == "/slow" {
                     asked.notify_one();
                     open.notified().await;
                 }
-                ok(request).await
+                ok(peer, request).await
             }
         };
         let (address, stop, server) = start(2, answer).await;
