@@ -15,6 +15,7 @@ mod intake;
 mod keys;
 mod limit;
 mod params;
+mod patience;
 mod probes;
 mod queries;
 mod reads;

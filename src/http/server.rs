@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::patience::Patient;
 use super::{HttpState, control, router};
 use crate::flow::counters::Counters;
 use crate::intake::socket::is_own;
@@ -31,6 +32,8 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(60);
 /// The headers of one request; what a browser sends for localhost can be large, for the cookies
 /// of all its ports.
 const MAX_HEAD_BYTES: usize = 64 << 10;
+/// An answer that nobody reads for so long is given up, and its place with it.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 /// After the daemon was told to stop, requests may take so long to be answered.
 const DRAIN: Duration = Duration::from_secs(5);
 /// After an accept that failed, for want of file descriptors say.
@@ -177,7 +180,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, READ_WITHIN)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
