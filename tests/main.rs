@@ -20,6 +20,8 @@
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
+//! | `security` | keys: what they open, how they end, where they are never found; the audit trail |
+//! | `security_doors` | limits, slow clients, headers, foreign pages, other users |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
 mod arrows;
@@ -41,6 +43,8 @@ mod process;
 mod reaper;
 mod redaction;
 mod redis_server;
+mod security;
+mod security_doors;
 mod seed_example;
 mod seed_fields;
 mod setup;
