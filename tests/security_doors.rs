@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::harness::{Daemon, eventually};
 use crate::security::{audit, create, told};
 use crate::setup::Setup;
-use crate::wire::Response;
+use crate::wire::{self, Response};
 
 const CURRENT: &str = "/api/agents/metrics/current";
 const EVENTS: &str = "/api/agents/events";
@@ -82,8 +82,9 @@ fn slow_clients_do_not_stop_the_others() {
 fn heads_and_bodies_have_their_caps() {
     let daemon = Setup::new().start();
     let long = "x".repeat(128 << 10);
-    let told = daemon.request("GET", CURRENT, &[("x-long", &long)], b"");
-    assert_eq!(told.status, 431, "{}", told.text());
+    // Who is still sending when the refusal comes may see no more than the end.
+    let told = wire::request(daemon.http, "GET", CURRENT, &[("x-long", &long)], b"");
+    assert!(told.map_or(true, |told| told.status == 431));
     let many: Vec<(String, String)> = (0..200)
         .map(|n| (format!("x-{n}"), n.to_string()))
         .collect();

@@ -39,6 +39,24 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// After an accept that failed, for want of file descriptors say.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// What one listener grants its clients.
+#[derive(Clone, Copy)]
+struct Limits {
+    connections: usize,
+    headers_within: Duration,
+    read_within: Duration,
+}
+
+impl Limits {
+    fn of(state: &HttpState) -> Limits {
+        Limits {
+            connections: state.max_connections,
+            headers_within: HEADERS_WITHIN,
+            read_within: READ_WITHIN,
+        }
+    }
+}
+
 /// Serves readers and hooks through the doors, until `shutdown` and then until each open request
 /// is answered.
 pub async fn serve_tcp(
@@ -47,12 +65,12 @@ pub async fn serve_tcp(
     shutdown: impl Future<Output = ()>,
 ) {
     let routes = TowerToHyperService::new(router(state.clone()));
-    let places = state.max_connections;
+    let limits = Limits::of(&state);
     let answer = move |peer: IpAddr, request: Request<Incoming>| {
         let (routes, state) = (routes.clone(), state.clone());
         async move { state.guard.answer(&routes, peer, request).await }
     };
-    serve(listener, places, answer, shutdown).await;
+    serve(listener, limits, answer, shutdown).await;
 }
 
 /// Serves the daemon's own user. No browser reaches a Unix socket, so there are no doors: the
@@ -63,7 +81,7 @@ pub async fn serve_control(
     shutdown: impl Future<Output = ()>,
 ) {
     let routes = TowerToHyperService::new(control::router(state.clone()));
-    let places = state.max_connections;
+    let limits = Limits::of(&state);
     let listener = OwnUsers {
         listener,
         counters: state.intake.counters.clone(),
@@ -72,7 +90,7 @@ pub async fn serve_control(
         let (routes, state) = (routes.clone(), state.clone());
         async move { control::answer(&state, &routes, uid, request).await }
     };
-    serve(listener, places, answer, shutdown).await;
+    serve(listener, limits, answer, shutdown).await;
 }
 
 trait Accept {
@@ -118,18 +136,14 @@ impl Accept for OwnUsers {
 }
 
 /// Who comes when all places are taken waits in the listener's own queue.
-async fn serve<L, A, F>(
-    listener: L,
-    max_connections: usize,
-    answer: A,
-    shutdown: impl Future<Output = ()>,
-) where
+async fn serve<L, A, F>(listener: L, limits: Limits, answer: A, shutdown: impl Future<Output = ()>)
+where
     L: Accept,
     A: Fn(L::Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let mut shutdown = pin!(shutdown);
-    let places = Arc::new(Semaphore::new(max_connections));
+    let places = Arc::new(Semaphore::new(limits.connections));
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -146,7 +160,7 @@ async fn serve<L, A, F>(
             Ok((stream, peer)) => {
                 let answer = answer.clone();
                 let answer = move |request| answer(peer, request);
-                let connection = connection(stream, answer, stopped.clone());
+                let connection = connection(stream, limits, answer, stopped.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -166,7 +180,7 @@ async fn serve<L, A, F>(
 }
 
 /// `stopped` ends when the daemon stops: the request that is being answered is the last one then.
-async fn connection<S, A, F>(stream: S, answer: A, mut stopped: watch::Receiver<()>)
+async fn connection<S, A, F>(stream: S, limits: Limits, answer: A, mut stopped: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> F,
@@ -178,9 +192,12 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
+        .header_read_timeout(limits.headers_within)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(Patient::new(stream, READ_WITHIN)), service);
+        .serve_connection(
+            TokioIo::new(Patient::new(stream, limits.read_within)),
+            service,
+        );
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
@@ -207,9 +224,17 @@ mod tests {
         Response::new(Body::from("ok"))
     }
 
-    /// Starts a server with so many places; answers its address and what stops it.
+    fn places(connections: usize) -> Limits {
+        Limits {
+            connections,
+            headers_within: HEADERS_WITHIN,
+            read_within: READ_WITHIN,
+        }
+    }
+
+    /// Starts a server; answers its address and what stops it.
     async fn start<A, F>(
-        places: usize,
+        limits: Limits,
         answer: A,
     ) -> (
         std::net::SocketAddr,
@@ -224,7 +249,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { stopped.await.unwrap() };
-        let server = tokio::spawn(serve(listener, places, answer, shutdown));
+        let server = tokio::spawn(serve(listener, limits, answer, shutdown));
         (address, stop, server)
     }
 
@@ -243,7 +268,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_carries_one_request_after_the_other() {
-        let (address, _stop, _server) = start(1, ok).await;
+        let (address, _stop, _server) = start(places(1), ok).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
         for _ in 0..2 {
             stream.write_all(ASK).await.unwrap();
@@ -257,7 +282,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_finds_no_place_waits_until_one_is_free() {
-        let (address, _stop, _server) = start(1, ok).await;
+        let (address, _stop, _server) = start(places(1), ok).await;
         let mut first = TcpStream::connect(address).await.unwrap();
         first.write_all(ASK).await.unwrap();
         read_ok(&mut first).await;
@@ -265,6 +290,23 @@ mod tests {
         second.write_all(ASK).await.unwrap();
         drop(first);
         read_ok(&mut second).await;
+    }
+
+    #[tokio::test]
+    async fn half_a_head_is_given_up_and_its_place_with_it() {
+        let limits = Limits {
+            headers_within: Duration::from_millis(20),
+            ..places(1)
+        };
+        let (address, _stop, _server) = start(limits, ok).await;
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(&ASK[..20]).await.unwrap();
+        let mut next = TcpStream::connect(address).await.unwrap();
+        next.write_all(ASK).await.unwrap();
+        read_ok(&mut next).await;
+        let mut told = Vec::new();
+        slow.read_to_end(&mut told).await.unwrap();
+        assert!(!told.starts_with(b"HTTP/1.1 200"));
     }
 
     #[tokio::test]
@@ -281,7 +323,7 @@ mod tests {
                 ok(peer, request).await
             }
         };
-        let (address, stop, server) = start(2, answer).await;
+        let (address, stop, server) = start(places(2), answer).await;
         let mut idle = TcpStream::connect(address).await.unwrap();
         idle.write_all(ASK).await.unwrap();
         read_ok(&mut idle).await;
