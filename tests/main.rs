@@ -30,6 +30,8 @@
 //! | `watcher` | a client of the WebSockets, and the picture that it makes of what it is sent |
 //! | `stream`, `stream_faults` | everybody sees every change or a new picture; bad clients |
 //! | `stream_dashboard` | the existing dashboard's dialect, field by field |
+//! | `security` | keys: what they open, how they end, where they are never found; the audit trail |
+//! | `security_doors` | limits, slow clients, headers, foreign pages, other users |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
 mod arrows;
@@ -59,6 +61,8 @@ mod reaper;
 mod redaction;
 mod redis_server;
 mod scrape;
+mod security;
+mod security_doors;
 mod seed_example;
 mod seed_fields;
 mod setup;

@@ -11,7 +11,7 @@ use crate::report::{Answer, View};
 /// Says which of the two views answered.
 pub const SOURCE: HeaderName = HeaderName::from_static("x-agentpulse-source");
 
-const MAX_HEADERS: usize = 12;
+const MAX_HEADERS: usize = 16;
 
 /// A digest as a strong entity tag: 16 hexadecimal digits in quotes.
 struct Tag([u8; 18]);
@@ -55,8 +55,9 @@ pub fn respond(answer: Answer, request: &HeaderMap) -> Response<Body> {
     if let Ok(tag) = HeaderValue::from_bytes(&tag.0) {
         headers.insert(ETAG, tag);
     }
-    // Keep it, but ask every time.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Keep it, for this client alone, and ask every time.
+    let every_time = HeaderValue::from_static("private, no-cache");
+    headers.insert(CACHE_CONTROL, every_time);
     headers.insert(SOURCE, source(answer.view));
     response
 }
