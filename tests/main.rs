@@ -13,6 +13,7 @@
 //! | `orders` | any order, any repetition, any restart: the same numbers |
 //! | `http` | parameters, caching, intake by POST, doors |
 //! | `hooks` | the hook program, its spool and the daemon together |
+//! | `hook_storm` | many hooks at once, while the daemon is well, stopped, gone or killed |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `crash` | kill -9 under load |
 //! | `views_away` | Redis gone, stopped, emptied |
@@ -31,6 +32,7 @@ mod crash;
 mod events;
 mod events_taken;
 mod harness;
+mod hook_storm;
 mod hooks;
 mod http;
 mod interleavings;
