@@ -14,11 +14,6 @@ impl Times {
         self.times.push(time);
     }
 
-    pub fn append(&mut self, other: &mut Times) {
-        self.sorted = false;
-        self.times.append(&mut other.times);
-    }
-
     pub fn count(&self) -> usize {
         self.times.len()
     }

@@ -9,7 +9,7 @@ use crate::daemon::Daemon;
 use crate::figures::{Times, judge};
 use crate::peer;
 use crate::redis::{self, Redis};
-use crate::start::{Folder, HOOK, begin, hook, measure, payload};
+use crate::start::{FLOOR, Folder, HOOK, begin, hook, measure, payload};
 
 const SEED_HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/hook/seed_hook.py");
 
@@ -43,7 +43,7 @@ pub fn run(rounds: usize) -> bool {
             rows = Rows::default();
         }
         let payload = payload("SubagentStop", &format!("a{round:016x}"));
-        let mut floor = Command::new("/bin/true");
+        let mut floor = Command::new(FLOOR);
         rows.floor
             .add(measure(floor.arg("claude-code").env_clear(), &payload));
 
@@ -75,7 +75,7 @@ impl Rows {
     fn print(&mut self) {
         println!("{:<52} {:>9} {:>9} {:>6}", "", "median", "p95", "runs");
         for (name, times) in [
-            ("/bin/true", &mut self.floor),
+            (FLOOR, &mut self.floor),
             ("agentpulse-hook, up to the send", &mut self.send),
             (
                 "agentpulse-hook, all in all, answered at once",

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `BENCH_DAEMON` | the daemon's program; beside the hook program by default |
 //! | `BENCH_PYTHON` | a Python that has redis-py; `python3` by default |
+//! | `BENCH_FOLDER` | where the daemon's data lie, `/tmp` by default: its disk counts |
 //! | `BENCH_ROUNDS` | runs of each row, 300 by default |
 //! | `BENCH_SECONDS` | the length of the storm, 60 by default |
 
@@ -23,11 +24,14 @@ use std::env;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let wants_storm = env::args().any(|argument| argument == "storm");
-    let met = if wants_storm {
-        storm::run(number("BENCH_SECONDS", 60))
-    } else {
-        latency::run(number("BENCH_ROUNDS", 300) as usize)
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let met = match arguments.first().map(String::as_str) {
+        Some(storm::WORKER) => {
+            storm::work(&arguments[1..]);
+            true
+        }
+        Some("storm") => storm::run(number("BENCH_SECONDS", 60)),
+        _ => latency::run(number("BENCH_ROUNDS", 300) as usize),
     };
     if met {
         ExitCode::SUCCESS

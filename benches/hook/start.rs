@@ -2,12 +2,16 @@
 
 use std::io::{PipeReader, Write, pipe};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use serde_json::json;
 
 pub const HOOK: &str = env!("CARGO_BIN_EXE_agentpulse-hook");
+
+/// The least that a program can cost.
+pub const FLOOR: &str = "/bin/true";
 
 /// A folder of its own for one bench, removed at the end. Short: a socket's path is at most 107
 /// bytes.
@@ -15,15 +19,17 @@ pub struct Folder(pub PathBuf);
 
 impl Folder {
     pub fn new(name: &str) -> Folder {
-        let path = PathBuf::from(format!("/tmp/ap-bench-{name}-{}", std::process::id()));
-        std::fs::create_dir(&path).expect("a folder in /tmp");
+        let parent = env::var_os("BENCH_FOLDER").unwrap_or_else(|| "/tmp".into());
+        let name = format!("ap-bench-{name}-{}", process::id());
+        let path = PathBuf::from(parent).join(name);
+        fs::create_dir(&path).expect("a folder of the bench's own");
         Folder(path)
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

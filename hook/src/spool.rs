@@ -1,7 +1,7 @@
 //! The folder where lines wait for a daemon that did not answer.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, DirBuilder, OpenOptions, ReadDir};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -48,13 +48,24 @@ pub fn keep(folders: &[PathBuf], line: &Line, max_bytes: Option<u64>) {
 
 fn store(folder: &Path, line: &Line, max_bytes: u64) -> Result<(), Failure> {
     let unusable = |_| Failure::Unusable;
-    let mut builder = DirBuilder::new();
-    let made = builder.recursive(true).mode(0o700).create(folder);
-    made.map_err(unusable)?;
-    if !has_room(folder, line.text.len() as u64, max_bytes).map_err(unusable)? {
+    let wanted_bytes = line.text.len() as u64;
+    if !has_room(folder, wanted_bytes, max_bytes).map_err(unusable)? {
         return Err(Failure::Full);
     }
     write(folder, line).map_err(unusable)
+}
+
+/// The folder is made when it turns out to be missing: to try that every time would lock the data
+/// folder around it, in which the daemon works.
+fn open(folder: &Path) -> io::Result<ReadDir> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let mut builder = DirBuilder::new();
+            builder.recursive(true).mode(0o700).create(folder)?;
+            fs::read_dir(folder)
+        }
+        opened => opened,
+    }
 }
 
 fn told_bound(folder: &Path) -> Option<u64> {
@@ -92,7 +103,7 @@ fn write(folder: &Path, line: &Line) -> io::Result<()> {
 fn has_room(folder: &Path, wanted_bytes: u64, max_bytes: u64) -> io::Result<bool> {
     let mut used_bytes = wanted_bytes;
     let mut files = 0;
-    for entry in fs::read_dir(folder)?.flatten() {
+    for entry in open(folder)?.flatten() {
         if files >= SPOOL_MAX_FILES || used_bytes > max_bytes {
             return Ok(false);
         }
