@@ -12,8 +12,8 @@ use crate::line::Line;
 const SPOOL_MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How many files the folder may hold: each hook counts them while its agent waits, at about
-/// 0.2 µs a file.
-const SPOOL_MAX_FILES: usize = 65_536;
+/// 0.5 µs a file.
+const SPOOL_MAX_FILES: usize = 32_768;
 
 /// One byte for each line that found no room. Its length is the count: appends of concurrent
 /// hooks add up without a lock.
