@@ -16,6 +16,7 @@
 //! | `claude_code` | captured runs of a coding agent: executions, tools, tokens, cost |
 //! | `hooks_settings` | a coding agent's settings, with the hooks put in and taken out |
 //! | `prices` | what has a price and what has none |
+//! | `hook_storm` | many hooks at once, while the daemon is well, stopped, gone or killed |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `crash` | kill -9 under load |
 //! | `views_away` | Redis gone, stopped, emptied |
@@ -47,6 +48,7 @@ mod events;
 mod events_taken;
 mod harness;
 mod health;
+mod hook_storm;
 mod hooks;
 mod hooks_settings;
 mod http;

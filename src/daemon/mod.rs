@@ -215,7 +215,12 @@ async fn serve(
         state,
         stopped_of(intake_stopped.clone()),
     ));
-    let mut spool = Spool::new(config.spool.path.clone(), intake.clone());
+    let mut spool = Spool::new(
+        config.spool.path.clone(),
+        &config.socket.path,
+        intake.clone(),
+    );
+    spool.tell_bound(config.spool.max_bytes);
     if let Err(unavailable) = spool.drain().await {
         warn!(%unavailable, "the spool could not be emptied");
     }
