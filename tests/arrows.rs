@@ -16,7 +16,7 @@ const ROWS: [&[&str]; 7] = [
     &["domain"],
     &["sqlite", "config"],
     &["journal", "history", "live", "redis_child"],
-    &["intake", "flow", "report", "alert"],
+    &["backup", "intake", "flow", "report", "alert"],
     &["http"],
     &["daemon"],
     &["cli"],
@@ -33,7 +33,7 @@ const FORBIDDEN: [(&str, &[&str]); 7] = [
         &["sqlite", "config", "journal", "history", "redis_child"],
     ),
     ("redis_child", &["sqlite", "journal", "history", "live"]),
-    ("http", &["sqlite", "journal", "history", "live"]),
+    ("http", &["sqlite", "journal", "history", "live", "backup"]),
 ];
 
 fn root() -> &'static Path {

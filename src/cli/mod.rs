@@ -1,6 +1,7 @@
 //! The command line. Every command is one file; what they share is here: where the settings come
 //! from, what a failure prints, and how something is written to standard output.
 
+mod backup;
 mod bench;
 mod client;
 mod completions;
@@ -13,6 +14,7 @@ mod export;
 mod failure;
 mod prune;
 mod rebuild;
+mod restore;
 mod serve;
 mod status;
 mod table;
@@ -34,7 +36,7 @@ Exit codes:
    0  done
    1  failed; a line on standard error says why
    2  the command line was not understood
-  65  the journal or the history is damaged
+  65  the journal, the history or a backup is damaged
   69  Redis is not to be had, or belongs to another daemon
   73  a file, folder or socket cannot be created
   75  another daemon runs on the data folder
@@ -76,6 +78,10 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     /// Let the running daemon drop what is older than it has to keep
     Prune(prune::Prune),
+    /// Copy journal and history to one file, also while the daemon runs
+    Backup(backup::Backup),
+    /// Put a backup in the place of the data, without a daemon
+    Restore(restore::Restore),
     /// Write ended executions to a file
     Export(export::Export),
     /// Look for what is wrong, and say how to mend it
@@ -109,6 +115,8 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
         Command::Config(config) => config.run(place),
         Command::Rebuild(rebuild) => rebuild.run(place),
         Command::Prune(prune) => prune.run(place),
+        Command::Backup(backup) => backup.run(place),
+        Command::Restore(restore) => restore.run(place),
         Command::Export(export) => export.run(place),
         Command::Doctor(doctor) => doctor.run(place),
         Command::Demo(demo) => demo.run(place),

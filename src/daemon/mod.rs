@@ -1,5 +1,6 @@
 //! Builds everything, and owns the order in which it ends: what sends stops before what receives.
 
+mod backup;
 mod checkpoints;
 mod failure;
 mod folder;
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
+pub use self::backup::{backup_offline, restore};
 use self::checkpoints::Checkpoints;
 use self::failure::cannot_create;
 pub use self::failure::{
@@ -151,6 +153,7 @@ async fn serve(
         counters: parts.counters.clone(),
         applier: applier_commands,
         flusher: flusher_commands,
+        backups: Arc::new(parts.backups(config, door.clone())),
         facts: Arc::new(facts(config, redis, &address.to_string())),
         head_at_start: parts.changes.head(),
         open: open.clone(),

@@ -1,6 +1,5 @@
 //! What the parts share, and the parts that are made of it.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 
@@ -12,9 +11,11 @@ use super::stores::{self, Stores};
 use crate::config::Config;
 use crate::domain::names::Names;
 use crate::flow::applier::Applier;
+use crate::flow::backup::Backups;
 use crate::flow::changes::{Changes, View};
 use crate::flow::counters::Counters;
 use crate::flow::flusher::Flusher;
+use crate::flow::holds::Holds;
 use crate::flow::live_state::LiveState;
 use crate::flow::running::Timeouts;
 use crate::flow::writer::{self, Door, Signs, Writer, WriterConfig};
@@ -29,7 +30,7 @@ pub struct Parts {
     pub signs: Arc<Signs>,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
-    pub hold: Arc<AtomicU64>,
+    pub holds: Arc<Holds>,
 }
 
 impl Parts {
@@ -42,8 +43,13 @@ impl Parts {
             state: Arc::new(LiveState::new(changes.clone())),
             changes,
             counters: Arc::default(),
-            hold: Arc::new(AtomicU64::new(u64::MAX)),
+            holds: Arc::default(),
         }
+    }
+
+    pub fn backups(&self, config: &Config, door: Door) -> Backups {
+        let (changes, holds) = (self.changes.clone(), self.holds.clone());
+        Backups::new(config.data.dir.clone(), changes, holds, door)
     }
 
     pub fn applier(
@@ -66,7 +72,7 @@ impl Parts {
             door,
             state: self.state.clone(),
             counters: self.counters.clone(),
-            hold: self.hold.clone(),
+            holds: self.holds.clone(),
             must_rebuild: stores.names_grew,
             look_at: Instant::now(),
             nonce: nonce()?,
@@ -119,7 +125,7 @@ pub fn spawn_writer(
         changes: parts.changes.clone(),
         signs: parts.signs.clone(),
         counters: parts.counters.clone(),
-        hold: parts.hold.clone(),
+        holds: parts.holds.clone(),
         damage,
     };
     let thread = std::thread::Builder::new()

@@ -2,7 +2,6 @@
 //! goes on from the cursor that the script answers, whatever happened before.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tracing::{error, info, warn};
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
+use super::holds::{Holder, Holds};
 use super::live_state::{Condition, LiveState};
 use super::writer::{Door, Signs};
 use crate::domain::change::Change;
@@ -69,7 +69,7 @@ pub struct Applier {
     pub door: Door,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
-    pub hold: Arc<AtomicU64>,
+    pub holds: Arc<Holds>,
     /// The cursor alone does not tell that the live picture must be made anew.
     pub must_rebuild: bool,
     pub look_at: Instant,
@@ -265,7 +265,7 @@ impl Applier {
 
     /// The journal need not wait for a rebuild any more.
     fn release(&self) {
-        self.hold.store(u64::MAX, Ordering::Release);
+        self.holds.release(Holder::Rebuild);
     }
 
     async fn obey(&mut self, command: Command) -> Result<Option<u64>, Trouble> {

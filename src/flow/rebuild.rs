@@ -2,7 +2,6 @@
 //! as the cursor says `rebuilding`, nobody applies to it and nobody reads it.
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tracing::info;
@@ -10,6 +9,7 @@ use tracing::info;
 use super::applier::{Applier, Trouble};
 use super::changes::View;
 use super::clock::now_ms;
+use super::holds::Holder;
 use super::live_state::Condition;
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::cursor::Cursor;
@@ -28,8 +28,8 @@ impl Applier {
         self.state.set(Condition::Rebuilding);
         self.counters.rebuilds.add(1);
         // What history commits from here on stays in the journal, until live has caught up.
-        self.hold
-            .store(self.changes.position(View::History), Ordering::Release);
+        self.holds
+            .hold(Holder::Rebuild, self.changes.position(View::History));
         self.attempt += 1;
         // A step of an earlier attempt that lands late must not pass for one of this.
         let prefix = format!("{}{:x}.{}:", self.marker_prefix(), self.nonce, self.attempt);

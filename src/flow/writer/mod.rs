@@ -6,7 +6,6 @@ mod door;
 mod memory;
 mod signs;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -20,6 +19,7 @@ pub use self::signs::Signs;
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
+use super::holds::Holds;
 use super::running::{Now, Timeouts};
 use crate::domain::change::ChangeKind;
 use crate::domain::execution::{Catalog, Fact};
@@ -55,8 +55,8 @@ pub struct Writer {
     pub changes: Arc<Changes>,
     pub signs: Arc<Signs>,
     pub counters: Arc<Counters>,
-    /// Up to where the journal must stay for a rebuild.
-    pub hold: Arc<AtomicU64>,
+    /// Up to where the journal must stay.
+    pub holds: Arc<Holds>,
     /// Damage that no retry mends; the daemon stops on it.
     pub damage: mpsc::Sender<String>,
 }
@@ -207,11 +207,10 @@ impl Writer {
     }
 
     fn prune(&self, memory: &Memory) -> Prune {
-        let hold = self.hold.load(Ordering::Acquire);
         let history_seq = memory
             .flushed_seq
             .max(self.changes.position(View::History))
-            .min(hold);
+            .min(self.holds.least());
         Prune {
             history_seq,
             keep_rows: self.config.keep_rows,
