@@ -20,6 +20,7 @@
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
+//! | `promises` | what must hold whatever happens, a file a promise |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
 mod arrows;
@@ -38,6 +39,7 @@ mod load;
 mod model;
 mod orders;
 mod process;
+mod promises;
 mod reaper;
 mod redaction;
 mod redis_server;
