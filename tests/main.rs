@@ -19,6 +19,7 @@
 //! | `reaper` | hung executions |
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
+//! | `corpus` | planted secrets, and what only looks like one |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
 //! | `promises` | what must hold whatever happens, a file a promise |
 //! | `arrows` | which part may import which, and other rules about the source itself |
@@ -28,6 +29,7 @@ mod caps;
 mod check;
 mod check_redis;
 mod compare;
+mod corpus;
 mod crash;
 mod events;
 mod events_taken;

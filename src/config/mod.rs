@@ -5,6 +5,7 @@
 //! whoever wrote it: a misspelt setting must not be a silent default.
 
 mod meant;
+mod redact;
 mod section;
 mod unit;
 mod written;
@@ -16,6 +17,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use meant::Reader;
+pub use redact::Redact;
 pub use section::{
     Data, History, Http, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
     mask_password,
@@ -41,6 +43,7 @@ pub struct Config {
     pub limits: Limits,
     pub spool: Spool,
     pub tables: Tables,
+    pub redact: Redact,
     pub log: Log,
     described: Vec<(String, String, Source)>,
 }
@@ -94,6 +97,7 @@ impl Config {
             limits: Limits::read(&mut reader)?,
             spool: Spool::read(&mut reader, &data)?,
             tables: Tables::read(&mut reader)?,
+            redact: Redact::read(&mut reader)?,
             log: Log::read(&mut reader)?,
             data,
             described: reader.finish()?,

@@ -32,6 +32,7 @@ use self::parts::{Parts, spawn_writer};
 use self::redis::Redis;
 use self::stores::Stores;
 use crate::config::{Config, mask_password};
+use crate::domain::redact;
 use crate::flow::applier;
 use crate::flow::clock::now_ms;
 use crate::flow::operations::{Facts, Operations};
@@ -53,6 +54,9 @@ const VIEWS_DEADLINE: Duration = Duration::from_secs(15);
 /// What keeps the daemon from starting, and damage that it finds while it runs.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
     check_doors(&config)?;
+    if !config.redact.emails {
+        redact::keep_emails();
+    }
     let folder = Folder::claim(&config)?;
     let listener = TcpListener::bind(config.http.listen)
         .await
