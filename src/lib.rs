@@ -25,8 +25,9 @@
 //! ## Rooms, and the one way of the arrows
 //!
 //! `domain` ← `sqlite` ← `journal`, `history` ← `backup`; `domain` ← `live`; these ← `intake`,
-//! `flow`, `report` ← `http` ← `daemon` ← `cli`. `config` and `redis_child` import no room, and only `daemon`
-//! and `cli` import them. A test reads the `use` lines and fails on any arrow outwards.
+//! `flow`, `report` ← `http` ← `daemon` ← `cli`. `config` and `redis_child` import no room, and
+//! only `daemon` and `cli` import them; a `crash_point`, which tests ask for, may stand anywhere.
+//! A test reads the `use` lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -67,6 +68,7 @@
 pub mod backup;
 pub mod cli;
 pub mod config;
+mod crash_point;
 pub mod daemon;
 pub mod domain;
 pub mod flow;

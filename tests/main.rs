@@ -14,8 +14,7 @@
 //! | `http` | parameters, caching, intake by POST, doors |
 //! | `hooks` | the hook program, its spool and the daemon together |
 //! | `process` | exit codes, signals, modes, commands |
-//! | `crash` | kill -9 under load |
-//! | `views_away` | Redis gone, stopped, emptied |
+//! | `views_away` | Redis gone or stopped |
 //! | `reaper` | hung executions |
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
@@ -30,7 +29,6 @@ mod check;
 mod check_redis;
 mod compare;
 mod corpus;
-mod crash;
 mod events;
 mod events_taken;
 mod harness;

@@ -58,6 +58,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         redact::keep_emails();
     }
     let folder = Folder::claim(&config)?;
+    folder::check_socket_is_free(&config)?;
     let listener = TcpListener::bind(config.http.listen)
         .await
         .map_err(|error| {

@@ -15,6 +15,7 @@ use super::counters::Counters;
 use super::holds::{Holder, Holds};
 use super::live_state::{Condition, LiveState};
 use super::writer::{Door, Signs};
+use crate::crash_point::crash_point;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::names::Names;
@@ -236,10 +237,12 @@ impl Applier {
             Cursor::new(&self.epoch, last.seq),
         );
         let writes = self.writes(&batch);
+        crash_point("apply.summed");
         let answer = self
             .live
             .apply(&from.to_string(), &to.to_string(), &writes)
             .await?;
+        crash_point("apply.answered");
         match Cursor::parse(&answer) {
             Some(cursor) if cursor == to => self.advance(to.seq),
             // A batch that was thought lost has landed, or Redis has lost some: find out.

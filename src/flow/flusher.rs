@@ -13,6 +13,7 @@ use super::clock::now_ms;
 use super::counters::Counters;
 use super::live_state::LiveState;
 use super::writer::{Door, Message};
+use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
 use crate::domain::cursor::Cursor;
 use crate::history::{self, History, Pruned};
@@ -163,6 +164,7 @@ impl Flusher {
                     self.changes.applied(View::History, seq);
                     // The writer is only gone when the daemon is; then nobody needs to know.
                     drop(self.door.send(Message::Flushed(seq)).await);
+                    crash_point("flush.told");
                 }
                 Err(error) => return (self, Err(error)),
             }
@@ -178,8 +180,10 @@ impl Flusher {
             let Some(last) = batch.last() else {
                 return Err(Trouble::Gap(position));
             };
+            crash_point("flush.read");
             this.history
                 .flush(&batch, &Cursor::new(&this.epoch, last.seq))?;
+            crash_point("flush.committed");
             if this.history.wal_bytes() > MAX_WAL_BYTES
                 && let Err(error) = this.history.restart_wal()
             {
@@ -198,6 +202,7 @@ impl Flusher {
             let mut all = Pruned::default();
             loop {
                 let pruned = this.history.prune(oldest, PRUNE_BATCH)?;
+                crash_point("prune.history");
                 all.executions += pruned.executions;
                 all.buckets += pruned.buckets;
                 if pruned.rows() < PRUNE_BATCH || *stop.borrow() {

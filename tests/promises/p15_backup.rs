@@ -11,20 +11,12 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::sized;
+use super::{arrivals, sized};
 use crate::check;
 use crate::harness::{Daemon, deliver, now_ms};
 use crate::load::shuffled;
 use crate::model::{Arrival, World, rfc3339};
 use crate::setup::Setup;
-
-fn arrivals(lines: &[Value], at_ms: i64) -> Vec<Arrival> {
-    let arrival = |line: &Value| Arrival {
-        line: line.clone(),
-        at_ms,
-    };
-    lines.iter().map(arrival).collect()
-}
 
 fn backup_command(daemon: &Daemon, to: &Path, keep: &str) -> Output {
     let to = to.to_str().expect("a short path");

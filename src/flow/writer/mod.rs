@@ -21,6 +21,7 @@ use super::clock::now_ms;
 use super::counters::Counters;
 use super::holds::Holds;
 use super::running::{Now, Timeouts};
+use crate::crash_point::crash_point;
 use crate::domain::change::ChangeKind;
 use crate::domain::execution::{Catalog, Fact};
 use crate::domain::names::Names;
@@ -98,8 +99,11 @@ impl Writer {
                     self.reap(memory);
                 }
                 let prune = self.prune(memory);
-                if let Err(error) = self.journal.prune(&prune, MAX_BATCH) {
-                    warn!(%error, "the journal could not be pruned");
+                crash_point("prune.reckoned");
+                match self.journal.prune(&prune, MAX_BATCH) {
+                    Ok(0) => {}
+                    Ok(_) => crash_point("prune.journal"),
+                    Err(error) => warn!(%error, "the journal could not be pruned"),
                 }
             }
             Message::Submit(_) => {}
@@ -129,6 +133,7 @@ impl Writer {
         });
         match outcome {
             Ok(verdicts) => {
+                crash_point("commit.published");
                 for (reply, verdicts) in replies.into_iter().zip(verdicts) {
                     self.count(&verdicts);
                     // Whoever has gone away meanwhile will send again, and be told: duplicate.
@@ -155,6 +160,7 @@ impl Writer {
     fn commit(&mut self, memory: &mut Memory, batch: Batch, now: Now) -> Result<(), Unavailable> {
         if !batch.changes.is_empty() {
             let prune = self.prune(memory);
+            crash_point("commit.decided");
             if let Err(error) = self.journal.append(&batch.changes, &batch.names, &prune) {
                 self.counters.journal_failures.add(1);
                 error!(%error, "the journal could not be written");
@@ -166,6 +172,7 @@ impl Writer {
                 return Err(Unavailable("the journal cannot be written".to_owned()));
             }
         }
+        crash_point("commit.journaled");
         for change in &batch.changes {
             memory.follow(change, now);
             if !change.after.is_running() {
