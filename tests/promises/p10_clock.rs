@@ -97,10 +97,13 @@ fn p10_a_clock_that_jumps_ends_nobody_and_loses_no_day() {
         eventually("what has ended is counted once, and what runs runs", || {
             let told = daemon.read("/api/agents/metrics/current")?;
             let days = all_days(&daemon)?;
+            let listed = executions(&daemon).len() as u64;
             let running = (long.len() + n + 1) as u64;
-            (days == (ended, 0) && told["active_agents"] == running)
+            // What ended by a clock that was ahead is of a day that has not come yet.
+            let is_right = days.0 <= ended && days.1 == 0 && listed == ended;
+            (is_right && told["active_agents"] == running)
                 .then_some(())
-                .ok_or(format!("{days:?} of {ended}, {told}"))
+                .ok_or(format!("{days:?}, {listed} of {ended}, {told}"))
         });
         for one in executions(&daemon) {
             let duration_ms = &one["duration_ms"];
@@ -108,8 +111,8 @@ fn p10_a_clock_that_jumps_ends_nobody_and_loses_no_day() {
             assert!(is_right, "{one}");
         }
     }
-    set_clock(&clock, 0);
     daemon.accept(&long.map(stop));
+    set_clock(&clock, 24);
     eventually("those that ran through all of it end", || {
         let days = all_days(&daemon)?;
         (days == (ended + 2, 0))

@@ -27,6 +27,10 @@ fn peak_mib(daemon: &Daemon) -> u64 {
     kib.expect("a number") / 1024
 }
 
+fn stage(daemon: &Daemon, what: &str) {
+    eprintln!("{what}: {} MiB took", peak_mib(daemon));
+}
+
 fn connect(daemon: &Daemon) -> UnixStream {
     let stream = UnixStream::connect(daemon.socket()).expect("the socket is open");
     let patience = Some(Duration::from_millis(200));
@@ -41,6 +45,7 @@ fn p11_whatever_clients_do_memory_is_bounded_and_others_are_served() {
         .set("http.max_connections", "2000")
         .start();
     let idle: Vec<UnixStream> = (0..IDLE).map(|_| connect(&daemon)).collect();
+    stage(&daemon, "idle");
     // Refusals are told one by one: an answer for each line that nobody reads.
     let stalled: Vec<UnixStream> = (0..STALLED)
         .map(|_| {
@@ -49,6 +54,7 @@ fn p11_whatever_clients_do_memory_is_bounded_and_others_are_served() {
             stream
         })
         .collect();
+    stage(&daemon, "stalled");
     let requests: Vec<std::net::TcpStream> = (0..STALLED)
         .map(|_| {
             let mut stream = std::net::TcpStream::connect(daemon.http).expect("HTTP is open");
@@ -60,6 +66,7 @@ fn p11_whatever_clients_do_memory_is_bounded_and_others_are_served() {
             stream
         })
         .collect();
+    stage(&daemon, "requests");
     let megabytes = sized(30, 100);
     let writers: Vec<_> = (0..4)
         .map(|_| {
@@ -85,6 +92,7 @@ fn p11_whatever_clients_do_memory_is_bounded_and_others_are_served() {
         .write_all(head.as_bytes())
         .and_then(|()| posted.write_all(&body));
 
+    stage(&daemon, "posted");
     // Meanwhile others are taken and answered.
     let at_ms = now_ms();
     let lines = stops("served", 500);
@@ -93,6 +101,7 @@ fn p11_whatever_clients_do_memory_is_bounded_and_others_are_served() {
         assert_eq!(answer.totals.accepted, part.len() as u64, "{answer:?}");
         assert_eq!(daemon.get("/api/agents/metrics/current").status, 200);
     }
+    stage(&daemon, "served");
     for writer in writers {
         let totals = writer.join().expect("the writer ends");
         assert_eq!((totals.rejected, totals.accepted), (1, 0));
