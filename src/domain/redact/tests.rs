@@ -148,7 +148,6 @@ fn look_alikes_are_left_alone() {
         "https://user@example.com/path",
         "ssh://git@github.com:22/org/repo.git",
         "postgres://app:${DB_PASSWORD}@db/app",
-        "mailto:someone@example.com",
         "12:30:45 and 2026-11-20T18:53:10.123Z",
         "123456789:ABC",
         "SKU1234567890 and SG.example.com",
