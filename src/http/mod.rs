@@ -21,6 +21,7 @@ use crate::intake::Intake;
 use crate::report::Reports;
 use body::Bodies;
 use doors::Doors;
+pub use params::Params;
 pub use router::router;
 pub use server::{serve_control, serve_tcp};
 
