@@ -151,7 +151,7 @@ fn version_help_and_usage() {
     let (code, out, _) = output(&["--help"]);
     assert_eq!(code, Some(0));
     for command in [
-        "serve", "emit", "status", "doctor", "rebuild", "prune", "export",
+        "serve", "emit", "status", "doctor", "rebuild", "prune", "export", "backup", "restore",
     ] {
         assert!(out.contains(command), "{command} is not in the help");
         assert_eq!(output(&[command, "--help"]).0, Some(0), "{command}");

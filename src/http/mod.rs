@@ -36,6 +36,7 @@ use crate::report::stream::Stream;
 use crate::report::system::System;
 pub use body::Bodies;
 use guard::Guard;
+pub use params::Params;
 pub use router::router;
 pub use server::{serve_control, serve_tcp};
 
