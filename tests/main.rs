@@ -21,6 +21,9 @@
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
+//! | `watcher` | a client of the WebSockets, and the picture that it makes of what it is sent |
+//! | `stream`, `stream_faults` | everybody sees every change or a new picture; bad clients |
+//! | `stream_dashboard` | the existing dashboard's dialect, field by field |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
 mod arrows;
@@ -46,5 +49,9 @@ mod redis_server;
 mod seed_example;
 mod seed_fields;
 mod setup;
+mod stream;
+mod stream_dashboard;
+mod stream_faults;
 mod views_away;
+mod watcher;
 mod wire;

@@ -92,6 +92,8 @@ pub struct Limits {
     pub running: usize,
     /// Connections to the socket.
     pub connections: usize,
+    /// Clients of the WebSockets.
+    pub stream_clients: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -251,6 +253,8 @@ impl Limits {
             // All running executions are held in memory, about a kilobyte each.
             running: r.count("limits.running", 100_000, 1..=1_000_000)?,
             connections: r.count("limits.connections", 1_024, 1..=CONNECTIONS_MAX)?,
+            // Every client is sent every frame: of a hundred kilobytes, ten times a second.
+            stream_clients: r.count("limits.stream_clients", 256, 1..=10_000)?,
         })
     }
 }

@@ -64,6 +64,7 @@ fn defaults() {
     );
     assert_eq!((config.limits.tools, config.limits.running), (512, 100_000));
     assert_eq!(config.limits.connections, 1_024);
+    assert_eq!(config.limits.stream_clients, 256);
     assert_eq!(
         config.spool.path,
         Path::new("/home/u/.local/state/agentpulse/spool")

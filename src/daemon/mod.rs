@@ -39,7 +39,7 @@ use crate::http::doors::Doors;
 use crate::http::{self, HttpState};
 use crate::intake::spool::Spool;
 use crate::intake::{Intake, socket};
-use crate::report::Reports;
+use crate::report::{Reports, stream};
 
 /// Connections may finish what they are sending.
 const INTAKE_DEADLINE: Duration = Duration::from_secs(10);
@@ -180,7 +180,10 @@ async fn serve(
     let mut doors = JoinSet::new();
     let guards = Doors::new(&config.http.allowed_hosts, &config.http.allowed_origins);
     let places = config.http.max_connections;
-    let state = HttpState::new(reports, intake.clone(), operations, guards, places);
+    let watched = parts.watched(config, reports.clone());
+    let (stream, hub) = stream::open(watched, intake_stopped.clone());
+    doors.spawn(hub.run());
+    let state = HttpState::new(reports, intake.clone(), operations, guards, stream, places);
     let state = Arc::new(state);
     let control = folder.bind_control()?;
     doors.spawn(http::serve_control(

@@ -22,6 +22,7 @@ use crate::flow::writer::{self, Door, Signs, Writer, WriterConfig};
 use crate::history::History;
 use crate::journal::Tail;
 use crate::live::Live;
+use crate::report::{Reports, stream};
 
 /// Everything that the parts share.
 pub struct Parts {
@@ -108,6 +109,19 @@ impl Parts {
             counters: self.counters.clone(),
         };
         Ok(flusher)
+    }
+
+    /// What those who watch are shown.
+    pub fn watched(&self, config: &Config, reports: Arc<Reports>) -> stream::Sources {
+        stream::Sources {
+            reports,
+            changes: self.changes.clone(),
+            state: self.state.clone(),
+            signs: self.signs.clone(),
+            counters: self.counters.clone(),
+            idle_ms: config.reaper.idle_timeout.as_millis() as i64,
+            max_clients: config.limits.stream_clients,
+        }
     }
 }
 

@@ -20,6 +20,18 @@ pub struct Sign {
     pub deadline_ms: i64,
 }
 
+impl Sign {
+    /// A change is a sign of life too, of which no more is known.
+    pub fn of_change(accepted_ms: i64, idle_ms: i64) -> Sign {
+        Sign {
+            progress: None,
+            current_tool: None,
+            last_sign_ms: accepted_ms,
+            deadline_ms: accepted_ms + idle_ms,
+        }
+    }
+}
+
 /// An execution that runs now; the content of `agent:active:{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Active {

@@ -17,12 +17,17 @@ const MAX_RECENT: usize = 8_192;
 pub enum View {
     Live,
     History,
+    /// Those who watch. Nothing waits for it while nobody does.
+    Stream,
 }
+
+/// The position of a view that nothing waits for.
+const NOWHERE: u64 = u64::MAX;
 
 pub struct Changes {
     recent: Mutex<VecDeque<Arc<Change>>>,
     head: watch::Sender<u64>,
-    positions: [AtomicU64; 2],
+    positions: [AtomicU64; 3],
 }
 
 impl Changes {
@@ -31,7 +36,7 @@ impl Changes {
         Changes {
             recent: Mutex::default(),
             head: watch::Sender::new(head),
-            positions: Default::default(),
+            positions: [0, 0, NOWHERE].map(AtomicU64::new),
         }
     }
 
@@ -81,16 +86,39 @@ impl Changes {
         Ok(if follows { changes } else { Vec::new() })
     }
 
-    /// A view is now at `seq`. What both have applied is let go.
+    /// The changes after `seq` up to `last`, at most `max` of them; nothing when not all of them
+    /// are in memory any more.
+    pub fn remembered(&self, seq: u64, last: u64, max: usize) -> Option<Vec<Arc<Change>>> {
+        let count = usize::try_from(last.saturating_sub(seq)).unwrap_or(usize::MAX);
+        let recent = self.recent();
+        let begin = recent.partition_point(|change| change.seq <= seq);
+        let found: Vec<_> = recent
+            .iter()
+            .skip(begin)
+            .take(count.min(max))
+            .cloned()
+            .collect();
+        let follows = found.first().is_none_or(|first| first.seq == seq + 1);
+        (follows && found.len() == count.min(max)).then_some(found)
+    }
+
+    /// A view is now at `seq`. What all have applied is let go.
     pub fn applied(&self, view: View, seq: u64) {
         self.positions[view as usize].store(seq, Ordering::Release);
-        let both = self.position(View::Live).min(self.position(View::History));
+        let positions = self.positions.iter();
+        let all = positions.map(|position| position.load(Ordering::Acquire));
+        let all = all.min().unwrap_or(0);
         let mut recent = self.recent();
-        let done = recent.partition_point(|change| change.seq <= both);
+        let done = recent.partition_point(|change| change.seq <= all);
         recent.drain(..done);
         if recent.capacity() > MAX_RECENT / 4 && recent.len() < MAX_RECENT / 16 {
             recent.shrink_to(MAX_RECENT / 16);
         }
+    }
+
+    /// Nobody follows as `view` any more.
+    pub fn left(&self, view: View) {
+        self.applied(view, NOWHERE);
     }
 
     pub fn position(&self, view: View) -> u64 {
@@ -119,5 +147,48 @@ impl Changes {
     /// A panic elsewhere leaves the queue whole: every change to it is one call.
     fn recent(&self) -> MutexGuard<'_, VecDeque<Arc<Change>>> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::execution::Execution;
+
+    /// As many changes as `seqs`.
+    fn published(seqs: std::ops::RangeInclusive<u64>) -> Changes {
+        let changes = Changes::new(seqs.start() - 1);
+        let change = |seq| {
+            let execution = Arc::new(Execution::new(format!("x{seq}")));
+            Arc::new(Change::between(None, execution, seq, 0))
+        };
+        changes.publish(&seqs.map(change).collect::<Vec<_>>());
+        changes
+    }
+
+    fn seqs(found: Option<Vec<Arc<Change>>>) -> Option<Vec<u64>> {
+        found.map(|changes| changes.iter().map(|change| change.seq).collect())
+    }
+
+    #[test]
+    fn what_is_remembered_is_without_gaps() {
+        let changes = published(11..=14);
+        assert_eq!(seqs(changes.remembered(10, 13, 9)), Some(vec![11, 12, 13]));
+        assert_eq!(seqs(changes.remembered(11, 14, 2)), Some(vec![12, 13]));
+        assert_eq!(seqs(changes.remembered(14, 14, 9)), Some(vec![]));
+        assert_eq!(seqs(changes.remembered(9, 13, 9)), None);
+        assert_eq!(seqs(changes.remembered(12, 15, 9)), None);
+    }
+
+    #[test]
+    fn a_change_stays_until_all_that_follow_have_it() {
+        let changes = published(11..=14);
+        changes.applied(View::Stream, 11);
+        changes.applied(View::Live, 14);
+        changes.applied(View::History, 13);
+        assert_eq!(seqs(changes.remembered(11, 14, 9)), Some(vec![12, 13, 14]));
+        changes.left(View::Stream);
+        assert_eq!(seqs(changes.remembered(11, 14, 9)), None);
+        assert_eq!(seqs(changes.remembered(13, 14, 9)), Some(vec![14]));
     }
 }

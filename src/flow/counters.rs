@@ -1,4 +1,4 @@
-//! What was counted since the daemon started. Every refusal is here.
+//! What was counted since the daemon started, and what there is now. Every refusal is here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +18,29 @@ impl Counter {
 }
 
 impl Serialize for Counter {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.get())
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub fn rise(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn fall(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Serialize for Gauge {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(self.get())
     }
@@ -45,4 +68,10 @@ pub struct Counters {
     pub flush_failures: Counter,
     pub apply_failures: Counter,
     pub rebuilds: Counter,
+    /// Clients of both WebSockets.
+    pub stream_clients: Gauge,
+    pub stream_clients_refused: Counter,
+    /// Closed by the daemon, for a fault of the client's.
+    pub stream_clients_cut: Counter,
+    pub stream_resyncs: Counter,
 }

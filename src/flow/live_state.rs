@@ -61,6 +61,16 @@ impl LiveState {
         self.changes.lag_ms(View::Live, now_ms())
     }
 
+    /// Up to where the view that answers reads has applied the journal.
+    pub fn shown(&self) -> u64 {
+        let view = if self.readable() {
+            View::Live
+        } else {
+            View::History
+        };
+        self.changes.position(view)
+    }
+
     /// Whether an answer from it is true enough.
     pub fn readable(&self) -> bool {
         self.is_following() && self.lag_ms() <= MAX_READ_LAG_MS

@@ -6,6 +6,7 @@ pub mod changes;
 pub mod clock;
 pub mod counters;
 pub mod flusher;
+pub mod heard;
 pub mod live_state;
 pub mod operations;
 pub mod reaper;

@@ -14,12 +14,14 @@ mod queries;
 mod reads;
 mod router;
 mod server;
+mod stream;
 
 use std::sync::Arc;
 
 use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
+use crate::report::stream::Stream;
 use body::Bodies;
 use doors::Doors;
 pub use router::router;
@@ -31,6 +33,7 @@ pub struct HttpState {
     pub intake: Intake,
     pub operations: Operations,
     pub doors: Doors,
+    pub stream: Stream,
     /// Connections at once, of each listener.
     pub max_connections: usize,
     bodies: Bodies,
@@ -42,6 +45,7 @@ impl HttpState {
         intake: Intake,
         operations: Operations,
         doors: Doors,
+        stream: Stream,
         max_connections: usize,
     ) -> HttpState {
         HttpState {
@@ -49,6 +53,7 @@ impl HttpState {
             intake,
             operations,
             doors,
+            stream,
             max_connections,
             bodies: Bodies::default(),
         }

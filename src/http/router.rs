@@ -9,7 +9,7 @@ use super::HttpState;
 use super::error::{unknown_route, wrong_method};
 use super::params::Params;
 use super::reads::{read, read_named};
-use super::{hooks, intake, probes};
+use super::{hooks, intake, probes, stream};
 
 /// All routes that are open to readers and hooks.
 pub fn router(state: Arc<HttpState>) -> Router {
@@ -35,6 +35,8 @@ pub(super) fn routes() -> Router<Arc<HttpState>> {
             read_named(Params::errors),
         )
         .route("/api/agents/costs", read(Params::costs))
+        .route("/api/agents/stream", get(stream::own))
+        .route("/stream", get(stream::of_dashboard))
         .route("/api/agents/events", post(intake::events))
         .route("/api/agents/start", post(intake::start))
         .route("/api/agents/complete", post(intake::complete))

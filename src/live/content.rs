@@ -191,15 +191,9 @@ impl<'a> Content<'a> {
             was: !change.first && change.before.is_none(),
             is: None,
         });
-        running.is = after.is_running().then(|| {
-            let sign = Sign {
-                progress: None,
-                current_tool: None,
-                last_sign_ms: at_ms,
-                deadline_ms: at_ms + idle_ms,
-            };
-            Active::of(after, Some(&sign))
-        });
+        running.is = after
+            .is_running()
+            .then(|| Active::of(after, Some(&Sign::of_change(at_ms, idle_ms))));
         if let Some(started_ms) = after.started_ms() {
             self.timeline.touch(at_ms).insert(&after.id, started_ms);
         }

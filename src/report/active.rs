@@ -77,7 +77,7 @@ impl Running {
 }
 
 impl Listed {
-    fn of(mut active: Active, now_ms: i64) -> Listed {
+    pub fn of(mut active: Active, now_ms: i64) -> Listed {
         Listed {
             agent_type: std::mem::take(&mut active.agent_type),
             start_time: rfc3339(active.started_ms),

@@ -6,11 +6,13 @@ mod cache;
 pub mod costs;
 pub mod current;
 pub mod daily;
+pub mod dashboard;
 pub mod errors;
 pub mod executions;
 pub mod item;
 pub mod performance;
 mod source;
+pub mod stream;
 pub mod timeline;
 pub mod tools;
 pub mod types;
@@ -31,6 +33,7 @@ use crate::history::{self, Readers};
 use crate::live::Live;
 use cache::Cache;
 use costs::CostsBy;
+use dashboard::Part;
 use executions::Page;
 pub use source::{Sources, View};
 
@@ -74,6 +77,7 @@ pub enum Query {
         by: CostsBy,
         days: i32,
     },
+    Dashboard(Part),
 }
 
 /// A finished answer: it is made once, and sent as often as it is asked for.
@@ -149,6 +153,7 @@ impl Reports {
             Query::Execution { id } => seal(executions::fetch_one(sources, id).await?),
             Query::Errors { agent_name } => seal(errors::fetch(sources, agent_name).await?),
             Query::Costs { by, days } => seal(costs::fetch(sources, *by, *days, now_ms).await?),
+            Query::Dashboard(part) => seal(dashboard::fetch(sources, *part, now_ms).await?),
         }
     }
 }

@@ -220,7 +220,7 @@ impl Writer {
         self.changes.publish(&batch.changes);
         for progress in &batch.signs {
             if let Some(active) = memory.running.heard(progress, now) {
-                self.signs.put(active);
+                self.signs.put(active, self.changes.head());
             }
         }
         Ok(())

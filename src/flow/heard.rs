@@ -1,0 +1,140 @@
+//! Signs of life for those who watch: the last of each execution, who waited longest first.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::view::Active;
+
+/// Nothing is kept while nobody watches.
+#[derive(Default)]
+pub struct Heard(Mutex<Option<Waiting>>);
+
+/// At most what runs: an execution that ends is forgotten.
+#[derive(Default)]
+struct Waiting {
+    signs: HashMap<String, Sign>,
+    /// Ids by their turn, so that none waits for ever while others are heard of again and again.
+    order: BTreeMap<u64, String>,
+    turns: u64,
+}
+
+struct Sign {
+    active: Active,
+    turn: u64,
+    /// The last change that was committed before the first of these signs: who has not seen that
+    /// one may not know the execution.
+    after: u64,
+}
+
+impl Heard {
+    pub fn watch(&self) {
+        self.waiting().get_or_insert_default();
+    }
+
+    pub fn unwatch(&self) {
+        *self.waiting() = None;
+    }
+
+    pub fn put(&self, active: &Active, after: u64) {
+        if let Some(waiting) = &mut *self.waiting() {
+            waiting.put(active, after);
+        }
+    }
+
+    pub fn forget(&self, id: &str) {
+        if let Some(waiting) = &mut *self.waiting()
+            && let Some(sign) = waiting.signs.remove(id)
+        {
+            waiting.order.remove(&sign.turn);
+        }
+    }
+
+    /// At most `max` signs that came after nothing later than the change `shown`.
+    pub fn take(&self, shown: u64, max: usize) -> Vec<Active> {
+        let mut waiting = self.waiting();
+        let Some(waiting) = &mut *waiting else {
+            return Vec::new();
+        };
+        let turns = waiting.order.iter();
+        let ready = turns.filter(|(_, id)| {
+            let sign = waiting.signs.get(*id);
+            sign.is_some_and(|sign| sign.after <= shown)
+        });
+        let turns: Vec<u64> = ready.take(max).map(|(turn, _)| *turn).collect();
+        let ids = turns.iter().filter_map(|turn| waiting.order.remove(turn));
+        ids.filter_map(|id| waiting.signs.remove(&id))
+            .map(|sign| sign.active)
+            .collect()
+    }
+
+    /// A panic elsewhere leaves at worst a turn without its sign, which is passed over.
+    fn waiting(&self) -> MutexGuard<'_, Option<Waiting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn put(&mut self, active: &Active, after: u64) {
+        let active = active.clone();
+        if let Some(sign) = self.signs.get_mut(&active.agent_id) {
+            // Later changes are none of this execution, else it had been forgotten: one that is
+            // heard of all the time need not wait for them.
+            sign.active = active;
+            return;
+        }
+        let turn = self.turns;
+        self.turns += 1;
+        self.order.insert(turn, active.agent_id.clone());
+        let sign = Sign {
+            active,
+            turn,
+            after,
+        };
+        self.signs.insert(sign.active.agent_id.clone(), sign);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::execution::Execution;
+
+    fn active(id: &str, progress: f64) -> Active {
+        let mut active = Active::of(&Execution::new(id.to_owned()), None);
+        active.progress = Some(progress);
+        active
+    }
+
+    fn taken(heard: &Heard, shown: u64, max: usize) -> Vec<(String, f64)> {
+        let taken = heard.take(shown, max).into_iter();
+        taken
+            .map(|active| (active.agent_id, active.progress.unwrap_or(-1.0)))
+            .collect()
+    }
+
+    #[test]
+    fn the_last_of_each_in_turn_and_none_before_its_change() {
+        let heard = Heard::default();
+        heard.put(&active("lost", 0.1), 1);
+        heard.watch();
+        for (id, progress, after) in [
+            ("a", 0.1, 5),
+            ("b", 0.2, 9),
+            ("c", 0.3, 5),
+            ("d", 0.4, 5),
+            ("a", 0.5, 6),
+        ] {
+            heard.put(&active(id, progress), after);
+        }
+        heard.forget("c");
+        heard.forget("unknown");
+        assert_eq!(taken(&heard, 5, 1), [("a".to_owned(), 0.5)]);
+        assert_eq!(taken(&heard, 5, 9), [("d".to_owned(), 0.4)]);
+        assert_eq!(taken(&heard, 9, 9), [("b".to_owned(), 0.2)]);
+        assert_eq!(taken(&heard, 9, 9), []);
+        heard.put(&active("e", 0.6), 9);
+        heard.unwatch();
+        heard.watch();
+        assert_eq!(taken(&heard, 9, 9), []);
+    }
+}

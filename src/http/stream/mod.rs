@@ -1,0 +1,58 @@
+//! The two WebSockets: the daemon's own stream, and the existing dashboard's dialect.
+
+mod changes;
+mod dashboard;
+mod socket;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use self::socket::{MAX_MESSAGE_BYTES, Socket};
+use super::HttpState;
+use super::error::HttpError;
+use crate::report::stream::Place;
+
+type Http = State<Arc<HttpState>>;
+type Asked = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
+/// `/api/agents/stream`
+pub async fn own(State(http): Http, asked: Asked) -> Result<Response, HttpError> {
+    let (upgrade, place) = admit(&http, asked)?;
+    Ok(upgrade.on_upgrade(async move |socket| {
+        let mut socket = Socket::new(socket, &http.stream);
+        let ending = changes::serve(&mut socket).await;
+        socket.close(ending).await;
+        drop(place);
+    }))
+}
+
+/// `/stream`
+pub async fn of_dashboard(State(http): Http, asked: Asked) -> Result<Response, HttpError> {
+    let (upgrade, place) = admit(&http, asked)?;
+    Ok(upgrade.on_upgrade(async move |socket| {
+        let mut socket = Socket::new(socket, &http.stream);
+        let ending = dashboard::serve(&mut socket, &http.reports).await;
+        socket.close(ending).await;
+        drop(place);
+    }))
+}
+
+fn admit(http: &HttpState, asked: Asked) -> Result<(WebSocketUpgrade, Place), HttpError> {
+    let upgrade = asked.map_err(|_| {
+        let message = "this is a WebSocket: ask for an upgrade by GET";
+        HttpError::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", message)
+    })?;
+    let place = http.stream.enter().ok_or_else(|| {
+        let message = "limits.stream_clients are connected: come again later";
+        HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_clients", message)
+    })?;
+    let upgrade = upgrade
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .max_message_size(MAX_MESSAGE_BYTES);
+    Ok((upgrade, place))
+}

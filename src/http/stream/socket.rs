@@ -1,0 +1,276 @@
+//! One connection: what it may send, how long it may take, whether it still lives.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use bytes::Bytes;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::debug;
+use tungstenite::Error as WireError;
+
+use crate::report::stream::Stream;
+
+/// A client has nothing to say but that it lives.
+pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
+/// Of one client within [`MESSAGES_WITHIN`]; the dashboard sends one in 30 s.
+const MAX_MESSAGES: u32 = 100;
+const MESSAGES_WITHIN: Duration = Duration::from_secs(10);
+/// Routers forget connections that are silent for some 30 s.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+/// A client that does not take a frame for so long does not read.
+const SEND_DEADLINE: Duration = Duration::from_secs(5);
+/// To take the reason of the end, and to answer it.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The client went, or its connection broke.
+    Gone,
+    Stopping,
+    /// Neither view answers.
+    NoPicture,
+    TooSlow,
+    Silent,
+    TooLarge,
+    TooMany,
+    NoText,
+    NoWebSocket,
+}
+
+impl Ending {
+    /// The close code with its reason; nothing for a client that has gone.
+    fn told(self) -> Option<(u16, &'static str)> {
+        Some(match self {
+            Ending::Gone => return None,
+            Ending::Stopping => (1001, "the daemon is stopping"),
+            Ending::NoWebSocket => (1002, "this is not the protocol of WebSockets"),
+            Ending::NoText => (1007, "text must be UTF-8"),
+            Ending::Silent => (1008, "no pong within 10 s"),
+            Ending::TooMany => (1008, "more than 100 messages within 10 s"),
+            Ending::TooLarge => (1009, "a message must be 0..=65536 bytes"),
+            Ending::NoPicture => (1013, "no picture can be given now"),
+            Ending::TooSlow => (1013, "too slow: frames were waiting"),
+        })
+    }
+
+    fn is_fault(self) -> bool {
+        !matches!(self, Ending::Gone | Ending::Stopping | Ending::NoPicture)
+    }
+}
+
+pub struct Socket<'a> {
+    pub stream: &'a Stream,
+    wire: WebSocket,
+    pulse: Pulse,
+    budget: Budget,
+}
+
+impl<'a> Socket<'a> {
+    pub fn new(wire: WebSocket, stream: &'a Stream) -> Socket<'a> {
+        let now = Instant::now();
+        Socket {
+            stream,
+            wire,
+            pulse: Pulse::new(now),
+            budget: Budget::new(now),
+        }
+    }
+
+    /// The next message of the client; of one that is no text nothing. What the protocol itself
+    /// asks for is done on the way. Nothing is lost when this is given up and begun anew.
+    pub async fn next(&mut self) -> Result<Utf8Bytes, Ending> {
+        loop {
+            let message = tokio::select! {
+                message = self.wire.recv() => message.ok_or(Ending::Gone)?.map_err(ending_of)?,
+                () = sleep_until(self.pulse.due()) => {
+                    self.pulse.beat(Instant::now())?;
+                    // Given up, it waits in the connection for what is sent next.
+                    self.put(Message::Ping(Bytes::new())).await?;
+                    continue;
+                }
+                () = self.stream.stopped() => return Err(Ending::Stopping),
+            };
+            self.pulse.heard();
+            self.budget.spend(Instant::now())?;
+            match message {
+                Message::Text(text) => return Ok(text),
+                Message::Binary(_) => return Ok(Utf8Bytes::default()),
+                // The library answers both.
+                Message::Ping(_) | Message::Pong(_) => {}
+                Message::Close(_) => return Err(Ending::Gone),
+            }
+        }
+    }
+
+    /// Sends one text.
+    pub async fn send(&mut self, frame: Bytes) -> Result<(), Ending> {
+        let stream = self.stream;
+        let _room = stream.room(&frame).await;
+        let text = Utf8Bytes::try_from(frame).map_err(|_| Ending::Gone)?;
+        self.put(Message::Text(text)).await
+    }
+
+    async fn put(&mut self, message: Message) -> Result<(), Ending> {
+        match timeout(SEND_DEADLINE, self.wire.send(message)).await {
+            Ok(sent) => sent.map_err(|_| Ending::Gone),
+            Err(_) => Err(Ending::TooSlow),
+        }
+    }
+
+    /// Tells the reason, and waits for the client to have read it: what is closed with bytes
+    /// unread takes its last frame along.
+    pub async fn close(mut self, ending: Ending) {
+        debug!(?ending, "a client of the stream ends");
+        if ending.is_fault() {
+            self.stream.count_cut();
+        }
+        let Some((code, reason)) = ending.told() else {
+            return;
+        };
+        let frame = CloseFrame {
+            code,
+            reason: Utf8Bytes::from_static(reason),
+        };
+        let until = Instant::now() + CLOSE_DEADLINE;
+        let close = async {
+            self.wire.send(Message::Close(Some(frame))).await.ok()?;
+            while self.wire.recv().await?.is_ok() {}
+            // What cannot be read any more is left to the kernel until then.
+            sleep_until(until).await;
+            Some(())
+        };
+        let _ = tokio::time::timeout_at(until, close).await;
+    }
+}
+
+/// What an error of reading says of the client.
+fn ending_of(error: axum::Error) -> Ending {
+    match error.source().and_then(|error| error.downcast_ref()) {
+        Some(WireError::Capacity(_)) => Ending::TooLarge,
+        Some(WireError::Utf8(_)) => Ending::NoText,
+        Some(WireError::Protocol(_)) => Ending::NoWebSocket,
+        _ => Ending::Gone,
+    }
+}
+
+/// Whether a text is `{"type":"ping",…}`.
+pub fn is_ping(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Typed<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: std::borrow::Cow<'a, str>,
+    }
+    serde_json::from_str::<Typed>(text).is_ok_and(|typed| typed.kind == "ping")
+}
+
+/// When to ask whether the client lives, and until when it must have said so. Whatever it sends
+/// says so.
+struct Pulse {
+    due: Instant,
+    awaited: bool,
+}
+
+impl Pulse {
+    fn new(now: Instant) -> Pulse {
+        Pulse {
+            due: now + PING_EVERY,
+            awaited: false,
+        }
+    }
+
+    fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// At [`due`](Self::due): a ping is to be sent, or the client does not live.
+    fn beat(&mut self, now: Instant) -> Result<(), Ending> {
+        if self.awaited {
+            return Err(Ending::Silent);
+        }
+        (self.due, self.awaited) = (now + PONG_WITHIN, true);
+        Ok(())
+    }
+
+    fn heard(&mut self) {
+        if self.awaited {
+            self.due += PING_EVERY - PONG_WITHIN;
+            self.awaited = false;
+        }
+    }
+}
+
+/// How many messages a client may still send.
+struct Budget {
+    until: Instant,
+    left: u32,
+}
+
+impl Budget {
+    fn new(now: Instant) -> Budget {
+        Budget {
+            until: now + MESSAGES_WITHIN,
+            left: MAX_MESSAGES,
+        }
+    }
+
+    fn spend(&mut self, now: Instant) -> Result<(), Ending> {
+        if now >= self.until {
+            *self = Budget::new(now);
+        }
+        self.left = self.left.checked_sub(1).ok_or(Ending::TooMany)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_answers_is_asked_every_20_s() {
+        let begin = Instant::now();
+        let at = |s| begin + Duration::from_secs(s);
+        let mut pulse = Pulse::new(begin);
+        pulse.heard();
+        assert_eq!(pulse.due(), at(20));
+        assert_eq!(pulse.beat(at(20)), Ok(()));
+        assert_eq!(pulse.due(), at(30));
+        pulse.heard();
+        pulse.heard();
+        assert_eq!(pulse.due(), at(40));
+        assert_eq!(pulse.beat(at(40)), Ok(()));
+        assert_eq!(pulse.due(), at(50));
+        assert_eq!(pulse.beat(at(50)), Err(Ending::Silent));
+    }
+
+    #[test]
+    fn a_client_may_send_so_much_and_later_as_much_again() {
+        let begin = Instant::now();
+        let mut budget = Budget::new(begin);
+        for _ in 0..MAX_MESSAGES {
+            assert_eq!(budget.spend(begin), Ok(()));
+        }
+        assert_eq!(budget.spend(begin), Err(Ending::TooMany));
+        assert_eq!(budget.spend(begin + MESSAGES_WITHIN), Ok(()));
+    }
+
+    #[test]
+    fn a_ping_is_known_by_its_type() {
+        assert!(is_ping(r#"{"type":"ping","timestamp":1795200000000}"#));
+        assert!(is_ping(r#"{"type":"pi\u006eg"}"#));
+        for other in [
+            "",
+            "ping",
+            "{}",
+            "[]",
+            r#"{"type":"pong"}"#,
+            r#"{"type":7}"#,
+        ] {
+            assert!(!is_ping(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! One element of a frame of changes.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::domain::change::{Change, ChangeKind};
+use crate::domain::view::{Active, Sign};
+use crate::report::active::Listed;
+use crate::report::current::Current;
+use crate::report::executions::Shown;
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Element {
+    /// It runs now; also one that had timed out and is heard of again.
+    Started {
+        execution: Listed,
+    },
+    /// The last that was heard of it.
+    Progress {
+        execution: Listed,
+    },
+    /// It ended; also one of which nothing was heard for too long.
+    Stopped {
+        execution: Shown,
+    },
+    /// It had ended, and is known better now.
+    Corrected {
+        execution: Shown,
+    },
+    Totals {
+        data: Current,
+    },
+}
+
+impl Element {
+    pub fn of(change: &Change, idle_ms: i64, now_ms: i64) -> Element {
+        let execution = Shown(Arc::clone(&change.after));
+        match change.kind {
+            ChangeKind::Started | ChangeKind::Revived => {
+                let sign = Sign::of_change(change.accepted_ms, idle_ms);
+                let active = Active::of(&change.after, Some(&sign));
+                Element::Started {
+                    execution: Listed::of(active, now_ms),
+                }
+            }
+            ChangeKind::Stopped | ChangeKind::TimedOut => Element::Stopped { execution },
+            ChangeKind::Corrected => Element::Corrected { execution },
+        }
+    }
+
+    pub fn progress(active: Active, now_ms: i64) -> Element {
+        Element::Progress {
+            execution: Listed::of(active, now_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::to_value;
+
+    use super::*;
+    use crate::domain::execution::{Catalog, Execution, Fact};
+    use crate::report::active::tests::active;
+    use crate::report::item::{started, tests::stopped};
+
+    fn shown(before: Option<Execution>, after: Execution) -> serde_json::Value {
+        let change = Change::between(before.map(Arc::new), Arc::new(after), 1, 4_000);
+        to_value(Element::of(&change, 300_000, 5_000)).unwrap()
+    }
+
+    #[test]
+    fn each_change_by_what_it_means_to_who_watches() {
+        let runs = started(active("x", 1_000));
+        let first = shown(None, runs.clone());
+        assert_eq!(first["kind"], "started");
+        assert_eq!(first["execution"]["agent_id"], "x");
+        assert_eq!(first["execution"]["duration_so_far_ms"], 4_000);
+        assert_eq!(first["execution"]["deadline"], "1970-01-01T00:05:04.000Z");
+        let mut timed_out = runs.clone();
+        let end = Fact::TimedOut { ended_ms: 2_000 };
+        timed_out.merge(end, &Catalog::default());
+        let hung = shown(Some(runs.clone()), timed_out.clone());
+        assert_eq!(hung["kind"], "stopped");
+        assert_eq!(hung["execution"]["status"], "timeout");
+        let revived = shown(Some(timed_out.clone()), runs);
+        assert_eq!(revived["kind"], "started");
+        let corrected = shown(Some(timed_out), stopped("x", 3_000, Some(7)));
+        assert_eq!(corrected["kind"], "corrected");
+        assert_eq!(corrected["execution"]["duration_ms"], 7);
+    }
+}

@@ -1,0 +1,305 @@
+//! Looks ten times a second what has become true for reads, while somebody watches, and makes one
+//! frame of it for all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tracing::warn;
+
+use super::element::Element;
+use super::frame::{self, Body};
+use super::picture::{self, Picture};
+use super::{Joined, MAX_QUEUED, Sources};
+use crate::domain::bucket::Day;
+use crate::domain::change::Change;
+use crate::flow::changes::View;
+
+/// Between two frames: nobody reads faster.
+const WINDOW: Duration = Duration::from_millis(100);
+/// Elements of one frame. A page that shows more of them in a tenth of a second shows none.
+const MAX_ELEMENTS: usize = 200;
+const TOTALS_EVERY: Duration = Duration::from_millis(500);
+/// Between two pictures for those who come: who comes meanwhile waits for the next.
+const SNAPSHOTS_EVERY: Duration = Duration::from_millis(250);
+/// Between two pictures for all, as long as there is more to show than frames can hold. Larger
+/// pictures come more rarely, so that all clients together take so many bytes a second.
+const RESYNC_EVERY: Duration = Duration::from_secs(1);
+const RESYNC_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
+const RESYNC_BYTES_A_SECOND: u64 = 64 << 20;
+/// Clients may finish what they are being sent, and be told why they are closed.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
+
+const TOO_MANY: &str = "more changes than one frame holds";
+const TOO_LARGE: &str = "changes larger than one frame holds";
+const FORGOTTEN: &str = "changes that are no longer in memory";
+const REBUILT: &str = "the live picture is made anew";
+
+pub struct Hub {
+    sources: Sources,
+    joining: mpsc::Receiver<oneshot::Sender<Joined>>,
+    places: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+    frames: broadcast::Sender<Bytes>,
+    /// Who waits for a first picture.
+    waiting: Vec<oneshot::Sender<Joined>>,
+    /// The last frame of changes, or the last picture for all.
+    seq: u64,
+    /// The last change that was shown, or passed over.
+    shown: u64,
+    /// Why changes were passed over, until a picture has been sent to all.
+    gap: Option<&'static str>,
+    rebuilds: u64,
+    snapshot_at: Instant,
+    resync_at: Instant,
+    totals: Totals,
+}
+
+struct Totals {
+    /// Something has changed since they were read.
+    stale: bool,
+    day: Day,
+    at: Instant,
+    /// Read, and not yet sent.
+    read: Option<Element>,
+}
+
+impl Hub {
+    pub(super) fn new(
+        sources: Sources,
+        joining: mpsc::Receiver<oneshot::Sender<Joined>>,
+        places: Arc<Semaphore>,
+        stop: watch::Receiver<bool>,
+    ) -> Hub {
+        let now = Instant::now();
+        let totals = Totals {
+            stale: false,
+            day: Day::of((sources.reports.now_ms)()),
+            at: now,
+            read: None,
+        };
+        Hub {
+            sources,
+            joining,
+            places,
+            stop,
+            frames: broadcast::Sender::new(MAX_QUEUED),
+            waiting: Vec::new(),
+            seq: 0,
+            shown: 0,
+            gap: None,
+            rebuilds: 0,
+            snapshot_at: now,
+            resync_at: now,
+            totals,
+        }
+    }
+
+    /// Runs until the daemon stops, then until all clients have gone.
+    pub async fn run(mut self) {
+        let mut stop = self.stop.clone();
+        loop {
+            let join = tokio::select! {
+                join = self.joining.recv() => join,
+                _ = stop.wait_for(|stop| *stop) => None,
+            };
+            let Some(join) = join else { break };
+            self.waiting.push(join);
+            self.begin();
+            tokio::select! {
+                () = self.follow() => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+            self.end();
+        }
+        self.waiting.clear();
+        let all = self.sources.max_clients as u32;
+        if timeout(LEAVE_DEADLINE, self.places.acquire_many(all))
+            .await
+            .is_err()
+        {
+            warn!("clients of the stream that did not go are closed");
+        }
+    }
+
+    /// What happened before anybody watched is in the first picture.
+    fn begin(&mut self) {
+        self.shown = self.sources.state.shown();
+        self.rebuilds = self.sources.counters.rebuilds.get();
+        self.sources.changes.applied(View::Stream, self.shown);
+        self.sources.signs.heard.watch();
+        (self.gap, self.totals.read) = (None, None);
+        self.totals.stale = false;
+    }
+
+    fn end(&mut self) {
+        self.sources.changes.left(View::Stream);
+        self.sources.signs.heard.unwatch();
+    }
+
+    /// As long as somebody watches.
+    async fn follow(&mut self) {
+        let mut ticks = interval(WINDOW);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            while let Ok(join) = self.joining.try_recv() {
+                self.waiting.push(join);
+            }
+            self.waiting.retain(|join| !join.is_closed());
+            if self.waiting.is_empty() && self.frames.receiver_count() == 0 {
+                return;
+            }
+            let changes = self.advance();
+            self.show(&changes);
+            self.read().await;
+        }
+    }
+
+    /// What has become true for reads since the last look. What does not fit is passed over.
+    fn advance(&mut self) -> Vec<Arc<Change>> {
+        let (from, to) = (self.shown, self.sources.state.shown().max(self.shown));
+        let changes = self.sources.changes.remembered(from, to, MAX_ELEMENTS + 1);
+        self.shown = to;
+        self.sources.changes.applied(View::Stream, to);
+        let today = Day::of((self.sources.reports.now_ms)());
+        self.totals.stale |= to > from || today != self.totals.day;
+        self.totals.day = today;
+        let rebuilds = self.sources.counters.rebuilds.get();
+        let gap = match &changes {
+            None => Some(FORGOTTEN),
+            Some(changes) if changes.len() > MAX_ELEMENTS => Some(TOO_MANY),
+            // A reader may have been shown a Redis that had lost its numbers.
+            Some(_) if rebuilds != self.rebuilds => Some(REBUILT),
+            Some(_) => None,
+        };
+        self.rebuilds = rebuilds;
+        self.gap = self.gap.or(gap);
+        match self.gap {
+            None => changes.unwrap_or_default(),
+            Some(_) => Vec::new(),
+        }
+    }
+
+    /// Sends all what there is to show. After a gap only a picture can go on.
+    fn show(&mut self, changes: &[Arc<Change>]) {
+        if self.gap.is_some() || self.frames.receiver_count() == 0 {
+            return;
+        }
+        let elements = self.gather(changes);
+        if elements.is_empty() {
+            return;
+        }
+        match frame::changes(self.seq + 1, &elements) {
+            Some(frame) => self.send(frame),
+            None => self.gap = Some(TOO_LARGE),
+        }
+    }
+
+    /// Changes first: they are not to wait. Then what is the older for it.
+    fn gather(&mut self, changes: &[Arc<Change>]) -> Vec<Element> {
+        let now_ms = (self.sources.reports.now_ms)();
+        let changes = changes.iter();
+        let mut elements: Vec<Element> = changes
+            .map(|change| Element::of(change, self.sources.idle_ms, now_ms))
+            .collect();
+        if elements.len() < MAX_ELEMENTS {
+            elements.extend(self.totals.read.take());
+        }
+        let room = MAX_ELEMENTS - elements.len();
+        let signs = self.sources.signs.heard.take(self.shown, room).into_iter();
+        elements.extend(signs.map(|active| Element::progress(active, now_ms)));
+        elements
+    }
+
+    fn send(&mut self, frame: Bytes) {
+        self.seq += 1;
+        // Without a receiver there is nobody who would miss it.
+        let _ = self.frames.send(frame);
+    }
+
+    /// Reads what is due: a picture, else the totals of the next frame.
+    async fn read(&mut self) {
+        let now = Instant::now();
+        let resync = self.gap.is_some() && now >= self.resync_at;
+        let snapshot = !self.waiting.is_empty() && now >= self.snapshot_at;
+        if resync || snapshot {
+            self.picture(resync).await;
+        } else if self.gap.is_none() && self.totals.stale && now >= self.totals.at {
+            self.read_totals().await;
+        }
+    }
+
+    async fn picture(&mut self, resync: bool) {
+        let Sources {
+            reports, changes, ..
+        } = &self.sources;
+        let read = Picture::read(reports, changes, self.shown).await;
+        let now = Instant::now();
+        self.snapshot_at = now + SNAPSHOTS_EVERY;
+        let body = match read {
+            Ok(Some(picture)) => Body::of(&picture),
+            // The view that answers comes up soon.
+            Ok(None) => return,
+            Err(error) => {
+                warn!(%error, "no picture for those who watch; it is tried again");
+                self.resync_at = now + RESYNC_EVERY;
+                return;
+            }
+        };
+        if resync && let Some(reason) = self.gap.take() {
+            self.send(body.resync(self.seq + 1, reason));
+            self.sources.counters.stream_resyncs.add(1);
+            self.resync_at = now + pace(body.len(), self.frames.receiver_count());
+            (self.totals.stale, self.totals.read) = (false, None);
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() {
+            return;
+        }
+        let snapshot = body.snapshot(self.seq);
+        for join in waiting {
+            // Who has gone meanwhile needs no picture.
+            let _ = join.send(Joined {
+                snapshot: snapshot.clone(),
+                frames: self.frames.subscribe(),
+            });
+        }
+    }
+
+    async fn read_totals(&mut self) {
+        self.totals.at = Instant::now() + TOTALS_EVERY;
+        let Sources {
+            reports, changes, ..
+        } = &self.sources;
+        match picture::totals(reports, changes, self.shown).await {
+            Ok(Some(data)) => {
+                self.totals.stale = false;
+                self.totals.read = Some(Element::Totals { data });
+            }
+            Ok(None) => {}
+            Err(error) => warn!(%error, "no totals for those who watch; it is tried again"),
+        }
+    }
+}
+
+/// How long after a picture of so many bytes for so many clients the next may come.
+fn pace(bytes: usize, clients: usize) -> Duration {
+    let all = (bytes as u64).saturating_mul(clients as u64);
+    let takes = Duration::from_millis(all.saturating_mul(1000) / RESYNC_BYTES_A_SECOND);
+    takes.clamp(RESYNC_EVERY, RESYNC_AT_LEAST_EVERY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_pictures_for_many_come_more_rarely() {
+        assert_eq!(pace(1_000, 100), Duration::from_secs(1));
+        assert_eq!(pace(1 << 20, 128), Duration::from_secs(2));
+        assert_eq!(pace(8 << 20, 256), Duration::from_secs(10));
+    }
+}

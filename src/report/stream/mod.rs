@@ -1,0 +1,147 @@
+//! What those who watch are sent: a picture of what runs and of the day first, then every change,
+//! once it is true for reads too. Each frame is made once, and shared by all.
+//!
+//! A client that is too slow for its frames is told so and has to come again; nobody waits for it.
+//! The stream itself never lets a gap pass: where it has not shown every change, because there
+//! were too many or because it lost sight of them, it sends all a new picture.
+
+mod element;
+mod frame;
+mod hub;
+mod picture;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore, SemaphorePermit, broadcast, mpsc, oneshot, watch,
+};
+use tokio::time::timeout;
+
+use super::Reports;
+use crate::domain::bucket::Hour;
+use crate::flow::changes::Changes;
+use crate::flow::counters::Counters;
+use crate::flow::live_state::LiveState;
+use crate::flow::writer::Signs;
+pub use hub::Hub;
+
+/// Frames that may wait for a client: three seconds of them at the fastest, and longer than one
+/// send may take at the usual pace.
+const MAX_QUEUED: usize = 32;
+/// Clients that ask for their first picture at once; the next ones wait at the door.
+const MAX_JOINING: usize = 64;
+/// Both views being away for so long, a client may come again.
+const JOIN_DEADLINE: Duration = Duration::from_secs(10);
+/// A frame is copied for every connection while it is sent. Small ones may be, in any number of
+/// clients; of large ones only so much at once: eight of the largest.
+const MAX_COPIED_KIB: u32 = 64 << 10;
+const LARGE: usize = 256 << 10;
+
+/// What the stream is made of.
+pub struct Sources {
+    pub reports: Arc<Reports>,
+    pub changes: Arc<Changes>,
+    pub state: Arc<LiveState>,
+    pub signs: Arc<Signs>,
+    pub counters: Arc<Counters>,
+    /// How long after its start an execution counts as hung, if nothing more is heard.
+    pub idle_ms: i64,
+    pub max_clients: usize,
+}
+
+/// The stream, as a client's connection needs it.
+pub struct Stream {
+    state: Arc<LiveState>,
+    counters: Arc<Counters>,
+    now_ms: fn() -> i64,
+    places: Arc<Semaphore>,
+    copies: Semaphore,
+    joins: mpsc::Sender<oneshot::Sender<Joined>>,
+    stop: watch::Receiver<bool>,
+}
+
+/// Where a client begins: `frames` follow `snapshot` without a gap.
+pub struct Joined {
+    pub snapshot: Bytes,
+    pub frames: broadcast::Receiver<Bytes>,
+}
+
+/// A client's place, until it is dropped.
+pub struct Place {
+    counters: Arc<Counters>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Makes the stream, and what has to run so that frames come. `stop` ends both.
+pub fn open(sources: Sources, stop: watch::Receiver<bool>) -> (Stream, Hub) {
+    let (joins, joining) = mpsc::channel(MAX_JOINING);
+    let places = Arc::new(Semaphore::new(sources.max_clients));
+    let stream = Stream {
+        state: sources.state.clone(),
+        counters: sources.counters.clone(),
+        now_ms: sources.reports.now_ms,
+        places: places.clone(),
+        copies: Semaphore::new(MAX_COPIED_KIB as usize),
+        joins,
+        stop: stop.clone(),
+    };
+    (stream, Hub::new(sources, joining, places, stop))
+}
+
+impl Stream {
+    /// Nothing when all places are taken.
+    pub fn enter(&self) -> Option<Place> {
+        let Ok(permit) = self.places.clone().try_acquire_owned() else {
+            self.counters.stream_clients_refused.add(1);
+            return None;
+        };
+        self.counters.stream_clients.rise();
+        Some(Place {
+            counters: self.counters.clone(),
+            _permit: permit,
+        })
+    }
+
+    /// Nothing when no picture can be had in time.
+    pub async fn join(&self) -> Option<Joined> {
+        let (reply, joined) = oneshot::channel();
+        let ask = async {
+            self.joins.send(reply).await.ok()?;
+            joined.await.ok()
+        };
+        timeout(JOIN_DEADLINE, ask).await.ok().flatten()
+    }
+
+    /// Another one when a report may have another answer than before.
+    pub fn moment(&self) -> (u64, Hour) {
+        (self.state.shown(), Hour::of((self.now_ms)()))
+    }
+
+    /// Room for a frame to be copied; it is given back when the frame is sent.
+    pub async fn room(&self, frame: &Bytes) -> Option<SemaphorePermit<'_>> {
+        if frame.len() <= LARGE {
+            return None;
+        }
+        let kib = u32::try_from(frame.len() >> 10).unwrap_or(u32::MAX);
+        self.copies.acquire_many(kib.min(MAX_COPIED_KIB)).await.ok()
+    }
+
+    /// Ends when the daemon does.
+    pub async fn stopped(&self) {
+        // Without a sender the daemon is gone already.
+        let _ = self.stop.clone().wait_for(|stop| *stop).await;
+    }
+
+    /// The daemon closes a connection for a fault of the client's.
+    pub fn count_cut(&self) {
+        self.counters.stream_clients_cut.add(1);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.counters.stream_clients.fall();
+    }
+}

@@ -1,0 +1,66 @@
+//! What runs, and what the day has come to, read anew: an answer that was kept could be older than
+//! what has been shown.
+
+use crate::flow::changes::{self, Changes};
+use crate::report::active::{self, ActiveList};
+use crate::report::current::{self, Current};
+use crate::report::{Error, Reports, View};
+
+pub(super) struct Picture {
+    pub data: Current,
+    pub active: ActiveList,
+}
+
+/// How far each view had applied the journal before it was asked.
+struct Applied {
+    live: u64,
+    history: u64,
+}
+
+impl Picture {
+    /// Nothing while the view that answers has not yet applied the change `shown`.
+    pub async fn read(
+        reports: &Reports,
+        changes: &Changes,
+        shown: u64,
+    ) -> Result<Option<Picture>, Error> {
+        let (applied, now_ms) = (Applied::now(changes), (reports.now_ms)());
+        let sources = &reports.sources;
+        let (data, active) = tokio::try_join!(
+            current::fetch(sources, None, now_ms),
+            active::fetch(sources, now_ms)
+        )?;
+        let is_true = applied.of(data.1).min(applied.of(active.1)) >= shown;
+        Ok(is_true.then_some(Picture {
+            data: data.0,
+            active: active.0,
+        }))
+    }
+}
+
+/// As a picture's data; nothing while the view that answers has not yet applied the change `shown`.
+pub(super) async fn totals(
+    reports: &Reports,
+    changes: &Changes,
+    shown: u64,
+) -> Result<Option<Current>, Error> {
+    let (applied, now_ms) = (Applied::now(changes), (reports.now_ms)());
+    let (data, view) = current::fetch(&reports.sources, None, now_ms).await?;
+    Ok((applied.of(view) >= shown).then_some(data))
+}
+
+impl Applied {
+    fn now(changes: &Changes) -> Applied {
+        Applied {
+            live: changes.position(changes::View::Live),
+            history: changes.position(changes::View::History),
+        }
+    }
+
+    fn of(&self, view: View) -> u64 {
+        match view {
+            View::Live => self.live,
+            View::History => self.history,
+        }
+    }
+}
