@@ -60,10 +60,6 @@ fn the_documented_file_names_the_true_bounds() {
         }
     }
     // Counted by hand: max_connections, maxmemory, journal 2, history 2, reaper 2,
-<<<<<<< HEAD
-    // limits 5, max_bytes 2, log 2.
-=======
-    // limits 6, max_bytes, log 2.
->>>>>>> stream
-    assert_eq!(bounded, 17);
+    // limits 6, max_bytes 2, log 2.
+    assert_eq!(bounded, 18);
 }
