@@ -38,8 +38,8 @@
 //! | [`redis_child`] | the private server: find, start, adopt, stop |
 //! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts |
 //! | [`intake`] | the socket and the spool |
-//! | [`report`] | one file an endpoint: fetch, and a pure build |
-//! | [`http`] | routes, doors, probes |
+//! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
+//! | [`http`] | routes, doors, probes, WebSockets |
 //! | [`cli`] | one file a subcommand |
 //! | [`config`] | settings, as written and as meant |
 //! | [`daemon`] | builds everything, owns the order of the end |
@@ -58,6 +58,8 @@
 //!    monotonic clock.
 //! 7. Nothing unredacted is behind [`domain::event`].
 //! 8. Every queue, list and wait has a named limit; what is refused is counted.
+//! 9. A counter that was shown never falls, by no correction and by no crash: what is shown of the
+//!    executions is the most that their sums ever were, and all of it is on the disk before.
 //!
 //! Deliberately absent: dedupe keys in Redis (the cursor is enough), code that reverts (a change
 //! has a before), stored averages, a UNIQUE index on the journal (the writer is unique), and any

@@ -14,12 +14,18 @@
 //! | `http` | parameters, caching, intake by POST, doors |
 //! | `hooks` | the hook program, its spool and the daemon together |
 //! | `claude_code` | captured runs of a coding agent: executions, tools, tokens, cost |
+//! | `hooks_settings` | a coding agent's settings, with the hooks put in and taken out |
+//! | `prices` | what has a price and what has none |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `crash` | kill -9 under load |
 //! | `views_away` | Redis gone, stopped, emptied |
 //! | `reaper` | hung executions |
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
+//! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
+//! | `counters` | no counter ever falls |
+//! | `deployed` | alerts and dashboard against a real scrape; promtool |
+//! | `health` | the health report |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
 //! | `watcher` | a client of the WebSockets, and the picture that it makes of what it is sent |
 //! | `stream`, `stream_faults` | everybody sees every change or a new picture; bad clients |
@@ -32,20 +38,27 @@ mod check;
 mod check_redis;
 mod claude_code;
 mod compare;
+mod counters;
 mod crash;
+mod deployed;
 mod events;
 mod events_taken;
 mod harness;
+mod health;
 mod hooks;
+mod hooks_settings;
 mod http;
 mod interleavings;
 mod load;
+mod metrics;
 mod model;
 mod orders;
+mod prices;
 mod process;
 mod reaper;
 mod redaction;
 mod redis_server;
+mod scrape;
 mod seed_example;
 mod seed_fields;
 mod setup;

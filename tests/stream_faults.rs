@@ -6,6 +6,8 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 use tungstenite::Message;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::harness::{Daemon, eventually};
 use crate::setup::Setup;
@@ -118,6 +120,20 @@ fn who_breaks_the_protocol_or_talks_too_much_is_told_so() {
         assert_eq!(watcher.ended().code(), Some(1008), "{path}");
     }
     assert_eq!(counter(&daemon, "stream_clients_cut"), 5);
+}
+
+#[test]
+fn a_client_that_closes_is_answered() {
+    let daemon = Setup::new().start();
+    for path in [STREAM, DASHBOARD] {
+        let mut watcher = Watcher::connect(&daemon, path);
+        let code = CloseCode::Normal;
+        let reason = "enough".into();
+        let close = Some(CloseFrame { code, reason });
+        watcher.socket.close(close).expect("the daemon reads");
+        assert_eq!(watcher.ended().code(), Some(1000), "{path}");
+    }
+    assert_eq!(counter(&daemon, "stream_clients_cut"), 0);
 }
 
 #[test]

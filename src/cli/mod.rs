@@ -11,7 +11,9 @@ mod doctor;
 mod emit;
 mod export;
 mod failure;
+mod hooks;
 mod import;
+mod prices;
 mod prune;
 mod rebuild;
 mod serve;
@@ -35,7 +37,7 @@ Exit codes:
    0  done
    1  failed; a line on standard error says why
    2  the command line was not understood
-  65  the journal or the history is damaged
+  65  the journal or the history is damaged, or a coding agent's settings are
   69  Redis is not to be had, or belongs to another daemon
   73  a file, folder or socket cannot be created
   75  another daemon runs on the data folder
@@ -73,6 +75,12 @@ enum Command {
     Import(import::Import),
     /// Show how the running daemon is
     Status(status::Status),
+    /// Let a coding agent tell what its agents do
+    #[command(subcommand)]
+    Hooks(hooks::HooksCommand),
+    /// Show what tokens cost, and what has no price
+    #[command(subcommand)]
+    Prices(prices::PricesCommand),
     /// Show or check the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -111,6 +119,8 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
         Command::Emit(emit) => emit.run(place),
         Command::Import(import) => import.run(place),
         Command::Status(status) => status.run(place),
+        Command::Hooks(hooks) => hooks.run(place),
+        Command::Prices(prices) => prices.run(place),
         Command::Config(config) => config.run(place),
         Command::Rebuild(rebuild) => rebuild.run(place),
         Command::Prune(prune) => prune.run(place),

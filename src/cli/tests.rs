@@ -23,6 +23,12 @@ fn commands_are_understood() {
         "agentpulse config show",
         "agentpulse config check --config /c",
         "agentpulse rebuild --force",
+        "agentpulse hooks install --project --dry-run",
+        "agentpulse hooks install --settings s.json --command x",
+        "agentpulse hooks uninstall --project /p --local",
+        "agentpulse hooks status --json",
+        "agentpulse prices show",
+        "agentpulse prices check --days 7 --json",
         "agentpulse prune",
         "agentpulse export --format csv --since 2026-11-01 --until 2026-11-20 --output o",
         "agentpulse doctor",
@@ -48,6 +54,10 @@ fn what_is_not_understood_exits_with_2() {
         "agentpulse demo --speed slow",
         "agentpulse emit --timeout 0",
         "agentpulse bench --long --seconds 5",
+        "agentpulse hooks",
+        "agentpulse hooks install --local --settings s.json",
+        "agentpulse hooks status --dry-run",
+        "agentpulse prices check --days 91",
     ] {
         let error = parse(line).err().unwrap_or_else(|| panic!("{line}"));
         assert_eq!(error.exit_code(), 2, "{line}");

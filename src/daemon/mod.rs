@@ -39,6 +39,7 @@ use crate::http::doors::Doors;
 use crate::http::{self, HttpState};
 use crate::intake::spool::Spool;
 use crate::intake::{Intake, socket};
+use crate::report::system::System;
 use crate::report::{Reports, stream};
 
 /// Connections may finish what they are sending.
@@ -163,6 +164,14 @@ async fn serve(
         now_ms,
     ));
 
+    let system = System::new(
+        operations.clone(),
+        parts.kept.clone(),
+        redis.live.clone(),
+        stores.readers.clone(),
+        parts.names.clone(),
+    );
+
     let applier = parts.applier(config, &stores, &redis.live, door.clone())?;
     let flusher = parts.flusher(config, &stores, door.clone())?;
     let usage_reader = parts.usage_reader(config, &stores, door.clone());
@@ -183,7 +192,15 @@ async fn serve(
     let watched = parts.watched(config, reports.clone());
     let (stream, hub) = stream::open(watched, intake_stopped.clone());
     doors.spawn(hub.run());
-    let state = HttpState::new(reports, intake.clone(), operations, guards, stream, places);
+    let state = HttpState::new(
+        reports,
+        system,
+        intake.clone(),
+        operations,
+        guards,
+        stream,
+        places,
+    );
     let state = Arc::new(state);
     let control = folder.bind_control()?;
     doors.spawn(http::serve_control(
@@ -255,6 +272,8 @@ fn facts(config: &Config, redis: &Redis, http: &str) -> Facts {
         http: http.to_owned(),
         socket: config.socket.path.display().to_string(),
         data_dir: config.data.dir.display().to_string(),
+        spool_dir: config.spool.path.clone(),
+        spool_max_bytes: config.spool.max_bytes,
         redis_url: mask_password(&redis.url),
         redis_private: redis.child.is_some(),
         redis_version: redis.version.clone(),

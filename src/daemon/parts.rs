@@ -15,6 +15,7 @@ use crate::flow::applier::Applier;
 use crate::flow::changes::{Changes, View};
 use crate::flow::counters::Counters;
 use crate::flow::flusher::Flusher;
+use crate::flow::kept::Kept;
 use crate::flow::live_state::LiveState;
 use crate::flow::running::Timeouts;
 use crate::flow::usage::{Unread, UsageReader};
@@ -32,11 +33,13 @@ pub struct Parts {
     pub unread: Arc<Unread>,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
+    pub kept: Arc<Kept>,
     pub hold: Arc<AtomicU64>,
 }
 
 impl Parts {
     pub fn new(stores: &Stores) -> Parts {
+        let counters = Arc::<Counters>::default();
         let changes = Arc::new(Changes::new(stores.journal.last_seq()));
         changes.applied(View::History, stores.history_seq);
         Parts {
@@ -45,7 +48,8 @@ impl Parts {
             unread: Arc::default(),
             state: Arc::new(LiveState::new(changes.clone())),
             changes,
-            counters: Arc::default(),
+            kept: Arc::new(Kept::new(stores.counted.clone(), &counters)),
+            counters,
             hold: Arc::new(AtomicU64::new(u64::MAX)),
         }
     }
@@ -107,13 +111,15 @@ impl Parts {
             door,
             state: self.state.clone(),
             counters: self.counters.clone(),
+            kept: self.kept.clone(),
+            names: self.names.clone(),
         };
         Ok(flusher)
     }
 
     /// What those who watch are shown.
-    pub fn watched(&self, config: &Config, reports: Arc<Reports>) -> stream::Sources {
-        stream::Sources {
+    pub fn watched(&self, config: &Config, reports: Arc<Reports>) -> stream::Watched {
+        stream::Watched {
             reports,
             changes: self.changes.clone(),
             state: self.state.clone(),

@@ -1,5 +1,6 @@
 //! Opens the two databases and makes sure that they belong together.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
@@ -33,6 +34,8 @@ pub struct Stores {
     /// Names got a place that history knows and the live picture does not.
     pub names_grew: bool,
     pub catalog: Arc<Catalog>,
+    /// What the daemon had counted before.
+    pub counted: BTreeMap<String, u64>,
 }
 
 /// Changes that are read back at once.
@@ -50,6 +53,7 @@ impl Stores {
         let lookup = Reader::open(&history_path).map_err(failure)?;
         let (names, names_grew) = names(config, &mut journal, &lookup)?;
         Ok(Stores {
+            counted: lookup.counters().map_err(failure)?,
             journal,
             history_seq,
             lookup,

@@ -14,6 +14,7 @@ pub mod sketch;
 pub mod source;
 pub mod sums;
 pub mod tally;
+pub mod totals;
 pub mod transcript;
 pub mod turns;
 pub mod view;

@@ -3,12 +3,14 @@
 //! Cost in micro-dollars = Σ tokens × rate / 1,000,000, where a rate is in micro-dollars
 //! per million tokens: all integers, and rounded once, half up.
 
+mod listing;
 mod model_id;
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 
+pub use listing::Listed;
 use model_id::normalised;
 
 /// A table of a few hundred models with all their changes; a cap keeps a wrong file small.
@@ -89,7 +91,7 @@ impl Prices {
         let mut by_model: HashMap<String, Vec<Tier>> = HashMap::new();
         for (index, row) in file.rows.iter().enumerate() {
             let place = |reason| format!("price {}, {:?}: {reason}", index + 1, row.models);
-            let tier = Tier::parse(row).map_err(place)?;
+            let tier = Tier::parse(index + 1, row).map_err(place)?;
             if row.models.is_empty() {
                 return Err(place("models is empty".to_owned()));
             }
@@ -175,6 +177,8 @@ struct Row {
 /// A row's rates, in micro-dollars per million tokens.
 #[derive(Debug, Clone)]
 struct Tier {
+    /// The row of the table, from 1.
+    row: usize,
     /// The first day, or empty: from the beginning, which sorts before every day.
     from: String,
     /// The longest prompt; `u128::MAX` in the last tier of a day.
@@ -187,7 +191,7 @@ struct Tier {
 }
 
 impl Tier {
-    fn parse(row: &Row) -> Result<Self, String> {
+    fn parse(number: usize, row: &Row) -> Result<Self, String> {
         if !row.from.is_empty() && !is_day(&row.from) {
             return Err(format!(
                 "from is {:?}, not a day such as \"2026-10-07\"",
@@ -195,6 +199,7 @@ impl Tier {
             ));
         }
         Ok(Self {
+            row: number,
             from: row.from.clone(),
             prompt_up_to: row.prompt_up_to.map_or(u128::MAX, u128::from),
             input: rate("input", row.input)?,

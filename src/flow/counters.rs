@@ -1,8 +1,11 @@
-//! What was counted since the daemon started, and what there is now. Every refusal is here.
+//! What was counted since the daemon started, and what there is now. Every refusal is here. What
+//! was counted before that is added where it is shown, in `kept`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use serde::Serialize;
+use serde_json::Value;
 
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -23,6 +26,7 @@ impl Serialize for Counter {
     }
 }
 
+/// How many there are now.
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU64);
 
@@ -44,6 +48,31 @@ impl Serialize for Gauge {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(self.get())
     }
+}
+
+/// When something last happened, by the wall clock.
+#[derive(Debug, Default)]
+pub struct Moment(AtomicI64);
+
+impl Moment {
+    pub fn set(&self, now_ms: i64) {
+        self.0.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// Nothing while it has not happened since the daemon started.
+    pub fn get(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|&at_ms| at_ms != 0)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Last {
+    pub journal_written: Moment,
+    pub journal_failed: Moment,
+    /// History had everything that was committed when it was looked at.
+    pub flushed: Moment,
+    /// A hook was heard.
+    pub hook: Moment,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -74,4 +103,18 @@ pub struct Counters {
     /// Closed by the daemon, for a fault of the client's.
     pub stream_clients_cut: Counter,
     pub stream_resyncs: Counter,
+    #[serde(skip)]
+    pub last: Last,
+}
+
+impl Counters {
+    /// Every counter by its name; what there is now is none.
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        let Ok(Value::Object(mut counters)) = serde_json::to_value(self) else {
+            return BTreeMap::new();
+        };
+        counters.remove("stream_clients");
+        let count = |(name, count): (String, Value)| Some((name, count.as_u64()?));
+        counters.into_iter().filter_map(count).collect()
+    }
 }

@@ -1,7 +1,7 @@
 //! Follows the journal into history: what has gathered is folded into one transaction that also
 //! moves history's cursor.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -11,10 +11,13 @@ use tracing::{error, info, warn};
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
+use super::kept::Kept;
 use super::live_state::LiveState;
 use super::writer::{Door, Message};
 use crate::domain::bucket::Day;
 use crate::domain::cursor::Cursor;
+use crate::domain::names::Names;
+use crate::domain::totals::Totals;
 use crate::history::{self, History, Pruned};
 use crate::journal::Tail;
 
@@ -66,6 +69,8 @@ pub struct Flusher {
     pub door: Door,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
+    pub kept: Arc<Kept>,
+    pub names: Arc<RwLock<Names>>,
 }
 
 impl Flusher {
@@ -83,10 +88,11 @@ impl Flusher {
             let flushed;
             (self, flushed) = self.flush_all().await;
             match flushed {
-                Ok(()) => {}
+                Ok(()) => self = self.keep_counters().await,
                 Err(trouble) if trouble.is_damage() => return Err(trouble),
                 Err(error) => {
                     self.counters.flush_failures.add(1);
+                    self.kept.show(self.kept.count(&self.counters));
                     warn!(%error, "history could not be written; it is tried again");
                     if let Some(command) = command {
                         refuse(command, &error);
@@ -170,6 +176,26 @@ impl Flusher {
         (self, Ok(()))
     }
 
+    /// Writes the counters down, if there is news of them.
+    async fn keep_counters(self) -> Flusher {
+        self.counters.last.flushed.set(now_ms());
+        let counts = self.kept.count(&self.counters);
+        if self.kept.shown() == counts {
+            return self;
+        }
+        let (this, outcome) = blocking(self, move |this| {
+            let written = this.history.put_counters(&counts);
+            this.kept.show(counts);
+            written
+        })
+        .await;
+        if let Err(error) = outcome {
+            this.counters.flush_failures.add(1);
+            warn!(%error, "the counters could not be written down");
+        }
+        this
+    }
+
     /// One transaction, on a thread where it may wait for the disk.
     async fn flush(self) -> (Flusher, Result<u64, Trouble>) {
         blocking(self, |this| {
@@ -178,8 +204,12 @@ impl Flusher {
             let Some(last) = batch.last() else {
                 return Err(Trouble::Gap(position));
             };
+            let totals = {
+                let names = this.names.read().unwrap_or_else(PoisonError::into_inner);
+                Totals::of(batch.iter().map(Arc::as_ref), &names)
+            };
             this.history
-                .flush(&batch, &Cursor::new(&this.epoch, last.seq))?;
+                .flush(&batch, &totals, &Cursor::new(&this.epoch, last.seq))?;
             if this.history.wal_bytes() > MAX_WAL_BYTES
                 && let Err(error) = this.history.restart_wal()
             {

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod counters;
 pub mod flusher;
 pub mod heard;
+pub mod kept;
 pub mod live_state;
 pub mod operations;
 pub mod reaper;

@@ -1,5 +1,6 @@
 //! What an operator asks of a running daemon.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,8 +20,8 @@ const REBUILD_DEADLINE: Duration = Duration::from_secs(600);
 const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 const PRUNE_DEADLINE: Duration = Duration::from_secs(600);
 /// History may be this far beyond its interval before the daemon says that it is not ready.
-const FLUSH_LAG_ALLOWED_MS: i64 = 10_000;
-const LIVE_LAG_ALLOWED_MS: i64 = 5_000;
+pub const FLUSH_LAG_ALLOWED_MS: i64 = 10_000;
+pub const LIVE_LAG_ALLOWED_MS: i64 = 5_000;
 
 #[derive(Clone)]
 pub struct Operations {
@@ -42,6 +43,8 @@ pub struct Facts {
     pub http: String,
     pub socket: String,
     pub data_dir: String,
+    pub spool_dir: PathBuf,
+    pub spool_max_bytes: u64,
     pub redis_url: String,
     pub redis_private: bool,
     pub redis_version: String,
@@ -151,7 +154,8 @@ impl Operations {
     }
 }
 
-fn describe(condition: Condition) -> (&'static str, Option<String>) {
+/// The condition in a word, and why it is so.
+pub fn describe(condition: Condition) -> (&'static str, Option<String>) {
     match condition {
         Condition::Following => ("following", None),
         Condition::Rebuilding => ("rebuilding", None),

@@ -11,10 +11,12 @@ use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::execution::{Execution, Status};
 use crate::domain::sums::Sums;
+use crate::domain::totals::Totals;
 use crate::sqlite::{Db, Result, to_json};
 
 use super::rollups::add_sums;
 use super::schema::SCHEMA;
+use super::totals::add_totals;
 
 /// A transaction of 20,000 executions beside a million others touches some 40 MiB of pages; what
 /// does not fit is written to the log twice.
@@ -44,13 +46,20 @@ impl History {
     }
 
     /// Applies the changes, which follow the cursor as it is and end at `cursor`: all of them and
-    /// the cursor, or, after an error, nothing. To apply one twice counts it twice.
-    pub fn flush(&mut self, changes: &[Arc<Change>], cursor: &Cursor) -> Result<()> {
+    /// the cursor, or, after an error, nothing. To apply one twice counts it twice. `totals` is
+    /// what the same changes add to the counters of all time.
+    pub fn flush(
+        &mut self,
+        changes: &[Arc<Change>],
+        totals: &Totals,
+        cursor: &Cursor,
+    ) -> Result<()> {
         let last_states = LastState::of_each(changes);
         let sums = Sums::of(changes.iter().map(Arc::as_ref));
         self.db.write(|tx| {
             put_executions(tx, &last_states)?;
             add_sums(tx, &sums)?;
+            add_totals(tx, totals)?;
             put_cursor(tx, cursor)
         })
     }
@@ -238,7 +247,8 @@ mod tests {
         world.tell("b", stop_of("x", NOW_MS, 1, Status::Success));
         let pending = std::mem::take(&mut world.pending);
         let cursor = Cursor::new("epoch", 2);
-        assert!(world.history.flush(&pending, &cursor).is_err());
+        let totals = world.totals(&pending);
+        assert!(world.history.flush(&pending, &totals, &cursor).is_err());
         let reader = world.reader();
         assert_eq!(reader.cursor().unwrap(), Some(Cursor::new("epoch", 1)));
         assert_eq!(reader.count().unwrap(), 1);
@@ -250,7 +260,7 @@ mod tests {
         let db = &world.history.db;
         db.read(|conn| conn.execute_batch("DROP TRIGGER refuse"))
             .unwrap();
-        world.history.flush(&pending, &cursor).unwrap();
+        world.history.flush(&pending, &totals, &cursor).unwrap();
         assert_eq!(reader.cursor().unwrap(), Some(cursor));
         assert_eq!(
             reader.days(TODAY, TODAY).unwrap()[0].tally.execution_count,

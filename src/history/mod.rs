@@ -13,6 +13,7 @@ mod rollups;
 #[cfg(test)]
 mod sample;
 mod schema;
+mod totals;
 
 pub use crate::sqlite::Error;
 pub use flush::History;
@@ -20,3 +21,4 @@ pub use list::{Filter, Page, Position};
 pub use pool::Readers;
 pub use prune::Pruned;
 pub use read::Reader;
+pub use totals::{Total, Totals};

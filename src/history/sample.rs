@@ -10,6 +10,8 @@ use crate::domain::bucket::{Day, HOUR_MS};
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage};
+use crate::domain::names::{NameKind, NameLimits, Names};
+use crate::domain::totals::Totals;
 
 use super::{History, Reader};
 
@@ -80,7 +82,26 @@ impl World {
     pub fn flush(&mut self) {
         let cursor = Cursor::new("epoch", self.seq);
         let pending = std::mem::take(&mut self.pending);
-        self.history.flush(&pending, &cursor).unwrap();
+        let totals = self.totals(&pending);
+        self.history.flush(&pending, &totals, &cursor).unwrap();
+    }
+
+    /// Every name has a place.
+    pub fn totals<'a>(&self, changes: &'a [Arc<Change>]) -> Totals<'a> {
+        let mut names = Names::new(NameLimits {
+            agents: usize::MAX,
+            types: usize::MAX,
+            tools: usize::MAX,
+        });
+        for change in changes {
+            for (_, contribution) in change.moves() {
+                names.admit(NameKind::Type, contribution.agent_type);
+                for (tool, _) in contribution.tools {
+                    names.admit(NameKind::Tool, tool);
+                }
+            }
+        }
+        Totals::of(changes.iter().map(Arc::as_ref), &names)
     }
 
     /// Those that ended, with their last change, newest end first.

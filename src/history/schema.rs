@@ -29,9 +29,15 @@ macro_rules! tally {
 /// Of the indexes only `executions_hash` is in random order. One by session would take 9 µs more:
 /// the executions of a session are found by its days, which `sessions` knows. A day is the number
 /// of days since 1970-01-01, an hour that of hours.
-pub(super) const SCHEMA: &[M] = &[
-    M::up(concat!(
-        "CREATE TABLE executions (
+pub(super) const SCHEMA: &[M] = &[M::up(EXECUTIONS_AND_ROLLUPS), M::up(UNREAD), M::up(TOTALS)];
+
+/// 1 for an execution whose transcript has still to be read.
+const UNREAD: &str = "
+     ALTER TABLE executions ADD COLUMN is_unread INTEGER NOT NULL DEFAULT 0;
+     CREATE INDEX executions_unread ON executions (ended_ms) WHERE is_unread = 1;";
+
+const EXECUTIONS_AND_ROLLUPS: &str = concat!(
+    "CREATE TABLE executions (
          rowid INTEGER PRIMARY KEY,
          id TEXT NOT NULL,
          id_hash INTEGER NOT NULL,
@@ -65,23 +71,23 @@ pub(super) const SCHEMA: &[M] = &[
          hour INTEGER NOT NULL,
          agent_type TEXT NOT NULL,
      ",
-        tally!(),
-        ", PRIMARY KEY (hour, agent_type)
+    tally!(),
+    ", PRIMARY KEY (hour, agent_type)
      ) STRICT, WITHOUT ROWID;
 
      CREATE TABLE days (
          day INTEGER NOT NULL PRIMARY KEY,
      ",
-        tally!(),
-        ") STRICT, WITHOUT ROWID;
+    tally!(),
+    ") STRICT, WITHOUT ROWID;
 
      -- The sketch is an HdrHistogram in the V2 format, null while no duration is known.
      CREATE TABLE agents (
          day INTEGER NOT NULL,
          agent_name TEXT NOT NULL,
      ",
-        tally!(),
-        ", min_duration_ms INTEGER,
+    tally!(),
+    ", min_duration_ms INTEGER,
          max_duration_ms INTEGER,
          sketch BLOB,
          PRIMARY KEY (day, agent_name)
@@ -92,16 +98,16 @@ pub(super) const SCHEMA: &[M] = &[
          day INTEGER NOT NULL,
          model TEXT NOT NULL,
      ",
-        tally!(),
-        ", PRIMARY KEY (day, model)
+    tally!(),
+    ", PRIMARY KEY (day, model)
      ) STRICT, WITHOUT ROWID;
 
      CREATE TABLE sessions (
          day INTEGER NOT NULL,
          session_id TEXT NOT NULL,
      ",
-        tally!(),
-        ", PRIMARY KEY (day, session_id)
+    tally!(),
+    ", PRIMARY KEY (day, session_id)
      ) STRICT, WITHOUT ROWID;
 
      CREATE TABLE tools (
@@ -127,10 +133,94 @@ pub(super) const SCHEMA: &[M] = &[
          epoch TEXT NOT NULL,
          seq INTEGER NOT NULL
      ) STRICT;",
-    )),
-    M::up(
-        "-- 1 for an execution whose transcript has still to be read.
-     ALTER TABLE executions ADD COLUMN is_unread INTEGER NOT NULL DEFAULT 0;
-     CREATE INDEX executions_unread ON executions (ended_ms) WHERE is_unread = 1;",
-    ),
-];
+);
+
+/// The counters of all time. `value` is what the executions add up to, `peak` the most that it ever
+/// was after a flush. What is kept of the time before this version is taken over: durations and
+/// tools as far as they are kept, executions, tokens and cost whole, those of hours that are pruned
+/// under `_other`. `total` is a sum that cannot overflow.
+const TOTALS: &str = "
+     CREATE TABLE totals (
+         name TEXT NOT NULL,
+         label TEXT NOT NULL,
+         part TEXT NOT NULL,
+         value INTEGER NOT NULL,
+         peak INTEGER NOT NULL,
+         PRIMARY KEY (name, label, part)
+     ) STRICT, WITHOUT ROWID;
+
+     -- What the daemon itself has counted.
+     CREATE TABLE counters (
+         name TEXT NOT NULL PRIMARY KEY,
+         count INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+
+     CREATE TABLE taken_over AS
+         SELECT agent_type AS label, success_count AS success, failure_count AS failure,
+             timeout_count AS timeout, input_tokens AS input, output_tokens AS output,
+             cache_read_tokens AS cache_read, cache_write_tokens AS cache_write,
+             total_tokens AS tokens
+         FROM hours;
+     INSERT INTO taken_over
+         SELECT '_other', success_count, failure_count, timeout_count, input_tokens,
+             output_tokens, cache_read_tokens, cache_write_tokens, total_tokens
+         FROM days
+         UNION ALL
+         SELECT '_other', -success_count, -failure_count, -timeout_count, -input_tokens,
+             -output_tokens, -cache_read_tokens, -cache_write_tokens, -total_tokens
+         FROM hours;
+     INSERT INTO totals
+         SELECT 'executions', label, 'success', CAST(total(success) AS INTEGER), 0
+         FROM taken_over GROUP BY label
+         UNION ALL
+         SELECT 'executions', label, 'failure', CAST(total(failure) AS INTEGER), 0
+         FROM taken_over GROUP BY label
+         UNION ALL
+         SELECT 'executions', label, 'timeout', CAST(total(timeout) AS INTEGER), 0
+         FROM taken_over GROUP BY label
+         UNION ALL
+         SELECT 'tokens', label, 'input', CAST(total(input) AS INTEGER), 0
+         FROM taken_over GROUP BY label
+         UNION ALL
+         SELECT 'tokens', label, 'output', CAST(total(output) AS INTEGER), 0
+         FROM taken_over GROUP BY label
+         UNION ALL
+         SELECT 'tokens', label, 'cache_read', CAST(total(cache_read) AS INTEGER), 0
+         FROM taken_over GROUP BY label
+         UNION ALL
+         SELECT 'tokens', label, 'cache_write', CAST(total(cache_write) AS INTEGER), 0
+         FROM taken_over GROUP BY label
+         UNION ALL
+         SELECT 'tokens', label, 'other',
+             CAST(max(0, total(tokens) - total(input) - total(output)) AS INTEGER), 0
+         FROM taken_over GROUP BY label
+         UNION ALL
+         SELECT 'cost_micros', '', '', CAST(total(cost_micros) AS INTEGER), 0 FROM days
+         UNION ALL
+         SELECT 'unpriced', '', '', CAST(total(unpriced_count) AS INTEGER), 0 FROM days
+         UNION ALL
+         SELECT 'started', '', '', CAST(total(execution_count) AS INTEGER)
+             + (SELECT count(*) FROM executions INDEXED BY executions_running
+                WHERE ended_ms IS NULL), 0 FROM days
+         UNION ALL
+         SELECT 'tool_calls', tool, '', CAST(total(calls) AS INTEGER), 0
+         FROM tools GROUP BY tool
+         UNION ALL
+         SELECT 'duration_ms', agent_type, '', CAST(total(duration_ms) AS INTEGER), 0
+         FROM executions WHERE duration_ms IS NOT NULL GROUP BY agent_type
+         UNION ALL
+         SELECT 'durations', agent_type, CASE
+             WHEN duration_ms <= 100 THEN '100' WHEN duration_ms <= 500 THEN '500'
+             WHEN duration_ms <= 1000 THEN '1000' WHEN duration_ms <= 2500 THEN '2500'
+             WHEN duration_ms <= 5000 THEN '5000' WHEN duration_ms <= 10000 THEN '10000'
+             WHEN duration_ms <= 30000 THEN '30000' WHEN duration_ms <= 60000 THEN '60000'
+             WHEN duration_ms <= 120000 THEN '120000' WHEN duration_ms <= 300000 THEN '300000'
+             WHEN duration_ms <= 600000 THEN '600000' WHEN duration_ms <= 1800000 THEN '1800000'
+             WHEN duration_ms <= 3600000 THEN '3600000'
+             WHEN duration_ms <= 14400000 THEN '14400000'
+             WHEN duration_ms <= 28800000 THEN '28800000' ELSE 'inf' END AS bucket,
+             count(*), 0
+         FROM executions WHERE duration_ms IS NOT NULL GROUP BY agent_type, bucket;
+     DELETE FROM totals WHERE value <= 0;
+     UPDATE totals SET peak = value;
+     DROP TABLE taken_over;";

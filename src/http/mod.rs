@@ -8,6 +8,7 @@ pub mod doors;
 mod error;
 mod hooks;
 mod intake;
+mod page;
 mod params;
 mod probes;
 mod queries;
@@ -15,6 +16,7 @@ mod reads;
 mod router;
 mod server;
 mod stream;
+mod timed;
 
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
 use crate::report::stream::Stream;
+use crate::report::system::System;
 use body::Bodies;
 use doors::Doors;
 pub use router::router;
@@ -30,6 +33,7 @@ pub use server::{serve_control, serve_tcp};
 /// What every request may need.
 pub struct HttpState {
     pub reports: Arc<Reports>,
+    pub system: System,
     pub intake: Intake,
     pub operations: Operations,
     pub doors: Doors,
@@ -42,6 +46,7 @@ pub struct HttpState {
 impl HttpState {
     pub fn new(
         reports: Arc<Reports>,
+        system: System,
         intake: Intake,
         operations: Operations,
         doors: Doors,
@@ -50,6 +55,7 @@ impl HttpState {
     ) -> HttpState {
         HttpState {
             reports,
+            system,
             intake,
             operations,
             doors,

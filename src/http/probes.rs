@@ -1,14 +1,17 @@
-//! Is it up, may it be sent traffic, which one is it.
+//! Is it up, may it be sent traffic, which one is it, how does it do.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::HttpState;
 use super::error::HttpError;
+use crate::report::exposition;
 
 /// It answers, so it lives.
 pub async fn health() -> Json<Value> {
@@ -25,4 +28,22 @@ pub async fn ready(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, Ht
 pub async fn version() -> Json<Value> {
     let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
     Json(json!({"name": name, "version": version}))
+}
+
+/// For Prometheus.
+pub async fn metrics(State(http): State<Arc<HttpState>>) -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, exposition::CONTENT_TYPE),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (headers, http.system.metrics().await)
+}
+
+/// Always 200: whoever asks wants the report. `/ready` has a status for machines.
+pub async fn system_health(State(http): State<Arc<HttpState>>) -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (headers, http.system.health().await)
 }

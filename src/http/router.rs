@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use super::HttpState;
 use super::error::{unknown_route, wrong_method};
 use super::params::Params;
 use super::reads::{read, read_named};
-use super::{hooks, intake, probes, stream};
+use super::timed::timed;
+use super::{hooks, intake, page, probes, stream};
 
 /// All routes that are open to readers and hooks.
 pub fn router(state: Arc<HttpState>) -> Router {
@@ -18,6 +20,8 @@ pub fn router(state: Arc<HttpState>) -> Router {
 
 pub(super) fn routes() -> Router<Arc<HttpState>> {
     Router::new()
+        .route("/", get(page::index))
+        .route("/assets/{*path}", get(page::asset))
         .route("/api/agents/metrics/current", read(Params::current))
         .route("/api/agents/metrics/timeline", read(Params::timeline))
         .route("/api/agents/metrics/daily", read(Params::daily))
@@ -44,12 +48,16 @@ pub(super) fn routes() -> Router<Arc<HttpState>> {
         .route("/health", get(probes::health))
         .route("/ready", get(probes::ready))
         .route("/version", get(probes::version))
+        .route("/metrics", get(probes::metrics))
+        .route("/api/system/health", get(probes::system_health))
 }
 
-/// The fallbacks come last: the one of wrong methods is given to the routes that are there.
+/// The fallbacks come last: the one of wrong methods is given to the routes that are there. Behind
+/// them comes the clock, which times them as well.
 pub(super) fn finish(routes: Router<Arc<HttpState>>, state: Arc<HttpState>) -> Router {
     routes
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(state.clone(), timed))
         .with_state(state)
 }

@@ -74,6 +74,10 @@ impl Decoded {
         self.lines.len()
     }
 
+    fn has_hooks(&self) -> bool {
+        self.events.iter().any(is_of_hook)
+    }
+
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
@@ -176,8 +180,8 @@ impl Intake {
     }
 
     async fn submit(&self, mut decoded: Decoded, answer: &mut Answer) -> Result<(), Unavailable> {
+        self.note(&decoded);
         let events = decoded.take_events();
-        self.count_refused(&decoded);
         let verdicts = if events.is_empty() {
             Vec::new()
         } else {
@@ -187,15 +191,24 @@ impl Intake {
         Ok(())
     }
 
-    /// What the writer refuses is counted there.
-    pub(crate) fn count_refused(&self, decoded: &Decoded) {
+    /// Counts what is refused here, and notes that hooks were heard. What the writer refuses is
+    /// counted there.
+    pub(crate) fn note(&self, decoded: &Decoded) {
         let refused = decoded
             .lines
             .iter()
             .filter(|(_, refusal)| refusal.is_some())
             .count();
         self.counters.events_rejected.add(refused as u64);
+        if decoded.has_hooks() {
+            self.counters.last.hook.set(now_ms());
+        }
     }
+}
+
+/// Only hooks tell what has no meaning here.
+fn is_of_hook(event: &Event) -> bool {
+    matches!(event, Event::Hook(_) | Event::Ignored)
 }
 
 pub(crate) fn decode_line(line: &[u8], clock: &Clock) -> Result<Event, Refusal> {

@@ -220,7 +220,7 @@ async fn hand_on(
     outstanding: &mpsc::Sender<Outstanding>,
 ) -> Result<(), ()> {
     for mut decoded in batches.into_iter().filter(|batch| batch.len() > 0) {
-        intake.count_refused(&decoded);
+        intake.note(&decoded);
         let events = decoded.take_events();
         let verdicts = if events.is_empty() {
             None

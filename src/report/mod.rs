@@ -1,5 +1,5 @@
 //! What readers are answered: one file a report. Each fetches its rows from one of the two views,
-//! and a pure function makes the answer of them.
+//! and a pure function makes the answer of them. How the daemon itself does is in [`system`].
 
 pub mod active;
 mod cache;
@@ -9,10 +9,16 @@ pub mod daily;
 pub mod dashboard;
 pub mod errors;
 pub mod executions;
+pub mod exposition;
+mod health;
 pub mod item;
+mod metrics;
 pub mod performance;
+mod probe;
+mod requests;
 mod source;
 pub mod stream;
+pub mod system;
 pub mod timeline;
 pub mod tools;
 pub mod types;

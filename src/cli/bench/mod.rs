@@ -7,6 +7,7 @@ mod parts;
 mod reads;
 mod result;
 mod single;
+mod stream;
 mod subject;
 mod sustained;
 
@@ -74,6 +75,9 @@ impl Bench {
         rows.extend(burst::measure(&subject, &mut load, self.events)?);
         rows.extend(reads::measure(&subject)?);
         rows.extend(parts::measure(&mut load, subject.folder(), now_ms)?);
+        let watched = Load::new(seed.wrapping_add(1), now_ms);
+        rows.extend(stream::at_maximum(&subject, &mut load, self.events)?);
+        rows.extend(stream::at_pace(&subject, watched, seconds)?);
         rows.extend(sustained::measure(&subject, load, seconds)?);
         drop(subject);
         if self.json {

@@ -16,7 +16,9 @@ use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::event::{Clock, Event, decode};
 use crate::domain::execution::{Catalog, Execution, Fact};
+use crate::domain::names::{NameLimits, Names};
 use crate::domain::sums::Sums;
+use crate::domain::totals::Totals;
 use crate::history::History;
 use crate::journal::{Entry, Journal, Prune};
 
@@ -53,7 +55,15 @@ pub fn measure(load: &mut Load, folder: &Path, now_ms: i64) -> Result<Vec<Row>, 
     appended?;
     let mut history = History::open(&folder.join("parts-history.db")).map_err(failed)?;
     let cursor = Cursor::new(journal.epoch(), journal.last_seq());
-    let (flushed, flush) = timed(|| history.flush(&changes, &cursor));
+    let names = Names::new(NameLimits {
+        agents: 0,
+        types: 0,
+        tools: 0,
+    });
+    let (flushed, flush) = timed(|| {
+        let totals = Totals::of(changes.iter().map(Arc::as_ref), &names);
+        history.flush(&changes, &totals, &cursor)
+    });
     flushed.map_err(failed)?;
     let parts = [
         ("parse a line", parse),

@@ -22,6 +22,8 @@ use crate::cli::failure::{Failure, failed, io_failed};
 
 const CONNECTIONS: usize = 32;
 const LASTS: Duration = Duration::from_secs(3);
+/// Of one client that looks beside another load, between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
 const PATH: &str = "/api/agents/metrics/current";
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -35,12 +37,7 @@ struct Seen {
 }
 
 pub fn measure(subject: &Subject) -> Result<Vec<Row>, Failure> {
-    let status = subject.status()?;
-    let address = status["http"].as_str().unwrap_or_default();
-    let address: SocketAddr = address
-        .trim_start_matches("http://")
-        .parse()
-        .map_err(|_| failed(format_args!("the daemon's address is {address:?}")))?;
+    let address = subject.http()?;
     let broken = |error: Error| failed(format_args!("{PATH}: {error}"));
     // One thread, as the client of every measurement.
     let client = tokio::runtime::Builder::new_current_thread()
@@ -79,6 +76,28 @@ pub fn measure(subject: &Subject) -> Result<Vec<Row>, Failure> {
             "×",
         ),
     ])
+}
+
+/// The 99th percentile, in ms, of one client that asks again and again while something lasts.
+pub fn p99_while(address: SocketAddr, lasts: impl Fn() -> bool) -> Result<f64, Failure> {
+    let client = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let client = client.map_err(|error| io_failed("no event loop", &error))?;
+    let ask = async {
+        let mut sender = open(address).await?;
+        let mut samples = Vec::new();
+        while lasts() {
+            let asked = Instant::now();
+            get(&mut sender, address).await?;
+            samples.push(asked.elapsed());
+            tokio::time::sleep(PAUSE).await;
+        }
+        samples.sort_unstable();
+        Ok(percentile_ms(&samples, 0.99))
+    };
+    let broken = |error: Error| failed(format_args!("{PATH}: {error}"));
+    client.block_on(ask).map_err(broken)
 }
 
 /// A server as small as it can be, with as many threads as the daemon has.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -112,6 +113,16 @@ impl Subject {
 
     pub fn status(&self) -> Result<Value, Failure> {
         Ok(block_on(self.control.status())??)
+    }
+
+    /// Where it answers HTTP.
+    pub fn http(&self) -> Result<SocketAddr, Failure> {
+        let status = self.status()?;
+        let address = status["http"].as_str().unwrap_or_default();
+        address
+            .trim_start_matches("http://")
+            .parse()
+            .map_err(|_| failed(format_args!("the daemon's address is {address:?}")))
     }
 
     /// Asks until the condition holds; answers how long that took.

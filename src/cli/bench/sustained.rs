@@ -35,7 +35,12 @@ pub fn measure(subject: &Subject, load: Load, seconds: u64) -> Result<Vec<Row>, 
     let events = seconds * EVENTS_A_SECOND;
     let begun = Instant::now();
     let client = std::thread::spawn(move || {
-        let totals = deliver(stream, paced(load, events), PATIENCE, |_| {})?;
+        let totals = deliver(
+            stream,
+            paced(load, events, EVENTS_A_SECOND),
+            PATIENCE,
+            |_| {},
+        )?;
         Ok::<_, Failure>((totals, begun.elapsed()))
     });
     let mut peaks = Peaks::default();
@@ -129,8 +134,12 @@ impl Peaks {
 
 /// A chunk a tick. A client that fell behind catches up, so that the load is what it is said to be
 /// as long as the daemon takes it.
-fn paced(mut load: Load, events: u64) -> impl Iterator<Item = io::Result<Vec<u8>>> + Send {
-    let a_tick = EVENTS_A_SECOND * TICK.as_millis() as u64 / 1000;
+pub fn paced(
+    mut load: Load,
+    events: u64,
+    events_a_second: u64,
+) -> impl Iterator<Item = io::Result<Vec<u8>>> + Send {
+    let a_tick = events_a_second * TICK.as_millis() as u64 / 1000;
     let begun = Instant::now();
     (0..events / a_tick).map(move |tick| {
         let due = TICK * tick as u32;

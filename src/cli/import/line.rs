@@ -16,8 +16,6 @@ use crate::domain::event::MAX_ITEMS;
 use crate::domain::transcript::{Outcome, Turn, Turns};
 use crate::flow::usage::{MAX_SIDECAR_BYTES, Sidecar, sidecar, turns};
 
-/// A hundred times a long run's.
-const MAX_TRANSCRIPT_BYTES: u64 = 256 << 20;
 /// As long as a model or a tool is silent, as a rule: what changed since may still go on.
 const QUIET: Duration = Duration::from_secs(5 * 60);
 const UNKNOWN: &str = "unknown";
@@ -29,6 +27,7 @@ pub struct Importer {
     pub oldest: Day,
     pub since: Option<Day>,
     pub root: PathBuf,
+    pub max_bytes: u64,
 }
 
 impl Importer {
@@ -62,7 +61,7 @@ impl Importer {
         if sidecar.is_none() && is_internal(id) {
             return Err("the client's own, such as a summary".to_owned());
         }
-        let found = turns(roots, path, MAX_TRANSCRIPT_BYTES).map_err(|error| error.to_string())?;
+        let found = turns(roots, path, self.max_bytes).map_err(|error| error.to_string())?;
         let Some(last) = found.turns.last() else {
             return Err("without a turn".to_owned());
         };

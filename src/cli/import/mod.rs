@@ -5,7 +5,7 @@ mod progress;
 mod summary;
 mod walk;
 
-use std::path::{Path, PathBuf, absolute};
+use std::path::{PathBuf, absolute};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,12 +18,10 @@ use super::client::event_socket;
 use super::delivery::{connect, deliver};
 use super::emit::{refused, show_refusal};
 use super::export::parse_day;
-use super::{Failure, Place, environment, failed, flag, io_failed, print};
+use super::{Failure, Place, failed, flag, io_failed, print};
 use crate::domain::bucket::Day;
 use crate::flow::clock::now_ms;
 
-/// Where the client keeps its transcripts, below the home folder.
-const PROJECTS: &str = ".claude/projects";
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -41,7 +39,7 @@ pub struct ClaudeCode {
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     since: Option<Day>,
     /// The folder of the projects; the daemon must be allowed to read it
-    /// [default: ~/.claude/projects]
+    /// [default: the first of transcript.roots]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// The Unix socket of the daemon [default: that of the daemon on the data folder]
@@ -64,7 +62,7 @@ impl ClaudeCode {
             flags.push(flag("socket.path", socket)?);
         }
         let config = place.load(flags)?;
-        let root = root(self.root)?;
+        let root = root(self.root, &config.transcript.roots)?;
         let found = walk::transcripts(&root).filter(Result::is_ok).count();
         let stream = connect(&event_socket(&config)?)?;
 
@@ -76,6 +74,7 @@ impl ClaudeCode {
             oldest: Day::of(now_ms - config.history.keep.as_millis() as i64),
             since: self.since,
             root: root.clone(),
+            max_bytes: config.transcript.max_bytes,
         };
         let lines = {
             let (summary, progress) = (Arc::clone(&summary), progress.clone());
@@ -99,12 +98,11 @@ impl ClaudeCode {
 }
 
 /// An absolute path, because the daemon has a working folder of its own.
-fn root(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    let home = || environment().find(|(name, _)| name == "HOME");
-    let root = match (given, home()) {
+fn root(given: Option<PathBuf>, roots: &[PathBuf]) -> Result<PathBuf, Failure> {
+    let root = match (given, roots.first()) {
         (Some(root), _) => root,
-        (None, Some((_, home))) if !home.is_empty() => Path::new(&home).join(PROJECTS),
-        _ => return Err(failed("--root must be given where HOME is not set")),
+        (None, Some(root)) => root.clone(),
+        (None, None) => return Err(failed("--root must be given where HOME is not set")),
     };
     let root = absolute(&root).map_err(|error| io_failed(root.display(), &error))?;
     match std::fs::read_dir(&root) {

@@ -47,6 +47,7 @@ impl Home {
 
     fn importer(&self) -> Importer {
         Importer {
+            max_bytes: 1 << 20,
             now_ms: NOW_MS,
             oldest: Day::of(NOW_MS - 90 * DAY_MS),
             since: None,
@@ -261,8 +262,8 @@ fn many_turns_are_several_lines() {
 fn a_root_must_be_there() {
     let folder = tempdir().unwrap();
     let missing = folder.path().join("none");
-    let failure = root(Some(missing.clone())).unwrap_err().to_string();
+    let failure = root(Some(missing.clone()), &[]).unwrap_err().to_string();
     assert!(failure.contains(missing.to_str().unwrap()), "{failure}");
-    let given = root(Some(folder.path().to_owned())).unwrap();
+    let given = root(Some(folder.path().to_owned()), &[]).unwrap();
     assert_eq!(given, folder.path());
 }

@@ -4,6 +4,7 @@
 //! holds prompts, files and the output of tools. Of all these only what [`Usage`] and [`Turns`]
 //! name is kept; the rest is not even copied.
 
+mod beginning;
 mod line;
 mod slice;
 mod turns;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::price::Tokens;
 
+pub use beginning::Beginning;
 pub use slice::{Slice, Span};
 pub use turns::{Outcome, Turn, TurnReader, Turns};
 

@@ -44,7 +44,7 @@ pub struct Span {
 }
 
 /// The first line of a turn is some 50 ms older than its start.
-const OLDER_THAN_ITS_TURN_MS: i64 = 5_000;
+pub(super) const OLDER_THAN_ITS_TURN_MS: i64 = 5_000;
 
 /// What is kept of a request.
 #[derive(Debug)]

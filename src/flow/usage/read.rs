@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::door::{Unreadable, open, unreadable};
+use super::door::{Opened, Unreadable, open, unreadable};
 use super::lines::Lines;
 use crate::domain::price::Prices;
-use crate::domain::transcript::{Slice, Span, TurnReader, Turns, Usage};
+use crate::domain::transcript::{Beginning, Slice, Span, TurnReader, Turns, Usage};
 
 /// Reads one turn: from an offset in bytes to the first prompt of the next turn; without a stop to
 /// the end of the file. Blocks.
@@ -20,6 +20,10 @@ pub fn read(
     span: Span,
     prices: &Prices,
 ) -> Result<Usage, Unreadable> {
+    let from = match from {
+        0 => beginning(open(roots, path, max_bytes)?, span)?,
+        known => known,
+    };
     let opened = open(roots, path, max_bytes)?;
     if opened.len < from {
         return Err(Unreadable::Shrunk);
@@ -32,6 +36,20 @@ pub fn read(
         }
     }
     Ok(slice.finish(prices))
+}
+
+/// Where the first turn that is known begins.
+fn beginning(opened: Opened, span: Span) -> Result<u64, Unreadable> {
+    let mut lines = Lines::new(opened, 0).map_err(unreadable)?;
+    let mut beginning = Beginning::new(span);
+    let mut offset = 0;
+    while let Some(line) = lines.next().map_err(unreadable)? {
+        if beginning.line(line.bytes, offset).is_break() {
+            break;
+        }
+        offset = line.end;
+    }
+    Ok(beginning.finish())
 }
 
 /// Splits a whole transcript into turns. Blocks.

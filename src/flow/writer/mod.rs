@@ -199,11 +199,13 @@ impl Writer {
             let entry = batch.entry(now);
             if let Err(error) = self.journal.append(&entry, &prune) {
                 self.counters.journal_failures.add(1);
+                self.counters.last.journal_failed.set(now.wall_ms);
                 error!(%error, "the journal could not be written");
                 self.tell_damage(&error);
                 self.forget_names(&batch);
                 return Err(Unavailable("the journal cannot be written".to_owned()));
             }
+            self.counters.last.journal_written.set(now.wall_ms);
         }
         for change in &batch.changes {
             memory.follow(change, now);

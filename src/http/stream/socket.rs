@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use serde::Deserialize;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::debug;
 use tungstenite::Error as WireError;
 
@@ -55,6 +55,14 @@ impl Ending {
             Ending::NoPicture => (1013, "no picture can be given now"),
             Ending::TooSlow => (1013, "too slow: frames were waiting"),
         })
+    }
+
+    /// Nothing that the client sends can be understood any more.
+    fn ends_reading(self) -> bool {
+        matches!(
+            self,
+            Ending::TooLarge | Ending::NoText | Ending::NoWebSocket
+        )
     }
 
     fn is_fault(self) -> bool {
@@ -128,22 +136,22 @@ impl<'a> Socket<'a> {
         if ending.is_fault() {
             self.stream.count_cut();
         }
-        let Some((code, reason)) = ending.told() else {
-            return;
-        };
-        let frame = CloseFrame {
-            code,
-            reason: Utf8Bytes::from_static(reason),
-        };
         let until = Instant::now() + CLOSE_DEADLINE;
         let close = async {
-            self.wire.send(Message::Close(Some(frame))).await.ok()?;
-            while self.wire.recv().await?.is_ok() {}
-            // What cannot be read any more is left to the kernel until then.
-            sleep_until(until).await;
+            if let Some((code, reason)) = ending.told() {
+                let reason = Utf8Bytes::from_static(reason);
+                let frame = CloseFrame { code, reason };
+                self.wire.send(Message::Close(Some(frame))).await.ok()?;
+            }
+            // To a client that has closed this sends the answer.
+            while matches!(self.wire.recv().await, Some(Ok(_))) {}
+            if ending.ends_reading() {
+                // What it still sends is left to the kernel.
+                sleep_until(until).await;
+            }
             Some(())
         };
-        let _ = tokio::time::timeout_at(until, close).await;
+        let _ = timeout_at(until, close).await;
     }
 }
 

@@ -12,7 +12,7 @@ use tracing::warn;
 use super::element::Element;
 use super::frame::{self, Body};
 use super::picture::{self, Picture};
-use super::{Joined, MAX_QUEUED, Sources};
+use super::{Joined, MAX_QUEUED, Watched};
 use crate::domain::bucket::Day;
 use crate::domain::change::Change;
 use crate::flow::changes::View;
@@ -38,7 +38,7 @@ const FORGOTTEN: &str = "changes that are no longer in memory";
 const REBUILT: &str = "the live picture is made anew";
 
 pub struct Hub {
-    sources: Sources,
+    watched: Watched,
     joining: mpsc::Receiver<oneshot::Sender<Joined>>,
     places: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
@@ -68,7 +68,7 @@ struct Totals {
 
 impl Hub {
     pub(super) fn new(
-        sources: Sources,
+        watched: Watched,
         joining: mpsc::Receiver<oneshot::Sender<Joined>>,
         places: Arc<Semaphore>,
         stop: watch::Receiver<bool>,
@@ -76,12 +76,12 @@ impl Hub {
         let now = Instant::now();
         let totals = Totals {
             stale: false,
-            day: Day::of((sources.reports.now_ms)()),
+            day: Day::of((watched.reports.now_ms)()),
             at: now,
             read: None,
         };
         Hub {
-            sources,
+            watched,
             joining,
             places,
             stop,
@@ -115,7 +115,7 @@ impl Hub {
             self.end();
         }
         self.waiting.clear();
-        let all = self.sources.max_clients as u32;
+        let all = self.watched.max_clients as u32;
         if timeout(LEAVE_DEADLINE, self.places.acquire_many(all))
             .await
             .is_err()
@@ -126,17 +126,17 @@ impl Hub {
 
     /// What happened before anybody watched is in the first picture.
     fn begin(&mut self) {
-        self.shown = self.sources.state.shown();
-        self.rebuilds = self.sources.counters.rebuilds.get();
-        self.sources.changes.applied(View::Stream, self.shown);
-        self.sources.signs.heard.watch();
+        self.shown = self.watched.state.shown();
+        self.rebuilds = self.watched.counters.rebuilds.get();
+        self.watched.changes.applied(View::Stream, self.shown);
+        self.watched.signs.heard.watch();
         (self.gap, self.totals.read) = (None, None);
         self.totals.stale = false;
     }
 
     fn end(&mut self) {
-        self.sources.changes.left(View::Stream);
-        self.sources.signs.heard.unwatch();
+        self.watched.changes.left(View::Stream);
+        self.watched.signs.heard.unwatch();
     }
 
     /// As long as somebody watches.
@@ -160,14 +160,14 @@ impl Hub {
 
     /// What has become true for reads since the last look. What does not fit is passed over.
     fn advance(&mut self) -> Vec<Arc<Change>> {
-        let (from, to) = (self.shown, self.sources.state.shown().max(self.shown));
-        let changes = self.sources.changes.remembered(from, to, MAX_ELEMENTS + 1);
+        let (from, to) = (self.shown, self.watched.state.shown().max(self.shown));
+        let changes = self.watched.changes.remembered(from, to, MAX_ELEMENTS + 1);
         self.shown = to;
-        self.sources.changes.applied(View::Stream, to);
-        let today = Day::of((self.sources.reports.now_ms)());
+        self.watched.changes.applied(View::Stream, to);
+        let today = Day::of((self.watched.reports.now_ms)());
         self.totals.stale |= to > from || today != self.totals.day;
         self.totals.day = today;
-        let rebuilds = self.sources.counters.rebuilds.get();
+        let rebuilds = self.watched.counters.rebuilds.get();
         let gap = match &changes {
             None => Some(FORGOTTEN),
             Some(changes) if changes.len() > MAX_ELEMENTS => Some(TOO_MANY),
@@ -200,16 +200,16 @@ impl Hub {
 
     /// Changes first: they are not to wait. Then what is the older for it.
     fn gather(&mut self, changes: &[Arc<Change>]) -> Vec<Element> {
-        let now_ms = (self.sources.reports.now_ms)();
+        let now_ms = (self.watched.reports.now_ms)();
         let changes = changes.iter();
         let mut elements: Vec<Element> = changes
-            .map(|change| Element::of(change, self.sources.idle_ms, now_ms))
+            .map(|change| Element::of(change, self.watched.idle_ms, now_ms))
             .collect();
         if elements.len() < MAX_ELEMENTS {
             elements.extend(self.totals.read.take());
         }
         let room = MAX_ELEMENTS - elements.len();
-        let signs = self.sources.signs.heard.take(self.shown, room).into_iter();
+        let signs = self.watched.signs.heard.take(self.shown, room).into_iter();
         elements.extend(signs.map(|active| Element::progress(active, now_ms)));
         elements
     }
@@ -222,6 +222,9 @@ impl Hub {
 
     /// Reads what is due: a picture, else the totals of the next frame.
     async fn read(&mut self) {
+        if self.watched.state.shown() < self.shown {
+            return; // The other view answers now, and comes up soon.
+        }
         let now = Instant::now();
         let resync = self.gap.is_some() && now >= self.resync_at;
         let snapshot = !self.waiting.is_empty() && now >= self.snapshot_at;
@@ -233,9 +236,9 @@ impl Hub {
     }
 
     async fn picture(&mut self, resync: bool) {
-        let Sources {
+        let Watched {
             reports, changes, ..
-        } = &self.sources;
+        } = &self.watched;
         let read = Picture::read(reports, changes, self.shown).await;
         let now = Instant::now();
         self.snapshot_at = now + SNAPSHOTS_EVERY;
@@ -251,7 +254,7 @@ impl Hub {
         };
         if resync && let Some(reason) = self.gap.take() {
             self.send(body.resync(self.seq + 1, reason));
-            self.sources.counters.stream_resyncs.add(1);
+            self.watched.counters.stream_resyncs.add(1);
             self.resync_at = now + pace(body.len(), self.frames.receiver_count());
             (self.totals.stale, self.totals.read) = (false, None);
         }
@@ -271,9 +274,9 @@ impl Hub {
 
     async fn read_totals(&mut self) {
         self.totals.at = Instant::now() + TOTALS_EVERY;
-        let Sources {
+        let Watched {
             reports, changes, ..
-        } = &self.sources;
+        } = &self.watched;
         match picture::totals(reports, changes, self.shown).await {
             Ok(Some(data)) => {
                 self.totals.stale = false;

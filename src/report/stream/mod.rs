@@ -1,9 +1,30 @@
-//! What those who watch are sent: a picture of what runs and of the day first, then every change,
-//! once it is true for reads too. Each frame is made once, and shared by all.
+//! What those who watch are sent. Each frame is made once, and shared by all:
+//!
+//! ```text
+//! {"type":"snapshot","seq":n,"data":<metrics/current>,"active":[<as in /active>]}
+//! {"type":"changes","seq":n+1,"data":[
+//!     {"kind":"started","execution":<as in /active>},       it runs now, or runs again
+//!     {"kind":"progress","execution":<as in /active>},      the last that was heard of it
+//!     {"kind":"stopped","execution":<as in /executions>},   it ended, or timed out
+//!     {"kind":"corrected","execution":<as in /executions>}, it had ended, and is known better
+//!     {"kind":"totals","data":<metrics/current>}]}          twice a second at most
+//! {"type":"resync","seq":n+2,"reason":"…","data":…,"active":[…]}
+//! ```
+//!
+//! The snapshot comes first; its number is that of the last frame before it. Every frame of
+//! `changes` and every `resync` has the next number, so that a client sees a gap; the stream itself
+//! lets none pass: where it has not shown every change, because there were more than one frame
+//! holds or because it lost sight of them, it sends all a new picture. What has ended in such a gap
+//! is to be read again.
+//!
+//! A change is shown once it is true for reads, which are answered by the live view or, while that
+//! is away or behind, by history: so what a client adds up and what it reads go together. (An
+//! answer that was kept may be a quarter of a second older.) A picture may hold changes whose frame
+//! is still to come; each of them sets what it tells and adds nothing, so that it may be shown
+//! twice. Signs of life are shown as they are heard, after their execution's start and never after
+//! its end.
 //!
 //! A client that is too slow for its frames is told so and has to come again; nobody waits for it.
-//! The stream itself never lets a gap pass: where it has not shown every change, because there
-//! were too many or because it lost sight of them, it sends all a new picture.
 
 mod element;
 mod frame;
@@ -40,7 +61,7 @@ const MAX_COPIED_KIB: u32 = 64 << 10;
 const LARGE: usize = 256 << 10;
 
 /// What the stream is made of.
-pub struct Sources {
+pub struct Watched {
     pub reports: Arc<Reports>,
     pub changes: Arc<Changes>,
     pub state: Arc<LiveState>,
@@ -75,19 +96,19 @@ pub struct Place {
 }
 
 /// Makes the stream, and what has to run so that frames come. `stop` ends both.
-pub fn open(sources: Sources, stop: watch::Receiver<bool>) -> (Stream, Hub) {
+pub fn open(watched: Watched, stop: watch::Receiver<bool>) -> (Stream, Hub) {
     let (joins, joining) = mpsc::channel(MAX_JOINING);
-    let places = Arc::new(Semaphore::new(sources.max_clients));
+    let places = Arc::new(Semaphore::new(watched.max_clients));
     let stream = Stream {
-        state: sources.state.clone(),
-        counters: sources.counters.clone(),
-        now_ms: sources.reports.now_ms,
+        state: watched.state.clone(),
+        counters: watched.counters.clone(),
+        now_ms: watched.reports.now_ms,
         places: places.clone(),
         copies: Semaphore::new(MAX_COPIED_KIB as usize),
         joins,
         stop: stop.clone(),
     };
-    (stream, Hub::new(sources, joining, places, stop))
+    (stream, Hub::new(watched, joining, places, stop))
 }
 
 impl Stream {

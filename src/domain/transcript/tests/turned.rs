@@ -183,3 +183,34 @@ fn a_run_that_is_told_once_more_is_cut_at_its_prompts() {
         assert_eq!(second.end_offset, file.len() as u64);
     }
 }
+
+#[test]
+fn a_turn_whose_earlier_ones_nobody_told_of_begins_at_its_prompt() {
+    let lines = [
+        prompt(10),
+        answer(11, "m1", Some("end_turn")),
+        prompt(30),
+        answer(31, "m2", Some("end_turn")),
+    ];
+    let begins = |started_s: i64| {
+        let mut beginning = Beginning::new(Span {
+            started_ms: Some(FIVE_PM_MS + started_s * 1000),
+            ended_ms: Some(FIVE_PM_MS + (started_s + 5) * 1000),
+        });
+        let mut offset = 0;
+        for line in &lines {
+            if beginning
+                .line(line.to_string().as_bytes(), offset)
+                .is_break()
+            {
+                break;
+            }
+            offset += line.to_string().len() as u64 + 1;
+        }
+        beginning.finish()
+    };
+    let second = text(&lines[..2]).len() as u64;
+    assert_eq!(begins(10), 0);
+    assert_eq!(begins(30), second);
+    assert_eq!(begins(3_600), 0, "nothing is of its time");
+}

@@ -1,0 +1,238 @@
+//! A client's settings as far as hooks go: events, their groups, the handlers of a group.
+
+use super::command::{self, OurCommand};
+use super::scan::{Kind, Member, Value, Wrong, scan};
+
+/// The events that an execution is made of. Stop is none of them: it is the main thread's, and
+/// comes while its agents still run.
+pub const EVENTS: [&str; 8] = [
+    "SessionStart",
+    "SessionEnd",
+    "SubagentStart",
+    "SubagentStop",
+    "StopFailure",
+    "PreToolUse",
+    "PostToolUse",
+    "PostToolUseFailure",
+];
+
+pub struct Document<'a> {
+    pub text: &'a str,
+    pub root: Value,
+}
+
+/// One handler of ours.
+pub struct OurHandler<'a> {
+    /// Which group of the event, and which handler of the group.
+    pub place: (usize, usize),
+    pub command: &'a str,
+    pub command_value: &'a Value,
+    pub parsed: OurCommand,
+}
+
+impl<'a> Document<'a> {
+    /// # Errors
+    /// No JSON, no object, `hooks` no object, an event of ours no array, or a key of these twice.
+    pub fn parse(text: &'a str) -> Result<Document<'a>, Wrong> {
+        let root = scan(text)?;
+        if !matches!(root.kind, Kind::Object(_)) {
+            return Err(Wrong::new(root.start, "settings must be an object"));
+        }
+        let document = Document { text, root };
+        for event in EVENTS {
+            document.event(event)?;
+        }
+        Ok(document)
+    }
+
+    pub fn hooks(&self) -> Result<Option<&Member>, Wrong> {
+        let hooks = member(&self.root, "hooks")?;
+        if let Some(hooks) = hooks
+            && !matches!(hooks.value.kind, Kind::Object(_))
+        {
+            return Err(Wrong::new(hooks.value.start, "hooks must be an object"));
+        }
+        Ok(hooks)
+    }
+
+    pub fn event(&self, name: &str) -> Result<Option<&Member>, Wrong> {
+        let Some(hooks) = self.hooks()? else {
+            return Ok(None);
+        };
+        let event = member(&hooks.value, name)?;
+        if let Some(event) = event
+            && !matches!(event.value.kind, Kind::Array(_))
+        {
+            let reason = format!("hooks.{name} must be an array");
+            return Err(Wrong::new(event.value.start, reason));
+        }
+        Ok(event)
+    }
+
+    /// Ours among the handlers of an event.
+    pub fn ours<'d>(&'d self, event: &'d Member) -> Result<Vec<OurHandler<'d>>, Wrong> {
+        let mut ours = Vec::new();
+        for (group, value) in items(&event.value).iter().enumerate() {
+            for (index, handler) in handlers(value)?.iter().enumerate() {
+                let Some((command, command_value)) = text_of(handler, "command")? else {
+                    continue;
+                };
+                if let Some(parsed) = command::parse(command) {
+                    ours.push(OurHandler {
+                        place: (group, index),
+                        command,
+                        command_value,
+                        parsed,
+                    });
+                }
+            }
+        }
+        Ok(ours)
+    }
+
+    /// Handlers that bring us events and are none that we installed: with ours beside them each
+    /// event would come twice.
+    pub fn likewise(&self) -> Result<Vec<&str>, Wrong> {
+        let mut found = Vec::new();
+        for event in EVENTS {
+            let groups = self
+                .event(event)?
+                .map_or(&[][..], |event| items(&event.value));
+            for group in groups {
+                for handler in handlers(group)? {
+                    let command = text_of(handler, "command")?.map(|(command, _)| command);
+                    let url = text_of(handler, "url")?.map(|(url, _)| url);
+                    found.extend(command.filter(|command| {
+                        command.contains(command::PROGRAM) && command::parse(command).is_none()
+                    }));
+                    found.extend(url.filter(|url| url.ends_with("/api/hooks/claude-code")));
+                }
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// The client's own switch, in any of its files.
+    pub fn disables_all_hooks(&self) -> bool {
+        matches!(
+            member(&self.root, "disableAllHooks"),
+            Ok(Some(Member {
+                value: Value {
+                    kind: Kind::True,
+                    ..
+                },
+                ..
+            }))
+        )
+    }
+}
+
+/// The handlers of a group; nothing for what is no group, which is somebody else's to mend.
+pub fn handlers(group: &Value) -> Result<&[Value], Wrong> {
+    Ok(member(group, "hooks")?.map_or(&[], |hooks| items(&hooks.value)))
+}
+
+/// The one member of that key. Of two a client reads the last, another the first, and a person
+/// the one that they see.
+pub fn member<'v>(object: &'v Value, key: &str) -> Result<Option<&'v Member>, Wrong> {
+    let mut found = members(object)
+        .iter()
+        .filter(|member| member.key.as_deref() == Some(key));
+    let first = found.next();
+    match found.next() {
+        Some(second) => {
+            let reason = format!("the key {key:?} is there twice");
+            Err(Wrong::new(second.key_span.start, reason))
+        }
+        None => Ok(first),
+    }
+}
+
+pub fn members(object: &Value) -> &[Member] {
+    match &object.kind {
+        Kind::Object(members) => members,
+        _ => &[],
+    }
+}
+
+pub fn items(array: &Value) -> &[Value] {
+    match &array.kind {
+        Kind::Array(items) => items,
+        _ => &[],
+    }
+}
+
+fn text_of<'v>(object: &'v Value, key: &str) -> Result<Option<(&'v str, &'v Value)>, Wrong> {
+    Ok(
+        member(object, key)?.and_then(|member| match &member.value.kind {
+            Kind::Text(Some(text)) => Some((text.as_str(), &member.value)),
+            _ => None,
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str, expect: &str) {
+        let Err(wrong) = Document::parse(text) else {
+            panic!("{text} is taken")
+        };
+        assert_eq!(wrong.in_text(text), expect);
+    }
+
+    #[test]
+    fn what_has_no_place_for_hooks_is_refused() {
+        refused("[]", "line 1 column 1: settings must be an object");
+        refused(
+            "{\"hooks\": []}",
+            "line 1 column 11: hooks must be an object",
+        );
+        refused(
+            "{\"hooks\": null}",
+            "line 1 column 11: hooks must be an object",
+        );
+        refused(
+            "{\"hooks\":\n{\"PreToolUse\": {}}}",
+            "line 2 column 16: hooks.PreToolUse must be an array",
+        );
+        refused(
+            "{\"hooks\": {}, \"hooks\": {}}",
+            "line 1 column 15: the key \"hooks\" is there twice",
+        );
+        refused(
+            "{\"hooks\": {\"StopFailure\": [], \"Stop\\u0046ailure\": []}}",
+            "line 1 column 31: the key \"StopFailure\" is there twice",
+        );
+    }
+
+    #[test]
+    fn what_is_not_ours_to_touch_may_be_odd() {
+        let text = r#"{"a": 1, "a": 2, "hooks": {"Stop": 7, "x": null, "x": {},
+            "PreToolUse": [1, {}, {"hooks": 1}, {"hooks": [1, {"command": 1}]}]}}"#;
+        let document = Document::parse(text).unwrap();
+        let event = document.event("PreToolUse").unwrap().unwrap();
+        assert!(document.ours(event).unwrap().is_empty());
+        assert!(document.likewise().unwrap().is_empty());
+        assert!(!document.disables_all_hooks());
+    }
+
+    #[test]
+    fn ours_and_its_likes_are_told_apart() {
+        let text = r#"{"disableAllHooks": true, "hooks": {"PreToolUse": [
+            {"matcher": "Bash", "hooks": [{"command": "x"}, {"command": "x agentpulse-hook"}]},
+            {"hooks": [{"type": "http", "url": "http://h/api/hooks/claude-code"},
+                       {"command": "/a/agentpulse-hook claude-code"}]}]}}"#;
+        let document = Document::parse(text).unwrap();
+        let event = document.event("PreToolUse").unwrap().unwrap();
+        let ours = document.ours(event).unwrap();
+        assert_eq!(ours.len(), 1);
+        assert_eq!(ours[0].place, (1, 1));
+        let likewise = ["http://h/api/hooks/claude-code", "x agentpulse-hook"];
+        assert_eq!(document.likewise().unwrap(), likewise);
+        assert!(document.disables_all_hooks());
+    }
+}

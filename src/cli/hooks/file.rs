@@ -1,0 +1,250 @@
+//! A settings file on the disk: read whole, backed up, and replaced whole.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use crate::cli::failure::io_failed;
+use crate::cli::{Failure, failed};
+use crate::daemon::{EXIT_CANNOT_CREATE, EXIT_CORRUPT};
+
+/// A hundred times what people keep there. Whatever is longer is some other file.
+pub const FILE_MAX_BYTES: u64 = 4 << 20;
+
+/// As many links as Linux follows.
+const MAX_LINKS: usize = 40;
+
+const BACKUP_ENDING: &str = ".agentpulse-backup";
+
+#[derive(Debug)]
+pub struct SettingsFile {
+    /// As it was named.
+    pub path: PathBuf,
+    /// Where it lies: a link is kept, so that it still leads into somebody's dotfiles.
+    target: PathBuf,
+    /// None where there is no file.
+    pub text: Option<String>,
+    metadata: Option<Metadata>,
+}
+
+impl SettingsFile {
+    /// # Errors
+    /// 65 for what is no text of at most [`FILE_MAX_BYTES`], 1 for what cannot be read.
+    pub fn read(path: &Path) -> Result<SettingsFile, Failure> {
+        let unreadable = |error| io_failed(path.display(), &error);
+        let target = followed(path).map_err(unreadable)?;
+        let metadata = match fs::metadata(&target) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(unreadable(error)),
+        };
+        let text = match &metadata {
+            // Opening a pipe would wait for its writer.
+            Some(metadata) if !metadata.is_file() => return Err(refused(path, "is no file")),
+            Some(_) => Some(read_text(path, &target)?),
+            None => None,
+        };
+        Ok(SettingsFile {
+            path: path.to_owned(),
+            target,
+            text,
+            metadata,
+        })
+    }
+
+    /// The place of the text before the last change.
+    pub fn backup(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(BACKUP_ENDING);
+        name.into()
+    }
+
+    /// Puts a text into the place of the one that was read, or nothing, and keeps the one that was
+    /// read as the backup. The mode and the owner stay.
+    ///
+    /// # Errors
+    /// 73 for what cannot be written, 1 when the file has changed since it was read.
+    pub fn replace(&self, text: Option<&str>) -> Result<(), Failure> {
+        if SettingsFile::read(&self.path)?.text != self.text {
+            return Err(failed(format_args!(
+                "{} has changed in this moment, try again",
+                self.path.display()
+            )));
+        }
+        if let Some(before) = &self.text {
+            self.write(&self.backup(), before)?;
+        }
+        match text {
+            Some(text) => self.write(&self.target, text),
+            None => fs::remove_file(&self.target).map_err(|error| unwritten(&self.target, &error)),
+        }
+    }
+
+    /// A reader sees the old text or the new one, also after a crash.
+    fn write(&self, path: &Path, text: &str) -> Result<(), Failure> {
+        let failed = |error| unwritten(path, &error);
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(failed)?;
+        let temporary = folder.join(temporary_name(path));
+        let written = self
+            .write_temporary(&temporary, text)
+            .and_then(|()| fs::rename(&temporary, path));
+        if written.is_err() {
+            // Nobody misses it; the first error is the one that counts.
+            let _ = fs::remove_file(&temporary);
+        }
+        written.map_err(failed)?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)
+    }
+
+    fn write_temporary(&self, temporary: &Path, text: &str) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        if self.metadata.is_some() {
+            // Settings can hold secrets: nobody else may look before the mode is set.
+            options.mode(0o600);
+        }
+        let mut file = options.open(temporary)?;
+        file.write_all(text.as_bytes())?;
+        if let Some(metadata) = &self.metadata {
+            let ours = file.metadata()?;
+            if (ours.uid(), ours.gid()) != (metadata.uid(), metadata.gid()) {
+                fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
+            }
+            file.set_permissions(metadata.permissions())?;
+        }
+        file.sync_all()
+    }
+}
+
+/// A failure for what is in a file, with the code of damaged data.
+pub fn refused(path: &Path, reason: &str) -> Failure {
+    Failure::new(EXIT_CORRUPT, format!("{}: {reason}", path.display()))
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(EXIT_CANNOT_CREATE, format!("{}: {error}", path.display()))
+}
+
+fn read_text(path: &Path, target: &Path) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    File::open(target)
+        .and_then(|file| file.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| io_failed(path.display(), &error))?;
+    if bytes.len() as u64 > FILE_MAX_BYTES {
+        return Err(refused(path, "is longer than 4 MiB"));
+    }
+    String::from_utf8(bytes).map_err(|_| refused(path, "is not UTF-8"))
+}
+
+/// Where links lead, also when nothing is there.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&path) {
+            // A relative link is relative to the folder that it lies in.
+            Ok(next) => path = path.parent().unwrap_or(Path::new("")).join(next),
+            // What is no link, or not there.
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many links"))
+}
+
+fn temporary_name(path: &Path) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".agentpulse-{}.tmp", std::process::id()));
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_text_is_replaced_and_the_one_before_is_kept_with_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let file = SettingsFile::read(&path).unwrap();
+        file.replace(Some("new")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::read_to_string(file.backup()).unwrap(), "old");
+        assert_eq!((mode(&path), mode(&file.backup())), (0o640, 0o640));
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            2,
+            "no temporary file"
+        );
+
+        let failure = file.replace(Some("newer")).unwrap_err();
+        assert_eq!(failure.code, 1, "it is no longer what was read: {failure}");
+        SettingsFile::read(&path).unwrap().replace(None).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_was_absent_is_made_with_its_folder_and_has_no_backup() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/settings.json");
+        let file = SettingsFile::read(&path).unwrap();
+        assert_eq!(file.text, None);
+        file.replace(Some("{}")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{}");
+        assert!(!file.backup().exists());
+    }
+
+    #[test]
+    fn links_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        fs::create_dir(place("dotfiles")).unwrap();
+        fs::create_dir(place("home")).unwrap();
+        symlink("../dotfiles/claude.json", place("home/link")).unwrap();
+        symlink("link", place("home/settings.json")).unwrap();
+        for (text, before) in [("new", None), ("newer", Some("new"))] {
+            let file = SettingsFile::read(&place("home/settings.json")).unwrap();
+            assert_eq!(file.text.as_deref(), before);
+            file.replace(Some(text)).unwrap();
+            assert_eq!(
+                fs::read_to_string(place("dotfiles/claude.json")).unwrap(),
+                text
+            );
+            assert!(place("home/settings.json").is_symlink() && place("home/link").is_symlink());
+        }
+        assert!(place("home/settings.json.agentpulse-backup").is_file());
+        symlink("loop", place("loop")).unwrap();
+        assert!(SettingsFile::read(&place("loop")).is_err());
+    }
+
+    #[test]
+    fn what_is_no_text_of_moderate_length_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        fs::write(&path, b"\xff").unwrap();
+        let refusal = |expect: &str| {
+            let failure = SettingsFile::read(&path).unwrap_err();
+            assert_eq!(failure.code, 65);
+            assert_eq!(failure.message, format!("{}: {expect}", path.display()));
+        };
+        refusal("is not UTF-8");
+        fs::write(&path, vec![b' '; FILE_MAX_BYTES as usize + 1]).unwrap();
+        refusal("is longer than 4 MiB");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        refusal("is no file");
+    }
+}

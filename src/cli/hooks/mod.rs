@@ -1,0 +1,47 @@
+//! `agentpulse hooks`: puts the hook program into a coding agent's settings, takes it out, and
+//! says whether events arrive.
+
+mod command;
+mod document;
+mod edit;
+mod file;
+mod install;
+mod layout;
+mod place;
+mod scan;
+mod status;
+
+use clap::Subcommand;
+
+use super::{Failure, Place};
+
+#[derive(Subcommand)]
+pub enum HooksCommand {
+    /// Put our hooks into a settings file of Claude Code [default: ~/.claude/settings.json]
+    ///
+    /// All else in the file stays as it is, to the byte. The text before is kept beside it, with
+    /// the ending .agentpulse-backup.
+    Install(install::Install),
+    /// Take our hooks out of a settings file again
+    ///
+    /// What `install` has put in goes, and the file is to the byte what it was. A file that holds
+    /// nothing else and was made by `install` is removed.
+    Uninstall(install::Uninstall),
+    /// Say what is installed, and send a test event through the whole chain
+    ///
+    /// Exit code 1 when something is missing.
+    Status(status::Status),
+}
+
+impl HooksCommand {
+    pub fn run(self, place: &Place) -> Result<(), Failure> {
+        match self {
+            HooksCommand::Install(install) => install.run(),
+            HooksCommand::Uninstall(uninstall) => uninstall.run(),
+            HooksCommand::Status(status) => status.run(place),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

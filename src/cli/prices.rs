@@ -1,0 +1,303 @@
+//! `agentpulse prices`: what tokens cost, and which of them have no price.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use hyper::Method;
+use serde::{Deserialize, Serialize};
+
+use super::client::{Control, LONG};
+use super::table::aligned;
+use super::{Failure, Place, block_on, failed, print};
+use crate::config::Config;
+use crate::daemon::EXIT_CONFIG;
+use crate::domain::bucket::Day;
+use crate::domain::price::{Listed, Prices};
+use crate::flow::clock::now_ms;
+
+#[derive(Subcommand)]
+pub enum PricesCommand {
+    /// Print the prices that hold today, in dollars per million tokens
+    Show,
+    /// Say which models of past executions have no price; exit code 1 when there are any
+    Check(Check),
+}
+
+#[derive(Args)]
+pub struct Check {
+    /// How many days to look back, today being one of them
+    #[arg(long, value_name = "N", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(1..=90))]
+    days: u32,
+    /// Print what was found as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// As `GET /api/agents/costs?by=model` answers it.
+#[derive(Deserialize)]
+struct Costs {
+    costs: Vec<Cost>,
+}
+
+#[derive(Deserialize)]
+struct Cost {
+    model: Option<String>,
+    executions: u64,
+    total_tokens: u64,
+    estimated_cost: f64,
+    unpriced_count: u64,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    days: u32,
+    /// The file of the table; none: the one that is built in.
+    table: Option<PathBuf>,
+    unpriced: Vec<Unpriced>,
+    priced: Vec<Priced>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Unpriced {
+    /// None where executions name none.
+    model: Option<String>,
+    /// Those without a price.
+    executions: u64,
+    /// Of all executions of the model: those with a price are not told apart.
+    total_tokens: u64,
+    reason: &'static str,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Priced {
+    model: Option<String>,
+    executions: u64,
+    total_tokens: u64,
+    /// Dollars.
+    estimated_cost: f64,
+    /// The rows of the table that hold today, from 1; empty where executions state their own cost.
+    rows: Vec<usize>,
+}
+
+impl PricesCommand {
+    pub fn run(self, place: &Place) -> Result<(), Failure> {
+        let config = place.load(Vec::new())?;
+        let prices = table(&config)?;
+        let today = Day::of(now_ms()).to_string();
+        match self {
+            PricesCommand::Show => {
+                let rows = prices.all_listed(&today);
+                let head = format!("table: {}\n", named(config.tables.prices.as_ref()));
+                print(&(head + &shown(&rows)))
+            }
+            PricesCommand::Check(check) => check.run(&config, &prices, &today),
+        }
+    }
+}
+
+impl Check {
+    fn run(&self, config: &Config, prices: &Prices, today: &str) -> Result<(), Failure> {
+        let path = format!("/api/agents/costs?by=model&days={}", self.days);
+        let answer = block_on(Control::of(config).ask(Method::GET, &path, LONG))??;
+        let costs: Costs = serde_json::from_value(answer).map_err(failed)?;
+        let mut checked = Checked {
+            days: self.days,
+            table: config.tables.prices.clone(),
+            unpriced: Vec::new(),
+            priced: Vec::new(),
+        };
+        for cost in costs.costs {
+            checked.add(cost, prices, today);
+        }
+        if self.json {
+            let line = serde_json::to_string(&checked).map_err(failed)?;
+            print(&format!("{line}\n"))?;
+        } else {
+            print(&checked.shown())?;
+        }
+        match checked.unpriced.len() {
+            0 => Ok(()),
+            1 => Err(failed("one model has executions without a price")),
+            models => Err(failed(format_args!(
+                "{models} models have executions without a price"
+            ))),
+        }
+    }
+}
+
+impl Checked {
+    fn add(&mut self, cost: Cost, prices: &Prices, today: &str) {
+        let model = cost.model.as_deref().unwrap_or_default();
+        let rows = prices.listed(model, today);
+        if cost.unpriced_count > 0 {
+            self.unpriced.push(Unpriced {
+                reason: reason(&cost, &rows),
+                model: cost.model.clone(),
+                executions: cost.unpriced_count,
+                total_tokens: cost.total_tokens,
+            });
+        }
+        if cost.unpriced_count < cost.executions {
+            self.priced.push(Priced {
+                model: cost.model,
+                executions: cost.executions - cost.unpriced_count,
+                total_tokens: cost.total_tokens,
+                estimated_cost: cost.estimated_cost,
+                rows: rows.iter().map(|row| row.row).collect(),
+            });
+        }
+    }
+
+    fn shown(&self) -> String {
+        let mut rows = vec![["", "model", "executions", "tokens", "cost", "by"].map(str::to_owned)];
+        let name = |model: &Option<String>| model.clone().unwrap_or_else(|| "(none named)".into());
+        for one in &self.unpriced {
+            rows.push([
+                "NO PRICE".to_owned(),
+                name(&one.model),
+                one.executions.to_string(),
+                one.total_tokens.to_string(),
+                "-".to_owned(),
+                one.reason.to_owned(),
+            ]);
+        }
+        for one in &self.priced {
+            let by = match one.rows.as_slice() {
+                [] => "what executions state".to_owned(),
+                rows => rows_named(rows),
+            };
+            rows.push([
+                "ok".to_owned(),
+                name(&one.model),
+                one.executions.to_string(),
+                one.total_tokens.to_string(),
+                format!("${:.2}", one.estimated_cost),
+                by,
+            ]);
+        }
+        let table = named(self.table.as_ref());
+        format!(
+            "table: {table}\nlast {} days, UTC\n{}",
+            self.days,
+            aligned(&rows)
+        )
+    }
+}
+
+/// An execution is unpriced where it was counted; the table may have got a row since.
+fn reason(cost: &Cost, rows: &[Listed]) -> &'static str {
+    match (&cost.model, rows) {
+        (None, _) => "no model is named",
+        (_, []) => "no row for it",
+        (_, [_]) => "its row came after them, or does not hold on their day",
+        _ => "priced by the length of each prompt",
+    }
+}
+
+fn rows_named(rows: &[usize]) -> String {
+    let numbers: Vec<String> = rows.iter().map(usize::to_string).collect();
+    let word = if rows.len() == 1 { "row" } else { "rows" };
+    format!("{word} {}", numbers.join(", "))
+}
+
+fn shown(listed: &[Listed]) -> String {
+    let head = [
+        "model",
+        "row",
+        "from",
+        "prompt up to",
+        "input",
+        "output",
+        "cache read",
+        "5m write",
+        "1h write",
+    ];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(listed.iter().map(|one| {
+        [
+            one.model.clone(),
+            one.row.to_string(),
+            one.from.clone().unwrap_or_else(|| "-".to_owned()),
+            one.prompt_up_to
+                .map_or("-".to_owned(), |tokens| tokens.to_string()),
+            one.input.to_string(),
+            one.output.to_string(),
+            one.cache_read.to_string(),
+            one.cache_write_5m.to_string(),
+            one.cache_write_1h.to_string(),
+        ]
+    }));
+    aligned(&rows)
+}
+
+fn named(table: Option<&PathBuf>) -> String {
+    table.map_or("built in".to_owned(), |path| path.display().to_string())
+}
+
+/// The table that a daemon with these settings takes.
+fn table(config: &Config) -> Result<Prices, Failure> {
+    let Some(path) = &config.tables.prices else {
+        return Ok(Prices::default());
+    };
+    let wrong = |reason: String| Failure::new(EXIT_CONFIG, format!("{}: {reason}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    Prices::parse(&text).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_price_comes_first_and_says_why() {
+        let row = |model: Option<&str>, executions: u64, unpriced: u64| {
+            json!({
+                "date": null, "agent_name": null, "session_id": null, "model": model,
+                "executions": executions, "total_tokens": 10 * executions,
+                "estimated_cost": 0.5, "unpriced_count": unpriced,
+            })
+        };
+        let answer = json!({"costs": [
+            row(Some("claude-sonnet-5-5"), 4, 0),
+            row(Some("gpt-9"), 2, 2),
+            row(Some("haiku-5-5"), 3, 1),
+            row(None, 5, 5),
+        ]});
+        let costs: Costs = serde_json::from_value(answer).unwrap();
+        let mut checked = Checked {
+            days: 7,
+            table: None,
+            unpriced: Vec::new(),
+            priced: Vec::new(),
+        };
+        for cost in costs.costs {
+            checked.add(cost, &Prices::default(), "2026-11-20");
+        }
+        let expect = "\
+table: built in
+last 7 days, UTC
+          model              executions  tokens  cost   by
+NO PRICE  gpt-9              2           20      -      no row for it
+NO PRICE  haiku-5-5          1           30      -      priced by the length of each prompt
+NO PRICE  (none named)       5           50      -      no model is named
+ok        claude-sonnet-5-5  4           40      $0.50  row 3
+ok        haiku-5-5          2           30      $0.50  rows 4, 5
+";
+        assert_eq!(checked.shown(), expect);
+    }
+
+    #[test]
+    fn a_table_shows_five_rates_a_row() {
+        let listed = Prices::default().listed("haiku-5-5", "2026-11-20");
+        let expect = "\
+model      row  from  prompt up to  input  output  cache read  5m write  1h write
+haiku-5-5  4    -     100000        0.1    0.5     0.01        0.125     0.2
+haiku-5-5  5    -     -             0.5    2.5     0.05        0.625     1
+";
+        assert_eq!(shown(&listed), expect);
+    }
+}

@@ -1,0 +1,95 @@
+//! The table as a person reads it: which row prices a model on a day, and by what.
+
+use super::{MICROS_PER_DOLLAR, Prices, Tier, normalised};
+
+/// A row as it holds for one model. Rates are dollars per million tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// The id by which the model is looked up.
+    pub model: String,
+    /// The row of the table, from 1, as errors name it.
+    pub row: usize,
+    /// The first day, YYYY-MM-DD; none: from the beginning.
+    pub from: Option<String>,
+    /// The longest prompt of a request, in tokens; none in the last tier.
+    pub prompt_up_to: Option<u64>,
+    pub input: f64,
+    pub output: f64,
+    pub cache_read: f64,
+    pub cache_write_5m: f64,
+    pub cache_write_1h: f64,
+}
+
+impl Prices {
+    /// The rows that price a model on a day (`YYYY-MM-DD`, UTC), shortest prompts first; none for
+    /// a model that the table does not know on that day.
+    pub fn listed(&self, model: &str, at_day: &str) -> Vec<Listed> {
+        let tiers = self.tiers(model, at_day).unwrap_or_default();
+        let id = normalised(model);
+        tiers.iter().map(|tier| tier.listed(&id)).collect()
+    }
+
+    /// All that hold on a day, by model.
+    pub fn all_listed(&self, at_day: &str) -> Vec<Listed> {
+        let mut models: Vec<&String> = self.by_model.keys().collect();
+        models.sort();
+        let listed = models.into_iter().map(|model| self.listed(model, at_day));
+        listed.flatten().collect()
+    }
+}
+
+impl Tier {
+    fn listed(&self, model: &str) -> Listed {
+        let dollars = |micros: i64| micros as f64 / MICROS_PER_DOLLAR;
+        Listed {
+            model: model.to_owned(),
+            row: self.row,
+            from: Some(self.from.clone()).filter(|from| !from.is_empty()),
+            prompt_up_to: u64::try_from(self.prompt_up_to).ok(),
+            input: dollars(self.input),
+            output: dollars(self.output),
+            cache_read: dollars(self.cache_read),
+            cache_write_5m: dollars(self.cache_write_5m),
+            cache_write_1h: dollars(self.cache_write_1h),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_row_of_a_day_is_listed() {
+        let prices = Prices::default();
+        let listed = |day| prices.listed("us.anthropic.claude-sonnet-5-5-v1:0", day);
+        let before = listed("2026-10-06");
+        let after = listed("2026-10-07");
+        let told = |rows: &[Listed]| {
+            let one = &rows[0];
+            (one.model.clone(), one.row, one.from.clone(), one.cache_read)
+        };
+        let id = "sonnet-5-5".to_owned();
+        assert_eq!(told(&before), (id.clone(), 2, None, 0.2));
+        assert_eq!(told(&after), (id, 3, Some("2026-10-07".to_owned()), 0.1));
+        assert!(prices.listed("gpt-9", "2026-10-07").is_empty());
+    }
+
+    #[test]
+    fn tiers_are_listed_the_shortest_prompt_first() {
+        let tiers = Prices::default().listed("haiku-5-5", "2026-11-20");
+        let bounds: Vec<_> = tiers
+            .iter()
+            .map(|tier| (tier.row, tier.prompt_up_to, tier.input))
+            .collect();
+        assert_eq!(bounds, [(4, Some(100_000), 0.1), (5, None, 0.5)]);
+    }
+
+    #[test]
+    fn all_models_are_listed_in_order() {
+        let all = Prices::default().all_listed("2026-11-20");
+        // 20 ids, one of which has two tiers.
+        assert_eq!(all.len(), 21);
+        assert!(all.is_sorted_by_key(|listed| listed.model.clone()));
+    }
+}

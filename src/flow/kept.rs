@@ -1,0 +1,63 @@
+//! Counters over restarts. What is shown is what has been written down, so that a crash takes
+//! nothing back that somebody saw: a counter that falls is taken for one that began anew, and all
+//! of it would be counted a second time. What was counted since, two seconds of it, a crash loses.
+//! Only where nothing can be written is more shown, because then it is the failures that matter.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::counters::Counters;
+
+pub struct Kept {
+    /// What was counted before the daemon started.
+    before: BTreeMap<String, u64>,
+    shown: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Kept {
+    pub fn new(before: BTreeMap<String, u64>, counters: &Counters) -> Kept {
+        let kept = Kept {
+            before,
+            shown: Mutex::default(),
+        };
+        kept.show(kept.count(counters));
+        kept
+    }
+
+    /// With what was counted before. A counter that an older version had is kept, too.
+    pub fn count(&self, counters: &Counters) -> BTreeMap<String, u64> {
+        let mut counts = self.before.clone();
+        for (name, count) in counters.counts() {
+            *counts.entry(name).or_default() += count;
+        }
+        counts
+    }
+
+    pub fn show(&self, counts: BTreeMap<String, u64>) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+
+    pub fn shown(&self) -> BTreeMap<String, u64> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_before_is_added_and_what_is_not_written_down_is_not_shown() {
+        let counters = Counters::default();
+        let before = BTreeMap::from([("rebuilds".to_owned(), 3), ("ancient".to_owned(), 1)]);
+        let kept = Kept::new(before, &counters);
+        counters.rebuilds.add(2);
+        assert_eq!(kept.shown()["rebuilds"], 3);
+        assert_eq!(kept.shown()["timeouts"], 0);
+        let counts = kept.count(&counters);
+        assert_eq!((counts["rebuilds"], counts["ancient"]), (5, 1));
+        kept.show(counts);
+        assert_eq!(kept.shown()["rebuilds"], 5);
+    }
+}

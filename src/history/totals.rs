@@ -1,0 +1,222 @@
+//! The counters of all time. A correction takes away what was counted before, and a counter that
+//! falls is taken for one that began anew: Prometheus would then count all of it a second time.
+//! So each number has its true value and the most that it ever was; the second is what is shown.
+//! It stands still after a correction until the truth has caught up, and so is never more than was
+//! once true. To count additions only would keep for ever what was corrected.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use crate::domain::totals::Totals as Added;
+use crate::sqlite::Result;
+
+use super::flush::History;
+use super::read::Reader;
+
+/// One counter; see [`Series`](crate::domain::totals::Series) for its names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Total {
+    pub name: String,
+    pub label: String,
+    pub part: String,
+    pub count: i64,
+}
+
+/// Everything that is counted, of one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    pub counted: Vec<Total>,
+    /// Agent types and how many of each run.
+    pub running: Vec<(String, i64)>,
+}
+
+pub(super) fn add_totals(conn: &Connection, totals: &Added) -> rusqlite::Result<()> {
+    // As in the rollups, a sum beyond 64 bits ends at the largest integer.
+    let mut add = conn.prepare_cached(
+        "INSERT INTO totals (name, label, part, value, peak) VALUES (?1, ?2, ?3, ?4, max(?4, 0))
+         ON CONFLICT DO UPDATE SET value = CAST(value + excluded.value AS INTEGER),
+             peak = max(peak, CAST(value + excluded.value AS INTEGER))",
+    )?;
+    for (series, count) in &totals.0 {
+        add.execute((series.name, series.label, series.part, count))?;
+    }
+    Ok(())
+}
+
+impl History {
+    /// Writes down what the daemon has counted.
+    pub fn put_counters(&mut self, counters: &BTreeMap<String, u64>) -> Result<()> {
+        self.db.write(|tx| {
+            let mut put = tx.prepare_cached(
+                "INSERT INTO counters (name, count) VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET count = excluded.count",
+            )?;
+            for (name, &count) in counters {
+                put.execute((name, count as i64))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Reader {
+    pub fn totals(&self) -> Result<Totals> {
+        self.db.snapshot(|_| {
+            self.db.read(|conn| {
+                let mut select =
+                    conn.prepare_cached("SELECT name, label, part, peak FROM totals")?;
+                let counted = select.query_map([], |row| {
+                    Ok(Total {
+                        name: row.get(0)?,
+                        label: row.get(1)?,
+                        part: row.get(2)?,
+                        count: row.get(3)?,
+                    })
+                })?;
+                let mut select = conn.prepare_cached(
+                    "SELECT agent_type, count(*) FROM executions INDEXED BY executions_running
+                     WHERE ended_ms IS NULL GROUP BY agent_type ORDER BY agent_type",
+                )?;
+                let running = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                Ok(Totals {
+                    counted: counted.collect::<rusqlite::Result<_>>()?,
+                    running: running.collect::<rusqlite::Result<_>>()?,
+                })
+            })
+        })
+    }
+
+    /// What the daemon had counted when it last wrote it down.
+    pub fn counters(&self) -> Result<BTreeMap<String, u64>> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached("SELECT name, count FROM counters")?;
+            let rows =
+                select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+            rows.collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{NOW_MS, World, start, stop_of};
+    use super::*;
+    use crate::domain::execution::{Fact, Status};
+
+    fn count(world: &World, name: &str, part: &str) -> i64 {
+        let totals = world.reader().totals().unwrap();
+        let of = |total: &&Total| total.name == name && total.part == part;
+        totals
+            .counted
+            .iter()
+            .filter(of)
+            .map(|total| total.count)
+            .sum()
+    }
+
+    #[test]
+    fn a_correction_takes_nothing_from_a_counter_until_it_is_overtaken() {
+        let mut world = World::new();
+        world.tell("a", start("x", NOW_MS - 700));
+        world.flush();
+        assert_eq!(
+            (
+                count(&world, "started", ""),
+                count(&world, "executions", "timeout")
+            ),
+            (1, 0)
+        );
+        assert_eq!(world.reader().totals().unwrap().running[0].1, 1);
+        world.tell("a", Fact::TimedOut { ended_ms: NOW_MS });
+        world.flush();
+        world.tell("a", stop_of("x", NOW_MS, 700, Status::Success));
+        world.flush();
+        let outcomes = |world: &World| {
+            ["success", "failure", "timeout"].map(|status| count(world, "executions", status))
+        };
+        assert_eq!(outcomes(&world), [1, 0, 1]);
+        assert_eq!(world.reader().totals().unwrap().running, []);
+        // The truth is 1 again: the counter was there before.
+        for id in ["b", "c"] {
+            world.tell(id, start("x", NOW_MS - 700));
+            world.tell(id, Fact::TimedOut { ended_ms: NOW_MS });
+            world.flush();
+            let expect = if id == "b" { 1 } else { 2 };
+            assert_eq!(outcomes(&world), [1, 0, expect]);
+        }
+        assert_eq!(count(&world, "started", ""), 3);
+    }
+
+    /// By name, label and part; what is nothing left out.
+    fn values(world: &World) -> Vec<(String, String, String, i64)> {
+        let db = &world.history.db;
+        let sql = "SELECT name, label, part, value FROM totals
+                   WHERE value <> 0 AND part <> 'other' ORDER BY 1, 2, 3";
+        db.read(|conn| {
+            let mut select = conn.prepare(sql)?;
+            let row =
+                |row: &rusqlite::Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+            select.query_map([], row)?.collect()
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn what_an_older_version_has_kept_is_taken_over() {
+        let world = World::any();
+        let folded = values(&world);
+        assert!(folded.len() > 20, "{folded:?}");
+        world
+            .history
+            .db
+            .read(|conn| {
+                conn.execute_batch(
+                    "DROP TABLE totals; DROP TABLE counters; PRAGMA user_version = 1",
+                )
+            })
+            .unwrap();
+        let history = History::open(&world.path).unwrap();
+        drop(history);
+        assert_eq!(values(&world), folded);
+        let peaks = world.reader().totals().unwrap().counted;
+        assert!(peaks.iter().all(|total| total.count > 0));
+    }
+
+    #[test]
+    fn what_pruning_took_before_counts_as_other() {
+        let mut world = World::new();
+        world.tell("a", stop_of("x", NOW_MS, 700, Status::Success));
+        world.flush();
+        world
+            .history
+            .db
+            .read(|conn| {
+                conn.execute_batch(
+                    "DELETE FROM hours; DROP TABLE totals; DROP TABLE counters;
+                     PRAGMA user_version = 1",
+                )
+            })
+            .unwrap();
+        drop(History::open(&world.path).unwrap());
+        let totals = world.reader().totals().unwrap().counted;
+        let of = |total: &&Total| total.name == "executions";
+        let executions: Vec<&Total> = totals.iter().filter(of).collect();
+        assert_eq!(executions.len(), 1);
+        assert_eq!(
+            (executions[0].label.as_str(), executions[0].count),
+            ("_other", 1)
+        );
+    }
+
+    #[test]
+    fn counters_are_kept() {
+        let mut world = World::new();
+        assert_eq!(world.reader().counters().unwrap(), BTreeMap::new());
+        for count in [7, 9] {
+            let counters = BTreeMap::from([("rebuilds".to_owned(), count)]);
+            world.history.put_counters(&counters).unwrap();
+            assert_eq!(world.reader().counters().unwrap(), counters);
+        }
+    }
+}

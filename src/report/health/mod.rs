@@ -1,0 +1,273 @@
+//! The health report: each part with its figures and a verdict. What a verdict is drawn from was
+//! asked before; here it is only judged.
+
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::shape::{
+    Check, Checks, Database, Disk, Health, History, Hooks, Journal, Live, Redis, Spool, Verdict,
+};
+use super::probe::{Memory, Room, Silence};
+use crate::flow::counters::Counters;
+use crate::flow::operations::{FLUSH_LAG_ALLOWED_MS, LIVE_LAG_ALLOWED_MS};
+
+/// The writer refuses events when it has to remember 65,536 executions that history lacks.
+const PENDING_ALLOWED: u64 = 32_768;
+/// Beyond this share of its memory or of the spool there is not much time left.
+const FULL_PERCENT: u64 = 80;
+/// The journal and the history of a busy week take some hundred MB.
+const LOW_DISK_BYTES: u64 = 512 << 20;
+/// Less than the logs of the two databases may take.
+const NO_DISK_BYTES: u64 = 128 << 20;
+
+/// What was found out, or why it could not be.
+pub struct Asked {
+    pub now_ms: i64,
+    pub uptime: Duration,
+    pub flush_interval_ms: i64,
+    pub redis_private: bool,
+    pub redis_version: String,
+    pub spool_max_bytes: u64,
+    /// About how many are kept, and how long it took to ask.
+    pub executions: Result<(u64, Duration), Silence>,
+    pub memory: Result<(Memory, Duration), Silence>,
+    pub room: Result<Room, Silence>,
+    pub condition: &'static str,
+    pub reason: Option<String>,
+    pub head: u64,
+    /// Of live and of history.
+    pub applied: [u64; 2],
+    /// The same; `i64::MAX` where it is longer than anybody remembers.
+    pub lag_ms: [i64; 2],
+    pub counters: Arc<Counters>,
+    pub took: Duration,
+}
+
+/// Something to say of a part; nothing when it is well.
+type Finding = Option<(Verdict, String)>;
+
+fn check<F>(finding: Finding, figures: F) -> Check<F> {
+    let (status, reason) = match finding {
+        Some((status, reason)) => (status, Some(reason)),
+        None => (Verdict::Ok, None),
+    };
+    Check {
+        status,
+        reason,
+        figures,
+    }
+}
+
+fn degraded(reason: String) -> Finding {
+    Some((Verdict::Degraded, reason))
+}
+
+fn failed(reason: String) -> Finding {
+    Some((Verdict::Failed, reason))
+}
+
+/// What is slow may still work for those who wait longer than this report does.
+fn silent(silence: &Silence) -> Finding {
+    let reason = silence.reason.clone();
+    match silence.late {
+        true => degraded(reason),
+        false => failed(reason),
+    }
+}
+
+/// Without the database, the journal or room on the disk no event is taken: then the daemon has
+/// failed. Whatever else fails, it takes events and answers.
+pub fn build(asked: &Asked) -> Health {
+    let checks = Checks {
+        database: database(asked),
+        redis: redis(asked),
+        journal: journal(asked),
+        live: live(asked),
+        history: history(asked),
+        hooks: hooks(asked),
+        spool: spool(asked),
+        disk: disk(asked),
+    };
+    let needed = [
+        checks.database.status,
+        checks.journal.status,
+        checks.disk.status,
+    ];
+    let useful = [
+        checks.redis.status,
+        checks.live.status,
+        checks.history.status,
+        checks.hooks.status,
+        checks.spool.status,
+    ];
+    let useful = useful.map(|verdict| verdict.min(Verdict::Degraded));
+    let status = needed.into_iter().chain(useful).max();
+    Health {
+        status: status.unwrap_or(Verdict::Ok),
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_s: asked.uptime.as_secs(),
+        took_ms: asked.took.as_millis() as u64,
+        checks,
+    }
+}
+
+fn database(asked: &Asked) -> Check<Database> {
+    let answer = asked.executions.as_ref();
+    let figures = Database {
+        executions: answer.ok().map(|(count, _)| *count),
+        took_ms: answer.ok().map(|(_, took)| took.as_millis() as u64),
+    };
+    check(answer.err().and_then(silent), figures)
+}
+
+fn redis(asked: &Asked) -> Check<Redis> {
+    let answer = asked.memory.as_ref();
+    let finding = match answer {
+        Err(silence) => silent(silence),
+        Ok((memory, _)) if is_full(memory.used, memory.max) => {
+            let (used, max) = (memory.used >> 20, memory.max >> 20);
+            degraded(format!("{used} of {max} MiB are used"))
+        }
+        Ok(_) => None,
+    };
+    let figures = Redis {
+        private: asked.redis_private,
+        version: asked.redis_version.clone(),
+        memory_bytes: answer.ok().map(|(memory, _)| memory.used),
+        memory_max_bytes: answer.ok().map(|(memory, _)| memory.max),
+        took_ms: answer.ok().map(|(_, took)| took.as_millis() as u64),
+    };
+    check(finding, figures)
+}
+
+fn journal(asked: &Asked) -> Check<Journal> {
+    let last = &asked.counters.last;
+    let pending = pending(asked).into_iter().max().unwrap_or(0);
+    let finding = if last.journal_failed.get() > last.journal_written.get() {
+        failed("the last event could not be written".to_owned())
+    } else if pending > PENDING_ALLOWED {
+        degraded(format!("{pending} changes wait"))
+    } else {
+        None
+    };
+    let figures = Journal {
+        head: asked.head,
+        pending,
+        failures: asked.counters.journal_failures.get(),
+        last_write_age_ms: age_ms(asked, last.journal_written.get()),
+    };
+    check(finding, figures)
+}
+
+fn live(asked: &Asked) -> Check<Live> {
+    let [applied, _] = asked.applied;
+    let [lag_ms, _] = asked.lag_ms.map(known);
+    let why = asked.reason.as_ref();
+    let why = why.map_or(String::new(), |why| format!(": {why}"));
+    let finding = match asked.condition {
+        "following" if asked.lag_ms[0] <= LIVE_LAG_ALLOWED_MS => None,
+        "following" => degraded(behind(lag_ms)),
+        "broken" => failed(format!("it is broken{why}; agentpulse rebuild mends it")),
+        condition => degraded(format!("it is {condition}{why}; reads come from history")),
+    };
+    let figures = Live {
+        condition: asked.condition,
+        applied,
+        pending: pending(asked)[0],
+        lag_ms,
+    };
+    check(finding, figures)
+}
+
+fn history(asked: &Asked) -> Check<History> {
+    let [_, applied] = asked.applied;
+    let [_, lag_ms] = asked.lag_ms.map(known);
+    let allowed_ms = asked.flush_interval_ms + FLUSH_LAG_ALLOWED_MS;
+    let late = asked.lag_ms[1] > allowed_ms;
+    let figures = History {
+        applied,
+        pending: pending(asked)[1],
+        lag_ms,
+        last_flush_age_ms: age_ms(asked, asked.counters.last.flushed.get()),
+        failures: asked.counters.flush_failures.get(),
+    };
+    let finding = if late { degraded(behind(lag_ms)) } else { None };
+    check(finding, figures)
+}
+
+/// Silence is no fault: perhaps nobody works. The age is for who knows better.
+fn hooks(asked: &Asked) -> Check<Hooks> {
+    let last_event_age_ms = age_ms(asked, asked.counters.last.hook.get());
+    check(None, Hooks { last_event_age_ms })
+}
+
+fn spool(asked: &Asked) -> Check<Spool> {
+    let room = asked.room.as_ref();
+    let finding = match room {
+        Err(silence) => silent(silence),
+        Ok(room) if room.spool_bytes >= asked.spool_max_bytes => {
+            failed("it is full, hooks drop their lines".to_owned())
+        }
+        Ok(room) if is_full(room.spool_bytes, asked.spool_max_bytes) => {
+            degraded(format!("{} lines wait", room.spool_files))
+        }
+        Ok(_) => None,
+    };
+    let figures = Spool {
+        files: room.ok().map(|room| room.spool_files),
+        bytes: room.ok().map(|room| room.spool_bytes),
+        max_bytes: asked.spool_max_bytes,
+        lines_dropped: room.ok().map(|room| room.spool_dropped),
+    };
+    check(finding, figures)
+}
+
+fn disk(asked: &Asked) -> Check<Disk> {
+    let room = asked.room.as_ref();
+    let finding = match room {
+        Err(silence) => silent(silence),
+        Ok(room) => {
+            let left = format!("{} MiB are free", room.free_bytes >> 20);
+            match room.free_bytes {
+                ..NO_DISK_BYTES => failed(left),
+                NO_DISK_BYTES..LOW_DISK_BYTES => degraded(left),
+                _ => None,
+            }
+        }
+    };
+    let figures = Disk {
+        free_bytes: room.ok().map(|room| room.free_bytes),
+        size_bytes: room.ok().map(|room| room.size_bytes),
+    };
+    check(finding, figures)
+}
+
+fn pending(asked: &Asked) -> [u64; 2] {
+    asked
+        .applied
+        .map(|applied| asked.head.saturating_sub(applied))
+}
+
+/// Without a bound nothing is full.
+fn is_full(used: u64, max: u64) -> bool {
+    max > 0 && u128::from(used) * 100 > u128::from(max) * u128::from(FULL_PERCENT)
+}
+
+fn known(lag_ms: i64) -> Option<i64> {
+    Some(lag_ms).filter(|&lag_ms| lag_ms != i64::MAX)
+}
+
+fn behind(lag_ms: Option<i64>) -> String {
+    match lag_ms {
+        Some(lag_ms) => format!("it is {lag_ms} ms behind"),
+        None => "it is far behind".to_owned(),
+    }
+}
+
+fn age_ms(asked: &Asked, at_ms: Option<i64>) -> Option<i64> {
+    at_ms.map(|at_ms| (asked.now_ms - at_ms).max(0))
+}

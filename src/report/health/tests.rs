@@ -1,0 +1,109 @@
+//! The verdicts, by what was found out.
+
+use super::*;
+
+const MIB: u64 = 1 << 20;
+
+fn well() -> Asked {
+    let counters = Counters::default();
+    counters.last.journal_written.set(9_000);
+    counters.last.flushed.set(9_500);
+    Asked {
+        now_ms: 10_000,
+        uptime: Duration::from_secs(10),
+        flush_interval_ms: 2_000,
+        redis_private: true,
+        redis_version: "7.2.0".to_owned(),
+        spool_max_bytes: 64 * MIB,
+        executions: Ok((7, Duration::from_millis(3))),
+        memory: Ok((
+            Memory {
+                used: 8 * MIB,
+                max: 10 * MIB,
+            },
+            Duration::ZERO,
+        )),
+        room: Ok(Room {
+            free_bytes: LOW_DISK_BYTES,
+            ..Room::default()
+        }),
+        condition: "following",
+        reason: None,
+        head: 12,
+        applied: [12, 10],
+        lag_ms: [0, 1_500],
+        counters: Arc::new(counters),
+        took: Duration::from_millis(4),
+    }
+}
+
+#[test]
+fn what_is_well_is_ok_and_tells_its_figures() {
+    let told = serde_json::to_value(build(&well())).unwrap();
+    assert_eq!(told["status"], "ok", "{told:#}");
+    let checks = told["checks"].as_object().unwrap();
+    assert_eq!(checks.len(), 8);
+    for (name, check) in checks {
+        assert_eq!(check["status"], "ok", "{name}");
+        assert!(check["reason"].is_null(), "{name}");
+    }
+    assert_eq!(checks["database"]["executions"], 7);
+    assert_eq!(checks["journal"]["pending"], 2);
+    assert_eq!(checks["history"]["last_flush_age_ms"], 500);
+    assert!(checks["hooks"]["last_event_age_ms"].is_null());
+}
+
+#[test]
+fn each_fault_has_its_verdict_and_only_what_is_needed_fails_the_whole() {
+    let late = || Silence::late(Duration::from_millis(75));
+    type Fault = (&'static str, Verdict, Verdict, fn(&mut Asked));
+    let faults: [Fault; 11] = [
+        ("database", Verdict::Failed, Verdict::Failed, |asked| {
+            asked.executions = Err(Silence::of("damaged"));
+        }),
+        ("redis", Verdict::Failed, Verdict::Degraded, |asked| {
+            asked.memory = Err(Silence::of("no such file"));
+        }),
+        ("redis", Verdict::Degraded, Verdict::Degraded, |asked| {
+            asked.memory.as_mut().unwrap().0.used += 1;
+        }),
+        ("journal", Verdict::Failed, Verdict::Failed, |asked| {
+            asked.counters.last.journal_failed.set(9_001);
+        }),
+        ("journal", Verdict::Degraded, Verdict::Degraded, |asked| {
+            asked.applied[1] = 0;
+            asked.head = PENDING_ALLOWED + 1;
+        }),
+        ("live", Verdict::Failed, Verdict::Degraded, |asked| {
+            asked.condition = "broken";
+        }),
+        ("live", Verdict::Degraded, Verdict::Degraded, |asked| {
+            asked.lag_ms[0] = i64::MAX;
+        }),
+        ("history", Verdict::Degraded, Verdict::Degraded, |asked| {
+            asked.lag_ms[1] = 12_001;
+        }),
+        ("spool", Verdict::Failed, Verdict::Degraded, |asked| {
+            asked.room.as_mut().unwrap().spool_bytes = 64 * MIB;
+        }),
+        ("disk", Verdict::Degraded, Verdict::Degraded, |asked| {
+            asked.room.as_mut().unwrap().free_bytes -= 1;
+        }),
+        ("disk", Verdict::Failed, Verdict::Failed, |asked| {
+            asked.room.as_mut().unwrap().free_bytes = NO_DISK_BYTES - 1;
+        }),
+    ];
+    for (part, verdict, whole, fault) in faults {
+        let mut asked = well();
+        fault(&mut asked);
+        let told = serde_json::to_value(build(&asked)).unwrap();
+        let (verdict, whole) = (serde_json::json!(verdict), serde_json::json!(whole));
+        assert_eq!(told["checks"][part]["status"], verdict, "{part}: {told:#}");
+        assert!(told["checks"][part]["reason"].is_string(), "{part}");
+        assert_eq!(told["status"], whole, "{part}");
+    }
+    let mut asked = well();
+    asked.executions = Err(late());
+    let told = serde_json::to_value(build(&asked)).unwrap();
+    assert_eq!(told["status"], "degraded", "what is late may still work");
+}

@@ -1,0 +1,157 @@
+//! What is asked of Redis and of the disk, each with a deadline: an answer that comes late is none.
+
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::live::Live;
+
+/// Hooks keep no more files in a spool; see [`Room::spool_files`].
+const MAX_FILES: usize = 32_768;
+/// One byte in this file is a line that a hook had to drop.
+const DROPPED: &str = "refused";
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    pub reason: String,
+    /// It may yet answer others, who wait longer.
+    pub late: bool,
+}
+
+impl Silence {
+    pub fn late(deadline: Duration) -> Silence {
+        Silence {
+            reason: format!("no answer within {} ms", deadline.as_millis()),
+            late: true,
+        }
+    }
+
+    pub fn of(error: impl Display) -> Silence {
+        Silence {
+            reason: error.to_string(),
+            late: false,
+        }
+    }
+}
+
+/// In bytes; `max` 0 is no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    pub used: u64,
+    pub max: u64,
+}
+
+/// How much room there is on the disk, and what waits in the spool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    pub free_bytes: u64,
+    pub size_bytes: u64,
+    pub spool_files: u64,
+    pub spool_bytes: u64,
+    /// Lines that hooks had to drop, of all time.
+    pub spool_dropped: u64,
+}
+
+pub struct Probes {
+    pub live: Live,
+    pub data_dir: PathBuf,
+    pub spool_dir: PathBuf,
+    /// A disk that hangs holds one thread, not one for each who asks.
+    looking: Arc<Semaphore>,
+}
+
+impl Probes {
+    pub fn new(live: Live, data_dir: PathBuf, spool_dir: PathBuf) -> Probes {
+        Probes {
+            live,
+            data_dir,
+            spool_dir,
+            looking: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    pub async fn memory(&self, deadline: Duration) -> Result<Memory, Silence> {
+        match timeout(deadline, self.live.memory()).await {
+            Ok(Ok((used, max))) => Ok(Memory { used, max }),
+            Ok(Err(error)) => Err(Silence::of(error)),
+            Err(_) => Err(Silence::late(deadline)),
+        }
+    }
+
+    pub async fn room(&self, deadline: Duration) -> Result<Room, Silence> {
+        let place = timeout(deadline, self.looking.clone().acquire_owned()).await;
+        let Ok(Ok(place)) = place else {
+            return Err(Silence::late(deadline));
+        };
+        let (data_dir, spool_dir) = (self.data_dir.clone(), self.spool_dir.clone());
+        let look = spawn_blocking(move || {
+            let room = room(&data_dir, &spool_dir);
+            drop(place);
+            room
+        });
+        match timeout(deadline, look).await {
+            Ok(Ok(Ok(room))) => Ok(room),
+            Ok(Ok(Err(error))) => Err(Silence::of(error)),
+            Ok(Err(error)) => Err(Silence::of(error)),
+            Err(_) => Err(Silence::late(deadline)),
+        }
+    }
+}
+
+fn room(data_dir: &Path, spool_dir: &Path) -> io::Result<Room> {
+    let disk = rustix::fs::statvfs(data_dir)?;
+    let mut room = Room {
+        free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+        size_bytes: disk.f_blocks.saturating_mul(disk.f_frsize),
+        ..Room::default()
+    };
+    let entries = match fs::read_dir(spool_dir) {
+        Ok(entries) => entries,
+        // The first hook that needs it makes it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(room),
+        Err(error) => return Err(error),
+    };
+    for entry in entries.take(MAX_FILES) {
+        let entry = entry?;
+        // A file that was taken meanwhile does not wait any more.
+        let Ok(file) = entry.metadata() else { continue };
+        if entry.file_name() == DROPPED {
+            room.spool_dropped = file.len();
+        } else if file.is_file() {
+            room.spool_files += 1;
+            room.spool_bytes += file.len();
+        }
+    }
+    Ok(room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_and_what_was_dropped_are_told_apart() {
+        let data = tempfile::tempdir().unwrap();
+        let spool = data.path().join("spool");
+        let none = room(data.path(), &spool).unwrap();
+        assert!(none.free_bytes > 0 && none.free_bytes <= none.size_bytes);
+        assert_eq!((none.spool_files, none.spool_dropped), (0, 0));
+        fs::create_dir(&spool).unwrap();
+        for (name, content) in [("1.json", "four"), ("2.json", "sevenxx"), (DROPPED, "xxx")] {
+            fs::write(spool.join(name), content).unwrap();
+        }
+        let some = room(data.path(), &spool).unwrap();
+        assert_eq!(
+            (some.spool_files, some.spool_bytes, some.spool_dropped),
+            (2, 11, 3)
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! How the daemon itself does: for Prometheus, and for the person on call.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::cache::Cache;
+use super::health::{self, Asked};
+use super::metrics::{self, Scrape};
+use super::probe::{Probes, Silence};
+use super::requests::Requests;
+use crate::domain::names::Names;
+use crate::flow::changes::View;
+use crate::flow::clock::now_ms;
+use crate::flow::kept::Kept;
+use crate::flow::operations::{Operations, describe};
+use crate::history::{Error, Reader, Readers, Totals};
+use crate::live::Live;
+
+/// Prometheus gives up at ten seconds by default; what does not answer by then is missing, the
+/// rest is told.
+const SCRAPE_WAIT: Duration = Duration::from_secs(1);
+/// All are asked at the same time, so that the report takes no longer than 100 ms.
+const HEALTH_WAIT: Duration = Duration::from_millis(75);
+
+pub struct System {
+    operations: Operations,
+    kept: Arc<Kept>,
+    names: Arc<RwLock<Names>>,
+    readers: Readers,
+    probes: Probes,
+    pub requests: Requests,
+    /// A counter that disappears for one scrape would begin anew with the next.
+    last_totals: Mutex<Arc<Totals>>,
+    scrape: Cache<(), Bytes>,
+    report: Cache<(), Bytes>,
+}
+
+impl System {
+    pub fn new(
+        operations: Operations,
+        kept: Arc<Kept>,
+        live: Live,
+        readers: Readers,
+        names: Arc<RwLock<Names>>,
+    ) -> System {
+        let data_dir = PathBuf::from(&operations.facts.data_dir);
+        let spool_dir = operations.facts.spool_dir.clone();
+        System {
+            operations,
+            kept,
+            names,
+            readers,
+            probes: Probes::new(live, data_dir, spool_dir),
+            requests: Requests::default(),
+            last_totals: Mutex::default(),
+            scrape: Cache::new(Bytes::len),
+            report: Cache::new(Bytes::len),
+        }
+    }
+
+    /// Everything in the text format of Prometheus; at most a quarter of a second old.
+    pub async fn metrics(&self) -> Bytes {
+        let make = || async {
+            let scrape = self.scrape().await;
+            let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+            metrics::build(&scrape, &names, &self.requests).into()
+        };
+        self.scrape.get(&(), Instant::now(), make).await
+    }
+
+    /// A JSON object; at most a quarter of a second old.
+    pub async fn health(&self) -> Bytes {
+        let make = || async {
+            let report = health::build(&self.asked().await);
+            let body = serde_json::to_vec(&report);
+            body.expect("names and numbers are JSON").into()
+        };
+        self.report.get(&(), Instant::now(), make).await
+    }
+
+    async fn scrape(&self) -> Scrape {
+        let operations = &self.operations;
+        let (totals, memory, room) = tokio::join!(
+            self.history(SCRAPE_WAIT, Reader::totals),
+            self.probes.memory(SCRAPE_WAIT),
+            self.probes.room(SCRAPE_WAIT),
+        );
+        let history_up = totals.is_ok();
+        let totals = {
+            let mut last = self
+                .last_totals
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            match totals {
+                Ok(totals) => *last = Arc::new(totals),
+                Err(silence) => warn!(silence.reason, "counters are told as they last were"),
+            }
+            last.clone()
+        };
+        let pending = [View::Live, View::History].map(|view| operations.changes.pending(view));
+        Scrape {
+            totals,
+            history_up,
+            counters: self.kept.shown(),
+            journal_pending: pending.into_iter().max().unwrap_or(0),
+            live_lag_ms: operations.changes.lag_ms(View::Live, now_ms()),
+            live_state: describe(operations.state.condition()).0,
+            flushed_ms: operations.counters.last.flushed.get(),
+            memory: memory.ok(),
+            room: room.ok(),
+            spool_max_bytes: operations.facts.spool_max_bytes,
+            stream_clients: operations.counters.stream_clients.get(),
+            redis_version: operations.facts.redis_version.clone(),
+        }
+    }
+
+    async fn asked(&self) -> Asked {
+        let operations = &self.operations;
+        let began = Instant::now();
+        let count = async {
+            let count = self.history(HEALTH_WAIT, Reader::count).await;
+            count.map(|count| (count, began.elapsed()))
+        };
+        let memory = async {
+            let memory = self.probes.memory(HEALTH_WAIT).await;
+            memory.map(|memory| (memory, began.elapsed()))
+        };
+        let (executions, memory, room) = tokio::join!(count, memory, self.probes.room(HEALTH_WAIT));
+        let (condition, reason) = describe(operations.state.condition());
+        let changes = &operations.changes;
+        let now_ms = now_ms();
+        Asked {
+            now_ms,
+            uptime: operations.facts.started.elapsed(),
+            flush_interval_ms: operations.facts.flush_interval_ms,
+            redis_private: operations.facts.redis_private,
+            redis_version: operations.facts.redis_version.clone(),
+            spool_max_bytes: operations.facts.spool_max_bytes,
+            executions,
+            memory,
+            room,
+            condition,
+            reason,
+            head: changes.head(),
+            applied: [View::Live, View::History].map(|view| changes.position(view)),
+            lag_ms: [View::Live, View::History].map(|view| changes.lag_ms(view, now_ms)),
+            counters: operations.counters.clone(),
+            took: began.elapsed(),
+        }
+    }
+
+    async fn history<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        ask: impl FnOnce(&Reader) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Silence> {
+        match timeout(deadline, self.readers.run(ask)).await {
+            Ok(answer) => answer.map_err(Silence::of),
+            Err(_) => Err(Silence::late(deadline)),
+        }
+    }
+}
