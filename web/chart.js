@@ -123,9 +123,9 @@ export class Chart {
       series: [
         {},
         bars("--bar"),
-        bars("--bad-soft"),
+        bars("--bad-bar"),
         {
-          scale: "ms", stroke: () => colour("--line-strong"), width: 1.5,
+          scale: "ms", stroke: () => colour("--mark"), width: 1.5,
           paths: uPlot.paths.stepped({ align: 1 }), points: { show: false },
         },
       ],

@@ -1,12 +1,15 @@
 //! The page and its files. They stand in the program: nothing has to be installed beside it, and
 //! a page always fits the daemon that it asks.
 
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY,
 };
 use axum::http::{Response, StatusCode};
+use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::conditional::Tag;
@@ -29,7 +32,7 @@ struct Asset {
     /// Below `/assets/`.
     path: &'static str,
     media_type: &'static str,
-    bytes: &'static [u8],
+    text: &'static str,
 }
 
 macro_rules! asset {
@@ -37,12 +40,12 @@ macro_rules! asset {
         Asset {
             path: $path,
             media_type: $media_type,
-            bytes: include_bytes!(concat!("../../web/", $path)),
+            text: include_str!(concat!("../../web/", $path)),
         }
     };
 }
 
-const INDEX: Asset = asset!("index.html", HTML);
+const INDEX: &str = "index.html";
 
 const ASSETS: &[Asset] = &[
     asset!("api.js", SCRIPT),
@@ -51,6 +54,7 @@ const ASSETS: &[Asset] = &[
     asset!("dom.js", SCRIPT),
     asset!("format.js", SCRIPT),
     asset!("icon.svg", PICTURE),
+    asset!("index.html", HTML),
     asset!("keys.js", SCRIPT),
     asset!("live.js", SCRIPT),
     asset!("reports.js", SCRIPT),
@@ -59,7 +63,6 @@ const ASSETS: &[Asset] = &[
     asset!("theme.js", SCRIPT),
     asset!("vendor/uPlot.LICENSE", TEXT),
     asset!("vendor/uPlot.iife.min.js", SCRIPT),
-    asset!("vendor/uPlot.min.css", STYLE),
     asset!("views/agents.js", SCRIPT),
     asset!("views/alerts.js", SCRIPT),
     asset!("views/cards.js", SCRIPT),
@@ -77,9 +80,66 @@ const ASSETS: &[Asset] = &[
     asset!("views/types.js", SCRIPT),
 ];
 
+/// An asset as it is sent.
+struct Sent {
+    path: &'static str,
+    media_type: &'static str,
+    bytes: Bytes,
+    tag: Tag,
+}
+
+static SENT: LazyLock<Vec<Sent>> = LazyLock::new(|| ASSETS.iter().map(Sent::of).collect());
+
+impl Sent {
+    fn of(asset: &Asset) -> Sent {
+        let bytes = Bytes::from(lean(asset.text));
+        Sent {
+            path: asset.path,
+            media_type: asset.media_type,
+            tag: Tag::of(xxh3_64(&bytes)),
+            bytes,
+        }
+    }
+
+    fn find(path: &str) -> Option<&'static Sent> {
+        SENT.iter().find(|sent| sent.path == path)
+    }
+
+    /// Not compressed: on loopback that would cost more than it saves.
+    fn respond(&self, request: &HeaderMap) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        if self.tag.is_in(request) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        } else {
+            *response.body_mut() = Body::from(self.bytes.clone());
+            let media_type = HeaderValue::from_static(self.media_type);
+            response.headers_mut().insert(CONTENT_TYPE, media_type);
+        }
+        let headers = response.headers_mut();
+        self.tag.put_in(headers);
+        let policy = HeaderValue::from_static(CONTENT_POLICY);
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        response
+    }
+}
+
+/// Without indentation, and without lines that only comment. Every line keeps its number, for the
+/// messages of a browser.
+fn lean(text: &str) -> String {
+    let mut lean = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim_start) {
+        if !line.starts_with("//") {
+            lean.push_str(line);
+        }
+        lean.push('\n');
+    }
+    lean
+}
+
 /// `/`
-pub async fn index(request: HeaderMap) -> Response<Body> {
-    respond(&INDEX, &request)
+pub async fn index(request: HeaderMap) -> Result<Response<Body>, HttpError> {
+    asset(Path(INDEX.to_owned()), request).await
 }
 
 /// `/assets/{path}`
@@ -87,29 +147,10 @@ pub async fn asset(
     Path(path): Path<String>,
     request: HeaderMap,
 ) -> Result<Response<Body>, HttpError> {
-    match ASSETS.iter().find(|asset| asset.path == path) {
-        Some(asset) => Ok(respond(asset, &request)),
+    match Sent::find(&path) {
+        Some(sent) => Ok(sent.respond(&request)),
         None => Err(unknown_route().await),
     }
-}
-
-/// Not compressed: on loopback that would cost more than it saves.
-fn respond(asset: &Asset, request: &HeaderMap) -> Response<Body> {
-    let tag = Tag::of(xxh3_64(asset.bytes));
-    let mut response = Response::new(Body::empty());
-    if tag.is_in(request) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
-        *response.body_mut() = Body::from(asset.bytes);
-        let media_type = HeaderValue::from_static(asset.media_type);
-        response.headers_mut().insert(CONTENT_TYPE, media_type);
-    }
-    let headers = response.headers_mut();
-    tag.put_in(headers);
-    let policy = HeaderValue::from_static(CONTENT_POLICY);
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
 }
 
 #[cfg(test)]
@@ -124,13 +165,9 @@ mod tests {
     /// What a browser loads to show the page.
     const MAX_PAGE_BYTES: usize = 120_000;
 
-    fn text(asset: &Asset) -> &'static str {
-        std::str::from_utf8(asset.bytes).unwrap()
-    }
-
-    fn find(path: &str) -> &'static Asset {
-        let found = ASSETS.iter().find(|asset| asset.path == path);
-        found.unwrap_or_else(|| panic!("{path} is not served"))
+    fn text(path: &str) -> &'static str {
+        let sent = Sent::find(path).unwrap_or_else(|| panic!("{path} is not served"));
+        std::str::from_utf8(&sent.bytes).unwrap()
     }
 
     fn folder(path: &str) -> Vec<&str> {
@@ -157,12 +194,12 @@ mod tests {
         let named = Regex::new(r#"(?:href|src)="/assets/([^"]+)""#).unwrap();
         let import = Regex::new(r#"(?m)^(?:import|export) .*?from "(\.[^"]+)";$"#).unwrap();
         let mut waiting: Vec<String> = named
-            .captures_iter(text(&INDEX))
+            .captures_iter(text(INDEX))
             .map(|found| found[1].to_owned())
             .collect();
         let mut loaded = BTreeSet::new();
         while let Some(path) = waiting.pop() {
-            let script = text(find(&path));
+            let script = text(&path);
             if loaded.insert(path.clone()) {
                 let imports = import.captures_iter(script);
                 waiting.extend(imports.map(|found| resolve(&path, &found[1])));
@@ -176,21 +213,31 @@ mod tests {
         let loaded = loaded();
         let served: BTreeSet<String> = ASSETS.iter().map(|asset| asset.path.to_owned()).collect();
         let idle: Vec<_> = served.difference(&loaded).collect();
-        assert_eq!(idle, ["vendor/uPlot.LICENSE"]);
-        let bytes: usize = loaded.iter().map(|path| find(path).bytes.len()).sum();
-        let bytes = bytes + INDEX.bytes.len();
+        assert_eq!(idle, [INDEX, "vendor/uPlot.LICENSE"]);
+        let bytes: usize = loaded.iter().map(|path| text(path).len()).sum();
+        let bytes = bytes + text(INDEX).len();
         assert!(bytes <= MAX_PAGE_BYTES, "{bytes} bytes");
     }
 
     #[test]
     fn nothing_of_ours_needs_what_the_policy_forbids() {
         let markup = Regex::new(r"(?i)<script>|<style|\sstyle=|\son\w+=|https?://").unwrap();
-        assert_eq!(markup.find(text(&INDEX)).map(|found| found.as_str()), None);
+        assert_eq!(markup.find(text(INDEX)).map(|found| found.as_str()), None);
         let danger = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function";
         let danger = Regex::new(danger).unwrap();
         for asset in ASSETS {
-            let found = danger.find(text(asset)).map(|found| found.as_str());
+            let found = danger.find(asset.text).map(|found| found.as_str());
             assert_eq!(found, None, "{}", asset.path);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_made_lean_means_the_same() {
+        assert_eq!(lean("a {\n  // why\n  b: 1; // x\n\n}"), "a {\n\nb: 1; // x\n\n}\n");
+        // A text over more than one line would lose its spaces.
+        for asset in ASSETS.iter().filter(|asset| asset.media_type == SCRIPT) {
+            let whole = |line: &str| line.matches('`').count() % 2 == 0;
+            assert!(asset.text.lines().all(whole), "{}", asset.path);
         }
     }
 
@@ -204,7 +251,7 @@ mod tests {
         again.insert(IF_NONE_MATCH, first.headers()[ETAG].clone());
         let second = asset(Path("app.js".to_owned()), again.clone()).await.unwrap();
         assert_eq!(second.status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(index(again).await.status(), StatusCode::OK);
+        assert_eq!(index(again).await.unwrap().status(), StatusCode::OK);
         let none = asset(Path("../Cargo.toml".to_owned()), HeaderMap::new()).await;
         assert_eq!(none.unwrap_err().status, StatusCode::NOT_FOUND);
     }

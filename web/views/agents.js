@@ -42,7 +42,8 @@ function build() {
       list();
     },
   });
-  fill(body("agents"), h("div", null, search, h("div", { id: "agent-list" })), h("div", { id: "agent-one" }));
+  fill(body("agents"), h("div", { class: "both" },
+    h("div", null, search, h("div", { id: "agent-list" })), h("div", { id: "agent-one" })));
 }
 
 const rows = () => state.reports.agents.data.costs.filter((row) => row.agent_name !== null);

@@ -4,6 +4,7 @@ import { Refused, read } from "../api.js";
 import { $, bar, fill, h, quiet } from "../dom.js";
 import { count, dollars, moment, span, clockSpan } from "../format.js";
 import { go, href, on, serverNow, state } from "../state.js";
+import { runLink } from "./runs.js";
 
 const sheet = $("#run");
 let item = null;
@@ -61,7 +62,7 @@ function show() {
       ["Id", h("code", null, item.agent_id)],
       ["Started", moment(item.execution_start), item.execution_start],
       ["Ended", moment(item.execution_end), item.execution_end],
-      ["Launched by", item.parent_agent_id && runLink(item.parent_agent_id)],
+      ["Launched by", item.parent_agent_id && runLink({ agent_id: item.parent_agent_id }, item.parent_agent_id)],
       ["Depth", item.depth],
       ["Session", item.session_id && h("code", null, item.session_id)],
       ["Model", item.model],
@@ -78,8 +79,6 @@ function show() {
     object("Output", item.output_metrics),
     object("Measured", item.performance_metrics));
 }
-
-const runLink = (id) => h("a", { href: href({ run: id }), "data-key": "parent" }, id);
 
 const part = (title, ...content) => h("section", null, h("h3", null, title), ...content);
 

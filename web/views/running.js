@@ -2,7 +2,8 @@
 
 import { $, bar, body, fill, h, note, quiet, text } from "../dom.js";
 import { clockSpan, moment } from "../format.js";
-import { href, on, serverNow, state } from "../state.js";
+import { on, serverNow, state } from "../state.js";
+import { runLink } from "./runs.js";
 
 // More rows than a person reads; the rest is counted.
 const MAX_ROWS = 100;
@@ -72,17 +73,14 @@ function tree() {
 }
 
 function row({ run, depth }) {
-  const level = Math.min(depth, MAX_DEPTH);
   const known = run.progress !== null && run.progress !== undefined;
-  return h("div", { class: "tr", role: "row", "data-id": run.agent_id },
-    h("span", { role: "cell", class: `who depth-${level}` },
-      h("a", {
-        href: href({ run: run.agent_id }), "data-row": true, "data-key": run.agent_id,
-        title: run.agent_id,
-      }, run.agent_name),
-      h("span", { class: "type" }, run.agent_type),
-      depth > 0 && h("span", { class: "sr" }, ` launched by ${run.parent_agent_id}`),
-      h("span", { class: "task" }, run.task_description ?? "")),
+  const who = h("span", { role: "cell", class: depth > 0 ? "who child" : "who" },
+    runLink(run),
+    h("span", { class: "type" }, run.agent_type),
+    depth > 0 && h("span", { class: "sr" }, ` launched by ${run.parent_agent_id}`),
+    h("span", { class: "task" }, run.task_description));
+  who.style.setProperty("--depth", Math.min(depth, MAX_DEPTH));
+  return h("div", { class: "tr", role: "row", "data-id": run.agent_id }, who,
     h("span", { role: "cell", class: "tool" }, run.current_tool ?? "–"),
     h("span", { role: "cell", class: "progress" },
       known ? [bar(run.progress), h("span", { class: "num" }, `${Math.round(run.progress * 100)} %`)] : "–"),

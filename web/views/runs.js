@@ -42,13 +42,16 @@ export function reason({ status, error_details }) {
   return status === "timeout" ? "nothing was heard of it until its deadline" : "no reason was given";
 }
 
+export const runLink = ({ agent_id: id, agent_name }, words = agent_name) =>
+  h("a", { href: href({ run: id }), "data-row": true, "data-key": id, title: id }, words);
+
 // Rows link to their runs; `words` makes a second line of a run.
 export function list(runs, words = () => null, name = (run) => run.agent_name) {
   return h("ul", { class: "runs" }, runs.map((run) => {
     const line = words(run);
     return h("li", null,
       h("span", { class: `status ${run.status}` }, run.status),
-      h("a", { href: href({ run: run.agent_id }), "data-row": true, "data-key": run.agent_id, title: run.agent_id }, name(run)),
+      runLink(run, name(run)),
       run.duration_ms !== undefined && h("span", { class: "num" }, span(run.duration_ms)),
       h("span", { class: "when num", title: moment(run.execution_end) }, ago(run.execution_end, serverNow())),
       line && h("span", { class: "words", title: line }, line));
