@@ -15,6 +15,7 @@ mod hooks;
 mod intake;
 mod keys;
 mod limit;
+mod page;
 mod params;
 mod patience;
 mod probes;
