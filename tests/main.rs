@@ -30,9 +30,12 @@
 //! | `watcher` | a client of the WebSockets, and the picture that it makes of what it is sent |
 //! | `stream`, `stream_faults` | everybody sees every change or a new picture; bad clients |
 //! | `stream_dashboard` | the existing dashboard's dialect, field by field |
+//! | `browser` | a headless Chromium |
+//! | `page` | the page in it: its numbers, its states, its company |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
 mod arrows;
+mod browser;
 mod caps;
 mod check;
 mod check_redis;
@@ -53,6 +56,7 @@ mod load;
 mod metrics;
 mod model;
 mod orders;
+mod page;
 mod prices;
 mod process;
 mod reaper;

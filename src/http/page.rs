@@ -223,7 +223,8 @@ mod tests {
     fn nothing_of_ours_needs_what_the_policy_forbids() {
         let markup = Regex::new(r"(?i)<script>|<style|\sstyle=|\son\w+=|https?://").unwrap();
         assert_eq!(markup.find(text(INDEX)).map(|found| found.as_str()), None);
-        let danger = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function";
+        let danger =
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function";
         let danger = Regex::new(danger).unwrap();
         for asset in ASSETS {
             let found = danger.find(asset.text).map(|found| found.as_str());
@@ -233,7 +234,10 @@ mod tests {
 
     #[test]
     fn a_line_that_is_made_lean_means_the_same() {
-        assert_eq!(lean("a {\n  // why\n  b: 1; // x\n\n}"), "a {\n\nb: 1; // x\n\n}\n");
+        assert_eq!(
+            lean("a {\n  // why\n  b: 1; // x\n\n}"),
+            "a {\n\nb: 1; // x\n\n}\n"
+        );
         // A text over more than one line would lose its spaces.
         for asset in ASSETS.iter().filter(|asset| asset.media_type == SCRIPT) {
             let whole = |line: &str| line.matches('`').count() % 2 == 0;
@@ -249,7 +253,9 @@ mod tests {
         assert_eq!(first.headers()[CONTENT_TYPE], SCRIPT);
         let mut again = HeaderMap::new();
         again.insert(IF_NONE_MATCH, first.headers()[ETAG].clone());
-        let second = asset(Path("app.js".to_owned()), again.clone()).await.unwrap();
+        let second = asset(Path("app.js".to_owned()), again.clone())
+            .await
+            .unwrap();
         assert_eq!(second.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(index(again).await.unwrap().status(), StatusCode::OK);
         let none = asset(Path("../Cargo.toml".to_owned()), HeaderMap::new()).await;

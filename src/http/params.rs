@@ -75,13 +75,7 @@ impl Params {
     pub fn time_range(&self) -> Result<Option<i32>, HttpError> {
         self.choice(
             "timeRange",
-            &[
-                ("1h", 1),
-                ("6h", 6),
-                ("24h", 24),
-                ("7d", 168),
-                ("30d", 720),
-            ],
+            &[("1h", 1), ("6h", 6), ("24h", 24), ("7d", 168), ("30d", 720)],
         )
     }
 

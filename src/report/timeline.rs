@@ -32,7 +32,9 @@ pub async fn fetch(sources: &Sources, hours: i32, now_ms: i64) -> Result<(Timeli
     let (from, to) = last_hours(hours, now_ms);
     let history = move |reader: &crate::history::Reader| reader.hours(from, to);
     let (mut rows, view) = if hours_are_live(hours) {
-        sources.either(sources.live.hours(from, to), history).await?
+        sources
+            .either(sources.live.hours(from, to), history)
+            .await?
     } else {
         (sources.history(history).await?, View::History)
     };
