@@ -18,7 +18,8 @@ run: setup ## Build, and run the daemon in the foreground
 	$(CARGO) run --release --quiet --bin agentpulse -- serve $(ARGS)
 
 # Tests start private servers of their own and leave every other Redis alone.
-test: lint ## Check format and lints, run all tests
+test: lint ## Check format and lints, run all tests; install a Chromium if there is none
+	@./deploy/setup.sh tests
 	$(CARGO) test --workspace
 
 # The promises with the numbers that they name, in a release build, one at a time: what is

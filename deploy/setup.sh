@@ -1,7 +1,8 @@
 #!/bin/sh
 # Sees to what agentpulse needs beyond its sources: cargo, a C compiler, and the program of a
-# Redis (7.0 or newer) or Valkey (7.2 or newer) server. Only the last is installed, by the
-# system's package manager, and only where none is found. Running it again changes nothing.
+# Redis (7.0 or newer) or Valkey (7.2 or newer) server; with `tests`, a Chromium as well, which
+# the tests of the page look through. Only the last two are installed, by the system's package
+# manager, and only where none is found. Running it again changes nothing.
 set -eu
 
 RUST_MIN="1.89"
@@ -93,3 +94,36 @@ if ! find_server >/dev/null; then
         fail "the server is too old: Redis 7.0 or Valkey 7.2 is needed, https://valkey.io/download"
 fi
 echo "setup: $(cargo --version), $(find_server)"
+
+# The names that the tests look for.
+find_browser() {
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        command -v "$name" 2>/dev/null && return 0
+    done
+    mac="/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+    [ -x "$mac" ] && echo "$mac"
+}
+
+# Ubuntu's package of this name only points at a snap, which cannot be driven from a test.
+install_browser() {
+    if command -v apt-get >/dev/null 2>&1 && ! grep -qs '^ID=ubuntu' /etc/os-release; then
+        as_root apt-get update -q || true
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q chromium
+    elif command -v dnf >/dev/null 2>&1; then
+        as_root dnf install -y chromium
+    elif command -v apk >/dev/null 2>&1; then
+        as_root apk add --no-cache chromium
+    elif command -v pacman >/dev/null 2>&1; then
+        as_root pacman -S --needed --noconfirm chromium
+    else
+        return 1
+    fi
+}
+
+if [ "${1:-}" = tests ]; then
+    if ! find_browser >/dev/null; then
+        install_browser || true
+    fi
+    find_browser >/dev/null || echo "setup: no Chromium or Google Chrome: the tests of the page \
+will be skipped; install one to run them" >&2
+fi

@@ -131,7 +131,7 @@ fn an_unchanged_answer_is_304_until_something_happens() {
 fn a_time_range_is_a_window_of_whole_hours() {
     let daemon = Setup::new().start();
     let at_ms = now_ms();
-    let hours_ago = [0, 3, 5, 20, 100];
+    let hours_ago = [0, 3, 5, 20, 100, 500];
     let ends: Vec<i64> = hours_ago
         .iter()
         .map(|hours| at_ms - 1000 - hours * HOUR_MS)
@@ -142,7 +142,14 @@ fn a_time_range_is_a_window_of_whole_hours() {
         .map(|(n, end_ms)| stop(&format!("r{n}"), *end_ms))
         .collect();
     daemon.accept(&lines);
-    for (range, hours, days) in [("1h", 1, 1), ("6h", 6, 1), ("24h", 24, 1), ("7d", 168, 7)] {
+    let ranges = [
+        ("1h", 1, 1),
+        ("6h", 6, 1),
+        ("24h", 24, 1),
+        ("7d", 168, 7),
+        ("30d", 720, 30),
+    ];
+    for (range, hours, days) in ranges {
         eventually("every read takes the same window", || {
             let this_hour = now_ms().div_euclid(HOUR_MS);
             let within = |end_ms: &&i64| this_hour - end_ms.div_euclid(HOUR_MS) < hours;

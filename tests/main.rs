@@ -35,9 +35,12 @@
 //! | `corpus` | planted secrets, and what only looks like one |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
 //! | `promises` | what must hold whatever happens, a file a promise |
+//! | `browser` | a headless Chromium |
+//! | `page` | the page in it: its numbers, its states, its company |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
 mod arrows;
+mod browser;
 mod caps;
 mod check;
 mod check_redis;
@@ -59,6 +62,7 @@ mod load;
 mod metrics;
 mod model;
 mod orders;
+mod page;
 mod prices;
 mod process;
 mod promises;

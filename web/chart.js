@@ -61,7 +61,8 @@ export class Chart {
       points.map((point) => point.at),
       points.map((point) => point.executions),
       points.map((point) => Math.round(point.executions * (1 - point.success_rate))),
-      points.map((point) => (point.executions ? point.avg_duration_ms : null)),
+      // No duration was known.
+      points.map((point) => point.avg_duration_ms || null),
     ];
     this.place.setAttribute("aria-label", summary);
     text(this.words, summary);
@@ -151,7 +152,7 @@ export class Chart {
     const { executions, success_rate, avg_duration_ms, dominant } = point;
     if (!executions) return `${this.label(point)} · none`;
     const parts = [this.label(point), count(executions), `${percent(success_rate)} success`];
-    if (avg_duration_ms !== null) parts.push(`${span(avg_duration_ms)} on average`);
+    if (avg_duration_ms) parts.push(`${span(avg_duration_ms)} on average`);
     if (dominant) parts.push(`mostly ${dominant}`);
     return parts.join(" · ");
   }

@@ -10,7 +10,7 @@ export const count = (n) => (n === null || n === undefined ? NONE : WHOLE.format
 export function short(n) {
   if (n === null || n === undefined) return NONE;
   for (const [size, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
-    if (n >= size * 0.9995) return `${Number((n / size).toPrecision(3))} ${unit}`;
+    if (n >= size * 0.9995) return `${(n / size).toPrecision(3)} ${unit}`;
   }
   return count(n);
 }
@@ -43,6 +43,9 @@ export function clockSpan(ms) {
   if (s < 86_400) return `${Math.floor(s / 3600)}h ${pad(Math.floor(s / 60) % 60)}m`;
   return `${Math.floor(s / 86_400)}d ${pad(Math.floor(s / 3600) % 24)}h`;
 }
+
+// An average: 0 where no duration was known.
+export const mean = (ms) => span(ms || null);
 
 const sameDay = (a, b) => a.toDateString() === b.toDateString();
 

@@ -1,4 +1,4 @@
-// What fires now. A daemon that has no alerts shows none.
+// What fires now. A daemon without alerts answers 404, and shows none.
 
 import { Refused, read } from "../api.js";
 import { $, fill, h } from "../dom.js";
@@ -28,11 +28,12 @@ async function load() {
 }
 
 function show() {
-  const firing = (state.alerts ?? []).filter((alert) => alert.state === "firing");
+  const firing = state.alerts.filter((alert) => alert.state === "firing");
   const place = $("#alerts");
   place.hidden = firing.length === 0;
-  fill(place, firing.map((alert) => h("p", { class: `alert ${alert.severity ?? ""}` },
-    h("strong", null, alert.name),
-    h("span", { class: "words" }, alert.message ?? ""),
-    alert.since && h("span", { class: "num", title: moment(alert.since) }, ago(alert.since, serverNow())))));
+  fill(place, firing.map(({ rule, severity, subject, message, since }) =>
+    h("p", { class: `alert ${severity}` },
+      h("strong", null, rule.replaceAll("_", " ")),
+      h("span", null, subject === null ? message : `${subject}: ${message}`),
+      h("span", { class: "num", title: moment(since) }, ago(since, serverNow())))));
 }

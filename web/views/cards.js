@@ -1,7 +1,7 @@
 // The six figures that a glance is for: of now and today, and below them of the chosen range.
 
 import { $, h, text } from "../dom.js";
-import { count, dollars, hourMinute, percent, short, span } from "../format.js";
+import { count, dollars, hourMinute, mean, percent, short } from "../format.js";
 import { on, state } from "../state.js";
 
 // Below this share the success rate is marked, as the alert has it by default.
@@ -12,12 +12,10 @@ const CARDS = [
   ["active", "Running now", (now) => count(now.active_agents)],
   ["executions", "Executions today", (now) => count(now.executions_today)],
   ["success", "Success rate today", (now) => percent(now.success_rate, now.executions_today)],
-  ["duration", "Average duration today", (now) => mean(now)],
+  ["duration", "Average duration today", (now) => mean(now.avg_duration_ms)],
   ["tokens", "Tokens today", (now) => short(now.tokens_used_today), (now) => count(now.tokens_used_today)],
   ["cost", "Cost today", (now) => dollars(now.estimated_cost_today)],
 ];
-
-const mean = (now) => (now.executions_today ? span(now.avg_duration_ms) : "–");
 
 export function start() {
   $("#cards").replaceChildren(...CARDS.map(([key, title]) =>

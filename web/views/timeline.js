@@ -7,7 +7,7 @@ import { DAYS } from "../reports.js";
 import { on, state } from "../state.js";
 import { known } from "./panel.js";
 
-const HEIGHT = 330;
+const HEIGHT = 410;
 
 let chart = null;
 

@@ -1,7 +1,7 @@
 // Executions by the type of their agent.
 
 import { bar, body, fill, h, note, quiet } from "../dom.js";
-import { count, percent, span } from "../format.js";
+import { count, mean, percent } from "../format.js";
 import { on } from "../state.js";
 import { LOW_SUCCESS } from "./cards.js";
 import { known } from "./panel.js";
@@ -24,5 +24,5 @@ function show() {
       bar(row.percentage / rows[0].percentage),
       h("span", { class: "below" },
         h("span", { class: row.success_rate < LOW_SUCCESS ? "bad" : null }, `${percent(row.success_rate)} success`),
-        ` · ${span(row.avg_duration_ms)} · ${percent(row.percentage)} of all`)))));
+        ` · ${mean(row.avg_duration_ms)} · ${percent(row.percentage)} of all`)))));
 }
