@@ -25,8 +25,9 @@
 //! ## Rooms, and the one way of the arrows
 //!
 //! `domain` ← `sqlite` ← `journal`, `history`; `domain` ← `live`; these ← `intake`, `flow`,
-//! `report` ← `http` ← `daemon` ← `cli`. `config` and `redis_child` import no room, and only `daemon`
-//! and `cli` import them. A test reads the `use` lines and fails on any arrow outwards.
+//! `report` ← `alert` ← `http` ← `daemon` ← `cli`. `config` imports `domain` alone, `redis_child` no
+//! room, and only `daemon` and `cli` import them. A test reads the `use` lines and fails on any
+//! arrow outwards.
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -36,9 +37,10 @@
 //! | [`history`] | one row a run, and the rollups |
 //! | [`live`] | the picture in Redis: the key table, the scripts, the reads |
 //! | [`redis_child`] | the private server: find, start, adopt, stop |
-//! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts |
+//! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts, what ended lately |
 //! | [`intake`] | the socket and the spool |
 //! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
+//! | [`alert`] | rules, what is pending, fires and was resolved, webhooks |
 //! | [`http`] | routes, doors, probes, WebSockets |
 //! | [`cli`] | one file a subcommand |
 //! | [`config`] | settings, as written and as meant |
@@ -65,6 +67,7 @@
 //! has a before), stored averages, a UNIQUE index on the journal (the writer is unique), and any
 //! read that waits for the writer.
 
+pub mod alert;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -4,6 +4,7 @@
 //! The order is flags, environment, file, defaults. A key that nobody reads is an error,
 //! whoever wrote it: a misspelt setting must not be a silent default.
 
+mod alerts;
 mod meant;
 mod section;
 mod unit;
@@ -15,6 +16,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+pub use alerts::{Alerts, Webhook, WebhookFormat};
 use meant::Reader;
 pub use section::{
     Data, History, Http, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
@@ -43,6 +45,7 @@ pub struct Config {
     pub transcript: Transcript,
     pub tables: Tables,
     pub log: Log,
+    pub alerts: Alerts,
     described: Vec<(String, String, Source)>,
 }
 
@@ -97,6 +100,7 @@ impl Config {
             transcript: Transcript::read(&mut reader, &env)?,
             tables: Tables::read(&mut reader)?,
             log: Log::read(&mut reader)?,
+            alerts: Alerts::read(&mut reader)?,
             data,
             described: reader.finish()?,
         })

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::failure::{Failure, cannot_create};
 use super::stores::{self, Stores};
+use crate::alert::board::Board;
 use crate::config::Config;
 use crate::domain::names::Names;
 use crate::flow::applier::Applier;
@@ -35,6 +36,7 @@ pub struct Parts {
     pub counters: Arc<Counters>,
     pub kept: Arc<Kept>,
     pub hold: Arc<AtomicU64>,
+    pub alerts: Arc<Board>,
 }
 
 impl Parts {
@@ -51,6 +53,7 @@ impl Parts {
             kept: Arc::new(Kept::new(stores.counted.clone(), &counters)),
             counters,
             hold: Arc::new(AtomicU64::new(u64::MAX)),
+            alerts: Arc::default(),
         }
     }
 
@@ -127,6 +130,7 @@ impl Parts {
             counters: self.counters.clone(),
             idle_ms: config.reaper.idle_timeout.as_millis() as i64,
             max_clients: config.limits.stream_clients,
+            alerts: self.alerts.subscribe(),
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod applier;
 pub mod changes;
 pub mod clock;
 pub mod counters;
+pub mod ends;
 pub mod flusher;
 pub mod heard;
 pub mod kept;

@@ -25,7 +25,9 @@ pub fn router(state: Arc<HttpState>) -> Router {
 }
 
 async fn status(State(http): State<Arc<HttpState>>) -> Json<Value> {
-    Json(http.operations.status())
+    let mut status = http.operations.status();
+    status["alerts"] = http.alerts.firing().into();
+    Json(status)
 }
 
 async fn rebuild(

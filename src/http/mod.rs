@@ -1,6 +1,7 @@
 //! The HTTP doors: who may come in, what may be asked, how an answer looks. It knows no store:
 //! reads are reports, writes go to the intake.
 
+mod alerts;
 mod body;
 mod conditional;
 pub mod control;
@@ -19,6 +20,7 @@ mod timed;
 
 use std::sync::Arc;
 
+use crate::alert::board::Board;
 use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
@@ -32,7 +34,8 @@ pub use server::{serve_control, serve_tcp};
 /// What every request may need.
 pub struct HttpState {
     pub reports: Arc<Reports>,
-    pub system: System,
+    pub system: Arc<System>,
+    pub alerts: Arc<Board>,
     pub intake: Intake,
     pub operations: Operations,
     pub doors: Doors,
@@ -43,9 +46,14 @@ pub struct HttpState {
 }
 
 impl HttpState {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is another part of the daemon"
+    )]
     pub fn new(
         reports: Arc<Reports>,
-        system: System,
+        system: Arc<System>,
+        alerts: Arc<Board>,
         intake: Intake,
         operations: Operations,
         doors: Doors,
@@ -55,6 +63,7 @@ impl HttpState {
         HttpState {
             reports,
             system,
+            alerts,
             intake,
             operations,
             doors,
