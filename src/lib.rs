@@ -24,10 +24,10 @@
 //!
 //! ## Rooms, and the one way of the arrows
 //!
-//! `domain` ← `sqlite` ← `journal`, `history`, `access` ← `backup`; `domain` ← `live`; these ← `intake`,
-//! `flow`, `report` ← `http` ← `daemon` ← `cli`. `config` and `redis_child` import no room, and
-//! only `daemon` and `cli` import them; a `crash_point`, which tests ask for, may stand anywhere.
-//! A test reads the `use` lines and fails on any arrow outwards.
+//! `domain` ← `sqlite` ← `journal`, `history`, `access` ← `backup`; `domain` ← `live`; these ←
+//! `intake`, `flow`, `report` ← `alert` ← `http` ← `daemon` ← `cli`. `config` imports `domain`
+//! alone, `redis_child` no room, and only `daemon` and `cli` import them; a `crash_point`, which
+//! tests ask for, may stand anywhere. A test reads the `use` lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -39,9 +39,10 @@
 //! | [`backup`] | both databases in one file, and the way back |
 //! | [`live`] | the picture in Redis: the key table, the scripts, the reads |
 //! | [`redis_child`] | the private server: find, start, adopt, stop |
-//! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts |
+//! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts, what ended lately |
 //! | [`intake`] | the socket and the spool |
 //! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
+//! | [`alert`] | rules, what is pending, fires and was resolved, webhooks |
 //! | [`http`] | routes, doors, probes, WebSockets |
 //! | [`cli`] | one file a subcommand |
 //! | [`config`] | settings, as written and as meant |
@@ -69,6 +70,7 @@
 //! read that waits for the writer.
 
 pub mod access;
+pub mod alert;
 pub mod backup;
 pub mod cli;
 pub mod config;

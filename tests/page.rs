@@ -258,7 +258,10 @@ fn where_no_stream_comes_through_it_asks_again_and_again() {
     open(&mut browser, &daemon, "?embed=1");
     browser.shows("#link", "Polling");
     // A frame has a head of its own.
-    assert_eq!(browser.evaluate("document.querySelector('.brand').checkVisibility()"), false);
+    assert_eq!(
+        browser.evaluate("document.querySelector('.brand').checkVisibility()"),
+        false
+    );
     daemon.accept(&[start("x")]);
     browser.shows("#running [data-id=x]", "code-review");
     daemon.accept(&[stop("x")]);

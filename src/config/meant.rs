@@ -87,6 +87,37 @@ impl Reader {
         self.read(key, default, &must, |entry| parse(&entry.raw), N::to_string)
     }
 
+    pub fn flag(&mut self, key: &str, default: bool) -> Result<bool, ConfigError> {
+        let parse = |entry: &Entry| match &entry.raw {
+            Raw::Boolean(flag) => Some(*flag),
+            Raw::Word(text) => text.parse().ok(),
+            _ => None,
+        };
+        self.read(key, default, "true or false", parse, bool::to_string)
+    }
+
+    /// Dollars, in millionths; absent they are 0.
+    pub fn dollars(&mut self, key: &str, max: u32) -> Result<i64, ConfigError> {
+        let parse = |entry: &Entry| {
+            let dollars = match &entry.raw {
+                Raw::Integer(dollars) => *dollars as f64,
+                Raw::Float(dollars) => *dollars,
+                Raw::Word(text) => text.parse().ok()?,
+                _ => return None,
+            };
+            let is_within = (0.0..=f64::from(max)).contains(&dollars);
+            is_within.then(|| (dollars * 1e6).round() as i64)
+        };
+        let must = format!("a number of dollars, 0..={max}");
+        let show = |micros: &i64| (*micros as f64 / 1e6).to_string();
+        self.read(key, 0, &must, parse, show)
+    }
+
+    /// Whether anything was set below that name.
+    pub fn has_below(&self, name: &str) -> bool {
+        self.written.has_below(name)
+    }
+
     /// One of a few words.
     pub fn choice<T: Copy>(
         &mut self,
@@ -194,13 +225,14 @@ impl Reader {
 
     /// Every setting that was read; what was written but not read is unknown.
     pub fn finish(self) -> Result<Vec<(String, String, Source)>, ConfigError> {
-        let sections = |(key, _, _): &(String, String, Source)| {
-            key.split_once('.')
-                .map_or(String::new(), |(section, _)| section.to_string())
+        let known = |section: &str| {
+            let mut keys = self.described.iter().map(|(key, _, _)| key);
+            keys.any(|key| {
+                key.strip_prefix(section)
+                    .is_some_and(|rest| rest.starts_with('.'))
+            })
         };
-        let known: Vec<String> = self.described.iter().map(sections).collect();
-        self.written
-            .refuse_rest(|section| known.iter().any(|name| name == section))?;
+        self.written.refuse_rest(known)?;
         Ok(self.described)
     }
 

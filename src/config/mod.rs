@@ -4,6 +4,7 @@
 //! The order is flags, environment, file, defaults. A key that nobody reads is an error,
 //! whoever wrote it: a misspelt setting must not be a silent default.
 
+mod alerts;
 mod http;
 mod meant;
 mod redact;
@@ -17,6 +18,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+pub use alerts::{Alerts, Webhook, WebhookFormat};
 pub use http::{Http, RequireKey};
 use meant::Reader;
 pub use redact::Redact;
@@ -49,6 +51,7 @@ pub struct Config {
     pub tables: Tables,
     pub redact: Redact,
     pub log: Log,
+    pub alerts: Alerts,
     described: Vec<(String, String, Source)>,
 }
 
@@ -104,6 +107,7 @@ impl Config {
             tables: Tables::read(&mut reader)?,
             redact: Redact::read(&mut reader)?,
             log: Log::read(&mut reader)?,
+            alerts: Alerts::read(&mut reader)?,
             data,
             described: reader.finish()?,
         })

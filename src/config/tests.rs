@@ -9,7 +9,11 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// Loads `file` (written to a real file) below `HOME=/home/u`.
-fn load(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
+pub(super) fn load(
+    file: &str,
+    env: &[(&str, &str)],
+    flags: &[(&str, &str)],
+) -> Result<Config, ConfigError> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("agentpulse.toml");
     std::fs::write(&path, file).expect("a writable temporary folder");
@@ -23,7 +27,7 @@ fn load(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Conf
     })
 }
 
-fn error(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> String {
+pub(super) fn error(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> String {
     load(file, env, flags)
         .expect_err("must be refused")
         .to_string()

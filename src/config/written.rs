@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::{ConfigError, Source};
 
@@ -36,10 +36,12 @@ pub(super) struct Entry {
 pub(super) enum Raw {
     Text(String),
     Integer(i64),
+    Float(f64),
+    Boolean(bool),
     List(Vec<String>),
     /// From the environment or a flag, where everything is text: it may mean any type.
     Word(String),
-    /// A boolean, a float, a date, a table: no setting is one.
+    /// A date, a list of anything but texts: no setting is one.
     Other,
 }
 
@@ -59,17 +61,38 @@ impl Written {
                 return Err(ConfigError::new(section_place, problem));
             };
             self.sections.insert(section.to_string(), section_place);
-            for (key, value) in keys {
-                let entry = Entry {
-                    raw: Raw::from(value.get_ref()),
-                    source: Source::File,
-                    place: place(key.span().start),
-                };
-                self.entries
-                    .insert(format!("{section}.{}", key.get_ref()), entry);
-            }
+            self.add_table(section, keys, &place);
         }
         Ok(())
+    }
+
+    /// A table in a table is a section, too, and one in a list of tables bears its number.
+    fn add_table(&mut self, section: &str, keys: &DeTable, place: &dyn Fn(usize) -> String) {
+        for (key, value) in keys {
+            let name = format!("{section}.{}", key.get_ref());
+            let key_place = place(key.span().start);
+            match value.get_ref() {
+                DeValue::Table(keys) => {
+                    self.sections.insert(name.clone(), key_place);
+                    self.add_table(&name, keys, place);
+                }
+                DeValue::Array(items) if is_list_of_tables(items) => {
+                    for (i, item) in items.iter().enumerate() {
+                        if let DeValue::Table(keys) = item.get_ref() {
+                            self.add_table(&format!("{name}.{i}"), keys, place);
+                        }
+                    }
+                }
+                value => {
+                    let entry = Entry {
+                        raw: Raw::from(value),
+                        source: Source::File,
+                        place: key_place,
+                    };
+                    self.entries.insert(name, entry);
+                }
+            }
+        }
     }
 
     /// Takes the variables that are settings: `AGENTPULSE_<SECTION>__<KEY>` and the short names.
@@ -81,7 +104,10 @@ impl Written {
                 name.strip_prefix(PREFIX).and_then(|n| n.split_once("__")),
             ) {
                 (Some((_, key)), _) => key.to_string(),
-                (None, Some((section, key))) => format!("{section}.{key}").to_ascii_lowercase(),
+                (None, Some((section, key))) => {
+                    let key = key.replace("__", ".");
+                    format!("{section}.{key}").to_ascii_lowercase()
+                }
                 (None, None) => continue,
             };
             // Were another case taken too, two variables could mean one setting.
@@ -123,6 +149,13 @@ impl Written {
         self.entries.remove(key)
     }
 
+    /// Whether there is a setting below that name.
+    pub fn has_below(&self, name: &str) -> bool {
+        let begin = format!("{name}.");
+        let mut after = self.entries.range(begin.clone()..);
+        after.next().is_some_and(|(key, _)| key.starts_with(&begin))
+    }
+
     /// Refuses what is left, given the sections that exist.
     pub fn refuse_rest(&self, known_section: impl Fn(&str) -> bool) -> Result<(), ConfigError> {
         if let Some((section, place)) = self.sections.iter().find(|(s, _)| !known_section(s)) {
@@ -147,6 +180,11 @@ impl From<&DeValue<'_>> for Raw {
             DeValue::String(text) => Raw::Text(text.to_string()),
             DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
                 .map_or(Raw::Other, Raw::Integer),
+            DeValue::Float(float) => {
+                let float = float.as_str().replace('_', "").parse();
+                float.map_or(Raw::Other, Raw::Float)
+            }
+            DeValue::Boolean(boolean) => Raw::Boolean(*boolean),
             DeValue::Array(items) => items
                 .iter()
                 .map(|item| item.get_ref().as_str().map(str::to_string))
@@ -155,6 +193,10 @@ impl From<&DeValue<'_>> for Raw {
             _ => Raw::Other,
         }
     }
+}
+
+fn is_list_of_tables(items: &DeArray) -> bool {
+    !items.is_empty() && items.iter().all(|item| item.get_ref().is_table())
 }
 
 /// Counts from 1, as editors do.

@@ -1,5 +1,6 @@
 //! Builds everything, and owns the order in which it ends: what sends stops before what receives.
 
+mod alerts;
 mod backup;
 mod checkpoints;
 mod entrance;
@@ -170,13 +171,15 @@ async fn serve(
         now_ms,
     ));
 
-    let system = System::new(
+    let system = Arc::new(System::new(
         operations.clone(),
         parts.kept.clone(),
         redis.live.clone(),
         stores.readers.clone(),
         parts.names.clone(),
-    );
+    ));
+    alerts::restore(&stores, &parts.changes.ends)?;
+    let gather = alerts::gather(config, &operations, &system, &redis.live, &stores);
 
     let applier = parts.applier(config, &stores, &redis.live, door.clone())?;
     let flusher = parts.flusher(config, &stores, door.clone())?;
@@ -198,11 +201,13 @@ async fn serve(
     let watched = parts.watched(config, reports.clone());
     let (stream, hub) = stream::open(watched, intake_stopped.clone());
     doors.spawn(hub.run());
+    alerts::start(config, &parts, gather, &mut doors, &intake_stopped);
     let keeper = Keeper::new(access.clone(), parts.counters.clone());
     doors.spawn(keeper.run(intake_stopped.clone()));
     let state = HttpState {
         reports,
         system,
+        alerts: parts.alerts.clone(),
         intake: intake.clone(),
         operations,
         access,

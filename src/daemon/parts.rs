@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::failure::{Failure, cannot_create};
 use super::stores::{self, Stores};
+use crate::alert::board::Board;
 use crate::config::Config;
 use crate::domain::names::Names;
 use crate::flow::applier::Applier;
@@ -36,6 +37,7 @@ pub struct Parts {
     pub counters: Arc<Counters>,
     pub kept: Arc<Kept>,
     pub holds: Arc<Holds>,
+    pub alerts: Arc<Board>,
 }
 
 impl Parts {
@@ -52,6 +54,7 @@ impl Parts {
             kept: Arc::new(Kept::new(stores.counted.clone(), &counters)),
             counters,
             holds: Arc::default(),
+            alerts: Arc::default(),
         }
     }
 
@@ -133,6 +136,7 @@ impl Parts {
             counters: self.counters.clone(),
             idle_ms: config.reaper.idle_timeout.as_millis() as i64,
             max_clients: config.limits.stream_clients,
+            alerts: self.alerts.subscribe(),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::folder::{HISTORY, JOURNAL};
 use super::{EXIT_CONFIG, EXIT_CORRUPT, Failure};
 use crate::config::Config;
 use crate::domain::agent_type::AgentTypes;
+use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::execution::Catalog;
 use crate::domain::names::{NameKind, NameLimits, Names};
@@ -74,17 +75,25 @@ impl Stores {
         };
         let mut memory = Memory::new(timeouts);
         memory.load_running(&self.lookup.running().map_err(failure)?, now);
+        self.each_unflushed(|changes| {
+            for change in changes {
+                memory.load(change, now);
+            }
+        })?;
+        Ok(memory)
+    }
+
+    /// The changes that history does not have yet, in order.
+    pub fn each_unflushed(&self, mut f: impl FnMut(&[Arc<Change>])) -> Result<(), Failure> {
         let tail = Tail::open(&self.journal_path).map_err(failure)?;
         let mut seq = self.history_seq;
         loop {
             let changes = tail.read(seq, LOADED).map_err(failure)?;
             let Some(last) = changes.last() else {
-                return Ok(memory);
+                return Ok(());
             };
             seq = last.seq;
-            for change in &changes {
-                memory.load(change, now);
-            }
+            f(&changes);
         }
     }
 

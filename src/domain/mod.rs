@@ -1,6 +1,7 @@
 //! What the numbers mean: pure code, without input or output, without a clock.
 
 pub mod agent_type;
+pub mod alert;
 pub mod bucket;
 pub mod change;
 pub mod cursor;

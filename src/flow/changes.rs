@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::ends::Ends;
 use crate::domain::change::Change;
 use crate::journal::{self, Tail};
 
@@ -28,6 +29,7 @@ pub struct Changes {
     recent: Mutex<VecDeque<Arc<Change>>>,
     head: watch::Sender<u64>,
     positions: [AtomicU64; 3],
+    pub ends: Ends,
 }
 
 impl Changes {
@@ -37,12 +39,14 @@ impl Changes {
             recent: Mutex::default(),
             head: watch::Sender::new(head),
             positions: [0, 0, NOWHERE].map(AtomicU64::new),
+            ends: Ends::default(),
         }
     }
 
     /// Takes in what was just committed; in order, without gaps.
     pub fn publish(&self, changes: &[Arc<Change>]) {
         let Some(last) = changes.last() else { return };
+        self.ends.take(changes);
         let mut recent = self.recent();
         recent.extend(changes.iter().cloned());
         let surplus = recent.len().saturating_sub(MAX_RECENT);

@@ -110,6 +110,12 @@ pub struct Counters {
     /// Closed by the daemon, for a fault of the client's.
     pub stream_clients_cut: Counter,
     pub stream_resyncs: Counter,
+    pub alerts_fired: Counter,
+    pub webhooks_sent: Counter,
+    /// Given up after the last attempt.
+    pub webhooks_failed: Counter,
+    /// Found no place in the queue of their webhook.
+    pub webhooks_dropped: Counter,
     #[serde(skip)]
     pub last: Last,
 }

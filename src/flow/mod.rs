@@ -6,6 +6,7 @@ pub mod backup;
 pub mod changes;
 pub mod clock;
 pub mod counters;
+pub mod ends;
 pub mod flusher;
 pub mod heard;
 pub mod holds;

@@ -1,6 +1,7 @@
 //! History: every execution that is still kept, and the rollups, which are what all of them add
 //! up to. The flusher writes it behind the journal; whoever reads it reads beside that.
 
+mod ended;
 mod flush;
 mod list;
 mod pool;
@@ -16,6 +17,7 @@ mod schema;
 mod totals;
 
 pub use crate::sqlite::Error;
+pub use ended::Ended;
 pub use flush::History;
 pub use list::{Filter, Page, Position};
 pub use pool::Readers;

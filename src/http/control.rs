@@ -83,7 +83,9 @@ fn noted(method: &Method, path: &str) -> Option<Action> {
 }
 
 async fn status(State(http): State<Arc<HttpState>>) -> Json<Value> {
-    Json(http.operations.status())
+    let mut status = http.operations.status();
+    status["alerts"] = http.alerts.firing().into();
+    Json(status)
 }
 
 async fn rebuild(

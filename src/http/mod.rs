@@ -1,6 +1,7 @@
 //! The HTTP doors: who may come in, what may be asked, how an answer looks. It knows no store:
 //! reads are reports, writes go to the intake.
 
+mod alerts;
 mod audit;
 mod body;
 mod conditional;
@@ -30,6 +31,7 @@ mod timed;
 use std::sync::Arc;
 
 use crate::access::Access;
+use crate::alert::board::Board;
 use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
@@ -44,7 +46,8 @@ pub use server::{serve_control, serve_tcp};
 /// What every request may need.
 pub struct HttpState {
     pub reports: Arc<Reports>,
-    pub system: System,
+    pub system: Arc<System>,
+    pub alerts: Arc<Board>,
     pub intake: Intake,
     pub operations: Operations,
     pub access: Arc<Access>,

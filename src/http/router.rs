@@ -11,7 +11,7 @@ use super::error::{unknown_route, wrong_method};
 use super::params::Params;
 use super::reads::{read, read_named};
 use super::timed::timed;
-use super::{audit, hooks, intake, page, probes, stream, tickets};
+use super::{alerts, audit, hooks, intake, page, probes, stream, tickets};
 
 /// All routes that are open to readers and hooks.
 pub fn router(state: Arc<HttpState>) -> Router {
@@ -41,6 +41,7 @@ pub(super) fn routes() -> Router<Arc<HttpState>> {
         .route("/api/agents/costs", read(Params::costs))
         .route("/api/agents/stream", get(stream::own))
         .route("/stream", get(stream::of_dashboard))
+        .route("/api/agents/alerts", get(alerts::alerts))
         .route("/api/agents/events", post(intake::events))
         .route("/api/agents/start", post(intake::start))
         .route("/api/agents/complete", post(intake::complete))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
+use fred::interfaces::{SetsInterface, SortedSetsInterface};
 use fred::types::Value;
 use serde::de::DeserializeOwned;
 
@@ -66,6 +67,16 @@ impl Live {
             shown,
             today: tally(&texts(today)?)?,
         })
+    }
+
+    /// How many run, and of how many of them the deadline is before then.
+    pub async fn running(&self, before_ms: i64) -> Result<(u64, u64), Error> {
+        let running = self.client.scard(self.keys.name(Key::Active, &[]));
+        let deadlines = self.keys.name(Key::Deadlines, &[]);
+        let due = self
+            .client
+            .zcount(deadlines, f64::NEG_INFINITY, before_ms as f64);
+        tokio::try_join!(self.ask(running), self.ask(due))
     }
 
     /// All that runs, as far as [`ACTIVE_LISTED`].

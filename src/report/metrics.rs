@@ -223,6 +223,10 @@ fn help(counter: &str) -> String {
         "flush_failures" => "Transactions of history that failed.",
         "apply_failures" => "Attempts to follow the journal in Redis that failed.",
         "rebuilds" => "Times that the live picture was made anew.",
+        "alerts_fired" => "Alerts of the daemon's own that fired.",
+        "webhooks_sent" => "News of alerts that webhooks took.",
+        "webhooks_failed" => "News of alerts that webhooks were not told in the end.",
+        "webhooks_dropped" => "News of alerts that found no place in the queue of their webhook.",
         other => return format!("What the daemon counted as {}.", other.replace('_', " ")),
     };
     help.to_owned()

@@ -36,6 +36,19 @@ impl Requests {
         times.sum += took;
     }
 
+    /// Of all that readers and hooks asked for. What an operator asks over the control socket may
+    /// take minutes.
+    pub fn latency(&self) -> Latency {
+        let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latency = Latency::default();
+        for ((route, _), times) in series.iter() {
+            if !route.starts_with("/control/") {
+                latency.add(&times.counts);
+            }
+        }
+        latency
+    }
+
     pub(super) fn write(&self, family: &mut Family) {
         // Copied, so that no request waits while lines are written.
         let series = {
@@ -47,6 +60,43 @@ impl Requests {
             let labels: Labels = &[("route", &route), ("status", &status)];
             family.histogram(labels, &BOUNDS, &times.counts, times.sum.as_secs_f64());
         }
+    }
+}
+
+/// How many requests took how long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Latency([u64; BOUNDS.len() + 1]);
+
+impl Latency {
+    fn add(&mut self, counts: &[u64]) {
+        for (sum, count) in self.0.iter_mut().zip(counts) {
+            *sum += count;
+        }
+    }
+
+    /// Those that came after `earlier`.
+    pub fn since(&self, earlier: &Latency) -> Latency {
+        let count = |i: usize| self.0[i].saturating_sub(earlier.0[i]);
+        Latency(std::array::from_fn(count))
+    }
+
+    pub fn count(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// In milliseconds; between two bounds requests are taken to be spread evenly, as Prometheus
+    /// does. What took longer than the last bound is told as that bound. 0 without requests.
+    pub fn quantile_ms(&self, quantile: f64) -> f64 {
+        let rank = quantile * self.count() as f64;
+        let (mut below, mut lower) = (0.0, 0.0);
+        for (&count, upper) in self.0.iter().zip(BOUNDS) {
+            let count = count as f64;
+            if count > 0.0 && below + count >= rank {
+                return (lower + (upper - lower) * (rank - below) / count) * 1e3;
+            }
+            (below, lower) = (below + count, upper);
+        }
+        if below < rank { lower * 1e3 } else { 0.0 }
     }
 }
 
@@ -75,5 +125,32 @@ mod tests {
         ] {
             assert!(page.lines().any(|told| told == line), "{line}\n{page}");
         }
+    }
+
+    #[test]
+    fn a_quantile_is_of_the_requests_in_between() {
+        let requests = Requests::default();
+        let observe = |route, ms, times| {
+            for _ in 0..times {
+                requests.observe(route, 200, Duration::from_millis(ms));
+            }
+        };
+        assert_eq!(requests.latency().quantile_ms(0.99), 0.0);
+        observe("/x", 11_000, 50);
+        let before = requests.latency();
+        assert_eq!(before.quantile_ms(0.99), 10_000.0);
+        observe("/x", 1, 90);
+        observe("/y", 400, 9);
+        observe("/y", 700, 1);
+        observe("/control/rebuild", 60_000, 100);
+        let window = requests.latency().since(&before);
+        assert_eq!(window.count(), 100);
+        // Exactly the one above half a second lies beyond the 99th.
+        assert_eq!(window.quantile_ms(0.99), 500.0);
+        assert_eq!(window.quantile_ms(1.0), 1_000.0);
+        // 2 of the 9 between 250 and 500 ms.
+        assert!((window.quantile_ms(0.92) - 305.555_555).abs() < 0.001);
+        observe("/y", 700, 1);
+        assert!(requests.latency().since(&before).quantile_ms(0.99) > 500.0);
     }
 }

@@ -32,7 +32,7 @@ pub struct System {
     kept: Arc<Kept>,
     names: Arc<RwLock<Names>>,
     readers: Readers,
-    probes: Probes,
+    pub probes: Probes,
     pub requests: Requests,
     /// A counter that disappears for one scrape would begin anew with the next.
     last_totals: Mutex<Arc<Totals>>,

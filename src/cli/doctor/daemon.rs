@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use hyper::Method;
+use serde_json::Value;
 
 use super::Finding;
 use crate::cli::client::{AskError, Control, QUICK};
@@ -23,6 +24,7 @@ pub async fn findings(config: &Config) -> Vec<Finding> {
             findings.push(Finding::right(SUBJECT, format!("version {version} runs")));
             findings.push(ready(&control).await);
             findings.push(socket(&config.socket.path));
+            findings.extend(alerts(&status));
         }
         Err(AskError::NotRunning(_)) => {
             findings.push(Finding::wrong(
@@ -52,6 +54,16 @@ async fn ready(control: &Control) -> Finding {
             Finding::wrong(SUBJECT, error.to_string(), mend)
         }
     }
+}
+
+/// What the daemon itself is alarmed by.
+fn alerts(status: &Value) -> Vec<Finding> {
+    let firing = status["alerts"].as_array();
+    let firing = firing.into_iter().flatten().filter_map(Value::as_str);
+    let mend = "an alert is resolved when its cause is gone; its limits are in [alerts]";
+    firing
+        .map(|alert| Finding::wrong("alert", alert, mend))
+        .collect()
 }
 
 /// Where hooks look for the daemon.

@@ -1,6 +1,7 @@
 //! What events say of an execution, as they said it.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -110,6 +111,18 @@ impl Status {
             Status::Failure => "failure",
             Status::Timeout => "timeout",
         }
+    }
+}
+
+/// Reads what [`Status::as_str`] writes.
+impl FromStr for Status {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Status, ()> {
+        let all = [Status::Success, Status::Failure, Status::Timeout];
+        all.into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(())
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::domain::alert::Alert;
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::view::{Active, Sign};
 use crate::report::active::Listed;
@@ -31,6 +32,10 @@ pub(super) enum Element {
     },
     Totals {
         data: Current,
+    },
+    /// It fires, or is resolved.
+    Alert {
+        alert: Arc<Alert>,
     },
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::warn;
@@ -13,6 +14,7 @@ use super::element::Element;
 use super::frame::{self, Body};
 use super::picture::{self, Picture};
 use super::{Joined, MAX_QUEUED, Watched};
+use crate::domain::alert::Alert;
 use crate::domain::bucket::Day;
 use crate::domain::change::Change;
 use crate::flow::changes::View;
@@ -132,6 +134,7 @@ impl Hub {
         self.watched.signs.heard.watch();
         (self.gap, self.totals.read) = (None, None);
         self.totals.stale = false;
+        self.watched.alerts = self.watched.alerts.resubscribe();
     }
 
     fn end(&mut self) {
@@ -205,6 +208,11 @@ impl Hub {
         let mut elements: Vec<Element> = changes
             .map(|change| Element::of(change, self.watched.idle_ms, now_ms))
             .collect();
+        while elements.len() < MAX_ELEMENTS
+            && let Some(alert) = self.next_alert()
+        {
+            elements.push(Element::Alert { alert });
+        }
         if elements.len() < MAX_ELEMENTS {
             elements.extend(self.totals.read.take());
         }
@@ -212,6 +220,17 @@ impl Hub {
         let signs = self.watched.signs.heard.take(self.shown, room).into_iter();
         elements.extend(signs.map(|active| Element::progress(active, now_ms)));
         elements
+    }
+
+    /// Of more than wait the oldest are passed over; `/api/agents/alerts` tells them.
+    fn next_alert(&mut self) -> Option<Arc<Alert>> {
+        loop {
+            match self.watched.alerts.try_recv() {
+                Ok(alert) => return Some(alert),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+            }
+        }
     }
 
     fn send(&mut self, frame: Bytes) {

@@ -7,6 +7,7 @@
 //!     {"kind":"progress","execution":<as in /active>},      the last that was heard of it
 //!     {"kind":"stopped","execution":<as in /executions>},   it ended, or timed out
 //!     {"kind":"corrected","execution":<as in /executions>}, it had ended, and is known better
+//!     {"kind":"alert","alert":<as in /alerts>},             it fires, or is resolved
 //!     {"kind":"totals","data":<metrics/current>}]}          twice a second at most
 //! {"type":"resync","seq":n+2,"reason":"…","data":…,"active":[…]}
 //! ```
@@ -41,6 +42,7 @@ use tokio::sync::{
 use tokio::time::timeout;
 
 use super::Reports;
+use crate::domain::alert::Alert;
 use crate::domain::bucket::Hour;
 use crate::flow::changes::Changes;
 use crate::flow::counters::Counters;
@@ -70,6 +72,8 @@ pub struct Watched {
     /// How long after its start an execution counts as hung, if nothing more is heard.
     pub idle_ms: i64,
     pub max_clients: usize,
+    /// Alerts that fire or are resolved.
+    pub alerts: broadcast::Receiver<Arc<Alert>>,
 }
 
 /// The stream, as a client's connection needs it.

@@ -1,0 +1,258 @@
+//! Finds out what the rules judge by: from memory, a few rows of rollups, and one question each to
+//! Redis and to the disk. Nothing here looks at all executions, and nothing waits for long.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::baseline::{UsualDurations, UsualTokens, read_durations};
+use super::inputs::{AgentDuration, Hung, Inputs, Requests, Spent};
+use super::rules::MIN_EXECUTIONS;
+use crate::domain::alert::{Rule, Rules};
+use crate::domain::bucket::{Day, HOUR_MS};
+use crate::flow::changes::View;
+use crate::flow::ends::Mean;
+use crate::flow::live_state::Condition;
+use crate::flow::operations::{Operations, describe};
+use crate::history::{Error, Reader, Readers};
+use crate::live::Live;
+use crate::report::requests::Latency;
+use crate::report::system::System;
+
+/// What has not answered by then is judged with the next look.
+const WAIT: Duration = Duration::from_secs(1);
+/// Baselines that are read with one look; the others come with the next.
+const MAX_BASELINES_READ: usize = 50;
+/// Agents of hung executions that a message names.
+const MAX_NAMED: usize = 5;
+/// A running agent is near its deadline from here on, but only in the last fifth of its time.
+const NEAR_MS: i64 = 60_000;
+
+pub struct Gather {
+    operations: Operations,
+    system: Arc<System>,
+    live: Live,
+    readers: Readers,
+    idle_ms: i64,
+    usual_tokens: Option<UsualTokens>,
+    usual_durations: UsualDurations,
+    latencies: Latencies,
+}
+
+impl Gather {
+    pub fn new(
+        operations: Operations,
+        system: Arc<System>,
+        live: Live,
+        readers: Readers,
+        idle_ms: i64,
+    ) -> Gather {
+        Gather {
+            operations,
+            system,
+            live,
+            readers,
+            idle_ms,
+            usual_tokens: None,
+            usual_durations: UsualDurations::default(),
+            latencies: Latencies::default(),
+        }
+    }
+
+    pub async fn inputs(
+        &mut self,
+        rules: &Rules,
+        reload_failed: Option<String>,
+        now_ms: i64,
+    ) -> Inputs {
+        let window_ms = |rule| rules.get(rule).map_or(0, |rule| rule.window_ms);
+        self.operations.changes.ends.forget(now_ms);
+        self.read_usual(rules, now_ms).await;
+        let (today, running, memory, room) = tokio::join!(
+            self.today(now_ms),
+            self.running(now_ms),
+            self.system.probes.memory(WAIT),
+            self.system.probes.room(WAIT),
+        );
+        let ends = &self.operations.changes.ends;
+        let recent = ends.sums(now_ms, window_ms(Rule::SuccessRate));
+        let hung_window_ms = window_ms(Rule::HungAgent);
+        let failing = rules.get(Rule::AgentFailing).map(|rule| {
+            // Beside those that fire also those that may be about to stop firing.
+            ends.failing(now_ms, rule.window_ms, 1)
+        });
+        let room = room.ok();
+        let changes = &self.operations.changes;
+        let history_lag_ms = changes.lag_ms(View::History, now_ms);
+        let latency_window = Duration::from_millis(window_ms(Rule::ApiLatency) as u64);
+        Inputs {
+            ended: recent.executions,
+            succeeded: recent.successes,
+            durations: Some(self.durations(window_ms(Rule::AvgDuration), now_ms)),
+            today,
+            active: running.map(|(count, _)| count),
+            memory: memory.ok(),
+            requests: self.latencies.look(
+                self.system.requests.latency(),
+                latency_window,
+                Instant::now(),
+            ),
+            hour_tokens: ends.sums(now_ms, HOUR_MS).tokens,
+            usual_tokens: self
+                .usual_tokens
+                .as_ref()
+                .and_then(|usual| usual.mean(now_ms)),
+            live_down: live_down(self.operations.state.condition()),
+            live_lag_ms: changes.lag_ms(View::Live, now_ms),
+            history_late_ms: (history_lag_ms - self.operations.facts.flush_interval_ms).max(0),
+            hung: Hung {
+                reaped: ends.sums(now_ms, hung_window_ms).reaped.max(0) as u64,
+                agent_names: ends.reaped(now_ms, hung_window_ms, MAX_NAMED),
+                near: running.map_or(0, |(_, near)| near),
+            },
+            spool_bytes: room
+                .as_ref()
+                .map(|room| (room.spool_bytes, self.operations.facts.spool_max_bytes)),
+            disk_free_bytes: room.as_ref().map(|room| room.free_bytes),
+            failing: failing.unwrap_or_default(),
+            reload_failed,
+        }
+    }
+
+    async fn today(&self, now_ms: i64) -> Option<Spent> {
+        let today = Day::of(now_ms);
+        let days = self
+            .history(move |reader| reader.days(today, today))
+            .await?;
+        let tally = days.first().map(|row| row.tally).unwrap_or_default();
+        Some(Spent {
+            tokens: tally.total_tokens,
+            cost: tally.cost(),
+        })
+    }
+
+    /// How many run, and how many of them are near their deadline. History does not know those.
+    async fn running(&self, now_ms: i64) -> Option<(u64, u64)> {
+        if self.operations.state.readable() {
+            let near_ms = NEAR_MS.min(self.idle_ms / 5);
+            let asked = timeout(WAIT, self.live.running(now_ms + near_ms)).await;
+            return asked.ok()?.ok();
+        }
+        let count = self.history(Reader::running_count).await?;
+        Some((count, 0))
+    }
+
+    async fn read_usual(&mut self, rules: &Rules, now_ms: i64) {
+        if let Some(rule) = rules.get(Rule::AvgDuration) {
+            let means = self.means(rule.window_ms, now_ms);
+            let agents = means.into_iter().map(|mean| mean.agent_name);
+            let mut missing = self.usual_durations.missing(agents, now_ms);
+            missing.truncate(MAX_BASELINES_READ);
+            if !missing.is_empty() {
+                let ask = move |reader: &Reader| read_durations(reader, &missing, now_ms);
+                let read = self.history(ask).await;
+                self.usual_durations.put(read.unwrap_or_default());
+            }
+        }
+        if rules.get(Rule::TokenSpike).is_some()
+            && !self
+                .usual_tokens
+                .as_ref()
+                .is_some_and(|usual| usual.is_of(now_ms))
+        {
+            let ask = move |reader: &Reader| UsualTokens::read(reader, now_ms);
+            self.usual_tokens = self.history(ask).await;
+        }
+    }
+
+    fn means(&self, window_ms: i64, now_ms: i64) -> Vec<Mean> {
+        let ends = &self.operations.changes.ends;
+        ends.means(now_ms, window_ms, MIN_EXECUTIONS)
+    }
+
+    fn durations(&self, window_ms: i64, now_ms: i64) -> Vec<AgentDuration> {
+        let means = self.means(window_ms, now_ms).into_iter();
+        means
+            .map(|mean| AgentDuration {
+                baseline_ms: self.usual_durations.get(&mean.agent_name),
+                executions: mean.count,
+                mean_ms: mean.total_duration_ms as f64 / mean.count as f64,
+                agent_name: mean.agent_name,
+            })
+            .collect()
+    }
+
+    async fn history<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Reader) -> Result<T, Error> + Send + 'static,
+    ) -> Option<T> {
+        match timeout(WAIT, self.readers.run(ask)).await {
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(error)) => {
+                debug!(%error, "history could not be asked for the alerts");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+fn live_down(condition: Condition) -> Option<String> {
+    match describe(condition) {
+        (word @ ("away" | "broken"), reason) => {
+            let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
+            Some(format!("the live view is {word}{reason}"))
+        }
+        _ => None,
+    }
+}
+
+/// What requests took, as it was at each of the last looks.
+#[derive(Default)]
+struct Latencies(VecDeque<(Instant, Latency)>);
+
+impl Latencies {
+    /// Of the requests since the oldest look that lies within the window.
+    fn look(&mut self, latency: Latency, window: Duration, now: Instant) -> Requests {
+        self.0.push_back((now, latency.clone()));
+        let is_old = |(at, _): &(Instant, Latency)| now.saturating_duration_since(*at) > window;
+        while self.0.len() > 1 && self.0.front().is_some_and(is_old) {
+            self.0.pop_front();
+        }
+        let begin = self.0.front().map(|(_, latency)| latency);
+        let since = latency.since(begin.unwrap_or(&latency));
+        Requests {
+            count: since.count(),
+            p99_ms: since.quantile_ms(0.99),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::requests;
+
+    #[test]
+    fn requests_are_those_of_the_window() {
+        let (requests, begin) = (requests::Requests::default(), Instant::now());
+        let mut latencies = Latencies::default();
+        let mut look = |s, requests: &requests::Requests| {
+            let (window, now) = (Duration::from_secs(300), begin + Duration::from_secs(s));
+            latencies.look(requests.latency(), window, now)
+        };
+        requests.observe("/x", 200, Duration::from_secs(3));
+        assert_eq!(look(0, &requests).count, 0);
+        requests.observe("/x", 200, Duration::from_secs(3));
+        let both = look(2, &requests);
+        assert_eq!((both.count, both.p99_ms > 2_500.0), (1, true));
+        requests.observe("/x", 200, Duration::from_millis(1));
+        assert_eq!(look(300, &requests).count, 2);
+        let later = look(302, &requests);
+        assert_eq!((later.count, later.p99_ms < 1.0), (1, true));
+        assert_eq!(look(1_000, &requests).count, 0);
+    }
+}

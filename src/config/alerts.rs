@@ -1,0 +1,376 @@
+//! The alerts: which rules are in force and how, the budgets, and who is told.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use hyper::Uri;
+
+use super::ConfigError;
+use super::meant::Reader;
+use crate::domain::alert::{Rule, RuleSettings, Rules, Severity};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const MIB: u64 = 1 << 20;
+
+/// Each has a queue and a task of its own.
+const WEBHOOKS_MAX: usize = 8;
+const URL_MAX_BYTES: usize = 2_048;
+/// The ends of executions of an agent are remembered for a day.
+const FAILURES_WINDOW: Duration = Duration::from_secs(86_400);
+/// More failures of an agent in a row than this are not counted.
+const FAILURES_MAX: u64 = 50;
+
+const SEVERITIES: [(&str, Severity); 3] = [
+    ("info", Severity::Info),
+    ("warning", Severity::Warning),
+    ("critical", Severity::Critical),
+];
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alerts {
+    pub rules: Rules,
+    pub webhooks: Vec<Webhook>,
+}
+
+#[derive(Clone, PartialEq)]
+pub struct Webhook {
+    /// `http://` or `https://` and a host; what follows may be a secret.
+    pub url: Uri,
+    pub format: WebhookFormat,
+    pub severities: Vec<Severity>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookFormat {
+    Json,
+    Slack,
+}
+
+/// What a rule compares with, in the unit of the rule.
+enum Threshold {
+    Number(u64, RangeInclusive<u64>),
+    /// In milliseconds.
+    Lag(Duration),
+    /// In bytes.
+    Size(u64),
+    /// A budget, which has a key of its own; without one the rule is not in force.
+    Budget(f64),
+    /// There is a fault or none.
+    Fault,
+}
+
+/// Where a rule looks back.
+enum Window {
+    Set(Duration),
+    Always(Duration),
+    None,
+}
+
+impl Alerts {
+    pub(super) fn read(r: &mut Reader) -> Result<Alerts, ConfigError> {
+        use Severity::{Critical, Warning};
+        use Threshold::{Budget, Fault, Lag, Number, Size};
+        let tokens = r.count("alerts.daily_tokens", 0_u64, 0..=1_000_000_000_000_000)?;
+        let cost_micros = r.dollars("alerts.daily_cost", 1_000_000)?;
+        let percent = |default| Number(default, 1..=100);
+        let share = |default| Number(default, 101..=10_000);
+        let (now, soon) = (Duration::ZERO, 30 * SECOND);
+        let (minutes, hour) = (Window::Set(5 * MINUTE), Window::Set(HOUR));
+        let quarter = Window::Set(15 * MINUTE);
+        let (last_hour, last_day) = (Window::Always(HOUR), Window::Always(FAILURES_WINDOW));
+        let same = || Window::Set(5 * MINUTE);
+        let all = [
+            (Rule::SuccessRate, percent(80), minutes, now, Warning),
+            (Rule::AvgDuration, share(200), hour, now, Warning),
+            (
+                Rule::DailyTokens,
+                Budget(tokens as f64),
+                Window::None,
+                now,
+                Warning,
+            ),
+            (
+                Rule::DailyCost,
+                Budget(cost_micros as f64 / 1e6),
+                Window::None,
+                now,
+                Warning,
+            ),
+            (
+                Rule::ActiveAgents,
+                Number(10, 1..=1_000_000),
+                Window::None,
+                now,
+                Warning,
+            ),
+            (Rule::RedisMemory, percent(80), Window::None, soon, Critical),
+            (
+                Rule::ApiLatency,
+                Number(500, 1..=10_000),
+                same(),
+                now,
+                Warning,
+            ),
+            (Rule::TokenSpike, share(300), last_hour, now, Warning),
+            (Rule::LiveLag, Lag(5 * SECOND), Window::None, soon, Warning),
+            (
+                Rule::HistoryLag,
+                Lag(10 * SECOND),
+                Window::None,
+                soon,
+                Critical,
+            ),
+            (Rule::LiveDown, Fault, Window::None, 10 * SECOND, Critical),
+            (
+                Rule::HungAgent,
+                Number(1, 1..=1_000_000),
+                quarter,
+                now,
+                Warning,
+            ),
+            (Rule::Spool, percent(80), Window::None, now, Critical),
+            (Rule::Disk, Size(512 * MIB), Window::None, now, Critical),
+            (
+                Rule::AgentFailing,
+                Number(3, 1..=FAILURES_MAX),
+                last_day,
+                now,
+                Warning,
+            ),
+            (Rule::ConfigReload, Fault, Window::None, now, Warning),
+        ];
+        let mut rules = Vec::new();
+        for (rule, threshold, window, hold, severity) in all {
+            let settings = read_rule(r, rule, threshold, window, hold, severity)?;
+            rules.extend(settings.map(|settings| (rule, settings)));
+        }
+        Ok(Alerts {
+            rules: rules.into_iter().collect(),
+            webhooks: read_webhooks(r)?,
+        })
+    }
+}
+
+/// Nothing where the rule is not in force.
+fn read_rule(
+    r: &mut Reader,
+    rule: Rule,
+    threshold: Threshold,
+    window: Window,
+    hold: Duration,
+    severity: Severity,
+) -> Result<Option<RuleSettings>, ConfigError> {
+    let key = |name: &str| format!("alerts.{}.{name}", rule.name());
+    let is_enabled = r.flag(&key("enabled"), true)?;
+    let at = key("threshold");
+    let threshold = match threshold {
+        Threshold::Number(default, bounds) => r.count(&at, default, bounds)? as f64,
+        Threshold::Lag(default) => r.duration(&at, default, SECOND..=HOUR)?.as_millis() as f64,
+        Threshold::Size(default) => r.bytes(&at, default, MIB..=1_024 * 1_024 * MIB)? as f64,
+        Threshold::Budget(budget) => budget,
+        Threshold::Fault => 0.0,
+    };
+    let has_budget = rule != Rule::DailyTokens && rule != Rule::DailyCost || threshold > 0.0;
+    let window = match window {
+        Window::Set(default) => r.duration(&key("window"), default, 10 * SECOND..=HOUR)?,
+        Window::Always(window) => window,
+        Window::None => Duration::ZERO,
+    };
+    let settings = RuleSettings {
+        threshold,
+        window_ms: window.as_millis() as i64,
+        hold: r.duration(&key("for"), hold, Duration::ZERO..=HOUR)?,
+        severity: r.choice(&key("severity"), (severity.name(), severity), &SEVERITIES)?,
+    };
+    Ok((is_enabled && has_budget).then_some(settings))
+}
+
+fn read_webhooks(r: &mut Reader) -> Result<Vec<Webhook>, ConfigError> {
+    let mut webhooks = Vec::new();
+    for i in 0..WEBHOOKS_MAX {
+        let name = format!("alerts.webhooks.{i}");
+        if r.has_below(&name) {
+            webhooks.push(read_webhook(r, &name)?);
+        }
+    }
+    let beyond = format!("alerts.webhooks.{WEBHOOKS_MAX}");
+    if r.has_below(&beyond) {
+        let problem = format!("alerts.webhooks must be at most {WEBHOOKS_MAX}");
+        return Err(ConfigError::new(beyond, problem));
+    }
+    Ok(webhooks)
+}
+
+fn read_webhook(r: &mut Reader, name: &str) -> Result<Webhook, ConfigError> {
+    let formats = [
+        ("json", WebhookFormat::Json),
+        ("slack", WebhookFormat::Slack),
+    ];
+    let url_key = format!("{name}.url");
+    let must = "http:// or https:// with a host, without a user";
+    let show = |url: &Option<Uri>| url.as_ref().map_or(String::new(), mask_url);
+    let url = r.text(&url_key, None, must, |text| parse_url(text).map(Some), show)?;
+    let Some(url) = url else {
+        let problem = format!("{url_key} must be set: {must}");
+        return Err(ConfigError::new(name, problem));
+    };
+    let severities = r.list(
+        &format!("{name}.severities"),
+        "one of info, warning, critical",
+        |text| severity(text).map(|severity| severity.name().to_owned()),
+    )?;
+    let mut severities: Vec<Severity> = severities.iter().filter_map(|s| severity(s)).collect();
+    if severities.is_empty() {
+        severities = SEVERITIES.map(|(_, severity)| severity).to_vec();
+    }
+    Ok(Webhook {
+        format: r.choice(&format!("{name}.format"), formats[0], &formats)?,
+        url,
+        severities,
+    })
+}
+
+fn severity(text: &str) -> Option<Severity> {
+    let found = SEVERITIES.iter().find(|(name, _)| *name == text);
+    found.map(|(_, severity)| *severity)
+}
+
+fn parse_url(text: &str) -> Option<Uri> {
+    let url: Uri = text.parse().ok()?;
+    let is_web = matches!(url.scheme_str(), Some("http" | "https"));
+    let authority = url.authority()?;
+    let is_plain = !authority.as_str().contains('@') && !authority.host().is_empty();
+    (is_web && is_plain && text.len() <= URL_MAX_BYTES).then_some(url)
+}
+
+/// Whoever knows the path of a Slack hook may write there.
+fn mask_url(url: &Uri) -> String {
+    let scheme = url.scheme_str().unwrap_or_default();
+    let host = url.authority().map_or("", |authority| authority.as_str());
+    match url.path_and_query().map(|path| path.as_str()) {
+        None | Some("/") => format!("{scheme}://{host}/"),
+        Some(_) => format!("{scheme}://{host}/***"),
+    }
+}
+
+/// By hand, so that no log of a configuration shows the secret.
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhook")
+            .field("url", &mask_url(&self.url))
+            .field("format", &self.format)
+            .field("severities", &self.severities)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{error, load};
+    use super::*;
+
+    #[test]
+    fn a_rule_is_in_force_as_it_is_set() {
+        let default = load("", &[], &[]).expect("valid").alerts;
+        let in_force = Rule::ALL
+            .into_iter()
+            .filter(|&rule| default.rules.get(rule).is_some());
+        assert_eq!(in_force.count(), Rule::ALL.len() - 2, "without budgets");
+        let rate = default.rules.get(Rule::SuccessRate).expect("in force");
+        assert_eq!((rate.threshold, rate.window_ms), (80.0, 300_000));
+        let file = "[alerts]\ndaily_tokens = 500\ndaily_cost = 12.5\n\
+                    [alerts.success_rate]\nthreshold = 90\nwindow = \"1m\"\nfor = \"2s\"\n\
+                    severity = \"critical\"\n[alerts.disk]\nenabled = false\n";
+        let env = [("AGENTPULSE_ALERTS__LIVE_LAG__THRESHOLD", "7s")];
+        let rules = load(file, &env, &[]).expect("valid").alerts.rules;
+        let expect = RuleSettings {
+            threshold: 90.0,
+            window_ms: 60_000,
+            hold: 2 * SECOND,
+            severity: Severity::Critical,
+        };
+        assert_eq!(rules.get(Rule::SuccessRate), Some(&expect));
+        assert_eq!(rules.get(Rule::Disk), None);
+        let threshold = |rule| rules.get(rule).map(|rule| rule.threshold);
+        assert_eq!(threshold(Rule::DailyTokens), Some(500.0));
+        assert_eq!(threshold(Rule::DailyCost), Some(12.5));
+        assert_eq!(threshold(Rule::LiveLag), Some(7_000.0));
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_rule_is_named() {
+        let check = |file, expect| assert_eq!(error(file, &[], &[]), expect);
+        check(
+            "[alerts.sucess_rate]\n",
+            "agentpulse.toml:1: unknown section \"alerts.sucess_rate\"",
+        );
+        check(
+            "[alerts.disk]\nwindow = \"1m\"\n",
+            "agentpulse.toml:2: unknown setting \"alerts.disk.window\"",
+        );
+        check(
+            "[alerts.success_rate]\n\nthreshold = 101\n",
+            "agentpulse.toml:3: alerts.success_rate.threshold must be a whole number, 1..=100",
+        );
+        check(
+            "[alerts.disk]\nenabled = 1\n",
+            "agentpulse.toml:2: alerts.disk.enabled must be true or false",
+        );
+        check(
+            "[alerts]\ndaily_cost = -0.5\n",
+            "agentpulse.toml:2: alerts.daily_cost must be a number of dollars, 0..=1000000",
+        );
+    }
+
+    #[test]
+    fn webhooks_are_told_as_they_are_set_and_their_secrets_are_not_shown() {
+        let file = "[[alerts.webhooks]]\nurl = \"https://hooks.example.com/services/T0/s3cret\"\n\
+                    format = \"slack\"\nseverities = [\"critical\"]\n\
+                    [[alerts.webhooks]]\nurl = \"http://[::1]:9/?key=s3cret\"\n";
+        let config = load(file, &[], &[]).expect("valid");
+        let [slack, json] = &config.alerts.webhooks[..] else {
+            panic!("{:?}", config.alerts);
+        };
+        assert_eq!(slack.url, "https://hooks.example.com/services/T0/s3cret");
+        assert_eq!(slack.format, WebhookFormat::Slack);
+        assert_eq!(slack.severities, [Severity::Critical]);
+        assert_eq!(
+            (json.format, json.severities.len()),
+            (WebhookFormat::Json, 3)
+        );
+        let shown = format!("{config:?} {:?}", config.describe());
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert!(shown.contains("https://hooks.example.com/***"), "{shown}");
+        let env = [("AGENTPULSE_ALERTS__WEBHOOKS__0__URL", "http://localhost:1")];
+        let of_env = load("", &env, &[]).expect("valid").alerts.webhooks;
+        assert_eq!(of_env[0].url, "http://localhost:1");
+    }
+
+    #[test]
+    fn a_webhook_needs_a_host_on_the_web() {
+        for url in [
+            "",
+            "ftp://x/",
+            "hooks.example.com",
+            "http://u:p@x/",
+            "file:///x",
+            "http://",
+        ] {
+            let file = format!("[[alerts.webhooks]]\nurl = \"{url}\"\n");
+            let expect = "agentpulse.toml:2: alerts.webhooks.0.url must be http:// or https:// \
+                          with a host, without a user";
+            assert_eq!(error(&file, &[], &[]), expect, "{url}");
+        }
+        let missing = error("[[alerts.webhooks]]\nformat = \"json\"\n", &[], &[]);
+        assert!(
+            missing.contains("alerts.webhooks.0.url must be set"),
+            "{missing}"
+        );
+        let many = "[[alerts.webhooks]]\nurl = \"http://x/\"\n".repeat(9);
+        let expect = "alerts.webhooks.8: alerts.webhooks must be at most 8";
+        assert_eq!(error(&many, &[], &[]), expect);
+    }
+}

@@ -1,0 +1,86 @@
+//! The alerts: what they judge by, and who is told.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::failure::Failure;
+use super::parts::Parts;
+use super::stores::{self, Stores};
+use crate::alert::notify::{Format, Notify, Webhook};
+use crate::alert::{Alerting, Gather};
+use crate::config::{self, Config, WebhookFormat};
+use crate::flow::clock::now_ms;
+use crate::flow::ends::{ENDS_KEPT_MS, Ends, MAX_ENDS, SUMS_KEPT_MS};
+use crate::flow::operations::Operations;
+use crate::live::Live;
+use crate::report::system::System;
+
+/// Ends of the last hour that are read back: those of a busy hour in a blink. Of a busier one the
+/// sums begin later, and are whole again after an hour.
+const MAX_RESTORED: usize = 20_000;
+/// Agents that failed lately whose last ends are read back.
+const MAX_FAILING: usize = 200;
+
+/// What ended before the daemon started, so that what fired fires again.
+pub fn restore(stores: &Stores, ends: &Ends) -> Result<(), Failure> {
+    let (history, now_ms) = (&stores.lookup, now_ms());
+    let last = history
+        .ended_since(now_ms - SUMS_KEPT_MS, MAX_RESTORED)
+        .map_err(stores::failure)?;
+    for ended in &last {
+        ends.restore_sum(ended);
+        ends.restore_end(ended);
+    }
+    let failing = history
+        .ended_of_failing(now_ms - ENDS_KEPT_MS, MAX_FAILING, MAX_ENDS)
+        .map_err(stores::failure)?;
+    failing.iter().for_each(|ended| ends.restore_end(ended));
+    stores.each_unflushed(|changes| ends.take(changes))
+}
+
+pub fn gather(
+    config: &Config,
+    operations: &Operations,
+    system: &Arc<System>,
+    live: &Live,
+    stores: &Stores,
+) -> Gather {
+    Gather::new(
+        operations.clone(),
+        system.clone(),
+        live.clone(),
+        stores.readers.clone(),
+        config.reaper.idle_timeout.as_millis() as i64,
+    )
+}
+
+pub fn start(
+    config: &Config,
+    parts: &Parts,
+    gather: Gather,
+    tasks: &mut JoinSet<()>,
+    stop: &watch::Receiver<bool>,
+) {
+    let webhooks = config.alerts.webhooks.iter().map(webhook).collect();
+    let alerting = Alerting {
+        rules: config.alerts.rules.clone(),
+        gather,
+        board: parts.alerts.clone(),
+        notify: Notify::start(webhooks, &parts.counters, tasks, stop),
+        counters: parts.counters.clone(),
+    };
+    tasks.spawn(alerting.run(stop.clone()));
+}
+
+fn webhook(set: &config::Webhook) -> Webhook {
+    Webhook {
+        url: set.url.clone(),
+        format: match set.format {
+            WebhookFormat::Json => Format::Json,
+            WebhookFormat::Slack => Format::Slack,
+        },
+        severities: set.severities.clone(),
+    }
+}

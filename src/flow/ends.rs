@@ -1,0 +1,281 @@
+//! What ended lately, in memory, for those who judge the last minutes: the rollups know hours.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::AddAssign;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::domain::bucket::{DAY_MS, HOUR_MS};
+use crate::domain::change::Change;
+use crate::domain::execution::{Execution, Status};
+use crate::history::Ended;
+
+/// A window is exact to this.
+const SLOT_MS: i64 = 10_000;
+/// Sums reach back so far.
+pub const SUMS_KEPT_MS: i64 = HOUR_MS;
+/// The last executions of an agent are remembered for so long.
+pub const ENDS_KEPT_MS: i64 = DAY_MS;
+/// Agents whose ends are told apart; as many have a name of their own by default. Of the others
+/// only the sums count.
+const MAX_AGENTS: usize = 1_024;
+/// Ends of one agent: a mean of more would hardly differ, and nobody waits for more failures.
+pub const MAX_ENDS: usize = 64;
+
+#[derive(Default)]
+pub struct Ends(Mutex<Lately>);
+
+#[derive(Default)]
+struct Lately {
+    /// By the moment of the end, in slots since 1970.
+    slots: BTreeMap<i64, Sums>,
+    agents: HashMap<String, VecDeque<End>>,
+}
+
+/// What ended in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub executions: i64,
+    pub successes: i64,
+    /// Those that the reaper ended.
+    pub reaped: i64,
+    pub tokens: i64,
+}
+
+/// One end of an agent, the oldest first in its list.
+struct End {
+    id: u64,
+    ended_ms: i64,
+    failed: bool,
+    reaped: bool,
+    duration_ms: Option<u64>,
+}
+
+/// How long the executions of an agent took lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mean {
+    pub agent_name: String,
+    pub count: i64,
+    pub total_duration_ms: i64,
+}
+
+impl Ends {
+    /// Takes in what was just committed.
+    pub fn take(&self, changes: &[Arc<Change>]) {
+        let mut lately = self.lately();
+        for change in changes {
+            if let Some(before) = &change.before {
+                lately.remove(before, change.accepted_ms);
+            }
+            lately.add(&change.after, change.accepted_ms);
+        }
+    }
+
+    /// Takes in an end from before the start of the daemon, for the sums.
+    pub fn restore_sum(&self, ended: &Ended) {
+        *self.lately().slot(ended.ended_ms) += Sums::of_ended(ended);
+    }
+
+    /// The same, for its agent; a second time changes nothing.
+    pub fn restore_end(&self, ended: &Ended) {
+        let end = End {
+            id: xxh3_64(ended.id.as_bytes()),
+            ended_ms: ended.ended_ms,
+            failed: ended.status != Status::Success,
+            reaped: ended.is_reaped(),
+            duration_ms: ended.duration_ms,
+        };
+        self.lately().insert(&ended.agent_name, end);
+    }
+
+    /// `window_ms` is at most [`SUMS_KEPT_MS`].
+    pub fn sums(&self, now_ms: i64, window_ms: i64) -> Sums {
+        let lately = self.lately();
+        let first = (now_ms - window_ms).div_euclid(SLOT_MS) + 1;
+        let mut sums = Sums::default();
+        for slot in lately.slots.range(first..).map(|(_, slot)| slot) {
+            sums += *slot;
+        }
+        sums
+    }
+
+    /// Agents whose last executions, `at_least` of them, did not succeed, by how many; those of
+    /// before `window_ms` do not count.
+    pub fn failing(&self, now_ms: i64, window_ms: i64, at_least: u64) -> Vec<(String, u64)> {
+        let lately = self.lately();
+        let streak = |ends: &VecDeque<End>| {
+            let last = ends.iter().rev();
+            let since_ms = now_ms - window_ms;
+            last.take_while(|end| end.failed && end.ended_ms > since_ms)
+                .count() as u64
+        };
+        let streaks = lately
+            .agents
+            .iter()
+            .map(|(name, ends)| (name, streak(ends)));
+        streaks
+            .filter(|(_, streak)| *streak >= at_least)
+            .map(|(name, streak)| (name.clone(), streak))
+            .collect()
+    }
+
+    /// Of agents with `at_least` executions of known duration in the window.
+    pub fn means(&self, now_ms: i64, window_ms: i64, at_least: i64) -> Vec<Mean> {
+        let lately = self.lately();
+        let mean = |(name, ends): (&String, &VecDeque<End>)| {
+            let recent = ends.iter().filter(|end| end.ended_ms > now_ms - window_ms);
+            let (mut count, mut total_duration_ms) = (0, 0);
+            for duration_ms in recent.filter_map(|end| end.duration_ms) {
+                count += 1;
+                total_duration_ms += duration_ms as i64;
+            }
+            (count >= at_least).then(|| Mean {
+                agent_name: name.clone(),
+                count,
+                total_duration_ms,
+            })
+        };
+        lately.agents.iter().filter_map(mean).collect()
+    }
+
+    /// Names of agents that the reaper ended in the window, sorted, at most `max`.
+    pub fn reaped(&self, now_ms: i64, window_ms: i64, max: usize) -> Vec<String> {
+        let lately = self.lately();
+        let hung = |ends: &VecDeque<End>| {
+            let since_ms = now_ms - window_ms;
+            ends.iter().any(|end| end.reaped && end.ended_ms > since_ms)
+        };
+        let agents = lately.agents.iter().filter(|(_, ends)| hung(ends));
+        let mut names: Vec<String> = agents.map(|(name, _)| name.clone()).collect();
+        names.sort_unstable();
+        names.truncate(max);
+        names
+    }
+
+    /// Lets go of agents that did not run for long, and while most places are taken of those that
+    /// ran an hour ago. Not with every end: the writer is not to look at all agents.
+    pub fn forget(&self, now_ms: i64) {
+        let mut lately = self.lately();
+        let is_crowded = lately.agents.len() > MAX_AGENTS / 4 * 3;
+        let keep_ms = if is_crowded { HOUR_MS } else { ENDS_KEPT_MS };
+        let is_recent = |end: &End| end.ended_ms > now_ms - keep_ms;
+        lately.agents.retain(|_, ends| ends.iter().any(is_recent));
+        lately.slots = lately.slots.split_off(&first_kept(now_ms));
+    }
+
+    /// A panic elsewhere leaves at worst one end without its counterpart.
+    fn lately(&self) -> MutexGuard<'_, Lately> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lately {
+    fn slot(&mut self, ended_ms: i64) -> &mut Sums {
+        self.slots.entry(ended_ms.div_euclid(SLOT_MS)).or_default()
+    }
+
+    fn add(&mut self, execution: &Execution, now_ms: i64) {
+        let Some((sums, end)) = read(execution) else {
+            return;
+        };
+        if end.ended_ms.div_euclid(SLOT_MS) >= first_kept(now_ms) {
+            *self.slot(end.ended_ms) += sums;
+        }
+        if end.ended_ms > now_ms - ENDS_KEPT_MS {
+            self.insert(execution.agent_name(), end);
+        }
+    }
+
+    fn remove(&mut self, execution: &Execution, now_ms: i64) {
+        let Some((sums, end)) = read(execution) else {
+            return;
+        };
+        if end.ended_ms.div_euclid(SLOT_MS) >= first_kept(now_ms) {
+            *self.slot(end.ended_ms) += sums.negative();
+        }
+        if let Some(ends) = self.agents.get_mut(execution.agent_name()) {
+            ends.retain(|known| known.id != end.id);
+        }
+    }
+
+    fn insert(&mut self, agent_name: &str, end: End) {
+        if !self.agents.contains_key(agent_name) {
+            if self.agents.len() >= MAX_AGENTS {
+                return;
+            }
+            self.agents.insert(agent_name.to_owned(), VecDeque::new());
+        }
+        let Some(ends) = self.agents.get_mut(agent_name) else {
+            return;
+        };
+        if ends.iter().any(|known| known.id == end.id) {
+            return;
+        }
+        // Most come in the order of their ends.
+        let place = ends.partition_point(|known| known.ended_ms <= end.ended_ms);
+        ends.insert(place, end);
+        if ends.len() > MAX_ENDS {
+            ends.pop_front();
+        }
+    }
+}
+
+fn first_kept(now_ms: i64) -> i64 {
+    (now_ms - SUMS_KEPT_MS).div_euclid(SLOT_MS)
+}
+
+/// Nothing of one that runs.
+fn read(execution: &Execution) -> Option<(Sums, End)> {
+    let outcome = execution.outcome()?;
+    let reaped = execution.stop.is_none();
+    let tokens = execution
+        .token_usage()
+        .map_or(0, |usage| usage.total_tokens);
+    let sums = Sums {
+        executions: 1,
+        successes: i64::from(outcome.status == Status::Success),
+        reaped: i64::from(reaped),
+        tokens: tokens as i64,
+    };
+    let end = End {
+        id: xxh3_64(execution.id.as_bytes()),
+        ended_ms: outcome.ended_ms,
+        failed: outcome.status != Status::Success,
+        reaped,
+        duration_ms: outcome.duration_ms,
+    };
+    Some((sums, end))
+}
+
+impl Sums {
+    fn of_ended(ended: &Ended) -> Sums {
+        Sums {
+            executions: 1,
+            successes: i64::from(ended.status == Status::Success),
+            reaped: i64::from(ended.is_reaped()),
+            tokens: ended.total_tokens,
+        }
+    }
+
+    fn negative(self) -> Sums {
+        Sums {
+            executions: -self.executions,
+            successes: -self.successes,
+            reaped: -self.reaped,
+            tokens: -self.tokens,
+        }
+    }
+}
+
+impl AddAssign for Sums {
+    fn add_assign(&mut self, other: Sums) {
+        self.executions += other.executions;
+        self.successes += other.successes;
+        self.reaped += other.reaped;
+        self.tokens = self.tokens.saturating_add(other.tokens);
+    }
+}
+
+#[cfg(test)]
+mod tests;

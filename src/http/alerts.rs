@@ -1,0 +1,27 @@
+//! The alerts, as they are at this moment.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Response};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::HttpState;
+use super::conditional::respond;
+use crate::report::{Answer, View};
+
+/// Those that are pending or fire, the gravest first, and the last hundred that were resolved.
+pub async fn alerts(State(http): State<Arc<HttpState>>, request: HeaderMap) -> Response<Body> {
+    let body = http.alerts.list();
+    let view = match http.operations.state.readable() {
+        true => View::Live,
+        false => View::History,
+    };
+    let answer = Answer {
+        digest: xxh3_64(&body),
+        body,
+        view,
+    };
+    respond(answer, &request)
+}
