@@ -18,7 +18,7 @@ use crate::flow::flusher::Flusher;
 use crate::flow::kept::Kept;
 use crate::flow::live_state::LiveState;
 use crate::flow::running::Timeouts;
-use crate::flow::usage::{Unread, UsageReader};
+use crate::flow::usage::{Files, Unread, UsageReader};
 use crate::flow::writer::{self, Door, Signs, Writer, WriterConfig};
 use crate::history::History;
 use crate::journal::Tail;
@@ -88,9 +88,11 @@ impl Parts {
             door,
             unread: self.unread.clone(),
             history: stores.readers.clone(),
-            catalog: stores.catalog.clone(),
-            roots: config.transcript.roots.clone(),
-            max_bytes: config.transcript.max_bytes,
+            files: Arc::new(Files {
+                catalog: stores.catalog.clone(),
+                roots: config.transcript.roots.clone(),
+                max_bytes: config.transcript.max_bytes,
+            }),
             counters: self.counters.clone(),
         }
     }
