@@ -20,7 +20,7 @@ use crate::flow::holds::Holds;
 use crate::flow::kept::Kept;
 use crate::flow::live_state::LiveState;
 use crate::flow::running::Timeouts;
-use crate::flow::usage::{Unread, UsageReader};
+use crate::flow::usage::{Files, Unread, UsageReader};
 use crate::flow::writer::{self, Door, Signs, Writer, WriterConfig};
 use crate::history::History;
 use crate::journal::Tail;
@@ -97,9 +97,11 @@ impl Parts {
             door,
             unread: self.unread.clone(),
             history: stores.readers.clone(),
-            catalog: stores.catalog.clone(),
-            roots: config.transcript.roots.clone(),
-            max_bytes: config.transcript.max_bytes,
+            files: Arc::new(Files {
+                catalog: stores.catalog.clone(),
+                roots: config.transcript.roots.clone(),
+                max_bytes: config.transcript.max_bytes,
+            }),
             counters: self.counters.clone(),
         }
     }

@@ -54,6 +54,7 @@ impl Change {
             (false, true) => ChangeKind::Started,
             (true, true) => ChangeKind::Revived,
             (true, false) => ChangeKind::Corrected,
+            (false, false) if after.is_void() => ChangeKind::Corrected,
             (false, false) if after.stop.is_some() => ChangeKind::Stopped,
             (false, false) => ChangeKind::TimedOut,
         };

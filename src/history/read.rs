@@ -119,7 +119,8 @@ pub(super) fn running(conn: &Connection) -> rusqlite::Result<Vec<Arc<Execution>>
         "SELECT execution FROM executions INDEXED BY executions_running WHERE ended_ms IS NULL",
     )?;
     let rows = select.query_map([], |row| execution(row, 0))?;
-    rows.collect()
+    let is_void = |row: &rusqlite::Result<Arc<Execution>>| row.as_ref().is_ok_and(|e| e.is_void());
+    rows.filter(|row| !is_void(row)).collect()
 }
 
 /// The executions in the given rows, in that order.

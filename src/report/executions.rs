@@ -106,10 +106,10 @@ pub async fn fetch(
 /// History first: it knows most. What it does not have yet may run.
 pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Shown, View), Error> {
     let asked = id.to_owned();
-    if let Some(execution) = sources
+    let known = sources
         .history(move |reader| reader.execution(&asked))
-        .await?
-    {
+        .await?;
+    if let Some(execution) = known.filter(|execution| !execution.is_void()) {
         return Ok((Shown(execution), View::History));
     }
     let (active, view) = sources.active().await?;

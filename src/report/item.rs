@@ -30,6 +30,8 @@ pub struct Item<'a> {
     token_usage: Option<Tokens>,
     /// Requests and tokens by the model's id; null where no transcript was read.
     usage_by_model: Option<&'a BTreeMap<String, ModelUsage>>,
+    /// Why the transcript could not be read; null where it was, or where there is none.
+    unreadable: Option<&'a str>,
     performance_metrics: Option<&'a Map<String, Value>>,
     task_metadata: Option<&'a Map<String, Value>>,
     output_metrics: Option<&'a Map<String, Value>>,
@@ -74,6 +76,7 @@ impl<'a> Item<'a> {
             tool_errors: execution.tool_errors(),
             token_usage: Tokens::of(execution),
             usage_by_model: execution.usage().map(|usage| &usage.models),
+            unreadable: execution.unreadable(),
             performance_metrics: stop.and_then(|stop| stop.performance_metrics.as_ref()),
             task_metadata: stop.and_then(|stop| stop.task_metadata.as_ref()),
             output_metrics: stop.and_then(|stop| stop.output_metrics.as_ref()),
@@ -220,7 +223,7 @@ pub mod tests {
                 "input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 3,
                 "cache_write_tokens": 4, "total_tokens": 30, "estimated_cost": 0.0076,
             },
-            "performance_metrics": null, "task_metadata": null,
+            "unreadable": null, "performance_metrics": null, "task_metadata": null,
             "output_metrics": {"files_created": 2},
             "task_description": null, "tools_granted": [], "context_size": null,
             "session_id": "s", "parent_agent_id": null, "depth": null, "model": null, "host": null,

@@ -24,6 +24,9 @@ pub struct Hooked {
     /// The end for which the transcript was read, or given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_for_ms: Option<i64>,
+    /// The offset in the file, in bytes, from which it was read then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_from: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Box<Usage>>,
     /// Why the transcript could not be read.
@@ -47,6 +50,7 @@ pub struct Told {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     pub ended_ms: i64,
+    pub from: u64,
     /// The error says why it is not to be had.
     pub usage: Result<Box<Usage>, String>,
 }
@@ -68,10 +72,13 @@ impl Execution {
             self.timed_out_ms = None;
         }
         let hooked = self.hooked.get_or_insert_default();
-        if is_another {
-            // What was read belongs to a turn that now has another number.
+        let is_elsewhere = hooked.transcript.is_some() && hooked.transcript != told.transcript;
+        if is_another || is_elsewhere {
+            // What was read belongs to a turn that now has another number, or to no turn.
             hooked.usage = None;
             hooked.read_for_ms = None;
+            hooked.read_from = None;
+            hooked.unreadable = None;
         }
         hooked.transcript = told.transcript;
         hooked.tool_calls = told.tool_calls;
@@ -92,6 +99,7 @@ impl Execution {
             return;
         };
         hooked.read_for_ms = Some(reading.ended_ms);
+        hooked.read_from = Some(reading.from);
         match reading.usage {
             Ok(usage) => {
                 hooked.usage = Some(usage);
@@ -100,6 +108,28 @@ impl Execution {
             Err(reason) => hooked.unreadable = Some(reason),
         }
         self.resolve(catalog);
+    }
+
+    /// Its transcript has to be read once more for the end that it has.
+    pub fn reread(&mut self) {
+        if let Some(hooked) = &mut self.hooked {
+            hooked.read_for_ms = None;
+        }
+    }
+
+    /// The file that holds its lines.
+    pub fn transcript(&self) -> Option<&str> {
+        self.hooked.as_ref()?.transcript.as_deref()
+    }
+
+    /// The offset in the file, in bytes, from which it was read; nothing before.
+    pub fn read_from(&self) -> Option<u64> {
+        self.hooked.as_ref()?.read_from
+    }
+
+    /// Why its transcript could not be read.
+    pub fn unreadable(&self) -> Option<&str> {
+        self.hooked.as_ref()?.unreadable.as_deref()
     }
 
     /// Whether its transcript has still to be read for the end that it now has.

@@ -110,6 +110,11 @@ impl Execution {
         self.start.is_some() && self.stop.is_none() && self.timed_out_ms.is_none()
     }
 
+    /// Nothing is left of it: what was told of it belongs to another.
+    pub fn is_void(&self) -> bool {
+        !self.is_running() && self.outcome().is_none()
+    }
+
     pub fn outcome(&self) -> Option<Outcome> {
         if let Some(stop) = &self.stop {
             let duration_ms = stop.duration_ms.or_else(|| self.measured_ms(stop));

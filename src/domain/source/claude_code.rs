@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::domain::error::Refusal;
 use crate::domain::event::{Event, Fields};
-use crate::domain::turns::{Hook, Imported, Outcome, Said, What};
+use crate::domain::turns::{Hook, Imported, Outcome, Said, What, turn_of};
 
 const SOURCE: &str = "claude-code";
 
@@ -18,7 +18,7 @@ pub fn translate(mut payload: Fields, line: u64, observed_ms: i64) -> Result<Eve
         return Err(payload.refuse("payload.hook_event_name is required"));
     };
     let session_id = payload.name("session_id")?;
-    let agent_id = payload.name("agent_id")?;
+    let agent_id = own_id(payload.name("agent_id")?, &payload)?;
     let said = match (event.as_str(), agent_id) {
         ("SessionEnd", None) if session_id.is_some() => vec![Said::SessionEnded],
         ("PostToolUse", agent_id) => tool_ended(&mut payload, agent_id, false)?,
@@ -91,15 +91,24 @@ fn tool_ended(
                 parent: agent_id.clone(),
                 model: response.name("resolvedModel")?,
             };
-            response.name("agentId")?.map(|id| (id, launched))
+            let child = response.name("agentId")?;
+            let child = own_id(child, payload)?.filter(|child| agent_id.as_ref() != Some(child));
+            child.map(|id| (id, launched))
         }
         "TaskStop" if !failed => {
             let id = payload.within("tool_input").name("task_id")?;
-            id.map(|id| (id, What::Closed))
+            own_id(id, payload)?.map(|id| (id, What::Closed))
         }
         _ => None,
     };
     if let Some((id, what)) = other {
+        if let (What::Launched { .. }, Some(parent)) = (&what, &agent_id) {
+            said.push(Said::Agent {
+                id: parent.clone(),
+                what: What::HasLaunched { child: id.clone() },
+                transcript: None,
+            });
+        }
         let transcript = of_session(payload, &id);
         said.push(Said::Agent {
             id,
@@ -116,6 +125,14 @@ fn tool_ended(
         said.push(agent(payload, id, what)?);
     }
     Ok(said)
+}
+
+/// The id of an agent. One that reads as the id of a later turn would be taken for that.
+fn own_id(id: Option<String>, payload: &Fields) -> Result<Option<String>, Refusal> {
+    match id {
+        Some(id) if turn_of(&id).1 > 1 => Err(payload.refuse("agent_id must not end as a turn")),
+        id => Ok(id),
+    }
 }
 
 fn imported(payload: &mut Fields, id: String) -> Result<Said, Refusal> {

@@ -18,6 +18,8 @@ const SLACK_MS: i64 = 5_000;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Turn {
     pub session_id: Option<String>,
+    /// The file that holds its lines, and those of the agent's other turns in the session.
+    pub transcript: Option<String>,
     /// Unknown where only its stop was told.
     pub started_ms: Option<i64>,
     pub end: Option<End>,
@@ -33,51 +35,75 @@ pub struct End {
 }
 
 impl Turn {
-    fn began_ms(&self) -> i64 {
+    /// Turns stand in this order.
+    fn place(&self) -> (i64, Option<&str>) {
+        (self.began_ms(), self.session_id.as_deref())
+    }
+
+    /// When it began, as far as that is known; else when it ended.
+    pub fn began_ms(&self) -> i64 {
         self.started_ms
             .or(self.end.as_ref().map(|end| end.at_ms))
             .unwrap_or(i64::MIN)
     }
 
+    /// Whether what was imported is this turn. One without an end is no more than the run that
+    /// its beginning lies in.
     fn overlaps(&self, other: &Imported) -> bool {
-        let until = self.end.as_ref().map_or(i64::MAX, |end| end.at_ms);
+        let until = match &self.end {
+            Some(end) => end.at_ms.max(self.began_ms()),
+            None => self.began_ms(),
+        };
         self.began_ms() <= other.ended_ms.saturating_add(SLACK_MS)
             && other.started_ms <= until.saturating_add(SLACK_MS)
     }
 }
 
 impl Turns {
-    /// All turns, oldest first. `ends_of` answers when a session ended, in order.
+    /// All turns, oldest first. `ends_of` answers when a session ended.
     pub fn derive(&self, ends_of: impl Fn(&str) -> Vec<i64>) -> Vec<Turn> {
-        let mut turns: Vec<Turn> = Vec::new();
-        for (session, id) in self.sessions.iter().enumerate() {
-            let ends = id.as_deref().map(&ends_of).unwrap_or_default();
-            turns.extend(self.of_session(session, &ends));
-        }
-        let unseen: Vec<Turn> = self
-            .imported
-            .iter()
-            .filter(|import| !turns.iter().any(|turn| turn.overlaps(import)))
-            .map(|import| self.imported_turn(import))
-            .collect();
-        turns.extend(unseen);
-        turns.sort_by_key(Turn::began_ms);
+        let mut turns = self.derive_uncounted(ends_of);
         self.count_tools(&mut turns);
         turns
     }
 
-    /// The number of the turn to which something said at a time belongs; 0 without any turn.
-    pub fn number_at(turns: &[Turn], at_ms: i64) -> usize {
-        let begun = turns.partition_point(|turn| turn.began_ms() <= at_ms);
-        begun.max(1).min(turns.len())
+    /// As [`derive`](Self::derive), without the calls of tools.
+    pub fn derive_uncounted(&self, ends_of: impl Fn(&str) -> Vec<i64>) -> Vec<Turn> {
+        let mut turns: Vec<Turn> = Vec::new();
+        for (session, of_session) in self.sessions.iter().enumerate() {
+            let ends = of_session.id.as_deref().map(&ends_of).unwrap_or_default();
+            turns.extend(self.of_session(session, &ends));
+        }
+        let unseen: Vec<Turn> = self
+            .latest_imported()
+            .filter(|(import, _)| !turns.iter().any(|turn| turn.overlaps(import)))
+            .map(|&(import, session)| self.imported_turn(&import, session))
+            .collect();
+        turns.extend(unseen);
+        turns.sort_by(|a, b| a.place().cmp(&b.place()));
+        turns
+    }
+
+    /// The number of the turn to which something said at a time in a session belongs; 0 without
+    /// any turn.
+    pub fn number_at(turns: &[Turn], session_id: Option<&str>, at_ms: i64) -> usize {
+        let of_session = |turn: &Turn| turn.session_id.as_deref() == session_id;
+        let has_begun = |turn: &Turn| turn.began_ms() <= at_ms;
+        let here = turns
+            .iter()
+            .rposition(|turn| of_session(turn) && has_begun(turn));
+        let place = here
+            .or_else(|| turns.iter().position(of_session))
+            .or_else(|| turns.iter().rposition(has_begun));
+        place.map_or(1.min(turns.len()), |place| place + 1)
     }
 
     fn of_session(&self, session: usize, ends: &[i64]) -> Vec<Turn> {
         let starts = self.starts_of(session);
         let mut stops = self.stops_by_turn(session, &starts);
-        let session_id = self.sessions[session].clone();
+        let blank = self.blank(session);
         let closings: Vec<(i64, &str)> = {
-            let stopped = self.closings.iter().map(|&at| (at, "stopped"));
+            let stopped = self.closings.iter().map(|mark| (mark.at_ms, "stopped"));
             let interrupted = ends.iter().map(|&at| (at, "interrupted"));
             stopped.chain(interrupted).collect()
         };
@@ -85,9 +111,8 @@ impl Turns {
         let before_all = std::mem::take(&mut stops[0]);
         if let Some(end) = last_named(&before_all) {
             turns.push(Turn {
-                session_id: session_id.clone(),
                 end: Some(end),
-                ..Turn::default()
+                ..blank.clone()
             });
         }
         for (i, &started_ms) in starts.iter().enumerate() {
@@ -96,10 +121,9 @@ impl Turns {
                 .or_else(|| stops[i + 1].last().map(|stop| stop.end()))
                 .or_else(|| first_closing(&closings, started_ms, until));
             turns.push(Turn {
-                session_id: session_id.clone(),
                 started_ms: Some(started_ms),
                 end,
-                ..Turn::default()
+                ..blank.clone()
             });
         }
         turns
@@ -112,7 +136,7 @@ impl Turns {
                 let between = |at: i64| last <= at && at <= mark.at_ms;
                 mark.at_ms - last < TOLD_TWICE_MS
                     && !self.stops.iter().any(|stop| between(stop.mark.at_ms))
-                    && !self.closings.iter().any(|&at| between(at))
+                    && !self.closings.iter().any(|closing| between(closing.at_ms))
             });
             if !twice {
                 starts.push(mark.at_ms);
@@ -143,33 +167,59 @@ impl Turns {
         by_turn
     }
 
-    fn imported_turn(&self, import: &Imported) -> Turn {
+    /// A turn that was still going on when it was imported, and once more later, is the later one.
+    fn latest_imported(&self) -> impl Iterator<Item = &(Imported, usize)> {
+        let mut imported = self.imported.iter().peekable();
+        std::iter::from_fn(move || {
+            let mut last = imported.next()?;
+            while let Some(later) =
+                imported.next_if(|(turn, _)| turn.started_ms == last.0.started_ms)
+            {
+                last = later;
+            }
+            Some(last)
+        })
+    }
+
+    fn imported_turn(&self, import: &Imported, session: usize) -> Turn {
         let failure = match import.outcome {
             Outcome::Success => None,
             Outcome::Failure => Some("unknown".to_owned()),
             Outcome::Interrupted => Some("interrupted".to_owned()),
         };
         Turn {
-            session_id: self.sessions.first().cloned().flatten(),
             started_ms: Some(import.started_ms),
             end: Some(End {
                 at_ms: import.ended_ms,
                 failure,
             }),
+            ..self.blank(session)
+        }
+    }
+
+    fn blank(&self, session: usize) -> Turn {
+        Turn {
+            session_id: self.sessions[session].id.clone(),
+            transcript: self.sessions[session].transcript.clone(),
             ..Turn::default()
         }
     }
 
     fn count_tools(&self, turns: &mut [Turn]) {
-        for &Tool(at_ms, _, name, failed) in &self.tools {
-            let number = Turns::number_at(turns, at_ms);
+        for &Tool(at_ms, session, name, failed) in self.tools.values() {
+            let session_id = self.sessions[session].id.as_deref();
+            let number = Turns::number_at(turns, session_id, at_ms);
             let (Some(turn), Some(name)) = (
                 turns.get_mut(number.wrapping_sub(1)),
                 self.tool_names.get(name),
             ) else {
                 continue;
             };
-            *turn.tool_calls.entry(name.clone()).or_default() += 1;
+            if let Some(calls) = turn.tool_calls.get_mut(name) {
+                *calls += 1;
+            } else {
+                turn.tool_calls.insert(name.clone(), 1);
+            }
             turn.tool_errors += u64::from(failed);
         }
     }
@@ -183,9 +233,10 @@ impl Stop {
         }
     }
 
-    /// It ends a turn by itself, and does not merely move an end.
+    /// It ends a turn by itself, and does not merely move an end. A failure may come after a stop
+    /// that a stop hook did not let pass.
     fn is_first(&self) -> bool {
-        !self.again && !self.nameless
+        !self.again && !self.nameless && self.failure.is_none()
     }
 }
 

@@ -8,7 +8,7 @@
 mod derive;
 mod said;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -24,24 +24,62 @@ const MAX_MARKS: usize = 1_024;
 const MAX_TOOLS: usize = 2_000;
 /// Sessions in which an agent was seen.
 const MAX_SESSIONS: usize = 64;
+/// Who names an agent; the least has most right to.
+const BY_START: u8 = 0;
+const BY_STOP: u8 = 1;
+const BY_IMPORT: u8 = 2;
+/// Agents that one agent launched and that follow when more is known of it.
+const MAX_CHILDREN: usize = 1_024;
 
 /// The state behind the turns of one agent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Turns {
-    pub agent_name: Option<String>,
+    named: Option<Named>,
     pub source: String,
-    /// The agent's own transcript.
-    pub transcript: Option<String>,
-    pub launch: Launch,
-    sessions: Vec<Option<String>>,
+    launched: Option<Launched>,
+    /// What the file beside the transcript says.
+    beside: Launch,
+    /// Agents that this one launched.
+    children: BTreeSet<String>,
+    sessions: Vec<Session>,
     starts: BTreeSet<Mark>,
     stops: BTreeSet<Stop>,
     /// When it was stopped from outside.
-    closings: BTreeSet<i64>,
-    imported: BTreeSet<Imported>,
+    closings: BTreeSet<Mark>,
+    imported: BTreeSet<(Imported, usize)>,
     tool_names: Vec<String>,
-    tools: BTreeSet<Tool>,
+    /// By the hash of their id.
+    tools: BTreeMap<u64, Tool>,
+}
+
+/// The agent's name, of whoever has most right to say it: the first start, else the first stop,
+/// else an import.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Named {
+    rank: u8,
+    at_ms: i64,
+    line: u64,
+    name: String,
+}
+
+/// The answer to the first launch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Launched {
+    at_ms: i64,
+    line: u64,
+    parent: Option<String>,
+    model: Option<String>,
+}
+
+/// One session in which the agent was seen, and the file of its lines there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Session {
+    id: Option<String>,
+    transcript: Option<String>,
+    /// The file was named, and not guessed from the path of the session.
+    is_certain: bool,
 }
 
 /// What the launch of an agent, or the file beside its transcript, says of it.
@@ -79,9 +117,9 @@ struct Stop {
     nameless: bool,
 }
 
-/// A tool call that ended: when, the hash of its id, which tool, whether it failed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Tool(i64, u64, usize, bool);
+/// A tool call that ended: when, in which session, which tool, whether it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Tool(i64, usize, usize, bool);
 
 /// What became of one thing that was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,128 +160,222 @@ impl Turns {
         };
         let new = match what {
             What::Started { name } => {
-                bounded("starts", self.starts.len())?;
-                self.agent_name = Some(name.clone());
-                self.starts.insert(mark)
+                let new = insert("starts", &mut self.starts, mark, |start| start.line)?;
+                self.name(BY_START, Some(name), hook);
+                new
             }
             What::Stopped {
                 name,
                 failure,
                 again,
             } => {
-                bounded("stops", self.stops.len())?;
-                self.agent_name = self.agent_name.take().or_else(|| name.clone());
-                self.stops.insert(Stop {
+                let stop = Stop {
                     mark,
                     failure: failure.clone(),
                     again: *again,
                     nameless: name.is_none(),
-                })
+                };
+                let new = insert("stops", &mut self.stops, stop, |stop| stop.mark.line)?;
+                self.name(BY_STOP, name.as_ref(), hook);
+                new
             }
-            What::Closed => {
-                bounded("stops", self.closings.len())?;
-                self.closings.insert(hook.at_ms)
-            }
-            What::Launched { parent, model } => self.launched(parent, model),
+            What::Closed => insert("stops", &mut self.closings, mark, |closing| closing.line)?,
+            What::Launched { parent, model } => self.launched(parent, model, hook),
+            What::HasLaunched { child } => self.add_child(child),
             What::ToolBegan { .. } => return Ok(Taken::Sign),
             What::ToolEnded {
                 use_id,
                 name,
                 failed,
-            } => self.tool_ended(hook.at_ms, use_id.as_deref(), name, *failed),
+            } => return Ok(self.tool_ended(mark, use_id.as_deref(), name, *failed)),
             What::Imported { name, turns } => {
-                bounded("turns", self.imported.len())?;
-                self.agent_name = self.agent_name.take().or_else(|| name.clone());
-                let before = self.imported.len();
-                self.imported.extend(turns.iter().cloned());
-                self.imported.len() > before
+                let new = self.import(turns, mark.session)?;
+                self.name(BY_IMPORT, name.as_ref(), hook);
+                new
             }
         };
         Ok(if new { Taken::New } else { Taken::Known })
     }
 
+    pub fn agent_name(&self) -> Option<&str> {
+        self.named.as_ref().map(|named| named.name.as_str())
+    }
+
+    /// The agent that launched it; nothing below the main thread.
+    pub fn parent(&self) -> Option<&str> {
+        let launched = self.launched.as_ref();
+        let parent = launched.and_then(|launched| launched.parent.as_deref());
+        parent.or(self.beside.parent.as_deref())
+    }
+
+    /// The model that answered the launch, else the one that was asked for.
+    pub fn model(&self) -> Option<&str> {
+        let launched = self.launched.as_ref();
+        let model = launched.and_then(|launched| launched.model.as_deref());
+        model.or(self.beside.model.as_deref())
+    }
+
+    pub fn description(&self) -> Option<&str> {
+        self.beside.description.as_deref()
+    }
+
+    /// As far as it is known without looking at the parent.
+    pub fn depth(&self) -> Option<u64> {
+        let below_main = self.launched.is_some() && self.parent().is_none();
+        self.beside.depth.or(below_main.then_some(1))
+    }
+
+    pub fn children(&self) -> impl Iterator<Item = &str> {
+        self.children.iter().map(String::as_str)
+    }
+
+    pub fn add_child(&mut self, agent_id: &str) -> bool {
+        self.children.len() < MAX_CHILDREN && self.children.insert(agent_id.to_owned())
+    }
+
     /// Whether a call of a tool has ended, also where its end overtook its beginning.
     pub fn has_ended(&self, use_id: &str) -> bool {
-        let id = xxh3_64(use_id.as_bytes());
-        self.tools.iter().any(|tool| tool.1 == id)
+        self.tools.contains_key(&xxh3_64(use_id.as_bytes()))
     }
 
-    /// Where the agent's lines are; a stop's own word wins over what was guessed from a path of
-    /// the session.
-    pub fn set_transcript(&mut self, path: &str, certain: bool) -> bool {
-        if self.transcript.as_deref() == Some(path) || self.transcript.is_some() && !certain {
+    /// Where the agent's lines of a session are; a stop's own word wins over what was guessed from
+    /// a path of the session.
+    pub fn set_transcript(&mut self, session_id: Option<&str>, path: &str, certain: bool) -> bool {
+        let session = self.session(session_id);
+        let session = &mut self.sessions[session];
+        if session.transcript.is_some() && (session.is_certain || !certain) {
             return false;
         }
-        self.transcript = Some(path.to_owned());
-        true
+        let is_other = session.transcript.as_deref() != Some(path);
+        session.transcript = Some(path.to_owned());
+        session.is_certain = certain;
+        is_other
     }
 
-    /// Adds what is not known yet.
+    /// Adds what the file beside the transcript says.
     pub fn describe(&mut self, said: Launch) -> bool {
-        let before = self.launch.clone();
-        let launch = &mut self.launch;
-        launch.parent = launch.parent.take().or(said.parent);
-        launch.model = launch.model.take().or(said.model);
-        launch.description = launch.description.take().or(said.description);
-        launch.depth = launch.depth.or(said.depth);
-        *launch != before
+        if said == self.beside || said == Launch::default() {
+            return false;
+        }
+        self.beside = said;
+        true
     }
 
     /// Whether all but the marks is the same.
     pub fn is_described_as(&self, other: &Turns) -> bool {
-        self.agent_name == other.agent_name
+        self.agent_name() == other.agent_name()
             && self.source == other.source
-            && self.transcript == other.transcript
-            && self.launch == other.launch
+            && self.has_place_of(other)
+            && self.model() == other.model()
+            && self.description() == other.description()
+    }
+
+    /// Whether parent and depth are the same.
+    pub fn has_place_of(&self, other: &Turns) -> bool {
+        self.parent() == other.parent() && self.depth() == other.depth()
     }
 
     pub fn sessions(&self) -> impl Iterator<Item = &str> {
-        self.sessions.iter().flatten().map(String::as_str)
+        self.sessions
+            .iter()
+            .filter_map(|session| session.id.as_deref())
     }
 
-    fn launched(&mut self, parent: &Option<String>, model: &Option<String>) -> bool {
-        self.describe(Launch {
+    fn name(&mut self, rank: u8, name: Option<&String>, hook: &Hook) {
+        let named = name.map(|name| Named {
+            rank,
+            at_ms: hook.at_ms,
+            line: hook.line,
+            name: name.clone(),
+        });
+        self.named = self.named.take().into_iter().chain(named).min();
+    }
+
+    fn launched(&mut self, parent: &Option<String>, model: &Option<String>, hook: &Hook) -> bool {
+        let known = self.launched.as_ref();
+        if known.is_some_and(|known| (known.at_ms, known.line) <= (hook.at_ms, hook.line)) {
+            return false;
+        }
+        self.launched = Some(Launched {
+            at_ms: hook.at_ms,
+            line: hook.line,
             parent: parent.clone(),
             model: model.clone(),
-            ..Launch::default()
-        })
+        });
+        true
     }
 
     /// A call is counted once by its id; one without an id cannot be told from its repetition.
-    fn tool_ended(&mut self, at_ms: i64, use_id: Option<&str>, name: &str, failed: bool) -> bool {
-        let Some(use_id) = use_id.filter(|id| self.tools.len() < MAX_TOOLS && !self.has_ended(id))
-        else {
-            return false;
+    fn tool_ended(&mut self, mark: Mark, use_id: Option<&str>, name: &str, failed: bool) -> Taken {
+        let Some(use_id) = use_id else {
+            return Taken::Sign;
         };
+        if self.has_ended(use_id) {
+            return Taken::Known;
+        }
+        if self.tools.len() >= MAX_TOOLS {
+            return Taken::Sign;
+        }
         let known = self.tool_names.iter().position(|tool| tool == name);
         let tool = known.unwrap_or_else(|| {
             self.tool_names.push(name.to_owned());
             self.tool_names.len() - 1
         });
-        self.tools
-            .insert(Tool(at_ms, xxh3_64(use_id.as_bytes()), tool, failed))
+        let tool = Tool(mark.at_ms, mark.session, tool, failed);
+        self.tools.insert(xxh3_64(use_id.as_bytes()), tool);
+        Taken::New
+    }
+
+    fn import(&mut self, turns: &[Imported], session: usize) -> Result<bool, Refusal> {
+        let mut new = turns
+            .iter()
+            .map(|&turn| (turn, session))
+            .collect::<Vec<_>>();
+        new.retain(|turn| !self.imported.contains(turn));
+        if self.imported.len() + new.len() > MAX_MARKS {
+            return Err(too_many("turns"));
+        }
+        let is_new = !new.is_empty();
+        self.imported.extend(new);
+        Ok(is_new)
     }
 
     /// Beyond the bound the last one stands for all others: the marks are kept apart as far as
     /// they can be.
     fn session(&mut self, id: Option<&str>) -> usize {
-        if let Some(known) = self.sessions.iter().position(|s| s.as_deref() == id) {
+        let known = |session: &Session| session.id.as_deref() == id;
+        if let Some(known) = self.sessions.iter().position(known) {
             return known;
         }
         if self.sessions.len() < MAX_SESSIONS {
-            self.sessions.push(id.map(str::to_owned));
+            self.sessions.push(Session {
+                id: id.map(str::to_owned),
+                ..Session::default()
+            });
         }
         self.sessions.len() - 1
     }
 }
 
-fn bounded(what: &str, count: usize) -> Result<(), Refusal> {
-    if count < MAX_MARKS {
-        return Ok(());
+/// A line is known by itself, also when it comes again under another stamp: of a clock that is
+/// ahead the moment of receipt is taken.
+fn insert<T: Ord>(
+    what: &str,
+    marks: &mut BTreeSet<T>,
+    mark: T,
+    line: impl Fn(&T) -> u64,
+) -> Result<bool, Refusal> {
+    if marks.iter().any(|known| line(known) == line(&mark)) {
+        return Ok(false);
     }
-    Err(Refusal::new(format!(
-        "hook: an agent has at most {MAX_MARKS} {what}"
-    )))
+    if marks.len() >= MAX_MARKS {
+        return Err(too_many(what));
+    }
+    Ok(marks.insert(mark))
+}
+
+fn too_many(what: &str) -> Refusal {
+    Refusal::new(format!("hook: an agent has at most {MAX_MARKS} {what}"))
 }
 
 #[cfg(test)]

@@ -43,6 +43,10 @@ pub enum What {
         parent: Option<String>,
         model: Option<String>,
     },
+    /// The other side of [`What::Launched`].
+    HasLaunched {
+        child: String,
+    },
     ToolBegan {
         use_id: Option<String>,
         name: String,

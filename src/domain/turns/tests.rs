@@ -1,3 +1,5 @@
+mod random;
+
 use super::*;
 
 /// `s` a start, `e` a stop, `f` a stop with an error, `a` a stop that was sent on, `n` a stop
@@ -151,6 +153,12 @@ fn a_clock_that_was_set_back_ends_the_turn_all_the_same() {
         "10000-20000 30000-25000",
     );
     check("s10000 e5000 a6000", &[], "10000-6000");
+    // Sent on by a stop hook, and refused by the provider then; the next turn has no stop yet.
+    check(
+        "s10000 e20000 f25000 s30000",
+        &[],
+        "10000-25000(rate_limit) 30000-",
+    );
 }
 
 #[test]
@@ -169,9 +177,55 @@ fn a_line_that_comes_again_changes_nothing() {
     for step in ["s10000", "e20000", "c15000", "t12000"] {
         let mut turns = told(["s10000", "e20000", "c15000", "t12000"]);
         let before = turns.clone();
-        let (what, hook) = hook(step);
+        let (what, mut hook) = hook(step);
+        assert_eq!(turns.take(&what, &hook), Ok(Taken::Known));
+        // Of a clock that is ahead the moment of receipt is taken, which is another each time.
+        hook.at_ms += 60_000;
         assert_eq!(turns.take(&what, &hook), Ok(Taken::Known));
         assert_eq!(turns, before);
+    }
+}
+
+#[test]
+fn more_than_there_is_room_for_is_refused_and_what_is_known_is_not() {
+    let steps: Vec<String> = (0..MAX_MARKS).map(|i| format!("s{}", 2_000 * i)).collect();
+    let mut turns = told(steps.iter().map(String::as_str));
+    let (what, start) = hook("s1");
+    let refusal = turns.take(&what, &start).unwrap_err();
+    assert_eq!(refusal.0, "hook: an agent has at most 1024 starts");
+    let (what, start) = hook(&steps[7]);
+    assert_eq!(turns.take(&what, &start), Ok(Taken::Known));
+
+    let tool = |i: usize| hook(&format!("t{i}"));
+    let mut turns = told(["s1"]);
+    for i in 0..MAX_TOOLS {
+        let (what, ended) = tool(i);
+        assert_eq!(turns.take(&what, &ended), Ok(Taken::New));
+    }
+    let (what, ended) = tool(MAX_TOOLS);
+    assert_eq!(turns.take(&what, &ended), Ok(Taken::Sign));
+    let (what, ended) = tool(5);
+    assert_eq!(turns.take(&what, &ended), Ok(Taken::Known));
+}
+
+#[test]
+fn who_names_an_agent_does_not_depend_on_who_comes_first() {
+    let say = |turns: &mut Turns, step: &str, name: &str| {
+        let (mut what, hook) = hook(step);
+        match &mut what {
+            What::Started { name: own } => *own = name.to_owned(),
+            What::Stopped { name: own, .. } => *own = Some(name.to_owned()),
+            _ => panic!("{step}"),
+        }
+        turns.take(&what, &hook).unwrap();
+    };
+    let said = [("s30000", "third"), ("s10000", "first"), ("e5000", "none")];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let mut turns = Turns::default();
+        for i in order {
+            say(&mut turns, said[i].0, said[i].1);
+        }
+        assert_eq!(turns.agent_name(), Some("first"));
     }
 }
 
@@ -211,6 +265,10 @@ fn what_was_imported_gives_way_to_what_hooks_told() {
     let (what, start) = hook("s100000");
     alone.take(&what, &start).unwrap();
     assert_eq!(shown(&alone, &[]), "100000-");
+    // What began later is another turn, and one that went on is the same.
+    import(&mut alone, 300_000, 310_000);
+    import(&mut alone, 300_000, 340_000);
+    assert_eq!(shown(&alone, &[]), "100000- 300000-340000(interrupted)");
 }
 
 #[test]
@@ -237,9 +295,13 @@ fn something_belongs_to_the_turn_in_which_it_was_said() {
         (30_000, 2),
         (90_000, 2),
     ] {
-        assert_eq!(Turns::number_at(&turns, at_ms), number, "{at_ms}");
+        assert_eq!(
+            Turns::number_at(&turns, Some("s"), at_ms),
+            number,
+            "{at_ms}"
+        );
     }
-    assert_eq!(Turns::number_at(&[], 5), 0);
+    assert_eq!(Turns::number_at(&[], None, 5), 0);
 }
 
 #[test]

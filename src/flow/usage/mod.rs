@@ -3,12 +3,12 @@
 
 mod door;
 mod lines;
+mod look;
 mod read;
 mod sidecar;
 mod unread;
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,28 +18,26 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 pub use self::door::Unreadable;
+pub use self::look::Files;
+use self::look::Looked;
 pub use self::read::{read, turns};
 pub use self::sidecar::{MAX_SIDECAR_BYTES, Sidecar, sidecar};
 pub use self::unread::Unread;
-use super::clock::now_ms;
 use super::counters::Counters;
 use super::writer::{Door, Unavailable};
 use crate::domain::event::{Event, Read};
-use crate::domain::execution::{Catalog, Execution, Reading};
-use crate::domain::transcript::{Span, Usage};
-use crate::domain::turns::{Launch, execution_id, turn_of};
+use crate::domain::execution::{Execution, Reading};
+use crate::domain::turns::{execution_id, turn_of};
 use crate::history::Readers;
 
 /// The last line came 24 to 45 ms after the stop.
 const FIRST_WAIT: Duration = Duration::from_millis(60);
 /// Each wait is twice the one before, up to here.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
-/// After this a transcript is taken as it is.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// Nothing is written any more to the transcript of what ended before this.
-const SETTLED_MS: i64 = 60_000;
 /// For the turn before, which is read first.
 const PATIENCE_FOR_TURN_BEFORE: Duration = Duration::from_secs(10);
+/// Turns of other sessions between two of one.
+const MAX_TURNS_BETWEEN: usize = 64;
 /// Files that are read at once.
 const MAX_READS: usize = 4;
 /// Executions that are waited for at once; the others stay in [`Unread`].
@@ -51,47 +49,66 @@ pub struct UsageReader {
     pub door: Door,
     pub unread: Arc<Unread>,
     pub history: Readers,
-    pub catalog: Arc<Catalog>,
-    pub roots: Vec<PathBuf>,
-    pub max_bytes: u64,
+    pub files: Arc<Files>,
     pub counters: Arc<Counters>,
 }
 
 /// One execution that is waited for.
 struct Wait {
     since: Instant,
+    /// For this end of it; unknown before the first look.
+    ended_ms: Option<i64>,
     pause: Duration,
     /// It changed again while it was looked at.
     changed: bool,
 }
 
-/// What one look at a transcript brought.
-struct Looked {
-    id: String,
-    /// The execution as it was when the look began.
-    execution: Arc<Execution>,
-    usage: Result<Usage, Unreadable>,
-    launch: Launch,
+impl Wait {
+    fn new(since: Instant) -> Wait {
+        Wait {
+            since,
+            ended_ms: None,
+            pause: FIRST_WAIT,
+            changed: false,
+        }
+    }
 }
 
 /// Done with, unless it changed meanwhile.
 fn settle(id: String, waits: &mut HashMap<String, Wait>, due: &mut BTreeSet<(Instant, String)>) {
     match waits.get_mut(&id) {
         Some(wait) if wait.changed => {
-            *wait = Wait {
-                since: Instant::now(),
-                pause: FIRST_WAIT,
-                changed: false,
-            };
+            *wait = Wait::new(Instant::now());
             due.insert((Instant::now() + FIRST_WAIT, id));
         }
         _ => drop(waits.remove(&id)),
     }
 }
 
+/// Later once more. Who has another end than was waited for is waited for anew.
+fn again(
+    id: String,
+    ended_ms: Option<i64>,
+    waits: &mut HashMap<String, Wait>,
+    due: &mut BTreeSet<(Instant, String)>,
+) {
+    let Some(wait) = waits.get_mut(&id) else {
+        return;
+    };
+    if wait.ended_ms != ended_ms {
+        *wait = Wait {
+            ended_ms,
+            ..Wait::new(Instant::now())
+        };
+    }
+    due.insert((Instant::now() + wait.pause, id));
+    wait.pause = (wait.pause * 2).min(LONGEST_WAIT);
+}
+
 enum Next {
     Done,
-    Again,
+    /// Once more, for the end that it has.
+    Again(Option<i64>),
 }
 
 impl UsageReader {
@@ -108,7 +125,7 @@ impl UsageReader {
                 && due.first().is_some_and(|(at, _)| *at <= Instant::now())
                 && let Some((_, id)) = due.pop_first()
             {
-                let since = waits.get(&id).map_or_else(Instant::now, |wait| wait.since);
+                let since = waits.get(&id).map(|wait| (wait.since, wait.ended_ms));
                 let reader = reader.clone();
                 reads.spawn(async move {
                     let next = reader.attend(&id, since).await;
@@ -125,12 +142,8 @@ impl UsageReader {
                 () = sleep_until(wake) => {}
                 Some(Ok((id, next))) = reads.join_next() => match next {
                     Ok(Next::Done) => settle(id, &mut waits, &mut due),
-                    Ok(Next::Again) | Err(Unavailable(_)) => {
-                        if let Some(wait) = waits.get_mut(&id) {
-                            due.insert((Instant::now() + wait.pause, id));
-                            wait.pause = (wait.pause * 2).min(LONGEST_WAIT);
-                        }
-                    }
+                    Ok(Next::Again(ended_ms)) => again(id, ended_ms, &mut waits, &mut due),
+                    Err(Unavailable(_)) => again(id, None, &mut waits, &mut due),
                 },
             }
         }
@@ -151,12 +164,7 @@ impl UsageReader {
                 wait.changed = true;
                 continue;
             }
-            let wait = Wait {
-                since: now,
-                pause: FIRST_WAIT,
-                changed: false,
-            };
-            waits.insert(id.clone(), wait);
+            waits.insert(id.clone(), Wait::new(now));
             due.insert((now + FIRST_WAIT, id));
         }
     }
@@ -165,120 +173,95 @@ impl UsageReader {
     async fn load(&self) {
         let unread = self.history.run(|reader| reader.unread(MAX_LOADED));
         match unread.await {
-            Ok(ids) => ids.iter().for_each(|id| self.unread.put(id)),
+            Ok(ids) => {
+                ids.iter().for_each(|id| self.unread.put(id));
+                if ids.len() == MAX_LOADED {
+                    self.unread.overflow();
+                }
+            }
             Err(error) => warn!(%error, "history cannot say which transcripts are unread"),
         }
     }
 
-    /// Looks at the transcript of an execution once, and tells the writer what is certain.
-    async fn attend(self: &Arc<Self>, id: &str, since: Instant) -> Result<Next, Unavailable> {
+    /// Looks at the transcript of an execution once, and tells the writer what is certain. `waited`
+    /// says since when, and for which end of it.
+    async fn attend(
+        &self,
+        id: &str,
+        waited: Option<(Instant, Option<i64>)>,
+    ) -> Result<Next, Unavailable> {
         let Some(execution) = self.door.look(id).await?.filter(|e| e.is_unread()) else {
             return Ok(Next::Done);
         };
-        let Some(from) = self.beginning(id, since).await? else {
-            return Ok(Next::Again);
+        let ended_ms = execution.outcome().map(|outcome| outcome.ended_ms);
+        let waited = waited.filter(|(_, waited_for)| *waited_for == ended_ms);
+        let waited = waited.map_or(Duration::ZERO, |(since, _)| since.elapsed());
+        let Some(from) = self.beginning(&execution, waited).await? else {
+            return Ok(Next::Again(ended_ms));
         };
-        let reader = self.clone();
-        let looked = {
-            let id = id.to_owned();
-            tokio::task::spawn_blocking(move || reader.look(id, execution, from))
-        };
+        let files = self.files.clone();
+        let looked = tokio::task::spawn_blocking(move || files.look(execution, from));
         let Ok(Some(looked)) = looked.await else {
             return Ok(Next::Done);
         };
-        if looked.may_improve(since) {
-            return Ok(Next::Again);
+        if looked.may_improve(waited) {
+            return Ok(Next::Again(ended_ms));
         }
         self.tell(looked).await?;
         Ok(Next::Done)
     }
 
-    /// Where the lines of this turn begin: where those of the turn before end. Nothing while that
-    /// one is not read.
-    async fn beginning(&self, id: &str, since: Instant) -> Result<Option<u64>, Unavailable> {
-        let (agent_id, number) = turn_of(id);
-        if number == 1 {
-            return Ok(Some(0));
+    /// Where the lines of this turn begin: where those of the turn before it in the same file end.
+    /// Nothing while that one is not read.
+    async fn beginning(
+        &self,
+        execution: &Execution,
+        waited: Duration,
+    ) -> Result<Option<u64>, Unavailable> {
+        let (agent_id, number) = turn_of(&execution.id);
+        for number in (1..number).rev().take(MAX_TURNS_BETWEEN) {
+            let Some(before) = self.door.look(&execution_id(agent_id, number)).await? else {
+                break;
+            };
+            if before.transcript() != execution.transcript() {
+                continue;
+            }
+            let is_awaited = before.is_unread() || before.is_running();
+            if is_awaited && waited < PATIENCE_FOR_TURN_BEFORE {
+                return Ok(None);
+            }
+            return Ok(Some(before.usage().map_or(0, |usage| usage.end_offset)));
         }
-        let before = self.door.look(&execution_id(agent_id, number - 1)).await?;
-        let Some(before) = before else {
-            return Ok(Some(0));
-        };
-        if (before.is_unread() || before.is_running()) && since.elapsed() < PATIENCE_FOR_TURN_BEFORE
-        {
-            return Ok(None);
-        }
-        Ok(Some(before.usage().map_or(0, |usage| usage.end_offset)))
-    }
-
-    fn look(&self, id: String, execution: Arc<Execution>, from: u64) -> Option<Looked> {
-        let path = PathBuf::from(execution.hooked.as_ref()?.transcript.as_ref()?);
-        let span = Span {
-            started_ms: execution.start.as_ref().map(|start| start.started_ms),
-            ended_ms: Some(execution.outcome()?.ended_ms),
-        };
-        let usage = read(
-            &self.roots,
-            &path,
-            self.max_bytes,
-            from,
-            span,
-            &self.catalog.prices,
-        );
-        let launch = sidecar(&self.roots, &path, MAX_SIDECAR_BYTES).map(|sidecar| Launch {
-            parent: sidecar.parent_agent_id,
-            model: sidecar.model,
-            description: sidecar.description,
-            depth: sidecar.spawn_depth,
-        });
-        Some(Looked {
-            id,
-            execution,
-            usage,
-            launch: launch.unwrap_or_default(),
-        })
+        Ok(Some(0))
     }
 
     async fn tell(&self, looked: Looked) -> Result<(), Unavailable> {
         let Some(outcome) = looked.execution.outcome() else {
             return Ok(());
         };
+        let id = looked.execution.id.clone();
         match &looked.usage {
             Ok(_) => self.counters.transcripts_read.add(1),
             Err(reason) => {
                 self.counters.transcripts_unreadable.add(1);
-                debug!(id = looked.id, %reason, "a transcript cannot be read");
+                debug!(id, %reason, "a transcript cannot be read");
             }
         }
         let reading = Reading {
             ended_ms: outcome.ended_ms,
+            from: looked.from,
             usage: looked
                 .usage
                 .map(Box::new)
                 .map_err(|reason| reason.to_string()),
         };
         let read = Read {
-            id: looked.id,
+            id,
             reading,
             launch: looked.launch,
         };
         self.door.submit(vec![Event::Read(Box::new(read))]).await?;
         Ok(())
-    }
-}
-
-impl Looked {
-    /// Whether a later look may see more.
-    fn may_improve(&self, since: Instant) -> bool {
-        let settled = self
-            .execution
-            .outcome()
-            .is_none_or(|outcome| outcome.ended_ms < now_ms() - SETTLED_MS);
-        let certain = match &self.usage {
-            Ok(usage) => usage.is_final || settled,
-            Err(reason) => settled || !reason.may_pass(),
-        };
-        !certain && since.elapsed() < PATIENCE
     }
 }
 

@@ -34,6 +34,11 @@ impl Unread {
         self.added.notify_one();
     }
 
+    /// Says that more may be found in history.
+    pub fn overflow(&self) {
+        self.lock().overflowed = true;
+    }
+
     /// Takes at most `max`.
     pub fn take(&self, max: usize) -> Vec<String> {
         let mut waiting = self.lock();

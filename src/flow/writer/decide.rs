@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use tracing::error;
 
-use super::hooks::Heard;
+use super::heard::Heard;
 use super::{Memory, Unavailable, Verdict, Writer};
 use crate::domain::change::Change;
 use crate::domain::error::Refusal;
@@ -80,7 +80,14 @@ impl Writer {
     }
 
     fn find(&self, ids: &[&str]) -> Result<HashMap<String, Arc<Execution>>, Unavailable> {
-        self.history.find(ids).map_err(|error| {
+        self.from_history(self.history.find(ids))
+    }
+
+    pub(super) fn from_history<T>(
+        &self,
+        read: Result<T, crate::history::Error>,
+    ) -> Result<T, Unavailable> {
+        read.map_err(|error| {
             error!(%error, "history cannot be read, so a duplicate could not be told");
             self.tell_damage(&error);
             Unavailable("history cannot be read".to_owned())
@@ -172,10 +179,11 @@ impl Writer {
         now: Now,
     ) {
         let after = Arc::new(after);
+        let was_running = before.as_ref().is_some_and(|before| before.is_running());
+        batch.started += usize::from(after.is_running() && !was_running);
         let seq = self.journal.last_seq() + 1 + batch.changes.len() as u64;
         let change = Change::between(before, after.clone(), seq, now.wall_ms);
         self.admit(batch, &change);
-        batch.started += usize::from(after.is_running());
         batch.staged.insert(after.id.clone(), after);
         batch.changes.push(Arc::new(change));
     }

@@ -1,24 +1,20 @@
 //! From what hooks say to executions: the marks of an agent are taken in, its turns derived anew,
 //! and every turn that is not as it was becomes a change like any other.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::decide::Batch;
 use super::{Memory, Unavailable, Verdict, Writer};
 use crate::domain::error::Refusal;
 use crate::domain::event::{Event, Progress, Read, ToolCall};
-use crate::domain::execution::{Execution, Origin, Start, Status, Stop, Told};
-use crate::domain::turns::{End, Hook, Said, Taken, Turn, Turns, What, execution_id, turn_of};
+use crate::domain::execution::{Execution, Status};
+use crate::domain::turns::{Hook, Said, Taken, Turns, What, execution_id, turn_of};
 use crate::flow::running::Now;
+use crate::history::Filter;
 
-/// What hooks told and one commit has to keep, beside its changes.
-#[derive(Default)]
-pub struct Heard {
-    pub turns: HashMap<String, Arc<Turns>>,
-    /// Session and moment of its end.
-    pub ends: BTreeSet<(String, i64)>,
-}
+/// Executions of one session that had timed out before it ended.
+const MAX_TIMED_OUT: usize = 256;
 
 impl Writer {
     /// A line is a duplicate when all that it says was known, and a sign of life when there is
@@ -33,36 +29,18 @@ impl Writer {
         let mut verdict = Verdict::Progress;
         for said in &hook.said {
             let taken = match said {
-                Said::SessionEnded => self.session_ended(memory, batch, hook, now)?,
+                Said::SessionEnded => Ok(self.session_ended(memory, batch, hook, now)?),
                 Said::Agent {
                     id,
                     what,
                     transcript,
-                } => {
-                    let known = self.turns(batch, id)?;
-                    let mut turns = known.as_ref().clone();
-                    let taken = match turns.take(what, hook) {
-                        Ok(taken) => taken,
-                        Err(refusal) => return Ok(Verdict::Refused(refusal)),
-                    };
-                    let placed = transcript
-                        .as_ref()
-                        .is_some_and(|(path, certain)| turns.set_transcript(path, *certain));
-                    if taken == Taken::New || placed && taken != Taken::Sign {
-                        let told = self.retell(memory, batch, id, Some(&known), turns, now)?;
-                        if let Some(refusal) = told {
-                            return Ok(Verdict::Refused(refusal));
-                        }
-                        self.count_orphan(batch, id, what)?;
-                    }
-                    self.sign(memory, batch, hook, id, what, now)?;
-                    taken
-                }
+                } => self.said(memory, batch, hook, (id, what, transcript.as_ref()), now)?,
             };
             verdict = match (taken, verdict) {
-                (Taken::New, _) | (_, Verdict::Accepted) => Verdict::Accepted,
-                (Taken::Known, _) | (_, Verdict::Duplicate) => Verdict::Duplicate,
-                (Taken::Sign, verdict) => verdict,
+                (Err(refusal), _) => return Ok(Verdict::Refused(refusal)),
+                (Ok(Taken::New), _) | (_, Verdict::Accepted) => Verdict::Accepted,
+                (Ok(Taken::Known), _) | (_, Verdict::Duplicate) => Verdict::Duplicate,
+                (Ok(Taken::Sign), verdict) => verdict,
             };
         }
         Ok(verdict)
@@ -79,22 +57,71 @@ impl Writer {
     ) -> Result<Verdict, Unavailable> {
         let (agent_id, _) = turn_of(&read.id);
         let mut turns = self.turns(batch, agent_id)?.as_ref().clone();
-        if turns.describe(read.launch)
-            && let Some(refusal) = self.retell(memory, batch, agent_id, None, turns, now)?
-        {
-            return Ok(Verdict::Refused(refusal));
+        if turns.describe(read.launch) {
+            if let Some(parent) = turns.parent().filter(|&parent| parent != agent_id) {
+                self.add_child(batch, parent, agent_id)?;
+            }
+            if let Some(refusal) = self.retell(memory, batch, agent_id, turns, now)? {
+                return Ok(Verdict::Refused(refusal));
+            }
         }
         match self.execution(memory, batch, &read.id)? {
             Some(before) if before.takes_reading(&read.reading) => {
                 let mut after = Execution::clone(&before);
                 after.read(read.reading, &self.catalog);
                 self.stage(batch, Some(before), after, now);
+                self.reread_next(memory, batch, &read.id, now)?;
                 Ok(Verdict::Accepted)
             }
             _ => Ok(Verdict::Duplicate),
         }
     }
 
+    /// One thing that a line said of one agent.
+    fn said(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        hook: &Hook,
+        (id, what, transcript): (&str, &What, Option<&(String, bool)>),
+        now: Now,
+    ) -> Result<Result<Taken, Refusal>, Unavailable> {
+        let known = self.turns(batch, id)?;
+        let use_id = match what {
+            What::ToolBegan { use_id, .. } | What::ToolEnded { use_id, .. } => use_id.as_deref(),
+            _ => None,
+        };
+        if use_id.is_some_and(|use_id| known.has_ended(use_id)) {
+            // Of a call that has ended nothing is new, not even that its agent lives.
+            return Ok(Ok(match what {
+                What::ToolBegan { .. } => Taken::Sign,
+                _ => Taken::Known,
+            }));
+        }
+        let mut turns = known.as_ref().clone();
+        let taken = match turns.take(what, hook) {
+            Ok(taken) => taken,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let placed = transcript.is_some_and(|(path, is_certain)| {
+            turns.set_transcript(hook.session_id.as_deref(), path, *is_certain)
+        });
+        if taken == Taken::New || placed && taken != Taken::Sign {
+            let changes = batch.changes.len();
+            if let Some(refusal) = self.retell(memory, batch, id, turns, now)? {
+                return Ok(Err(refusal));
+            }
+            // The stop of an internal fork, which belongs to no execution.
+            let is_nameless = matches!(what, What::Stopped { name: None, .. });
+            if is_nameless && taken == Taken::New && batch.changes.len() == changes {
+                self.counters.orphan_stops.add(1);
+            }
+        }
+        self.sign(memory, batch, hook, id, what, now)?;
+        Ok(Ok(taken))
+    }
+
+    /// What had timed out ended with its session after all.
     fn session_ended(
         &self,
         memory: &Memory,
@@ -105,116 +132,79 @@ impl Writer {
         let Some(session_id) = &hook.session_id else {
             return Ok(Taken::Sign);
         };
-        let end = (session_id.clone(), hook.at_ms);
-        if batch.heard.ends.contains(&end) || self.ends_of(batch, session_id)?.contains(&end.1) {
+        if self.ends_of(batch, session_id)?.contains(&hook.at_ms) {
             return Ok(Taken::Known);
         }
-        batch.heard.ends.insert(end);
+        batch.heard.ends.insert((session_id.clone(), hook.at_ms));
+        let of_session = |execution: &Execution| {
+            execution.origin(|origin| &origin.session_id) == Some(session_id)
+        };
+        let timed_out = Filter {
+            session_id: Some(session_id.clone()),
+            status: Some(Status::Timeout),
+            ..Filter::default()
+        };
+        let timed_out = self.history.executions(&timed_out, None, MAX_TIMED_OUT);
+        let timed_out = self.from_history(timed_out)?.executions;
         let staged = batch
             .staged
             .values()
-            .filter(|execution| execution.origin(|origin| &origin.session_id) == Some(session_id));
-        let staged: Vec<String> = staged.map(|execution| execution.id.clone()).collect();
+            .filter(|execution| of_session(execution));
         let running = memory.running.of_session(session_id).into_iter();
-        let ids = running.chain(staged.iter().map(String::as_str));
-        let agents: BTreeSet<&str> = ids.map(|id| turn_of(id).0).collect();
+        let ids = running
+            .chain(staged.map(|execution| execution.id.as_str()))
+            .chain(
+                memory
+                    .timed_out()
+                    .filter(|one| of_session(one))
+                    .map(|one| one.id.as_str()),
+            )
+            .chain(timed_out.iter().map(|(_, execution)| execution.id.as_str()));
+        let agents: BTreeSet<String> = ids.map(|id| turn_of(id).0.to_owned()).collect();
         for agent_id in agents {
-            let turns = self.turns(batch, agent_id)?.as_ref().clone();
-            self.retell(memory, batch, agent_id, None, turns, now)?;
+            self.retell_all(memory, batch, &agent_id, now)?;
         }
         Ok(Taken::New)
     }
 
-    /// Derives the turns of an agent anew, stages what is not as it was, and keeps the marks.
-    /// Where only marks were added to what was `known`, turns that are derived as before need no
-    /// look. The refusal is of a start for which there is no room.
-    fn retell(
+    fn add_child(&self, batch: &mut Batch, parent: &str, child: &str) -> Result<(), Unavailable> {
+        let mut turns = self.turns(batch, parent)?.as_ref().clone();
+        if turns.add_child(child) {
+            batch.heard.turns.insert(parent.to_owned(), Arc::new(turns));
+        }
+        Ok(())
+    }
+
+    /// A turn begins in the file where the one before it ends: where that is elsewhere now, it has
+    /// to be read anew.
+    fn reread_next(
         &self,
         memory: &Memory,
         batch: &mut Batch,
-        agent_id: &str,
-        known: Option<&Turns>,
-        turns: Turns,
+        id: &str,
         now: Now,
-    ) -> Result<Option<Refusal>, Unavailable> {
-        let derived = self.derive(batch, &turns)?;
-        let same = known.filter(|known| known.is_described_as(&turns));
-        let before = match same {
-            Some(known) => self.derive(batch, known)?,
-            None => Vec::new(),
+    ) -> Result<(), Unavailable> {
+        let Some(read) = self.execution(memory, batch, id)? else {
+            return Ok(());
         };
-        let mut moved = Vec::new();
-        for (number, turn) in (1..).zip(&derived) {
-            if before.get(number - 1) == Some(turn) {
+        let Some(end_offset) = read.usage().map(|usage| usage.end_offset) else {
+            return Ok(());
+        };
+        let (agent_id, number) = turn_of(id);
+        for number in number + 1.. {
+            let next = self.execution(memory, batch, &execution_id(agent_id, number))?;
+            let Some(next) = next else { break };
+            if next.transcript() != read.transcript() {
                 continue;
             }
-            let id = execution_id(agent_id, number);
-            let before = self.execution(memory, batch, &id)?;
-            let mut after = match &before {
-                Some(execution) => Execution::clone(execution),
-                None => Execution::new(id),
-            };
-            after.retell(self.told(batch, &turns, turn)?, &self.catalog);
-            let was_running = before.as_ref().is_some_and(|before| before.is_running());
-            if after.is_running() && !was_running && self.is_full(memory, batch) {
-                return Ok(Some(self.full()));
+            if next.read_from().is_some_and(|from| from != end_offset) {
+                let mut after = Execution::clone(&next);
+                after.reread();
+                self.stage(batch, Some(next), after, now);
             }
-            if before.as_deref() != Some(&after) {
-                moved.push((before, after));
-            }
+            break;
         }
-        for (before, after) in moved {
-            self.stage(batch, before, after, now);
-        }
-        let turns = Arc::new(turns);
-        batch.heard.turns.insert(agent_id.to_owned(), turns);
-        Ok(None)
-    }
-
-    fn told(&self, batch: &Batch, turns: &Turns, turn: &Turn) -> Result<Told, Unavailable> {
-        let origin = Origin {
-            session_id: turn.session_id.clone(),
-            parent_agent_id: self.parent(batch, turns, turn)?,
-            model: turns.launch.model.clone(),
-            host: None,
-            source: Some(turns.source.clone()),
-        };
-        let ended = turn.end.as_ref();
-        let start = turn.started_ms.zip(turns.agent_name.clone());
-        Ok(Told {
-            start: start.map(|(started_ms, agent_name)| Start {
-                agent_name,
-                agent_type: None,
-                started_ms,
-                task_description: None,
-                tools_granted: Vec::new(),
-                context_size: None,
-                origin: origin.clone(),
-            }),
-            stop: ended.map(|end| stop(turns, end, origin)),
-            transcript: turns.transcript.clone(),
-            // While it runs, calls are signs of life and no change.
-            tool_calls: ended.map_or_else(Default::default, |_| turn.tool_calls.clone()),
-            tool_errors: ended.map_or(0, |_| turn.tool_errors),
-            task_description: turns.launch.description.clone(),
-            depth: turns.launch.depth,
-        })
-    }
-
-    /// The execution of the parent in which a turn began.
-    fn parent(
-        &self,
-        batch: &Batch,
-        turns: &Turns,
-        turn: &Turn,
-    ) -> Result<Option<String>, Unavailable> {
-        let Some(parent) = &turns.launch.parent else {
-            return Ok(None);
-        };
-        let at_ms = turn.started_ms.or(turn.end.as_ref().map(|end| end.at_ms));
-        let of_parent = self.derive(batch, self.turns(batch, parent)?.as_ref())?;
-        let number = Turns::number_at(&of_parent, at_ms.unwrap_or(i64::MAX));
-        Ok(Some(execution_id(parent, number)))
+        Ok(())
     }
 
     /// Something was heard of the turn in which it was said.
@@ -233,10 +223,9 @@ impl Writer {
             _ => return Ok(()),
         };
         let turns = self.turns(batch, agent_id)?;
-        let derived = self.derive(batch, &turns)?;
-        // An end may overtake its beginning, which then opens nothing.
-        let has_ended = use_id.as_deref().is_some_and(|id| turns.has_ended(id));
-        let id = execution_id(agent_id, Turns::number_at(&derived, hook.at_ms));
+        let derived = self.derive_uncounted(batch, &turns)?;
+        let number = Turns::number_at(&derived, hook.session_id.as_deref(), hook.at_ms);
+        let id = execution_id(agent_id, number);
         self.execution(memory, batch, &id)?;
         let progress = Progress {
             id,
@@ -244,81 +233,10 @@ impl Writer {
             current_tool,
             tool_call: Some(ToolCall {
                 use_id: use_id.clone(),
-                is_open: is_open && !has_ended,
+                is_open,
             }),
         };
         self.decide(memory, batch, Event::Progress(progress), now)?;
         Ok(())
-    }
-
-    /// A stop of an internal fork belongs to no execution.
-    fn count_orphan(&self, batch: &Batch, id: &str, what: &What) -> Result<(), Unavailable> {
-        let What::Stopped { name: None, .. } = what else {
-            return Ok(());
-        };
-        if self
-            .derive(batch, self.turns(batch, id)?.as_ref())?
-            .is_empty()
-        {
-            self.counters.orphan_stops.add(1);
-        }
-        Ok(())
-    }
-
-    fn derive(&self, batch: &Batch, turns: &Turns) -> Result<Vec<Turn>, Unavailable> {
-        let mut ends = HashMap::new();
-        for session_id in turns.sessions() {
-            ends.insert(session_id, self.ends_of(batch, session_id)?);
-        }
-        Ok(turns.derive(|session_id| ends.get(session_id).cloned().unwrap_or_default()))
-    }
-
-    fn turns(&self, batch: &Batch, agent_id: &str) -> Result<Arc<Turns>, Unavailable> {
-        if let Some(turns) = batch.heard.turns.get(agent_id) {
-            return Ok(turns.clone());
-        }
-        let known = self.journal.turns(agent_id);
-        Ok(Arc::new(self.journaled(known)?.unwrap_or_default()))
-    }
-
-    fn ends_of(&self, batch: &Batch, session_id: &str) -> Result<Vec<i64>, Unavailable> {
-        let mut ends = self.journaled(self.journal.session_ends(session_id))?;
-        let staged = batch.heard.ends.iter().filter(|(id, _)| id == session_id);
-        ends.extend(staged.map(|&(_, at_ms)| at_ms));
-        Ok(ends)
-    }
-
-    fn journaled<T>(&self, read: Result<T, crate::journal::Error>) -> Result<T, Unavailable> {
-        read.map_err(|error| {
-            tracing::error!(%error, "the journal cannot be read");
-            self.tell_damage(&error);
-            Unavailable("the journal cannot be read".to_owned())
-        })
-    }
-}
-
-fn stop(turns: &Turns, end: &End, origin: Origin) -> Stop {
-    let details = |failure: &String| [("type".to_owned(), failure.clone().into())];
-    Stop {
-        agent_name: turns.agent_name.clone(),
-        agent_type: None,
-        started_ms: None,
-        ended_ms: end.at_ms,
-        duration_ms: None,
-        status: match end.failure {
-            Some(_) => Status::Failure,
-            None => Status::Success,
-        },
-        error_details: end
-            .failure
-            .as_ref()
-            .map(|failure| details(failure).into_iter().collect()),
-        tools_used: Vec::new(),
-        tool_calls: Default::default(),
-        token_usage: None,
-        performance_metrics: None,
-        task_metadata: None,
-        output_metrics: None,
-        origin,
     }
 }

@@ -37,6 +37,12 @@ impl Memory {
         unread.map(|(id, _)| id.as_str())
     }
 
+    /// Those that history does not have and that had timed out.
+    pub(super) fn timed_out(&self) -> impl Iterator<Item = &Execution> {
+        let unflushed = self.unflushed.values().map(|(_, execution)| &**execution);
+        unflushed.filter(|execution| execution.timed_out_ms.is_some())
+    }
+
     /// Takes in what history says that runs.
     pub fn load_running(&mut self, executions: &[Arc<Execution>], now: Now) {
         for execution in executions {

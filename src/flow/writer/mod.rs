@@ -3,8 +3,10 @@
 
 mod decide;
 mod door;
+mod heard;
 mod hooks;
 mod memory;
+mod retell;
 mod signs;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -24,6 +26,7 @@ use super::holds::Holds;
 use super::running::{Now, Timeouts};
 use super::usage::Unread;
 use crate::crash_point::crash_point;
+use crate::domain::bucket::Day;
 use crate::domain::change::ChangeKind;
 use crate::domain::event::Event;
 use crate::domain::execution::{Catalog, Execution, Fact};
@@ -123,13 +126,14 @@ impl Writer {
         }
     }
 
-    /// A line as old as what is forgotten would be refused by now.
+    /// A line as old as what is forgotten would be refused by now, also around midnight.
     fn forget(&mut self) {
         if Instant::now() < self.forget_at {
             return;
         }
         self.forget_at = Instant::now() + FORGET_EVERY;
-        if let Err(error) = self.journal.forget(now_ms() - self.config.forget_ms) {
+        let oldest = Day::of(now_ms() - self.config.forget_ms).back(1);
+        if let Err(error) = self.journal.forget(oldest.start_ms()) {
             warn!(%error, "what hooks told could not be forgotten");
         }
     }
@@ -256,6 +260,10 @@ impl Writer {
             if let Some(before) = before.filter(|execution| execution.is_running()) {
                 let mut after = Execution::clone(&before);
                 after.merge(Fact::TimedOut { ended_ms }, &self.catalog);
+                // What cannot be read now is reaped when it can.
+                if self.retell_over(&mut batch, &mut after).is_err() {
+                    return;
+                }
                 self.stage(&mut batch, Some(before), after, now);
             }
         }

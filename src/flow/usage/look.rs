@@ -1,0 +1,80 @@
+//! One look at the transcript of an execution, on a thread where it may wait for the disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{MAX_SIDECAR_BYTES, Unreadable, read, sidecar};
+use crate::domain::execution::{Catalog, Execution};
+use crate::domain::transcript::{Span, Usage};
+use crate::domain::turns::Launch;
+use crate::flow::clock::now_ms;
+
+/// After this a transcript is taken as it is.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Nothing is written any more to the transcript of what ended before this.
+const SETTLED_MS: i64 = 60_000;
+
+/// What may be read. It holds no door: a slow disk keeps nobody from ending.
+pub struct Files {
+    pub catalog: Arc<Catalog>,
+    pub roots: Vec<PathBuf>,
+    pub max_bytes: u64,
+}
+
+/// What one look brought.
+pub struct Looked {
+    /// The execution as it was when the look began.
+    pub execution: Arc<Execution>,
+    /// The offset in the file, in bytes, where it began.
+    pub from: u64,
+    pub usage: Result<Usage, Unreadable>,
+    pub launch: Launch,
+}
+
+impl Files {
+    /// Nothing for an execution that has not ended, or no transcript. Blocks.
+    pub fn look(&self, execution: Arc<Execution>, from: u64) -> Option<Looked> {
+        let path = Path::new(execution.transcript()?);
+        let span = Span {
+            started_ms: execution.start.as_ref().map(|start| start.started_ms),
+            ended_ms: Some(execution.outcome()?.ended_ms),
+        };
+        let prices = &self.catalog.prices;
+        let usage = read(&self.roots, path, self.max_bytes, from, span, prices);
+        let launch = sidecar(&self.roots, path, MAX_SIDECAR_BYTES).map(|sidecar| Launch {
+            parent: sidecar.parent_agent_id,
+            model: sidecar.model,
+            description: sidecar.description,
+            depth: sidecar.spawn_depth,
+        });
+        Some(Looked {
+            execution,
+            from,
+            usage,
+            launch: launch.unwrap_or_default(),
+        })
+    }
+}
+
+impl Looked {
+    /// Whether a later look may see more.
+    pub fn may_improve(&self, waited: Duration) -> bool {
+        let settled = self
+            .execution
+            .outcome()
+            .is_none_or(|outcome| outcome.ended_ms < now_ms() - SETTLED_MS);
+        let certain = match &self.usage {
+            Ok(usage) => settled || usage.is_final && self.has_grown(usage),
+            Err(reason) => settled || !reason.may_pass(),
+        };
+        !certain && waited < PATIENCE
+    }
+
+    /// Who was sent on after a stop has said something since: the last message that was read for
+    /// that stop is not the last one.
+    fn has_grown(&self, usage: &Usage) -> bool {
+        let known = self.execution.usage();
+        known.is_none_or(|known| known.end_offset != usage.end_offset)
+    }
+}

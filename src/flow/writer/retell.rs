@@ -1,0 +1,248 @@
+//! Tells the executions of an agent what its turns now are, and those of the agents that it
+//! launched what follows for them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::decide::Batch;
+use super::{Memory, Unavailable, Writer};
+use crate::domain::error::Refusal;
+use crate::domain::execution::{Execution, Origin, Start, Status, Stop, Told};
+use crate::domain::turns::{End, Turn, Turns, execution_id, turn_of};
+use crate::flow::running::Now;
+
+/// Agents that follow one that they descend from, in one commit.
+const MAX_DESCENDANTS: usize = 4_096;
+
+impl Writer {
+    /// Keeps the marks of an agent, and stages each of its turns that is not as it was. The
+    /// refusal is of a start for which there is no room.
+    pub(super) fn retell(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        agent_id: &str,
+        turns: Turns,
+        now: Now,
+    ) -> Result<Option<Refusal>, Unavailable> {
+        let known = self.turns(batch, agent_id)?;
+        let before = self.derive(batch, &known)?;
+        let derived = self.derive(batch, &turns)?;
+        let same = if turns.is_described_as(&known) {
+            before.as_slice()
+        } else {
+            &[]
+        };
+        if let Some(refusal) = self.tell(memory, batch, agent_id, &turns, &derived, same, now)? {
+            return Ok(Some(refusal));
+        }
+        for number in derived.len() + 1..=before.len() {
+            self.forget_turn(memory, batch, &execution_id(agent_id, number), now)?;
+        }
+        let has_place = turns.has_place_of(&known);
+        let turns = Arc::new(turns);
+        batch.heard.turns.insert(agent_id.to_owned(), turns.clone());
+        let began = |turns: &[Turn]| turns.iter().map(Turn::began_ms).collect::<Vec<_>>();
+        if !has_place || began(&before) != began(&derived) {
+            self.retell_descendants(memory, batch, &turns, !has_place, now)?;
+        }
+        Ok(None)
+    }
+
+    /// Tells all turns of an agent anew, because of something that its own marks do not say.
+    pub(super) fn retell_all(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        agent_id: &str,
+        now: Now,
+    ) -> Result<(), Unavailable> {
+        let turns = self.turns(batch, agent_id)?;
+        let derived = self.derive(batch, &turns)?;
+        // Nothing begins by this, so that there is room for all.
+        self.tell(memory, batch, agent_id, &turns, &derived, &[], now)?;
+        Ok(())
+    }
+
+    /// Tells one execution what is known of its turn, as of one that is over.
+    pub(super) fn retell_over(
+        &self,
+        batch: &mut Batch,
+        execution: &mut Execution,
+    ) -> Result<(), Unavailable> {
+        if execution.hooked.is_none() {
+            return Ok(());
+        }
+        let (agent_id, number) = turn_of(&execution.id);
+        let turns = self.turns(batch, agent_id)?;
+        let derived = self.derive(batch, &turns)?;
+        if let Some(turn) = derived.get(number - 1) {
+            execution.retell(self.told(batch, &turns, turn, true)?, &self.catalog);
+        }
+        Ok(())
+    }
+
+    /// Stages each turn that is not as it was; those that are the `same` need no look.
+    #[expect(clippy::too_many_arguments, reason = "one act, told from two places")]
+    fn tell(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        agent_id: &str,
+        turns: &Turns,
+        derived: &[Turn],
+        same: &[Turn],
+        now: Now,
+    ) -> Result<Option<Refusal>, Unavailable> {
+        let mut moved = Vec::new();
+        for (number, turn) in (1..).zip(derived) {
+            if same.get(number - 1) == Some(turn) {
+                continue;
+            }
+            let id = execution_id(agent_id, number);
+            let before = self.execution(memory, batch, &id)?;
+            let mut after = match &before {
+                Some(execution) => Execution::clone(execution),
+                None => Execution::new(id),
+            };
+            let is_over = turn.end.is_some() || after.timed_out_ms.is_some();
+            after.retell(self.told(batch, turns, turn, is_over)?, &self.catalog);
+            let was_running = before.as_ref().is_some_and(|before| before.is_running());
+            if after.is_running() && !was_running && self.is_full(memory, batch) {
+                return Ok(Some(self.full()));
+            }
+            if before.as_deref() != Some(&after) {
+                moved.push((before, after));
+            }
+        }
+        for (before, after) in moved {
+            self.stage(batch, before, after, now);
+        }
+        Ok(None)
+    }
+
+    /// What had been imported as several turns was one, as hooks tell: the last is none.
+    fn forget_turn(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        id: &str,
+        now: Now,
+    ) -> Result<(), Unavailable> {
+        if let Some(before) = self.execution(memory, batch, id)?
+            && before.hooked.is_some()
+        {
+            let after = Execution::new(id.to_owned());
+            self.stage(batch, Some(before), after, now);
+        }
+        Ok(())
+    }
+
+    /// The agents that one launched run in another turn of it than was known, or at another depth;
+    /// with the depth also those that they launched.
+    fn retell_descendants(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        turns: &Turns,
+        all: bool,
+        now: Now,
+    ) -> Result<(), Unavailable> {
+        let mut waiting: Vec<String> = turns.children().map(str::to_owned).collect();
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        while let Some(agent_id) = waiting.pop()
+            && seen.len() < MAX_DESCENDANTS
+        {
+            self.retell_all(memory, batch, &agent_id, now)?;
+            if all {
+                let turns = self.turns(batch, &agent_id)?;
+                let children = turns.children().filter(|&child| !seen.contains(child));
+                waiting.extend(children.map(str::to_owned));
+            }
+            seen.insert(agent_id);
+        }
+        Ok(())
+    }
+
+    fn told(
+        &self,
+        batch: &mut Batch,
+        turns: &Turns,
+        turn: &Turn,
+        is_over: bool,
+    ) -> Result<Told, Unavailable> {
+        let origin = Origin {
+            session_id: turn.session_id.clone(),
+            parent_agent_id: self.parent(batch, turns, turn)?,
+            model: turns.model().map(str::to_owned),
+            host: None,
+            source: Some(turns.source.clone()),
+        };
+        let start = turn.started_ms.zip(turns.agent_name().map(str::to_owned));
+        Ok(Told {
+            start: start.map(|(started_ms, agent_name)| Start {
+                agent_name,
+                agent_type: None,
+                started_ms,
+                task_description: None,
+                tools_granted: Vec::new(),
+                context_size: None,
+                origin: origin.clone(),
+            }),
+            stop: turn.end.as_ref().map(|end| stop(turns, end, origin)),
+            transcript: turn.transcript.clone(),
+            // While it runs, calls are signs of life and no change.
+            tool_calls: if is_over {
+                turn.tool_calls.clone()
+            } else {
+                Default::default()
+            },
+            tool_errors: if is_over { turn.tool_errors } else { 0 },
+            task_description: turns.description().map(str::to_owned),
+            depth: self.depth(batch, turns)?,
+        })
+    }
+
+    /// The execution of the parent in which a turn began.
+    fn parent(
+        &self,
+        batch: &mut Batch,
+        turns: &Turns,
+        turn: &Turn,
+    ) -> Result<Option<String>, Unavailable> {
+        let Some(parent) = turns.parent() else {
+            return Ok(None);
+        };
+        let of_parent = self.turns(batch, parent)?;
+        let of_parent = self.derive_uncounted(batch, &of_parent)?;
+        let session_id = turn.session_id.as_deref();
+        let number = Turns::number_at(&of_parent, session_id, turn.began_ms());
+        Ok(Some(execution_id(parent, number)))
+    }
+}
+
+fn stop(turns: &Turns, end: &End, origin: Origin) -> Stop {
+    let details = |failure: &String| [("type".to_owned(), failure.clone().into())];
+    Stop {
+        agent_name: turns.agent_name().map(str::to_owned),
+        agent_type: None,
+        started_ms: None,
+        ended_ms: end.at_ms,
+        duration_ms: None,
+        status: match end.failure {
+            Some(_) => Status::Failure,
+            None => Status::Success,
+        },
+        error_details: end
+            .failure
+            .as_ref()
+            .map(|failure| details(failure).into_iter().collect()),
+        tools_used: Vec::new(),
+        tool_calls: Default::default(),
+        token_usage: None,
+        performance_metrics: None,
+        task_metadata: None,
+        output_metrics: None,
+        origin,
+    }
+}
