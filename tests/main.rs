@@ -16,6 +16,7 @@
 //! | `claude_code` | captured runs of a coding agent: executions, tools, tokens, cost |
 //! | `hooks_settings` | a coding agent's settings, with the hooks put in and taken out |
 //! | `prices` | what has a price and what has none |
+//! | `tables` | what `top --once` and the commands that list print |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `crash` | kill -9 under load |
 //! | `views_away` | Redis gone, stopped, emptied |
@@ -65,6 +66,7 @@ mod setup;
 mod stream;
 mod stream_dashboard;
 mod stream_faults;
+mod tables;
 mod views_away;
 mod watcher;
 mod wire;

@@ -3,6 +3,7 @@
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use hyper::Method;
 use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -11,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::hour::{Ended, LastHour};
 use super::picture::Picture;
 use super::state::Told;
-use crate::cli::client::{AskError, Control, Kept};
+use crate::cli::client::{AskError, Control, Kept, QUICK};
 use crate::cli::failure::{Failure, failed, io_failed};
 use crate::cli::path::encoded;
 use crate::domain::bucket::{HOUR_MS, rfc3339};
@@ -141,7 +142,18 @@ impl Asker {
         Picture::read(totals, active, &self.alerts.value, from_history).map_err(not_understood)
     }
 
+    /// What the daemon has accepted is first brought to the history: the sums of the day have it
+    /// already, and what comes to them is all that is seen later.
     async fn last_hour(&self, now_ms: i64) -> Result<LastHour, Failure> {
+        match self
+            .control
+            .ask(Method::POST, "/control/flush", QUICK)
+            .await
+        {
+            // The history that there is says more than none.
+            Ok(_) | Err(AskError::Refused(..)) => {}
+            Err(error) => return Err(error.into()),
+        }
         let since_ms = now_ms - HOUR_MS;
         let since = rfc3339(since_ms);
         let path = format!("/api/agents/executions?limit=500&since={since}");

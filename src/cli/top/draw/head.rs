@@ -18,11 +18,6 @@ pub fn lines(state: &State, now_ms: i64, paint: Paint, max_width: usize) -> Vec<
     let Some(picture) = &state.picture else {
         return lines;
     };
-    let sums = flowed(&sums(&picture.totals), max_width);
-    lines.extend(sums.into_iter().map(|line| (line, paint.strong())));
-    let rates = flowed(&rates(&state.hour, now_ms), max_width);
-    lines.extend(rates.into_iter().map(|line| (line, paint.plain())));
-    lines.push((sparkline(&state.hour, now_ms, max_width), paint.bars()));
     let alerts = alerts(picture).into_iter().map(|(is_critical, text)| {
         let style = if is_critical {
             paint.bad()
@@ -32,6 +27,11 @@ pub fn lines(state: &State, now_ms: i64, paint: Paint, max_width: usize) -> Vec<
         (text, style)
     });
     lines.extend(alerts);
+    let sums = flowed(&sums(&picture.totals), max_width);
+    lines.extend(sums.into_iter().map(|line| (line, paint.strong())));
+    let rates = flowed(&rates(&state.hour, now_ms), max_width);
+    lines.extend(rates.into_iter().map(|line| (line, paint.plain())));
+    lines.push((sparkline(&state.hour, now_ms, max_width), paint.bars()));
     lines
 }
 

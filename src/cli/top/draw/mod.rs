@@ -91,7 +91,7 @@ fn keys(state: &State, paint: Paint, row: Rect, buffer: &mut Buffer) {
     let count = state.rows().len();
     let place = format!("{}/{count}", state.selected() + 1);
     let room = usize::from(row.width).saturating_sub(width(&left) + 2);
-    if count > 0 && width(&place) <= room {
+    if state.detail.is_none() && count > 0 && width(&place) <= room {
         put_right(buffer, row, &place, paint.faint());
     }
 }
