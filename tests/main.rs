@@ -17,6 +17,7 @@
 //! | `hooks_settings` | a coding agent's settings, with the hooks put in and taken out |
 //! | `prices` | what has a price and what has none |
 //! | `hook_storm` | many hooks at once, while the daemon is well, stopped, gone or killed |
+//! | `tables` | what `top --once` and the commands that list print |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `views_away` | Redis gone or stopped |
 //! | `reaper` | hung executions |
@@ -78,6 +79,7 @@ mod setup;
 mod stream;
 mod stream_dashboard;
 mod stream_faults;
+mod tables;
 mod views_away;
 mod watcher;
 mod wire;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{Method, Request, StatusCode, header};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::http::response::Parts as Head;
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
@@ -17,13 +19,18 @@ use crate::config::{Config, Source};
 
 /// Of what answers from memory or one read.
 pub const QUICK: Duration = Duration::from_secs(5);
+/// Of a report: a little more than the daemon gives itself.
+const REPORT: Duration = Duration::from_secs(12);
 /// Of what goes through all executions.
 pub const LONG: Duration = Duration::from_secs(600);
 
-/// The largest answer by far is a status of some KiB.
-const MAX_ANSWER_BYTES: usize = 1 << 20;
+/// A list of ten thousand running executions that each say at length what they do; a page of ended
+/// ones has 8 MiB at most.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 const SOCKET_NAME: &str = "control.sock";
+/// Says which of the two views answered.
+const SOURCE: &str = "x-agentpulse-source";
 
 /// Where the daemon that these settings mean takes events. The socket and the data folder both
 /// name a daemon: the socket counts when it was given, and the folder not more directly. Else the
@@ -49,6 +56,15 @@ fn origin(config: &Config, key: &str) -> Source {
 pub struct Control {
     data_dir: PathBuf,
     socket: PathBuf,
+}
+
+/// An answer that is asked for again and again.
+#[derive(Debug, Default)]
+pub struct Kept {
+    pub value: Value,
+    /// The live view did not answer.
+    pub from_history: bool,
+    tag: Option<HeaderValue>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +102,11 @@ impl Control {
         self.ask(Method::GET, "/control/status", QUICK).await
     }
 
+    /// A report, in the time that the daemon gives itself for it.
+    pub async fn get(&self, path: &str) -> Result<Value, AskError> {
+        self.ask(Method::GET, path, REPORT).await
+    }
+
     /// Asks once, and takes a JSON answer; an empty one is null.
     ///
     /// # Errors
@@ -96,19 +117,57 @@ impl Control {
         path: &str,
         deadline: Duration,
     ) -> Result<Value, AskError> {
-        let (status, body) = tokio::time::timeout(deadline, self.exchange(method, path))
-            .await
-            .map_err(|_| AskError::TooLate(self.data_dir.clone(), deadline))??;
-        if !status.is_success() {
-            return Err(AskError::Refused(status, reason(&body)));
+        let (head, body) = self.within(deadline, method, path, None).await?;
+        self.json(&head, &body)
+    }
+
+    /// Asks for what may have changed since it was asked for.
+    ///
+    /// # Errors
+    /// As [`Control::ask`]; what was kept stays.
+    pub async fn ask_again(&self, path: &str, kept: &mut Kept) -> Result<(), AskError> {
+        let tag = kept.tag.clone();
+        let (head, body) = self.within(QUICK, Method::GET, path, tag).await?;
+        if head.status == StatusCode::NOT_MODIFIED {
+            kept.from_history = is_from_history(&head.headers);
+            return Ok(());
+        }
+        *kept = Kept {
+            value: self.json(&head, &body)?,
+            tag: head.headers.get(header::ETAG).cloned(),
+            from_history: is_from_history(&head.headers),
+        };
+        Ok(())
+    }
+
+    fn json(&self, head: &Head, body: &[u8]) -> Result<Value, AskError> {
+        if !head.status.is_success() {
+            return Err(AskError::Refused(head.status, reason(body)));
         }
         if body.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_slice(&body).map_err(|error| self.broken(error))
+        serde_json::from_slice(body).map_err(|error| self.broken(error))
     }
 
-    async fn exchange(&self, method: Method, path: &str) -> Result<(StatusCode, Bytes), AskError> {
+    async fn within(
+        &self,
+        deadline: Duration,
+        method: Method,
+        path: &str,
+        tag: Option<HeaderValue>,
+    ) -> Result<(Head, Bytes), AskError> {
+        tokio::time::timeout(deadline, self.exchange(method, path, tag))
+            .await
+            .map_err(|_| AskError::TooLate(self.data_dir.clone(), deadline))?
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        tag: Option<HeaderValue>,
+    ) -> Result<(Head, Bytes), AskError> {
         let stream = UnixStream::connect(&self.socket).await;
         let stream = stream.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
@@ -121,17 +180,20 @@ impl Control {
             .map_err(|error| self.broken(error))?;
         // What goes wrong on the connection is what the request then answers.
         tokio::spawn(connection);
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "localhost")
             .body(Empty::<Bytes>::new())
             .map_err(|error| self.broken(error))?;
+        if let Some(tag) = tag {
+            request.headers_mut().insert(header::IF_NONE_MATCH, tag);
+        }
         let answer = sender.send_request(request).await;
         let (head, body) = answer.map_err(|error| self.broken(error))?.into_parts();
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| self.broken(error))?;
-        Ok((head.status, body.to_bytes()))
+        Ok((head, body.to_bytes()))
     }
 
     fn broken(&self, error: impl std::fmt::Display) -> AskError {
@@ -140,6 +202,10 @@ impl Control {
             reason: error.to_string(),
         }
     }
+}
+
+fn is_from_history(headers: &HeaderMap) -> bool {
+    headers.get(SOURCE).is_some_and(|view| view == "history")
 }
 
 /// The message of `{"error":{"code":…,"message":…}}`, else the beginning of what came.
@@ -188,6 +254,28 @@ mod tests {
         let status = ask(folder.path(), Method::GET, "/control/status").unwrap();
         assert_eq!(status["redis"]["pid"], 7);
         assert_eq!(server.join().unwrap(), "GET /control/status HTTP/1.1");
+    }
+
+    #[test]
+    fn what_has_not_changed_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let control = Control::in_folder(folder.path());
+        let mut kept = Kept::default();
+        let mut ask = |answer| {
+            let server = stand_in(folder.path(), answer);
+            block_on(control.ask_again("/x", &mut kept))
+                .unwrap()
+                .unwrap();
+            server.join().unwrap();
+            std::fs::remove_file(folder.path().join(SOCKET_NAME)).unwrap();
+            (kept.value.clone(), kept.from_history)
+        };
+        let first = "HTTP/1.1 200 OK\r\netag: \"1\"\r\nx-agentpulse-source: live\r\n\
+                     content-length: 1\r\n\r\n7";
+        assert_eq!(ask(first), (7.into(), false));
+        let same = "HTTP/1.1 304 Not Modified\r\nx-agentpulse-source: history\r\n\r\n";
+        assert_eq!(ask(same), (7.into(), true));
+        assert_eq!(kept.tag.unwrap(), "\"1\"");
     }
 
     #[test]

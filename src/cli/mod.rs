@@ -1,28 +1,36 @@
 //! The command line. Every command is one file; what they share is here: where the settings come
 //! from, what a failure prints, and how something is written to standard output.
 
+mod agents;
 mod audit;
 mod backup;
 mod bench;
 mod client;
 mod completions;
 mod config;
+mod costs;
 mod delivery;
 mod demo;
 mod doctor;
 mod emit;
+mod executions;
 mod export;
 mod failure;
 mod hooks;
 mod import;
 mod key;
+mod path;
 mod prices;
 mod prune;
 mod rebuild;
 mod restore;
 mod serve;
+mod show;
 mod status;
 mod table;
+mod text;
+mod tools;
+mod top;
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -79,6 +87,18 @@ enum Command {
     Import(import::Import),
     /// Show how the running daemon is
     Status(status::Status),
+    /// Watch what runs now
+    Top(top::Top),
+    /// List the agents, and how each did
+    Agents(agents::Agents),
+    /// Show one execution in full, or how one agent did
+    Show(show::Show),
+    /// List ended executions
+    Executions(executions::Executions),
+    /// Show which tools were used
+    Tools(tools::Tools),
+    /// Show what executions cost
+    Costs(costs::Costs),
     /// Let a coding agent tell what its agents do
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),
@@ -132,6 +152,12 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
         Command::Emit(emit) => emit.run(place),
         Command::Import(import) => import.run(place),
         Command::Status(status) => status.run(place),
+        Command::Top(top) => top.run(place),
+        Command::Agents(agents) => agents.run(place),
+        Command::Show(show) => show.run(place),
+        Command::Executions(executions) => executions.run(place),
+        Command::Tools(tools) => tools.run(place),
+        Command::Costs(costs) => costs.run(place),
         Command::Hooks(hooks) => hooks.run(place),
         Command::Prices(prices) => prices.run(place),
         Command::Config(config) => config.run(place),

@@ -1,0 +1,206 @@
+//! `agentpulse agents`: how each agent did over the last days.
+
+use clap::Args;
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::client::{AskError, Control};
+use super::costs::Listed;
+use super::path::{encoded, with_query};
+use super::table::{Column, table, terminal_width};
+use super::text::{dollars, duration, or_dash, percent};
+use super::{Failure, Place, block_on, failed, print};
+use crate::domain::names::OTHER;
+
+#[derive(Args)]
+pub struct Agents {
+    /// How many days to look back, today being one of them
+    #[arg(long, value_name = "N", default_value_t = 7,
+          value_parser = clap::value_parser!(u32).range(1..=90))]
+    days: u32,
+    /// How many at most, the most costly first
+    // Each takes two questions; so many are answered in some seconds.
+    #[arg(long, value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Agent {
+    agent_name: String,
+    agent_type: Option<String>,
+    executions: i64,
+    /// 0..1.
+    success_rate: f64,
+    avg_duration_ms: Option<i64>,
+    p95_duration_ms: Option<i64>,
+    total_tokens: i64,
+    /// Dollars.
+    estimated_cost: f64,
+}
+
+/// As `GET /api/agents/performance/{agent_name}` answers it.
+#[derive(Deserialize)]
+struct Performance {
+    agent_name: String,
+    total_executions: i64,
+    success_rate: f64,
+    performance: Durations,
+    token_usage: Tokens,
+    daily_trend: Vec<Trend>,
+}
+
+#[derive(Deserialize)]
+struct Durations {
+    p95_duration_ms: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Tokens {
+    total_tokens: i64,
+    estimated_cost: f64,
+}
+
+#[derive(Deserialize)]
+struct Trend {
+    executions: i64,
+    avg_duration_ms: i64,
+}
+
+impl Agents {
+    pub fn run(self, place: &Place) -> Result<(), Failure> {
+        let config = place.load(Vec::new())?;
+        let agents = block_on(self.ask(&Control::of(&config)))??;
+        if self.json {
+            let answer = serde_json::json!({ "agents": agents });
+            return print(&format!("{answer}\n"));
+        }
+        print(&shown(&agents, terminal_width()))
+    }
+
+    async fn ask(&self, control: &Control) -> Result<Vec<Agent>, Failure> {
+        let days = self.days.to_string();
+        let path = format!("/api/agents/costs?by=agent&days={days}");
+        let listed: Listed = serde_json::from_value(control.get(&path).await?).map_err(failed)?;
+        let names = listed.costs.into_iter().filter_map(|cost| cost.agent_name);
+        let names = names.filter(|name| name != OTHER);
+        let mut agents = Vec::new();
+        for name in names.take(self.limit as usize) {
+            let path = format!("/api/agents/performance/{}?days={days}", encoded(&name));
+            let answer = match control.get(&path).await {
+                // It was dropped from history meanwhile.
+                Err(AskError::Refused(StatusCode::NOT_FOUND, _)) => continue,
+                answer => answer?,
+            };
+            let performance = serde_json::from_value(answer).map_err(failed)?;
+            agents.push(Agent::of(performance, agent_type(control, &name).await?));
+        }
+        Ok(agents)
+    }
+}
+
+/// That of its last execution.
+async fn agent_type(control: &Control, name: &str) -> Result<Option<String>, Failure> {
+    let query = [("agent_name", Some(name)), ("limit", Some("1"))];
+    let path = with_query("/api/agents/executions", &query);
+    let answer = control.get(&path).await?;
+    let last = &answer["executions"][0]["agent_type"];
+    Ok(last.as_str().map(str::to_owned))
+}
+
+impl Agent {
+    fn of(performance: Performance, agent_type: Option<String>) -> Agent {
+        let avg_duration_ms = performance.avg_duration_ms();
+        Agent {
+            agent_type,
+            executions: performance.total_executions,
+            success_rate: performance.success_rate,
+            avg_duration_ms,
+            p95_duration_ms: performance.performance.p95_duration_ms,
+            total_tokens: performance.token_usage.total_tokens,
+            estimated_cost: performance.token_usage.estimated_cost,
+            agent_name: performance.agent_name,
+        }
+    }
+}
+
+impl Performance {
+    /// The mean of the days, each by its executions. None where no duration is known.
+    fn avg_duration_ms(&self) -> Option<i64> {
+        self.performance.p95_duration_ms?;
+        let executions: i64 = self.daily_trend.iter().map(|day| day.executions).sum();
+        let sum = |day: &Trend| day.executions as f64 * day.avg_duration_ms as f64;
+        let sum: f64 = self.daily_trend.iter().map(sum).sum();
+        (executions > 0).then(|| (sum / executions as f64).round() as i64)
+    }
+}
+
+fn shown(agents: &[Agent], max_width: Option<usize>) -> String {
+    let row = |agent: &Agent| {
+        [
+            agent.agent_name.clone(),
+            or_dash(agent.agent_type.clone()),
+            agent.executions.to_string(),
+            percent(agent.success_rate, agent.executions),
+            or_dash(agent.avg_duration_ms.map(duration)),
+            or_dash(agent.p95_duration_ms.map(duration)),
+            agent.total_tokens.to_string(),
+            dollars(agent.estimated_cost),
+        ]
+    };
+    let rows: Vec<_> = agents.iter().map(row).collect();
+    let columns = [
+        Column::Text("agent"),
+        Column::Text("type"),
+        Column::Figure("executions"),
+        Column::Figure("success"),
+        Column::Figure("avg"),
+        Column::Figure("p95"),
+        Column::Figure("tokens"),
+        Column::Figure("cost"),
+    ];
+    table(columns, &rows, max_width)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn agent(performance: Value) -> Agent {
+        Agent::of(
+            serde_json::from_value(performance).unwrap(),
+            Some("tester".to_owned()),
+        )
+    }
+
+    #[test]
+    fn an_agent_is_the_sum_of_its_days() {
+        let known = agent(json!({
+            "agent_name": "zorp", "total_executions": 4, "success_rate": 0.75,
+            "performance": {"p95_duration_ms": 61000},
+            "token_usage": {"avg_tokens": 5, "total_tokens": 20, "estimated_cost": 0.5},
+            "daily_trend": [
+                {"date": "2026-11-19", "executions": 1, "avg_duration_ms": 1000},
+                {"date": "2026-11-20", "executions": 3, "avg_duration_ms": 3000},
+            ],
+        }));
+        // (1 · 1000 + 3 · 3000) / 4.
+        assert_eq!(known.avg_duration_ms, Some(2_500));
+        let unknown = agent(json!({
+            "agent_name": "x", "total_executions": 0, "success_rate": 0.0,
+            "performance": {"p95_duration_ms": null},
+            "token_usage": {"total_tokens": 0, "estimated_cost": 0.0}, "daily_trend": [],
+        }));
+        let expect = "\
+agent  type    executions  success   avg    p95  tokens   cost
+zorp   tester           4    75.0%  2.5s  1m01s      20  $0.50
+x      tester           0        –     –      –       0  $0.00
+";
+        assert_eq!(shown(&[known, unknown], None), expect);
+    }
+}

@@ -1,0 +1,154 @@
+//! `agentpulse costs`: what executions cost, by day, agent, model or session.
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use super::client::Control;
+use super::table::{Column, table, terminal_width};
+use super::text::dollars;
+use super::{Failure, Place, block_on, failed, print};
+
+#[derive(Args)]
+pub struct Costs {
+    /// What they are summed by
+    #[arg(long, value_enum, default_value = "day")]
+    by: By,
+    /// How many days to look back, today being one of them
+    #[arg(long, value_name = "N", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(1..=90))]
+    days: u32,
+    /// Print the daemon's answer as it is
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum By {
+    Day,
+    Agent,
+    Model,
+    Session,
+}
+
+/// As `GET /api/agents/costs` answers it.
+#[derive(Deserialize)]
+pub struct Listed {
+    pub costs: Vec<Cost>,
+}
+
+#[derive(Deserialize)]
+pub struct Cost {
+    date: Option<String>,
+    pub agent_name: Option<String>,
+    model: Option<String>,
+    session_id: Option<String>,
+    executions: i64,
+    total_tokens: i64,
+    estimated_cost: f64,
+    unpriced_count: i64,
+}
+
+impl By {
+    fn name(self) -> &'static str {
+        match self {
+            By::Day => "day",
+            By::Agent => "agent",
+            By::Model => "model",
+            By::Session => "session",
+        }
+    }
+
+    fn of(self, cost: &Cost) -> &Option<String> {
+        match self {
+            By::Day => &cost.date,
+            By::Agent => &cost.agent_name,
+            By::Model => &cost.model,
+            By::Session => &cost.session_id,
+        }
+    }
+}
+
+impl Costs {
+    pub fn run(self, place: &Place) -> Result<(), Failure> {
+        let config = place.load(Vec::new())?;
+        let by = self.by.name();
+        let path = format!("/api/agents/costs?by={by}&days={}", self.days);
+        let answer = block_on(Control::of(&config).get(&path))??;
+        if self.json {
+            return print(&format!("{answer}\n"));
+        }
+        let listed = serde_json::from_value(answer).map_err(failed)?;
+        print(&shown(self.by, &listed, terminal_width()))
+    }
+}
+
+/// The sum of all rows comes last.
+fn shown(by: By, listed: &Listed, max_width: Option<usize>) -> String {
+    let row = |name: String, [executions, tokens, unpriced]: [i64; 3], cost: f64| {
+        let unpriced = Some(unpriced).filter(|&unpriced| unpriced > 0);
+        [
+            name,
+            executions.to_string(),
+            tokens.to_string(),
+            dollars(cost),
+            unpriced.map_or(String::new(), |unpriced| unpriced.to_string()),
+        ]
+    };
+    let (mut sums, mut sum) = ([0; 3], 0.0);
+    let mut rows = Vec::with_capacity(listed.costs.len() + 1);
+    for cost in &listed.costs {
+        let counts = [cost.executions, cost.total_tokens, cost.unpriced_count];
+        let name = by.of(cost).clone().unwrap_or("(none named)".to_owned());
+        rows.push(row(name, counts, cost.estimated_cost));
+        sums = std::array::from_fn(|at| sums[at] + counts[at]);
+        sum += cost.estimated_cost;
+    }
+    rows.push(row("all".to_owned(), sums, sum));
+    let columns = [
+        Column::Text(by.name()),
+        Column::Figure("executions"),
+        Column::Figure("tokens"),
+        Column::Figure("cost"),
+        Column::Figure("without a price"),
+    ];
+    table(columns, &rows, max_width)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn listed(rows: Value) -> Listed {
+        serde_json::from_value(json!({ "costs": rows })).unwrap()
+    }
+
+    #[test]
+    fn a_row_a_model_and_their_sum() {
+        let row = |model: Option<&str>, executions: i64, cost: f64, unpriced: i64| {
+            json!({
+                "date": null, "agent_name": null, "model": model, "session_id": null,
+                "executions": executions, "total_tokens": 1000 * executions,
+                "estimated_cost": cost, "unpriced_count": unpriced,
+            })
+        };
+        let rows = listed(json!([row(Some("opus"), 12, 1.5, 0), row(None, 3, 0.0, 3)]));
+        let expect = "\
+model         executions  tokens   cost  without a price
+opus                  12   12000  $1.50
+(none named)           3    3000  $0.00                3
+all                   15   15000  $1.50                3
+";
+        assert_eq!(shown(By::Model, &rows, None), expect);
+    }
+
+    #[test]
+    fn nothing_costs_nothing() {
+        let expect = "\
+day  executions  tokens   cost  without a price
+all           0       0  $0.00
+";
+        assert_eq!(shown(By::Day, &listed(json!([])), None), expect);
+    }
+}

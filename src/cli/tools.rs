@@ -1,0 +1,130 @@
+//! `agentpulse tools`: which tools were used, by whom, and which of them together.
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use super::client::Control;
+use super::export::parse_day;
+use super::path::with_query;
+use super::table::{Column, table, terminal_width};
+use super::text::{clean, percent};
+use super::{Failure, Place, block_on, failed, print};
+use crate::domain::bucket::Day;
+
+#[derive(Args)]
+pub struct Tools {
+    /// How much time to look at
+    #[arg(long, value_enum, default_value = "day")]
+    period: Period,
+    /// The last day of it, UTC, such as 2026-11-20 [default: today]
+    #[arg(long, value_name = "DATE", value_parser = parse_day)]
+    date: Option<Day>,
+    /// Print the daemon's answer as it is
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Period {
+    Day,
+    Week,
+    Month,
+}
+
+/// As `GET /api/agents/tools/usage` answers it.
+#[derive(Deserialize)]
+struct Usage {
+    period: String,
+    tools: Vec<Tool>,
+    insights: Insights,
+}
+
+#[derive(Deserialize)]
+struct Tool {
+    name: String,
+    usage_count: i64,
+    percentage: f64,
+    avg_per_execution: f64,
+    agents_using: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Insights {
+    high_correlation: Vec<[String; 2]>,
+}
+
+impl Tools {
+    pub fn run(self, place: &Place) -> Result<(), Failure> {
+        let config = place.load(Vec::new())?;
+        let period = match self.period {
+            Period::Day => "day",
+            Period::Week => "week",
+            Period::Month => "month",
+        };
+        let date = self.date.map(|date| date.to_string());
+        let query = [("period", Some(period)), ("date", date.as_deref())];
+        let path = with_query("/api/agents/tools/usage", &query);
+        let answer = block_on(Control::of(&config).get(&path))??;
+        if self.json {
+            return print(&format!("{answer}\n"));
+        }
+        let usage = serde_json::from_value(answer).map_err(failed)?;
+        print(&shown(&usage, terminal_width()))
+    }
+}
+
+fn shown(usage: &Usage, max_width: Option<usize>) -> String {
+    let row = |tool: &Tool| {
+        [
+            tool.name.clone(),
+            tool.usage_count.to_string(),
+            percent(tool.percentage, tool.usage_count),
+            format!("{:.2}", tool.avg_per_execution),
+            tool.agents_using.join(", "),
+        ]
+    };
+    let rows: Vec<_> = usage.tools.iter().map(row).collect();
+    let columns = [
+        Column::Text("tool"),
+        Column::Figure("calls"),
+        Column::Figure("share"),
+        Column::Figure("per execution"),
+        Column::Text("used by"),
+    ];
+    let mut text = format!("{}, UTC\n", usage.period.replace('/', " to "));
+    text += &table(columns, &rows, max_width);
+    for [first, second] in &usage.insights.high_correlation {
+        text += &format!("used together: {} and {}\n", clean(first), clean(second));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_a_tool_and_what_goes_together() {
+        let usage = serde_json::from_value(json!({
+            "period": "2026-11-14/2026-11-20",
+            "tools": [
+                {"name": "Read", "usage_count": 30, "percentage": 0.75, "avg_per_execution": 2.5,
+                 "agents_using": ["analyzer", "tester"]},
+                {"name": "Bash", "usage_count": 10, "percentage": 0.25, "avg_per_execution": 0.8333,
+                 "agents_using": []},
+            ],
+            "insights": {"most_used_tool": "Read", "least_used_tool": "Bash",
+                         "high_correlation": [["Bash", "Re\u{1b}ad"]]},
+        }));
+        let expect = "\
+2026-11-14 to 2026-11-20, UTC
+tool  calls  share  per execution  used by
+Read     30  75.0%           2.50  analyzer, tester
+Bash     10  25.0%           0.83
+used together: Bash and Read
+";
+        assert_eq!(shown(&usage.unwrap(), None), expect);
+    }
+}

@@ -1,0 +1,182 @@
+//! Asks the daemon, again and again, and tells what it said.
+
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::hour::{Ended, LastHour};
+use super::picture::Picture;
+use super::state::Told;
+use crate::cli::client::{AskError, Control, Kept, QUICK};
+use crate::cli::failure::{Failure, failed, io_failed};
+use crate::cli::path::encoded;
+use crate::domain::bucket::{HOUR_MS, rfc3339};
+use crate::flow::clock::now_ms;
+
+/// Of the most that a page may have. An hour with more ended executions begins later.
+const MAX_PAGES: usize = 10;
+
+/// What is asked of the daemon, and what it said the last time.
+struct Asker {
+    control: Control,
+    totals: Kept,
+    active: Kept,
+    alerts: Kept,
+    /// The hour before the first answer, or before the first one after a while of none, is read.
+    begun: bool,
+}
+
+/// The picture and its hour, once.
+pub async fn once(control: Control, now_ms: i64) -> Result<(Picture, LastHour), Failure> {
+    let mut asker = Asker::new(control);
+    let hour = asker.last_hour(now_ms).await?;
+    Ok((asker.picture().await?, hour))
+}
+
+/// Tells until nobody listens. `wanted` is the execution that is looked at.
+///
+/// # Errors
+/// Signals cannot be heard.
+pub async fn again_and_again(
+    control: Control,
+    every: Duration,
+    mut wanted: watch::Receiver<Option<String>>,
+    tell: Sender<Told>,
+) -> Result<(), Failure> {
+    let heard = |kind| signal(kind).map_err(|error| io_failed("signals", &error));
+    let mut ends: [Signal; 3] = [
+        heard(SignalKind::terminate())?,
+        heard(SignalKind::hangup())?,
+        heard(SignalKind::interrupt())?,
+    ];
+    let [terminate, hangup, interrupt] = &mut ends;
+    let mut asker = Asker::new(control);
+    let mut tick = interval(every);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let asking = async {
+        loop {
+            let all = tokio::select! {
+                _ = tick.tick() => true,
+                changed = wanted.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    false
+                }
+            };
+            let id = wanted.borrow_and_update().clone();
+            for told in asker.round(all, id).await {
+                if tell.send(told).is_err() {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = asking => return Ok(()),
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    // Whoever is gone needs not be told to go.
+    let _ = tell.send(Told::Leave);
+    Ok(())
+}
+
+impl Asker {
+    fn new(control: Control) -> Asker {
+        Asker {
+            control,
+            totals: Kept::default(),
+            active: Kept::default(),
+            alerts: Kept::default(),
+            begun: false,
+        }
+    }
+
+    /// Asks for the picture, where that is due, and for the execution that is looked at.
+    async fn round(&mut self, all: bool, wanted: Option<String>) -> Vec<Told> {
+        let mut told = Vec::new();
+        if all && let Err(error) = self.follow(&mut told).await {
+            self.begun = false;
+            told.push(Told::Away(error.message));
+            return told;
+        }
+        if let Some(id) = wanted {
+            let path = format!("/api/agents/executions/{}", encoded(&id));
+            let answer = self.control.get(&path).await;
+            told.push(Told::Detail(id, answer.map_err(|error| error.to_string())));
+        }
+        told
+    }
+
+    async fn follow(&mut self, told: &mut Vec<Told>) -> Result<(), Failure> {
+        if !self.begun {
+            told.push(Told::Begun(self.last_hour(now_ms()).await?));
+            self.begun = true;
+        }
+        told.push(Told::Picture(self.picture().await?));
+        Ok(())
+    }
+
+    async fn picture(&mut self) -> Result<Picture, Failure> {
+        let control = &self.control;
+        let path = "/api/agents/metrics/current";
+        control.ask_again(path, &mut self.totals).await?;
+        control
+            .ask_again("/api/agents/active", &mut self.active)
+            .await?;
+        let alerts = control.ask_again("/api/agents/alerts", &mut self.alerts);
+        match alerts.await {
+            // A daemon that has none to tell of.
+            Err(AskError::Refused(..)) => self.alerts = Kept::default(),
+            answer => answer?,
+        }
+        let from_history = self.totals.from_history || self.active.from_history;
+        let (totals, active) = (&self.totals.value, &self.active.value);
+        Picture::read(totals, active, &self.alerts.value, from_history).map_err(not_understood)
+    }
+
+    /// What the daemon has accepted is first brought to the history: the sums of the day have it
+    /// already, and what comes to them is all that is seen later.
+    async fn last_hour(&self, now_ms: i64) -> Result<LastHour, Failure> {
+        match self
+            .control
+            .ask(Method::POST, "/control/flush", QUICK)
+            .await
+        {
+            // The history that there is says more than none.
+            Ok(_) | Err(AskError::Refused(..)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let since_ms = now_ms - HOUR_MS;
+        let since = rfc3339(since_ms);
+        let path = format!("/api/agents/executions?limit=500&since={since}");
+        let mut ended: Vec<Ended> = Vec::new();
+        let mut next = String::new();
+        for _ in 0..MAX_PAGES {
+            let page = self.control.get(&format!("{path}{next}")).await?;
+            let executions = page["executions"].as_array();
+            for execution in executions.into_iter().flatten() {
+                ended.push(Ended::read(execution).map_err(not_understood)?);
+            }
+            match &page["next_cursor"] {
+                Value::String(cursor) => next = format!("&cursor={cursor}"),
+                _ => return Ok(LastHour::begin(ended, since_ms)),
+            }
+        }
+        let known_since_ms = ended.last().map_or(now_ms, |oldest| oldest.at_ms);
+        Ok(LastHour::begin(ended, known_since_ms))
+    }
+}
+
+fn not_understood(error: serde_json::Error) -> Failure {
+    failed(format_args!(
+        "the daemon's answer is not understood: {error}"
+    ))
+}

@@ -1,0 +1,74 @@
+//! `agentpulse top`: what runs now, on a terminal, until it is left.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | [`ask`] | asks the daemon, on a thread of its own |
+//! | [`picture`] | what was answered |
+//! | [`hour`] | what ended in the last hour: rates, the sparkline |
+//! | [`order`] | which rows are shown, and in which order |
+//! | [`state`] | what is looked at, and what a key does to it: no terminal, no clock |
+//! | [`draw`] | the state as cells |
+//! | [`screen`] | the terminal: taken, drawn to, given back |
+//! | [`once`] | the same as plain text |
+
+mod ask;
+mod draw;
+mod hour;
+mod once;
+mod order;
+mod picture;
+mod screen;
+mod state;
+
+use std::env;
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use clap::Args;
+
+use super::client::Control;
+use super::table::terminal_width;
+use super::{Failure, Place, block_on, failed, print};
+use crate::flow::clock::now_ms;
+
+/// Below this the daemon answers the same again, as it keeps an answer for a moment.
+const SHORTEST_INTERVAL: f64 = 0.25;
+const LONGEST_INTERVAL: f64 = 60.0;
+
+#[derive(Args)]
+pub struct Top {
+    /// How often the daemon is asked, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    interval: Duration,
+    /// Print what runs now as plain text, and end
+    #[arg(long)]
+    once: bool,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok();
+    let within = seconds.filter(|s| (SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(s));
+    within
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("must be {SHORTEST_INTERVAL}..={LONGEST_INTERVAL}"))
+}
+
+impl Top {
+    pub fn run(self, place: &Place) -> Result<(), Failure> {
+        let config = place.load(Vec::new())?;
+        let control = Control::of(&config);
+        if self.once {
+            let now_ms = now_ms();
+            let (picture, hour) = block_on(ask::once(control, now_ms))??;
+            return print(&once::shown(&picture, &hour, now_ms, terminal_width()));
+        }
+        if !io::stdout().is_terminal() {
+            return Err(failed(
+                "standard output is no terminal: --once prints plain text",
+            ));
+        }
+        // Any value but an empty one, see no-color.org.
+        let colours = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        screen::run(control, self.interval, colours)
+    }
+}

@@ -1,0 +1,88 @@
+//! The terminal: taken, drawn to, and given back however the program ends.
+
+use std::io;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
+use std::time::Duration;
+
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event};
+use tokio::sync::watch;
+
+use super::ask::again_and_again;
+use super::draw::draw;
+use super::state::{State, Then, Told};
+use crate::cli::block_on;
+use crate::cli::client::Control;
+use crate::cli::failure::{Failure, failed, io_failed};
+use crate::flow::clock::now_ms;
+
+/// What has come is drawn so soon, and elapsed times go on.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The panic hook of the library gives the terminal back as well, before the panic is told.
+struct GivenBack;
+
+impl Drop for GivenBack {
+    fn drop(&mut self) {
+        // The terminal may be what has gone.
+        let _ = ratatui::try_restore();
+    }
+}
+
+pub fn run(control: Control, every: Duration, colours: bool) -> Result<(), Failure> {
+    let (tell, told) = channel();
+    let (want, wanted) = watch::channel(None);
+    let asking = thread::Builder::new().name("ask".to_owned());
+    // It is not waited for: an answer may take seconds, and whoever quits has gone.
+    asking
+        .spawn(move || block_on(again_and_again(control, every, wanted, tell))?)
+        .map_err(|error| io_failed("a thread", &error))?;
+    let _given_back = GivenBack;
+    let shown = ratatui::try_init().and_then(|terminal| show(terminal, &told, &want, colours));
+    match shown {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(failed("nobody asks the daemon any more")),
+        Err(error) => Err(io_failed("the terminal", &error)),
+    }
+}
+
+/// Whether it was left, and not abandoned by who asks.
+fn show(
+    mut terminal: DefaultTerminal,
+    told: &Receiver<Told>,
+    want: &watch::Sender<Option<String>>,
+    colours: bool,
+) -> io::Result<bool> {
+    let mut state = State::default();
+    loop {
+        let now_ms = now_ms();
+        terminal.draw(|frame| {
+            let area = frame.area();
+            draw(&mut state, now_ms, colours, area, frame.buffer_mut());
+        })?;
+        let mut then = Vec::new();
+        if event::poll(LOOK_EVERY)?
+            && let Event::Key(key) = event::read()?
+            && key.is_press()
+        {
+            then.push(state.key(key));
+        }
+        loop {
+            match told.try_recv() {
+                Ok(told) => then.push(state.take(told, now_ms)),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Ok(false),
+            }
+        }
+        for then in then {
+            match then {
+                Then::Nothing => {}
+                Then::Quit => return Ok(true),
+                Then::Ask(id) => {
+                    want.send_replace(id);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! What is looked at, and what a key does to it.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use serde_json::Value;
+
+use super::hour::LastHour;
+use super::order::{Row, Sort, rows};
+use super::picture::Picture;
+use crate::cli::text::clean;
+
+/// A page of keys moves so far, whatever the height of the terminal.
+const PAGE: usize = 10;
+/// Longer than any name that is filtered for.
+const MAX_FILTER_CHARS: usize = 64;
+
+#[derive(Debug, Default)]
+pub struct State {
+    /// None before the first answer.
+    pub picture: Option<Picture>,
+    pub hour: LastHour,
+    /// Why the daemon does not answer; the picture is the last that it gave.
+    pub away: Option<String>,
+    pub sort: Sort,
+    pub reversed: bool,
+    pub filter: String,
+    /// The filter is being typed.
+    pub typing: bool,
+    pub help: bool,
+    pub detail: Option<Detail>,
+    selected: Selected,
+}
+
+/// One execution in full.
+#[derive(Debug, PartialEq)]
+pub struct Detail {
+    pub id: String,
+    /// The first line that is shown.
+    pub scroll: usize,
+    /// None until it is answered; then the answer, or why there is none.
+    pub told: Option<Result<Value, String>>,
+}
+
+/// It stays with its execution as rows come and go, and with its place when that has ended.
+#[derive(Debug, Default)]
+struct Selected {
+    at: usize,
+    id: Option<String>,
+}
+
+/// What is to be done about a key.
+#[derive(Debug, PartialEq)]
+pub enum Then {
+    Nothing,
+    Quit,
+    /// The execution of this id is to be asked for, or none.
+    Ask(Option<String>),
+}
+
+/// What the daemon was heard to say.
+#[derive(Debug)]
+pub enum Told {
+    /// What ended before it is asked for the sums of the day.
+    Begun(LastHour),
+    Picture(Picture),
+    Detail(String, Result<Value, String>),
+    Away(String),
+    /// The system wants the program to end.
+    Leave,
+}
+
+impl State {
+    pub fn rows(&self) -> Vec<Row<'_>> {
+        let running = self.picture.as_ref().map(|picture| &picture.running[..]);
+        rows(
+            running.unwrap_or_default(),
+            &self.filter,
+            self.sort,
+            self.reversed,
+        )
+    }
+
+    /// The row that is selected; 0 where there is none.
+    pub fn selected(&self) -> usize {
+        self.selected.at
+    }
+
+    pub fn take(&mut self, told: Told, now_ms: i64) -> Then {
+        match told {
+            Told::Begun(hour) => self.hour = hour,
+            Told::Picture(picture) => {
+                self.hour.take(&picture.totals, now_ms);
+                self.picture = Some(picture);
+                self.away = None;
+                self.find_selected();
+            }
+            Told::Detail(id, told) => {
+                let detail = self.detail.as_mut().filter(|detail| detail.id == id);
+                if let Some(detail) = detail {
+                    detail.told = Some(told.map_err(|reason| clean(&reason)));
+                }
+            }
+            Told::Away(reason) => self.away = Some(clean(&reason)),
+            Told::Leave => return Then::Quit,
+        }
+        Then::Nothing
+    }
+
+    pub fn key(&mut self, key: KeyEvent) -> Then {
+        if key.modifiers.contains(KeyModifiers::CONTROL) {
+            return match key.code {
+                KeyCode::Char('c') => Then::Quit,
+                _ => Then::Nothing,
+            };
+        }
+        if self.typing {
+            self.type_filter(key.code);
+            return Then::Nothing;
+        }
+        if self.help {
+            self.help = false;
+            return Then::Nothing;
+        }
+        match key.code {
+            KeyCode::Char('q') => return Then::Quit,
+            KeyCode::Char('?') => self.help = true,
+            KeyCode::Esc => return self.leave(),
+            code if self.detail.is_some() => return self.key_in_detail(code),
+            KeyCode::Enter => return self.open(),
+            KeyCode::Char('/') => self.typing = true,
+            KeyCode::Char('s') => self.sort_by(self.sort.next(), false),
+            KeyCode::Char('r') => self.sort_by(self.sort, !self.reversed),
+            code => {
+                let last = self.rows().len().saturating_sub(1);
+                self.select(moved(self.selected.at, code).min(last));
+            }
+        }
+        Then::Nothing
+    }
+
+    fn type_filter(&mut self, code: KeyCode) {
+        match code {
+            KeyCode::Enter => self.typing = false,
+            KeyCode::Esc => {
+                self.typing = false;
+                self.filter.clear();
+            }
+            KeyCode::Backspace => {
+                self.filter.pop();
+            }
+            KeyCode::Char(letter) if self.filter.chars().count() < MAX_FILTER_CHARS => {
+                self.filter.push(letter);
+            }
+            _ => {}
+        }
+        self.find_selected();
+    }
+
+    /// Out of the detail, out of the filter, out of the program.
+    fn leave(&mut self) -> Then {
+        if self.detail.take().is_some() {
+            return Then::Ask(None);
+        }
+        if self.filter.is_empty() {
+            return Then::Quit;
+        }
+        self.filter.clear();
+        self.find_selected();
+        Then::Nothing
+    }
+
+    fn key_in_detail(&mut self, code: KeyCode) -> Then {
+        let Some(detail) = &mut self.detail else {
+            return Then::Nothing;
+        };
+        if code == KeyCode::Enter {
+            self.detail = None;
+            return Then::Ask(None);
+        }
+        // The last line is known when it is drawn.
+        detail.scroll = moved(detail.scroll, code);
+        Then::Nothing
+    }
+
+    fn open(&mut self) -> Then {
+        let Some(id) = self.selected.id.clone() else {
+            return Then::Nothing;
+        };
+        self.detail = Some(Detail {
+            id: id.clone(),
+            scroll: 0,
+            told: None,
+        });
+        Then::Ask(Some(id))
+    }
+
+    fn sort_by(&mut self, sort: Sort, reversed: bool) {
+        (self.sort, self.reversed) = (sort, reversed);
+        self.find_selected();
+    }
+
+    fn select(&mut self, at: usize) {
+        let id = self.rows().get(at).map(|row| row.running.id.clone());
+        self.selected = Selected { at, id };
+    }
+
+    fn find_selected(&mut self) {
+        let rows = self.rows();
+        let id = self.selected.id.as_deref();
+        let found = rows
+            .iter()
+            .position(|row| Some(row.running.id.as_str()) == id);
+        let last = rows.len().saturating_sub(1);
+        self.select(found.unwrap_or(self.selected.at.min(last)));
+    }
+}
+
+fn moved(at: usize, code: KeyCode) -> usize {
+    match code {
+        KeyCode::Up | KeyCode::Char('k') => at.saturating_sub(1),
+        KeyCode::Down | KeyCode::Char('j') => at.saturating_add(1),
+        KeyCode::PageUp => at.saturating_sub(PAGE),
+        KeyCode::PageDown => at.saturating_add(PAGE),
+        KeyCode::Home | KeyCode::Char('g') => 0,
+        KeyCode::End | KeyCode::Char('G') => usize::MAX,
+        _ => at,
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::top::picture::Running;
+
+    pub fn running(id: &str, started_ms: i64) -> Running {
+        Running {
+            id: id.to_owned(),
+            name: format!("agent-{id}"),
+            agent_type: "tester".to_owned(),
+            started_ms,
+            ..Running::default()
+        }
+    }
+
+    pub fn picture(running: Vec<Running>) -> Told {
+        Told::Picture(Picture {
+            running,
+            ..Picture::default()
+        })
+    }
+
+    /// A key a letter, but for `^` Escape, `!` Enter, `<` Backspace.
+    pub fn press(state: &mut State, keys: &str) -> Then {
+        let mut then = Then::Nothing;
+        for letter in keys.chars() {
+            let code = match letter {
+                '^' => KeyCode::Esc,
+                '!' => KeyCode::Enter,
+                '<' => KeyCode::Backspace,
+                letter => KeyCode::Char(letter),
+            };
+            then = state.key(KeyEvent::from(code));
+        }
+        then
+    }
+
+    fn three() -> State {
+        let mut state = State::default();
+        let all = ["a", "b", "c"].into_iter().zip(1..);
+        let then = state.take(picture(all.map(|(id, at)| running(id, at)).collect()), 10);
+        assert_eq!(then, Then::Nothing);
+        state
+    }
+
+    fn selected(state: &State) -> &str {
+        &state.rows()[state.selected()].running.id
+    }
+
+    #[test]
+    fn the_selection_moves_within_the_rows() {
+        let mut state = three();
+        let mut after = |keys| {
+            press(&mut state, keys);
+            selected(&state).to_owned()
+        };
+        assert_eq!(
+            [after(""), after("j"), after("jjj"), after("k")],
+            ["a", "b", "c", "b"]
+        );
+        assert_eq!([after("g"), after("G")], ["a", "c"]);
+        state.key(KeyEvent::from(KeyCode::PageUp));
+        assert_eq!(selected(&state), "a");
+        let mut empty = State::default();
+        assert_eq!(press(&mut empty, "jjG!"), Then::Nothing);
+    }
+
+    #[test]
+    fn the_selection_stays_with_its_execution() {
+        let mut state = three();
+        press(&mut state, "j");
+        state.take(picture(vec![running("b", 2), running("c", 3)]), 11);
+        assert_eq!(selected(&state), "b");
+        press(&mut state, "r");
+        assert_eq!((selected(&state), state.selected()), ("b", 1));
+        state.take(picture(vec![running("c", 3)]), 12);
+        assert_eq!(selected(&state), "c");
+        state.take(picture(Vec::new()), 13);
+        assert_eq!(
+            (state.selected(), press(&mut state, "!")),
+            (0, Then::Nothing)
+        );
+    }
+
+    #[test]
+    fn a_filter_is_typed_kept_and_left() {
+        let mut state = three();
+        press(&mut state, "/agent-bx<");
+        assert_eq!((state.filter.as_str(), state.typing), ("agent-b", true));
+        assert_eq!(selected(&state), "b");
+        // Letters are letters while it is typed.
+        assert_eq!(press(&mut state, "q<!"), Then::Nothing);
+        assert_eq!((state.filter.as_str(), state.typing), ("agent-b", false));
+        assert_eq!(press(&mut state, "^"), Then::Nothing);
+        assert_eq!(
+            (state.rows().len(), press(&mut state, "^")),
+            (3, Then::Quit)
+        );
+        press(&mut state, "/a^");
+        assert_eq!((state.filter.as_str(), state.typing), ("", false));
+    }
+
+    #[test]
+    fn a_detail_is_asked_for_until_it_is_left() {
+        let mut state = three();
+        assert_eq!(press(&mut state, "j!"), Then::Ask(Some("b".to_owned())));
+        let told = |id: &str| Told::Detail(id.to_owned(), Ok(json!({"agent_id": id})));
+        state.take(told("a"), 11);
+        assert_eq!(
+            state.detail.as_ref().unwrap().told,
+            None,
+            "it was another one"
+        );
+        state.take(told("b"), 11);
+        assert_eq!(
+            state.detail.as_ref().unwrap().told,
+            Some(Ok(json!({"agent_id": "b"})))
+        );
+        press(&mut state, "jj");
+        assert_eq!(state.detail.as_ref().unwrap().scroll, 2);
+        assert_eq!(selected(&state), "b");
+        assert_eq!(press(&mut state, "^"), Then::Ask(None));
+        assert_eq!(state.detail, None);
+        press(&mut state, "!");
+        assert_eq!(press(&mut state, "!"), Then::Ask(None));
+    }
+
+    #[test]
+    fn sorts_follow_each_other_and_help_is_left_by_any_key() {
+        let mut state = three();
+        press(&mut state, "sr");
+        assert_eq!((state.sort, state.reversed), (Sort::Name, true));
+        press(&mut state, "s");
+        assert_eq!((state.sort, state.reversed), (Sort::Type, false));
+        press(&mut state, "ssss");
+        assert_eq!(state.sort, Sort::Elapsed);
+        press(&mut state, "?");
+        assert!(state.help);
+        assert_eq!(press(&mut state, "q"), Then::Nothing);
+        assert!(!state.help);
+    }
+
+    #[test]
+    fn the_program_is_left_by_three_keys_and_by_the_system() {
+        let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        for keys in ["", "/ab", "?", "!"] {
+            let mut state = three();
+            press(&mut state, keys);
+            assert_eq!(state.key(control_c), Then::Quit, "{keys}");
+        }
+        assert_eq!(press(&mut three(), "q"), Then::Quit);
+        assert_eq!(press(&mut three(), "!q"), Then::Quit);
+        assert_eq!(press(&mut three(), "^"), Then::Quit);
+        assert_eq!(three().take(Told::Leave, 11), Then::Quit);
+    }
+
+    #[test]
+    fn the_last_picture_stays_while_the_daemon_is_away() {
+        let mut state = three();
+        state.take(Told::Away("no \u{1b}daemon".to_owned()), 11);
+        assert_eq!(state.away.as_deref(), Some("no daemon"));
+        assert_eq!(state.rows().len(), 3);
+        state.take(picture(Vec::new()), 12);
+        assert_eq!(state.away, None);
+    }
+}
