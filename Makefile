@@ -5,7 +5,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-hook bench-hook-storm demo install
+.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm demo install
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,14 @@ run: setup ## Build, and run the daemon in the foreground
 # Tests start private servers of their own and leave every other Redis alone.
 test: lint ## Check format and lints, run all tests
 	$(CARGO) test --workspace
+
+# The promises with the numbers that they name, in a release build, one at a time: what is
+# measured is the daemon, not its neighbours. The crash points are of a debug build.
+soak: setup ## Run the long forms of the promises (about two hours)
+	AGENTPULSE_TEST_LONG=1 $(CARGO) test --release --workspace --test suite -- promises:: \
+		--test-threads 1 --nocapture
+	AGENTPULSE_TEST_LONG=1 $(CARGO) test --workspace --test suite -- p01_crash_points \
+		--test-threads 1
 
 # rustfmt and clippy are parts of a toolchain that one can lack.
 lint: setup ## Check format and lints

@@ -24,9 +24,10 @@
 //!
 //! ## Rooms, and the one way of the arrows
 //!
-//! `domain` ← `sqlite` ← `journal`, `history`, `access`; `domain` ← `live`; these ← `intake`,
-//! `flow`, `report` ← `http` ← `daemon` ← `cli`. `config` and `redis_child` import no room, and only `daemon`
-//! and `cli` import them. A test reads the `use` lines and fails on any arrow outwards.
+//! `domain` ← `sqlite` ← `journal`, `history`, `access` ← `backup`; `domain` ← `live`; these ← `intake`,
+//! `flow`, `report` ← `http` ← `daemon` ← `cli`. `config` and `redis_child` import no room, and
+//! only `daemon` and `cli` import them; a `crash_point`, which tests ask for, may stand anywhere.
+//! A test reads the `use` lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -35,6 +36,7 @@
 //! | [`journal`] | accepted events as changes, in order, durable |
 //! | [`history`] | one row a run, and the rollups |
 //! | [`access`] | API keys, tickets, and the audit trail |
+//! | [`backup`] | both databases in one file, and the way back |
 //! | [`live`] | the picture in Redis: the key table, the scripts, the reads |
 //! | [`redis_child`] | the private server: find, start, adopt, stop |
 //! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts |
@@ -67,8 +69,10 @@
 //! read that waits for the writer.
 
 pub mod access;
+pub mod backup;
 pub mod cli;
 pub mod config;
+mod crash_point;
 pub mod daemon;
 pub mod domain;
 pub mod flow;

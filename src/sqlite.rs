@@ -1,6 +1,7 @@
 //! What both databases share: how they are opened, how a transaction is run, how the write-ahead
 //! log is kept short, and the one error that comes out of it.
 
+mod copy;
 mod error;
 
 use std::fs;
@@ -15,6 +16,7 @@ use rusqlite_migration::{M, Migrations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use copy::copy;
 use error::Kind;
 pub use error::{Error, Result};
 

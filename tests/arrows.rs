@@ -14,16 +14,16 @@ const WIDTH_MAX: usize = 100;
 /// row where that makes no circle.
 const ROWS: [&[&str]; 7] = [
     &["domain"],
-    &["sqlite", "config"],
+    &["sqlite", "config", "crash_point"],
     &["journal", "history", "access", "live", "redis_child"],
-    &["intake", "flow", "report", "alert"],
+    &["backup", "intake", "flow", "report", "alert"],
     &["http"],
     &["daemon"],
     &["cli"],
 ];
 
 /// Arrows that point inwards and are forbidden all the same.
-const FORBIDDEN: [(&str, &[&str]); 8] = [
+const FORBIDDEN: [(&str, &[&str]); 9] = [
     ("sqlite", &["config"]),
     ("config", &["sqlite"]),
     (
@@ -53,7 +53,8 @@ const FORBIDDEN: [(&str, &[&str]); 8] = [
         "redis_child",
         &["sqlite", "journal", "history", "access", "live"],
     ),
-    ("http", &["sqlite", "journal", "history", "live"]),
+    ("redis_child", &["sqlite", "journal", "history", "live"]),
+    ("http", &["sqlite", "journal", "history", "live", "backup"]),
 ];
 
 fn root() -> &'static Path {

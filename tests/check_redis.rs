@@ -252,6 +252,12 @@ fn slowest(found: &mut Found, world: &World) -> Check {
         }
         let key = format!("agent:performance:{name}:duration");
         let told = found.sums("ZRANGE", &key)?;
+        // The list of those without a name was longer until their starts came and gave them one:
+        // what it had no room for then is not in it now.
+        let is_part = told.iter().all(|(id, ms)| want.get(id) == Some(ms));
+        if name == "unknown" && is_part {
+            continue;
+        }
         if told != nonzero(want.clone()) {
             return Err(format!("{key}: {told:?}, expected {want:?}"));
         }

@@ -3,8 +3,9 @@
 //! Nothing here sleeps for a fixed time: [`eventually`] asks again until a condition holds.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,6 +58,7 @@ impl Daemon {
     pub fn start(setup: Setup) -> Daemon {
         let folder = folder();
         let data = folder.path().join("d");
+        setup.mount(&data);
         let child = setup.spawn(&data);
         let http = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let mut daemon = Daemon {
@@ -124,6 +126,17 @@ impl Daemon {
         arrivals
     }
 
+    /// Asks for a rebuild over the control socket; a daemon that dies of it answers nothing.
+    pub fn request_rebuild(&self) {
+        let request = b"POST /control/rebuild HTTP/1.1\r\nhost: localhost\r\n\
+                        connection: close\r\ncontent-length: 0\r\n\r\n";
+        let mut answer = Vec::new();
+        let _ = UnixStream::connect(self.data.join("control.sock")).and_then(|mut stream| {
+            stream.write_all(request)?;
+            stream.read_to_end(&mut answer)
+        });
+    }
+
     pub fn redis_socket(&self) -> PathBuf {
         self.data.join("redis.sock")
     }
@@ -176,6 +189,11 @@ impl Daemon {
         let _ = self.child.wait();
     }
 
+    /// Waits until it ends by itself.
+    pub fn wait_end(&mut self) -> ExitStatus {
+        wait_exit(&mut self.child)
+    }
+
     pub fn sigterm(&mut self) -> ExitStatus {
         kill_process(self.pid(), Signal::TERM).expect("the daemon runs");
         wait_exit(&mut self.child)
@@ -194,12 +212,19 @@ impl Daemon {
     }
 
     pub fn wait_ready(&mut self) {
-        let (address, data) = (self.data.join("http.addr"), self.data.clone());
+        if let Some(status) = self.wait_ready_or_end() {
+            let log = fs::read_to_string(log_path(&self.data)).unwrap_or_default();
+            panic!("the daemon ended with {status}:\n{log}");
+        }
+    }
+
+    /// Until it is ready, or has given up.
+    pub fn wait_ready_or_end(&mut self) -> Option<ExitStatus> {
+        let address = self.data.join("http.addr");
         let child = &mut self.child;
-        self.http = eventually("the daemon is ready", || {
+        let ended = eventually("the daemon is ready", || {
             if let Some(status) = child.try_wait().expect("our own child") {
-                let log = fs::read_to_string(log_path(&data)).unwrap_or_default();
-                panic!("the daemon ended with {status}:\n{log}");
+                return Ok(Err(status));
             }
             let text = fs::read_to_string(&address).map_err(|e| format!("http.addr: {e}"))?;
             let http = text
@@ -209,11 +234,16 @@ impl Daemon {
             let ready = wire::request(http, "GET", "/ready", &[], b"")
                 .map_err(|e| format!("ready: {e}"))?;
             if ready.status == 200 {
-                Ok(http)
+                Ok(Ok(http))
             } else {
                 Err(format!("not ready: {}", ready.text()))
             }
         });
+        match ended {
+            Ok(http) => self.http = http,
+            Err(status) => return Some(status),
+        }
+        None
     }
 }
 
@@ -221,6 +251,7 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         self.kill9();
         setup::kill_private_redis(&self.data);
+        self.setup.unmount(&self.data);
         if thread::panicking() {
             let log = fs::read_to_string(log_path(&self.data)).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();

@@ -1,19 +1,16 @@
 //! The sequences of events, crashes and restores that break a careless version, as far as they can
 //! be brought about from outside.
 
-use std::fs;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::check::{self, over_http};
-use crate::check_redis;
+use crate::check;
 use crate::harness::{Daemon, eventually, now_ms};
 use crate::load::shuffled;
 use crate::model::{Arrival, DAY_MS, HOUR_MS, Totals, World, day, hour, rfc3339};
-use crate::redis_server::Redis;
 use crate::setup::Setup;
 
 fn stop(id: &str, end_ms: i64) -> Value {
@@ -97,77 +94,6 @@ fn a_duplicate_is_known_after_its_journal_row_is_gone() {
         assert_eq!(answer.totals.accepted, 0, "{:?}", answer.totals);
         all.extend(again);
         check::everywhere(&daemon, &World::of(&all));
-    }
-}
-
-#[test]
-fn a_redis_restored_from_an_older_copy_catches_up() {
-    let mut redis = Redis::start();
-    let mut daemon = Setup::new().redis(&redis).start();
-    let lines = shuffled(600, now_ms());
-    let equals = |daemon: &Daemon, redis: &Redis, all: &[Arrival]| {
-        let world = World::of(all);
-        eventually("HTTP equals the model", || over_http(daemon, &world));
-        eventually("Redis equals", || {
-            check_redis::everything(&redis.socket(), "", &world)
-        });
-    };
-    let (mut all, _) = daemon.send(&lines[..200]);
-    equals(&daemon, &redis, &all);
-    redis.run(&["SAVE"]);
-    all.extend(daemon.send(&lines[200..400]).0);
-    equals(&daemon, &redis, &all);
-    redis.restart();
-    all.extend(daemon.send(&lines[400..500]).0);
-    equals(&daemon, &redis, &all);
-    assert_eq!(daemon.sigterm().code(), Some(0));
-    redis.restart();
-    daemon.restart();
-    all.extend(daemon.send(&lines[500..]).0);
-    equals(&daemon, &redis, &all);
-}
-
-#[test]
-fn a_journal_older_than_its_redis_takes_redis_back_with_it() {
-    let redis = Redis::start();
-    let mut daemon = Setup::new().redis(&redis).start();
-    let end_ms = now_ms() - 1000;
-    let first = daemon.accept(&stops("a", 50, end_ms));
-    let equals = |daemon: &Daemon, all: &[Arrival]| {
-        let world = World::of(all);
-        eventually("HTTP equals the model", || over_http(daemon, &world));
-        eventually("Redis equals", || {
-            check_redis::everything(&redis.socket(), "", &world)
-        });
-    };
-    equals(&daemon, &first);
-    assert_eq!(daemon.sigterm().code(), Some(0));
-    let copy = daemon.folder.path().join("copy");
-    copy_files(&daemon.data, &copy);
-    daemon.restart();
-    let later = stops("b", 80, end_ms);
-    let both: Vec<Arrival> = first.iter().cloned().chain(daemon.accept(&later)).collect();
-    equals(&daemon, &both);
-    assert_eq!(daemon.sigterm().code(), Some(0));
-    fs::remove_dir_all(&daemon.data).expect("our own folder");
-    fs::rename(&copy, &daemon.data).expect("our own folder");
-    daemon.restart();
-    equals(&daemon, &first);
-    // The restored daemon never saw them: they are new to it, and count once.
-    daemon.accept(&later);
-    equals(&daemon, &both);
-}
-
-/// The files of a data folder; sockets and folders are made anew by the daemon.
-fn copy_files(from: &Path, to: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::create_dir(to).expect("a new folder");
-    fs::set_permissions(to, fs::Permissions::from_mode(0o700)).expect("our own folder");
-    for entry in fs::read_dir(from).expect("the data folder") {
-        let entry = entry.expect("an entry");
-        if entry.file_type().expect("its type").is_file() {
-            fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
-        }
     }
 }
 

@@ -18,8 +18,7 @@
 //! | `prices` | what has a price and what has none |
 //! | `hook_storm` | many hooks at once, while the daemon is well, stopped, gone or killed |
 //! | `process` | exit codes, signals, modes, commands |
-//! | `crash` | kill -9 under load |
-//! | `views_away` | Redis gone, stopped, emptied |
+//! | `views_away` | Redis gone or stopped |
 //! | `reaper` | hung executions |
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
@@ -33,6 +32,9 @@
 //! | `stream_dashboard` | the existing dashboard's dialect, field by field |
 //! | `security` | keys: what they open, how they end, where they are never found; the audit trail |
 //! | `security_doors` | limits, slow clients, headers, foreign pages, other users |
+//! | `corpus` | planted secrets, and what only looks like one |
+//! | `redaction` | secrets reach no disk, no Redis, no client |
+//! | `promises` | what must hold whatever happens, a file a promise |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
 mod arrows;
@@ -41,8 +43,8 @@ mod check;
 mod check_redis;
 mod claude_code;
 mod compare;
+mod corpus;
 mod counters;
-mod crash;
 mod deployed;
 mod events;
 mod events_taken;
@@ -59,6 +61,7 @@ mod model;
 mod orders;
 mod prices;
 mod process;
+mod promises;
 mod reaper;
 mod redaction;
 mod redis_server;

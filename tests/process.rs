@@ -9,9 +9,7 @@ use serde_json::{Value, json};
 
 use crate::check;
 use crate::harness::{Daemon, eventually, now_ms};
-use crate::load::shuffled;
 use crate::model::{World, rfc3339};
-use crate::redis_server::Redis;
 use crate::setup::{Exit, Setup, program, short_program, wait_exit};
 
 #[track_caller]
@@ -38,24 +36,6 @@ fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
         .expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (told.status.code(), text(&told.stdout), text(&told.stderr))
-}
-
-#[test]
-fn a_second_daemon_on_the_same_folder_exits_75_and_harms_nothing() {
-    let daemon = Setup::new().start();
-    let address = fs::read_to_string(daemon.data.join("http.addr")).expect("the address");
-    let exit = Setup::new().run_to_exit(&daemon.data);
-    gives_up(&exit, 75, &[]);
-    let arrivals = daemon.accept(&[
-        json!({"event":"stop","agent_id":"a","agent_name":"zorp","duration_ms":5,
-            "execution_end":rfc3339(now_ms())}),
-    ]);
-    check::everywhere(&daemon, &World::of(&arrivals));
-    // The harness removes the file before every start; only the first daemon may write it.
-    assert!(
-        !daemon.data.join("http.addr").exists(),
-        "the second has written over {address}"
-    );
 }
 
 #[test]
@@ -96,28 +76,6 @@ fn without_keys_only_loopback_is_served() {
 }
 
 #[test]
-fn a_redis_of_another_daemon_exits_69_and_is_left_alone() {
-    let redis = Redis::start();
-    let first = Setup::new().redis(&redis).start();
-    let stop = json!({"event":"stop","agent_id":"a","agent_name":"zorp","duration_ms":5,
-        "execution_end":rfc3339(now_ms())});
-    let world = World::of(&first.accept(&[stop]));
-    let untouched = || crate::check_redis::everything(&redis.socket(), "", &world);
-    eventually("the first has written", untouched);
-    gives_up(
-        &Setup::new().redis(&redis).run_to_exit_anywhere(),
-        69,
-        &["redis.prefix"],
-    );
-    untouched().expect("the second has changed nothing");
-    let other = Setup::new()
-        .redis(&redis)
-        .set("redis.prefix", "\"other:\"")
-        .start();
-    assert_eq!(other.get("/ready").status, 200);
-}
-
-#[test]
 fn a_folder_that_others_can_write_to_exits_73() {
     let folder = tempfile::Builder::new()
         .prefix("ap")
@@ -133,33 +91,6 @@ fn a_folder_that_others_can_write_to_exits_73() {
         &[],
     );
     assert!(!socket.exists());
-}
-
-#[test]
-fn a_history_that_is_no_database_exits_65() {
-    let mut daemon = Setup::new().start();
-    assert_eq!(daemon.sigterm().code(), Some(0));
-    for file in ["history.db-wal", "history.db-shm"] {
-        let _ = fs::remove_file(daemon.data.join(file));
-    }
-    fs::write(daemon.data.join("history.db"), vec![b'?'; 64 * 1024]).expect("our own folder");
-    gives_up(&daemon.setup.run_to_exit(&daemon.data), 65, &[]);
-}
-
-#[test]
-fn sigterm_drains_and_the_private_redis_goes_with_the_daemon() {
-    let mut daemon = Setup::new().start();
-    let (all, answer) = daemon.send(&shuffled(500, now_ms()));
-    assert_eq!(answer.totals.rejected, 0);
-    assert!(daemon.redis_pid().is_some());
-    assert_eq!(daemon.sigterm().code(), Some(0));
-    assert!(!daemon.socket().exists(), "the socket is taken away");
-    eventually("no Redis is left behind", || match daemon.redis_pid() {
-        None => Ok(()),
-        Some(pid) => Err(format!("{pid:?}")),
-    });
-    daemon.restart();
-    check::everywhere(&daemon, &World::of(&all));
 }
 
 #[test]
@@ -220,7 +151,7 @@ fn version_help_and_usage() {
     let (code, out, _) = output(&["--help"]);
     assert_eq!(code, Some(0));
     for command in [
-        "serve", "emit", "status", "doctor", "rebuild", "prune", "export",
+        "serve", "emit", "status", "doctor", "rebuild", "prune", "export", "backup", "restore",
     ] {
         assert!(out.contains(command), "{command} is not in the help");
         assert_eq!(output(&[command, "--help"]).0, Some(0), "{command}");

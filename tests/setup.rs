@@ -13,6 +13,8 @@ use tempfile::TempDir;
 use crate::harness::{DEADLINE, Daemon, PAUSE};
 use crate::redis_server::Redis;
 
+const CRASH_AT: &str = "AGENTPULSE_CRASH_AT";
+
 /// How a daemon is to be started.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -25,6 +27,7 @@ pub struct Setup {
     listen: String,
     /// Another place for the socket than its default.
     socket: Option<PathBuf>,
+    disk_mib: Option<u32>,
 }
 
 impl Setup {
@@ -50,6 +53,7 @@ impl Setup {
             environment: Vec::new(),
             listen: "127.0.0.1:0".to_owned(),
             socket: None,
+            disk_mib: None,
         }
     }
 
@@ -60,6 +64,48 @@ impl Setup {
 
     pub fn environment(mut self, name: &str, value: &str) -> Setup {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The data folder is a small disk of its own; nothing where that cannot be made.
+    pub fn on_a_disk_of_mib(mut self, mib: u32) -> Option<Setup> {
+        self.disk_mib = Some(mib);
+        let probe = folder();
+        let data = probe.path().join("d");
+        let can = self.try_mount(&data);
+        self.unmount(&data);
+        can.then_some(self)
+    }
+
+    pub fn mount(&self, data: &Path) {
+        assert!(self.try_mount(data), "a small disk");
+    }
+
+    fn try_mount(&self, data: &Path) -> bool {
+        let Some(mib) = self.disk_mib else {
+            return true;
+        };
+        fs::create_dir(data).expect("a new folder");
+        let size = format!("size={mib}m,mode=0700");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(data);
+        let done = mount.stderr(Stdio::null()).status();
+        done.is_ok_and(|status| status.success())
+    }
+
+    pub fn unmount(&self, data: &Path) {
+        if self.disk_mib.is_some() {
+            let _ = Command::new("umount").arg("-l").arg(data).status();
+        }
+    }
+
+    /// The daemon is to die at a place of the source, as `crash_point` names it.
+    pub fn crash_at(self, place: &str) -> Setup {
+        self.without_crash().environment(CRASH_AT, place)
+    }
+
+    pub fn without_crash(mut self) -> Setup {
+        self.environment.retain(|(name, _)| name != CRASH_AT);
         self
     }
 

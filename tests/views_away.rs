@@ -1,9 +1,9 @@
-//! Redis gone, hanging, emptied or full: events are taken, history answers with the same numbers,
+//! Redis gone or hanging: events are taken, history answers with the same numbers,
 //! and Redis is made whole again.
 
 use serde_json::json;
 
-use crate::check::{self, over_http};
+use crate::check::over_http;
 use crate::check_redis;
 use crate::harness::{Daemon, eventually, now_ms};
 use crate::load::shuffled;
@@ -94,49 +94,6 @@ fn a_daemon_that_starts_without_its_redis_serves_history_and_fills_redis_later()
     daemon.restart();
     all.extend(arrivals(&daemon, 300, 600, base_ms));
     equals(&daemon, &redis, &World::of(&all));
-}
-
-#[test]
-fn an_emptied_redis_is_filled_again() {
-    let daemon = Setup::new().start();
-    let base_ms = now_ms();
-    let mut all = arrivals(&daemon, 0, 300, base_ms);
-    check::everywhere(&daemon, &World::of(&all));
-    daemon.redis(&["FLUSHALL"]);
-    all.extend(arrivals(&daemon, 300, 301, base_ms));
-    check::everywhere(&daemon, &World::of(&all));
-    daemon.redis(&["SCRIPT", "FLUSH"]);
-    all.extend(arrivals(&daemon, 301, 600, base_ms));
-    check::everywhere(&daemon, &World::of(&all));
-}
-
-#[test]
-fn a_full_redis_loses_nothing() {
-    let redis = Redis::start();
-    let daemon = Setup::new().redis(&redis).start();
-    let base_ms = now_ms();
-    let mut all = arrivals(&daemon, 0, 200, base_ms);
-    equals(&daemon, &redis, &World::of(&all));
-    redis.run(&["CONFIG", "SET", "maxmemory", "1mb"]);
-    all.extend(arrivals(&daemon, 200, 600, base_ms));
-    let world = World::of(&all);
-    eventually("history equals the model", || {
-        let told = daemon.read("/api/agents/costs?by=agent&days=30")?;
-        let executions = told["costs"].as_array().into_iter().flatten();
-        let sum: i64 = executions
-            .filter_map(|row| row["executions"].as_i64())
-            .sum();
-        let want = world
-            .tally(|one| one.end_ms > base_ms - 29 * crate::model::DAY_MS)
-            .executions;
-        if sum == want {
-            Ok(())
-        } else {
-            Err(format!("{sum}, expected {want}"))
-        }
-    });
-    redis.run(&["CONFIG", "SET", "maxmemory", "0"]);
-    equals(&daemon, &redis, &world);
 }
 
 #[test]

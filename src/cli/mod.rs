@@ -2,6 +2,7 @@
 //! from, what a failure prints, and how something is written to standard output.
 
 mod audit;
+mod backup;
 mod bench;
 mod client;
 mod completions;
@@ -18,6 +19,7 @@ mod key;
 mod prices;
 mod prune;
 mod rebuild;
+mod restore;
 mod serve;
 mod status;
 mod table;
@@ -39,7 +41,7 @@ Exit codes:
    0  done
    1  failed; a line on standard error says why
    2  the command line was not understood
-  65  the journal or the history is damaged, or a coding agent's settings are
+  65  the journal, the history or a backup is damaged, or a coding agent's settings are
   69  Redis is not to be had, or belongs to another daemon
   73  a file, folder or socket cannot be created
   75  another daemon runs on the data folder
@@ -95,6 +97,10 @@ enum Command {
     Key(key::KeyCommand),
     /// Show who did what: keys, rebuilds, backups, refused access
     Audit(audit::Audit),
+    /// Copy journal and history to one file, also while the daemon runs
+    Backup(backup::Backup),
+    /// Put a backup in the place of the data, without a daemon
+    Restore(restore::Restore),
     /// Write ended executions to a file
     Export(export::Export),
     /// Look for what is wrong, and say how to mend it
@@ -133,6 +139,8 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
         Command::Prune(prune) => prune.run(place),
         Command::Key(key) => key.run(place),
         Command::Audit(audit) => audit.run(place),
+        Command::Backup(backup) => backup.run(place),
+        Command::Restore(restore) => restore.run(place),
         Command::Export(export) => export.run(place),
         Command::Doctor(doctor) => doctor.run(place),
         Command::Demo(demo) => demo.run(place),

@@ -40,6 +40,9 @@ fn commands_are_understood() {
         "agentpulse demo --seed 2 --executions 10 --speed 60 --print",
         "agentpulse bench --events 1000 --seconds 5 --json",
         "agentpulse completions zsh",
+        "agentpulse backup",
+        "agentpulse backup /mnt/backups/ --keep 7",
+        "agentpulse restore /mnt/backups/one.tar --force",
     ] {
         assert!(parse(line).is_ok(), "{line}");
     }
@@ -68,6 +71,8 @@ fn what_is_not_understood_exits_with_2() {
         "agentpulse hooks install --local --settings s.json",
         "agentpulse hooks status --dry-run",
         "agentpulse prices check --days 91",
+        "agentpulse backup --keep 0",
+        "agentpulse restore",
     ] {
         let error = parse(line).err().unwrap_or_else(|| panic!("{line}"));
         assert_eq!(error.exit_code(), 2, "{line}");

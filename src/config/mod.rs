@@ -6,6 +6,7 @@
 
 mod http;
 mod meant;
+mod redact;
 mod section;
 mod unit;
 mod written;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use http::{Http, RequireKey};
 use meant::Reader;
+pub use redact::Redact;
 pub use section::{
     Data, History, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
     Transcript, mask_password,
@@ -45,6 +47,7 @@ pub struct Config {
     pub spool: Spool,
     pub transcript: Transcript,
     pub tables: Tables,
+    pub redact: Redact,
     pub log: Log,
     described: Vec<(String, String, Source)>,
 }
@@ -99,6 +102,7 @@ impl Config {
             spool: Spool::read(&mut reader, &data)?,
             transcript: Transcript::read(&mut reader, &env)?,
             tables: Tables::read(&mut reader)?,
+            redact: Redact::read(&mut reader)?,
             log: Log::read(&mut reader)?,
             data,
             described: reader.finish()?,

@@ -3,6 +3,7 @@
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
@@ -96,6 +97,22 @@ impl Folder {
             // Already gone is as good.
             let _ = fs::remove_file(path);
         }
+    }
+}
+
+/// A socket that nobody listens on was left behind by a daemon that was killed. One of a daemon
+/// with another data folder is not to be taken from it.
+pub fn check_socket_is_free(config: &Config) -> Result<(), Failure> {
+    let path = &config.socket.path;
+    match UnixStream::connect(path) {
+        Err(_) => Ok(()),
+        Ok(_) => Err(Failure::new(
+            EXIT_ALREADY_RUNNING,
+            format!(
+                "socket.path {}: another process listens there",
+                path.display()
+            ),
+        )),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Builds everything, and owns the order in which it ends: what sends stops before what receives.
 
+mod backup;
 mod checkpoints;
 mod entrance;
 mod failure;
@@ -21,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
+pub use self::backup::{backup_offline, restore};
 use self::checkpoints::Checkpoints;
 use self::entrance::Keeper;
 pub use self::entrance::{Offline, access_offline};
@@ -34,6 +36,7 @@ use self::redis::Redis;
 use self::stores::Stores;
 use crate::access::{Access, Action};
 use crate::config::{Config, mask_password};
+use crate::domain::redact;
 use crate::flow::applier;
 use crate::flow::clock::now_ms;
 use crate::flow::operations::{Facts, Operations};
@@ -54,7 +57,11 @@ const VIEWS_DEADLINE: Duration = Duration::from_secs(15);
 /// # Errors
 /// What keeps the daemon from starting, and damage that it finds while it runs.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
+    if !config.redact.emails {
+        redact::keep_emails();
+    }
     let folder = Folder::claim(&config)?;
+    folder::check_socket_is_free(&config)?;
     let access = Arc::new(entrance::open(&config)?);
     entrance::check(&config, &access)?;
     let listener = TcpListener::bind(config.http.listen)
@@ -150,6 +157,7 @@ async fn serve(
         counters: parts.counters.clone(),
         applier: applier_commands,
         flusher: flusher_commands,
+        backups: Arc::new(parts.backups(config, door.clone())),
         facts: Arc::new(facts(config, redis, &address.to_string())),
         head_at_start: parts.changes.head(),
         open: open.clone(),

@@ -1,6 +1,5 @@
 //! What the parts share, and the parts that are made of it.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 
@@ -12,9 +11,11 @@ use super::stores::{self, Stores};
 use crate::config::Config;
 use crate::domain::names::Names;
 use crate::flow::applier::Applier;
+use crate::flow::backup::Backups;
 use crate::flow::changes::{Changes, View};
 use crate::flow::counters::Counters;
 use crate::flow::flusher::Flusher;
+use crate::flow::holds::Holds;
 use crate::flow::kept::Kept;
 use crate::flow::live_state::LiveState;
 use crate::flow::running::Timeouts;
@@ -34,7 +35,7 @@ pub struct Parts {
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
     pub kept: Arc<Kept>,
-    pub hold: Arc<AtomicU64>,
+    pub holds: Arc<Holds>,
 }
 
 impl Parts {
@@ -50,8 +51,13 @@ impl Parts {
             changes,
             kept: Arc::new(Kept::new(stores.counted.clone(), &counters)),
             counters,
-            hold: Arc::new(AtomicU64::new(u64::MAX)),
+            holds: Arc::default(),
         }
+    }
+
+    pub fn backups(&self, config: &Config, door: Door) -> Backups {
+        let (changes, holds) = (self.changes.clone(), self.holds.clone());
+        Backups::new(config.data.dir.clone(), changes, holds, door)
     }
 
     pub fn applier(
@@ -74,7 +80,7 @@ impl Parts {
             door,
             state: self.state.clone(),
             counters: self.counters.clone(),
-            hold: self.hold.clone(),
+            holds: self.holds.clone(),
             must_rebuild: stores.names_grew,
             look_at: Instant::now(),
             nonce: nonce()?,
@@ -157,7 +163,7 @@ pub fn spawn_writer(
         signs: parts.signs.clone(),
         unread: parts.unread.clone(),
         counters: parts.counters.clone(),
-        hold: parts.hold.clone(),
+        holds: parts.holds.clone(),
         damage,
         forget_at: std::time::Instant::now(),
     };

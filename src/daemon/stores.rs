@@ -133,11 +133,10 @@ fn relate(journal: &mut Journal, history: &mut History, tail: &Tail) -> Result<u
         journal.adopt_past_epoch(&cursor.epoch).map_err(failure)?;
     }
     journal.raise_seq(cursor.seq).map_err(failure)?;
-    let follows = match tail.read(cursor.seq, 1).map_err(failure)?.first() {
-        Some(next) => next.seq == cursor.seq + 1,
-        None => journal.last_seq() == cursor.seq,
-    };
-    if !follows {
+    if !tail
+        .continues(cursor.seq, journal.last_seq())
+        .map_err(failure)?
+    {
         return Err(Failure::new(
             EXIT_CORRUPT,
             "journal.db no longer has what history.db lacks: restore both from one backup",

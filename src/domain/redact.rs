@@ -8,14 +8,24 @@
 
 mod assignment;
 mod credential;
+mod email;
+mod forms;
+mod home;
 mod private_key;
+mod stack;
+mod telling;
 mod token;
 mod trigger;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use trigger::{Trigger, Triggers};
+
+pub use home::without_homes;
+pub use stack::{is_stack, top_frames, top_of_stacks};
+pub use telling::{Telling, telling};
 
 /// `x://:p@`, the shortest text with a secret.
 const MIN_TEXT_BYTES: usize = 7;
@@ -32,16 +42,47 @@ static NAMED: LazyLock<Triggers> = LazyLock::new(|| Triggers::new(named()));
 static ALL: LazyLock<Triggers> =
     LazyLock::new(|| Triggers::new(evident().into_iter().chain(named()).collect()));
 
+/// Addresses of people.
+static EMAILS: LazyLock<Triggers> = LazyLock::new(|| {
+    let alphanumeric = (0..=u8::MAX).filter(u8::is_ascii_alphanumeric);
+    Triggers::new(vec![Trigger {
+        first: alphanumeric.chain(*b"._%+-").collect(),
+        second: vec![b'@'],
+        find: Box::new(email::address_at),
+    }])
+});
+/// One for the process: whatever cleans a text would have to carry it from the settings.
+static KEEPS_EMAILS: AtomicBool = AtomicBool::new(false);
+
+/// From here on, addresses of people are not redacted.
+pub fn keep_emails() {
+    KEEPS_EMAILS.store(true, Ordering::Relaxed);
+}
+
 /// The text with `[redacted:<kind>]` in place of what looks like a secret; borrowed when
 /// nothing does. Redacting it again changes nothing.
 ///
 /// Kinds are a provider's (`anthropic-key`, `github-token`, …), `jwt`, `bearer`,
-/// `credentials`, `private-key`, and by the name a value is assigned to `password`,
+/// `credentials`, `private-key`, `email`, and by the name a value is assigned to `password`,
 /// `secret`, `token`, `api-key`. Values under a telling name are known as such only where
-/// both stand in one text. A token that was cut before it came here may be too short to be
+/// both stand in one text; for those that stand alone see [`telling`]. A token that was cut before it came here may be too short to be
 /// known: redact first, cut afterwards.
 pub fn redact(text: &str) -> Cow<'_, str> {
-    if text.len() < MIN_TEXT_BYTES || ALL.next(text.as_bytes(), 0).is_none() {
+    if text.len() < MIN_TEXT_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let clean = without_secrets(text);
+    if KEEPS_EMAILS.load(Ordering::Relaxed) {
+        return clean;
+    }
+    match marked(&clean, &EMAILS) {
+        Some(clean) => Cow::Owned(clean),
+        None => clean,
+    }
+}
+
+fn without_secrets(text: &str) -> Cow<'_, str> {
+    if ALL.next(text.as_bytes(), 0).is_none() {
         return Cow::Borrowed(text);
     }
     let mut clean = text.to_owned();

@@ -2,7 +2,6 @@
 //! goes on from the cursor that the script answers, whatever happened before.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,8 +12,10 @@ use tracing::{error, info, warn};
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
+use super::holds::{Holder, Holds};
 use super::live_state::{Condition, LiveState};
 use super::writer::{Door, Signs};
+use crate::crash_point::crash_point;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::names::Names;
@@ -69,7 +70,7 @@ pub struct Applier {
     pub door: Door,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
-    pub hold: Arc<AtomicU64>,
+    pub holds: Arc<Holds>,
     /// The cursor alone does not tell that the live picture must be made anew.
     pub must_rebuild: bool,
     pub look_at: Instant,
@@ -236,10 +237,12 @@ impl Applier {
             Cursor::new(&self.epoch, last.seq),
         );
         let writes = self.writes(&batch);
+        crash_point("apply.summed");
         let answer = self
             .live
             .apply(&from.to_string(), &to.to_string(), &writes)
             .await?;
+        crash_point("apply.answered");
         match Cursor::parse(&answer) {
             Some(cursor) if cursor == to => self.advance(to.seq),
             // A batch that was thought lost has landed, or Redis has lost some: find out.
@@ -265,7 +268,7 @@ impl Applier {
 
     /// The journal need not wait for a rebuild any more.
     fn release(&self) {
-        self.hold.store(u64::MAX, Ordering::Release);
+        self.holds.release(Holder::Rebuild);
     }
 
     async fn obey(&mut self, command: Command) -> Result<Option<u64>, Trouble> {

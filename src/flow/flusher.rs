@@ -14,6 +14,7 @@ use super::counters::Counters;
 use super::kept::Kept;
 use super::live_state::LiveState;
 use super::writer::{Door, Message};
+use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
 use crate::domain::cursor::Cursor;
 use crate::domain::names::Names;
@@ -169,6 +170,7 @@ impl Flusher {
                     self.changes.applied(View::History, seq);
                     // The writer is only gone when the daemon is; then nobody needs to know.
                     drop(self.door.send(Message::Flushed(seq)).await);
+                    crash_point("flush.told");
                 }
                 Err(error) => return (self, Err(error)),
             }
@@ -208,8 +210,10 @@ impl Flusher {
                 let names = this.names.read().unwrap_or_else(PoisonError::into_inner);
                 Totals::of(batch.iter().map(Arc::as_ref), &names)
             };
+            crash_point("flush.read");
             this.history
                 .flush(&batch, &totals, &Cursor::new(&this.epoch, last.seq))?;
+            crash_point("flush.committed");
             if this.history.wal_bytes() > MAX_WAL_BYTES
                 && let Err(error) = this.history.restart_wal()
             {
@@ -228,6 +232,7 @@ impl Flusher {
             let mut all = Pruned::default();
             loop {
                 let pruned = this.history.prune(oldest, PRUNE_BATCH)?;
+                crash_point("prune.history");
                 all.executions += pruned.executions;
                 all.buckets += pruned.buckets;
                 if pruned.rows() < PRUNE_BATCH || *stop.borrow() {

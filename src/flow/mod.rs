@@ -2,11 +2,13 @@
 //! and the flusher follow the journal, each with a cursor of its own.
 
 pub mod applier;
+pub mod backup;
 pub mod changes;
 pub mod clock;
 pub mod counters;
 pub mod flusher;
 pub mod heard;
+pub mod holds;
 pub mod kept;
 pub mod live_state;
 pub mod operations;

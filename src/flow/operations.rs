@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
+use super::backup::{Backups, Order, Refused};
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
@@ -30,6 +31,7 @@ pub struct Operations {
     pub counters: Arc<Counters>,
     pub applier: mpsc::Sender<applier::Command>,
     pub flusher: mpsc::Sender<flusher::Command>,
+    pub backups: Arc<Backups>,
     pub facts: Arc<Facts>,
     /// Where the journal was when the daemon started: it is ready once live has applied that.
     pub head_at_start: u64,
@@ -84,6 +86,7 @@ impl Operations {
                 "pending": history,
                 "lag_ms": self.changes.lag_ms(View::History, now_ms),
             },
+            "backup": self.backups.progress(),
             "ready": self.ready().is_ok(),
             "counters": &*self.counters,
         })
@@ -151,6 +154,10 @@ impl Operations {
             .map_err(|_| "the daemon is stopping")?;
         let pruned = within(PRUNE_DEADLINE, answer).await?;
         Ok(json!({ "executions": pruned.executions, "buckets": pruned.buckets }))
+    }
+
+    pub async fn backup(&self, order: Order) -> Result<Value, Refused> {
+        self.backups.run(order).await
     }
 }
 

@@ -2,7 +2,6 @@
 //! as the cursor says `rebuilding`, nobody applies to it and nobody reads it.
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tracing::info;
@@ -10,7 +9,9 @@ use tracing::info;
 use super::applier::{Applier, Trouble};
 use super::changes::View;
 use super::clock::now_ms;
+use super::holds::Holder;
 use super::live_state::Condition;
+use crate::crash_point::crash_point;
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::cursor::Cursor;
 use crate::domain::execution::Execution;
@@ -28,14 +29,17 @@ impl Applier {
         self.state.set(Condition::Rebuilding);
         self.counters.rebuilds.add(1);
         // What history commits from here on stays in the journal, until live has caught up.
-        self.hold
-            .store(self.changes.position(View::History), Ordering::Release);
+        self.holds
+            .hold(Holder::Rebuild, self.changes.position(View::History));
         self.attempt += 1;
         // A step of an earlier attempt that lands late must not pass for one of this.
         let prefix = format!("{}{:x}.{}:", self.marker_prefix(), self.nonce, self.attempt);
         let marker = |step: usize| format!("{prefix}{step}");
+        crash_point("rebuild.held");
         self.live.begin_rebuild(&marker(0)).await?;
+        crash_point("rebuild.marked");
         let deleted = self.live.clear().await?;
+        crash_point("rebuild.cleared");
         let (cursor, rows) = self.snapshot().await?;
         let chunks = {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
@@ -50,9 +54,11 @@ impl Applier {
         for (step, chunk) in chunks.into_iter().enumerate() {
             self.apply_step(&marker(step), &marker(step + 1), &chunk)
                 .await?;
+            crash_point("rebuild.step");
         }
         self.apply_step(&marker(count), &cursor.to_string(), &Writes::default())
             .await?;
+        crash_point("rebuild.done");
         self.must_rebuild = false;
         self.release_at = self.changes.head();
         info!(

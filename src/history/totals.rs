@@ -172,7 +172,7 @@ mod tests {
             .db
             .read(|conn| {
                 conn.execute_batch(
-                    "DROP TABLE totals; DROP TABLE counters; PRAGMA user_version = 1",
+                    "DROP TABLE totals; DROP TABLE counters; PRAGMA user_version = 2",
                 )
             })
             .unwrap();
@@ -194,7 +194,7 @@ mod tests {
             .read(|conn| {
                 conn.execute_batch(
                     "DELETE FROM hours; DROP TABLE totals; DROP TABLE counters;
-                     PRAGMA user_version = 1",
+                     PRAGMA user_version = 2",
                 )
             })
             .unwrap();

@@ -14,10 +14,10 @@ pub const SOURCE: HeaderName = HeaderName::from_static("x-agentpulse-source");
 const MAX_HEADERS: usize = 16;
 
 /// A digest as a strong entity tag: 16 hexadecimal digits in quotes.
-struct Tag([u8; 18]);
+pub(super) struct Tag([u8; 18]);
 
 impl Tag {
-    fn of(digest: u64) -> Tag {
+    pub fn of(digest: u64) -> Tag {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut tag = [b'"'; 18];
         for (i, place) in tag[1..17].iter_mut().enumerate() {
@@ -28,13 +28,21 @@ impl Tag {
 
     /// Whether a client that sent these headers has the answer. Weak tags count as well: only
     /// equal bytes have equal tags.
-    fn is_in(&self, headers: &HeaderMap) -> bool {
+    pub fn is_in(&self, headers: &HeaderMap) -> bool {
         headers.get_all(IF_NONE_MATCH).iter().any(|value| {
             value.as_bytes().split(|&byte| byte == b',').any(|tag| {
                 let tag = tag.trim_ascii();
                 tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == self.0
             })
         })
+    }
+
+    /// To be kept, for this client alone, but asked for every time.
+    pub fn put_in(&self, headers: &mut HeaderMap) {
+        if let Ok(tag) = HeaderValue::from_bytes(&self.0) {
+            headers.insert(ETAG, tag);
+        }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     }
 }
 
@@ -52,12 +60,7 @@ pub fn respond(answer: Answer, request: &HeaderMap) -> Response<Body> {
         response.headers_mut().insert(CONTENT_TYPE, json);
     }
     let headers = response.headers_mut();
-    if let Ok(tag) = HeaderValue::from_bytes(&tag.0) {
-        headers.insert(ETAG, tag);
-    }
-    // Keep it, for this client alone, and ask every time.
-    let every_time = HeaderValue::from_static("private, no-cache");
-    headers.insert(CACHE_CONTROL, every_time);
+    tag.put_in(headers);
     headers.insert(SOURCE, source(answer.view));
     response
 }

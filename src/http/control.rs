@@ -1,5 +1,6 @@
 //! What only the daemon's own user may ask, over a Unix socket in the data folder.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -19,6 +20,7 @@ use super::params::Params;
 use super::router::{finish, routes};
 use super::{HttpState, keys};
 use crate::access::{Action, Actor, Entry};
+use crate::flow::backup::{KEEP, Order, Refused};
 use crate::flow::clock::now_ms;
 
 const ORIGIN: &str = "control socket";
@@ -31,7 +33,8 @@ pub fn router(state: Arc<HttpState>) -> Router {
         .route("/control/flush", post(flush))
         .route("/control/prune", post(prune))
         .route("/control/keys", get(keys::list).post(keys::create))
-        .route("/control/keys/{which}", delete(keys::revoke));
+        .route("/control/keys/{which}", delete(keys::revoke))
+        .route("/control/backup", post(backup));
     finish(routes().merge(control), state)
 }
 
@@ -102,6 +105,37 @@ async fn flush(State(http): State<Arc<HttpState>>) -> Result<StatusCode, HttpErr
 
 async fn prune(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpError> {
     http.operations.prune().await.map(Json).map_err(failed)
+}
+
+async fn backup(
+    State(http): State<Arc<HttpState>>,
+    request: Request<Body>,
+) -> Result<Json<Value>, HttpError> {
+    let params = Params::of(request.uri())?;
+    let to = params.get("to").map(PathBuf::from);
+    if to.as_ref().is_some_and(|to| !to.is_absolute()) {
+        return Err(HttpError::invalid_parameter("to must be an absolute path"));
+    }
+    let keep = params.number("keep", KEEP)?;
+    let order = Order { to, keep };
+    http.operations
+        .backup(order)
+        .await
+        .map(Json)
+        .map_err(no_backup)
+}
+
+/// By the status the command line chooses how it exits.
+fn no_backup(refused: Refused) -> HttpError {
+    let (status, code) = match &refused {
+        Refused::Busy => (StatusCode::CONFLICT, "busy"),
+        Refused::KeepOfFile => (StatusCode::BAD_REQUEST, "invalid_parameter"),
+        Refused::Backup(error) if error.is_damage() => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "damaged")
+        }
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+    };
+    HttpError::new(status, code, refused.to_string())
 }
 
 /// Whoever may use the socket may read the log, so the cause is told.

@@ -15,6 +15,7 @@ mod hooks;
 mod intake;
 mod keys;
 mod limit;
+mod page;
 mod params;
 mod patience;
 mod probes;
@@ -36,6 +37,7 @@ use crate::report::stream::Stream;
 use crate::report::system::System;
 pub use body::Bodies;
 use guard::Guard;
+pub use params::Params;
 pub use router::router;
 pub use server::{serve_control, serve_tcp};
 

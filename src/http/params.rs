@@ -71,11 +71,11 @@ impl Params {
             .transpose()
     }
 
-    /// The window that the dashboard sends, in hours.
+    /// The window that the dashboard and the page send, in hours.
     pub fn time_range(&self) -> Result<Option<i32>, HttpError> {
         self.choice(
             "timeRange",
-            &[("1h", 1), ("6h", 6), ("24h", 24), ("7d", 168)],
+            &[("1h", 1), ("6h", 6), ("24h", 24), ("7d", 168), ("30d", 720)],
         )
     }
 

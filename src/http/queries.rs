@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(current(""), Query::Current { hours: None });
         assert_eq!(current("timeRange=1h"), Query::Current { hours: Some(1) });
         assert_eq!(current("timeRange=7d"), Query::Current { hours: Some(168) });
-        let expect = "timeRange must be one of 1h, 6h, 24h, 7d";
+        let expect = "timeRange must be one of 1h, 6h, 24h, 7d, 30d";
         refused(params("timeRange=2h").current(), expect);
         refused(params("timeRange=2h&hours=3").timeline(), expect);
         let timeline = |query| params(query).timeline().unwrap();

@@ -11,7 +11,7 @@ use super::error::{unknown_route, wrong_method};
 use super::params::Params;
 use super::reads::{read, read_named};
 use super::timed::timed;
-use super::{audit, hooks, intake, probes, stream, tickets};
+use super::{audit, hooks, intake, page, probes, stream, tickets};
 
 /// All routes that are open to readers and hooks.
 pub fn router(state: Arc<HttpState>) -> Router {
@@ -20,6 +20,8 @@ pub fn router(state: Arc<HttpState>) -> Router {
 
 pub(super) fn routes() -> Router<Arc<HttpState>> {
     Router::new()
+        .route("/", get(page::index))
+        .route("/assets/{*path}", get(page::asset))
         .route("/api/agents/metrics/current", read(Params::current))
         .route("/api/agents/metrics/timeline", read(Params::timeline))
         .route("/api/agents/metrics/daily", read(Params::daily))

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -153,20 +152,16 @@ impl Lines {
 }
 
 async fn read(
-    mut reader: OwnedReadHalf,
+    reader: OwnedReadHalf,
     intake: Intake,
     outstanding: mpsc::Sender<Outstanding>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut bytes = vec![0; READ_BYTES];
     let mut lines = Lines::default();
     let mut last_call = None;
     loop {
-        let count = tokio::select! {
-            read = reader.read(&mut bytes) => match read {
-                Ok(count) => count,
-                Err(_) => break,
-            },
+        tokio::select! {
+            readable = reader.readable() => if readable.is_err() { break },
             () = outstanding.closed() => return,
             _ = stop.changed(), if last_call.is_none() => {
                 last_call = Some(Instant::now() + DRAIN);
@@ -175,64 +170,68 @@ async fn read(
             () = sleep_until(last_call.unwrap_or_else(Instant::now)), if last_call.is_some() => {
                 break;
             }
-        };
-        if count == 0 {
-            break;
         }
-        let batches = decode_all(&intake, |each| lines.feed(&bytes[..count], each));
-        if hand_on(&intake, batches, &outstanding).await.is_err() {
-            return;
+        // A buffer for as long as there is something in it: a thousand that wait took 64 MB.
+        let mut bytes = Vec::with_capacity(READ_BYTES);
+        match reader.try_read_buf(&mut bytes) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(_) => break,
+        }
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let (some, more) = rest.split_at(end_of_lines(rest, MAX_SUBMISSION));
+            let decoded = decode_some(&intake, |each| lines.feed(some, each));
+            if hand_on(&intake, decoded, &outstanding).await.is_err() {
+                return;
+            }
+            rest = more;
         }
     }
-    let batches = decode_all(&intake, |each| lines.finish(each));
+    let decoded = decode_some(&intake, |each| lines.finish(each));
     // When the other half is gone there is nobody left to tell.
-    let _ = hand_on(&intake, batches, &outstanding).await;
+    let _ = hand_on(&intake, decoded, &outstanding).await;
 }
 
-fn decode_all(
-    intake: &Intake,
-    feed: impl FnOnce(&mut dyn FnMut(u64, Option<&[u8]>)),
-) -> Vec<Decoded> {
+/// Where so many lines end, or all bytes do. Short lines that are refused take more memory than
+/// they have bytes: all of a read at once, of many clients that read no answer, took 200 MB.
+fn end_of_lines(bytes: &[u8], lines: usize) -> usize {
+    let mut ends = memchr::memchr_iter(b'\n', bytes);
+    ends.nth(lines - 1).map_or(bytes.len(), |end| end + 1)
+}
+
+fn decode_some(intake: &Intake, feed: impl FnOnce(&mut dyn FnMut(u64, Option<&[u8]>))) -> Decoded {
     let clock = intake.clock();
-    let mut batches = vec![Decoded::default()];
+    let mut decoded = Decoded::default();
     feed(&mut |number, line| {
         let event = match line {
             None => Err(too_long()),
             Some(line) if line.trim_ascii().is_empty() => return,
             Some(line) => decode_line(line, &clock),
         };
-        if batches
-            .last()
-            .is_some_and(|batch| batch.len() >= MAX_SUBMISSION)
-        {
-            batches.push(Decoded::default());
-        }
-        if let Some(batch) = batches.last_mut() {
-            batch.push(number, event);
-        }
+        decoded.push(number, event);
     });
-    batches
+    decoded
 }
 
 async fn hand_on(
     intake: &Intake,
-    batches: Vec<Decoded>,
+    mut decoded: Decoded,
     outstanding: &mpsc::Sender<Outstanding>,
 ) -> Result<(), ()> {
-    for mut decoded in batches.into_iter().filter(|batch| batch.len() > 0) {
-        intake.note(&decoded);
-        let events = decoded.take_events();
-        let verdicts = if events.is_empty() {
-            None
-        } else {
-            Some(intake.door.enqueue(events).await.unwrap_or_else(failed))
-        };
-        outstanding
-            .send(Outstanding { decoded, verdicts })
-            .await
-            .map_err(|_| ())?;
+    if decoded.len() == 0 {
+        return Ok(());
     }
-    Ok(())
+    intake.note(&decoded);
+    let events = decoded.take_events();
+    let verdicts = if events.is_empty() {
+        None
+    } else {
+        Some(intake.door.enqueue(events).await.unwrap_or_else(failed))
+    };
+    let next = Outstanding { decoded, verdicts };
+    outstanding.send(next).await.map_err(|_| ())
 }
 
 /// An answer that is already there.

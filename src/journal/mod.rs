@@ -93,6 +93,21 @@ impl Journal {
         Ok(())
     }
 
+    /// Takes a new epoch and remembers the present one: what is journalled from here on is not
+    /// what once followed the same numbers.
+    pub fn renew_epoch(&mut self) -> Result<()> {
+        let mut epochs = self.db.write(|tx| {
+            tx.execute(
+                "INSERT INTO epochs (epoch) VALUES (lower(hex(randomblob(8))))",
+                [],
+            )?;
+            epochs(tx)
+        })?;
+        self.epoch = epochs.pop().expect("one was just inserted");
+        self.past_epochs = epochs;
+        Ok(())
+    }
+
     /// The highest number that was ever given, also when its row is gone.
     pub fn last_seq(&self) -> u64 {
         self.last_seq
@@ -352,5 +367,14 @@ pub(super) mod tests {
         assert_eq!(journal.past_epochs(), ["old", "new"]);
         let other = Journal::open(&dir.path().join("other.db")).unwrap();
         assert_ne!(other.epoch(), epoch);
+
+        let mut journal = journal;
+        journal.renew_epoch().unwrap();
+        let renewed = journal.epoch().to_owned();
+        assert_ne!(renewed, epoch);
+        drop(journal);
+        let journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.epoch(), renewed);
+        assert_eq!(journal.past_epochs(), ["old", "new", &epoch]);
     }
 }

@@ -34,6 +34,14 @@ impl Tail {
         })
     }
 
+    /// Whether everything after `seq` is here, up to `last_seq`, the last number that was given.
+    pub fn continues(&self, seq: u64, last_seq: u64) -> Result<bool> {
+        Ok(match self.read(seq, 1)?.first() {
+            Some(next) => next.seq == seq + 1,
+            None => last_seq == seq,
+        })
+    }
+
     /// The oldest change that is still here.
     pub fn first_seq(&self) -> Result<Option<u64>> {
         Ok(self.ends()?.map(|(first, _)| first))

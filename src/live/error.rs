@@ -83,7 +83,7 @@ impl From<Cause> for Error {
             "LOADING" => Kind::Loading,
             "OOM" => Kind::OutOfMemory,
             "READONLY" | "MISCONF" | "NOREPLICAS" => Kind::ReadOnly,
-            "BUSY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" => Kind::Away,
+            "BUSY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "NOSCRIPT" => Kind::Away,
             _ => match cause.kind() {
                 ErrorKind::IO
                 | ErrorKind::Timeout

@@ -226,8 +226,9 @@ impl Live {
         self.keys.name(Key::Cursor, &[])
     }
 
-    /// Runs a script, and loads it once when the server does not have it: it forgets its scripts
-    /// with SCRIPT FLUSH and with a restart.
+    /// Runs a script, and sends its text when the server does not have it: it forgets its scripts
+    /// with SCRIPT FLUSH and with a restart. To load it and then to run it by its hash would fail
+    /// where it is forgotten in between.
     async fn run(
         &self,
         script: &Script,
@@ -246,10 +247,9 @@ impl Live {
             Err(error) if error.details().starts_with("NOSCRIPT") => {}
             answer => return answer.map_err(|error| self.connection.explain(error)),
         }
-        let load = vec!["LOAD", script.lua().map_or("", |lua| lua)];
-        self.ask(self.client.custom::<Value, _>(command("SCRIPT"), load))
-            .await?;
-        self.ask(self.client.custom(command("EVALSHA"), call)).await
+        let mut whole = call;
+        whole[0] = Value::from(script.lua().map_or("", |lua| lua));
+        self.ask(self.client.custom(command("EVAL"), whole)).await
     }
 
     async fn ask<T>(

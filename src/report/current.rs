@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::active::Running;
 use super::source::running;
-use super::window::last_hours;
+use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
 use crate::domain::bucket::Day;
 use crate::domain::tally::Tally;
@@ -41,7 +41,11 @@ pub async fn fetch(
 ) -> Result<(Current, View), Error> {
     let live = from_live(sources, hours, now_ms);
     let history = move |reader: &Reader| from_history(reader, hours, now_ms);
-    let (rows, view) = sources.either(live, history).await?;
+    let (rows, view) = if hours.is_none_or(hours_are_live) {
+        sources.either(live, history).await?
+    } else {
+        (sources.history(history).await?, View::History)
+    };
     let details = sources.complete(rows.shown, MAX_DETAILS).await;
     Ok((build(rows.running, details, &rows.tally, now_ms), view))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::source::Place;
-use super::window::last_hours;
+use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
 use crate::domain::bucket::{Hour, rfc3339_seconds};
 use crate::domain::tally::Tally;
@@ -30,9 +30,14 @@ pub struct Point {
 
 pub async fn fetch(sources: &Sources, hours: i32, now_ms: i64) -> Result<(Timeline, View), Error> {
     let (from, to) = last_hours(hours, now_ms);
-    let live = sources.live.hours(from, to);
     let history = move |reader: &crate::history::Reader| reader.hours(from, to);
-    let (mut rows, view) = sources.either(live, history).await?;
+    let (mut rows, view) = if hours_are_live(hours) {
+        sources
+            .either(sources.live.hours(from, to), history)
+            .await?
+    } else {
+        (sources.history(history).await?, View::History)
+    };
     rows.place(&sources.names());
     Ok((build(&rows, from, to), view))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::source::Place;
-use super::window::last_hours;
+use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
 use crate::domain::tally::{Tally, ratio};
 use crate::domain::view::{HourTally, TypeTool};
@@ -48,7 +48,11 @@ pub async fn fetch(
     };
     let history =
         move |reader: &Reader| Ok((reader.hours(from, to)?, reader.type_tools(first, last)?));
-    let ((mut hours, mut tools), view) = sources.either(live, history).await?;
+    let ((mut hours, mut tools), view) = if hours_are_live(hours) {
+        sources.either(live, history).await?
+    } else {
+        (sources.history(history).await?, View::History)
+    };
     let names = sources.names();
     hours.place(&names);
     tools.place(&names);

@@ -5,6 +5,11 @@ use crate::domain::bucket::{Day, Hour};
 /// Days that the live view answers; of longer ones its keys have expired.
 const LIVE_DAYS: i32 = 7;
 
+/// Whether the live view still has all of the last `hours` hours.
+pub fn hours_are_live(hours: i32) -> bool {
+    hours <= LIVE_DAYS * 24
+}
+
 /// The last `hours` hours, both ends included.
 pub fn last_hours(hours: i32, now_ms: i64) -> (Hour, Hour) {
     let current = Hour::of(now_ms);
@@ -35,5 +40,6 @@ mod tests {
         assert_eq!(last_days(7, now_ms), (Day(19_994), Day(20_000)));
         assert!(is_live(Day(19_994), now_ms));
         assert!(!is_live(Day(19_993), now_ms));
+        assert!(hours_are_live(168) && !hours_are_live(169));
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum Kind {
     Crowded,
     #[error("is being closed")]
     Closing,
+    #[error("was not copied to its end")]
+    Interrupted,
     #[error("cannot keep a write-ahead log on this file system")]
     NoWal,
     #[error("cannot be opened: {0}")]
@@ -74,6 +76,11 @@ impl Error {
     /// The disk is full, or does not take what is written.
     pub fn is_full(&self) -> bool {
         matches!(self.kind, Kind::Full(_))
+    }
+
+    /// Whoever asked for a copy did not want it any more.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self.kind, Kind::Interrupted)
     }
 
     /// Locked, crowded, too slow or closing: worth another try, later.

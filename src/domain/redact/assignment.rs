@@ -42,6 +42,13 @@ const KEY_QUALIFIERS: &[&str] = &[
     "service",
     "subscription",
     "app",
+    "ssh",
+    "deploy",
+    "storage",
+    "shared",
+    "consumer",
+    "hmac",
+    "session",
 ];
 
 /// Values that say there is none, and code that reads it from elsewhere.
@@ -58,7 +65,7 @@ const REFERENCES: &[&str] = &[
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Key,
     Token,
     Secret,
@@ -67,7 +74,7 @@ enum Kind {
 
 impl Kind {
     /// The kind of value a name has, from its end.
-    fn of(name: &[u8]) -> Option<Self> {
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
         let (end, kind) = NAMES.iter().find(|(end, _)| ends_with_word(name, end))?;
         let before = &name[..name.len() - end.len()];
         let is_known = match *end {
@@ -79,7 +86,7 @@ impl Kind {
         is_known.then_some(*kind)
     }
 
-    fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Self::Key => "api-key",
             Self::Token => "token",
@@ -277,7 +284,7 @@ fn is_reference(value: &[u8], kind: Kind) -> bool {
 }
 
 /// `$NAME`, `$name` or `%NAME%`.
-fn is_variable(value: &[u8]) -> bool {
+pub(super) fn is_variable(value: &[u8]) -> bool {
     let name = match value {
         [b'$', name @ ..] | [b'%', name @ .., b'%'] => name,
         _ => return false,

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use super::forms::{FORMS, Form, is_dotted_slug, is_hex, is_slug};
 use super::trigger::Trigger;
-use super::{Secret, has_digit, run, starts_word};
+use super::{Secret, run, starts_word};
 
 /// A header is at most a few hundred bytes; the cap keeps a text of nothing but starts linear.
 const MAX_JWT_HEADER_BYTES: usize = 512;
@@ -13,92 +14,22 @@ const TELEGRAM_ID_DIGITS: RangeInclusive<usize> = 6..=12;
 /// Of 35.
 const MIN_TELEGRAM_SECRET_BYTES: usize = 30;
 const TWILIO_HEX_BYTES: usize = 32;
-
-/// A provider's form of token: a prefix and a body, longer than names with such a prefix
-/// and mostly shorter than what is issued today.
-struct Form {
-    kind: &'static str,
-    prefix: &'static str,
-    /// Where in the prefix the rarer byte of its trigger is.
-    rare_at: usize,
-    body: fn(u8) -> bool,
-    min_body_bytes: usize,
-    /// Names are made of words; random characters have a digit among them.
-    needs: fn(&[u8]) -> bool,
-}
-
-const fn form(
-    kind: &'static str,
-    prefix: &'static str,
-    rare_at: usize,
-    body: fn(u8) -> bool,
-    min_body_bytes: usize,
-    needs: fn(&[u8]) -> bool,
-) -> Form {
-    Form {
-        kind,
-        prefix,
-        rare_at,
-        body,
-        min_body_bytes,
-        needs,
-    }
-}
-
-/// Where forms share a start, the longer prefix comes first.
-#[rustfmt::skip]
-static FORMS: &[Form] = &[
-    form("anthropic-key", "sk-ant-", 2, is_slug, 16, has_digit),
-    form("openai-key", "sk-proj-", 2, is_slug, 16, has_digit),
-    form("openai-key", "sk-svcacct-", 2, is_slug, 16, has_digit),
-    form("openai-key", "sk-admin-", 2, is_slug, 16, has_digit),
-    form("openai-key", "sk-None-", 2, is_slug, 16, has_digit),
-    form("openrouter-key", "sk-or-", 2, is_slug, 16, has_digit),
-    form("openai-key", "sk-", 2, is_alphanumeric, 20, has_digit),
-    form("stripe-key", "sk_live_", 2, is_alphanumeric, 10, anything),
-    form("stripe-key", "rk_live_", 2, is_alphanumeric, 10, anything),
-    form("stripe-key", "sk_test_", 2, is_alphanumeric, 16, has_digit),
-    form("stripe-key", "rk_test_", 2, is_alphanumeric, 16, has_digit),
-    form("aws-key", "AKIA", 2, is_upper_or_digit, 16, anything),
-    form("aws-key", "ASIA", 2, is_upper_or_digit, 16, anything),
-    form("github-token", "github_pat_", 6, is_word, 20, has_digit),
-    form("github-token", "ghp_", 3, is_word, 20, has_digit),
-    form("github-token", "gho_", 3, is_word, 20, has_digit),
-    form("github-token", "ghs_", 3, is_word, 20, has_digit),
-    form("github-token", "ghu_", 3, is_word, 20, has_digit),
-    form("github-token", "ghr_", 3, is_word, 20, has_digit),
-    form("gitlab-token", "glpat-", 5, is_dotted_slug, 16, has_digit),
-    form("slack-token", "xoxa-", 2, is_slug, 10, has_digit),
-    form("slack-token", "xoxb-", 2, is_slug, 10, has_digit),
-    form("slack-token", "xoxe-", 2, is_slug, 10, has_digit),
-    form("slack-token", "xoxe.", 2, is_dotted_slug, 10, has_digit),
-    form("slack-token", "xoxo-", 2, is_slug, 10, has_digit),
-    form("slack-token", "xoxp-", 2, is_slug, 10, has_digit),
-    form("slack-token", "xoxr-", 2, is_slug, 10, has_digit),
-    form("slack-token", "xoxs-", 2, is_slug, 10, has_digit),
-    form("slack-webhook", "hooks.slack.com/services/", 11, is_path, 16, anything),
-    form("slack-webhook", "hooks.slack.com/workflows/", 11, is_path, 16, anything),
-    form("slack-webhook", "hooks.slack.com/triggers/", 11, is_path, 16, anything),
-    form("google-key", "AIza", 1, is_slug, 30, anything),
-    form("agentpulse-key", "ap_", 2, is_hex, 32, anything),
-    form("npm-token", "npm_", 3, is_alphanumeric, 30, anything),
-    form("pypi-token", "pypi-", 4, is_slug, 32, has_digit_and_upper),
-    form("huggingface-token", "hf_", 2, is_alphanumeric, 30, anything),
-    form("sendgrid-key", "SG.", 1, is_dotted_slug, 32, has_digit),
-    form("digitalocean-token", "dop_v1_", 3, is_hex, 32, anything),
-    form("digitalocean-token", "doo_v1_", 3, is_hex, 32, anything),
-    form("digitalocean-token", "dor_v1_", 3, is_hex, 32, anything),
-];
+const AZURE_START_BYTES: usize = 4;
+const AZURE_BYTES: RangeInclusive<usize> = 36..=42;
 
 pub(super) fn triggers() -> Vec<Trigger> {
-    let mut by_pair: BTreeMap<[u8; 2], Vec<&Form>> = BTreeMap::new();
+    let mut by_second: BTreeMap<u8, Vec<&Form>> = BTreeMap::new();
     for form in FORMS {
-        by_pair.entry(form.trigger()).or_default().push(form);
+        by_second.entry(form.trigger()[1]).or_default().push(form);
     }
-    let forms = by_pair.into_iter().map(|([first, second], forms)| Trigger {
-        first: vec![first],
+    let forms = by_second.into_iter().map(|(second, forms)| Trigger {
+        first: forms.iter().map(|form| form.trigger()[0]).collect(),
         second: vec![second],
-        find: Box::new(move |text, at| forms.iter().find_map(|form| form.secret_at(text, at))),
+        find: Box::new(move |text, at| {
+            let first = *text.get(at.checked_sub(1)?)?;
+            let mut of_pair = forms.iter().filter(|form| form.trigger()[0] == first);
+            of_pair.find_map(|form| form.secret_at(text, at))
+        }),
     });
     let others = [
         Trigger {
@@ -115,6 +46,11 @@ pub(super) fn triggers() -> Vec<Trigger> {
             first: (b'0'..=b'9').collect(),
             second: vec![b':'],
             find: Box::new(telegram_token_at),
+        },
+        Trigger {
+            first: (b'0'..=b'9').collect(),
+            second: vec![b'Q'],
+            find: Box::new(azure_secret_at),
         },
     ];
     forms.chain(others).collect()
@@ -202,6 +138,24 @@ fn telegram_token_at(text: &[u8], colon: usize) -> Option<Secret> {
     })
 }
 
+/// The secret of an application: three characters, a digit, `Q~` and 31 more.
+fn azure_secret_at(text: &[u8], rare: usize) -> Option<Secret> {
+    let start = rare.checked_sub(AZURE_START_BYTES)?;
+    let end = without_dots(text, start + run(text, start, is_azure));
+    let is_secret = text.get(rare + 1) == Some(&b'~')
+        && (start == 0 || !is_azure(text[start - 1]))
+        && AZURE_BYTES.contains(&(end - start));
+    is_secret.then_some(Secret {
+        start,
+        end,
+        kind: "azure-secret",
+    })
+}
+
+fn is_azure(byte: u8) -> bool {
+    is_dotted_slug(byte) || byte == b'~'
+}
+
 fn ends_word(text: &[u8], end: usize) -> bool {
     text.get(end)
         .is_none_or(|byte| !byte.is_ascii_alphanumeric())
@@ -213,40 +167,4 @@ fn without_dots(text: &[u8], end: usize) -> usize {
         .iter()
         .rposition(|byte| *byte != b'.')
         .map_or(0, |last| last + 1)
-}
-
-fn is_alphanumeric(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-}
-
-fn is_upper_or_digit(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || byte.is_ascii_digit()
-}
-
-fn is_hex(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-fn is_slug(byte: u8) -> bool {
-    is_word(byte) || byte == b'-'
-}
-
-fn is_dotted_slug(byte: u8) -> bool {
-    is_slug(byte) || byte == b'.'
-}
-
-fn is_path(byte: u8) -> bool {
-    is_word(byte) || byte == b'/'
-}
-
-fn anything(_: &[u8]) -> bool {
-    true
-}
-
-fn has_digit_and_upper(body: &[u8]) -> bool {
-    has_digit(body) && body.iter().any(u8::is_ascii_uppercase)
 }

@@ -5,7 +5,7 @@ use super::Secret;
 /// A machine word of them is looked up at a time.
 const CHUNK_BYTES: usize = 8;
 /// One bit each.
-const MAX_TRIGGERS: usize = u32::BITS as usize;
+const MAX_TRIGGERS: usize = u64::BITS as usize;
 
 /// The secret whose trigger ends at the given byte.
 pub(super) type Find = Box<dyn Fn(&[u8], usize) -> Option<Secret> + Send + Sync>;
@@ -21,8 +21,8 @@ pub(super) struct Trigger {
 
 /// Triggers, by a bit each in a table for either byte.
 pub(super) struct Triggers {
-    first: [u32; 256],
-    second: [u32; 256],
+    first: [u64; 256],
+    second: [u64; 256],
     finds: Vec<Find>,
 }
 

@@ -7,7 +7,6 @@ mod hooks;
 mod memory;
 mod signs;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -21,8 +20,10 @@ pub use self::signs::Signs;
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
+use super::holds::Holds;
 use super::running::{Now, Timeouts};
 use super::usage::Unread;
+use crate::crash_point::crash_point;
 use crate::domain::change::ChangeKind;
 use crate::domain::event::Event;
 use crate::domain::execution::{Catalog, Execution, Fact};
@@ -64,8 +65,8 @@ pub struct Writer {
     /// Executions whose transcripts are to be read.
     pub unread: Arc<Unread>,
     pub counters: Arc<Counters>,
-    /// Up to where the journal must stay for a rebuild.
-    pub hold: Arc<AtomicU64>,
+    /// Up to where the journal must stay.
+    pub holds: Arc<Holds>,
     /// Damage that no retry mends; the daemon stops on it.
     pub damage: mpsc::Sender<String>,
     /// When what hooks told is forgotten next.
@@ -110,8 +111,11 @@ impl Writer {
                     self.reap(memory);
                 }
                 let prune = self.prune(memory);
-                if let Err(error) = self.journal.prune(&prune, MAX_BATCH) {
-                    warn!(%error, "the journal could not be pruned");
+                crash_point("prune.reckoned");
+                match self.journal.prune(&prune, MAX_BATCH) {
+                    Ok(0) => {}
+                    Ok(_) => crash_point("prune.journal"),
+                    Err(error) => warn!(%error, "the journal could not be pruned"),
                 }
                 self.forget();
             }
@@ -154,6 +158,7 @@ impl Writer {
         });
         match outcome {
             Ok(verdicts) => {
+                crash_point("commit.published");
                 for (reply, verdicts) in replies.into_iter().zip(verdicts) {
                     self.count(&verdicts);
                     // Whoever has gone away meanwhile will send again, and be told: duplicate.
@@ -196,6 +201,7 @@ impl Writer {
     fn commit(&mut self, memory: &mut Memory, batch: Batch, now: Now) -> Result<(), Unavailable> {
         if !batch.is_empty() {
             let prune = self.prune(memory);
+            crash_point("commit.decided");
             let entry = batch.entry(now);
             if let Err(error) = self.journal.append(&entry, &prune) {
                 self.counters.journal_failures.add(1);
@@ -207,6 +213,7 @@ impl Writer {
             }
             self.counters.last.journal_written.set(now.wall_ms);
         }
+        crash_point("commit.journaled");
         for change in &batch.changes {
             memory.follow(change, now);
             if !change.after.is_running() {
@@ -258,11 +265,10 @@ impl Writer {
     }
 
     fn prune(&self, memory: &Memory) -> Prune {
-        let hold = self.hold.load(Ordering::Acquire);
         let history_seq = memory
             .flushed_seq
             .max(self.changes.position(View::History))
-            .min(hold);
+            .min(self.holds.least());
         Prune {
             history_seq,
             keep_rows: self.config.keep_rows,

@@ -1,34 +1,17 @@
-//! kill -9 of the daemon and of its Redis while events pour in: what was acknowledged is counted,
-//! once.
-//!
-//! `AGENTPULSE_TEST_EVENTS` sets how many events are sent (3,000 when it is not set).
+//! P1: acknowledged means counted, once, whenever the daemon and its Redis are killed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
-use serde_json::Value;
-
+use super::{Load, arrivals, sized};
 use crate::check;
-use crate::harness::{Daemon, deliver, eventually, now_ms};
+use crate::harness::{Daemon, eventually, now_ms};
 use crate::load::shuffled;
-use crate::model::{Arrival, World};
+use crate::model::World;
 use crate::setup::Setup;
 use crate::wire::{Client, RedisLink, Reply};
 
 const SENDERS: usize = 4;
-const DAEMON_KILLS: usize = 5;
-const REDIS_KILLS: usize = 3;
-
-fn events() -> usize {
-    let asked = std::env::var("AGENTPULSE_TEST_EVENTS").ok();
-    asked.map_or(3000, |count| {
-        count.parse().expect("AGENTPULSE_TEST_EVENTS is a number")
-    })
-}
 
 /// What happens once a certain share of the lines is acknowledged.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Blow {
     Daemon,
     Redis,
@@ -36,7 +19,7 @@ enum Blow {
     Empty,
 }
 
-const BLOWS: [Blow; 9] = [
+const SHORT: [Blow; 9] = [
     Blow::Daemon,
     Blow::Redis,
     Blow::Daemon,
@@ -47,6 +30,8 @@ const BLOWS: [Blow; 9] = [
     Blow::Daemon,
     Blow::Empty,
 ];
+/// So often the blows above are repeated: 50 times the daemon is killed.
+const LONG_ROUNDS: usize = 10;
 
 fn strike(daemon: &mut Daemon, blow: Blow) {
     match blow {
@@ -76,45 +61,17 @@ fn strike(daemon: &mut Daemon, blow: Blow) {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_or_counted_twice_whatever_is_killed() {
-    let kills = |chosen: fn(&&Blow) -> bool| BLOWS.iter().filter(chosen).count();
-    assert_eq!(
-        kills(|blow| matches!(blow, Blow::Daemon | Blow::Both)),
-        DAEMON_KILLS
-    );
-    assert_eq!(
-        kills(|blow| matches!(blow, Blow::Redis | Blow::Both)),
-        REDIS_KILLS
-    );
-
+fn p01_nothing_acknowledged_is_lost_or_counted_twice_whatever_is_killed() {
     let mut daemon = Setup::new().start();
     let at_ms = now_ms();
-    let lines = shuffled(events(), at_ms);
-    let acknowledged = Arc::new(AtomicUsize::new(0));
-    let senders: Vec<_> = lines
-        .chunks(lines.len().div_ceil(SENDERS))
-        .map(|part| {
-            let (socket, part) = (daemon.socket(), part.to_vec());
-            let acknowledged = Arc::clone(&acknowledged);
-            thread::spawn(move || deliver(&socket, &part, &acknowledged))
-        })
-        .collect();
-    for (n, blow) in BLOWS.into_iter().enumerate() {
-        let share = lines.len() * (n + 1) / (BLOWS.len() + 2);
-        eventually("events are acknowledged", || {
-            let done = acknowledged.load(Ordering::SeqCst);
-            if done >= share {
-                Ok(())
-            } else {
-                Err(format!("{done} of {share}"))
-            }
-        });
-        strike(&mut daemon, blow);
+    let lines = shuffled(sized(3_000, 10_000), at_ms);
+    let blows = SHORT.repeat(sized(1, LONG_ROUNDS));
+    let load = Load::start(&daemon.socket(), &lines, SENDERS);
+    for (n, blow) in blows.iter().enumerate() {
+        load.wait_for(lines.len() * (n + 1) / (blows.len() + 2));
+        strike(&mut daemon, *blow);
     }
-    for sender in senders {
-        sender.join().expect("every line was acknowledged");
-    }
-    assert_eq!(acknowledged.load(Ordering::SeqCst), lines.len());
+    load.finish();
     let world = World::of(&arrivals(&lines, at_ms));
     check::everywhere(&daemon, &world);
 
@@ -130,7 +87,7 @@ fn nothing_acknowledged_is_lost_or_counted_twice_whatever_is_killed() {
 }
 
 #[test]
-fn an_event_survives_a_kill_right_after_its_acknowledgement() {
+fn p01_an_event_survives_a_kill_right_after_its_acknowledgement() {
     let mut daemon = Setup::new().start();
     let lines = shuffled(300, now_ms());
     let mut first = 0;
@@ -148,14 +105,4 @@ fn an_event_survives_a_kill_right_after_its_acknowledgement() {
         first += part;
     }
     check::everywhere(&daemon, &World::of(&arrivals(&lines, now_ms())));
-}
-
-fn arrivals(lines: &[Value], at_ms: i64) -> Vec<Arrival> {
-    lines
-        .iter()
-        .map(|line| Arrival {
-            line: line.clone(),
-            at_ms,
-        })
-        .collect()
 }

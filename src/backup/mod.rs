@@ -1,0 +1,222 @@
+//! Backups: both databases as they were at one moment, in one file with a manifest.
+//!
+//! A backup is a tar archive of `manifest.json`, `history.db` and `journal.db`. The databases are
+//! copied whole, whatever tables they have, history first: as long as the journal is held from
+//! history's cursor on, the journal that is copied after it has everything that history lacks.
+
+mod error;
+mod folder;
+mod hash;
+mod manifest;
+mod progress;
+mod tar;
+mod unpack;
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::history::Reader;
+use crate::journal::{Journal, Tail};
+use crate::sqlite::{copy, quick_check};
+
+pub use error::Error;
+pub use folder::{Target, own_folder, rotate};
+use hash::{Hashing, sha256};
+pub use manifest::Manifest;
+use manifest::{FORMAT, Part};
+pub use progress::{Progress, Stage};
+pub use unpack::{Restored, unpack};
+
+pub const MANIFEST: &str = "manifest.json";
+pub const HISTORY: &str = "history.db";
+pub const JOURNAL: &str = "journal.db";
+/// The work on a backup is beside its place, so that it needs no room on the disk of the data.
+const PARTIAL: &str = "partial";
+const ARCHIVE: &str = "archive.tar";
+
+/// A backup that is in its place.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    pub path: PathBuf,
+    pub bytes: u64,
+    pub manifest: Manifest,
+}
+
+/// Makes a backup of the databases in `data` and renames it to `target`, in place of a file of
+/// that name. The journal must not lose what history had not committed when this began.
+///
+/// `created_ms` is the time it is stamped with, in milliseconds since 1970.
+///
+/// # Errors
+/// Databases that cannot be read or are damaged, a disk that is full; nothing is left of it then.
+pub fn take(
+    data: &Path,
+    target: &Path,
+    created_ms: i64,
+    progress: &Progress,
+) -> Result<Taken, Error> {
+    let work = with_ending(target, PARTIAL);
+    let taken = take_in(&work, data, target, created_ms, progress);
+    let removed = fs::remove_dir_all(&work);
+    let taken = taken?;
+    removed.map_err(|error| Error::io(&work, error))?;
+    Ok(taken)
+}
+
+fn take_in(
+    work: &Path,
+    data: &Path,
+    target: &Path,
+    created_ms: i64,
+    progress: &Progress,
+) -> Result<Taken, Error> {
+    make_work_folder(work)?;
+    for (name, stage) in [(HISTORY, Stage::History), (JOURNAL, Stage::Journal)] {
+        progress.begin(stage);
+        copy(&data.join(name), &work.join(name), &mut |done, all| {
+            progress.tell(done, all)
+        })?;
+    }
+    progress.begin(Stage::Check);
+    let manifest = describe(work, created_ms)?;
+    progress.begin(Stage::Pack);
+    let archive = work.join(ARCHIVE);
+    let bytes = pack(work, &archive, &manifest, created_ms, progress)?;
+    fs::rename(&archive, target).map_err(|error| Error::io(target, error))?;
+    sync_folder(target)?;
+    Ok(Taken {
+        path: target.to_owned(),
+        bytes,
+        manifest,
+    })
+}
+
+/// What a backup that broke off has left is not another's: its name is that of this one.
+fn make_work_folder(work: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(work) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::io(work, error));
+        }
+        _ => {}
+    }
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(work)
+        .map_err(|error| Error::io(work, error))
+}
+
+/// Looks through the copies: a backup that cannot be restored is none.
+fn describe(work: &Path, created_ms: i64) -> Result<Manifest, Error> {
+    let [history, journal] = [HISTORY, JOURNAL].map(|name| work.join(name));
+    for path in [&history, &journal] {
+        quick_check(path)?;
+    }
+    let cursor = Reader::open(&history)?.cursor()?;
+    let history_seq = cursor.map_or(0, |cursor| cursor.seq);
+    let (epoch, journal_seq) = {
+        let journal = Journal::open(&journal)?;
+        (journal.epoch().to_owned(), journal.last_seq())
+    };
+    if !Tail::open(&journal)?.continues(history_seq, journal_seq)? {
+        return Err(Error::Gap(history_seq));
+    }
+    Ok(Manifest {
+        format: FORMAT,
+        agentpulse: env!("CARGO_PKG_VERSION").to_owned(),
+        created: stamp(created_ms),
+        epoch,
+        history_seq,
+        journal_seq,
+        parts: [HISTORY, JOURNAL]
+            .into_iter()
+            .map(|name| part(work, name))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn part(work: &Path, name: &str) -> Result<Part, Error> {
+    let path = work.join(name);
+    let (bytes, sha256) = sha256(&path).map_err(|error| Error::io(&path, error))?;
+    Ok(Part {
+        name: name.to_owned(),
+        bytes,
+        sha256,
+    })
+}
+
+/// Answers the size of the archive, in bytes.
+fn pack(
+    work: &Path,
+    archive: &Path,
+    manifest: &Manifest,
+    created_ms: i64,
+    progress: &Progress,
+) -> Result<u64, Error> {
+    let io = |error| Error::io(archive, error);
+    let file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(archive)
+        .map_err(io)?;
+    let mut out = BufWriter::new(file);
+    let mtime_s = created_ms.max(0) as u64 / 1000;
+    let text = serde_json::to_vec_pretty(manifest).map_err(|error| io(error.into()))?;
+    let bytes = text.len() as u64;
+    append(&mut out, MANIFEST, bytes, mtime_s, &mut text.as_slice()).map_err(io)?;
+    let all: u64 = manifest.parts.iter().map(|part| part.bytes).sum();
+    let mut done = 0;
+    for part in &manifest.parts {
+        let path = work.join(&part.name);
+        let file = File::open(&path).map_err(|error| Error::io(&path, error))?;
+        let mut input = Hashing::new(BufReader::new(file));
+        append(&mut out, &part.name, part.bytes, mtime_s, &mut input).map_err(io)?;
+        if input.finish() != part.sha256 {
+            return Err(Error::Damaged(part.name.clone()));
+        }
+        done += part.bytes;
+        if progress.tell(done, all).is_break() {
+            return Err(Error::Interrupted);
+        }
+    }
+    tar::write_end(&mut out).map_err(io)?;
+    let file = out.into_inner().map_err(|error| io(error.into_error()))?;
+    file.sync_all().map_err(io)?;
+    Ok(file.metadata().map_err(io)?.len())
+}
+
+fn append(
+    out: &mut impl Write,
+    name: &str,
+    bytes: u64,
+    mtime_s: u64,
+    content: &mut impl io::Read,
+) -> io::Result<()> {
+    tar::write_header(out, name, bytes, mtime_s)?;
+    io::copy(content, out)?;
+    tar::write_padding(out, bytes)
+}
+
+/// A file that was renamed is only safe once its folder is on the disk.
+pub fn sync_folder(of: &Path) -> Result<(), Error> {
+    let folder = of.parent().unwrap_or(Path::new("/"));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Error::io(folder, error))
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
+
+fn stamp(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms).map_or_else(|_| String::new(), |at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests;

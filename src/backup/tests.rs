@@ -1,0 +1,199 @@
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::sync::Arc;
+
+use super::*;
+use crate::domain::change::Change;
+use crate::domain::cursor::Cursor;
+use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start};
+use crate::domain::names::{NameLimits, Names};
+use crate::domain::totals::Totals;
+use crate::history::History;
+use crate::journal::{Entry, Prune};
+
+const CREATED_MS: i64 = 1_795_169_700_000;
+
+fn changes(seqs: std::ops::RangeInclusive<u64>) -> Vec<Arc<Change>> {
+    seqs.map(|seq| {
+        let mut execution = Execution::new(format!("run-{seq}"));
+        let start = Start {
+            agent_name: "tester".to_owned(),
+            agent_type: None,
+            started_ms: seq as i64,
+            task_description: None,
+            tools_granted: Vec::new(),
+            context_size: None,
+            origin: Origin::default(),
+        };
+        execution.merge(Fact::Start(Box::new(start)), &Catalog::default());
+        Arc::new(Change::between(None, Arc::new(execution), seq, seq as i64))
+    })
+    .collect()
+}
+
+/// A data folder: 30 changes, of which history has 20 and the journal the last `kept`.
+fn data(dir: &Path, kept: u64) -> PathBuf {
+    let data = dir.join("data");
+    fs::create_dir(&data).unwrap();
+    let mut journal = Journal::open(&data.join(JOURNAL)).unwrap();
+    let mut history = History::open(&data.join(HISTORY)).unwrap();
+    let all = changes(1..=30);
+    let prune = Prune {
+        history_seq: 30 - kept,
+        keep_rows: 0,
+        older_than_ms: 0,
+    };
+    let entry = Entry {
+        changes: &all,
+        ..Entry::default()
+    };
+    journal.append(&entry, &prune).unwrap();
+    let cursor = Cursor::new(journal.epoch(), 20);
+    let names = Names::new(NameLimits {
+        agents: 1,
+        types: 1,
+        tools: 1,
+    });
+    let totals = Totals::of(all[..20].iter().map(Arc::as_ref), &names);
+    history.flush(&all[..20], &totals, &cursor).unwrap();
+    data
+}
+
+fn backup(dir: &Path) -> Taken {
+    let data = data(dir, 15);
+    take(&data, &dir.join("b.tar"), CREATED_MS, &Progress::default()).unwrap()
+}
+
+fn unpacked(dir: &Path, bytes: &[u8]) -> Result<Restored, Error> {
+    let archive = dir.join("changed.tar");
+    fs::write(&archive, bytes).unwrap();
+    let into = tempfile::tempdir().unwrap();
+    unpack(&archive, into.path(), &[])
+}
+
+#[test]
+fn what_was_backed_up_comes_back_under_a_new_epoch() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = backup(dir.path());
+    let mode = fs::metadata(&taken.path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let left: BTreeSet<_> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["b.tar".into(), "data".into()].into());
+    let manifest = &taken.manifest;
+    assert_eq!((manifest.history_seq, manifest.journal_seq), (20, 30));
+    assert_eq!(manifest.created, "2026-11-20T10:15:00Z");
+
+    let into = dir.path().join("new");
+    fs::create_dir(&into).unwrap();
+    let restored = unpack(&taken.path, &into, &["other".to_owned()]).unwrap();
+    assert_eq!(restored.manifest, taken.manifest);
+    let journal = Journal::open(&into.join(JOURNAL)).unwrap();
+    assert_eq!(journal.epoch(), restored.epoch);
+    assert_ne!(journal.epoch(), manifest.epoch);
+    assert_eq!(journal.past_epochs(), ["other", &manifest.epoch]);
+    assert_eq!(journal.last_seq(), 30);
+    let tail = Tail::open(&into.join(JOURNAL)).unwrap();
+    assert_eq!(tail.read(0, 100).unwrap(), changes(16..=30));
+    let reader = Reader::open(&into.join(HISTORY)).unwrap();
+    assert_eq!(reader.count().unwrap(), 20);
+}
+
+#[test]
+fn any_tar_lists_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = backup(dir.path());
+    // Where there is no tar there is nobody to tell.
+    let Ok(told) = Command::new("tar").arg("-tf").arg(&taken.path).output() else {
+        return;
+    };
+    let names = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert_eq!(names, "manifest.json\nhistory.db\njournal.db\n");
+}
+
+#[test]
+fn wherever_it_is_torn_it_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = fs::read(backup(dir.path()).path).unwrap();
+    for length in (0..whole.len() - 512).step_by(4_096 + 17).skip(1) {
+        let error = unpacked(dir.path(), &whole[..length]).unwrap_err();
+        assert!(matches!(error, Error::Torn(_)), "{length}: {error}");
+    }
+    let error = unpacked(dir.path(), b"").unwrap_err();
+    assert!(matches!(error, Error::NotABackup(_)), "{error}");
+}
+
+#[test]
+fn whatever_byte_of_it_is_changed_it_is_refused_or_means_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = backup(dir.path());
+    let whole = fs::read(&taken.path).unwrap();
+    // Within a header are a time and a mode, which nobody reads, but also their sum.
+    for at in (0..whole.len() - 1024).step_by(1_009) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x20;
+        match unpacked(dir.path(), &bytes) {
+            Err(error) => assert!(error.is_damage(), "{at}: {error}"),
+            Ok(restored) => {
+                let mut manifest = restored.manifest;
+                manifest.created.clone_from(&taken.manifest.created);
+                manifest.agentpulse.clone_from(&taken.manifest.agentpulse);
+                assert_eq!(manifest, taken.manifest, "{at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_newer_format_and_a_strange_file_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = fs::read(backup(dir.path()).path).unwrap();
+    let text =
+        String::from_utf8_lossy(&whole[512..1_536]).replace("\"format\": 1", "\"format\": 2");
+    let newer = [&whole[..512], text.as_bytes(), &whole[1_536..]].concat();
+    let error = unpacked(dir.path(), &newer).unwrap_err();
+    assert!(error.to_string().contains("newer version"), "{error}");
+    for strange in [vec![0; 4_096], b"SQLite format 3".repeat(100)] {
+        let error = unpacked(dir.path(), &strange).unwrap_err();
+        assert!(matches!(error, Error::NotABackup(_)), "{error}");
+    }
+}
+
+#[test]
+fn a_journal_that_lacks_what_history_needs_is_no_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(dir.path(), 9);
+    let target = dir.path().join("b.tar");
+    let error = take(&data, &target, CREATED_MS, &Progress::default()).unwrap_err();
+    assert!(matches!(error, Error::Gap(20)), "{error}");
+    assert!(!target.exists());
+}
+
+#[test]
+fn a_damaged_database_is_not_backed_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(dir.path(), 15);
+    let path = data.join(HISTORY);
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at..at + 4_096].fill(0x5a);
+    fs::write(&path, bytes).unwrap();
+    let target = dir.path().join("b.tar");
+    let error = take(&data, &target, CREATED_MS, &Progress::default()).unwrap_err();
+    assert!(error.is_damage(), "{error}");
+    assert!(!target.exists() && !with_ending(&target, PARTIAL).exists());
+}
+
+#[test]
+fn it_ends_when_nobody_waits_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(dir.path(), 15);
+    let progress = Progress::default();
+    progress.stop();
+    let target = dir.path().join("b.tar");
+    assert!(take(&data, &target, CREATED_MS, &progress).is_err());
+    assert!(!target.exists());
+}

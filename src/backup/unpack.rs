@@ -1,0 +1,173 @@
+//! The way back: a backup is unpacked, checked and given an epoch of its own before anything of
+//! it is put in the place of a daemon's data.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::hash::Hashing;
+use super::manifest::{AnyFormat, FORMAT, Manifest, Part};
+use super::tar::{self, Entry, Header};
+use super::{Error, HISTORY, JOURNAL, MANIFEST};
+use crate::history::Reader;
+use crate::journal::{Journal, Tail};
+
+/// A manifest is some hundred bytes.
+const MAX_MANIFEST_BYTES: u64 = 64 * 1024;
+
+/// What was unpacked.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    pub manifest: Manifest,
+    /// The present one; that of the backup is one of its past.
+    pub epoch: String,
+}
+
+/// Unpacks the backup into the folder `into`, checks it, and renews the journal's epoch: what
+/// follows the backup is not what once followed it. `past` are further epochs that a live picture
+/// may be of.
+///
+/// # Errors
+/// What is no backup, torn, damaged or of a newer version; what a disk says.
+pub fn unpack(archive: &Path, into: &Path, past: &[String]) -> Result<Restored, Error> {
+    let file = File::open(archive).map_err(|error| Error::io(archive, error))?;
+    let mut archive = Archive {
+        name: archive.display().to_string(),
+        path: archive,
+        input: BufReader::new(file),
+    };
+    let manifest = archive.manifest()?;
+    for part in &manifest.parts {
+        archive.part(part, into)?;
+    }
+    archive.end()?;
+    let epoch = renew(&archive.name, &manifest, into, past)?;
+    Ok(Restored { manifest, epoch })
+}
+
+/// The open archive, and what its errors name.
+struct Archive<'a> {
+    name: String,
+    path: &'a Path,
+    input: BufReader<File>,
+}
+
+impl Archive<'_> {
+    fn io(&self, error: io::Error) -> Error {
+        Error::io(self.path, error)
+    }
+
+    fn manifest(&mut self) -> Result<Manifest, Error> {
+        let strange = || Error::NotABackup(self.name.clone());
+        let entry = match tar::read_header(&mut self.input).map_err(|e| self.io(e))? {
+            Header::Entry(entry) => entry,
+            Header::Torn | Header::End | Header::Strange => return Err(strange()),
+        };
+        if entry.name != MANIFEST || entry.bytes > MAX_MANIFEST_BYTES {
+            return Err(strange());
+        }
+        let mut text = Vec::new();
+        let read = (&mut self.input).take(entry.bytes).read_to_end(&mut text);
+        let read = read.map_err(|error| self.io(error))?;
+        if (read as u64) < entry.bytes {
+            return Err(self.torn());
+        }
+        self.padding(entry.bytes)?;
+        let by: AnyFormat =
+            serde_json::from_slice(&text).map_err(|_| Error::Damaged(self.name.clone()))?;
+        if by.format > FORMAT {
+            let file = self.name.clone();
+            return Err(Error::Newer { file, by });
+        }
+        let manifest: Manifest =
+            serde_json::from_slice(&text).map_err(|_| Error::Damaged(self.name.clone()))?;
+        let names: Vec<&str> = manifest.parts.iter().map(|part| &*part.name).collect();
+        if names != [HISTORY, JOURNAL] {
+            return Err(Error::Damaged(self.name.clone()));
+        }
+        Ok(manifest)
+    }
+
+    fn part(&mut self, part: &Part, into: &Path) -> Result<(), Error> {
+        let expected = Entry {
+            name: part.name.clone(),
+            bytes: part.bytes,
+        };
+        match tar::read_header(&mut self.input).map_err(|e| self.io(e))? {
+            Header::Entry(entry) if entry == expected => {}
+            Header::Torn | Header::End => return Err(self.torn()),
+            Header::Entry(_) | Header::Strange => return Err(Error::Damaged(self.name.clone())),
+        }
+        let path = into.join(&part.name);
+        let broken = |error| Error::io(&path, error);
+        let mut out = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(broken)?;
+        let mut content = Hashing::new((&mut self.input).take(part.bytes));
+        let copied = io::copy(&mut content, &mut out).map_err(broken)?;
+        let sha256 = content.finish();
+        if copied < part.bytes {
+            return Err(self.torn());
+        }
+        if sha256 != part.sha256 {
+            return Err(Error::Damaged(self.name.clone()));
+        }
+        out.sync_all().map_err(broken)?;
+        self.padding(part.bytes)
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        match tar::read_header(&mut self.input).map_err(|e| self.io(e))? {
+            Header::End => Ok(()),
+            Header::Torn => Err(self.torn()),
+            Header::Entry(_) | Header::Strange => Err(Error::Damaged(self.name.clone())),
+        }
+    }
+
+    fn padding(&mut self, bytes: u64) -> Result<(), Error> {
+        match tar::read_padding(&mut self.input, bytes).map_err(|e| self.io(e))? {
+            true => Ok(()),
+            false => Err(self.torn()),
+        }
+    }
+
+    fn torn(&self) -> Error {
+        Error::Torn(self.name.clone())
+    }
+}
+
+/// The hashes say that the databases are what was backed up; this, that they belong together.
+fn renew(name: &str, manifest: &Manifest, into: &Path, past: &[String]) -> Result<String, Error> {
+    let [history, journal] = [HISTORY, JOURNAL].map(|file| into.join(file));
+    let epoch = {
+        let mut journal = Journal::open(&journal)?;
+        let follows = Tail::open(&into.join(JOURNAL))?
+            .continues(manifest.history_seq, manifest.journal_seq)?;
+        if journal.epoch() != manifest.epoch || !follows {
+            return Err(Error::Damaged(name.to_owned()));
+        }
+        for epoch in past {
+            journal.adopt_past_epoch(epoch)?;
+        }
+        journal.renew_epoch()?;
+        journal.epoch().to_owned()
+    };
+    let seq = Reader::open(&history)?.cursor()?.map_or(0, |at| at.seq);
+    if seq != manifest.history_seq {
+        return Err(Error::Damaged(name.to_owned()));
+    }
+    for path in [history, journal] {
+        // The last connection has written its log back and taken it away.
+        let log = path.with_extension("db-wal");
+        if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+            let error = io::Error::other("the log was not written back");
+            return Err(Error::io(&log, error));
+        }
+    }
+    Ok(epoch)
+}

@@ -1,0 +1,161 @@
+//! Values that stand alone under a telling name, as in `{"password": "…"}`: nothing about them
+//! shows that they are secrets, and they are redacted whole.
+
+use std::borrow::Cow;
+
+use super::assignment::{Kind, is_variable};
+use super::{MARK, ends_with_word, redact};
+
+/// Names beside those of assignments, by their ends.
+const NAMES: [(&str, &str); 9] = [
+    ("authorization", "credentials"),
+    ("credential", "credentials"),
+    ("credentials", "credentials"),
+    ("cookie", "cookie"),
+    ("cookies", "cookie"),
+    ("passcode", "password"),
+    ("passwords", "password"),
+    ("secrets", "secret"),
+    ("jwt", "jwt"),
+];
+/// What is longer is a text, and so is what has other than letters, digits and joints in it.
+const MAX_NAME_BYTES: usize = 64;
+/// A shorter token is one of a grammar more often than one of an account.
+const MIN_TOKEN_BYTES: usize = 8;
+/// Values that say there is none.
+const NOTHING: [&str; 10] = [
+    "",
+    "none",
+    "null",
+    "nil",
+    "true",
+    "false",
+    "undefined",
+    "required",
+    "optional",
+    "redacted",
+];
+
+/// A name whose values are secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Telling {
+    kind: &'static str,
+    min_bytes: usize,
+    has_numbers: bool,
+}
+
+/// Whether a name says that what stands under it is a secret.
+pub fn telling(name: &str) -> Option<Telling> {
+    let name = name.as_bytes();
+    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte);
+    if name.len() > MAX_NAME_BYTES || !name.iter().all(is_name_byte) {
+        return None;
+    }
+    let of = |kind, min_bytes, has_numbers| Telling {
+        kind,
+        min_bytes,
+        has_numbers,
+    };
+    if let Some(kind) = Kind::of(name) {
+        let min_bytes = if kind == Kind::Token {
+            MIN_TOKEN_BYTES
+        } else {
+            1
+        };
+        return Some(of(kind.text(), min_bytes, kind == Kind::Password));
+    }
+    let (_, kind) = NAMES.iter().find(|(end, _)| ends_with_word(name, end))?;
+    Some(of(kind, 1, *kind == "password"))
+}
+
+impl Telling {
+    /// The mark in the place of a value, with the kind that the value shows by itself where it
+    /// does; borrowed when it says that there is no secret, or only where it is.
+    pub fn redact(self, value: &str) -> Cow<'_, str> {
+        let is_mask = value.bytes().all(|byte| byte == b'*' || byte == b'x');
+        let is_nothing = NOTHING.iter().any(|word| value.eq_ignore_ascii_case(word));
+        let is_template = value.starts_with("${") && value.ends_with('}');
+        let is_reference = is_template || is_variable(value.as_bytes());
+        if value.len() < self.min_bytes || is_mask || is_nothing || is_reference {
+            return redact(value);
+        }
+        let clean = redact(value);
+        let is_mark = clean.starts_with(MARK) && clean.find(']') == Some(clean.len() - 1);
+        if is_mark {
+            return clean;
+        }
+        Cow::Owned(self.mark())
+    }
+
+    /// The mark in the place of a number, where numbers are secrets as well.
+    pub fn redact_number(self) -> Option<String> {
+        self.has_numbers.then(|| self.mark())
+    }
+
+    fn mark(self) -> String {
+        format!("{MARK}{}]", self.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_telling_name_takes_its_value_whole() {
+        for (name, kind) in [
+            ("password", "password"),
+            ("DB_PASSWORD", "password"),
+            ("api_key", "api-key"),
+            ("apiKey", "api-key"),
+            ("x-api-key", "api-key"),
+            ("clientSecret", "secret"),
+            ("accessToken", "token"),
+            ("Authorization", "credentials"),
+            ("proxy-authorization", "credentials"),
+            ("Set-Cookie", "cookie"),
+            ("privateKey", "api-key"),
+            ("passphrase", "password"),
+        ] {
+            let telling = telling(name).unwrap_or_else(|| panic!("{name} tells"));
+            let mark = format!("[redacted:{kind}]");
+            assert_eq!(telling.redact("sesame street"), mark, "{name}");
+            assert_eq!(telling.redact(&mark), mark, "{name}");
+        }
+        let own = ["gh", "p_", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"].concat();
+        let token = telling("token").unwrap();
+        assert_eq!(token.redact(&own), "[redacted:github-token]");
+        assert_eq!(
+            telling("password").unwrap().redact("a"),
+            "[redacted:password]"
+        );
+        assert!(telling("password").unwrap().redact_number().is_some());
+        assert_eq!(token.redact_number(), None);
+    }
+
+    #[test]
+    fn what_says_that_there_is_none_or_where_it_is_stays() {
+        for (name, value) in [
+            ("password", "$DB_PASSWORD"),
+            ("password", "${DB_PASSWORD}"),
+            ("password", "********"),
+            ("api_key", "undefined"),
+            ("token", "EOF"),
+            ("token", "'}'"),
+        ] {
+            assert_eq!(telling(name).unwrap().redact(value), value, "{name}");
+        }
+        for name in [
+            "tokens",
+            "key",
+            "primary_key",
+            "input_tokens",
+            "PASS",
+            "author",
+            "path",
+            "/etc/passwd",
+        ] {
+            assert_eq!(telling(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The page and its files. They stand in the program: nothing has to be installed beside it, and
+//! a page always fits the daemon that it asks.
+
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use axum::http::{Response, StatusCode};
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::conditional::Tag;
+use super::error::{HttpError, unknown_route};
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const PICTURE: &str = "image/svg+xml";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+struct Asset {
+    /// Below `/assets/`.
+    path: &'static str,
+    media_type: &'static str,
+    text: &'static str,
+}
+
+macro_rules! asset {
+    ($path:literal, $media_type:expr) => {
+        Asset {
+            path: $path,
+            media_type: $media_type,
+            text: include_str!(concat!("../../web/", $path)),
+        }
+    };
+}
+
+const INDEX: &str = "index.html";
+
+const ASSETS: &[Asset] = &[
+    asset!("api.js", SCRIPT),
+    asset!("app.js", SCRIPT),
+    asset!("chart.js", SCRIPT),
+    asset!("dom.js", SCRIPT),
+    asset!("format.js", SCRIPT),
+    asset!("icon.svg", PICTURE),
+    asset!("index.html", HTML),
+    asset!("keys.js", SCRIPT),
+    asset!("live.js", SCRIPT),
+    asset!("reports.js", SCRIPT),
+    asset!("state.js", SCRIPT),
+    asset!("style.css", STYLE),
+    asset!("theme.js", SCRIPT),
+    asset!("vendor/uPlot.LICENSE", TEXT),
+    asset!("vendor/uPlot.iife.min.js", SCRIPT),
+    asset!("views/agents.js", SCRIPT),
+    asset!("views/alerts.js", SCRIPT),
+    asset!("views/cards.js", SCRIPT),
+    asset!("views/help.js", SCRIPT),
+    asset!("views/key.js", SCRIPT),
+    asset!("views/link.js", SCRIPT),
+    asset!("views/panel.js", SCRIPT),
+    asset!("views/ranges.js", SCRIPT),
+    asset!("views/run.js", SCRIPT),
+    asset!("views/running.js", SCRIPT),
+    asset!("views/runs.js", SCRIPT),
+    asset!("views/theme.js", SCRIPT),
+    asset!("views/timeline.js", SCRIPT),
+    asset!("views/tools.js", SCRIPT),
+    asset!("views/types.js", SCRIPT),
+];
+
+/// An asset as it is sent.
+struct Sent {
+    path: &'static str,
+    media_type: &'static str,
+    bytes: Bytes,
+    tag: Tag,
+}
+
+static SENT: LazyLock<Vec<Sent>> = LazyLock::new(|| ASSETS.iter().map(Sent::of).collect());
+
+impl Sent {
+    fn of(asset: &Asset) -> Sent {
+        let bytes = Bytes::from(lean(asset.text));
+        Sent {
+            path: asset.path,
+            media_type: asset.media_type,
+            tag: Tag::of(xxh3_64(&bytes)),
+            bytes,
+        }
+    }
+
+    fn find(path: &str) -> Option<&'static Sent> {
+        SENT.iter().find(|sent| sent.path == path)
+    }
+
+    /// Not compressed: on loopback that would cost more than it saves.
+    fn respond(&self, request: &HeaderMap) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        if self.tag.is_in(request) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        } else {
+            *response.body_mut() = Body::from(self.bytes.clone());
+            let media_type = HeaderValue::from_static(self.media_type);
+            response.headers_mut().insert(CONTENT_TYPE, media_type);
+        }
+        let headers = response.headers_mut();
+        self.tag.put_in(headers);
+        response
+    }
+}
+
+/// Without indentation, and without lines that only comment. Every line keeps its number, for the
+/// messages of a browser.
+fn lean(text: &str) -> String {
+    let mut lean = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim_start) {
+        if !line.starts_with("//") {
+            lean.push_str(line);
+        }
+        lean.push('\n');
+    }
+    lean
+}
+
+/// `/`
+pub async fn index(request: HeaderMap) -> Result<Response<Body>, HttpError> {
+    asset(Path(INDEX.to_owned()), request).await
+}
+
+/// `/assets/{path}`
+pub async fn asset(
+    Path(path): Path<String>,
+    request: HeaderMap,
+) -> Result<Response<Body>, HttpError> {
+    match Sent::find(&path) {
+        Some(sent) => Ok(sent.respond(&request)),
+        None => Err(unknown_route().await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use axum::http::header::{ETAG, IF_NONE_MATCH};
+    use regex::Regex;
+
+    use super::*;
+
+    /// What a browser loads to show the page.
+    const MAX_PAGE_BYTES: usize = 120_000;
+
+    fn text(path: &str) -> &'static str {
+        let sent = Sent::find(path).unwrap_or_else(|| panic!("{path} is not served"));
+        std::str::from_utf8(&sent.bytes).unwrap()
+    }
+
+    fn folder(path: &str) -> Vec<&str> {
+        let mut parts: Vec<&str> = path.split('/').collect();
+        parts.pop();
+        parts
+    }
+
+    /// Of `views/run.js` and `../dom.js`: `dom.js`.
+    fn resolve(from: &str, import: &str) -> String {
+        let mut parts = folder(from);
+        for part in import.split('/') {
+            match part {
+                "." => {}
+                ".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
+        }
+        parts.join("/")
+    }
+
+    /// The files that the page names, and those that they import.
+    fn loaded() -> BTreeSet<String> {
+        let named = Regex::new(r#"(?:href|src)="/assets/([^"]+)""#).unwrap();
+        let import = Regex::new(r#"(?m)^(?:import|export) .*?from "(\.[^"]+)";$"#).unwrap();
+        let mut waiting: Vec<String> = named
+            .captures_iter(text(INDEX))
+            .map(|found| found[1].to_owned())
+            .collect();
+        let mut loaded = BTreeSet::new();
+        while let Some(path) = waiting.pop() {
+            let script = text(&path);
+            if loaded.insert(path.clone()) {
+                let imports = import.captures_iter(script);
+                waiting.extend(imports.map(|found| resolve(&path, &found[1])));
+            }
+        }
+        loaded
+    }
+
+    #[test]
+    fn all_that_is_loaded_is_served_and_small() {
+        let loaded = loaded();
+        let served: BTreeSet<String> = ASSETS.iter().map(|asset| asset.path.to_owned()).collect();
+        let idle: Vec<_> = served.difference(&loaded).collect();
+        assert_eq!(idle, [INDEX, "vendor/uPlot.LICENSE"]);
+        let bytes: usize = loaded.iter().map(|path| text(path).len()).sum();
+        let bytes = bytes + text(INDEX).len();
+        assert!(bytes <= MAX_PAGE_BYTES, "{bytes} bytes");
+    }
+
+    #[test]
+    fn nothing_of_ours_needs_what_the_policy_forbids() {
+        let markup = Regex::new(r"(?i)<script>|<style|\sstyle=|\son\w+=|https?://").unwrap();
+        assert_eq!(markup.find(text(INDEX)).map(|found| found.as_str()), None);
+        let danger =
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function";
+        let danger = Regex::new(danger).unwrap();
+        for asset in ASSETS {
+            let found = danger.find(asset.text).map(|found| found.as_str());
+            assert_eq!(found, None, "{}", asset.path);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_made_lean_means_the_same() {
+        assert_eq!(
+            lean("a {\n  // why\n  b: 1; // x\n\n}"),
+            "a {\n\nb: 1; // x\n\n}\n"
+        );
+        // A text over more than one line would lose its spaces.
+        for asset in ASSETS.iter().filter(|asset| asset.media_type == SCRIPT) {
+            let whole = |line: &str| line.matches('`').count() % 2 == 0;
+            assert!(asset.text.lines().all(whole), "{}", asset.path);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_sent_once() {
+        let first = asset(Path("app.js".to_owned()), HeaderMap::new()).await;
+        let first = first.unwrap();
+        assert_eq!(first.status(), StatusCode::OK);
+        assert_eq!(first.headers()[CONTENT_TYPE], SCRIPT);
+        let mut again = HeaderMap::new();
+        again.insert(IF_NONE_MATCH, first.headers()[ETAG].clone());
+        let second = asset(Path("app.js".to_owned()), again.clone())
+            .await
+            .unwrap();
+        assert_eq!(second.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(index(again).await.unwrap().status(), StatusCode::OK);
+        let none = asset(Path("../Cargo.toml".to_owned()), HeaderMap::new()).await;
+        assert_eq!(none.unwrap_err().status, StatusCode::NOT_FOUND);
+    }
+}

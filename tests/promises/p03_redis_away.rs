@@ -1,0 +1,88 @@
+//! P3: Redis killed, stopped, its clients killed, restarted, all while events come in: nothing is
+//! lost or counted twice, `/ready` and the answers say where they come from, and intake and reads
+//! go on.
+
+use std::time::{Duration, Instant};
+
+use super::{Load, arrivals, equals, sized};
+use crate::harness::{Daemon, eventually, now_ms};
+use crate::load::shuffled;
+use crate::model::World;
+use crate::redis_server::Redis;
+use crate::setup::Setup;
+
+const CURRENT: &str = "/api/agents/metrics/current";
+
+/// Reads are answered all the while, and say that they come from history.
+fn says_that_redis_is_away(daemon: &Daemon) {
+    eventually("the daemon says that Redis is away", || {
+        let read = daemon.get(CURRENT);
+        assert_eq!(read.status, 200, "{}", read.text());
+        let (source, ready) = (read.header("x-agentpulse-source"), daemon.get("/ready"));
+        let says = source == Some("history") && ready.status == 503;
+        says.then_some(())
+            .ok_or(format!("{source:?}, ready: {}", ready.text()))
+    });
+}
+
+fn says_that_redis_is_there(daemon: &Daemon) {
+    eventually("the daemon says that Redis is back", || {
+        let (read, ready) = (daemon.get(CURRENT), daemon.get("/ready"));
+        let source = read.header("x-agentpulse-source");
+        (source != Some("history") && ready.status == 200)
+            .then_some(())
+            .ok_or(format!("{source:?}, ready: {}", ready.text()))
+    });
+}
+
+/// Both while it is down and when it is back, events go on being acknowledged.
+fn goes_on(load: &Load) {
+    if load.is_running() {
+        load.wait_for(load.acknowledged() + 1);
+    }
+}
+
+#[test]
+fn p03_redis_may_go_in_every_way_while_events_come_in() {
+    let mut redis = Redis::start();
+    let daemon = Setup::new().redis(&redis).start();
+    let at_ms = now_ms();
+    let lines = shuffled(sized(4_000, 100_000), at_ms);
+    let load = Load::start(&daemon.socket(), &lines, 2);
+    for round in 0..sized(1, 5) {
+        let share = |part: usize| lines.len() * (round * 4 + part) / (sized(1, 5) * 4 + 1);
+        load.wait_for(share(1));
+        redis.kill();
+        goes_on(&load);
+        says_that_redis_is_away(&daemon);
+        redis.restart();
+        says_that_redis_is_there(&daemon);
+
+        load.wait_for(share(2));
+        redis.pause();
+        let paused = Instant::now();
+        goes_on(&load);
+        says_that_redis_is_away(&daemon);
+        let stays = sized(Duration::ZERO, Duration::from_secs(10));
+        eventually("it was stopped for long enough", || {
+            (paused.elapsed() >= stays)
+                .then_some(())
+                .ok_or(String::new())
+        });
+        redis.resume();
+        says_that_redis_is_there(&daemon);
+
+        load.wait_for(share(3));
+        for _ in 0..5 {
+            redis.run(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+            goes_on(&load);
+        }
+        load.wait_for(share(4));
+        redis.run(&["SAVE"]);
+        redis.restart();
+        goes_on(&load);
+    }
+    load.finish();
+    says_that_redis_is_there(&daemon);
+    equals(&daemon, &redis, &World::of(&arrivals(&lines, at_ms)));
+}

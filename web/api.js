@@ -1,0 +1,36 @@
+// Reads of the daemon. The browser keeps entity tags by itself: what did not change is not sent.
+
+const WITHIN_MS = 10_000;
+const KEY = "agentpulse.key";
+
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+let key = null;
+try { key = sessionStorage.getItem(KEY); } catch { /* asked for again */ }
+
+export function setKey(next) {
+  key = next;
+  try { sessionStorage.setItem(KEY, next); } catch { /* good for this page */ }
+}
+
+// A browser can set no header on a WebSocket: the key goes as a subprotocol.
+export function openStream() {
+  const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/agents/stream`;
+  return key ? new WebSocket(url, ["agentpulse", `agentpulse.key.${key}`]) : new WebSocket(url);
+}
+
+// Answers {data, source}. Throws Refused for an answer that is none, TypeError or a timeout for none.
+export async function read(path) {
+  const headers = key ? { authorization: `Bearer ${key}` } : {};
+  const response = await fetch(path, { headers, signal: AbortSignal.timeout(WITHIN_MS) });
+  if (!response.ok) {
+    const told = await response.json().catch(() => null);
+    throw new Refused(response.status, told?.error?.message ?? `status ${response.status}`);
+  }
+  return { data: await response.json(), source: response.headers.get("x-agentpulse-source") };
+}

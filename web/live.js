@@ -1,0 +1,192 @@
+// The picture of now: by the stream, and by polling while there is none.
+
+import { Refused, openStream, read } from "./api.js";
+import { touch } from "./reports.js";
+import { changed, state } from "./state.js";
+
+const POLL_MS = 2_000;
+// While the stream runs, reads still tell which view answers.
+const HEARTBEAT_MS = 5_000;
+const BACKOFF_MS = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
+const PING_MS = 25_000;
+const SILENT_MS = 40_000;
+const MAX_ENDED = 50;
+
+let socket = null;
+let seq = 0;
+let heardAt = 0;
+let failures = 0;
+let reconnect = 0;
+let pollTimer = 0;
+let pollFailures = 0;
+let polling = false;
+
+export function start() {
+  connect();
+  poll();
+  setInterval(watch, 5_000);
+  addEventListener("online", retry);
+  document.addEventListener("visibilitychange", () => document.hidden || retry());
+}
+
+// At once, whatever the backoff says.
+export function retry() {
+  failures = pollFailures = 0;
+  if (!socket) connect();
+  poll();
+}
+
+function connect() {
+  clearTimeout(reconnect);
+  try {
+    socket = openStream();
+  } catch {
+    return lost();
+  }
+  const own = socket;
+  own.onmessage = (event) => own === socket && take(JSON.parse(event.data));
+  own.onclose = () => own === socket && lost();
+}
+
+function lost() {
+  socket = null;
+  seq = 0;
+  if (state.link === "live") setLink("polling");
+  const wait = BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)];
+  reconnect = setTimeout(connect, wait * (0.8 + Math.random() * 0.4));
+  schedulePoll(0);
+}
+
+// A connection can die without a word: the daemon answers our pings.
+function watch() {
+  if (socket?.readyState !== WebSocket.OPEN) return;
+  const silent = Date.now() - heardAt;
+  if (silent > SILENT_MS) drop();
+  else if (silent > PING_MS) socket.send('{"type":"ping"}');
+}
+
+function drop() {
+  const old = socket;
+  lost();
+  old?.close();
+}
+
+function take(message) {
+  heardAt = Date.now();
+  if (message.type === "snapshot" || message.type === "resync") {
+    seq = message.seq;
+    failures = 0;
+    setTotals(message.data);
+    setActive(message.active);
+    setLink("live");
+    touch();
+  } else if (message.type === "changes") {
+    // A gap: only a new snapshot can go on.
+    if (message.seq !== seq + 1) return drop();
+    seq = message.seq;
+    for (const element of message.data) apply(element);
+  }
+}
+
+function apply(element) {
+  switch (element.kind) {
+    case "started":
+    case "progress":
+      measureClock(element.execution);
+      state.active.set(element.execution.agent_id, element.execution);
+      return changed("active");
+    case "stopped":
+    case "corrected":
+      state.active.delete(element.execution.agent_id);
+      addEnded(element.execution);
+      touch();
+      return changed("active", "ended");
+    case "totals":
+      return setTotals(element.data);
+    case "alert":
+      return changed("alert");
+  }
+}
+
+function addEnded(execution) {
+  const others = state.ended.filter((other) => other.agent_id !== execution.agent_id);
+  state.ended = [execution, ...others]
+    .sort((a, b) => Date.parse(b.execution_end) - Date.parse(a.execution_end))
+    .slice(0, MAX_ENDED);
+}
+
+function setTotals(totals) {
+  if (state.totals && totals.executions_today !== state.totals.executions_today) touch();
+  state.totals = totals;
+  changed("totals");
+}
+
+function setActive(list) {
+  if (list.length) measureClock(list[list.length - 1]);
+  state.active = new Map(list.map((execution) => [execution.agent_id, execution]));
+  changed("active");
+}
+
+// The daemon tells how long an execution has run by its clock, so elapsed times are right even
+// where the clock of this machine is not.
+function measureClock({ start_time, duration_so_far_ms }) {
+  if (duration_so_far_ms > 0) {
+    state.skewMs = Date.now() - (Date.parse(start_time) + duration_so_far_ms);
+  }
+}
+
+function schedulePoll(ms) {
+  clearTimeout(pollTimer);
+  pollTimer = setTimeout(poll, ms);
+}
+
+async function poll() {
+  if (polling) return;
+  polling = true;
+  try {
+    const live = state.link === "live";
+    const [current, active] = await Promise.all([
+      read("/api/agents/metrics/current"),
+      live ? null : read("/api/agents/active"),
+    ]);
+    pollFailures = 0;
+    setSource(current.source);
+    // The stream may have come meanwhile, and is newer.
+    if (state.link !== "live") {
+      setTotals(current.data);
+      if (active) setActive(active.data.active);
+      setLink("polling");
+    }
+    schedulePoll(state.link === "live" ? HEARTBEAT_MS : POLL_MS);
+  } catch (error) {
+    failed(error);
+  } finally {
+    polling = false;
+  }
+}
+
+function failed(error) {
+  if (error instanceof Refused && error.status === 401) {
+    setLink("locked");
+    return changed("locked");
+  }
+  const wait = BACKOFF_MS[Math.min(pollFailures++, BACKOFF_MS.length - 1)];
+  state.retryAt = Date.now() + wait;
+  // A stream that speaks is a better witness than one read that failed.
+  if (state.link !== "live") setLink("offline");
+  schedulePoll(wait);
+}
+
+function setLink(link) {
+  if (link !== "offline") state.silentSince = Date.now();
+  if (state.link !== link && (link === "live" || link === "polling")) touch();
+  state.link = link;
+  changed("link");
+}
+
+function setSource(source) {
+  if (state.source !== source) {
+    state.source = source;
+    changed("link");
+  }
+}

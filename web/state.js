@@ -1,0 +1,76 @@
+// What the page knows, and who is told when a part of it changes. Views read; live.js, reports.js
+// and the route write.
+
+export const RANGES = ["1h", "6h", "24h", "7d", "30d"];
+
+export const state = {
+  range: "24h",
+  agent: null, // whose performance is shown
+  run: null, // which execution is open
+  totals: null, // the answer of /metrics/current
+  active: new Map(), // by id
+  ended: [], // newest first
+  alerts: null, // null while the daemon has no word for them
+  reports: {}, // name: {data, range, failed}
+  link: "loading", // live, polling, offline
+  silentSince: 0, // when the last answer came, while offline
+  retryAt: 0,
+  source: "live", // or history
+  skewMs: 0, // this clock minus the daemon's
+};
+
+const listeners = new Map();
+const pending = new Set();
+
+export function on(topics, listener) {
+  for (const topic of topics.split(" ")) {
+    if (!listeners.has(topic)) listeners.set(topic, new Set());
+    listeners.get(topic).add(listener);
+  }
+}
+
+// Told once a frame, however often it changed. A page that is not seen gets no frames, and needs
+// none: the timer is for windows that are covered but count as seen.
+export function changed(...topics) {
+  const first = pending.size === 0;
+  for (const topic of topics) pending.add(topic);
+  if (first) requestAnimationFrame(tell);
+}
+
+function tell() {
+  const told = new Set();
+  for (const topic of pending) for (const listener of listeners.get(topic) ?? []) told.add(listener);
+  pending.clear();
+  for (const listener of told) listener();
+}
+
+export const serverNow = () => Date.now() - state.skewMs;
+
+// The route stands behind the hash, so that a link opens what its sender saw.
+export function readRoute() {
+  const route = new URLSearchParams(location.hash.slice(1));
+  const range = route.get("range");
+  const next = {
+    range: RANGES.includes(range) ? range : "24h",
+    agent: route.get("agent"),
+    run: route.get("run"),
+  };
+  const moved = Object.keys(next).filter((name) => state[name] !== next[name]);
+  Object.assign(state, next);
+  if (moved.length) changed(...moved);
+}
+
+export function href(change) {
+  const { range, agent, run } = { range: state.range, agent: state.agent, run: state.run, ...change };
+  const route = new URLSearchParams();
+  if (range !== "24h") route.set("range", range);
+  if (agent) route.set("agent", agent);
+  if (run) route.set("run", run);
+  return `#${route}`;
+}
+
+export function go(change, { replace = false } = {}) {
+  const to = location.pathname + location.search + href(change);
+  history[replace ? "replaceState" : "pushState"](null, "", to);
+  readRoute();
+}

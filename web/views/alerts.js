@@ -1,0 +1,38 @@
+// What fires now. A daemon that has no alerts shows none.
+
+import { Refused, read } from "../api.js";
+import { $, fill, h } from "../dom.js";
+import { ago, moment } from "../format.js";
+import { changed, on, serverNow, state } from "../state.js";
+
+const EVERY_MS = 15_000;
+
+let timer = 0;
+
+export function start() {
+  on("alert", load);
+  on("alerts", show);
+  load();
+}
+
+async function load() {
+  clearTimeout(timer);
+  try {
+    const { data } = await read("/api/agents/alerts");
+    state.alerts = data.alerts;
+    changed("alerts");
+  } catch (error) {
+    if (error instanceof Refused && error.status === 404) return;
+  }
+  timer = setTimeout(load, EVERY_MS);
+}
+
+function show() {
+  const firing = (state.alerts ?? []).filter((alert) => alert.state === "firing");
+  const place = $("#alerts");
+  place.hidden = firing.length === 0;
+  fill(place, firing.map((alert) => h("p", { class: `alert ${alert.severity ?? ""}` },
+    h("strong", null, alert.name),
+    h("span", { class: "words" }, alert.message ?? ""),
+    alert.since && h("span", { class: "num", title: moment(alert.since) }, ago(alert.since, serverNow())))));
+}

@@ -1,0 +1,67 @@
+// The six figures that a glance is for: of now and today, and below them of the chosen range.
+
+import { $, h, text } from "../dom.js";
+import { count, dollars, hourMinute, percent, short, span } from "../format.js";
+import { on, state } from "../state.js";
+
+// Below this share the success rate is marked, as the alert has it by default.
+export const LOW_SUCCESS = 0.8;
+
+// Key, title, the figure of a picture, the exact one for who hovers.
+const CARDS = [
+  ["active", "Running now", (now) => count(now.active_agents)],
+  ["executions", "Executions today", (now) => count(now.executions_today)],
+  ["success", "Success rate today", (now) => percent(now.success_rate, now.executions_today)],
+  ["duration", "Average duration today", (now) => mean(now)],
+  ["tokens", "Tokens today", (now) => short(now.tokens_used_today), (now) => count(now.tokens_used_today)],
+  ["cost", "Cost today", (now) => dollars(now.estimated_cost_today)],
+];
+
+const mean = (now) => (now.executions_today ? span(now.avg_duration_ms) : "–");
+
+export function start() {
+  $("#cards").replaceChildren(...CARDS.map(([key, title]) =>
+    h("div", { class: "card", "data-card": key },
+      h("h2", null, title),
+      h("p", { class: "figure" }, "–"),
+      h("p", { class: "below" }, " "))));
+  on("totals", show);
+  on("window range active", showWindow);
+}
+
+function show() {
+  const now = state.totals;
+  for (const [key, , figure, exact] of CARDS) {
+    const place = $(`[data-card=${key}] .figure`);
+    text(place, figure(now));
+    if (exact) place.title = exact(now);
+  }
+  const rate = $("[data-card=success]");
+  rate.classList.toggle("bad", now.executions_today > 0 && now.success_rate < LOW_SUCCESS);
+  $("[data-card=active]").classList.toggle("on", now.active_agents > 0);
+  document.title = now.active_agents ? `(${now.active_agents}) agentpulse` : "agentpulse";
+}
+
+function showWindow() {
+  const roots = [...state.active.values()].filter((run) => !state.active.has(run.parent_agent_id));
+  const nested = state.active.size - roots.length;
+  text($("[data-card=active] .below"), nested ? `${nested} launched by others` : " ");
+  const report = state.reports.window;
+  const known = report?.range === state.range && report.data;
+  for (const [key, , figure, exact] of CARDS.slice(1)) {
+    const place = $(`[data-card=${key}] .below`);
+    text(place, known ? `${figure(known)} ${since()}` : " ");
+    if (known && exact) place.title = exact(known);
+  }
+}
+
+// A window is whole hours, the current one is its last.
+function since() {
+  const { range } = state;
+  if (range === "7d" || range === "30d" || range === "24h") return `in ${range.replace("d", " days").replace("h", " h")}`;
+  const hours = Number.parseInt(range, 10);
+  const begin = new Date();
+  begin.setMinutes(0, 0, 0);
+  begin.setHours(begin.getHours() - hours + 1);
+  return `since ${hourMinute(begin)}`;
+}

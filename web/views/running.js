@@ -1,0 +1,116 @@
+// What runs now, oldest first, those that an agent launched below it.
+
+import { $, bar, body, fill, h, note, quiet, text } from "../dom.js";
+import { clockSpan, moment } from "../format.js";
+import { on, serverNow, state } from "../state.js";
+import { runLink } from "./runs.js";
+
+// More rows than a person reads; the rest is counted.
+const MAX_ROWS = 100;
+const MAX_DEPTH = 6;
+// Near its end: the last quarter of its silence, at most the last two minutes.
+const NEAR_SHARE = 0.25;
+const NEAR_MS = 120_000;
+
+export function start() {
+  on("active link range agent", show);
+  on("totals", showNote);
+  setInterval(tick, 1_000);
+}
+
+function show() {
+  showNote();
+  if (state.link === "loading") return;
+  const rows = tree();
+  if (!rows.length) return fill(body("running"), quiet(...nothing()));
+  const hidden = rows.length - MAX_ROWS;
+  fill(body("running"),
+    h("div", { class: "table running", role: "table", "aria-label": "Agents that run now" },
+      h("div", { class: "tr head", role: "row" },
+        ["Agent", "Tool", "Progress", "Elapsed", "Last sign"].map((name) =>
+          h("span", { role: "columnheader" }, name))),
+      rows.slice(0, MAX_ROWS).map(row)),
+    hidden > 0 && quiet(`and ${hidden} more`));
+  tick();
+}
+
+function nothing() {
+  const before = state.totals?.executions_today || state.ended.length;
+  if (before) return ["Nothing runs now."];
+  return ["No agent has reported yet. Connect yours with ",
+    h("code", null, "agentpulse hooks install claude-code"), ", or look at a made-up day with ",
+    h("code", null, "agentpulse demo"), "."];
+}
+
+function showNote() {
+  const near = [...state.active.values()].filter((run) => left(run).near).length;
+  note("running", near ? `${near} near the deadline` : "");
+  $("#running .note").classList.toggle("warn", near > 0);
+}
+
+// Parents before their children; what was launched by one that no longer runs is a root.
+function tree() {
+  const children = new Map();
+  const roots = [];
+  for (const run of state.active.values()) {
+    const parent = run.parent_agent_id;
+    if (parent === null || parent === run.agent_id || !state.active.has(parent)) roots.push(run);
+    else children.set(parent, [...(children.get(parent) ?? []), run]);
+  }
+  const byStart = (a, b) => Date.parse(a.start_time) - Date.parse(b.start_time);
+  const rows = [];
+  const seen = new Set();
+  const visit = (run, depth) => {
+    if (seen.has(run.agent_id)) return;
+    seen.add(run.agent_id);
+    rows.push({ run, depth });
+    for (const child of (children.get(run.agent_id) ?? []).sort(byStart)) visit(child, depth + 1);
+  };
+  for (const run of roots.sort(byStart)) visit(run, 0);
+  // Parents in a circle have no root; they are shown all the same.
+  for (const run of state.active.values()) visit(run, 0);
+  return rows;
+}
+
+function row({ run, depth }) {
+  const known = run.progress !== null && run.progress !== undefined;
+  const who = h("span", { role: "cell", class: depth > 0 ? "who child" : "who" },
+    runLink(run),
+    h("span", { class: "type" }, run.agent_type),
+    depth > 0 && h("span", { class: "sr" }, ` launched by ${run.parent_agent_id}`),
+    h("span", { class: "task" }, run.task_description));
+  who.style.setProperty("--depth", Math.min(depth, MAX_DEPTH));
+  return h("div", { class: "tr", role: "row", "data-id": run.agent_id }, who,
+    h("span", { role: "cell", class: "tool" }, run.current_tool ?? "–"),
+    h("span", { role: "cell", class: "progress" },
+      known ? [bar(run.progress), h("span", { class: "num" }, `${Math.round(run.progress * 100)} %`)] : "–"),
+    h("span", { role: "cell", class: "num elapsed" }),
+    h("span", { role: "cell", class: "num sign" }));
+}
+
+// How long until it counts as hung, and whether that is near.
+function left(run) {
+  if (!run.deadline) return { ms: null, near: false };
+  const deadline = Date.parse(run.deadline);
+  const ms = deadline - serverNow();
+  const window = deadline - Date.parse(run.last_sign ?? run.start_time);
+  return { ms, near: ms < Math.min(NEAR_MS, window * NEAR_SHARE) };
+}
+
+function tick() {
+  if (document.hidden) return;
+  const now = serverNow();
+  for (const element of document.querySelectorAll("#running [data-id]")) {
+    const run = state.active.get(element.dataset.id);
+    if (!run) continue;
+    const { ms, near } = left(run);
+    text($(".elapsed", element), clockSpan(now - Date.parse(run.start_time)));
+    const silent = run.last_sign ? `${clockSpan(now - Date.parse(run.last_sign))} ago` : "–";
+    const end = ms > 0 ? `times out in ${clockSpan(ms)}` : "overdue";
+    const sign = $(".sign", element);
+    text(sign, near ? end : silent);
+    sign.title = run.deadline ? `counts as hung at ${moment(run.deadline)}` : "";
+    element.classList.toggle("near", near);
+  }
+  showNote();
+}
