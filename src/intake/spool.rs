@@ -59,7 +59,8 @@ impl Spool {
     /// Takes in all that is there. An error leaves what is left for the next look.
     pub async fn drain(&mut self) -> Result<(), Unavailable> {
         loop {
-            let files = self.files();
+            let (folders, stuck) = (self.folders.clone(), self.stuck.clone());
+            let files = aside(move || files(&folders, &stuck)).await?;
             if files.is_empty() {
                 return Ok(());
             }
@@ -86,37 +87,6 @@ impl Spool {
         }
     }
 
-    /// The oldest files of both folders, in the order of their stamps.
-    fn files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        for folder in &self.folders {
-            match self.files_in(folder) {
-                Ok(found) => files.extend(found),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => warn!(%error, ?folder, "the spool cannot be read"),
-            }
-        }
-        files.sort_by(|a, b| stamp(a).cmp(stamp(b)));
-        files.truncate(MAX_FILES);
-        files
-    }
-
-    fn files_in(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let is_line =
-                name.ends_with(".json") || name.ends_with(TEMPORARY) && is_abandoned(&entry.path());
-            let is_stuck = self.stuck.contains(&entry.path());
-            if is_line && !is_stuck && entry.file_type()?.is_file() {
-                files.push(entry.path());
-            }
-        }
-        Ok(files)
-    }
-
     /// A file that has gone meanwhile is none of these.
     fn leave(&mut self, file: &Path) {
         if file.exists() && self.stuck.len() < MAX_STUCK {
@@ -126,20 +96,15 @@ impl Spool {
 
     /// Answers how many files are gone.
     async fn take(&mut self, files: &[PathBuf]) -> Result<usize, Unavailable> {
+        let files = files.to_vec();
+        let (lines, unread) = aside(move || read_lines(files)).await?;
+        self.leave_all(unread, "a spooled line cannot be read");
         let mut body = Vec::new();
         let mut taken = Vec::new();
-        for file in files {
-            match read_line(file) {
-                Ok(line) => {
-                    body.extend_from_slice(&line);
-                    body.push(b'\n');
-                    taken.push(file);
-                }
-                Err(error) => {
-                    warn!(%error, ?file, "a spooled line cannot be read");
-                    self.leave(file);
-                }
-            }
+        for (file, line) in lines {
+            body.extend_from_slice(&line);
+            body.push(b'\n');
+            taken.push(file);
         }
         let answer = self.intake.lines(&body).await?;
         for (line, reason) in &answer.refusals {
@@ -148,19 +113,85 @@ impl Spool {
                 .map(|file| file.display().to_string());
             warn!(?file, reason, "a spooled line is refused");
         }
-        let mut gone = 0;
-        for file in &taken {
-            match std::fs::remove_file(file) {
-                Ok(()) => gone += 1,
-                Err(error) => {
-                    warn!(%error, ?file, "a spooled line cannot be removed");
-                    self.leave(file);
-                }
-            }
-        }
+        let count = taken.len();
+        let kept = aside(move || remove(taken)).await?;
+        let gone = count - kept.len();
+        self.leave_all(kept, "a spooled line cannot be removed");
         self.intake.counters.spool_files.add(gone as u64);
         Ok(gone)
     }
+
+    fn leave_all(&mut self, files: Vec<(PathBuf, io::Error)>, why: &str) {
+        for (file, error) in files {
+            warn!(%error, ?file, "{why}");
+            self.leave(&file);
+        }
+    }
+}
+
+/// Files are looked at beside the tasks: with many hooks in one folder each waits for its lock, and
+/// a task that waits holds up the answers to other hooks, which then come to the spool as well.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Unavailable> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Unavailable(error.to_string()))
+}
+
+/// The oldest files of both folders, in the order of their stamps.
+fn files(folders: &[PathBuf], stuck: &HashSet<PathBuf>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for folder in folders {
+        match files_in(folder, stuck) {
+            Ok(found) => files.extend(found),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => warn!(%error, ?folder, "the spool cannot be read"),
+        }
+    }
+    files.sort_by(|a, b| stamp(a).cmp(stamp(b)));
+    files.truncate(MAX_FILES);
+    files
+}
+
+fn files_in(folder: &Path, stuck: &HashSet<PathBuf>) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_line =
+            name.ends_with(".json") || name.ends_with(TEMPORARY) && is_abandoned(&entry.path());
+        let is_stuck = stuck.contains(&entry.path());
+        if is_line && !is_stuck && entry.file_type()?.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
+}
+
+type Failed = Vec<(PathBuf, io::Error)>;
+
+fn read_lines(files: Vec<PathBuf>) -> (Vec<(PathBuf, Vec<u8>)>, Failed) {
+    let (mut lines, mut failed) = (Vec::new(), Vec::new());
+    for file in files {
+        match read_line(&file) {
+            Ok(line) => lines.push((file, line)),
+            Err(error) => failed.push((file, error)),
+        }
+    }
+    (lines, failed)
+}
+
+/// Answers what is still there.
+fn remove(files: Vec<PathBuf>) -> Failed {
+    let removed = files.into_iter().map(|file| {
+        let removed = std::fs::remove_file(&file);
+        (file, removed)
+    });
+    removed
+        .filter_map(|(file, removed)| Some((file, removed.err()?)))
+        .collect()
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
