@@ -14,6 +14,14 @@
 //! | `http` | parameters, caching, intake by POST, doors |
 //! | `hooks` | the hook program, its spool and the daemon together |
 //! | `claude_code` | captured runs of a coding agent: executions, tools, tokens, cost |
+//! | `claude_script` | runs of a coding agent written by hand |
+//! | `claude_code_turns` | turns, their ends, who launched whom |
+//! | `claude_code_tools` | tool calls: signs of life, counted once, the bounds of both |
+//! | `claude_code_files` | transcripts that are late, grow, are none |
+//! | `claude_code_http` | the client's own HTTP hooks |
+//! | `claude_code_privacy` | no text of a prompt, file or message is seen again |
+//! | `import` | runs from the transcripts that are left, beside live ones |
+//! | `claude_numbers` | one cost by hand, and all sums against each other |
 //! | `hooks_settings` | a coding agent's settings, with the hooks put in and taken out |
 //! | `prices` | what has a price and what has none |
 //! | `process` | exit codes, signals, modes, commands |
@@ -37,6 +45,13 @@ mod caps;
 mod check;
 mod check_redis;
 mod claude_code;
+mod claude_code_files;
+mod claude_code_http;
+mod claude_code_privacy;
+mod claude_code_tools;
+mod claude_code_turns;
+mod claude_numbers;
+mod claude_script;
 mod compare;
 mod counters;
 mod crash;
@@ -48,6 +63,7 @@ mod health;
 mod hooks;
 mod hooks_settings;
 mod http;
+mod import;
 mod interleavings;
 mod load;
 mod metrics;

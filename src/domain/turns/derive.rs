@@ -89,7 +89,9 @@ impl Turns {
     pub fn number_at(turns: &[Turn], session_id: Option<&str>, at_ms: i64) -> usize {
         let of_session = |turn: &Turn| turn.session_id.as_deref() == session_id;
         let has_begun = |turn: &Turn| turn.began_ms() <= at_ms;
-        let here = turns.iter().rposition(|turn| of_session(turn) && has_begun(turn));
+        let here = turns
+            .iter()
+            .rposition(|turn| of_session(turn) && has_begun(turn));
         let place = here
             .or_else(|| turns.iter().position(of_session))
             .or_else(|| turns.iter().rposition(has_begun));
@@ -170,7 +172,8 @@ impl Turns {
         let mut imported = self.imported.iter().peekable();
         std::iter::from_fn(move || {
             let mut last = imported.next()?;
-            while let Some(later) = imported.next_if(|(turn, _)| turn.started_ms == last.0.started_ms)
+            while let Some(later) =
+                imported.next_if(|(turn, _)| turn.started_ms == last.0.started_ms)
             {
                 last = later;
             }

@@ -327,7 +327,10 @@ impl Turns {
     }
 
     fn import(&mut self, turns: &[Imported], session: usize) -> Result<bool, Refusal> {
-        let mut new = turns.iter().map(|&turn| (turn, session)).collect::<Vec<_>>();
+        let mut new = turns
+            .iter()
+            .map(|&turn| (turn, session))
+            .collect::<Vec<_>>();
         new.retain(|turn| !self.imported.contains(turn));
         if self.imported.len() + new.len() > MAX_MARKS {
             return Err(too_many("turns"));

@@ -295,7 +295,11 @@ fn something_belongs_to_the_turn_in_which_it_was_said() {
         (30_000, 2),
         (90_000, 2),
     ] {
-        assert_eq!(Turns::number_at(&turns, Some("s"), at_ms), number, "{at_ms}");
+        assert_eq!(
+            Turns::number_at(&turns, Some("s"), at_ms),
+            number,
+            "{at_ms}"
+        );
     }
     assert_eq!(Turns::number_at(&[], None, 5), 0);
 }

@@ -146,11 +146,19 @@ impl Writer {
         };
         let timed_out = self.history.executions(&timed_out, None, MAX_TIMED_OUT);
         let timed_out = self.from_history(timed_out)?.executions;
-        let staged = batch.staged.values().filter(|execution| of_session(execution));
+        let staged = batch
+            .staged
+            .values()
+            .filter(|execution| of_session(execution));
         let running = memory.running.of_session(session_id).into_iter();
         let ids = running
             .chain(staged.map(|execution| execution.id.as_str()))
-            .chain(memory.timed_out().filter(|one| of_session(one)).map(|one| one.id.as_str()))
+            .chain(
+                memory
+                    .timed_out()
+                    .filter(|one| of_session(one))
+                    .map(|one| one.id.as_str()),
+            )
             .chain(timed_out.iter().map(|(_, execution)| execution.id.as_str()));
         let agents: BTreeSet<String> = ids.map(|id| turn_of(id).0.to_owned()).collect();
         for agent_id in agents {

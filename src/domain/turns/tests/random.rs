@@ -96,8 +96,8 @@ fn tell(runs: &[Run]) -> (Vec<Value>, BTreeMap<String, Vec<Account>>) {
         let is_next = |next: &&Run| (next.agent, next.session) == (run.agent, run.session);
         let next = runs[i + 1..].iter().find(is_next);
         let may_be_lost = is_first && stops(run) && next.is_none_or(stops);
-        let begun = (!run.start_is_lost || !may_be_lost)
-            .then(|| told.of(run, "SubagentStart", json!({})));
+        let begun =
+            (!run.start_is_lost || !may_be_lost).then(|| told.of(run, "SubagentStart", json!({})));
         // An earlier run of it in this session is one of which no end will be told any more.
         open.retain(|(other, _, session)| (other, *session) != (&agent, run.session));
         told.tools(run, run.tools);
@@ -108,13 +108,16 @@ fn tell(runs: &[Run]) -> (Vec<Value>, BTreeMap<String, Vec<Account>>) {
                     true => ("StopFailure", json!({"error": "overloaded"})),
                     false => ("SubagentStop", json!({"stop_hook_active": true})),
                 };
-                let again = (0..sent_on).map(|_| told.of(run, event, more.clone())).last();
+                let again = (0..sent_on)
+                    .map(|_| told.of(run, event, more.clone()))
+                    .last();
                 let error = again.filter(|_| failed).map(|_| "overloaded".to_owned());
                 Some((again.unwrap_or(first), error))
             }
-            Ending::Nameless => {
-                Some((told.of(run, "SubagentStop", json!({"agent_type": ""})), None))
-            }
+            Ending::Nameless => Some((
+                told.of(run, "SubagentStop", json!({"agent_type": ""})),
+                None,
+            )),
             Ending::TaskStop => {
                 let stopped = json!({"hook_event_name": "PostToolUse", "tool_name": "TaskStop",
                     "tool_use_id": format!("k{}", told.at_ms), "tool_input": {"task_id": agent}});
@@ -171,14 +174,17 @@ fn heard(lines: &[Value]) -> BTreeMap<String, Vec<Account>> {
                     ends.entry(session_id).or_default().insert(hook.at_ms);
                 }
                 Said::Agent { id, what, .. } => {
-                    agents.entry(id.clone()).or_default().take(what, &hook).unwrap();
+                    agents
+                        .entry(id.clone())
+                        .or_default()
+                        .take(what, &hook)
+                        .unwrap();
                 }
             }
         }
     }
-    let ends_of = |session: &str| -> Vec<i64> {
-        ends.get(session).into_iter().flatten().copied().collect()
-    };
+    let ends_of =
+        |session: &str| -> Vec<i64> { ends.get(session).into_iter().flatten().copied().collect() };
     let account = |turn: Turn| {
         let end = turn.end.map(|end| (end.at_ms, end.failure));
         (turn.started_ms, end, turn.tool_calls.values().sum())
@@ -201,16 +207,18 @@ fn runs() -> impl Strategy<Value = Vec<Run>> {
     let rarely = || prop::bool::weighted(0.2);
     let who = (0..3_usize, 0..2_usize, rarely());
     let run = (who, 0..3_usize, ending, 0..2_usize, (rarely(), rarely()));
-    let run = run.prop_map(|(who, tools, ending, tools_after, (session_ends, orphan))| Run {
-        agent: who.0,
-        session: who.1,
-        start_is_lost: who.2,
-        tools,
-        ending,
-        tools_after,
-        session_ends,
-        orphan,
-    });
+    let run = run.prop_map(
+        |(who, tools, ending, tools_after, (session_ends, orphan))| Run {
+            agent: who.0,
+            session: who.1,
+            start_is_lost: who.2,
+            tools,
+            ending,
+            tools_after,
+            session_ends,
+            orphan,
+        },
+    );
     proptest::collection::vec(run, 1..9)
 }
 
