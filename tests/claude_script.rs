@@ -122,7 +122,11 @@ impl Script {
     pub fn write(&self, agent: &str, lines: &[Value]) {
         let path = self.transcript(agent);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        let mut file = File::options().create(true).append(true).open(path).expect("a file");
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(path)
+            .expect("a file");
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         file.write_all(text.as_bytes()).expect("a transcript");
     }
@@ -141,16 +145,33 @@ impl Script {
     }
 
     pub fn prompt(&self, agent: &str, at_s: f64) -> Value {
-        self.line(agent, at_s, "user", json!({"role": "user", "content": "look into it"}))
+        self.line(
+            agent,
+            at_s,
+            "user",
+            json!({"role": "user", "content": "look into it"}),
+        )
     }
 
     /// A message of the model with its uncached input, output, cache read and cache writes of five
     /// minutes and of an hour. It calls the tools, or it is the last of its turn.
-    pub fn answer(&self, agent: &str, at_s: f64, tokens: [u64; 5], tools: &[(&str, &str)]) -> Value {
+    pub fn answer(
+        &self,
+        agent: &str,
+        at_s: f64,
+        tokens: [u64; 5],
+        tools: &[(&str, &str)],
+    ) -> Value {
         let [input, output, read, write_5m, write_1h] = tokens;
-        let content = tools.iter().map(|(id, name)| json!({"type": "tool_use", "id": id,
-            "name": name, "input": {}}));
-        let reason = if tools.is_empty() { "end_turn" } else { "tool_use" };
+        let content = tools.iter().map(|(id, name)| {
+            json!({"type": "tool_use", "id": id,
+            "name": name, "input": {}})
+        });
+        let reason = if tools.is_empty() {
+            "end_turn"
+        } else {
+            "tool_use"
+        };
         let id = format!("msg-{at_s}");
         let message = json!({
             "id": id, "role": "assistant", "model": HAIKU, "stop_reason": reason,
@@ -169,7 +190,12 @@ impl Script {
     pub fn result(&self, agent: &str, at_s: f64, use_id: &str, is_error: bool) -> Value {
         let result = json!({"type": "tool_result", "tool_use_id": use_id, "content": "text",
             "is_error": is_error});
-        self.line(agent, at_s, "user", json!({"role": "user", "content": [result]}))
+        self.line(
+            agent,
+            at_s,
+            "user",
+            json!({"role": "user", "content": [result]}),
+        )
     }
 
     /// A turn of ten seconds: a prompt, a call of `Read` and the last message, which took so much
@@ -213,12 +239,18 @@ impl Script {
             one["status"] = "running".into();
             all.push(one);
         }
-        all.retain(|one| one["agent_id"].as_str().is_some_and(|id| id.starts_with(&self.tag)));
+        all.retain(|one| {
+            one["agent_id"]
+                .as_str()
+                .is_some_and(|id| id.starts_with(&self.tag))
+        });
         Ok(all)
     }
 
     fn untagged(&self, id: &Value) -> Value {
-        let id = id.as_str().map(|id| id.strip_prefix(&self.tag).unwrap_or(id));
+        let id = id
+            .as_str()
+            .map(|id| id.strip_prefix(&self.tag).unwrap_or(id));
         id.map_or(Value::Null, Value::from)
     }
 
@@ -227,7 +259,13 @@ impl Script {
         let field = |name: &String| match name.as_str() {
             "error" => one["error_details"]["type"].clone(),
             "parent" => self.untagged(&one["parent_agent_id"]),
-            "seconds" => one["duration_ms"].as_f64().map_or(Value::Null, |ms| json!(ms / 1e3)),
+            "seconds" => one["duration_ms"]
+                .as_f64()
+                .map_or(Value::Null, |ms| json!(ms / 1e3)),
+            "micros" => {
+                let cost = one["token_usage"]["estimated_cost"].as_f64();
+                cost.map_or(Value::Null, |dollars| json!((dollars * 1e6).round() as i64))
+            }
             "tokens" => {
                 let usage = &one["token_usage"];
                 match usage.is_null() {
@@ -238,13 +276,21 @@ impl Script {
             name => one[name].clone(),
         };
         let names = wanted.as_object().expect("an object").keys();
-        names.map(|name| (name.clone(), field(name))).collect::<serde_json::Map<_, _>>().into()
+        names
+            .map(|name| (name.clone(), field(name)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 }
 
 /// Tells a session in order, in three other orders, and in order with a kill -9 of the daemon in
 /// its middle: each time it amounts to what is expected, also when all of it is told again.
-pub fn in_any_order(daemon: &mut Daemon, roots: &Path, write: impl Fn(&mut Script), expected: &Value) {
+pub fn in_any_order(
+    daemon: &mut Daemon,
+    roots: &Path,
+    write: impl Fn(&mut Script),
+    expected: &Value,
+) {
     let mut told = Vec::new();
     for order in 0..5_u32 {
         let mut script = Script::new(roots, &format!("o{order}"));
@@ -272,7 +318,10 @@ pub fn in_any_order(daemon: &mut Daemon, roots: &Path, write: impl Fn(&mut Scrip
     daemon.restart();
     for (script, lines) in &told {
         let (_, again) = daemon.send(lines);
-        assert_eq!(again.totals.accepted, 0, "a line that comes again after a restart");
+        assert_eq!(
+            again.totals.accepted, 0,
+            "a line that comes again after a restart"
+        );
         eventually("nothing has changed", || script.holds(daemon, expected));
     }
 }

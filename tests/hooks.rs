@@ -25,7 +25,7 @@ pub fn program() -> PathBuf {
     hook
 }
 
-fn hook(daemon: &Daemon, payload: &Value) {
+pub fn hook(daemon: &Daemon, payload: &Value) {
     let mut child = Command::new(program())
         .arg("claude-code")
         .env("AGENTPULSE_SOCKET", daemon.socket())

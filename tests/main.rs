@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `model` | an independent, naive account of what events amount to |
 //! | `setup`, `harness`, `redis_server` | the daemon and Redis under test |
+//! | `bytes` | which bytes lie in a folder |
 //! | `wire` | clients of the event socket, of HTTP and of Redis |
 //! | `load` | events at random |
 //! | `check`, `check_redis`, `compare` | what the daemon says against what the model says |
@@ -14,6 +15,14 @@
 //! | `http` | parameters, caching, intake by POST, doors |
 //! | `hooks` | the hook program, its spool and the daemon together |
 //! | `claude_code` | captured runs of a coding agent: executions, tools, tokens, cost |
+//! | `claude_script` | runs of a coding agent written by hand |
+//! | `claude_code_turns` | turns, their ends, who launched whom |
+//! | `claude_code_tools` | tool calls: signs of life, counted once, the bounds of both |
+//! | `claude_code_files` | transcripts that are late, grow, are none |
+//! | `claude_code_http` | the client's own HTTP hooks |
+//! | `claude_code_privacy` | no text of a prompt, file or message is seen again |
+//! | `import` | runs from the transcripts that are left, beside live ones |
+//! | `claude_numbers` | one cost by hand, and all sums against each other |
 //! | `hooks_settings` | a coding agent's settings, with the hooks put in and taken out |
 //! | `prices` | what has a price and what has none |
 //! | `hook_storm` | many hooks at once, while the daemon is well, stopped, gone or killed |
@@ -42,10 +51,18 @@
 
 mod arrows;
 mod browser;
+mod bytes;
 mod caps;
 mod check;
 mod check_redis;
 mod claude_code;
+mod claude_code_files;
+mod claude_code_http;
+mod claude_code_privacy;
+mod claude_code_tools;
+mod claude_code_turns;
+mod claude_numbers;
+mod claude_script;
 mod compare;
 mod corpus;
 mod counters;
@@ -58,6 +75,7 @@ mod hook_storm;
 mod hooks;
 mod hooks_settings;
 mod http;
+mod import;
 mod interleavings;
 mod load;
 mod metrics;

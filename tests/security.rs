@@ -1,10 +1,8 @@
 //! Keys: what they open and what they do not, how they end, and where they are never found.
 
-use std::fs;
-use std::path::Path;
-
 use serde_json::{Value, json};
 
+use crate::bytes::{holds, search};
 use crate::harness::{Daemon, eventually, now_ms};
 use crate::setup::Setup;
 use crate::wire::{self, Response};
@@ -374,25 +372,4 @@ fn a_key_is_found_nowhere_but_in_the_answer_that_made_it() {
         let secret = key.strip_prefix("ap_").expect("a key");
         assert!(search(daemon.folder.path(), secret) > 3, "files were read");
     }
-}
-
-/// Looks into every file below a folder, and says how many there were.
-fn search(folder: &Path, secret: &str) -> usize {
-    let mut files = 0;
-    for entry in fs::read_dir(folder).expect("the data folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            files += search(&path, secret);
-        } else if let Ok(bytes) = fs::read(&path) {
-            files += 1;
-            assert!(!holds(&bytes, secret), "{secret} is in {}", path.display());
-        }
-    }
-    files
-}
-
-fn holds(bytes: &[u8], secret: &str) -> bool {
-    bytes
-        .windows(secret.len())
-        .any(|window| window == secret.as_bytes())
 }

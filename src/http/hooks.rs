@@ -22,8 +22,7 @@ pub async fn hook(
     request: Request<Body>,
 ) -> Result<Json<Value>, HttpError> {
     let body = http.bodies.read(request, MAX_PAYLOAD_BYTES).await?;
-    let payload: Map<String, Value> = serde_json::from_slice(&body.bytes)
-        .map_err(|error| HttpError::invalid_body(format!("not a JSON object: {error}")))?;
+    let payload = payload(&body.bytes)?;
     let answer = http.intake.hook(&source, payload).await?;
     match answer.refusals.into_iter().next() {
         Some((_, reason)) => Err(HttpError::new(
@@ -32,5 +31,14 @@ pub async fn hook(
             reason,
         )),
         None => Ok(Json(json!({}))),
+    }
+}
+
+/// An error says where it is and nothing of what is there.
+fn payload(body: &[u8]) -> Result<Map<String, Value>, HttpError> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(payload)) => Ok(payload),
+        Ok(_) => Err(HttpError::invalid_body("not a JSON object")),
+        Err(error) => Err(HttpError::invalid_body(format!("not JSON: {error}"))),
     }
 }
