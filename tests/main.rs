@@ -26,12 +26,14 @@
 //! | `counters` | no counter ever falls |
 //! | `deployed` | alerts and dashboard against a real scrape; promtool |
 //! | `health` | the health report |
+//! | `alerts`, `receiver` | the daemon's own alerts, and a webhook that is told them |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
 //! | `watcher` | a client of the WebSockets, and the picture that it makes of what it is sent |
 //! | `stream`, `stream_faults` | everybody sees every change or a new picture; bad clients |
 //! | `stream_dashboard` | the existing dashboard's dialect, field by field |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
+mod alerts;
 mod arrows;
 mod caps;
 mod check;
@@ -56,6 +58,7 @@ mod orders;
 mod prices;
 mod process;
 mod reaper;
+mod receiver;
 mod redaction;
 mod redis_server;
 mod scrape;
