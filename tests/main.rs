@@ -36,6 +36,7 @@
 //! | `counters` | no counter ever falls |
 //! | `deployed` | alerts and dashboard against a real scrape; promtool |
 //! | `health` | the health report |
+//! | `alerts`, `receiver` | the daemon's own alerts, and a webhook that is told them |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
 //! | `watcher` | a client of the WebSockets, and the picture that it makes of what it is sent |
 //! | `stream`, `stream_faults` | everybody sees every change or a new picture; bad clients |
@@ -49,6 +50,7 @@
 //! | `page` | the page in it: its numbers, its states, its company |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
+mod alerts;
 mod arrows;
 mod browser;
 mod bytes;
@@ -86,6 +88,7 @@ mod prices;
 mod process;
 mod promises;
 mod reaper;
+mod receiver;
 mod redaction;
 mod redis_server;
 mod scrape;

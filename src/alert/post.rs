@@ -85,6 +85,10 @@ fn connector() -> Result<TlsConnector, String> {
     if added == 0 {
         return Err("the system has no certificates to trust".to_owned());
     }
+    trusting(roots)
+}
+
+fn trusting(roots: RootCertStore) -> Result<TlsConnector, String> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(told)?
@@ -128,4 +132,146 @@ where
 /// No error of these names the path of the URL, where its secret is.
 fn told(error: impl Display) -> String {
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    use super::*;
+
+    const AUTHORITY: &[u8] = include_bytes!("../../tests/data/tls/ca.pem");
+    const CERTIFICATE: &[u8] = include_bytes!("../../tests/data/tls/localhost.pem");
+    const KEY: &[u8] = include_bytes!("../../tests/data/tls/localhost.key");
+
+    /// Answers one request and tells what it was, as far as its TLS came about.
+    async fn server(tls: Option<TlsAcceptor>, answer: &'static str) -> (SocketAddr, Served) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            match tls {
+                Some(tls) => serve(tls.accept(stream).await.ok()?, answer).await,
+                None => serve(stream, answer).await,
+            }
+        });
+        (address, served)
+    }
+
+    type Served = JoinHandle<Option<String>>;
+
+    async fn serve<S>(mut stream: S, answer: &str) -> Option<String>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut told = Vec::new();
+        while !told.ends_with(b"{}") {
+            let mut part = [0; 1_024];
+            let count = stream
+                .read(&mut part)
+                .await
+                .ok()
+                .filter(|&count| count > 0)?;
+            told.extend_from_slice(&part[..count]);
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8(told).ok()
+    }
+
+    fn acceptor() -> TlsAcceptor {
+        let chain = vec![CertificateDer::from_pem_slice(CERTIFICATE).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    fn url(scheme: &str, host: &str, address: SocketAddr, path: &str) -> Uri {
+        let port = address.port();
+        format!("{scheme}://{host}:{port}{path}").parse().unwrap()
+    }
+
+    const DONE: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_post_over_tls_to_who_is_trusted() {
+        let mut roots = RootCertStore::empty();
+        let authority = CertificateDer::from_pem_slice(AUTHORITY).unwrap();
+        roots.add(authority).unwrap();
+        let poster = Poster::default();
+        assert!(poster.tls.set(trusting(roots).unwrap()).is_ok());
+        let (address, served) = server(Some(acceptor()), DONE).await;
+        let url = url("https", "localhost", address, "/a?b=c");
+        assert_eq!(poster.post(&url, "{}".into()).await, Outcome::Taken);
+        let told = served.await.unwrap().unwrap();
+        assert!(told.starts_with("POST /a?b=c HTTP/1.1\r\n"), "{told}");
+        let host = format!("host: localhost:{}\r\n", address.port());
+        assert!(told.contains(&host), "{told}");
+        assert!(
+            told.contains("content-type: application/json\r\n"),
+            "{told}"
+        );
+    }
+
+    #[tokio::test]
+    async fn who_is_not_trusted_or_has_another_name_is_told_nothing() {
+        let mut roots = RootCertStore::empty();
+        let authority = CertificateDer::from_pem_slice(AUTHORITY).unwrap();
+        let strangers = trusting(roots.clone()).unwrap();
+        roots.add(authority).unwrap();
+        let ours = trusting(roots).unwrap();
+        for (tls, host) in [(strangers, "localhost"), (ours, "127.0.0.1")] {
+            let poster = Poster::default();
+            assert!(poster.tls.set(tls).is_ok());
+            let (address, served) = server(Some(acceptor()), DONE).await;
+            let outcome = poster
+                .post(&url("https", host, address, "/s3cret"), "{}".into())
+                .await;
+            let Outcome::Failed(reason) = outcome else {
+                panic!("{outcome:?}");
+            };
+            assert!(
+                reason.contains("certificate") && !reason.contains("s3cret"),
+                "{reason}"
+            );
+            assert_eq!(served.await.unwrap(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_may_pass_is_asked_again_and_what_is_wrong_is_not() {
+        let outcome = async |answer| {
+            let (address, served) = server(None, answer).await;
+            let url = url("http", "127.0.0.1", address, "");
+            let outcome = Poster::default().post(&url, "{}".into()).await;
+            let told = served.await.unwrap().unwrap();
+            assert!(told.starts_with("POST / HTTP/1.1\r\n"), "{told}");
+            outcome
+        };
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+        assert_eq!(outcome(answer).await, Outcome::Taken);
+        let refused = outcome("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await;
+        assert_eq!(
+            refused,
+            Outcome::Refused("it answered 404 Not Found".to_owned())
+        );
+        let moved = "HTTP/1.1 302 Found\r\nlocation: http://x/\r\ncontent-length: 0\r\n\r\n";
+        assert!(matches!(outcome(moved).await, Outcome::Refused(_)));
+        let busy = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+        assert!(matches!(outcome(busy).await, Outcome::Failed(_)));
+        assert!(matches!(outcome("what?\r\n\r\n").await, Outcome::Failed(_)));
+        assert!(matches!(outcome("").await, Outcome::Failed(_)));
+    }
 }

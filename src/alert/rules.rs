@@ -48,12 +48,12 @@ fn of_rule(rule: Rule, inputs: &Inputs, set: &RuleSettings) -> Option<Vec<Judgem
     match rule {
         Rule::SuccessRate => Some(success_rate(inputs, set)),
         Rule::AvgDuration => Some(slower(inputs.durations.as_ref()?, set)),
-        Rule::DailyTokens => {
+        Rule::TokenBudget => {
             let tokens = inputs.today?.tokens;
             let message = format!("{tokens} tokens today; the budget is {limit}");
             Some(whole(beyond(tokens as f64, limit), tokens as f64, message))
         }
-        Rule::DailyCost => {
+        Rule::CostBudget => {
             let cost = inputs.today?.cost;
             let message = format!("${cost:.2} spent today; the budget is ${limit:.2}");
             Some(whole(beyond(cost, limit), cost, message))

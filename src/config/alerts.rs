@@ -86,14 +86,14 @@ impl Alerts {
             (Rule::SuccessRate, percent(80), minutes, now, Warning),
             (Rule::AvgDuration, share(200), hour, now, Warning),
             (
-                Rule::DailyTokens,
+                Rule::TokenBudget,
                 Budget(tokens as f64),
                 Window::None,
                 now,
                 Warning,
             ),
             (
-                Rule::DailyCost,
+                Rule::CostBudget,
                 Budget(cost_micros as f64 / 1e6),
                 Window::None,
                 now,
@@ -173,7 +173,7 @@ fn read_rule(
         Threshold::Budget(budget) => budget,
         Threshold::Fault => 0.0,
     };
-    let has_budget = rule != Rule::DailyTokens && rule != Rule::DailyCost || threshold > 0.0;
+    let has_budget = rule != Rule::TokenBudget && rule != Rule::CostBudget || threshold > 0.0;
     let window = match window {
         Window::Set(default) => r.duration(&key("window"), default, 10 * SECOND..=HOUR)?,
         Window::Always(window) => window,
@@ -295,8 +295,8 @@ mod tests {
         assert_eq!(rules.get(Rule::SuccessRate), Some(&expect));
         assert_eq!(rules.get(Rule::Disk), None);
         let threshold = |rule| rules.get(rule).map(|rule| rule.threshold);
-        assert_eq!(threshold(Rule::DailyTokens), Some(500.0));
-        assert_eq!(threshold(Rule::DailyCost), Some(12.5));
+        assert_eq!(threshold(Rule::TokenBudget), Some(500.0));
+        assert_eq!(threshold(Rule::CostBudget), Some(12.5));
         assert_eq!(threshold(Rule::LiveLag), Some(7_000.0));
     }
 

@@ -13,8 +13,8 @@ use super::bucket::rfc3339;
 pub enum Rule {
     SuccessRate,
     AvgDuration,
-    DailyTokens,
-    DailyCost,
+    TokenBudget,
+    CostBudget,
     ActiveAgents,
     RedisMemory,
     ApiLatency,
@@ -33,8 +33,8 @@ impl Rule {
     pub const ALL: [Rule; 16] = [
         Rule::SuccessRate,
         Rule::AvgDuration,
-        Rule::DailyTokens,
-        Rule::DailyCost,
+        Rule::TokenBudget,
+        Rule::CostBudget,
         Rule::ActiveAgents,
         Rule::RedisMemory,
         Rule::ApiLatency,
@@ -54,8 +54,8 @@ impl Rule {
         match self {
             Rule::SuccessRate => "success_rate",
             Rule::AvgDuration => "avg_duration",
-            Rule::DailyTokens => "daily_tokens",
-            Rule::DailyCost => "daily_cost",
+            Rule::TokenBudget => "token_budget",
+            Rule::CostBudget => "cost_budget",
             Rule::ActiveAgents => "active_agents",
             Rule::RedisMemory => "redis_memory",
             Rule::ApiLatency => "api_latency",
@@ -76,8 +76,8 @@ impl Rule {
         match self {
             Rule::SuccessRate | Rule::AvgDuration | Rule::RedisMemory => "percent",
             Rule::TokenSpike | Rule::Spool => "percent",
-            Rule::DailyTokens => "tokens",
-            Rule::DailyCost => "dollars",
+            Rule::TokenBudget => "tokens",
+            Rule::CostBudget => "dollars",
             Rule::ActiveAgents | Rule::HungAgent => "agents",
             Rule::ApiLatency | Rule::LiveLag | Rule::HistoryLag => "ms",
             Rule::Disk => "bytes",

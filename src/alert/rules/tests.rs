@@ -20,8 +20,8 @@ fn rules() -> Rules {
     let all = [
         (Rule::SuccessRate, 80.0, 300),
         (Rule::AvgDuration, 200.0, 3_600),
-        (Rule::DailyTokens, 1_000_000.0, 0),
-        (Rule::DailyCost, 25.5, 0),
+        (Rule::TokenBudget, 1_000_000.0, 0),
+        (Rule::CostBudget, 25.5, 0),
         (Rule::ActiveAgents, 10.0, 0),
         (Rule::RedisMemory, 80.0, 0),
         (Rule::ApiLatency, 500.0, 300),
@@ -65,8 +65,8 @@ fn every_rule_is_quiet_while_nothing_happens_and_says_so_when_it_cannot_know() {
     for (rule, _, said) in said {
         let unknown = [
             Rule::AvgDuration,
-            Rule::DailyTokens,
-            Rule::DailyCost,
+            Rule::TokenBudget,
+            Rule::CostBudget,
             Rule::ActiveAgents,
             Rule::RedisMemory,
             Rule::TokenSpike,
@@ -136,11 +136,11 @@ fn an_agent_is_slow_beside_its_own_days_before() {
 #[test]
 fn budgets_are_of_the_day() {
     let spent = |tokens, cost| inputs(|inputs| inputs.today = Some(Spent { tokens, cost }));
-    assert_eq!(level(Rule::DailyTokens, &spent(1_000_000, 0.0)).0, Clear);
-    assert_eq!(level(Rule::DailyTokens, &spent(1_000_001, 0.0)).0, Breach);
-    assert_eq!(level(Rule::DailyCost, &spent(0, 25.5)).0, Clear);
-    assert_eq!(level(Rule::DailyCost, &spent(0, 25.51)), (Breach, 25.51));
-    let message = &said(Rule::DailyCost, &spent(0, 31.256)).unwrap()[0].message;
+    assert_eq!(level(Rule::TokenBudget, &spent(1_000_000, 0.0)).0, Clear);
+    assert_eq!(level(Rule::TokenBudget, &spent(1_000_001, 0.0)).0, Breach);
+    assert_eq!(level(Rule::CostBudget, &spent(0, 25.5)).0, Clear);
+    assert_eq!(level(Rule::CostBudget, &spent(0, 25.51)), (Breach, 25.51));
+    let message = &said(Rule::CostBudget, &spent(0, 31.256)).unwrap()[0].message;
     assert_eq!(message, "$31.26 spent today; the budget is $25.50");
 }
 
