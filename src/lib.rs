@@ -39,7 +39,7 @@
 //! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts |
 //! | [`intake`] | the socket and the spool |
 //! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
-//! | [`http`] | routes, doors, probes, WebSockets |
+//! | [`http`] | routes, doors, probes, WebSockets; the page, whose files are in `web/` |
 //! | [`cli`] | one file a subcommand |
 //! | [`config`] | settings, as written and as meant |
 //! | [`daemon`] | builds everything, owns the order of the end |

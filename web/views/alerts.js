@@ -31,9 +31,16 @@ function show() {
   const firing = state.alerts.filter((alert) => alert.state === "firing");
   const place = $("#alerts");
   place.hidden = firing.length === 0;
-  fill(place, firing.map(({ rule, severity, subject, message, since }) =>
-    h("p", { class: `alert ${severity}` },
-      h("strong", null, rule.replaceAll("_", " ")),
-      h("span", null, subject === null ? message : `${subject}: ${message}`),
-      h("span", { class: "num", title: moment(since) }, ago(since, serverNow())))));
+  fill(
+    place,
+    firing.map(({ rule, severity, subject, message, since }) =>
+      h(
+        "p",
+        { class: `alert ${severity}` },
+        h("strong", null, rule.replaceAll("_", " ")),
+        h("span", null, subject === null ? message : `${subject}: ${message}`),
+        h("span", { class: "num", title: moment(since) }, ago(since, serverNow())),
+      ),
+    ),
+  );
 }

@@ -13,7 +13,10 @@ export function start() {
     if (!sheet.open) sheet.showModal();
   });
   const input = h("input", {
-    id: "key-input", type: "password", required: true, autocomplete: "current-password",
+    id: "key-input",
+    type: "password",
+    required: true,
+    autocomplete: "current-password",
     "aria-label": "API key",
   });
   const submit = (event) => {
@@ -24,9 +27,15 @@ export function start() {
     retry();
     touch();
   };
-  fill(sheet,
+  fill(
+    sheet,
     h("div", { class: "sheet-head" }, h("h2", { id: "key-title" }, "This daemon asks for a key")),
-    h("form", { class: "sheet-body", onsubmit: submit },
+    h(
+      "form",
+      { class: "sheet-body", onsubmit: submit },
       h("p", null, "One that may read: ", h("code", null, "agentpulse key create"), "."),
-      input, h("button", { type: "submit" }, "Open")));
+      input,
+      h("button", { type: "submit" }, "Open"),
+    ),
+  );
 }
