@@ -5,10 +5,10 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench demo install
+.PHONY: help setup run test lint bench bench-hook bench-hook-storm demo install
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Check for cargo and a C compiler; install a Redis or Valkey server if there is none
 	@./deploy/setup.sh
@@ -34,6 +34,20 @@ lint: setup ## Check format and lints
 
 bench: setup ## Measure this machine with a release build
 	$(CARGO) run --release --quiet --bin agentpulse -- bench $(ARGS)
+
+BENCH_PYTHON ?= $(CURDIR)/target/bench-python/bin/python3
+export BENCH_PYTHON
+
+bench-hook: setup ## Measure what a hook costs, beside /bin/true and a Python hook
+	$(CARGO) build --release
+	@if test ! -x $(BENCH_PYTHON); then \
+		python3 -m venv target/bench-python && target/bench-python/bin/pip install --quiet redis; \
+	fi || echo "redis-py could not be installed: its row will be skipped"
+	$(CARGO) bench --package agentpulse-hook --bench hook
+
+bench-hook-storm: setup ## Run 64 hooks at once for a minute: the slowest, and whether one is lost
+	$(CARGO) build --release
+	$(CARGO) bench --package agentpulse-hook --bench hook -- storm
 
 demo: setup ## Send a made-up day of traffic to the running daemon
 	$(CARGO) run --release --quiet --bin agentpulse -- demo $(ARGS)

@@ -24,8 +24,8 @@
 //!
 //! ## Rooms, and the one way of the arrows
 //!
-//! `domain` ← `sqlite` ← `journal`, `history`; `domain` ← `live`; these ← `intake`, `flow`,
-//! `report` ← `http` ← `daemon` ← `cli`. `config` and `redis_child` import no room, and only `daemon`
+//! `domain` ← `sqlite` ← `journal`, `history`, `access`; `domain` ← `live`; these ← `intake`,
+//! `flow`, `report` ← `http` ← `daemon` ← `cli`. `config` and `redis_child` import no room, and only `daemon`
 //! and `cli` import them. A test reads the `use` lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
@@ -34,6 +34,7 @@
 //! | [`sqlite`] | what the two databases share: opening, versions, errors |
 //! | [`journal`] | accepted events as changes, in order, durable |
 //! | [`history`] | one row a run, and the rollups |
+//! | [`access`] | API keys, tickets, and the audit trail |
 //! | [`live`] | the picture in Redis: the key table, the scripts, the reads |
 //! | [`redis_child`] | the private server: find, start, adopt, stop |
 //! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts |
@@ -65,6 +66,7 @@
 //! has a before), stored averages, a UNIQUE index on the journal (the writer is unique), and any
 //! read that waits for the writer.
 
+pub mod access;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -15,7 +15,7 @@ const WIDTH_MAX: usize = 100;
 const ROWS: [&[&str]; 7] = [
     &["domain"],
     &["sqlite", "config"],
-    &["journal", "history", "live", "redis_child"],
+    &["journal", "history", "access", "live", "redis_child"],
     &["intake", "flow", "report", "alert"],
     &["http"],
     &["daemon"],
@@ -23,16 +23,36 @@ const ROWS: [&[&str]; 7] = [
 ];
 
 /// Arrows that point inwards and are forbidden all the same.
-const FORBIDDEN: [(&str, &[&str]); 7] = [
+const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("sqlite", &["config"]),
     ("config", &["sqlite"]),
-    ("journal", &["config", "history", "live", "redis_child"]),
-    ("history", &["config", "journal", "live", "redis_child"]),
+    (
+        "journal",
+        &["config", "history", "access", "live", "redis_child"],
+    ),
+    (
+        "history",
+        &["config", "journal", "access", "live", "redis_child"],
+    ),
+    (
+        "access",
+        &["config", "journal", "history", "live", "redis_child"],
+    ),
     (
         "live",
-        &["sqlite", "config", "journal", "history", "redis_child"],
+        &[
+            "sqlite",
+            "config",
+            "journal",
+            "history",
+            "access",
+            "redis_child",
+        ],
     ),
-    ("redis_child", &["sqlite", "journal", "history", "live"]),
+    (
+        "redis_child",
+        &["sqlite", "journal", "history", "access", "live"],
+    ),
     ("http", &["sqlite", "journal", "history", "live"]),
 ];
 
@@ -192,8 +212,11 @@ fn a_wrong_arrow_would_be_seen() {
 fn each_driver_stays_in_its_place() {
     let places: [(&str, &[&str]); 4] = [
         ("fred", &["live"]),
-        ("rusqlite", &["sqlite", "journal", "history"]),
-        ("rusqlite_migration", &["sqlite", "journal", "history"]),
+        ("rusqlite", &["sqlite", "journal", "history", "access"]),
+        (
+            "rusqlite_migration",
+            &["sqlite", "journal", "history", "access"],
+        ),
         ("axum", &["http"]),
     ];
     for (name, parts) in places {

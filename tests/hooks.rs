@@ -14,7 +14,7 @@ use crate::setup::Setup;
 const CAPTURED: &str = include_str!("data/two-parallel-agents.jsonl");
 
 /// Built beside the daemon: both are members of the workspace.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let daemon = PathBuf::from(env!("CARGO_BIN_EXE_agentpulse"));
     let hook = daemon.with_file_name("agentpulse-hook");
     assert!(

@@ -16,6 +16,7 @@
 //! | `claude_code` | captured runs of a coding agent: executions, tools, tokens, cost |
 //! | `hooks_settings` | a coding agent's settings, with the hooks put in and taken out |
 //! | `prices` | what has a price and what has none |
+//! | `hook_storm` | many hooks at once, while the daemon is well, stopped, gone or killed |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `crash` | kill -9 under load |
 //! | `views_away` | Redis gone, stopped, emptied |
@@ -30,6 +31,8 @@
 //! | `watcher` | a client of the WebSockets, and the picture that it makes of what it is sent |
 //! | `stream`, `stream_faults` | everybody sees every change or a new picture; bad clients |
 //! | `stream_dashboard` | the existing dashboard's dialect, field by field |
+//! | `security` | keys: what they open, how they end, where they are never found; the audit trail |
+//! | `security_doors` | limits, slow clients, headers, foreign pages, other users |
 //! | `browser` | a headless Chromium |
 //! | `page` | the page in it: its numbers, its states, its company |
 //! | `arrows` | which part may import which, and other rules about the source itself |
@@ -48,6 +51,7 @@ mod events;
 mod events_taken;
 mod harness;
 mod health;
+mod hook_storm;
 mod hooks;
 mod hooks_settings;
 mod http;
@@ -63,6 +67,8 @@ mod reaper;
 mod redaction;
 mod redis_server;
 mod scrape;
+mod security;
+mod security_doors;
 mod seed_example;
 mod seed_fields;
 mod setup;

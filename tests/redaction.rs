@@ -60,13 +60,13 @@ fn lines(n: usize, secret: &str) -> Vec<Value> {
     ]
 }
 
-fn holds(bytes: &[u8], secret: &str) -> bool {
+pub fn holds(bytes: &[u8], secret: &str) -> bool {
     bytes
         .windows(secret.len())
         .any(|window| window == secret.as_bytes())
 }
 
-fn search(folder: &Path, secret: &str) -> usize {
+pub fn search(folder: &Path, secret: &str) -> usize {
     let mut files = 0;
     for entry in fs::read_dir(folder).expect("the data folder") {
         let path = entry.expect("an entry").path();

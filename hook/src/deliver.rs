@@ -5,9 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Instant;
 
-use serde_json::Value;
-
+use crate::scan;
 use crate::unix::{self, Readiness};
+use crate::value;
 
 /// The daemon's answer to one line is about 60 bytes; a peer that says more is not the daemon.
 const ANSWER_MAX_BYTES: usize = 16 * 1024;
@@ -83,21 +83,19 @@ enum Answer {
 /// A refusal names the line that it refuses; an error without one is about the connection, and
 /// says nothing of whether the line was counted.
 fn meaning(line: &[u8]) -> Answer {
-    let Ok(Value::Object(answer)) = serde_json::from_slice(line) else {
-        return Answer::Failed;
+    let answer = scan::object(line);
+    let has = |key| answer.member(key).is_some();
+    let counted = |&key| {
+        let member = answer.member(key);
+        let total = member.and_then(|member| value::count(str::from_utf8(member.value).ok()?));
+        total.is_some_and(|total| total > 0)
     };
-    if answer.contains_key("error") {
-        return if answer.contains_key("line") {
-            Answer::Counted
-        } else {
-            Answer::Failed
-        };
-    }
-    let counted = |key: &&str| answer.get(*key).and_then(Value::as_u64).unwrap_or(0) > 0;
-    if TOTALS.iter().any(counted) {
-        Answer::Counted
-    } else {
-        Answer::NotYet
+    match () {
+        () if !answer.whole => Answer::Failed,
+        () if has("error") && has("line") => Answer::Counted,
+        () if has("error") => Answer::Failed,
+        () if TOTALS.iter().any(counted) => Answer::Counted,
+        () => Answer::NotYet,
     }
 }
 

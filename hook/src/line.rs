@@ -1,14 +1,11 @@
 //! The line that goes to the socket or, letter for letter, to the spool.
 
-use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::Read;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-use serde_json::{Map, Value};
 
 use crate::input::Input;
 use crate::project;
+use crate::writer::ObjectWriter;
 
 pub struct Line {
     /// 128 random bits, as 32 hexadecimal digits: by it the daemon knows a line it has seen.
@@ -20,51 +17,46 @@ pub struct Line {
 }
 
 impl Line {
-    /// `cut` marks a line whose payload was not seen in full, or was no JSON object.
+    /// `cut` marks a line whose payload was not seen in full, or was no JSON object. `source` is a
+    /// word without anything that JSON would escape.
     pub fn new(source: &str, observed_at: SystemTime, input: &Input) -> Self {
         let id = format!("{:032x}", random_bits());
-        // Microseconds are what a float of this century holds exactly.
         let since_1970 = observed_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let observed_at_micros = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX);
         let projection = project::project(&input.bytes);
 
-        let mut fields = Map::new();
-        fields.insert("event".into(), "hook".into());
-        fields.insert("id".into(), id.as_str().into());
-        fields.insert("source".into(), source.into());
-        fields.insert(
-            "observed_at".into(),
-            (observed_at_micros as f64 / 1e6).into(),
-        );
+        let mut fields = ObjectWriter::default();
+        fields.value("event", r#""hook""#);
+        fields.value("id", &format!("\"{id}\""));
+        fields.value("source", &format!("\"{source}\""));
+        // Microseconds are what a float of this century holds exactly.
+        let (seconds, micros) = (since_1970.as_secs(), since_1970.subsec_micros());
+        fields.value("observed_at", &format!("{seconds}.{micros:06}"));
         if !(input.ended && projection.whole) {
-            fields.insert("cut".into(), true.into());
+            fields.value("cut", "true");
         }
-        fields.insert("payload".into(), projection.payload.into());
-        let text = format!("{}\n", Value::from(fields));
+        fields.value("payload", &projection.payload);
         Self {
             id,
             observed_at_micros,
-            text,
+            text: fields.finish() + "\n",
         }
     }
 }
 
-/// The keys of the standard library's hash maps are random as well: they stand in where a sandbox
-/// has no `/dev/urandom`.
+/// Two hashes under a fresh key of 128 random bits, which the standard library has from the
+/// system: a generator of their own would be more code, and `/dev/urandom` is missing in some
+/// sandboxes.
 fn random_bits() -> u128 {
-    let mut bytes = [0; 16];
-    match File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)) {
-        Ok(()) => u128::from_ne_bytes(bytes),
-        Err(_) => {
-            let keys = RandomState::new();
-            u128::from(keys.hash_one(0)) << 64 | u128::from(keys.hash_one(1))
-        }
-    }
+    let key = RandomState::new();
+    u128::from(key.hash_one(0)) << 64 | u128::from(key.hash_one(1))
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use serde_json::Value;
 
     use super::*;
 

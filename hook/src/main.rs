@@ -6,6 +6,8 @@
 //! the two apart from two events. It prints nothing and exits 0 whatever happens: an agent's client
 //! feeds a hook's output to the model and takes an exit code for a veto.
 
+#![cfg_attr(not(test), no_main)]
+
 mod deliver;
 mod input;
 mod line;
@@ -14,13 +16,13 @@ mod project;
 mod scan;
 mod spool;
 mod unix;
+mod value;
+mod writer;
 
-use std::fs::File;
-use std::os::fd::AsFd;
+use std::ffi::{CStr, c_char, c_int};
 use std::time::{Duration, Instant, SystemTime};
-use std::{env, io, panic, process};
+use std::{env, panic, process};
 
-use crate::input::Input;
 use crate::line::Line;
 use crate::place::Places;
 
@@ -33,30 +35,36 @@ const TOTAL_WAIT: Duration = Duration::from_millis(50);
 /// A source is a short word. What it may be is the daemon's to say.
 const SOURCE_MAX_BYTES: usize = 64;
 
-fn main() {
+/// The C runtime calls this. The standard library's own entry would read the process's memory map,
+/// and make a stack for the handler of an overflow: 20 calls of the system, a tenth of the run.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
     // Runs before an unwind or an abort, so that a panic is as silent as all else.
     panic::set_hook(Box::new(|_| process::exit(0)));
     let started = Instant::now();
     let observed_at = SystemTime::now();
-    if let Some(source) = env::args().nth(1).filter(|name| is_source(name)) {
-        hand_over(&source, started, observed_at);
+    unix::ignore_broken_pipes();
+    if count > 1 {
+        // SAFETY: `arguments` holds `count` pointers to strings that live as long as the process.
+        let source = unsafe { CStr::from_ptr(*arguments.add(1)) };
+        if let Some(source) = source.to_str().ok().filter(|name| is_source(name)) {
+            hand_over(source, started, observed_at);
+        }
     }
+    0
 }
 
 fn hand_over(source: &str, started: Instant, observed_at: SystemTime) {
-    let input = match io::stdin().as_fd().try_clone_to_owned() {
-        Ok(stdin) => input::read(&mut File::from(stdin), started + READ_WAIT),
-        Err(_) => Input::default(),
-    };
+    let input = input::read(&mut *unix::standard_input(), started + READ_WAIT);
     let line = Line::new(source, observed_at, &input);
-    let places = Places::from_variables(|name| env::var_os(name));
+    let places = Places::find(|name| env::var_os(name), env::home_dir);
     // Input that did not end in time has used up the wait for an answer as well.
     let delivered = input.ended
-        && places.socket.is_some_and(|socket| {
-            deliver::deliver(&socket, &line.text, started + TOTAL_WAIT).is_ok()
+        && places.socket.as_deref().is_some_and(|socket| {
+            deliver::deliver(socket, &line.text, started + TOTAL_WAIT).is_ok()
         });
-    if !delivered && let Some(folder) = places.spool {
-        spool::keep(&folder, &line, places.spool_max_bytes);
+    if !delivered {
+        spool::keep(&places.spools(), &line, places.spool_max_bytes);
     }
 }
 

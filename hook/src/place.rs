@@ -3,38 +3,61 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The spool is bounded so that a daemon that is gone for good does not fill a disk.
-const SPOOL_MAX_BYTES: u64 = 64 * 1024 * 1024;
-
 /// None stands for a place that the environment does not tell.
 pub struct Places {
     pub socket: Option<PathBuf>,
     pub spool: Option<PathBuf>,
-    pub spool_max_bytes: u64,
+    /// What the environment says of `spool.max_bytes`, in bytes; the daemon's own word is in a file.
+    pub spool_max_bytes: Option<u64>,
 }
 
 impl Places {
     /// An empty variable counts as absent; so does a relative path in one of the XDG directories,
-    /// as their specification asks.
-    pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+    /// as their specification asks. `home` is asked where no variable tells it.
+    pub fn find(
+        variable: impl Fn(&str) -> Option<OsString>,
+        home: impl FnOnce() -> Option<PathBuf>,
+    ) -> Self {
         let path = |name| {
             variable(name)
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from)
         };
         let directory = |name| path(name).filter(|path| path.is_absolute());
-        let state = directory("XDG_STATE_HOME")
-            .or_else(|| Some(path("HOME")?.join(".local").join("state")));
-        let data = state.map(|state| state.join("agentpulse"));
+        let (socket, spool) = (path("AGENTPULSE_SOCKET"), path("AGENTPULSE_SPOOL"));
+        let data = || {
+            let state = directory("XDG_STATE_HOME")
+                .or_else(|| Some(path("HOME").or_else(home)?.join(".local").join("state")));
+            state.map(|state| state.join("agentpulse"))
+        };
+        let data = if socket.is_some() && spool.is_some() {
+            None
+        } else {
+            data()
+        };
         let socket_folder = directory("XDG_RUNTIME_DIR").or_else(|| data.clone());
         Self {
-            socket: path("AGENTPULSE_SOCKET")
-                .or_else(|| Some(socket_folder?.join("agentpulse.sock"))),
-            spool: path("AGENTPULSE_SPOOL").or_else(|| Some(data?.join("spool"))),
+            socket: socket.or_else(|| Some(socket_folder?.join("agentpulse.sock"))),
+            spool: spool.or_else(|| Some(data?.join("spool"))),
             spool_max_bytes: variable("AGENTPULSE_SPOOL_MAX_BYTES")
-                .and_then(|value| value.to_str()?.parse().ok())
-                .unwrap_or(SPOOL_MAX_BYTES),
+                .and_then(|value| value.to_str()?.parse().ok()),
         }
+    }
+
+    /// The folders for lines, the best one first. The second stands in for one that cannot be
+    /// made or written: where home is read-only or full, the socket often lies in memory. Whoever
+    /// could read or forge lines there could do so through the socket as well.
+    pub fn spools(&self) -> Vec<PathBuf> {
+        let beside_socket = self.socket.clone().map(|socket| {
+            let mut name = socket.into_os_string();
+            name.push(".spool");
+            PathBuf::from(name)
+        });
+        self.spool
+            .clone()
+            .into_iter()
+            .chain(beside_socket)
+            .collect()
     }
 }
 
@@ -44,11 +67,16 @@ mod tests {
 
     use super::*;
 
-    fn check(variables: &[(&str, &str)], socket: Option<&str>, spool: Option<&str>) {
-        let places = Places::from_variables(|name| {
+    fn found(variables: &[(&str, &str)]) -> Places {
+        let variable = |name: &str| {
             let found = variables.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| OsString::from(value))
-        });
+        };
+        Places::find(variable, || Some(PathBuf::from("/home/of-passwd")))
+    }
+
+    fn check(variables: &[(&str, &str)], socket: Option<&str>, spool: Option<&str>) {
+        let places = found(variables);
         assert_eq!(
             places.socket.as_deref(),
             socket.map(Path::new),
@@ -69,7 +97,12 @@ mod tests {
             format!("{home_state}/agentpulse.sock"),
             format!("{home_state}/spool"),
         );
-        check(&[], None, None);
+        let passwd_state = "/home/of-passwd/.local/state/agentpulse";
+        check(
+            &[],
+            Some(&format!("{passwd_state}/agentpulse.sock")),
+            Some(&format!("{passwd_state}/spool")),
+        );
         check(&[home], Some(&home_socket), Some(&home_spool));
         check(
             &[home, ("XDG_RUNTIME_DIR", "/run/user/1000")],
@@ -102,17 +135,31 @@ mod tests {
     }
 
     #[test]
+    fn without_a_home_there_are_the_named_places_only() {
+        let places = Places::find(
+            |name| (name == "AGENTPULSE_SOCKET").then(|| OsString::from("/a/sock")),
+            || None,
+        );
+        assert_eq!(places.socket.as_deref(), Some(Path::new("/a/sock")));
+        assert_eq!(places.spool, None);
+        assert_eq!(places.spools(), [Path::new("/a/sock.spool")]);
+    }
+
+    #[test]
+    fn the_second_spool_lies_beside_the_socket() {
+        let places = found(&[("HOME", "/home/dev"), ("XDG_RUNTIME_DIR", "/run/user/1000")]);
+        let expect = [
+            "/home/dev/.local/state/agentpulse/spool",
+            "/run/user/1000/agentpulse.sock.spool",
+        ];
+        assert_eq!(places.spools(), expect.map(PathBuf::from));
+    }
+
+    #[test]
     fn the_bound_of_the_spool_is_a_number_of_bytes() {
-        let bound = |value: Option<&str>| {
-            Places::from_variables(|name| {
-                value
-                    .filter(|_| name == "AGENTPULSE_SPOOL_MAX_BYTES")
-                    .map(OsString::from)
-            })
-            .spool_max_bytes
-        };
-        assert_eq!(bound(Some("1000")), 1000);
-        assert_eq!(bound(None), 67_108_864);
-        assert_eq!(bound(Some("many")), 67_108_864);
+        let bound = |value| found(&[("AGENTPULSE_SPOOL_MAX_BYTES", value)]).spool_max_bytes;
+        assert_eq!(bound("1000"), Some(1000));
+        assert_eq!(bound("many"), None);
+        assert_eq!(found(&[]).spool_max_bytes, None);
     }
 }

@@ -3,9 +3,9 @@
 //! Payloads hold source code, prompts and secrets. A list of what is kept stays safe when a client
 //! adds fields; a list of what is dropped would not.
 
-use serde_json::{Map, Value};
-
-use crate::scan::{self, Member, Object};
+use crate::scan::{self, Object};
+use crate::value;
+use crate::writer::ObjectWriter;
 
 /// Ids and names are refused by the daemon beyond this.
 const NAME_MAX_BYTES: usize = 256;
@@ -17,11 +17,20 @@ const PATH_MAX_BYTES: usize = 4096;
 const WORD_MAX_BYTES: usize = 64;
 
 /// The longest path with every byte written as `\u0000`: nothing longer can be kept, so nothing
-/// longer is parsed.
+/// longer is looked at.
 const VALUE_MAX_BYTES: usize = 6 * PATH_MAX_BYTES + 2;
 
+/// What stands for a word that is none.
+const UNKNOWN: &str = "\"unknown\"";
+
+/// Members whose contents stay here, and the names under which their sizes go.
+const SIZES: [(&str, &str); 2] = [
+    ("tool_input", "tool_input_bytes"),
+    ("tool_response", "tool_response_bytes"),
+];
+
 /// The two names, new and old, of the tool that launches a subagent.
-const LAUNCH_TOOLS: [&str; 2] = ["Agent", "Task"];
+const LAUNCH_TOOLS: [&[u8]; 2] = [b"Agent", b"Task"];
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -65,119 +74,149 @@ const LAUNCH_RESPONSE: &[Field] = &[
 const TASK_STOP_INPUT: &[Field] = &[("task_id", Kind::Name)];
 
 pub struct Projection {
-    pub payload: Map<String, Value>,
+    /// A JSON object.
+    pub payload: String,
     /// False when the input was torn or was no JSON object.
     pub whole: bool,
 }
 
 /// Keeps the named fields of a payload, under the names and in the nesting that they came with.
 ///
-/// Added are `payload_bytes`, the size of what was read, and `tool_response_bytes`, the size of
-/// that member as it was written, when it was read to its end.
+/// Added are `payload_bytes`, the size of what was read, and `tool_input_bytes` and
+/// `tool_response_bytes`, the sizes of those members as they were written, when they were read to
+/// their ends.
 pub fn project(input: &[u8]) -> Projection {
-    let object = scan::object(scan::text(input));
-    let mut payload = Map::new();
-    keep(&object, EVERY_EVENT, &mut payload);
-    let event_fields = fields_of_event(name(&payload, "hook_event_name"));
-    keep(&object, event_fields, &mut payload);
-
-    let (input_fields, response_fields) = fields_of_tool(name(&payload, "tool_name"));
-    keep_nested(&object, "tool_input", input_fields, &mut payload);
-    keep_nested(&object, "tool_response", response_fields, &mut payload);
-
-    payload.insert("payload_bytes".into(), input.len().into());
-    if let Some(response) = object.member("tool_response").filter(|member| member.whole) {
-        payload.insert("tool_response_bytes".into(), response.value.len().into());
+    let object = scan::object(input);
+    let mut payload = ObjectWriter::default();
+    let event_fields = fields_of_event(word(&object, "hook_event_name"));
+    let (input_fields, response_fields) = fields_of_tool(word(&object, "tool_name"));
+    // Each is looked at, whatever became of the one before.
+    let sound = [
+        keep(&object, EVERY_EVENT, &mut payload),
+        keep(&object, event_fields, &mut payload),
+        keep_nested(&object, "tool_input", input_fields, &mut payload),
+        keep_nested(&object, "tool_response", response_fields, &mut payload),
+    ];
+    payload.number("payload_bytes", input.len());
+    for (key, size_key) in SIZES {
+        if let Some(member) = object.member(key).filter(|member| member.whole) {
+            payload.number(size_key, member.value.len());
+        }
     }
     Projection {
-        payload,
-        whole: object.whole,
+        payload: payload.finish(),
+        whole: object.whole && !sound.contains(&false),
     }
 }
 
 /// Fields that other events use for free text.
-fn fields_of_event(event: &str) -> &'static [Field] {
+fn fields_of_event(event: &[u8]) -> &'static [Field] {
     match event {
-        "SessionStart" => &[("source", Kind::Word)],
-        "SessionEnd" => &[("reason", Kind::Word)],
-        "StopFailure" => &[("error", Kind::Word)],
+        b"SessionStart" => &[("source", Kind::Word)],
+        b"SessionEnd" => &[("reason", Kind::Word)],
+        b"StopFailure" => &[("error", Kind::Word)],
         _ => &[],
     }
 }
 
 /// What is kept of a tool's input and of its response.
-fn fields_of_tool(tool: &str) -> (&'static [Field], &'static [Field]) {
+fn fields_of_tool(tool: &[u8]) -> (&'static [Field], &'static [Field]) {
     match tool {
         _ if LAUNCH_TOOLS.contains(&tool) => (LAUNCH_INPUT, LAUNCH_RESPONSE),
-        "TaskStop" => (TASK_STOP_INPUT, &[]),
+        b"TaskStop" => (TASK_STOP_INPUT, &[]),
         _ => (&[], &[]),
     }
 }
 
-fn name<'a>(payload: &'a Map<String, Value>, key: &str) -> &'a str {
-    payload.get(key).and_then(Value::as_str).unwrap_or_default()
+/// A name that other fields depend on, as written: those that matter have no escapes.
+fn word<'a>(object: &Object<'a>, key: &str) -> &'a [u8] {
+    let member = object.member(key).filter(|member| member.whole);
+    member.map_or(b"", |member| unquoted(member.value))
 }
 
-fn keep(object: &Object, fields: &[Field], kept: &mut Map<String, Value>) {
-    for &(key, kind) in fields {
-        if let Some(value) = object.member(key).and_then(|member| admit(kind, member)) {
-            kept.insert(key.into(), value);
-        }
-    }
+fn unquoted(written: &[u8]) -> &[u8] {
+    let inside = written.strip_prefix(b"\"");
+    let inside = inside.and_then(|inside| inside.strip_suffix(b"\""));
+    inside.unwrap_or_default()
 }
 
 /// A torn member is looked into as well: what stands before the tear is as true as ever.
-fn keep_nested(object: &Object, key: &str, fields: &[Field], payload: &mut Map<String, Value>) {
-    if let Some(member) = object.member(key) {
-        let mut nested = Map::new();
-        keep(&scan::object(member.value), fields, &mut nested);
-        if !nested.is_empty() {
-            payload.insert(key.into(), nested.into());
-        }
+fn keep_nested(object: &Object, key: &str, fields: &[Field], payload: &mut ObjectWriter) -> bool {
+    let Some(member) = object.member(key).filter(|_| !fields.is_empty()) else {
+        return true;
+    };
+    let mut nested = ObjectWriter::default();
+    let sound = keep(&scan::object(member.value), fields, &mut nested);
+    if !nested.is_empty() {
+        payload.value(key, &nested.finish());
     }
+    sound
 }
 
-fn admit(kind: Kind, member: Member) -> Option<Value> {
-    if !member.whole {
-        return None;
+/// False when one of the fields is no JSON.
+fn keep(object: &Object, fields: &[Field], kept: &mut ObjectWriter) -> bool {
+    let mut sound = true;
+    for &(key, kind) in fields {
+        let Some(member) = object.member(key).filter(|member| member.whole) else {
+            continue;
+        };
+        match admit(kind, member.value) {
+            Ok(Some(value)) => kept.value(key, value),
+            Ok(None) => {}
+            Err(NotJson) => sound = false,
+        }
     }
-    let value = match member.value.len() {
-        ..=VALUE_MAX_BYTES => serde_json::from_str(member.value).ok(),
-        _ => None,
+    sound
+}
+
+struct NotJson;
+
+/// None is a value of another type, or longer than its kind may be.
+fn admit(kind: Kind, written: &[u8]) -> Result<Option<&str>, NotJson> {
+    if written.len() > VALUE_MAX_BYTES {
+        return Ok(matches!(kind, Kind::Word).then_some(UNKNOWN));
+    }
+    let text = str::from_utf8(written).map_err(|_| NotJson)?;
+    let admitted = match kind {
+        Kind::Name => string_of(NAME_MAX_BYTES, text)?,
+        Kind::Path => string_of(PATH_MAX_BYTES, text)?,
+        Kind::Word => is_word(unquoted(written)),
+        Kind::Count => value::count(text).is_some(),
+        Kind::Flag => matches!(text, "true" | "false"),
     };
-    match (kind, value) {
-        (Kind::Word, Some(Value::String(word))) if is_word(&word) => Some(word.into()),
-        (Kind::Word, _) => Some("unknown".into()),
-        (Kind::Name, Some(Value::String(name))) => fitting(name, NAME_MAX_BYTES),
-        (Kind::Path, Some(Value::String(path))) => fitting(path, PATH_MAX_BYTES),
-        (Kind::Count, Some(Value::Number(count))) if count.is_u64() => Some(count.into()),
-        (Kind::Flag, Some(Value::Bool(flag))) => Some(flag.into()),
-        _ => None,
-    }
+    Ok(match kind {
+        Kind::Word if !admitted => Some(UNKNOWN),
+        _ => admitted.then_some(text),
+    })
 }
 
 /// Half a name is another name: what is too long is dropped, not shortened.
-fn fitting(text: String, max_bytes: usize) -> Option<Value> {
-    (text.len() <= max_bytes).then(|| text.into())
+fn string_of(max_bytes: usize, written: &str) -> Result<bool, NotJson> {
+    if !written.starts_with('"') {
+        return Ok(false);
+    }
+    let bytes = value::string_bytes(written).ok_or(NotJson)?;
+    Ok(bytes <= max_bytes)
 }
 
-fn is_word(text: &str) -> bool {
+fn is_word(text: &[u8]) -> bool {
     (1..=WORD_MAX_BYTES).contains(&text.len())
         && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn check(input: &str, whole: bool, mut expect: Value) {
         expect["payload_bytes"] = input.len().into();
         let projection = project(input.as_bytes());
-        assert_eq!(Value::from(projection.payload), expect, "{input}");
+        let payload: Value = serde_json::from_str(&projection.payload).unwrap();
+        assert_eq!(payload, expect, "{input}");
         assert_eq!(projection.whole, whole, "{input}");
     }
 
@@ -190,7 +229,7 @@ mod tests {
             true,
             json!({
                 "hook_event_name": "PreToolUse", "tool_name": "Agent", "tool_use_id": "toolu_1",
-                "tool_input": {"subagent_type": "probe", "model": "haiku"},
+                "tool_input": {"subagent_type": "probe", "model": "haiku"}, "tool_input_bytes": 111,
             }),
         );
     }
@@ -216,14 +255,14 @@ mod tests {
             r#"{"tool_name":"Read","tool_input":{"model":"m","task_id":"t","file_path":"/a"},
                 "tool_response":{"status":"s","content":"c"}}"#,
             true,
-            json!({"tool_name": "Read", "tool_response_bytes": 28}),
+            json!({"tool_name": "Read", "tool_input_bytes": 44, "tool_response_bytes": 28}),
         );
         check(
             r#"{"tool_name":"TaskStop","tool_input":{"task_id":"a1","model":"m"},
                 "tool_response":"ok"}"#,
             true,
             json!({"tool_name": "TaskStop", "tool_input": {"task_id": "a1"},
-                "tool_response_bytes": 4}),
+                "tool_input_bytes": 28, "tool_response_bytes": 4}),
         );
     }
 

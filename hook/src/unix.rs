@@ -6,8 +6,9 @@
 //! connections full.
 
 use std::ffi::{c_int, c_short};
+use std::fs::File;
 use std::io;
-use std::mem::{offset_of, zeroed};
+use std::mem::{ManuallyDrop, offset_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
@@ -19,6 +20,20 @@ use std::time::Instant;
 pub enum Readiness {
     Read = 0x001,
     Write = 0x004,
+}
+
+/// Without this, a daemon that closes first would end the program: the standard library's own
+/// entry does the same.
+pub fn ignore_broken_pipes() {
+    // SAFETY: SIG_IGN is no function, and SIGPIPE may be ignored.
+    unsafe { signal(SIGPIPE, SIG_IGN) };
+}
+
+/// Standard input, without a buffer, and never closed.
+pub fn standard_input() -> ManuallyDrop<File> {
+    // SAFETY: nobody else of this program reads or closes descriptor 0. Where it is closed already,
+    // a read of it is an error, as is one of whatever else was opened under this number since.
+    ManuallyDrop::new(unsafe { File::from_raw_fd(0) })
 }
 
 /// Waits until `file` can be read or written without blocking, or has ended; false at `deadline`.
@@ -78,6 +93,8 @@ fn socket_address(path: &Path) -> io::Result<(SocketAddress, u32)> {
     Ok((address, length as u32))
 }
 
+const SIGPIPE: c_int = 13;
+const SIG_IGN: usize = 1;
 const AF_UNIX: c_int = 1;
 const SOCK_STREAM: c_int = 1;
 
@@ -114,6 +131,7 @@ struct PollEntry {
 }
 
 unsafe extern "C" {
+    fn signal(signal: c_int, handler: usize) -> usize;
     fn poll(entries: *mut PollEntry, count: PollCount, timeout_ms: c_int) -> c_int;
     fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
     fn connect(fd: c_int, address: *const SocketAddress, length: u32) -> c_int;

@@ -2,16 +2,23 @@
 
 mod place;
 
+use std::collections::HashSet;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::place::{PATIENCE, PROGRAM, Place, assert_silent, await_end, filled_pipe, run, start};
+use crate::place::{
+    PATIENCE, PROGRAM, Place, assert_silent, await_end, filled_pipe, parse, run, shorten_queue,
+    start,
+};
 
 const ACKNOWLEDGED: &str = "{\"accepted\":1,\"duplicate\":0,\"rejected\":0,\"progress\":0}\n";
 const PAYLOAD: &str = r#"{"hook_event_name":"SessionStart","session_id":"s","source":"startup"}"#;
@@ -206,10 +213,9 @@ fn a_full_spool_counts_what_it_refuses() {
         command.env("AGENTPULSE_SPOOL_MAX_BYTES", max_bytes.to_string());
         command
     };
-    // Lines differ by up to six bytes: a time may end in zeros, which are not written.
-    run(bounded(2 * line_bytes + 12), PAYLOAD.as_bytes());
+    run(bounded(2 * line_bytes), PAYLOAD.as_bytes());
     assert_eq!((place.spooled().len(), place.refused()), (2, 0));
-    run(bounded(2 * line_bytes + 12), PAYLOAD.as_bytes());
+    run(bounded(2 * line_bytes), PAYLOAD.as_bytes());
     assert_eq!((place.spooled().len(), place.refused()), (2, 1));
 
     let begin = |_| start(bounded(1), filled_pipe(PAYLOAD.as_bytes()).0);
@@ -221,13 +227,186 @@ fn a_full_spool_counts_what_it_refuses() {
 }
 
 #[test]
-fn a_spool_that_cannot_be_made_is_no_reason_to_speak() {
+fn the_daemon_tells_the_bound_in_a_file_beside_the_spool() {
+    let place = Place::new();
+    place.run(PAYLOAD.as_bytes());
+    let (name, _) = place.spooled().remove(0);
+    let line_bytes = fs::metadata(place.spool().join(name)).unwrap().len();
+    let bound = place.spool().with_file_name("spool.max_bytes");
+    fs::write(&bound, format!("{}\n", 2 * line_bytes)).unwrap();
+    for _ in 0..2 {
+        place.run(PAYLOAD.as_bytes());
+    }
+    assert_eq!((place.spooled().len(), place.refused()), (2, 1));
+    fs::write(&bound, "no number").unwrap();
+    place.run(PAYLOAD.as_bytes());
+    assert_eq!((place.spooled().len(), place.refused()), (3, 1));
+}
+
+#[test]
+fn a_spool_that_cannot_be_made_has_another_beside_the_socket() {
     let place = Place::new();
     fs::write(place.folder.join("data"), "a file where a folder should be").unwrap();
     place.run(PAYLOAD.as_bytes());
+    let found: Vec<_> = fs::read_dir(place.folder.join("sock.spool"))
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    assert_eq!(found.len(), 1);
+    assert_line(&parse(&found[0]), session_start());
+}
+
+#[test]
+fn a_full_spool_is_not_got_around() {
+    let place = Place::new();
+    let mut command = place.command();
+    command.env("AGENTPULSE_SPOOL_MAX_BYTES", "1");
+    run(command, PAYLOAD.as_bytes());
+    assert_eq!((place.spooled().len(), place.refused()), (0, 1));
+    assert!(!place.folder.join("sock.spool").exists());
+}
+
+#[test]
+fn nowhere_to_write_is_no_reason_to_speak() {
+    let place = Place::new();
+    fs::write(place.folder.join("data"), "a file where a folder should be").unwrap();
     let mut nowhere = place.command();
-    nowhere.env_clear();
+    nowhere.env("AGENTPULSE_SOCKET", place.folder.join("data").join("sock"));
     run(nowhere, PAYLOAD.as_bytes());
+    let mut homeless = place.command();
+    homeless.env_clear().env("HOME", place.folder.join("data"));
+    run(homeless, PAYLOAD.as_bytes());
+}
+
+#[test]
+fn a_socket_that_is_none_is_no_daemon() {
+    let place = Place::new();
+    fs::write(place.socket(), "a file").unwrap();
+    place.run(PAYLOAD.as_bytes());
+    assert_line(&place.only_spooled(), session_start());
+}
+
+#[test]
+fn a_peer_that_closes_at_once_is_no_daemon() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.socket()).unwrap();
+    let closing = thread::spawn(move || drop(listener.accept().unwrap()));
+    place.run(PAYLOAD.as_bytes());
+    closing.join().unwrap();
+    assert_line(&place.only_spooled(), session_start());
+}
+
+#[test]
+fn a_full_queue_of_connections_is_no_daemon() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.socket()).unwrap();
+    shorten_queue(&listener);
+    let waiting = UnixStream::connect(place.socket()).unwrap();
+    place.run(PAYLOAD.as_bytes());
+    assert_line(&place.only_spooled(), session_start());
+    drop(waiting);
+}
+
+#[test]
+fn closed_descriptors_are_no_reason_to_speak() {
+    for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
+        let place = Place::new();
+        let script = format!("exec {PROGRAM} claude-code {closed}");
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", &script])
+            .env_clear()
+            .env("AGENTPULSE_SOCKET", place.socket())
+            .env("AGENTPULSE_SPOOL", place.spool());
+        run(command, PAYLOAD.as_bytes());
+        let line = place.only_spooled();
+        let nothing_read = closed.starts_with('<');
+        assert_eq!(line.get("cut").is_some(), nothing_read, "{closed}");
+    }
+}
+
+#[test]
+fn fields_behind_two_megabytes_are_found_in_any_order() {
+    let content = "x = \\\"[{\\\" \\n".repeat(2_000_000 / 14);
+    let members = [
+        format!(r#""tool_response":{{"content":"{content}","list":[1,[2,"}}"]]}}"#),
+        r#""hook_event_name":"PostToolUse""#.to_owned(),
+        r#""session_id":"s""#.to_owned(),
+        r#""agent_id":"a1""#.to_owned(),
+        r#""agent_type":"probe""#.to_owned(),
+        r#""tool_name":"Write""#.to_owned(),
+        r#""tool_use_id":"toolu_1""#.to_owned(),
+        r#""agent_transcript_path":"/t.jsonl""#.to_owned(),
+    ];
+    for first in [0, 3, 7] {
+        let mut members = members.clone();
+        members.rotate_left(first);
+        let payload = format!("{{{}}}", members.join(","));
+        let line = read_in_time(payload.as_bytes());
+        assert_eq!(line["payload"]["hook_event_name"], "PostToolUse");
+        assert_eq!(line["payload"]["session_id"], "s");
+        assert_eq!(line["payload"]["agent_id"], "a1");
+        assert_eq!(line["payload"]["agent_type"], "probe");
+        assert_eq!(line["payload"]["tool_name"], "Write");
+        assert_eq!(line["payload"]["tool_use_id"], "toolu_1");
+        assert_eq!(line["payload"]["agent_transcript_path"], "/t.jsonl");
+        assert!(!line.to_string().contains("x = "));
+    }
+}
+
+/// A loaded machine may not read it all within the 45 ms: this tries until one run was in time.
+fn read_in_time(payload: &[u8]) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let place = Place::new();
+        place.run(payload);
+        let line = place.only_spooled();
+        if line.get("cut").is_none() {
+            return line;
+        }
+        assert!(Instant::now() < deadline, "never read in time");
+    }
+}
+
+/// Hooks at once, of which a stand-in answers every second one: each line is in exactly one place.
+#[test]
+fn each_of_many_lines_at_once_is_acknowledged_or_spooled() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.socket()).unwrap();
+    let (done, finished) = mpsc::channel::<()>();
+    let daemon = thread::spawn(move || {
+        let mut acknowledged = Vec::new();
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            if line.is_empty() && finished.try_recv().is_ok() {
+                return acknowledged;
+            }
+            if number % 2 == 0 && stream.write_all(ACKNOWLEDGED.as_bytes()).is_ok() {
+                acknowledged.push(id_of(&parse(&line)));
+            }
+        }
+        acknowledged
+    });
+    let children: Vec<_> = (0..64)
+        .map(|_| start(place.command(), filled_pipe(PAYLOAD.as_bytes()).0))
+        .collect();
+    for child in children {
+        assert_silent(child.wait_with_output().unwrap());
+    }
+    done.send(()).unwrap();
+    drop(UnixStream::connect(place.socket()).unwrap());
+    let acknowledged: HashSet<String> = daemon.join().unwrap().into_iter().collect();
+    let spooled = place.spooled();
+    let spooled: HashSet<String> = spooled.iter().map(|(_, line)| id_of(line)).collect();
+    assert_eq!(acknowledged.union(&spooled).count(), 64);
+    // On a loaded machine an answer may come too late: that line is in both places, under one id.
+    assert!(acknowledged.len() <= 32 && spooled.len() >= 32);
+}
+
+fn id_of(line: &Value) -> String {
+    line["id"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -244,7 +423,7 @@ fn without_a_source_nothing_is_done() {
 }
 
 /// What of a captured payload may appear in a line, by the name of the member that holds it.
-const KEPT: [&str; 26] = [
+const KEPT: [&str; 28] = [
     "hook_event_name",
     "session_id",
     "transcript_path",
@@ -271,6 +450,8 @@ const KEPT: [&str; 26] = [
     "totalDurationMs",
     "totalToolUseCount",
     "payload_bytes",
+    "tool_input_bytes",
+    "tool_response_bytes",
 ];
 
 /// Replaces every string of a payload whose own member is not kept.
@@ -307,7 +488,7 @@ fn no_text_of_captured_payloads_is_passed_on() {
         assert!(!line.to_string().contains("planted"), "{line}");
         assert_eq!(line.get("cut"), None);
         for key in keys_of(&line["payload"]) {
-            assert!(KEPT.contains(&key) || key == "tool_response_bytes", "{key}");
+            assert!(KEPT.contains(&key), "{key}");
         }
         for key in [
             "hook_event_name",

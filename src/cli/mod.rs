@@ -1,6 +1,7 @@
 //! The command line. Every command is one file; what they share is here: where the settings come
 //! from, what a failure prints, and how something is written to standard output.
 
+mod audit;
 mod bench;
 mod client;
 mod completions;
@@ -13,6 +14,7 @@ mod export;
 mod failure;
 mod hooks;
 mod import;
+mod key;
 mod prices;
 mod prune;
 mod rebuild;
@@ -88,6 +90,11 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     /// Let the running daemon drop what is older than it has to keep
     Prune(prune::Prune),
+    /// Make, list or revoke the keys of the HTTP interface
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Show who did what: keys, rebuilds, backups, refused access
+    Audit(audit::Audit),
     /// Write ended executions to a file
     Export(export::Export),
     /// Look for what is wrong, and say how to mend it
@@ -124,6 +131,8 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
         Command::Config(config) => config.run(place),
         Command::Rebuild(rebuild) => rebuild.run(place),
         Command::Prune(prune) => prune.run(place),
+        Command::Key(key) => key.run(place),
+        Command::Audit(audit) => audit.run(place),
         Command::Export(export) => export.run(place),
         Command::Doctor(doctor) => doctor.run(place),
         Command::Demo(demo) => demo.run(place),

@@ -4,6 +4,7 @@
 //! The order is flags, environment, file, defaults. A key that nobody reads is an error,
 //! whoever wrote it: a misspelt setting must not be a silent default.
 
+mod http;
 mod meant;
 mod section;
 mod unit;
@@ -15,11 +16,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+pub use http::{Http, RequireKey};
 use meant::Reader;
 pub use section::{
-    Data, History, Http, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
+    Data, History, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
     Transcript, mask_password,
 };
+pub use unit::parse_duration;
 use written::Written;
 
 /// The documented settings file; it names every key with its default.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,14 +23,11 @@ const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const SOCKET_PATH_MAX_BYTES: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
 
 /// Each connection is a task and a file descriptor; 65,536 are more than one user's agents open.
-const CONNECTIONS_MAX: usize = 65_536;
+pub(super) const CONNECTIONS_MAX: usize = 65_536;
 
 const URL_SCHEMES: [&str; 3] = ["redis", "rediss", "unix"];
 
 const PREFIX_MAX_BYTES: usize = 64;
-
-/// The longest name that DNS allows.
-const HOST_MAX_BYTES: usize = 253;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {
@@ -41,16 +37,6 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Socket {
     pub path: PathBuf,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Http {
-    pub listen: SocketAddr,
-    /// Host names without a port, in lower case, allowed besides the loopback ones.
-    pub allowed_hosts: Vec<String>,
-    /// `scheme://host[:port]`, in lower case, allowed besides the loopback ones.
-    pub allowed_origins: Vec<String>,
-    pub max_connections: usize,
 }
 
 #[derive(Clone, PartialEq)]
@@ -161,27 +147,6 @@ impl Socket {
             return Err(ConfigError::new(path.display().to_string(), problem));
         }
         Ok(Socket { path })
-    }
-}
-
-impl Http {
-    pub(super) fn read(r: &mut Reader) -> Result<Http, ConfigError> {
-        Ok(Http {
-            listen: r.text(
-                "http.listen",
-                SocketAddr::from((Ipv4Addr::LOCALHOST, 4056)),
-                "an address and a port, such as 127.0.0.1:4056",
-                |text| text.parse().ok(),
-                SocketAddr::to_string,
-            )?,
-            allowed_hosts: r.list("http.allowed_hosts", "a host without its port", parse_host)?,
-            allowed_origins: r.list(
-                "http.allowed_origins",
-                "http:// or https:// and a host, without a path",
-                parse_origin,
-            )?,
-            max_connections: r.count("http.max_connections", 1_024, 1..=CONNECTIONS_MAX)?,
-        })
     }
 }
 
@@ -324,36 +289,6 @@ impl fmt::Debug for Redis {
             .field("maxmemory", &self.maxmemory)
             .finish()
     }
-}
-
-fn parse_host(text: &str) -> Option<String> {
-    let host = text.to_ascii_lowercase();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let ipv6 = |inner: &str| inner.contains(':') && inner.parse::<std::net::Ipv6Addr>().is_ok();
-    let valid = match host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
-        Some(inner) => ipv6(inner),
-        None => host.chars().all(plain),
-    };
-    (valid && (1..=HOST_MAX_BYTES).contains(&host.len())).then_some(host)
-}
-
-fn parse_origin(text: &str) -> Option<String> {
-    let origin = text.to_ascii_lowercase();
-    let authority = origin
-        .strip_prefix("http://")
-        .or_else(|| origin.strip_prefix("https://"))?;
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    parse_host(host)?;
-    if let Some(port) = port {
-        port.parse::<u16>().ok()?;
-    }
-    Some(origin)
 }
 
 fn parse_prefix(text: &str) -> Option<String> {

@@ -48,6 +48,11 @@ fn defaults() {
     );
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:4056");
     assert_eq!(config.http.max_connections, 1_024);
+    assert_eq!(config.http.require_key, RequireKey::Auto);
+    assert_eq!(
+        (config.http.rate_limit, config.http.rate_burst),
+        (1_000, 2_000)
+    );
     assert_eq!((config.redis.url, config.redis.server), (None, None));
     assert_eq!(config.redis.maxmemory, 268_435_456);
     assert_eq!(

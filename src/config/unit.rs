@@ -27,7 +27,7 @@ const SIZE_UNITS: &Units = &[
 ];
 
 /// `"300s"`, `"15m"`, `"90d"`, `"500ms"`, `"2h"`.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     parse(text, DURATION_UNITS).map(Duration::from_millis)
 }
 

@@ -17,6 +17,7 @@ const HTTP_ADDRESS: &str = "http.addr";
 pub const CONTROL: &str = "control.sock";
 pub const JOURNAL: &str = "journal.db";
 pub const HISTORY: &str = "history.db";
+pub const ACCESS: &str = "access.db";
 
 /// Held as long as the daemon runs, so that two never share a folder.
 pub struct Folder {

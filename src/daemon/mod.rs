@@ -1,6 +1,7 @@
 //! Builds everything, and owns the order in which it ends: what sends stops before what receives.
 
 mod checkpoints;
+mod entrance;
 mod failure;
 mod folder;
 mod parts;
@@ -21,6 +22,8 @@ use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
 use self::checkpoints::Checkpoints;
+use self::entrance::Keeper;
+pub use self::entrance::{Offline, access_offline};
 use self::failure::cannot_create;
 pub use self::failure::{
     EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, EXIT_CONFIG, EXIT_CORRUPT, EXIT_NO_REDIS, Failure,
@@ -29,14 +32,14 @@ use self::folder::Folder;
 use self::parts::{Parts, spawn_writer};
 use self::redis::Redis;
 use self::stores::Stores;
+use crate::access::{Access, Action};
 use crate::config::{Config, mask_password};
 use crate::flow::applier;
 use crate::flow::clock::now_ms;
 use crate::flow::operations::{Facts, Operations};
 use crate::flow::reaper::Reaper;
 use crate::flow::writer;
-use crate::http::doors::Doors;
-use crate::http::{self, HttpState};
+use crate::http::{self, Bodies, HttpState};
 use crate::intake::spool::Spool;
 use crate::intake::{Intake, socket};
 use crate::report::system::System;
@@ -51,8 +54,9 @@ const VIEWS_DEADLINE: Duration = Duration::from_secs(15);
 /// # Errors
 /// What keeps the daemon from starting, and damage that it finds while it runs.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
-    check_doors(&config)?;
     let folder = Folder::claim(&config)?;
+    let access = Arc::new(entrance::open(&config)?);
+    entrance::check(&config, &access)?;
     let listener = TcpListener::bind(config.http.listen)
         .await
         .map_err(|error| {
@@ -63,7 +67,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         })?;
     let stores = Stores::open(&config)?;
     let redis = redis::reach(&config, &stores).await?;
-    let outcome = serve(&config, &folder, listener, stores, &redis, shutdown).await;
+    let doors = Entrance { listener, access };
+    let outcome = serve(&config, &folder, doors, stores, &redis, shutdown).await;
     redis.stop().await;
     folder.release(&config);
     info!("stopped");
@@ -76,6 +81,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 /// As [`run`]; also while a daemon runs on the folder.
 pub async fn rebuild_offline(config: Config, force: bool) -> Result<(), Failure> {
     let folder = Folder::claim(&config)?;
+    let access = entrance::open(&config)?;
     let stores = Stores::open(&config)?;
     let redis = match force {
         true => redis::connect(&config, &stores.names).await?,
@@ -103,28 +109,20 @@ pub async fn rebuild_offline(config: Config, force: bool) -> Result<(), Failure>
     join(writer);
     redis.stop().await;
     folder.release(&config);
+    entrance::note_offline(&access, Action::Rebuild, outcome.clone());
     outcome.map_err(|reason| Failure::new(EXIT_NO_REDIS, reason))
 }
 
-/// Without keys nobody but this machine may read.
-fn check_doors(config: &Config) -> Result<(), Failure> {
-    if config.http.listen.ip().is_loopback() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        EXIT_CONFIG,
-        format!(
-            "http.listen {} is not a loopback address, and there are no API keys: listen on \
-             127.0.0.1",
-            config.http.listen
-        ),
-    ))
+/// What HTTP comes in through.
+struct Entrance {
+    listener: TcpListener,
+    access: Arc<Access>,
 }
 
 async fn serve(
     config: &Config,
     folder: &Folder,
-    listener: TcpListener,
+    Entrance { listener, access }: Entrance,
     stores: Stores,
     redis: &Redis,
     shutdown: impl Future<Output = ()>,
@@ -187,20 +185,24 @@ async fn serve(
     views.spawn(flusher.run(flusher_received, flusher_stopped));
 
     let mut doors = JoinSet::new();
-    let guards = Doors::new(&config.http.allowed_hosts, &config.http.allowed_origins);
+    let guard = entrance::guard(config, &access, &parts.counters);
     let places = config.http.max_connections;
     let watched = parts.watched(config, reports.clone());
     let (stream, hub) = stream::open(watched, intake_stopped.clone());
     doors.spawn(hub.run());
-    let state = HttpState::new(
+    let keeper = Keeper::new(access.clone(), parts.counters.clone());
+    doors.spawn(keeper.run(intake_stopped.clone()));
+    let state = HttpState {
         reports,
         system,
-        intake.clone(),
+        intake: intake.clone(),
         operations,
-        guards,
+        access,
+        guard,
         stream,
-        places,
-    );
+        max_connections: places,
+        bodies: Bodies::default(),
+    };
     let state = Arc::new(state);
     let control = folder.bind_control()?;
     doors.spawn(http::serve_control(
@@ -213,7 +215,12 @@ async fn serve(
         state,
         stopped_of(intake_stopped.clone()),
     ));
-    let mut spool = Spool::new(config.spool.path.clone(), intake.clone());
+    let mut spool = Spool::new(
+        config.spool.path.clone(),
+        &config.socket.path,
+        intake.clone(),
+    );
+    spool.tell_bound(config.spool.max_bytes);
     if let Err(unavailable) = spool.drain().await {
         warn!(%unavailable, "the spool could not be emptied");
     }

@@ -92,6 +92,13 @@ pub struct Counters {
     pub socket_connections: Counter,
     pub socket_connections_refused: Counter,
     pub socket_peers_refused: Counter,
+    /// Of HTTP: a foreign host or origin; no good key; a key that does not open that; too many.
+    pub http_doors_refused: Counter,
+    pub http_unauthorized: Counter,
+    pub http_forbidden: Counter,
+    pub http_rate_limited: Counter,
+    /// What had gathered for the audit trail and could not be written.
+    pub audit_failures: Counter,
     pub spool_files: Counter,
     pub journal_failures: Counter,
     pub flush_failures: Counter,

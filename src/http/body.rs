@@ -11,10 +11,12 @@ use tokio::time::timeout;
 
 use super::error::HttpError;
 
-/// All bodies that are being read or decoded at once: eight of the largest.
+/// What all bodies that are being read or decoded hold at once: eight of the largest.
 const MAX_TOTAL_KIB: usize = 64 << 10;
-/// A client that takes longer, or waits longer for room, may come again.
+/// A client that takes longer may come again.
 const MAX_WAIT: Duration = Duration::from_secs(30);
+/// For room that others hold. Shorter than theirs, so that half bodies do not hold each other up.
+const MAX_ROOM_WAIT: Duration = Duration::from_secs(5);
 /// Of a body that is too large so much is still read and let go, so that the client has sent it
 /// and reads the refusal; of a larger one it may see no more than a broken connection.
 const MAX_DISCARDED: usize = 64 << 20;
@@ -46,50 +48,60 @@ impl Bodies {
         if length.is_some_and(|length| length > limit.max(MAX_DISCARDED)) {
             return Err(too_large(limit));
         }
-        let room = length.unwrap_or(limit).min(limit).div_ceil(1024).max(1);
-        let room = timeout(MAX_WAIT, self.0.acquire_many(room as u32)).await;
-        let Ok(Ok(room)) = room else {
-            return Err(HttpError::unavailable("too much is being sent at once"));
-        };
-        let bytes = timeout(MAX_WAIT, collect(request.into_body(), limit)).await;
-        let late = || {
+        let received = timeout(MAX_WAIT, self.collect(request.into_body(), limit)).await;
+        received.unwrap_or_else(|_| {
             let message = format!("the body must arrive within {} s", MAX_WAIT.as_secs());
-            HttpError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message)
-        };
+            Err(HttpError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                message,
+            ))
+        })
+    }
+
+    /// Room is taken for what has come, not for what was announced: whoever announces much and
+    /// sends nothing holds nobody up.
+    async fn collect(&self, mut body: Body, limit: usize) -> Result<Received<'_>, HttpError> {
+        let mut bytes = Vec::new();
+        let mut room = self.room(0).await?;
+        let mut received = 0;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| HttpError::invalid_body("the body ended too early"))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            received += data.len();
+            if received <= limit {
+                let more_kib = received.div_ceil(1024) - room.num_permits();
+                room.merge(self.room(more_kib).await?);
+                bytes.extend_from_slice(&data);
+            } else {
+                bytes = Vec::new();
+            }
+            if received > limit.max(MAX_DISCARDED) {
+                break;
+            }
+        }
+        if received > limit {
+            return Err(too_large(limit));
+        }
         Ok(Received {
-            bytes: bytes.map_err(|_| late())??,
+            bytes: bytes.into(),
             _room: room,
         })
+    }
+
+    async fn room(&self, kib: usize) -> Result<SemaphorePermit<'_>, HttpError> {
+        match timeout(MAX_ROOM_WAIT, self.0.acquire_many(kib as u32)).await {
+            Ok(Ok(room)) => Ok(room),
+            _ => Err(HttpError::unavailable("too much is being sent at once")),
+        }
     }
 }
 
 fn length_of(request: &Request<Body>) -> Option<usize> {
     let length = request.headers().get(CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
-}
-
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, HttpError> {
-    let mut bytes = Vec::new();
-    let mut received = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| HttpError::invalid_body("the body ended too early"))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        received += data.len();
-        if received <= limit {
-            bytes.extend_from_slice(&data);
-        } else {
-            bytes = Vec::new();
-        }
-        if received > limit.max(MAX_DISCARDED) {
-            break;
-        }
-    }
-    if received > limit {
-        return Err(too_large(limit));
-    }
-    Ok(bytes.into())
 }
 
 fn too_large(limit: usize) -> HttpError {
@@ -99,7 +111,29 @@ fn too_large(limit: usize) -> HttpError {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
     use super::*;
+
+    /// Of a client that sends nothing and stays.
+    struct Stalled;
+
+    impl hyper::body::Body for Stalled {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
 
     async fn read(bodies: &Bodies, size: usize, limit: usize) -> Result<usize, HttpError> {
         let request = Request::new(Body::from(vec![b'x'; size]));
@@ -115,6 +149,21 @@ mod tests {
         assert_eq!(error.status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(error.message, "the body must be 0..=10 bytes");
         assert_eq!(bodies.0.available_permits(), MAX_TOTAL_KIB);
+    }
+
+    #[tokio::test]
+    async fn what_is_announced_and_does_not_come_takes_no_room() {
+        let bodies = Bodies::default();
+        let mut slow = Vec::new();
+        for _ in 0..500 {
+            let request = Request::builder().header(CONTENT_LENGTH, 8 << 20);
+            let request = request.body(Body::new(Stalled)).unwrap();
+            let mut reading = Box::pin(bodies.read(request, 8 << 20));
+            let polled = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx).is_pending())).await;
+            assert!(polled);
+            slow.push(reading);
+        }
+        assert_eq!(read(&bodies, 8 << 20, 8 << 20).await, Ok(8 << 20));
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use crate::report::{Answer, View};
 /// Says which of the two views answered.
 pub const SOURCE: HeaderName = HeaderName::from_static("x-agentpulse-source");
 
-const MAX_HEADERS: usize = 12;
+const MAX_HEADERS: usize = 16;
 
 /// A digest as a strong entity tag: 16 hexadecimal digits in quotes.
 pub(super) struct Tag([u8; 18]);
@@ -37,12 +37,13 @@ impl Tag {
         })
     }
 
-    /// To be kept, but asked for every time.
+    /// To be kept, for this client alone, and asked for every time.
     pub fn put_in(&self, headers: &mut HeaderMap) {
         if let Ok(tag) = HeaderValue::from_bytes(&self.0) {
             headers.insert(ETAG, tag);
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        let every_time = HeaderValue::from_static("private, no-cache");
+        headers.insert(CACHE_CONTROL, every_time);
     }
 }
 

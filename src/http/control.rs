@@ -4,15 +4,24 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Request, StatusCode};
-use axum::routing::{get, post};
+use axum::http::{Method, Request, StatusCode};
+use axum::response::Response;
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
+use tracing::warn;
 
-use super::HttpState;
 use super::error::HttpError;
 use super::params::Params;
 use super::router::{finish, routes};
+use super::{HttpState, keys};
+use crate::access::{Action, Actor, Entry};
+use crate::flow::clock::now_ms;
+
+const ORIGIN: &str = "control socket";
 
 /// The open routes, and those of control.
 pub fn router(state: Arc<HttpState>) -> Router {
@@ -20,8 +29,54 @@ pub fn router(state: Arc<HttpState>) -> Router {
         .route("/control/status", get(status))
         .route("/control/rebuild", post(rebuild))
         .route("/control/flush", post(flush))
-        .route("/control/prune", post(prune));
+        .route("/control/prune", post(prune))
+        .route("/control/keys", get(keys::list).post(keys::create))
+        .route("/control/keys/{which}", delete(keys::revoke));
     finish(routes().merge(control), state)
+}
+
+/// Answers one of our own users, and notes in the audit trail what was done for them.
+pub async fn answer(
+    http: &HttpState,
+    routes: &TowerToHyperService<Router>,
+    uid: u32,
+    mut request: Request<Incoming>,
+) -> Response {
+    let action = noted(request.method(), request.uri().path());
+    let actor = Actor::user(uid, ORIGIN);
+    request.extensions_mut().insert(actor.clone());
+    let Ok(response) = routes.call(request).await;
+    if let Some(action) = action {
+        let status = response.status();
+        let outcome = match status.is_success() {
+            true => Ok(None),
+            false => Err(format!("answered {status}")),
+        };
+        note(http, Entry::of(action, actor, outcome, now_ms())).await;
+    }
+    response
+}
+
+/// What is done without the trail cannot be undone, so the answer stands; the failure is counted.
+async fn note(http: &HttpState, entry: Entry) {
+    let noted = keys::in_background(http, move |access| access.note(entry)).await;
+    if let Ok(Err(error)) = noted {
+        http.intake.counters.audit_failures.add(1);
+        warn!(%error, "the audit trail could not be written");
+    }
+}
+
+/// What belongs into the audit trail; keys are noted where they are made.
+fn noted(method: &Method, path: &str) -> Option<Action> {
+    match path.strip_prefix("/control/")? {
+        "rebuild" => Some(Action::Rebuild),
+        "backup" => Some(Action::Backup),
+        "restore" => Some(Action::Restore),
+        "prune" => Some(Action::Prune),
+        "reload" => Some(Action::ConfigReloaded),
+        _ => None,
+    }
+    .filter(|_| *method == Method::POST)
 }
 
 async fn status(State(http): State<Arc<HttpState>>) -> Json<Value> {

@@ -1,32 +1,42 @@
 //! The HTTP doors: who may come in, what may be asked, how an answer looks. It knows no store:
 //! reads are reports, writes go to the intake.
 
+mod audit;
 mod body;
 mod conditional;
 pub mod control;
+mod credential;
 pub mod doors;
 mod error;
+pub mod gate;
+pub mod guard;
+pub mod headers;
 mod hooks;
 mod intake;
+mod keys;
+mod limit;
 mod page;
 mod params;
+mod patience;
 mod probes;
 mod queries;
 mod reads;
 mod router;
 mod server;
 mod stream;
+mod tickets;
 mod timed;
 
 use std::sync::Arc;
 
+use crate::access::Access;
 use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
 use crate::report::stream::Stream;
 use crate::report::system::System;
-use body::Bodies;
-use doors::Doors;
+pub use body::Bodies;
+use guard::Guard;
 pub use router::router;
 pub use server::{serve_control, serve_tcp};
 
@@ -36,32 +46,10 @@ pub struct HttpState {
     pub system: System,
     pub intake: Intake,
     pub operations: Operations,
-    pub doors: Doors,
+    pub access: Arc<Access>,
+    pub guard: Guard,
     pub stream: Stream,
     /// Connections at once, of each listener.
     pub max_connections: usize,
-    bodies: Bodies,
-}
-
-impl HttpState {
-    pub fn new(
-        reports: Arc<Reports>,
-        system: System,
-        intake: Intake,
-        operations: Operations,
-        doors: Doors,
-        stream: Stream,
-        max_connections: usize,
-    ) -> HttpState {
-        HttpState {
-            reports,
-            system,
-            intake,
-            operations,
-            doors,
-            stream,
-            max_connections,
-            bodies: Bodies::default(),
-        }
-    }
+    pub bodies: Bodies,
 }

@@ -5,22 +5,13 @@ use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::Path;
-use axum::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY,
-};
+use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::conditional::Tag;
 use super::error::{HttpError, unknown_route};
-
-/// Scripts and styles come from our own files and stand in no page; nothing is fetched from
-/// elsewhere. Pages on this machine may show ours in a frame, as they may read what it reads.
-const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'self' http://localhost:* https://localhost:* http://127.0.0.1:* \
-     https://127.0.0.1:*";
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -115,11 +106,7 @@ impl Sent {
             let media_type = HeaderValue::from_static(self.media_type);
             response.headers_mut().insert(CONTENT_TYPE, media_type);
         }
-        let headers = response.headers_mut();
-        self.tag.put_in(headers);
-        let policy = HeaderValue::from_static(CONTENT_POLICY);
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        self.tag.put_in(response.headers_mut());
         response
     }
 }

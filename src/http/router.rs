@@ -11,7 +11,7 @@ use super::error::{unknown_route, wrong_method};
 use super::params::Params;
 use super::reads::{read, read_named};
 use super::timed::timed;
-use super::{hooks, intake, page, probes, stream};
+use super::{audit, hooks, intake, page, probes, stream, tickets};
 
 /// All routes that are open to readers and hooks.
 pub fn router(state: Arc<HttpState>) -> Router {
@@ -45,6 +45,8 @@ pub(super) fn routes() -> Router<Arc<HttpState>> {
         .route("/api/agents/start", post(intake::start))
         .route("/api/agents/complete", post(intake::complete))
         .route("/api/hooks/{source}", post(hooks::hook))
+        .route("/api/audit", get(audit::audit))
+        .route("/api/tickets", post(tickets::issue))
         .route("/health", get(probes::health))
         .route("/ready", get(probes::ready))
         .route("/version", get(probes::version))

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,8 +21,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::doors::guarded;
+use super::patience::Patient;
 use super::{HttpState, control, router};
+use crate::flow::counters::Counters;
+use crate::intake::socket::is_own;
 
 /// From the first wait for a request to the end of its headers; so long a connection may also
 /// idle. A dashboard that polls more rarely connects again.
@@ -29,10 +32,30 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(60);
 /// The headers of one request; what a browser sends for localhost can be large, for the cookies
 /// of all its ports.
 const MAX_HEAD_BYTES: usize = 64 << 10;
+/// An answer that nobody reads for so long is given up, and its place with it.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 /// After the daemon was told to stop, requests may take so long to be answered.
 const DRAIN: Duration = Duration::from_secs(5);
 /// After an accept that failed, for want of file descriptors say.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// What one listener grants its clients.
+#[derive(Clone, Copy)]
+struct Limits {
+    connections: usize,
+    headers_within: Duration,
+    read_within: Duration,
+}
+
+impl Limits {
+    fn of(state: &HttpState) -> Limits {
+        Limits {
+            connections: state.max_connections,
+            headers_within: HEADERS_WITHIN,
+            read_within: READ_WITHIN,
+        }
+    }
+}
 
 /// Serves readers and hooks through the doors, until `shutdown` and then until each open request
 /// is answered.
@@ -42,70 +65,85 @@ pub async fn serve_tcp(
     shutdown: impl Future<Output = ()>,
 ) {
     let routes = TowerToHyperService::new(router(state.clone()));
-    let places = state.max_connections;
-    let answer = move |request: Request<Incoming>| {
+    let limits = Limits::of(&state);
+    let answer = move |peer: IpAddr, request: Request<Incoming>| {
         let (routes, state) = (routes.clone(), state.clone());
-        async move { guarded(&state.doors, &routes, request).await }
+        async move { state.guard.answer(&routes, peer, request).await }
     };
-    serve(listener, places, answer, shutdown).await;
+    serve(listener, limits, answer, shutdown).await;
 }
 
 /// Serves the daemon's own user. No browser reaches a Unix socket, so there are no doors: the
-/// socket's mode is the door.
+/// socket's mode is the door, and the user on the other side.
 pub async fn serve_control(
     listener: UnixListener,
     state: Arc<HttpState>,
     shutdown: impl Future<Output = ()>,
 ) {
     let routes = TowerToHyperService::new(control::router(state.clone()));
-    let answer = move |request: Request<Incoming>| {
-        let response = routes.call(request);
-        async move {
-            let Ok(response) = response.await;
-            response
-        }
+    let limits = Limits::of(&state);
+    let listener = OwnUsers {
+        listener,
+        counters: state.intake.counters.clone(),
     };
-    serve(listener, state.max_connections, answer, shutdown).await;
+    let answer = move |uid: u32, request: Request<Incoming>| {
+        let (routes, state) = (routes.clone(), state.clone());
+        async move { control::answer(&state, &routes, uid, request).await }
+    };
+    serve(listener, limits, answer, shutdown).await;
 }
 
 trait Accept {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// Who is on the other side.
+    type Peer: Copy + Send + Sync + 'static;
 
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
 }
 
 impl Accept for TcpListener {
     type Stream = TcpStream;
+    type Peer = IpAddr;
 
-    async fn accept(&self) -> io::Result<TcpStream> {
-        let (stream, _) = TcpListener::accept(self).await?;
+    async fn accept(&self) -> io::Result<(TcpStream, IpAddr)> {
+        let (stream, peer) = TcpListener::accept(self).await?;
         // Answers are written whole; waiting for more would only delay them.
         stream.set_nodelay(true)?;
-        Ok(stream)
+        Ok((stream, peer.ip()))
     }
 }
 
-impl Accept for UnixListener {
-    type Stream = UnixStream;
+/// Lets nobody else in, whatever the modes of the files are.
+struct OwnUsers {
+    listener: UnixListener,
+    counters: Arc<Counters>,
+}
 
-    async fn accept(&self) -> io::Result<UnixStream> {
-        Ok(UnixListener::accept(self).await?.0)
+impl Accept for OwnUsers {
+    type Stream = UnixStream;
+    type Peer = u32;
+
+    async fn accept(&self) -> io::Result<(UnixStream, u32)> {
+        loop {
+            let (stream, _) = self.listener.accept().await?;
+            if is_own(&stream) {
+                let uid = stream.peer_cred()?.uid();
+                return Ok((stream, uid));
+            }
+            self.counters.socket_peers_refused.add(1);
+        }
     }
 }
 
 /// Who comes when all places are taken waits in the listener's own queue.
-async fn serve<L, A, F>(
-    listener: L,
-    max_connections: usize,
-    answer: A,
-    shutdown: impl Future<Output = ()>,
-) where
+async fn serve<L, A, F>(listener: L, limits: Limits, answer: A, shutdown: impl Future<Output = ()>)
+where
     L: Accept,
-    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    A: Fn(L::Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let mut shutdown = pin!(shutdown);
-    let places = Arc::new(Semaphore::new(max_connections));
+    let places = Arc::new(Semaphore::new(limits.connections));
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -114,13 +152,15 @@ async fn serve<L, A, F>(
             let place = places.clone().acquire_owned().await;
             (place, listener.accept().await)
         };
-        let (place, stream) = tokio::select! {
+        let (place, accepted) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
-        match stream {
-            Ok(stream) => {
-                let connection = connection(stream, answer.clone(), stopped.clone());
+        match accepted {
+            Ok((stream, peer)) => {
+                let answer = answer.clone();
+                let answer = move |request| answer(peer, request);
+                let connection = connection(stream, limits, answer, stopped.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -140,7 +180,7 @@ async fn serve<L, A, F>(
 }
 
 /// `stopped` ends when the daemon stops: the request that is being answered is the last one then.
-async fn connection<S, A, F>(stream: S, answer: A, mut stopped: watch::Receiver<()>)
+async fn connection<S, A, F>(stream: S, limits: Limits, answer: A, mut stopped: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> F,
@@ -152,9 +192,12 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
+        .header_read_timeout(limits.headers_within)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(
+            TokioIo::new(Patient::new(stream, limits.read_within)),
+            service,
+        )
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
@@ -178,13 +221,21 @@ mod tests {
 
     const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-    async fn ok(_: Request<Incoming>) -> Response<Body> {
+    async fn ok(_: IpAddr, _: Request<Incoming>) -> Response<Body> {
         Response::new(Body::from("ok"))
     }
 
-    /// Starts a server with so many places; answers its address and what stops it.
+    fn places(connections: usize) -> Limits {
+        Limits {
+            connections,
+            headers_within: HEADERS_WITHIN,
+            read_within: READ_WITHIN,
+        }
+    }
+
+    /// Starts a server; answers its address and what stops it.
     async fn start<A, F>(
-        places: usize,
+        limits: Limits,
         answer: A,
     ) -> (
         std::net::SocketAddr,
@@ -192,14 +243,14 @@ mod tests {
         tokio::task::JoinHandle<()>,
     )
     where
-        A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        A: Fn(IpAddr, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { stopped.await.unwrap() };
-        let server = tokio::spawn(serve(listener, places, answer, shutdown));
+        let server = tokio::spawn(serve(listener, limits, answer, shutdown));
         (address, stop, server)
     }
 
@@ -218,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_carries_one_request_after_the_other() {
-        let (address, _stop, _server) = start(1, ok).await;
+        let (address, _stop, _server) = start(places(1), ok).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
         for _ in 0..2 {
             stream.write_all(ASK).await.unwrap();
@@ -232,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_finds_no_place_waits_until_one_is_free() {
-        let (address, _stop, _server) = start(1, ok).await;
+        let (address, _stop, _server) = start(places(1), ok).await;
         let mut first = TcpStream::connect(address).await.unwrap();
         first.write_all(ASK).await.unwrap();
         read_ok(&mut first).await;
@@ -243,20 +294,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn half_a_head_is_given_up_and_its_place_with_it() {
+        let limits = Limits {
+            headers_within: Duration::from_millis(20),
+            ..places(1)
+        };
+        let (address, _stop, _server) = start(limits, ok).await;
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(&ASK[..20]).await.unwrap();
+        let mut next = TcpStream::connect(address).await.unwrap();
+        next.write_all(ASK).await.unwrap();
+        read_ok(&mut next).await;
+        let mut told = Vec::new();
+        slow.read_to_end(&mut told).await.unwrap();
+        assert!(!told.starts_with(b"HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
     async fn a_stop_answers_what_is_asked_and_closes_what_idles() {
         let (asked, open) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (asked_there, open_there) = (asked.clone(), open.clone());
-        let answer = move |request: Request<Incoming>| {
+        let answer = move |peer: IpAddr, request: Request<Incoming>| {
             let (asked, open) = (asked_there.clone(), open_there.clone());
             async move {
                 if request.uri().path() == "/slow" {
                     asked.notify_one();
                     open.notified().await;
                 }
-                ok(request).await
+                ok(peer, request).await
             }
         };
-        let (address, stop, server) = start(2, answer).await;
+        let (address, stop, server) = start(places(2), answer).await;
         let mut idle = TcpStream::connect(address).await.unwrap();
         idle.write_all(ASK).await.unwrap();
         read_ok(&mut idle).await;

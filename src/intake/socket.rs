@@ -84,7 +84,7 @@ pub async fn serve(
 }
 
 /// File modes keep others out; this holds also where a mode was changed. Root may look after all.
-fn is_own(stream: &UnixStream) -> bool {
+pub fn is_own(stream: &UnixStream) -> bool {
     let own = rustix::process::geteuid().as_raw();
     stream
         .peer_cred()

@@ -1,4 +1,4 @@
-//! The folder where hooks leave what they could not deliver: one line a file, named by its time.
+//! The folders where hooks leave what they could not deliver: one line a file, named by its time.
 //! A file goes when its line is in the journal, so that a crash between the two only makes a
 //! duplicate.
 
@@ -23,33 +23,43 @@ const TOGETHER: usize = 256;
 /// this time nobody is still writing it.
 const TEMPORARY: &str = ".tmp";
 const ABANDONED_AFTER: Duration = Duration::from_secs(60);
+/// Beside the folder: what it may hold, in bytes, for the hook program, which reads no settings.
+const BOUND_ENDING: &str = ".max_bytes";
+/// Beside the socket: where hooks leave their lines when the folder itself cannot be written.
+const BESIDE_SOCKET_ENDING: &str = ".spool";
 
 pub struct Spool {
-    folder: PathBuf,
+    folders: [PathBuf; 2],
     intake: Intake,
     /// Files that cannot be read or removed: they are told of once and stand in nobody's way.
     stuck: HashSet<PathBuf>,
 }
 
 impl Spool {
-    pub fn new(folder: PathBuf, intake: Intake) -> Spool {
+    pub fn new(folder: PathBuf, socket: &Path, intake: Intake) -> Spool {
         Spool {
-            folder,
+            folders: [folder, with_ending(socket, BESIDE_SOCKET_ENDING)],
             intake,
             stuck: HashSet::new(),
+        }
+    }
+
+    /// Tells hooks what the folder may hold. Where that cannot be written they hold to the
+    /// default, which is no reason for the daemon to stop.
+    pub fn tell_bound(&self, max_bytes: u64) {
+        let path = with_ending(&self.folders[0], BOUND_ENDING);
+        let temporary = with_ending(&path, TEMPORARY);
+        let told = std::fs::write(&temporary, max_bytes.to_string())
+            .and_then(|()| std::fs::rename(&temporary, &path));
+        if let Err(error) = told {
+            warn!(%error, ?path, "hooks cannot be told the bound of the spool");
         }
     }
 
     /// Takes in all that is there. An error leaves what is left for the next look.
     pub async fn drain(&mut self) -> Result<(), Unavailable> {
         loop {
-            let files = match self.files() {
-                Ok(files) => files,
-                Err(error) => {
-                    warn!(%error, "the spool cannot be read");
-                    return Ok(());
-                }
-            };
+            let files = self.files();
             if files.is_empty() {
                 return Ok(());
             }
@@ -76,15 +86,24 @@ impl Spool {
         }
     }
 
-    /// The oldest files, in the order of their stamps.
-    fn files(&self) -> io::Result<Vec<PathBuf>> {
+    /// The oldest files of both folders, in the order of their stamps.
+    fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        let entries = match std::fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
+        for folder in &self.folders {
+            match self.files_in(folder) {
+                Ok(found) => files.extend(found),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => warn!(%error, ?folder, "the spool cannot be read"),
+            }
+        }
+        files.sort_by(|a, b| stamp(a).cmp(stamp(b)));
+        files.truncate(MAX_FILES);
+        files
+    }
+
+    fn files_in(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
@@ -95,8 +114,6 @@ impl Spool {
                 files.push(entry.path());
             }
         }
-        files.sort_by(|a, b| stamp(a).cmp(stamp(b)));
-        files.truncate(MAX_FILES);
         Ok(files)
     }
 
@@ -144,6 +161,12 @@ impl Spool {
         self.intake.counters.spool_files.add(gone as u64);
         Ok(gone)
     }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    PathBuf::from(path)
 }
 
 /// One line, without line breaks, so that the lines of a body are its files.

@@ -17,14 +17,15 @@ export function start() {
 
 async function load() {
   clearTimeout(timer);
+  timer = setTimeout(load, EVERY_MS);
+  if (state.link === "locked") return;
   try {
     const { data } = await read("/api/agents/alerts");
     state.alerts = data.alerts;
     changed("alerts");
   } catch (error) {
-    if (error instanceof Refused && error.status === 404) return;
+    if (error instanceof Refused && error.status === 404) clearTimeout(timer);
   }
-  timer = setTimeout(load, EVERY_MS);
 }
 
 function show() {

@@ -1,7 +1,9 @@
 //! A folder with a socket and a spool for one test, and the ways to run the program in it.
 
+use std::ffi::c_int;
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -74,10 +76,11 @@ impl Place {
         let mut lines = self.spooled();
         assert_eq!(lines.len(), 1, "{lines:?}");
         let (name, line) = lines.remove(0);
+        let bytes = fs::metadata(self.spool().join(&name)).unwrap().len();
         let micros = (line["observed_at"].as_f64().unwrap() * 1e6).round() as u64;
         assert_eq!(
             name,
-            format!("{micros:020}-{}.json", line["id"].as_str().unwrap())
+            format!("{micros:020}-{}-{bytes}.json", line["id"].as_str().unwrap())
         );
         line
     }
@@ -162,4 +165,13 @@ pub fn await_end(child: &mut Child) {
         }
         thread::yield_now();
     }
+}
+
+/// Leaves the listener's queue room for one connection.
+pub fn shorten_queue(listener: &UnixListener) {
+    unsafe extern "C" {
+        fn listen(fd: c_int, backlog: c_int) -> c_int;
+    }
+    // SAFETY: the descriptor is open for as long as `listener` is borrowed.
+    assert_eq!(unsafe { listen(listener.as_raw_fd(), 0) }, 0);
 }

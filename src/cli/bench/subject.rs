@@ -21,8 +21,10 @@ const STOP_DEADLINE: Duration = Duration::from_secs(30);
 /// Between two looks: a look costs the daemon some 50 µs.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Nothing is to time out while it is measured; the rest is as everybody has it.
-const SETTINGS: &str = "[reaper]\nidle_timeout = \"6h\"\n[log]\nlevel = \"warn\"\n";
+/// Nothing is to time out or to be held back while it is measured; the rest is as everybody has
+/// it.
+const SETTINGS: &str = "[reaper]\nidle_timeout = \"6h\"\n[log]\nlevel = \"warn\"\n\
+     [http]\nrate_limit = 1000000\nrate_burst = 1000000\n";
 
 pub struct Subject {
     child: Child,

@@ -59,7 +59,7 @@ fn the_documented_file_names_the_true_bounds() {
             bounded += 1;
         }
     }
-    // Counted by hand: max_connections, maxmemory, journal 2, history 2, reaper 2,
+    // Counted by hand: http 4, maxmemory, journal 2, history 2, reaper 2,
     // limits 6, max_bytes 2, log 2.
-    assert_eq!(bounded, 18);
+    assert_eq!(bounded, 21);
 }

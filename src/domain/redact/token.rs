@@ -80,6 +80,7 @@ static FORMS: &[Form] = &[
     form("slack-webhook", "hooks.slack.com/workflows/", 11, is_path, 16, anything),
     form("slack-webhook", "hooks.slack.com/triggers/", 11, is_path, 16, anything),
     form("google-key", "AIza", 1, is_slug, 30, anything),
+    form("agentpulse-key", "ap_", 2, is_hex, 32, anything),
     form("npm-token", "npm_", 3, is_alphanumeric, 30, anything),
     form("pypi-token", "pypi-", 4, is_slug, 32, has_digit_and_upper),
     form("huggingface-token", "hf_", 2, is_alphanumeric, 30, anything),

@@ -33,6 +33,8 @@ pub enum Ending {
     Stopping,
     /// Neither view answers.
     NoPicture,
+    /// The key that it came with was revoked or has expired.
+    KeyEnded,
     TooSlow,
     Silent,
     TooLarge,
@@ -49,6 +51,7 @@ impl Ending {
             Ending::Stopping => (1001, "the daemon is stopping"),
             Ending::NoWebSocket => (1002, "this is not the protocol of WebSockets"),
             Ending::NoText => (1007, "text must be UTF-8"),
+            Ending::KeyEnded => (1008, "the key has ended"),
             Ending::Silent => (1008, "no pong within 10 s"),
             Ending::TooMany => (1008, "more than 100 messages within 10 s"),
             Ending::TooLarge => (1009, "a message must be 0..=65536 bytes"),
@@ -66,7 +69,10 @@ impl Ending {
     }
 
     fn is_fault(self) -> bool {
-        !matches!(self, Ending::Gone | Ending::Stopping | Ending::NoPicture)
+        !matches!(
+            self,
+            Ending::Gone | Ending::Stopping | Ending::NoPicture | Ending::KeyEnded
+        )
     }
 }
 

@@ -1,0 +1,202 @@
+//! What a key is: its text, what is kept of it, and what it opens.
+
+use std::fmt;
+
+use ring::digest::{SHA256, digest};
+use serde::{Serialize, Serializer};
+use subtle::ConstantTimeEq;
+
+use super::Error;
+use crate::domain::bucket::rfc3339;
+
+/// Tells people and scanners of secrets what they look at.
+const KEY_PREFIX: &str = "ap_";
+const SECRET_BYTES: usize = 32;
+const ID_BYTES: usize = 4;
+/// As a name stands in a table and in a URL of the control socket.
+const MAX_NAME_BYTES: usize = 64;
+
+/// What a key may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All that can be read but the audit trail.
+    Read,
+    /// Sending events.
+    Ingest,
+    /// The audit trail, and both of the others.
+    Admin,
+}
+
+impl Scope {
+    pub const ALL: [Scope; 3] = [Scope::Read, Scope::Ingest, Scope::Admin];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Ingest => "ingest",
+            Scope::Admin => "admin",
+        }
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// At least one scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Names separated by commas. Nothing for an unknown one, or for none at all.
+    pub fn parse(text: &str) -> Option<Scopes> {
+        let mut scopes = Scopes(0);
+        for name in text.split(',').map(str::trim) {
+            let scope = Scope::ALL.iter().find(|scope| scope.as_str() == name)?;
+            scopes.0 |= scope.bit();
+        }
+        Some(scopes)
+    }
+
+    pub fn open(self, scope: Scope) -> bool {
+        self.0 & (scope.bit() | Scope::Admin.bit()) != 0
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let held = Scope::ALL.iter().filter(|scope| self.0 & scope.bit() != 0);
+        let names: Vec<&str> = held.map(|scope| scope.as_str()).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+impl Serialize for Scopes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What is known of a key; not the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// Eight hexadecimal digits that have nothing to do with the secret.
+    pub id: String,
+    pub name: String,
+    pub scopes: Scopes,
+    #[serde(rename = "created", serialize_with = "stamp")]
+    pub created_ms: i64,
+    /// To the minute.
+    #[serde(rename = "last_used", serialize_with = "stamp_if_any")]
+    pub last_used_ms: Option<i64>,
+    #[serde(rename = "expires", serialize_with = "stamp_if_any")]
+    pub expires_ms: Option<i64>,
+}
+
+fn stamp<S: Serializer>(at_ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*at_ms))
+}
+
+fn stamp_if_any<S: Serializer>(at_ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    at_ms.map(rfc3339).serialize(serializer)
+}
+
+impl Key {
+    pub fn is_expired(&self, now_ms: i64) -> bool {
+        self.expires_ms.is_some_and(|expires| expires <= now_ms)
+    }
+}
+
+/// The SHA-256 of a secret of 256 random bits. A slow hash is for passwords, which can be guessed:
+/// nobody goes through 2^256 of these.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    pub fn of(text: &str) -> Digest {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        Digest(bytes)
+    }
+
+    /// Takes as long whether the first byte differs or the last.
+    pub fn equals(&self, other: &Digest) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// A new key's text, `ap_` and 64 hexadecimal digits.
+pub fn new_secret() -> Result<String, Error> {
+    Ok(format!("{KEY_PREFIX}{}", random_hex::<SECRET_BYTES>()?))
+}
+
+pub fn new_id() -> Result<String, Error> {
+    random_hex::<ID_BYTES>()
+}
+
+pub fn random_hex<const BYTES: usize>() -> Result<String, Error> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| Error::NoRandom(error.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+pub fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=MAX_NAME_BYTES).contains(&text.len()) && text.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_open_what_they_name_and_admin_everything() {
+        let opened = |text| {
+            let scopes = Scopes::parse(text).unwrap();
+            Scope::ALL.map(|scope| scopes.open(scope))
+        };
+        assert_eq!(opened("read"), [true, false, false]);
+        assert_eq!(opened("ingest"), [false, true, false]);
+        assert_eq!(opened("ingest, read"), [true, true, false]);
+        assert_eq!(opened("admin"), [true, true, true]);
+        assert_eq!(
+            Scopes::parse("ingest,read").unwrap().to_string(),
+            "read,ingest"
+        );
+        for text in ["", "write", "read,", "Read"] {
+            assert_eq!(Scopes::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_256_bits_and_new_each_time() {
+        let (one, other) = (new_secret().unwrap(), new_secret().unwrap());
+        let digits = one.strip_prefix("ap_").unwrap();
+        assert_eq!(digits.len() * 4, 256);
+        assert!(digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_ne!(one, other);
+        assert!(Digest::of(&one).equals(&Digest::of(&one)));
+        assert!(!Digest::of(&one).equals(&Digest::of(&other)));
+    }
+
+    #[test]
+    fn the_digest_is_sha_256() {
+        let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let digits: String = Digest::of("abc")
+            .0
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        assert_eq!(digits, known);
+    }
+
+    #[test]
+    fn names_are_short_and_plain() {
+        for name in ["grafana", "ci.main_2-b", &"x".repeat(64)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "two words", "a/b", "ä", "a\n", &"x".repeat(65)] {
+            assert!(!is_name(name), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Who may come in, and the record of who did what: API keys, tickets and the audit trail.
+//!
+//! What a request needs is answered from memory; the file is read at the start and written when a
+//! key is made or revoked, and once a second with what has gathered.
+
+mod audit;
+mod key;
+mod store;
+mod tickets;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use self::audit::Refusals;
+pub use self::audit::{Action, Actor, Entry, Row};
+use self::key::{Digest, is_name, new_id, new_secret, random_hex};
+pub use self::key::{Key, Scope, Scopes};
+use self::store::Store;
+pub use self::tickets::TICKET_LIFE;
+use self::tickets::Tickets;
+use crate::sqlite;
+
+/// Each is compared with every key that is shown.
+const MAX_KEYS: usize = 256;
+/// When a key was used is known to the minute.
+const USED_EVERY_MS: i64 = 60_000;
+const PRUNE_EVERY_MS: i64 = 3_600_000;
+const TICKET_BYTES: usize = 32;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    Store(#[from] sqlite::Error),
+    #[error("a key's name must be 1..=64 letters, digits, dots, dashes and underscores")]
+    Name,
+    #[error("there is a key of the name {0}")]
+    NameTaken(String),
+    #[error("there are {MAX_KEYS} keys: revoke one")]
+    TooManyKeys,
+    #[error("there is no key {0}")]
+    Unknown(String),
+    #[error("too many tickets are not used yet")]
+    TooManyTickets,
+    #[error("no random numbers: {0}")]
+    NoRandom(String),
+}
+
+/// What a new key is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    pub name: String,
+    pub scopes: Scopes,
+    pub expires_ms: Option<i64>,
+}
+
+pub struct Access {
+    store: Mutex<Store>,
+    held: RwLock<Vec<Arc<Held>>>,
+    tickets: Mutex<Tickets>,
+    refusals: Mutex<Refusals>,
+    pruned_ms: AtomicI64,
+}
+
+/// A key in memory.
+struct Held {
+    key: Key,
+    digest: Digest,
+    used_ms: AtomicI64,
+    written_ms: AtomicI64,
+    revoked: watch::Sender<bool>,
+}
+
+/// The right to what a key opens, as long as the key is good.
+#[derive(Clone)]
+pub struct Pass(Arc<Held>);
+
+impl Pass {
+    pub fn id(&self) -> &str {
+        &self.0.key.id
+    }
+
+    pub fn opens(&self, scope: Scope) -> bool {
+        self.0.key.scopes.open(scope)
+    }
+
+    pub fn actor(&self, origin: String) -> Actor {
+        Actor {
+            who: format!("key {} ({})", self.0.key.id, self.0.key.name),
+            origin,
+        }
+    }
+
+    fn is_good(&self, now_ms: i64) -> bool {
+        !*self.0.revoked.borrow() && !self.0.key.is_expired(now_ms)
+    }
+
+    /// Waits until the key is revoked or expires, as a connection that outlives its request must.
+    pub async fn ended(&self, now_ms: i64) {
+        let mut revoked = self.0.revoked.subscribe();
+        let revoked = async {
+            // The sender lives in this pass.
+            let _ = revoked.wait_for(|revoked| *revoked).await;
+        };
+        match self.0.key.expires_ms {
+            None => revoked.await,
+            Some(expires_ms) => {
+                let left_ms = u64::try_from(expires_ms - now_ms).unwrap_or(0);
+                let _ = tokio::time::timeout(Duration::from_millis(left_ms), revoked).await;
+            }
+        }
+    }
+}
+
+impl Access {
+    /// Makes the file if there is none.
+    pub fn open(path: &Path) -> Result<Access, sqlite::Error> {
+        let store = Store::open(path)?;
+        let keys = store.keys()?;
+        let held = keys.into_iter().map(|(key, digest)| held(key, digest));
+        Ok(Access {
+            held: RwLock::new(held.collect()),
+            store: Mutex::new(store),
+            tickets: Mutex::default(),
+            refusals: Mutex::default(),
+            pruned_ms: AtomicI64::new(i64::MIN),
+        })
+    }
+
+    /// Whether there is any key. One that has expired counts: a door must not open by itself.
+    pub fn has_keys(&self) -> bool {
+        !self.held().is_empty()
+    }
+
+    /// The pass of who shows this text. All keys are compared, the right one or not.
+    pub fn admit(&self, text: &str, now_ms: i64) -> Option<Pass> {
+        let digest = Digest::of(text);
+        let mut found = None;
+        for held in self.held().iter() {
+            if held.digest.equals(&digest) {
+                found = Some(Pass(held.clone()));
+            }
+        }
+        let pass = found.filter(|pass| pass.is_good(now_ms))?;
+        pass.0.used_ms.fetch_max(now_ms, Ordering::Relaxed);
+        Some(pass)
+    }
+
+    /// A ticket that stands for the key for [`TICKET_LIFE`], once.
+    pub fn ticket(&self, pass: Pass, now: Instant) -> Result<String, Error> {
+        let ticket = random_hex::<TICKET_BYTES>()?;
+        lock(&self.tickets).put(&ticket, pass, now)?;
+        Ok(ticket)
+    }
+
+    pub fn redeem(&self, ticket: &str, now: Instant, now_ms: i64) -> Option<Pass> {
+        let pass = lock(&self.tickets).take(ticket, now)?;
+        pass.is_good(now_ms).then_some(pass)
+    }
+
+    /// Makes a key; its text is in the answer and nowhere else. Blocks for a write to the disk.
+    pub fn create(&self, wish: Wish, actor: Actor, now_ms: i64) -> Result<(String, Key), Error> {
+        if !is_name(&wish.name) {
+            return Err(Error::Name);
+        }
+        // Held to the end, so that two of one name do not meet.
+        let mut store = lock(&self.store);
+        if self.held().len() >= MAX_KEYS {
+            return Err(Error::TooManyKeys);
+        }
+        if self.held().iter().any(|held| held.key.name == wish.name) {
+            return Err(Error::NameTaken(wish.name));
+        }
+        let text = new_secret()?;
+        let key = Key {
+            id: new_id()?,
+            name: wish.name,
+            scopes: wish.scopes,
+            created_ms: now_ms,
+            last_used_ms: None,
+            expires_ms: wish.expires_ms,
+        };
+        let digest = Digest::of(&text);
+        let entry = Entry::of(Action::KeyCreated, actor, Ok(Some(described(&key))), now_ms);
+        store.insert_key(&key, &digest, &entry)?;
+        self.held_mut().push(held(key.clone(), digest));
+        Ok((text, key))
+    }
+
+    /// Ends a key, by its id or its name, at once. Blocks for a write to the disk.
+    pub fn revoke(&self, which: &str, actor: Actor, now_ms: i64) -> Result<Key, Error> {
+        let mut store = lock(&self.store);
+        let named = |held: &&Arc<Held>| held.key.id == which || held.key.name == which;
+        let found = self.held().iter().find(named).cloned();
+        let held = found.ok_or_else(|| Error::Unknown(which.chars().take(64).collect()))?;
+        let entry = Entry::of(
+            Action::KeyRevoked,
+            actor,
+            Ok(Some(described(&held.key))),
+            now_ms,
+        );
+        store.delete_key(&held.key.id, &entry)?;
+        self.held_mut().retain(|other| !Arc::ptr_eq(other, &held));
+        held.revoked.send_replace(true);
+        Ok(held.key.clone())
+    }
+
+    /// All keys, the oldest first.
+    pub fn list(&self) -> Vec<Key> {
+        let shown = |held: &Arc<Held>| Key {
+            last_used_ms: Some(held.used_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0),
+            ..held.key.clone()
+        };
+        self.held().iter().map(shown).collect()
+    }
+
+    /// Writes a row of the trail. Blocks for a write to the disk.
+    pub fn note(&self, entry: Entry) -> Result<(), Error> {
+        Ok(lock(&self.store).note(&[], &[entry])?)
+    }
+
+    /// Remembers refusals for the trail; [`Access::tick`] writes them.
+    pub fn refused(&self, actor: Actor, reason: &'static str, count: u64) {
+        lock(&self.refusals).add(actor, reason, count);
+    }
+
+    /// Rows of the trail since then, the newest first. Blocks for a read.
+    pub fn audit(&self, since_ms: i64, limit: usize) -> Result<Vec<Row>, Error> {
+        Ok(lock(&self.store).entries(since_ms, limit)?)
+    }
+
+    /// Writes what has gathered: to be called about every second, and at the end. Blocks.
+    pub fn tick(&self, now_ms: i64, is_end: bool) -> Result<(), Error> {
+        let refusals = lock(&self.refusals).take_due(now_ms, is_end);
+        let used = self.used(is_end);
+        if !refusals.is_empty() || !used.is_empty() {
+            let rows: Vec<(&str, i64)> = used
+                .iter()
+                .map(|(held, used_ms)| (held.key.id.as_str(), *used_ms))
+                .collect();
+            lock(&self.store).note(&rows, &refusals)?;
+            for (held, used_ms) in &used {
+                held.written_ms.store(*used_ms, Ordering::Relaxed);
+            }
+        }
+        let pruned_ms = self.pruned_ms.load(Ordering::Relaxed);
+        if now_ms.saturating_sub(pruned_ms) > PRUNE_EVERY_MS {
+            self.pruned_ms.store(now_ms, Ordering::Relaxed);
+            while lock(&self.store).prune()? > 0 {}
+        }
+        Ok(())
+    }
+
+    fn used(&self, is_end: bool) -> Vec<(Arc<Held>, i64)> {
+        let mut used = Vec::new();
+        for held in self.held().iter() {
+            let used_ms = held.used_ms.load(Ordering::Relaxed);
+            let since_ms = used_ms - held.written_ms.load(Ordering::Relaxed);
+            if since_ms >= USED_EVERY_MS || (is_end && since_ms > 0) {
+                used.push((held.clone(), used_ms));
+            }
+        }
+        used
+    }
+
+    fn held(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<Held>>> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held_mut(&self) -> std::sync::RwLockWriteGuard<'_, Vec<Arc<Held>>> {
+        self.held.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn held(key: Key, digest: Digest) -> Arc<Held> {
+    let used_ms = key.last_used_ms.unwrap_or(0);
+    Arc::new(Held {
+        key,
+        digest,
+        used_ms: AtomicI64::new(used_ms),
+        written_ms: AtomicI64::new(used_ms),
+        revoked: watch::Sender::new(false),
+    })
+}
+
+fn described(key: &Key) -> String {
+    format!("{} ({}), {}", key.id, key.name, key.scopes)
+}
+
+/// What is behind these locks is whole between any two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use super::*;
+
+fn me() -> Actor {
+    Actor::user(1, "command line")
+}
+
+fn wish(name: &str) -> Wish {
+    Wish {
+        name: name.to_owned(),
+        scopes: Scopes::parse("read").unwrap(),
+        expires_ms: None,
+    }
+}
+
+pub(super) fn pass() -> Pass {
+    let key = Key {
+        id: "00000000".to_owned(),
+        name: "a".to_owned(),
+        scopes: Scopes::parse("read").unwrap(),
+        created_ms: 0,
+        last_used_ms: None,
+        expires_ms: None,
+    };
+    Pass(held(key, Digest::of("a")))
+}
+
+fn actions(access: &Access) -> Vec<(String, String)> {
+    let rows = access.audit(0, 10).unwrap();
+    rows.into_iter()
+        .map(|row| (row.action, row.detail.unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn a_key_opens_until_it_is_revoked_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.db");
+    let access = Access::open(&path).unwrap();
+    assert!(!access.has_keys());
+    let (text, key) = access.create(wish("one"), me(), 1_000).unwrap();
+    assert!(access.admit(&text, 2_000).unwrap().opens(Scope::Read));
+    assert!(!access.admit(&text, 2_000).unwrap().opens(Scope::Ingest));
+    for wrong in [
+        "",
+        "ap_",
+        &text[1..],
+        &text.to_uppercase(),
+        &format!("{text} "),
+    ] {
+        assert!(access.admit(wrong, 2_000).is_none(), "{wrong}");
+    }
+    drop(access);
+    let access = Access::open(&path).unwrap();
+    assert!(access.has_keys());
+    assert!(access.admit(&text, 3_000).is_some());
+    assert_eq!(access.revoke("one", me(), 4_000).unwrap().id, key.id);
+    assert!(access.admit(&text, 4_000).is_none());
+    assert!(!access.has_keys());
+    assert!(access.revoke(&key.id, me(), 4_000).is_err());
+    drop(access);
+    let access = Access::open(&path).unwrap();
+    assert!(access.admit(&text, 5_000).is_none());
+    let detail = format!("{} (one), read", key.id);
+    let told = ["key_revoked", "key_created"].map(|action| (action.to_owned(), detail.clone()));
+    assert_eq!(actions(&access), told);
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(memchr::memmem::find(&bytes, &text.as_bytes()[3..]).is_none());
+    }
+}
+
+#[test]
+fn an_expired_key_opens_nothing_and_still_closes_the_door() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = Access::open(&dir.path().join("access.db")).unwrap();
+    let expires_ms = Some(5_000);
+    let wish = Wish {
+        expires_ms,
+        ..wish("one")
+    };
+    let (text, _) = access.create(wish, me(), 1_000).unwrap();
+    assert!(access.admit(&text, 4_999).is_some());
+    assert!(access.admit(&text, 5_000).is_none());
+    assert!(access.has_keys());
+}
+
+#[test]
+fn names_are_plain_and_once_and_keys_are_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = Access::open(&dir.path().join("access.db")).unwrap();
+    access.create(wish("one"), me(), 1).unwrap();
+    let error = |name: &str| access.create(wish(name), me(), 1).unwrap_err().to_string();
+    assert_eq!(error("one"), "there is a key of the name one");
+    assert!(error("a b").contains("must be 1..=64"));
+    for n in 1..MAX_KEYS {
+        access.create(wish(&n.to_string()), me(), 1).unwrap();
+    }
+    assert_eq!(error("more"), "there are 256 keys: revoke one");
+    assert_eq!(access.list().len(), MAX_KEYS);
+}
+
+#[test]
+fn a_ticket_dies_with_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = Access::open(&dir.path().join("access.db")).unwrap();
+    let (text, key) = access.create(wish("one"), me(), 1).unwrap();
+    let now = Instant::now();
+    let ticket = || access.ticket(access.admit(&text, 2).unwrap(), now).unwrap();
+    let (used, kept) = (ticket(), ticket());
+    assert_eq!(access.redeem(&used, now, 3).unwrap().id(), key.id);
+    assert!(access.redeem(&used, now, 3).is_none());
+    access.revoke(&key.id, me(), 4).unwrap();
+    assert!(access.redeem(&kept, now, 5).is_none());
+}
+
+#[test]
+fn the_last_use_is_kept_and_refusals_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.db");
+    let access = Access::open(&path).unwrap();
+    // What is of 1970 is past its age.
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let at_ms = |after_ms: i64| now_ms + after_ms;
+    let [made, first, noted, second, late, end] =
+        [1_000, 70_000, 71_000, 80_000, 81_000, 82_000].map(at_ms);
+    let (text, _) = access.create(wish("one"), me(), made).unwrap();
+    access.admit(&text, first).unwrap();
+    access.refused(me(), "unauthorized", 3);
+    access.tick(noted, false).unwrap();
+    access.admit(&text, second).unwrap();
+    access.tick(late, false).unwrap();
+    assert_eq!(access.list()[0].last_used_ms, Some(second));
+    let again = Access::open(&path).unwrap();
+    assert_eq!(again.list()[0].last_used_ms, Some(first), "to the minute");
+    access.tick(end, true).unwrap();
+    let again = Access::open(&path).unwrap();
+    assert_eq!(
+        again.list()[0].last_used_ms,
+        Some(second),
+        "all of it at the end"
+    );
+    let row = &again.audit(0, 10).unwrap()[0];
+    assert_eq!((row.action.as_str(), row.count), ("access_refused", 3));
+}
+
+#[tokio::test]
+async fn who_waits_for_the_end_of_a_key_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = Access::open(&dir.path().join("access.db")).unwrap();
+    let (text, key) = access.create(wish("one"), me(), 1).unwrap();
+    let pass = access.admit(&text, 1).unwrap();
+    let waiting = tokio::spawn(async move { pass.ended(1).await });
+    access.revoke(&key.id, me(), 2).unwrap();
+    waiting.await.unwrap();
+    let wish = Wish {
+        expires_ms: Some(50),
+        ..wish("two")
+    };
+    let (text, _) = access.create(wish, me(), 1).unwrap();
+    access.admit(&text, 1).unwrap().ended(49).await;
+}

@@ -1,0 +1,139 @@
+//! Who may come in: opens the keys and the audit trail, and writes to them what gathers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::warn;
+
+use super::folder::ACCESS;
+use super::{EXIT_CONFIG, Failure, Folder, stores};
+use crate::access::{Access, Action, Actor, Entry};
+use crate::config::{Config, RequireKey};
+use crate::flow::clock::now_ms;
+use crate::flow::counters::Counters;
+use crate::http::doors::Doors;
+use crate::http::gate::Gate;
+use crate::http::guard::Guard;
+use crate::http::headers::Policy;
+
+const TICK: Duration = Duration::from_secs(1);
+
+/// Keys and the audit trail without a daemon; none can start meanwhile.
+pub struct Offline {
+    pub access: Access,
+    pub actor: Actor,
+    _folder: Folder,
+}
+
+/// # Errors
+/// A daemon runs on the folder, or its files cannot be opened.
+pub fn access_offline(config: &Config) -> Result<Offline, Failure> {
+    let folder = Folder::claim(config)?;
+    let access = open(config)?;
+    Ok(Offline {
+        access,
+        actor: operator(),
+        _folder: folder,
+    })
+}
+
+pub fn open(config: &Config) -> Result<Access, Failure> {
+    Access::open(&config.data.dir.join(ACCESS)).map_err(stores::failure)
+}
+
+/// Who runs a command that needs no daemon.
+fn operator() -> Actor {
+    Actor::user(rustix::process::getuid().as_raw(), "command line")
+}
+
+/// Notes what a command did without a daemon.
+pub fn note_offline(access: &Access, action: Action, outcome: Result<(), String>) {
+    let entry = Entry::of(action, operator(), outcome.map(|()| None), now_ms());
+    if let Err(error) = access.note(entry) {
+        warn!(%error, "the audit trail could not be written");
+    }
+}
+
+/// Without keys nobody but this machine may read.
+pub fn check(config: &Config, access: &Access) -> Result<(), Failure> {
+    let listen = config.http.listen;
+    if listen.ip().to_canonical().is_loopback() || access.has_keys() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        EXIT_CONFIG,
+        format!(
+            "http.listen {listen} is not a loopback address, and there are no API keys: make one \
+             with agentpulse key create, or listen on 127.0.0.1"
+        ),
+    ))
+}
+
+pub fn guard(config: &Config, access: &Arc<Access>, counters: &Arc<Counters>) -> Guard {
+    let http = &config.http;
+    // The last key of a daemon that others reach may be revoked while it runs.
+    let is_reachable = !http.listen.ip().to_canonical().is_loopback();
+    Guard {
+        doors: Doors::new(&http.allowed_hosts, &http.allowed_origins),
+        gate: Gate::new(
+            access.clone(),
+            counters.clone(),
+            is_reachable || http.require_key == RequireKey::Always,
+            http.rate_limit,
+            http.rate_burst,
+        ),
+        policy: Policy::new(&http.frame_ancestors),
+    }
+}
+
+/// Writes what has gathered once a second, and the rest at the end.
+pub struct Keeper {
+    access: Arc<Access>,
+    counters: Arc<Counters>,
+    /// Other users whom the sockets have turned away, as far as they are noted.
+    peers_noted: u64,
+}
+
+impl Keeper {
+    pub fn new(access: Arc<Access>, counters: Arc<Counters>) -> Keeper {
+        Keeper {
+            access,
+            counters,
+            peers_noted: 0,
+        }
+    }
+
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let is_end = tokio::select! {
+                () = sleep(TICK) => false,
+                _ = stop.changed() => true,
+            };
+            self.tick(is_end).await;
+            if is_end {
+                return;
+            }
+        }
+    }
+
+    async fn tick(&mut self, is_end: bool) {
+        let peers = self.counters.socket_peers_refused.get();
+        if peers > self.peers_noted {
+            let actor = Actor {
+                who: "another user".to_owned(),
+                origin: "socket".to_owned(),
+            };
+            let count = peers - self.peers_noted;
+            self.access.refused(actor, "foreign_user", count);
+            self.peers_noted = peers;
+        }
+        let access = self.access.clone();
+        let tick = move || access.tick(now_ms(), is_end);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(tick).await {
+            self.counters.audit_failures.add(1);
+            warn!(%error, "the audit trail could not be written");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Who a request comes from, what it may reach, and how often. As soon as there is a key, a
+//! request over TCP needs one.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{Method, Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::credential::{Credential, credential, remove_credentials};
+use super::error::HttpError;
+use super::limit::{Buckets, Client};
+use crate::access::{Access, Actor, Pass, Scope};
+use crate::flow::clock::now_ms;
+use crate::flow::counters::Counters;
+
+/// The files of the page, which hold no numbers.
+const PAGE_FILES: &str = "/assets/";
+
+pub struct Gate {
+    access: Arc<Access>,
+    counters: Arc<Counters>,
+    /// Also while there is no key.
+    always: bool,
+    buckets: Mutex<Buckets>,
+}
+
+/// What a route asks of who comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    /// Whatever it opens.
+    AnyKey,
+    Scope(Scope),
+}
+
+impl Need {
+    /// A route that nobody thought of needs a key, too.
+    fn of(method: &Method, path: &str) -> Need {
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        match path {
+            "/" | "/health" | "/ready" | "/version" if is_read => Need::Nothing,
+            _ if is_read && path.starts_with(PAGE_FILES) => Need::Nothing,
+            "/api/audit" => Need::Scope(Scope::Admin),
+            "/api/tickets" => Need::AnyKey,
+            _ if is_read => Need::Scope(Scope::Read),
+            _ => Need::Scope(Scope::Ingest),
+        }
+    }
+
+    /// What tells a key from another is never open, even on loopback.
+    fn is_open_without_keys(self) -> bool {
+        matches!(self, Need::Scope(Scope::Read | Scope::Ingest))
+    }
+}
+
+/// Why a request does not get through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No key, or one that is not good: which of the two is not told.
+    Unauthorized,
+    Forbidden,
+    TooMany {
+        retry_after_s: u64,
+    },
+}
+
+impl Refusal {
+    fn code(self) -> &'static str {
+        match self {
+            Refusal::Unauthorized => "unauthorized",
+            Refusal::Forbidden => "forbidden",
+            Refusal::TooMany { .. } => "too_many_requests",
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, message) = match self {
+            Refusal::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "an API key is needed, as Authorization: Bearer or as X-API-Key",
+            ),
+            Refusal::Forbidden => (StatusCode::FORBIDDEN, "the key does not open this"),
+            Refusal::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
+        };
+        let mut response = HttpError::new(status, self.code(), message).into_response();
+        let headers = response.headers_mut();
+        match self {
+            Refusal::Unauthorized => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Refusal::TooMany { retry_after_s } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
+            }
+            Refusal::Forbidden => {}
+        }
+        response
+    }
+}
+
+impl Gate {
+    /// `rate_limit` is in requests a second. `always` asks for keys while there are none.
+    pub fn new(
+        access: Arc<Access>,
+        counters: Arc<Counters>,
+        always: bool,
+        rate_limit: u32,
+        rate_burst: u32,
+    ) -> Gate {
+        Gate {
+            access,
+            counters,
+            always,
+            buckets: Mutex::new(Buckets::new(rate_limit, rate_burst)),
+        }
+    }
+
+    /// Lets a request through, without what it showed for it and with the [`Pass`] that it got.
+    ///
+    /// # Errors
+    /// The refusal; it is counted and noted.
+    pub fn pass<B>(&self, peer: IpAddr, request: &mut Request<B>) -> Result<(), Refusal> {
+        let pass = match self.judge(peer, request) {
+            Ok(pass) => pass,
+            Err((refusal, pass)) => {
+                self.refused(peer, pass.as_ref(), refusal.code());
+                return Err(refusal);
+            }
+        };
+        remove_credentials(request);
+        if let Some(pass) = pass {
+            request.extensions_mut().insert(pass);
+        }
+        Ok(())
+    }
+
+    fn judge<B>(
+        &self,
+        peer: IpAddr,
+        request: &Request<B>,
+    ) -> Result<Option<Pass>, (Refusal, Option<Pass>)> {
+        let path = request.uri().path();
+        let need = Need::of(request.method(), path);
+        // Whoever watches the daemon must not be told that it is gone because others ask much.
+        if matches!(path, "/health" | "/ready") && need == Need::Nothing {
+            return Ok(None);
+        }
+        let (now, now_ms) = (Instant::now(), now_ms());
+        let pass = match credential(request) {
+            _ if need == Need::Nothing => None,
+            None => None,
+            Some(Credential::Key(text)) => self.access.admit(text, now_ms),
+            Some(Credential::Ticket(text)) => self.access.redeem(text, now, now_ms),
+        };
+        let client = match &pass {
+            Some(pass) => Client::Key(pass.id().to_owned()),
+            None => Client::at(peer),
+        };
+        let taken = self
+            .buckets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(client, now);
+        if let Err(wait) = taken {
+            let retry_after_s = whole_seconds(wait);
+            return Err((Refusal::TooMany { retry_after_s }, pass));
+        }
+        match (need, &pass) {
+            (Need::Nothing, _) | (Need::AnyKey, Some(_)) => Ok(pass),
+            (Need::Scope(scope), Some(held)) if held.opens(scope) => Ok(pass),
+            (Need::Scope(_), Some(_)) => Err((Refusal::Forbidden, pass)),
+            (need, None) if need.is_open_without_keys() && !self.asks_for_keys() => Ok(None),
+            (_, None) => Err((Refusal::Unauthorized, None)),
+        }
+    }
+
+    fn asks_for_keys(&self) -> bool {
+        self.always || self.access.has_keys()
+    }
+
+    /// Counts a refusal, also one of the doors, and notes it in the audit trail.
+    pub fn refused(&self, peer: IpAddr, pass: Option<&Pass>, reason: &'static str) {
+        let counter = match reason {
+            "unauthorized" => &self.counters.http_unauthorized,
+            "forbidden" => &self.counters.http_forbidden,
+            "too_many_requests" => &self.counters.http_rate_limited,
+            _ => &self.counters.http_doors_refused,
+        };
+        counter.add(1);
+        let origin = peer.to_canonical().to_string();
+        let actor = match pass {
+            Some(pass) => pass.actor(origin),
+            None => Actor {
+                who: "-".to_owned(),
+                origin,
+            },
+        };
+        self.access.refused(actor, reason, 1);
+    }
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}

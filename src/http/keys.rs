@@ -1,0 +1,77 @@
+//! API keys, over the control socket only: whoever could make keys by a key could never be shut
+//! out again.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Request, StatusCode};
+use axum::{Extension, Json};
+use serde_json::{Value, json};
+
+use super::HttpState;
+use super::error::HttpError;
+use super::params::Params;
+use crate::access::{Access, Actor, Error, Scopes, Wish};
+use crate::flow::clock::now_ms;
+
+/// `{"key":{…,"text":"ap_…"}}`: the one answer that ever holds a key.
+pub async fn create(
+    State(http): State<Arc<HttpState>>,
+    Extension(actor): Extension<Actor>,
+    request: Request<Body>,
+) -> Result<Json<Value>, HttpError> {
+    let params = Params::of(request.uri())?;
+    let scopes = Scopes::parse(params.get("scopes").unwrap_or_default());
+    let wish = Wish {
+        name: params.get("name").unwrap_or_default().to_owned(),
+        scopes: scopes.ok_or_else(|| {
+            HttpError::invalid_parameter("scopes must be a list of read, ingest, admin")
+        })?,
+        expires_ms: params.time_ms("expires")?,
+    };
+    let made = in_background(&http, move |access| access.create(wish, actor, now_ms())).await?;
+    let (text, key) = made.map_err(failed)?;
+    let mut told = json!(key);
+    told["text"] = text.into();
+    Ok(Json(json!({"key": told})))
+}
+
+/// `{"keys":[…]}`, the oldest first.
+pub async fn list(State(http): State<Arc<HttpState>>) -> Json<Value> {
+    Json(json!({"keys": http.access.list()}))
+}
+
+/// `which` is an id or a name.
+pub async fn revoke(
+    State(http): State<Arc<HttpState>>,
+    Extension(actor): Extension<Actor>,
+    Path(which): Path<String>,
+) -> Result<Json<Value>, HttpError> {
+    let ended = in_background(&http, move |access| access.revoke(&which, actor, now_ms())).await?;
+    Ok(Json(json!({"key": ended.map_err(failed)?})))
+}
+
+/// What waits for the disk is not done where requests are answered.
+pub async fn in_background<T: Send + 'static>(
+    http: &HttpState,
+    work: impl FnOnce(&Access) -> T + Send + 'static,
+) -> Result<T, HttpError> {
+    let access = http.access.clone();
+    tokio::task::spawn_blocking(move || work(&access))
+        .await
+        .map_err(|_| HttpError::unavailable("the daemon is stopping"))
+}
+
+pub fn failed(error: Error) -> HttpError {
+    let (status, code) = match &error {
+        Error::Name => (StatusCode::BAD_REQUEST, "invalid_parameter"),
+        Error::NameTaken(_) | Error::TooManyKeys => (StatusCode::CONFLICT, "conflict"),
+        Error::Unknown(_) => (StatusCode::NOT_FOUND, "unknown_key"),
+        Error::Store(_) | Error::TooManyTickets | Error::NoRandom(_) => {
+            tracing::warn!(%error, "keys or the audit trail are not to be had");
+            return HttpError::unavailable("keys and the audit trail are not to be had now");
+        }
+    };
+    HttpError::new(status, code, error.to_string())
+}

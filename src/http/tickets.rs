@@ -1,0 +1,41 @@
+//! One-time tickets, for browsers that open a WebSocket.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Request;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::HttpState;
+use super::error::HttpError;
+use super::gate::Refusal;
+use crate::access::{Error, Pass, TICKET_LIFE};
+
+/// `{"ticket":"…","expires_in_s":30}` for whoever showed a key.
+pub async fn issue(
+    State(http): State<Arc<HttpState>>,
+    request: Request<Body>,
+) -> Result<Response, HttpError> {
+    let Some(pass) = request.extensions().get::<Pass>() else {
+        return Ok(Refusal::Unauthorized.into_response());
+    };
+    match http.access.ticket(pass.clone(), Instant::now()) {
+        Ok(ticket) => {
+            let expires_in_s = TICKET_LIFE.as_secs();
+            let told = json!({"ticket": ticket, "expires_in_s": expires_in_s});
+            Ok(Json(told).into_response())
+        }
+        Err(Error::TooManyTickets) => {
+            let retry_after_s = TICKET_LIFE.as_secs();
+            Ok(Refusal::TooMany { retry_after_s }.into_response())
+        }
+        Err(error) => {
+            tracing::warn!(%error, "no ticket could be made");
+            Err(HttpError::unavailable("no ticket can be made now"))
+        }
+    }
+}
