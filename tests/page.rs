@@ -9,6 +9,7 @@ use crate::browser::Browser;
 use crate::harness::{DEADLINE, Daemon, PAUSE, eventually, now_ms};
 use crate::model::rfc3339;
 use crate::redis_server::Redis;
+use crate::security::create;
 use crate::setup::Setup;
 use crate::watcher::{start, stop};
 
@@ -246,6 +247,33 @@ fn without_redis_it_says_from_history_and_stays_useful() {
     redis.restart();
     browser.shows("#link", "Live");
     is_well(&browser, &daemon);
+}
+
+#[test]
+fn where_a_key_is_asked_for_the_page_asks_too() {
+    let daemon = Setup::new().start();
+    daemon.accept(&known_day());
+    let key = create(&daemon, "page", "read");
+    let Some(mut browser) = page(&daemon) else {
+        return;
+    };
+    let give = |browser: &mut Browser, key: &str| {
+        browser.shows("#key[open]", "agentpulse key create");
+        browser.evaluate(&format!(
+            "document.querySelector('#key-input').value = {key:?}; \
+             document.querySelector('#key form').requestSubmit()"
+        ));
+    };
+    give(&mut browser, "ap_wrong");
+    browser.shows("#key[open]", "not accepted");
+    browser.shows("#link", "Locked");
+    give(&mut browser, &key);
+    browser.shows("#link", "Live");
+    browser.shows("[data-card=executions] .below", "4 in 7 days");
+    let addresses =
+        browser.requests.join("\n") + browser.evaluate("location.href").as_str().unwrap();
+    assert!(!addresses.contains(&key), "a key stands in an address");
+    complains_of_silence_only(&browser);
 }
 
 #[test]

@@ -11,11 +11,19 @@ export class Refused extends Error {
 }
 
 let key = null;
-try { key = sessionStorage.getItem(KEY); } catch { /* asked for again */ }
+try {
+  key = sessionStorage.getItem(KEY);
+} catch {
+  /* asked for again */
+}
 
 export function setKey(next) {
   key = next;
-  try { sessionStorage.setItem(KEY, next); } catch { /* good for this page */ }
+  try {
+    sessionStorage.setItem(KEY, next);
+  } catch {
+    /* good for this page */
+  }
 }
 
 // A browser can set no header on a WebSocket: the key goes as a subprotocol.

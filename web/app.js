@@ -21,7 +21,20 @@ import * as types from "./views/types.js";
 
 readRoute();
 const views = [
-  theme, ranges, link, cards, running, timeline, types, agents, tools, runs, alerts, run, key, help,
+  theme,
+  ranges,
+  link,
+  cards,
+  running,
+  timeline,
+  types,
+  agents,
+  tools,
+  runs,
+  alerts,
+  run,
+  key,
+  help,
 ];
 for (const view of views) view.start();
 addEventListener("hashchange", readRoute);

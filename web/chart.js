@@ -1,7 +1,7 @@
 // Executions over time by uPlot, as wide as their place, with the point under the cursor in words.
 
 import { h, text } from "./dom.js";
-import { count, hourMinute, percent, short, span } from "./format.js";
+import { count, hourMinute, percent, span } from "./format.js";
 
 export const MINUTE_S = 60;
 export const HOUR_S = 3_600;
@@ -38,10 +38,15 @@ export class Chart {
   constructor(root, height) {
     this.height = height;
     this.words = h("span");
-    const key = h("span", { class: "legend" }, ["executions", "without success", "average duration"].map(
-      (name, i) => h("span", { class: `key-${i}` }, name)));
+    this.key = h(
+      "span",
+      { class: "legend" },
+      ["executions", "without success", "average duration"].map((name, i) =>
+        h("span", { class: `key-${i}` }, name),
+      ),
+    );
     this.place = h("div", { class: "chart", role: "img" });
-    root.replaceChildren(h("p", { class: "readout" }, this.words, key), this.place);
+    root.replaceChildren(h("p", { class: "readout" }, this.words, this.key), this.place);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(this.place);
     charts.add(this);
@@ -55,8 +60,11 @@ export class Chart {
 
   // `step` is how many seconds a point covers.
   show(points, step, summary) {
-    const same = this.step === step && this.points?.length === points.length;
-    Object.assign(this, { points, step, summary });
+    const timed = points.some((point) => point.avg_duration_ms);
+    const same =
+      this.step === step && this.points?.length === points.length && this.timed === timed;
+    Object.assign(this, { points, step, summary, timed });
+    this.key.lastChild.hidden = !timed;
     this.data = [
       points.map((point) => point.at),
       points.map((point) => point.executions),
@@ -86,18 +94,23 @@ export class Chart {
     const { step, points } = this;
     const days = (points.length * step) / DAY_S;
     const axis = (more) => ({
-      stroke: () => colour("--muted"), ticks: { show: false },
+      stroke: () => colour("--muted"),
+      ticks: { show: false },
       font: `11px ${getComputedStyle(document.body).fontFamily}`,
       grid: { stroke: () => colour("--line"), width: 1 },
       ...more,
     });
     const bars = (fill) => ({
-      fill: () => colour(fill), width: 0, points: { show: false },
+      fill: () => colour(fill),
+      width: 0,
+      points: { show: false },
       paths: uPlot.paths.bars({ size: [0.76, 34], align: 1, radius: 0.15 }),
     });
     const tick = (s) => {
       if (step === DAY_S) return utcDate(s).slice(5);
-      return days > 1 ? `${new Date(s * 1000).getMonth() + 1}/${new Date(s * 1000).getDate()}` : hourMinute(s * 1000);
+      return days > 1
+        ? `${new Date(s * 1000).getMonth() + 1}/${new Date(s * 1000).getDate()}`
+        : hourMinute(s * 1000);
     };
     return {
       width: this.place.clientWidth || 600,
@@ -112,12 +125,19 @@ export class Chart {
       },
       axes: [
         axis({
-          grid: { show: false }, space: 56, values: (u, at) => at.map(tick),
+          grid: { show: false },
+          space: 56,
+          values: (u, at) => at.map(tick),
           ...(days > 1 && { incrs: [1, 2, 5, 10].map((n) => n * DAY_S) }),
         }),
-        axis({ size: 40, values: (u, at) => at.map((n) => (Number.isInteger(n) ? short(n) : "")) }),
+        axis({ size: 46, values: (u, at) => at.map((n) => (Number.isInteger(n) ? count(n) : "")) }),
         axis({
-          scale: "ms", side: 1, size: 62, grid: { show: false }, incrs: NICE_MS,
+          scale: "ms",
+          show: this.timed,
+          side: 1,
+          size: 62,
+          grid: { show: false },
+          incrs: NICE_MS,
           values: (u, at) => at.map((ms) => (ms ? span(ms) : "")),
         }),
       ],
@@ -126,8 +146,11 @@ export class Chart {
         bars("--bar"),
         bars("--bad-bar"),
         {
-          scale: "ms", stroke: () => colour("--mark"), width: 1.5,
-          paths: uPlot.paths.stepped({ align: 1 }), points: { show: false },
+          scale: "ms",
+          stroke: () => colour("--mark"),
+          width: 1.5,
+          paths: (u, row, from, to) => ({ stroke: steps(u, row, from, to, step) }),
+          points: { show: false },
         },
       ],
       hooks: { setCursor: [(u) => this.read(u.cursor.idx, u.cursor.left)] },
@@ -136,7 +159,8 @@ export class Chart {
 
   // A bar reaches from its moment to the next: the nearest moment may be the next one.
   read(nearest, left) {
-    if (nearest === null || nearest === undefined || left < 0) return text(this.words, this.summary);
+    if (nearest === null || nearest === undefined || left < 0)
+      return text(this.words, this.summary);
     const later = nearest > 0 && this.data[0][nearest] > this.plot.posToVal(left, "x");
     text(this.words, this.describe(this.points[later ? nearest - 1 : nearest]));
   }
@@ -156,6 +180,21 @@ export class Chart {
     if (dominant) parts.push(`mostly ${dominant}`);
     return parts.join(" · ");
   }
+}
+
+// A level a point, as long as the point; uPlot's own steps leave out the last one.
+function steps(u, row, from, to, step) {
+  const path = new Path2D();
+  for (let i = from; i <= to; i += 1) {
+    const ms = u.data[row][i];
+    if (ms === null) continue;
+    const [begin, end] = [0, step].map((s) => u.valToPos(u.data[0][i] + s, "x", true));
+    const y = u.valToPos(ms, "ms", true);
+    if (i > from && u.data[row][i - 1] !== null) path.lineTo(begin, y);
+    else path.moveTo(begin, y);
+    path.lineTo(end, y);
+  }
+  return path;
 }
 
 // Whole steps of a clock: 100 ms to 4 h.

@@ -9,7 +9,11 @@ export const count = (n) => (n === null || n === undefined ? NONE : WHOLE.format
 // 950, 47.5 k, 4.75 M
 export function short(n) {
   if (n === null || n === undefined) return NONE;
-  for (const [size, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+  for (const [size, unit] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ]) {
     if (n >= size * 0.9995) return `${(n / size).toPrecision(3)} ${unit}`;
   }
   return count(n);
@@ -67,6 +71,7 @@ export function hourMinute(time) {
 export function ago(time, nowMs) {
   const s = Math.round((nowMs - Date.parse(time)) / 1000);
   if (s < 2) return "now";
-  const [size, unit] = s < 60 ? [1, "s"] : s < 3_600 ? [60, "min"] : s < 86_400 ? [3_600, "h"] : [86_400, "d"];
+  const [size, unit] =
+    s < 60 ? [1, "s"] : s < 3_600 ? [60, "min"] : s < 86_400 ? [3_600, "h"] : [86_400, "d"];
   return `${Math.floor(s / size)} ${unit} ago`;
 }

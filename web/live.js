@@ -32,6 +32,7 @@ export function start() {
 // At once, whatever the backoff says.
 export function retry() {
   failures = pollFailures = 0;
+  if (state.link === "locked") state.link = "loading";
   if (!socket) connect();
   poll();
 }
@@ -51,6 +52,7 @@ function connect() {
 function lost() {
   socket = null;
   seq = 0;
+  if (state.link === "locked") return;
   if (state.link === "live") setLink("polling");
   const wait = BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)];
   reconnect = setTimeout(connect, wait * (0.8 + Math.random() * 0.4));
@@ -166,7 +168,9 @@ async function poll() {
 }
 
 function failed(error) {
-  if (error instanceof Refused && error.status === 401) {
+  if (error instanceof Refused && [401, 403].includes(error.status)) {
+    // Nothing more is tried until there is another key.
+    clearTimeout(reconnect);
     setLink("locked");
     return changed("locked");
   }

@@ -59,7 +59,7 @@ async function refresh() {
   clearTimeout(timer);
   timer = 0;
   // Who is not looked at asks nothing; it asks as soon as it is seen.
-  if (document.hidden) return;
+  if (document.hidden || state.link === "locked") return;
   if (running) return schedule(250);
   running = true;
   const range = state.range;

@@ -39,7 +39,8 @@ export function changed(...topics) {
 
 function tell() {
   const told = new Set();
-  for (const topic of pending) for (const listener of listeners.get(topic) ?? []) told.add(listener);
+  for (const topic of pending)
+    for (const listener of listeners.get(topic) ?? []) told.add(listener);
   pending.clear();
   for (const listener of told) listener();
 }
@@ -61,7 +62,12 @@ export function readRoute() {
 }
 
 export function href(change) {
-  const { range, agent, run } = { range: state.range, agent: state.agent, run: state.run, ...change };
+  const { range, agent, run } = {
+    range: state.range,
+    agent: state.agent,
+    run: state.run,
+    ...change,
+  };
   const route = new URLSearchParams();
   if (range !== "24h") route.set("range", range);
   if (agent) route.set("agent", agent);

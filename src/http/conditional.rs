@@ -37,12 +37,13 @@ impl Tag {
         })
     }
 
-    /// To be kept, for this client alone, but asked for every time.
+    /// To be kept, for this client alone, and asked for every time.
     pub fn put_in(&self, headers: &mut HeaderMap) {
         if let Ok(tag) = HeaderValue::from_bytes(&self.0) {
             headers.insert(ETAG, tag);
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        let every_time = HeaderValue::from_static("private, no-cache");
+        headers.insert(CACHE_CONTROL, every_time);
     }
 }
 

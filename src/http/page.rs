@@ -106,8 +106,7 @@ impl Sent {
             let media_type = HeaderValue::from_static(self.media_type);
             response.headers_mut().insert(CONTENT_TYPE, media_type);
         }
-        let headers = response.headers_mut();
-        self.tag.put_in(headers);
+        self.tag.put_in(response.headers_mut());
         response
     }
 }
@@ -151,7 +150,7 @@ mod tests {
     use super::*;
 
     /// What a browser loads to show the page.
-    const MAX_PAGE_BYTES: usize = 120_000;
+    const MAX_PAGE_BYTES: usize = 120 << 10;
 
     fn text(path: &str) -> &'static str {
         let sent = Sent::find(path).unwrap_or_else(|| panic!("{path} is not served"));
@@ -180,7 +179,7 @@ mod tests {
     /// The files that the page names, and those that they import.
     fn loaded() -> BTreeSet<String> {
         let named = Regex::new(r#"(?:href|src)="/assets/([^"]+)""#).unwrap();
-        let import = Regex::new(r#"(?m)^(?:import|export) .*?from "(\.[^"]+)";$"#).unwrap();
+        let import = Regex::new(r#"(?m)^(?:import .*|\}) from "(\.[^"]+)";$"#).unwrap();
         let mut waiting: Vec<String> = named
             .captures_iter(text(INDEX))
             .map(|found| found[1].to_owned())

@@ -3,7 +3,7 @@
 import { Refused, read } from "../api.js";
 import { Chart, DAY_S, byDay } from "../chart.js";
 import { $, body, fill, h, note, quiet } from "../dom.js";
-import { count, dollars, moment, percent, short, span } from "../format.js";
+import { count, dollars, percent, short, span } from "../format.js";
 import { DAYS } from "../reports.js";
 import { go, href, on, state } from "../state.js";
 import { known } from "./panel.js";
@@ -35,15 +35,26 @@ function show() {
 
 function build() {
   const search = h("input", {
-    id: "agent-filter", type: "search", placeholder: "Filter agents ( / )", "aria-label": "Filter agents",
-    autocomplete: "off", spellcheck: "false",
+    id: "agent-filter",
+    type: "search",
+    placeholder: "Filter agents ( / )",
+    "aria-label": "Filter agents",
+    autocomplete: "off",
+    spellcheck: "false",
     oninput: (event) => {
       filter = event.target.value.toLowerCase();
       list();
     },
   });
-  fill(body("agents"), h("div", { class: "both" },
-    h("div", null, search, h("div", { id: "agent-list" })), h("div", { id: "agent-one" })));
+  fill(
+    body("agents"),
+    h(
+      "div",
+      { class: "both" },
+      h("div", null, search, h("div", { id: "agent-list" })),
+      h("div", { id: "agent-one" }),
+    ),
+  );
 }
 
 const rows = () => state.reports.agents.data.costs.filter((row) => row.agent_name !== null);
@@ -55,15 +66,32 @@ function list() {
   if (!place) return;
   const all = rows().filter((row) => row.agent_name.toLowerCase().includes(filter));
   const unpriced = all.some((row) => row.unpriced_count);
-  note("agents", `${count(all.length)} · most costly first · ${COVERED[DAYS[state.reports.agents.range]]}` +
-    `${unpriced ? " · + models without a known price" : ""}`);
+  note(
+    "agents",
+    `${count(all.length)} · most costly first · ${COVERED[DAYS[state.reports.agents.range]]}` +
+      `${unpriced ? " · + models without a known price" : ""}`,
+  );
   if (!all.length) {
-    return fill(place, quiet(filter ? "No agent has this in its name." : "No agent ended in this range."));
+    return fill(
+      place,
+      quiet(filter ? "No agent has this in its name." : "No agent ended in this range."),
+    );
   }
-  fill(place, h("div", { class: "table agents", role: "table", "aria-label": "Agents" },
-    h("div", { class: "tr head", role: "row" }, ["Agent", "Runs", "Tokens", "Cost"].map((name) =>
-      h("span", { role: "columnheader" }, name))),
-    all.slice(0, MAX_ROWS).map(row)));
+  fill(
+    place,
+    h(
+      "div",
+      { class: "table agents", role: "table", "aria-label": "Agents" },
+      h(
+        "div",
+        { class: "tr head", role: "row" },
+        ["Agent", "Runs", "Tokens", "Cost"].map((name) =>
+          h("span", { role: "columnheader" }, name),
+        ),
+      ),
+      all.slice(0, MAX_ROWS).map(row),
+    ),
+  );
 }
 
 function row({ agent_name: agent, executions, total_tokens, estimated_cost, unpriced_count }) {
@@ -72,14 +100,33 @@ function row({ agent_name: agent, executions, total_tokens, estimated_cost, unpr
     go({ agent }, { replace: true });
   };
   const current = agent === chosen();
-  return h("div", { class: current ? "tr chosen" : "tr", role: "row" },
-    h("span", { role: "cell" }, h("a", {
-      href: href({ agent }), onclick: pick, "data-row": true, "data-key": agent, "aria-current": current && "true",
-    }, agent)),
+  return h(
+    "div",
+    { class: current ? "tr chosen" : "tr", role: "row" },
+    h(
+      "span",
+      { role: "cell" },
+      h(
+        "a",
+        {
+          href: href({ agent }),
+          onclick: pick,
+          "data-row": true,
+          "data-key": agent,
+          "aria-current": current && "true",
+        },
+        agent,
+      ),
+    ),
     h("span", { role: "cell", class: "num" }, count(executions)),
     h("span", { role: "cell", class: "num", title: count(total_tokens) }, short(total_tokens)),
-    h("span", { role: "cell", class: "num" }, dollars(estimated_cost),
-      h("span", { class: "below" }, unpriced_count ? " +" : "")));
+    h(
+      "span",
+      { role: "cell", class: "num" },
+      dollars(estimated_cost),
+      h("span", { class: "below" }, unpriced_count ? " +" : ""),
+    ),
+  );
 }
 
 // The answer for an agent that is no longer the one is thrown away.
@@ -94,13 +141,17 @@ async function load() {
   const path = encodeURIComponent(name);
   try {
     const [performance, errors] = await Promise.all([
-      read(`/api/agents/performance/${path}?days=${days}`), read(`/api/agents/errors/${path}`),
+      read(`/api/agents/performance/${path}?days=${days}`),
+      read(`/api/agents/errors/${path}`),
     ]);
     if (mine === asked) detail(place, name, days, performance.data, errors.data.errors);
   } catch (error) {
     if (mine !== asked || mine === shown) return;
-    fill(place, h("h3", null, name),
-      quiet(error instanceof Refused ? `${error.message}.` : "The daemon does not answer."));
+    fill(
+      place,
+      h("h3", null, name),
+      quiet(error instanceof Refused ? `${error.message}.` : "The daemon does not answer."),
+    );
   }
   shown = mine;
   place.classList.remove("loading");
@@ -108,12 +159,16 @@ async function load() {
 
 function detail(place, name, days, one, errors) {
   const { performance: times, token_usage: tokens } = one;
-  const figure = (title, value) => h("div", null, h("dt", null, title), h("dd", { class: "num" }, value));
+  const figure = (title, value) =>
+    h("div", null, h("dt", null, title), h("dd", { class: "num" }, value));
   const trend = h("div");
   const half = (title, content) => h("div", null, h("h4", null, title), content);
-  fill(place,
+  fill(
+    place,
     h("h3", null, name, h("span", { class: "covered" }, `last ${days} days`)),
-    h("dl", { class: "figures" },
+    h(
+      "dl",
+      { class: "figures" },
       figure("Runs", count(one.total_executions)),
       figure("Success", percent(one.success_rate, one.total_executions)),
       figure("Fastest", span(times.min_duration_ms)),
@@ -122,16 +177,29 @@ function detail(place, name, days, one, errors) {
       figure("p99", span(times.p99_duration_ms)),
       figure("Slowest", span(times.max_duration_ms)),
       figure("Tokens a run", short(tokens.avg_tokens)),
-      figure("Cost", dollars(tokens.estimated_cost))),
+      figure("Cost", dollars(tokens.estimated_cost)),
+    ),
     trend,
-    h("div", { class: "halves" },
-      half("Slowest runs", one.slowest.length
-        ? runList(one.slowest.slice(0, SLOWEST), undefined, (run) => moment(run.execution_end))
-        : quiet("No duration is known.")),
-      half("Last errors", errors.length
-        ? runList(errors.slice(0, ERRORS), reason, (run) => moment(run.execution_end))
-        : quiet("None is known."))));
+    h(
+      "div",
+      { class: "halves" },
+      half(
+        "Slowest runs",
+        one.slowest.length
+          ? runList(one.slowest.slice(0, SLOWEST), undefined, true)
+          : quiet("No duration is known."),
+      ),
+      half(
+        "Last errors",
+        errors.length ? runList(errors.slice(0, ERRORS), reason, true) : quiet("None is known."),
+      ),
+    ),
+  );
   chart?.end();
   chart = new Chart(trend, 130);
-  chart.show(byDay(one.daily_trend, days, (day) => day), DAY_S, "Trend by the day");
+  chart.show(
+    byDay(one.daily_trend, days, (day) => day),
+    DAY_S,
+    "Trend by the day",
+  );
 }

@@ -17,23 +17,31 @@ export function start() {
 
 async function load() {
   clearTimeout(timer);
+  timer = setTimeout(load, EVERY_MS);
+  if (state.link === "locked") return;
   try {
     const { data } = await read("/api/agents/alerts");
     state.alerts = data.alerts;
     changed("alerts");
   } catch (error) {
-    if (error instanceof Refused && error.status === 404) return;
+    if (error instanceof Refused && error.status === 404) clearTimeout(timer);
   }
-  timer = setTimeout(load, EVERY_MS);
 }
 
 function show() {
   const firing = state.alerts.filter((alert) => alert.state === "firing");
   const place = $("#alerts");
   place.hidden = firing.length === 0;
-  fill(place, firing.map(({ rule, severity, subject, message, since }) =>
-    h("p", { class: `alert ${severity}` },
-      h("strong", null, rule.replaceAll("_", " ")),
-      h("span", null, subject === null ? message : `${subject}: ${message}`),
-      h("span", { class: "num", title: moment(since) }, ago(since, serverNow())))));
+  fill(
+    place,
+    firing.map(({ rule, severity, subject, message, since }) =>
+      h(
+        "p",
+        { class: `alert ${severity}` },
+        h("strong", null, rule.replaceAll("_", " ")),
+        h("span", null, subject === null ? message : `${subject}: ${message}`),
+        h("span", { class: "num", title: moment(since) }, ago(since, serverNow())),
+      ),
+    ),
+  );
 }

@@ -12,17 +12,28 @@ const CARDS = [
   ["active", "Running now", (now) => count(now.active_agents)],
   ["executions", "Executions today", (now) => count(now.executions_today)],
   ["success", "Success rate today", (now) => percent(now.success_rate, now.executions_today)],
-  ["duration", "Average duration today", (now) => mean(now.avg_duration_ms)],
-  ["tokens", "Tokens today", (now) => short(now.tokens_used_today), (now) => count(now.tokens_used_today)],
+  ["duration", "Avg duration today", (now) => mean(now.avg_duration_ms)],
+  [
+    "tokens",
+    "Tokens today",
+    (now) => short(now.tokens_used_today),
+    (now) => count(now.tokens_used_today),
+  ],
   ["cost", "Cost today", (now) => dollars(now.estimated_cost_today)],
 ];
 
 export function start() {
-  $("#cards").replaceChildren(...CARDS.map(([key, title]) =>
-    h("div", { class: "card", "data-card": key },
-      h("h2", null, title),
-      h("p", { class: "figure" }, "–"),
-      h("p", { class: "below" }, " "))));
+  $("#cards").replaceChildren(
+    ...CARDS.map(([key, title]) =>
+      h(
+        "div",
+        { class: "card", "data-card": key },
+        h("h2", null, title),
+        h("p", { class: "figure" }, "–"),
+        h("p", { class: "below" }, " "),
+      ),
+    ),
+  );
   on("totals", show);
   on("window range active", showWindow);
 }
@@ -56,7 +67,8 @@ function showWindow() {
 // A window is whole hours, the current one is its last.
 function since() {
   const { range } = state;
-  if (range === "7d" || range === "30d" || range === "24h") return `in ${range.replace("d", " days").replace("h", " h")}`;
+  if (range === "7d" || range === "30d" || range === "24h")
+    return `in ${range.replace("d", " days").replace("h", " h")}`;
   const hours = Number.parseInt(range, 10);
   const begin = new Date();
   begin.setMinutes(0, 0, 0);

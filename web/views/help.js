@@ -19,12 +19,22 @@ const sheet = $("#help");
 export function start() {
   $("#help-open").addEventListener("click", open);
   sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
-  fill(sheet,
-    h("form", { method: "dialog", class: "sheet-head" },
+  fill(
+    sheet,
+    h(
+      "form",
+      { method: "dialog", class: "sheet-head" },
       h("h2", { id: "help-title" }, "Keyboard"),
-      h("button", { class: "icon-button", "aria-label": "Close" }, "✕")),
-    h("dl", { class: "keys" }, KEYS.map(([key, words]) =>
-      h("div", null, h("dt", null, h("kbd", null, key)), h("dd", null, words)))));
+      h("button", { class: "icon-button", "aria-label": "Close" }, "✕"),
+    ),
+    h(
+      "dl",
+      { class: "keys" },
+      KEYS.map(([key, words]) =>
+        h("div", null, h("dt", null, h("kbd", null, key)), h("dd", null, words)),
+      ),
+    ),
+  );
 }
 
 export function open() {

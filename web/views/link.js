@@ -49,11 +49,21 @@ function words(link, history) {
     return [`${since} ${next}`, "Try now", retry, "bad"];
   }
   if (history) {
-    return ["From history: the live view (Redis) is away. Nothing is lost; numbers may be a few " +
-      "seconds old, and what runs has no tool and no progress.", null, null, "warn"];
+    return [
+      "From history: the live view (Redis) is away. Nothing is lost; numbers may be a few " +
+        "seconds old, and what runs may lack its tool and progress.",
+      null,
+      null,
+      "warn",
+    ];
   }
   if (outdated) {
-    return ["The daemon is another version than this page.", "Reload", () => location.reload(), "warn"];
+    return [
+      "The daemon is another version than this page.",
+      "Reload",
+      () => location.reload(),
+      "warn",
+    ];
   }
   return [""];
 }
@@ -79,6 +89,8 @@ async function checkVersion() {
     outdated = version !== null && version !== data.version;
     version ??= data.version;
     text($("#about"), `${data.name} ${version} · days are UTC days, clock times are yours`);
-  } catch { /* the next connection asks again */ }
+  } catch {
+    /* the next connection asks again */
+  }
   show();
 }

@@ -13,8 +13,20 @@ function show() {
     event.preventDefault();
     go({ range }, { replace: true });
   };
-  fill($("#ranges"), RANGES.map((range, i) => h("a", {
-    href: href({ range }), onclick: choose(range), title: `${range} (${i + 1})`,
-    "data-key": range, "aria-current": range === state.range ? "true" : null,
-  }, range)));
+  fill(
+    $("#ranges"),
+    RANGES.map((range, i) =>
+      h(
+        "a",
+        {
+          href: href({ range }),
+          onclick: choose(range),
+          title: `${range} (${i + 1})`,
+          "data-key": range,
+          "aria-current": range === state.range ? "true" : null,
+        },
+        range,
+      ),
+    ),
+  );
 }

@@ -35,34 +35,55 @@ async function load() {
     show();
   } catch (error) {
     if (id !== state.run || item) return;
-    frame(id, quiet(error instanceof Refused ? `${error.message}.` : "The daemon does not answer."));
+    frame(
+      id,
+      quiet(error instanceof Refused ? `${error.message}.` : "The daemon does not answer."),
+    );
   }
 }
 
 function frame(title, ...content) {
-  fill(sheet,
-    h("form", { method: "dialog", class: "sheet-head" },
+  fill(
+    sheet,
+    h(
+      "form",
+      { method: "dialog", class: "sheet-head" },
       h("h2", { id: "run-title" }, title),
-      h("button", { class: "icon-button", "aria-label": "Close", title: "Close (Esc)", "data-key": "close" }, "✕")),
-    h("div", { class: "sheet-body" }, ...content));
+      h(
+        "button",
+        { class: "icon-button", "aria-label": "Close", title: "Close (Esc)", "data-key": "close" },
+        "✕",
+      ),
+    ),
+    h("div", { class: "sheet-body" }, ...content),
+  );
 }
 
 function show() {
   const running = item.status === "running";
-  const so_far = running && item.execution_start
-    ? clockSpan(serverNow() - Date.parse(item.execution_start)) : null;
-  frame(item.agent_name,
-    h("p", { class: "headline" },
+  const so_far =
+    running && item.execution_start
+      ? clockSpan(serverNow() - Date.parse(item.execution_start))
+      : null;
+  frame(
+    item.agent_name,
+    h(
+      "p",
+      { class: "headline" },
       h("span", { class: `status ${item.status}` }, item.status),
       h("span", { class: "type" }, item.agent_type),
-      h("span", { class: "num" }, running ? `for ${so_far ?? "–"}` : span(item.duration_ms))),
+      h("span", { class: "num" }, running ? `for ${so_far ?? "–"}` : span(item.duration_ms)),
+    ),
     item.task_description && h("p", { class: "task" }, item.task_description),
     item.error_details && error(item.error_details),
     facts([
       ["Id", h("code", null, item.agent_id)],
       ["Started", moment(item.execution_start), item.execution_start],
       ["Ended", moment(item.execution_end), item.execution_end],
-      ["Launched by", item.parent_agent_id && runLink({ agent_id: item.parent_agent_id }, item.parent_agent_id)],
+      [
+        "Launched by",
+        item.parent_agent_id && runLink({ agent_id: item.parent_agent_id }, item.parent_agent_id),
+      ],
       ["Depth", item.depth],
       ["Session", item.session_id && h("code", null, item.session_id)],
       ["Model", item.model],
@@ -73,11 +94,19 @@ function show() {
     ]),
     tokens(item.token_usage, item.usage_by_model),
     calls(item.tool_calls, item.tool_errors),
-    item.tools_granted.length > 0 && part("Tools granted", h("p", { class: "chips" },
-      item.tools_granted.map((tool) => h("span", { class: "chip" }, tool)))),
+    item.tools_granted.length > 0 &&
+      part(
+        "Tools granted",
+        h(
+          "p",
+          { class: "chips" },
+          item.tools_granted.map((tool) => h("span", { class: "chip" }, tool)),
+        ),
+      ),
     object("Task", item.task_metadata),
     object("Output", item.output_metrics),
-    object("Measured", item.performance_metrics));
+    object("Measured", item.performance_metrics),
+  );
 }
 
 const part = (title, ...content) => h("section", null, h("h3", null, title), ...content);
@@ -85,16 +114,29 @@ const part = (title, ...content) => h("section", null, h("h3", null, title), ...
 // What is not known is not listed.
 function facts(rows) {
   const known = rows.filter(([, value]) => value !== null && value !== undefined && value !== "–");
-  return h("dl", { class: "facts" }, known.map(([name, value, title]) =>
-    h("div", null, h("dt", null, name), h("dd", { title }, value.nodeType ? value : String(value)))));
+  return h(
+    "dl",
+    { class: "facts" },
+    known.map(([name, value, title]) =>
+      h(
+        "div",
+        null,
+        h("dt", null, name),
+        h("dd", { title }, value.nodeType ? value : String(value)),
+      ),
+    ),
+  );
 }
 
 function error({ type, message, stack_trace, ...rest }) {
-  return h("section", { class: "error" },
+  return h(
+    "section",
+    { class: "error" },
     h("h3", null, type ?? "Error"),
     message && h("p", null, String(message)),
     stack_trace && h("pre", { tabindex: "0" }, String(stack_trace)),
-    Object.keys(rest).length > 0 && h("pre", { tabindex: "0" }, JSON.stringify(rest, null, 2)));
+    Object.keys(rest).length > 0 && h("pre", { tabindex: "0" }, JSON.stringify(rest, null, 2)),
+  );
 }
 
 function tokens(usage, models) {
@@ -107,8 +149,10 @@ function tokens(usage, models) {
     ["Total", count(usage.total_tokens)],
     ["Cost", usage.estimated_cost === null ? "price not known" : dollars(usage.estimated_cost)],
   ];
-  const by = Object.entries(models ?? {}).map(([model, used]) =>
-    [model, `${count(used.requests ?? 0)} requests`]);
+  const by = Object.entries(models ?? {}).map(([model, used]) => [
+    model,
+    `${count(used.requests ?? 0)} requests`,
+  ]);
   return part("Tokens", facts([...rows, ...by]));
 }
 
@@ -116,9 +160,22 @@ function calls(of, errors) {
   const rows = Object.entries(of ?? {}).sort(([, a], [, b]) => b - a);
   if (!rows.length) return null;
   const most = rows[0][1] || 1;
-  return part(errors ? `Tool calls, ${count(errors)} failed` : "Tool calls",
-    h("ul", { class: "bars line" }, rows.map(([tool, n]) => h("li", null,
-      h("span", { class: "name" }, tool), bar(n / most), h("span", { class: "num" }, count(n))))));
+  return part(
+    errors ? `Tool calls, ${count(errors)} failed` : "Tool calls",
+    h(
+      "ul",
+      { class: "bars line" },
+      rows.map(([tool, n]) =>
+        h(
+          "li",
+          null,
+          h("span", { class: "name" }, tool),
+          bar(n / most),
+          h("span", { class: "num" }, count(n)),
+        ),
+      ),
+    ),
+  );
 }
 
 function object(title, of) {

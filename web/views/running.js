@@ -24,22 +24,35 @@ function show() {
   const rows = tree();
   if (!rows.length) return fill(body("running"), quiet(...nothing()));
   const hidden = rows.length - MAX_ROWS;
-  fill(body("running"),
-    h("div", { class: "table running", role: "table", "aria-label": "Agents that run now" },
-      h("div", { class: "tr head", role: "row" },
+  fill(
+    body("running"),
+    h(
+      "div",
+      { class: "table running", role: "table", "aria-label": "Agents that run now" },
+      h(
+        "div",
+        { class: "tr head", role: "row" },
         ["Agent", "Tool", "Progress", "Elapsed", "Last sign"].map((name) =>
-          h("span", { role: "columnheader" }, name))),
-      rows.slice(0, MAX_ROWS).map(row)),
-    hidden > 0 && quiet(`and ${hidden} more`));
+          h("span", { role: "columnheader" }, name),
+        ),
+      ),
+      rows.slice(0, MAX_ROWS).map(row),
+    ),
+    hidden > 0 && quiet(`and ${hidden} more`),
+  );
   tick();
 }
 
 function nothing() {
   const before = state.totals?.executions_today || state.ended.length;
   if (before) return ["Nothing runs now."];
-  return ["No agent has reported yet. Connect yours with ",
-    h("code", null, "agentpulse hooks install claude-code"), ", or look at a made-up day with ",
-    h("code", null, "agentpulse demo"), "."];
+  return [
+    "No agent has reported yet. Connect yours with ",
+    h("code", null, "agentpulse hooks install claude-code"),
+    ", or look at a made-up day with ",
+    h("code", null, "agentpulse demo"),
+    ".",
+  ];
 }
 
 function showNote() {
@@ -74,18 +87,30 @@ function tree() {
 
 function row({ run, depth }) {
   const known = run.progress !== null && run.progress !== undefined;
-  const who = h("span", { role: "cell", class: depth > 0 ? "who child" : "who" },
+  const who = h(
+    "span",
+    { role: "cell", class: depth > 0 ? "who child" : "who" },
     runLink(run),
     h("span", { class: "type" }, run.agent_type),
     depth > 0 && h("span", { class: "sr" }, ` launched by ${run.parent_agent_id}`),
-    h("span", { class: "task" }, run.task_description));
+    h("span", { class: "task" }, run.task_description),
+  );
   who.style.setProperty("--depth", Math.min(depth, MAX_DEPTH));
-  return h("div", { class: "tr", role: "row", "data-id": run.agent_id }, who,
+  return h(
+    "div",
+    { class: "tr", role: "row", "data-id": run.agent_id },
+    who,
     h("span", { role: "cell", class: "tool" }, run.current_tool ?? "–"),
-    h("span", { role: "cell", class: "progress" },
-      known ? [bar(run.progress), h("span", { class: "num" }, `${Math.round(run.progress * 100)} %`)] : "–"),
+    h(
+      "span",
+      { role: "cell", class: "progress" },
+      known
+        ? [bar(run.progress), h("span", { class: "num" }, `${Math.round(run.progress * 100)} %`)]
+        : "–",
+    ),
     h("span", { role: "cell", class: "num elapsed" }),
-    h("span", { role: "cell", class: "num sign" }));
+    h("span", { role: "cell", class: "num sign" }),
+  );
 }
 
 // How long until it counts as hung, and whether that is near.
@@ -98,7 +123,8 @@ function left(run) {
 }
 
 function tick() {
-  if (document.hidden) return;
+  // Of what nothing is heard, nothing is said: the page is blind then, and stands still.
+  if (document.hidden || state.link === "offline") return;
   const now = serverNow();
   for (const element of document.querySelectorAll("#running [data-id]")) {
     const run = state.active.get(element.dataset.id);

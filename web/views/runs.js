@@ -33,27 +33,45 @@ function showEnded() {
   if (!state.ended.length) {
     return known("ended") && fill(body("ended"), quiet("No execution has ended yet."));
   }
-  fill(body("ended"), list(state.ended.slice(0, SHOWN), (run) => run.task_description));
+  fill(
+    body("ended"),
+    list(state.ended.slice(0, SHOWN), (run) => run.task_description),
+  );
 }
 
 export function reason({ status, error_details }) {
   const { type, message } = error_details ?? {};
   if (type || message) return [type, message].filter(Boolean).join(": ");
-  return status === "timeout" ? "nothing was heard of it until its deadline" : "no reason was given";
+  return status === "timeout"
+    ? "nothing was heard of it until its deadline"
+    : "no reason was given";
 }
 
 export const runLink = ({ agent_id: id, agent_name }, words = agent_name) =>
   h("a", { href: href({ run: id }), "data-row": true, "data-key": id, title: id }, words);
 
-// Rows link to their runs; `words` makes a second line of a run.
-export function list(runs, words = () => null, name = (run) => run.agent_name) {
-  return h("ul", { class: "runs" }, runs.map((run) => {
-    const line = words(run);
-    return h("li", null,
-      h("span", { class: `status ${run.status}` }, run.status),
-      runLink(run, name(run)),
-      run.duration_ms !== undefined && h("span", { class: "num" }, span(run.duration_ms)),
-      h("span", { class: "when num", title: moment(run.execution_end) }, ago(run.execution_end, serverNow())),
-      line && h("span", { class: "words", title: line }, line));
-  }));
+// Rows link to their runs; `words` makes a second line of a run. Those of one agent are named by
+// their ends.
+export function list(runs, words = () => null, ofOne = false) {
+  return h(
+    "ul",
+    { class: "runs" },
+    runs.map((run) => {
+      const line = words(run);
+      return h(
+        "li",
+        null,
+        h("span", { class: `status ${run.status}` }, run.status),
+        runLink(run, ofOne ? moment(run.execution_end) : run.agent_name),
+        run.duration_ms !== undefined && h("span", { class: "num" }, span(run.duration_ms)),
+        !ofOne &&
+          h(
+            "span",
+            { class: "when num", title: moment(run.execution_end) },
+            ago(run.execution_end, serverNow()),
+          ),
+        line && h("span", { class: "words", title: line }, line),
+      );
+    }),
+  );
 }

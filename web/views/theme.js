@@ -17,7 +17,11 @@ export function cycle() {
   const next = ORDER[(ORDER.indexOf(root.dataset.theme ?? "system") + 1) % ORDER.length];
   if (next === "system") delete root.dataset.theme;
   else root.dataset.theme = next;
-  try { localStorage.setItem("agentpulse.theme", next); } catch { /* for this page only */ }
+  try {
+    localStorage.setItem("agentpulse.theme", next);
+  } catch {
+    /* for this page only */
+  }
   show();
   repaint();
 }

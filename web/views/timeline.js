@@ -19,9 +19,12 @@ function show() {
   const data = known("timeline", clear);
   if (!data) return;
   const { range } = state.reports.timeline;
-  const [points, step, unit] = range === "1h" ? [minutes(data), MINUTE_S, "minute"]
-    : range === "30d" ? [byDay(data.daily, DAYS[range], day), DAY_S, "day"]
-      : [data.timeline.map(hour), HOUR_S, "hour"];
+  const [points, step, unit] =
+    range === "1h"
+      ? [minutes(data), MINUTE_S, "minute"]
+      : range === "30d"
+        ? [byDay(data.daily, DAYS[range], day), DAY_S, "day"]
+        : [data.timeline.map(hour), HOUR_S, "hour"];
   note("timeline", `by the ${unit}`);
   const total = points.reduce((sum, point) => sum + point.executions, 0);
   if (!total) {
@@ -37,8 +40,11 @@ function clear() {
   chart = null;
 }
 
-const hour = (point) =>
-  ({ ...point, at: Date.parse(point.timestamp) / 1000, dominant: point.dominant_agent_type });
+const hour = (point) => ({
+  ...point,
+  at: Date.parse(point.timestamp) / 1000,
+  dominant: point.dominant_agent_type,
+});
 
 const day = (row) => ({ executions: row.total_executions, success_rate: row.success_rate });
 
@@ -58,7 +64,8 @@ function minutes({ executions, next_cursor }) {
       executions: runs.length,
       success_rate: runs.filter((run) => run.status === "success").length / (runs.length || 1),
       avg_duration_ms: timed.length
-        ? Math.round(timed.reduce((sum, run) => sum + run.duration_ms, 0) / timed.length) : null,
+        ? Math.round(timed.reduce((sum, run) => sum + run.duration_ms, 0) / timed.length)
+        : null,
     });
   }
   return points;

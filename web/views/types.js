@@ -17,12 +17,32 @@ function show() {
   if (!rows) return;
   note("types", rows.length > SHOWN ? `${SHOWN} of ${rows.length}` : "");
   if (!rows.length) return fill(body("types"), quiet("No execution ended in this range."));
-  fill(body("types"), h("ul", { class: "bars" }, rows.slice(0, SHOWN).map((row) =>
-    h("li", { title: row.common_tools.length ? `mostly ${row.common_tools.join(", ")}` : null },
-      h("span", { class: "name" }, row.type),
-      h("span", { class: "num" }, count(row.count)),
-      bar(row.percentage / rows[0].percentage),
-      h("span", { class: "below" },
-        h("span", { class: row.success_rate < LOW_SUCCESS ? "bad" : null }, `${percent(row.success_rate)} success`),
-        ` · ${mean(row.avg_duration_ms)} · ${percent(row.percentage)} of all`)))));
+  fill(
+    body("types"),
+    h(
+      "ul",
+      { class: "bars" },
+      rows
+        .slice(0, SHOWN)
+        .map((row) =>
+          h(
+            "li",
+            { title: row.common_tools.length ? `mostly ${row.common_tools.join(", ")}` : null },
+            h("span", { class: "name" }, row.type),
+            h("span", { class: "num" }, count(row.count)),
+            bar(row.percentage / rows[0].percentage),
+            h(
+              "span",
+              { class: "below" },
+              h(
+                "span",
+                { class: row.success_rate < LOW_SUCCESS ? "bad" : null },
+                `${percent(row.success_rate)} success`,
+              ),
+              ` · ${mean(row.avg_duration_ms)} · ${percent(row.percentage)} of all`,
+            ),
+          ),
+        ),
+    ),
+  );
 }
