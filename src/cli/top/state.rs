@@ -96,7 +96,7 @@ impl State {
             Told::Detail(id, told) => {
                 let detail = self.detail.as_mut().filter(|detail| detail.id == id);
                 if let Some(detail) = detail {
-                    detail.told = Some(told.map_err(|reason| clean(&reason)));
+                    detail.take(told);
                 }
             }
             Told::Away(reason) => self.away = Some(clean(&reason)),
@@ -211,6 +211,16 @@ impl State {
             .position(|row| Some(row.running.id.as_str()) == id);
         let last = rows.len().saturating_sub(1);
         self.select(found.unwrap_or(self.selected.at.min(last)));
+    }
+}
+
+impl Detail {
+    /// What was known stays, where there is no answer: what has just ended is in the history a
+    /// moment later.
+    fn take(&mut self, told: Result<Value, String>) {
+        if told.is_ok() || !matches!(self.told, Some(Ok(_))) {
+            self.told = Some(told.map_err(|reason| clean(&reason)));
+        }
     }
 }
 
@@ -342,6 +352,11 @@ pub mod tests {
             "it was another one"
         );
         state.take(told("b"), 11);
+        assert_eq!(
+            state.detail.as_ref().unwrap().told,
+            Some(Ok(json!({"agent_id": "b"})))
+        );
+        state.take(Told::Detail("b".to_owned(), Err("away".to_owned())), 12);
         assert_eq!(
             state.detail.as_ref().unwrap().told,
             Some(Ok(json!({"agent_id": "b"})))
