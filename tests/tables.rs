@@ -23,16 +23,19 @@ fn stop(id: &str, name: &str, status: &str, ended_ms: i64) -> Value {
 fn daemon() -> Daemon {
     let daemon = Setup::new().start();
     let now_ms = now_ms();
-    let parent = "hos\u{1b}[2Jtile";
+    // A name has no control characters, but this one turns the direction of writing.
+    let (parent, task) = ("hos\u{202e}tile", "clear\u{1b}[2J the screen");
     daemon.accept(&[
         stop("e 1", "zorp", "success", now_ms - 2_000),
         stop("e 2", "zorp", "failure", now_ms - 1_000),
         json!({"event": "start", "agent_id": "r1", "agent_name": parent,
-            "execution_start": rfc3339(now_ms - 3_600_000)}),
+            "task_description": task, "start_time": rfc3339(now_ms - 3_600_000)}),
         json!({"event": "start", "agent_id": "r2", "agent_name": "child",
-            "parent_agent_id": "r1", "execution_start": rfc3339(now_ms - 7_000)}),
-        json!({"event": "progress", "agent_id": "r2", "progress": 0.45, "current_tool": "Bash"}),
+            "parent_agent_id": "r1", "start_time": rfc3339(now_ms - 7_000)}),
     ]);
+    let sign = json!({"event": "progress", "agent_id": "r2", "progress": 0.45,
+        "current_tool": "Bash"});
+    assert_eq!(daemon.send(&[sign]).1.totals.progress, 1);
     eventually("all is in the history and in the live view", || {
         let status: Value = serde_json::from_str(&said(&daemon, &["status", "--json"]))
             .map_err(|error| error.to_string())?;
@@ -159,7 +162,7 @@ fn one_is_shown_by_its_id_or_its_name() {
     assert!(agent.contains("\ntotal_executions "), "{agent}");
     assert!(agent.contains("e 2        type: Broken\n"), "{agent}");
     let running = said(&daemon, &["show", "r1"]);
-    assert!(running.contains("hos[2Jtile\n"), "{running}");
+    assert!(running.contains("clear[2J the screen\n"), "{running}");
     let nobody = daemon.command(&["show", "../x"]);
     assert_eq!(nobody.status.code(), Some(1));
     let expect = "agentpulse: no execution has the id ../x, and no agent has that name\n";
@@ -185,13 +188,13 @@ fn top_is_a_table_once_and_a_screen_only_on_a_terminal() {
         let row = rows.iter().find(|row| row[0] == name);
         row.unwrap_or_else(|| panic!("no {name} in {text}")).clone()
     };
-    assert_eq!(row("hos[2Jtile")[2], "1h00m");
+    assert_eq!(row("hostile")[2], "1h00m");
     assert_eq!(row("child")[3..], ["Bash", "45%", "–", "r2"]);
     assert!(
         text.contains("\n  child "),
         "it stands below who launched it: {text}"
     );
-    let parent = text.find("hos[2Jtile").expect("it runs");
+    let parent = text.find("hostile").expect("it runs");
     assert!(parent < text.find("  child").expect("it runs"));
 
     let piped = daemon.command(&["top"]);

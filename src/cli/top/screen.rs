@@ -61,28 +61,33 @@ fn show(
             let area = frame.area();
             draw(&mut state, now_ms, colours, area, frame.buffer_mut());
         })?;
-        let mut then = Vec::new();
         if event::poll(LOOK_EVERY)?
             && let Event::Key(key) = event::read()?
             && key.is_press()
+            && !goes_on(state.key(key), want)
         {
-            then.push(state.key(key));
+            return Ok(true);
         }
         loop {
-            match told.try_recv() {
-                Ok(told) => then.push(state.take(told, now_ms)),
+            let then = match told.try_recv() {
+                Ok(told) => state.take(told, now_ms),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Ok(false),
-            }
-        }
-        for then in then {
-            match then {
-                Then::Nothing => {}
-                Then::Quit => return Ok(true),
-                Then::Ask(id) => {
-                    want.send_replace(id);
-                }
+            };
+            if !goes_on(then, want) {
+                return Ok(true);
             }
         }
     }
+}
+
+fn goes_on(then: Then, want: &watch::Sender<Option<String>>) -> bool {
+    match then {
+        Then::Nothing => {}
+        Then::Quit => return false,
+        Then::Ask(id) => {
+            want.send_replace(id);
+        }
+    }
+    true
 }
