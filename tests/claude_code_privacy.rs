@@ -6,11 +6,11 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use crate::bytes::{holds, search};
 use crate::claude_code::start;
 use crate::claude_script::Script;
 use crate::harness::{Daemon, eventually};
 use crate::hooks::hook;
-use crate::bytes::{holds, search};
 use crate::setup::folder;
 
 /// Nothing that any part would make by itself.

@@ -71,10 +71,7 @@ fn tools(daemon: &Daemon, all: &[Value]) -> Check {
     let mut found: BTreeMap<String, i64> = BTreeMap::new();
     for row in told["tools"].as_array().ok_or("no list")? {
         let calls = row["usage_count"].as_i64().ok_or("no count")?;
-        found.insert(
-            row["name"].as_str().ok_or("no name")?.to_owned(),
-            calls,
-        );
+        found.insert(row["name"].as_str().ok_or("no name")?.to_owned(), calls);
     }
     let mut expected: BTreeMap<String, i64> = BTreeMap::new();
     for (tool, calls) in all

@@ -227,7 +227,7 @@ mod tests {
         );
         // A text over more than one line would lose its spaces.
         for asset in ASSETS.iter().filter(|asset| asset.media_type == SCRIPT) {
-            let whole = |line: &str| line.matches('`').count() % 2 == 0;
+            let whole = |line: &str| line.matches('`').count().is_multiple_of(2);
             assert!(asset.text.lines().all(whole), "{}", asset.path);
         }
     }

@@ -80,10 +80,10 @@ impl Writer {
     }
 
     fn find(&self, ids: &[&str]) -> Result<HashMap<String, Arc<Execution>>, Unavailable> {
-        self.from_history(self.history.find(ids))
+        self.historic(self.history.find(ids))
     }
 
-    pub(super) fn from_history<T>(
+    pub(super) fn historic<T>(
         &self,
         read: Result<T, crate::history::Error>,
     ) -> Result<T, Unavailable> {

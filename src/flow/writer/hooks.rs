@@ -145,7 +145,7 @@ impl Writer {
             ..Filter::default()
         };
         let timed_out = self.history.executions(&timed_out, None, MAX_TIMED_OUT);
-        let timed_out = self.from_history(timed_out)?.executions;
+        let timed_out = self.historic(timed_out)?.executions;
         let staged = batch
             .staged
             .values()
