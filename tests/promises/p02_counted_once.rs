@@ -80,7 +80,7 @@ fn p02_three_times_over_three_ways_is_once() {
         .set("history.flush_interval", "\"200ms\"");
     let mut daemon = setup.start();
     let at_ms = now_ms();
-    let lines = shuffled(sized(900, 20_000), at_ms);
+    let lines = shuffled(sized(900, 5_000), at_ms);
     let world = World::of(&arrivals(&lines, at_ms));
     let own = world.totals;
 

@@ -35,54 +35,56 @@ fn says_that_redis_is_there(daemon: &Daemon) {
     });
 }
 
-/// Both while it is down and when it is back, events go on being acknowledged.
-fn goes_on(load: &Load) {
-    if load.is_running() {
-        load.wait_for(load.acknowledged() + 1);
+/// A way in which Redis goes and comes back.
+type Blow = fn(&mut Redis, &Daemon);
+
+fn killed(redis: &mut Redis, daemon: &Daemon) {
+    redis.kill();
+    says_that_redis_is_away(daemon);
+    redis.restart();
+}
+
+fn stopped(redis: &mut Redis, daemon: &Daemon) {
+    redis.pause();
+    let paused = Instant::now();
+    says_that_redis_is_away(daemon);
+    let stays = sized(Duration::ZERO, Duration::from_secs(10));
+    eventually("it was stopped for long enough", || {
+        (paused.elapsed() >= stays)
+            .then_some(())
+            .ok_or(String::new())
+    });
+    redis.resume();
+}
+
+fn disconnected(redis: &mut Redis, _: &Daemon) {
+    for _ in 0..5 {
+        redis.run(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     }
+}
+
+fn restarted(redis: &mut Redis, _: &Daemon) {
+    redis.run(&["SAVE"]);
+    redis.restart();
 }
 
 #[test]
 fn p03_redis_may_go_in_every_way_while_events_come_in() {
+    let blows: [Blow; 4] = [killed, stopped, disconnected, restarted];
+    let rounds = sized(1, 5);
     let mut redis = Redis::start();
     let daemon = Setup::new().redis(&redis).start();
     let at_ms = now_ms();
     let lines = shuffled(sized(4_000, 100_000), at_ms);
-    let load = Load::start(&daemon.socket(), &lines, 2);
-    for round in 0..sized(1, 5) {
-        let share = |part: usize| lines.len() * (round * 4 + part) / (sized(1, 5) * 4 + 1);
-        load.wait_for(share(1));
-        redis.kill();
-        goes_on(&load);
-        says_that_redis_is_away(&daemon);
-        redis.restart();
+    let mut parts = lines.chunks(lines.len().div_ceil(rounds * blows.len()));
+    for blow in blows.iter().cycle().take(rounds * blows.len()) {
+        let part = parts.next().expect("a part for each");
+        let load = Load::start(&daemon.socket(), part, 2);
+        load.wait_for(part.len() / 3);
+        blow(&mut redis, &daemon);
+        // Whatever became of Redis, events are taken.
+        load.finish();
         says_that_redis_is_there(&daemon);
-
-        load.wait_for(share(2));
-        redis.pause();
-        let paused = Instant::now();
-        goes_on(&load);
-        says_that_redis_is_away(&daemon);
-        let stays = sized(Duration::ZERO, Duration::from_secs(10));
-        eventually("it was stopped for long enough", || {
-            (paused.elapsed() >= stays)
-                .then_some(())
-                .ok_or(String::new())
-        });
-        redis.resume();
-        says_that_redis_is_there(&daemon);
-
-        load.wait_for(share(3));
-        for _ in 0..5 {
-            redis.run(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-            goes_on(&load);
-        }
-        load.wait_for(share(4));
-        redis.run(&["SAVE"]);
-        redis.restart();
-        goes_on(&load);
     }
-    load.finish();
-    says_that_redis_is_there(&daemon);
     equals(&daemon, &redis, &World::of(&arrivals(&lines, at_ms)));
 }

@@ -155,7 +155,7 @@ fn p07_damage_is_refused_with_the_way_out() {
         let path = daemon.data.join(name);
         let whole = fs::read(&path).expect("the database");
         let pages = whole.len() / PAGE_BYTES;
-        let step = sized(pages.div_ceil(4), 1);
+        let step = pages.div_ceil(sized(4, 40));
         for page in (0..pages).step_by(step) {
             damage(&path, page);
             let what = format!("page {page} of {pages} of {name}");

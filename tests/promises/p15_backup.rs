@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{arrivals, sized};
 use crate::check;
-use crate::harness::{Daemon, deliver, now_ms};
+use crate::harness::{Daemon, deliver, eventually, now_ms};
 use crate::load::shuffled;
 use crate::model::{Arrival, World, rfc3339};
 use crate::setup::Setup;
@@ -136,6 +136,46 @@ fn p15_a_backup_under_load_answers_as_before() {
         check::everywhere(&daemon, &world);
         assert_eq!(daemon.sigterm().code(), Some(0));
     }
+}
+
+/// Between the copies of the two databases, history goes on and the journal is pruned.
+#[test]
+fn p15_the_journal_is_held_between_the_copies() {
+    if !cfg!(debug_assertions) {
+        eprintln!("skipped: a release build has no crash points");
+        return;
+    }
+    let own = crate::setup::folder();
+    let gate = own.path().join("gate");
+    fs::write(&gate, "").expect("a file");
+    let place = format!("history.db@{}", gate.display());
+    let mut daemon = setup().crash_at(&place).start();
+    let at_ms = now_ms();
+    let lines = shuffled(900, at_ms);
+    daemon.send(&lines[..300]);
+    let file = own.path().join("one.tar");
+    let to = file.to_str().expect("a short path");
+    let made = thread::scope(|scope| {
+        let made = scope.spawn(|| daemon.command(&["backup", to]));
+        // The copy of history is there before the daemon comes to the gate.
+        let copy = own.path().join("one.tar.partial").join("history.db");
+        eventually("history is copied", || {
+            copy.exists().then_some(()).ok_or(String::new())
+        });
+        for part in lines[300..].chunks(100) {
+            daemon.send(part);
+            assert!(daemon.command(&["prune"]).status.success());
+        }
+        check::everywhere(&daemon, &World::of(&arrivals(&lines, at_ms)));
+        fs::remove_file(&gate).expect("our own file");
+        made.join().expect("the backup ends")
+    });
+    assert!(made.status.success(), "{}", says(&made));
+    assert_eq!(daemon.sigterm().code(), Some(0));
+    let restored = daemon.command(&["restore", to, "--force"]);
+    assert!(restored.status.success(), "{}", says(&restored));
+    daemon.restart();
+    check::everywhere(&daemon, &World::of(&arrivals(&lines, at_ms)));
 }
 
 fn stop(id: &str) -> Value {
