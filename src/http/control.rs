@@ -30,6 +30,7 @@ pub fn router(state: Arc<HttpState>) -> Router {
         .route("/control/rebuild", post(rebuild))
         .route("/control/flush", post(flush))
         .route("/control/prune", post(prune))
+        .route("/control/reload", post(reload))
         .route("/control/keys", get(keys::list).post(keys::create))
         .route("/control/keys/{which}", delete(keys::revoke));
     finish(routes().merge(control), state)
@@ -102,6 +103,12 @@ async fn flush(State(http): State<Arc<HttpState>>) -> Result<StatusCode, HttpErr
 
 async fn prune(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpError> {
     http.operations.prune().await.map(Json).map_err(failed)
+}
+
+/// The reason stands in the settings file, which whoever uses the socket can read.
+async fn reload(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpError> {
+    let refused = |reason| HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", reason);
+    http.operations.reload().await.map(Json).map_err(refused)
 }
 
 /// Whoever may use the socket may read the log, so the cause is told.

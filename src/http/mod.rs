@@ -28,6 +28,8 @@ mod timed;
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::access::Access;
 use crate::flow::operations::Operations;
 use crate::intake::Intake;
@@ -46,7 +48,8 @@ pub struct HttpState {
     pub intake: Intake,
     pub operations: Operations,
     pub access: Arc<Access>,
-    pub guard: Guard,
+    /// Another one when the settings are read again.
+    pub guard: watch::Receiver<Arc<Guard>>,
     pub stream: Stream,
     /// Connections at once, of each listener.
     pub max_connections: usize,

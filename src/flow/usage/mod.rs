@@ -23,9 +23,10 @@ pub use self::sidecar::{MAX_SIDECAR_BYTES, Sidecar, sidecar};
 pub use self::unread::Unread;
 use super::clock::now_ms;
 use super::counters::Counters;
+use super::tuning::Tuned;
 use super::writer::{Door, Unavailable};
 use crate::domain::event::{Event, Read};
-use crate::domain::execution::{Catalog, Execution, Reading};
+use crate::domain::execution::{Execution, Reading};
 use crate::domain::transcript::{Span, Usage};
 use crate::domain::turns::{Launch, execution_id, turn_of};
 use crate::history::Readers;
@@ -51,9 +52,7 @@ pub struct UsageReader {
     pub door: Door,
     pub unread: Arc<Unread>,
     pub history: Readers,
-    pub catalog: Arc<Catalog>,
-    pub roots: Vec<PathBuf>,
-    pub max_bytes: u64,
+    pub tuned: Tuned,
     pub counters: Arc<Counters>,
 }
 
@@ -217,20 +216,22 @@ impl UsageReader {
             started_ms: execution.start.as_ref().map(|start| start.started_ms),
             ended_ms: Some(execution.outcome()?.ended_ms),
         };
+        let tuning = self.tuned.borrow().clone();
         let usage = read(
-            &self.roots,
+            &tuning.transcript_roots,
             &path,
-            self.max_bytes,
+            tuning.transcript_max_bytes,
             from,
             span,
-            &self.catalog.prices,
+            &tuning.catalog.prices,
         );
-        let launch = sidecar(&self.roots, &path, MAX_SIDECAR_BYTES).map(|sidecar| Launch {
-            parent: sidecar.parent_agent_id,
-            model: sidecar.model,
-            description: sidecar.description,
-            depth: sidecar.spawn_depth,
-        });
+        let launch =
+            sidecar(&tuning.transcript_roots, &path, MAX_SIDECAR_BYTES).map(|sidecar| Launch {
+                parent: sidecar.parent_agent_id,
+                model: sidecar.model,
+                description: sidecar.description,
+                depth: sidecar.spawn_depth,
+            });
         Some(Looked {
             id,
             execution,

@@ -87,7 +87,7 @@ impl Writer {
         match self.execution(memory, batch, &read.id)? {
             Some(before) if before.takes_reading(&read.reading) => {
                 let mut after = Execution::clone(&before);
-                after.read(read.reading, &self.catalog);
+                after.read(read.reading, &self.tuning.catalog);
                 self.stage(batch, Some(before), after, now);
                 Ok(Verdict::Accepted)
             }
@@ -154,7 +154,7 @@ impl Writer {
                 Some(execution) => Execution::clone(execution),
                 None => Execution::new(id),
             };
-            after.retell(self.told(batch, &turns, turn)?, &self.catalog);
+            after.retell(self.told(batch, &turns, turn)?, &self.tuning.catalog);
             let was_running = before.as_ref().is_some_and(|before| before.is_running());
             if after.is_running() && !was_running && self.is_full(memory, batch) {
                 return Ok(Some(self.full()));
