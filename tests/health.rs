@@ -8,8 +8,8 @@ use crate::harness::{Daemon, eventually};
 use crate::redis_server::Redis;
 use crate::setup::Setup;
 
-const PARTS: [&str; 8] = [
-    "database", "disk", "history", "hooks", "journal", "live", "redis", "spool",
+const PARTS: [&str; 9] = [
+    "config", "database", "disk", "history", "hooks", "journal", "live", "redis", "spool",
 ];
 
 fn report(daemon: &Daemon) -> Value {

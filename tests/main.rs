@@ -32,6 +32,7 @@
 //! | `reaper` | hung executions |
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
+//! | `reload` | settings that are read again |
 //! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
 //! | `counters` | no counter ever falls |
 //! | `deployed` | alerts and dashboard against a real scrape; promtool |
@@ -91,6 +92,7 @@ mod reaper;
 mod receiver;
 mod redaction;
 mod redis_server;
+mod reload;
 mod scrape;
 mod security;
 mod security_doors;

@@ -142,14 +142,17 @@ impl Setup {
         self.run_to_exit(&folder.path().join("d"))
     }
 
+    /// The configuration file.
+    pub fn text(&self) -> String {
+        let lines = self.settings.iter();
+        let lines = lines.map(|(name, value)| format!("{name} = {value}\n"));
+        lines.collect::<String>() + &self.raw
+    }
+
     pub fn spawn(&self, data: &Path) -> Child {
         let _ = fs::remove_file(data.join("http.addr"));
         let config = data.with_extension("toml");
-        let mut text = String::new();
-        for (name, value) in &self.settings {
-            text += &format!("{name} = {value}\n");
-        }
-        fs::write(&config, text + &self.raw).expect("the configuration file");
+        fs::write(&config, self.text()).expect("the configuration file");
         let log = || {
             File::options()
                 .create(true)

@@ -23,6 +23,7 @@ mod path;
 mod prices;
 mod prune;
 mod rebuild;
+mod reload;
 mod restore;
 mod serve;
 mod show;
@@ -39,7 +40,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, default_file};
+use crate::config::{Config, ConfigError, default_file};
 use crate::daemon::EXIT_CONFIG;
 
 use failure::{Failure, failed, io_failed, one_line};
@@ -66,7 +67,7 @@ struct Cli {
 }
 
 /// Which daemon is meant.
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Place {
     /// The settings file [default: agentpulse/agentpulse.toml in ~/.config]
     #[arg(long, global = true, value_name = "FILE")]
@@ -110,6 +111,8 @@ enum Command {
     Config(config::ConfigCommand),
     /// Make the live picture anew from the history
     Rebuild(rebuild::Rebuild),
+    /// Let the running daemon read its settings again
+    Reload(reload::Reload),
     /// Let the running daemon drop what is older than it has to keep
     Prune(prune::Prune),
     /// Make, list or revoke the keys of the HTTP interface
@@ -162,6 +165,7 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
         Command::Prices(prices) => prices.run(place),
         Command::Config(config) => config.run(place),
         Command::Rebuild(rebuild) => rebuild.run(place),
+        Command::Reload(reload) => reload.run(place),
         Command::Prune(prune) => prune.run(place),
         Command::Key(key) => key.run(place),
         Command::Audit(audit) => audit.run(place),
@@ -178,12 +182,20 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
 impl Place {
     /// The settings, with the command's own flags (a dotted key and its value) on top.
     fn load(&self, mut flags: Vec<(String, String)>) -> Result<Config, Failure> {
-        if let Some(dir) = &self.data_dir {
-            flags.push(flag("data.dir", dir)?);
-        }
-        let file = self.config.clone().or_else(|| default_file(environment()));
-        Config::load(file.as_deref(), environment(), &flags)
+        flags.extend(self.flags()?);
+        self.settle(&flags)
             .map_err(|error| Failure::new(EXIT_CONFIG, error.to_string()))
+    }
+
+    fn flags(&self) -> Result<Vec<(String, String)>, Failure> {
+        let dir = self.data_dir.as_ref();
+        dir.map(|dir| flag("data.dir", dir)).into_iter().collect()
+    }
+
+    /// The settings of now; `flags` are all of them.
+    fn settle(&self, flags: &[(String, String)]) -> Result<Config, ConfigError> {
+        let file = self.config.clone().or_else(|| default_file(environment()));
+        Config::load(file.as_deref(), environment(), flags)
     }
 }
 

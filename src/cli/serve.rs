@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, Place, flag, io_failed};
 use crate::config::{Log, LogFormat};
-use crate::daemon;
+use crate::daemon::{self, Signals, Source};
 
 /// What is still at work after the daemon has drained is a blocking thread without anything
 /// that would be lost.
@@ -45,67 +46,110 @@ impl Serve {
         if let Some(redis) = self.redis {
             flags.push(("redis.url".to_owned(), redis));
         }
-        let config = place.load(flags)?;
-        start_log(&config.log);
+        let config = place.load(flags.clone())?;
+        flags.extend(place.flags()?);
+        let set_log_level = start_log(&config.log);
+        let place = place.clone();
+        let settings = Source {
+            load: Box::new(move || place.settle(&flags)),
+            set_log_level,
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|error| io_failed("no event loop", &error))?;
         let result = runtime.block_on(async {
-            let shutdown = shutdown()?;
-            daemon::run(config, shutdown).await
+            let (shutdown, hangups) = signals()?;
+            let signals = Signals {
+                shutdown,
+                hangups,
+                settings,
+            };
+            daemon::run(config, signals).await
         });
         runtime.shutdown_timeout(LEFTOVER_WAIT);
         result
     }
 }
 
-/// Resolves at the first SIGTERM, SIGINT or SIGHUP (a terminal that was closed); a second one ends
-/// the process at once, for whom the draining takes too long. Nothing acknowledged is lost by that.
-fn shutdown() -> Result<impl Future<Output = ()>, Failure> {
+/// The first answer resolves at the first SIGTERM or SIGINT, or when the terminal is closed that
+/// the daemon was started on; a second one ends the process at once, for whom the draining takes
+/// too long. Nothing acknowledged is lost by that. The second answer has a word for each SIGHUP
+/// that asks to read the settings again.
+fn signals() -> Result<(impl Future<Output = ()>, mpsc::Receiver<()>), Failure> {
     let listen = |kind| signal(kind).map_err(|error| io_failed("signals", &error));
     let mut signals = [
         listen(SignalKind::terminate())?,
         listen(SignalKind::interrupt())?,
         listen(SignalKind::hangup())?,
     ];
-    let (begin, begun) = tokio::sync::oneshot::channel();
+    let (begin, begun) = oneshot::channel();
+    let (reload, hangups) = mpsc::channel(1);
     tokio::spawn(async move {
-        any(&mut signals).await;
-        let _ = begin.send(()); // A daemon that has ended by itself waits for nobody.
-        any(&mut signals).await;
-        std::process::exit(EXIT_HURRIED);
+        let was_terminal = std::io::stderr().is_terminal();
+        let mut begin = Some(begin);
+        loop {
+            let is_hangup = any(&mut signals).await;
+            // One that was closed is none any more.
+            if is_hangup && !(was_terminal && !std::io::stderr().is_terminal()) {
+                // One that waits already will read what this one asks for.
+                let _ = reload.try_send(());
+                continue;
+            }
+            match begin.take() {
+                // A daemon that has ended by itself waits for nobody.
+                Some(begin) => drop(begin.send(())),
+                None => std::process::exit(EXIT_HURRIED),
+            }
+        }
     });
-    Ok(async {
+    let shutdown = async {
         let _ = begun.await;
-    })
+    };
+    Ok((shutdown, hangups))
 }
 
-async fn any([terminate, interrupt, hangup]: &mut [Signal; 3]) {
+/// Whether it is a hang-up.
+async fn any([terminate, interrupt, hangup]: &mut [Signal; 3]) -> bool {
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hangup.recv() => {}
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+        _ = hangup.recv() => true,
     }
 }
 
-/// The log goes to standard error. `RUST_LOG` refines it for whoever looks for a fault.
-fn start_log(log: &Log) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter(log.level));
+type SetLevel = Box<dyn Fn(Level) + Send + Sync>;
+
+/// The log goes to standard error. `RUST_LOG` refines it for whoever looks for a fault, and then
+/// the level stays as that says. Answers what sets another level.
+fn start_log(log: &Log) -> SetLevel {
+    let by_environment = EnvFilter::try_from_default_env().ok();
+    let is_fixed = by_environment.is_some();
     let is_terminal = std::io::stderr().is_terminal();
     let is_json = match log.format {
         LogFormat::Auto => !is_terminal,
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(by_environment.unwrap_or_else(|| filter(log.level)))
         .with_writer(std::io::stderr)
         .with_ansi(is_terminal);
-    if is_json {
-        log.json().flatten_event(true).init();
+    // Without the log there is nobody to tell that it is gone.
+    let set_level: SetLevel = if is_json {
+        let builder = builder.json().flatten_event(true).with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.init();
+        Box::new(move |level| drop(handle.reload(filter(level))))
     } else {
-        log.init();
+        let builder = builder.with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.init();
+        Box::new(move |level| drop(handle.reload(filter(level))))
+    };
+    match is_fixed {
+        true => Box::new(|_| {}),
+        false => set_level,
     }
 }
 

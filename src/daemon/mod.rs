@@ -6,8 +6,10 @@ mod checkpoints;
 mod entrance;
 mod failure;
 mod folder;
+mod notify;
 mod parts;
 mod redis;
+mod reload;
 mod stores;
 
 use std::future::Future;
@@ -32,8 +34,11 @@ pub use self::failure::{
     EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, EXIT_CONFIG, EXIT_CORRUPT, EXIT_NO_REDIS, Failure,
 };
 use self::folder::Folder;
+use self::notify::Notifier;
 use self::parts::{Parts, spawn_writer};
 use self::redis::Redis;
+pub use self::reload::Source;
+use self::reload::{Present, Reloader};
 use self::stores::Stores;
 use crate::access::{Access, Action};
 use crate::config::{Config, mask_password};
@@ -42,6 +47,7 @@ use crate::flow::applier;
 use crate::flow::clock::now_ms;
 use crate::flow::operations::{Facts, Operations};
 use crate::flow::reaper::Reaper;
+use crate::flow::tuning::Tuning;
 use crate::flow::writer;
 use crate::http::{self, Bodies, HttpState};
 use crate::intake::spool::Spool;
@@ -53,11 +59,23 @@ use crate::report::{Reports, stream};
 const INTAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// The views catch up; what they miss they find in the journal at the next start.
 const VIEWS_DEADLINE: Duration = Duration::from_secs(15);
-/// Runs until `shutdown`, then ends in order.
+/// What the daemon is told from outside while it runs.
+pub struct Signals<F> {
+    /// Resolves when it is to end.
+    pub shutdown: F,
+    /// Asks to read the settings again.
+    pub hangups: mpsc::Receiver<()>,
+    pub settings: Source,
+}
+
+/// Runs until the shutdown, then ends in order.
 ///
 /// # Errors
 /// What keeps the daemon from starting, and damage that it finds while it runs.
-pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
+pub async fn run<F: Future<Output = ()>>(
+    config: Config,
+    signals: Signals<F>,
+) -> Result<(), Failure> {
     if !config.redact.emails {
         redact::keep_emails();
     }
@@ -76,7 +94,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let stores = Stores::open(&config)?;
     let redis = redis::reach(&config, &stores).await?;
     let doors = Entrance { listener, access };
-    let outcome = serve(&config, &folder, doors, stores, &redis, shutdown).await;
+    let outcome = serve(&config, &folder, doors, stores, &redis, signals).await;
     redis.stop().await;
     folder.release(&config);
     info!("stopped");
@@ -96,11 +114,12 @@ pub async fn rebuild_offline(config: Config, force: bool) -> Result<(), Failure>
         false => redis::reach(&config, &stores).await?,
     };
     let (stop, stopped) = watch::channel(false);
-    let parts = Parts::new(&stores);
+    let (_tuning, tuned) = watch::channel(tuning(&config, &stores));
+    let parts = Parts::new(&stores, tuned);
     let (door, queue) = writer::door();
     let (commands, received) = mpsc::channel(1);
-    let applier = parts.applier(&config, &stores, &redis.live, door)?;
-    let writer = spawn_writer(&config, stores, &parts, queue)?.0;
+    let applier = parts.applier(&stores, &redis.live, door)?;
+    let writer = spawn_writer(stores, &parts, queue)?.0;
     let running = tokio::spawn(applier.run(received, stopped));
     let (reply, answer) = tokio::sync::oneshot::channel();
     let sent = commands
@@ -127,22 +146,24 @@ struct Entrance {
     access: Arc<Access>,
 }
 
-async fn serve(
+async fn serve<F: Future<Output = ()>>(
     config: &Config,
     folder: &Folder,
     Entrance { listener, access }: Entrance,
     stores: Stores,
     redis: &Redis,
-    shutdown: impl Future<Output = ()>,
+    signals: Signals<F>,
 ) -> Result<(), Failure> {
-    let parts = Parts::new(&stores);
+    let notifier = Notifier::of_environment();
+    let (tuning, tuned) = watch::channel(tuning(config, &stores));
+    let parts = Parts::new(&stores, tuned);
     let (stop_intake, intake_stopped) = watch::channel(false);
     let (stop_views, views_stopped) = watch::channel(false);
     let (door, queue) = writer::door();
     let intake = Intake {
         door: door.clone(),
         counters: parts.counters.clone(),
-        keep_ms: config.history.keep.as_millis() as i64,
+        tuned: parts.tuned.clone(),
         zone: TimeZone::system(),
     };
     let address = listener
@@ -151,6 +172,7 @@ async fn serve(
     folder.publish(&address.to_string())?;
     let (applier_commands, applier_received) = mpsc::channel(4);
     let (flusher_commands, flusher_received) = mpsc::channel(4);
+    let (reload_commands, reload_received) = mpsc::channel(1);
     let open = Arc::new(AtomicBool::new(false));
     let operations = Operations {
         changes: parts.changes.clone(),
@@ -159,6 +181,9 @@ async fn serve(
         applier: applier_commands,
         flusher: flusher_commands,
         backups: Arc::new(parts.backups(config, door.clone())),
+        reload: reload_commands,
+        reloaded: Arc::default(),
+        tuned: parts.tuned.clone(),
         facts: Arc::new(facts(config, redis, &address.to_string())),
         head_at_start: parts.changes.head(),
         open: open.clone(),
@@ -181,12 +206,12 @@ async fn serve(
     alerts::restore(&stores, &parts.changes.ends)?;
     let gather = alerts::gather(config, &operations, &system, &redis.live, &stores);
 
-    let applier = parts.applier(config, &stores, &redis.live, door.clone())?;
-    let flusher = parts.flusher(config, &stores, door.clone())?;
-    let usage_reader = parts.usage_reader(config, &stores, door.clone());
+    let applier = parts.applier(&stores, &redis.live, door.clone())?;
+    let flusher = parts.flusher(&stores, door.clone())?;
+    let usage_reader = parts.usage_reader(&stores, door.clone());
     let checkpoints =
         Checkpoints::start([stores.journal_path.clone(), stores.history_path.clone()])?;
-    let (writer, mut damage) = spawn_writer(config, stores, &parts, queue)?;
+    let (writer, mut damage) = spawn_writer(stores, &parts, queue)?;
     let mut views = JoinSet::new();
     views.spawn(async move {
         applier.run(applier_received, views_stopped).await;
@@ -197,6 +222,25 @@ async fn serve(
 
     let mut doors = JoinSet::new();
     let guard = entrance::guard(config, &access, &parts.counters);
+    let (guards, guard) = watch::channel(Arc::new(guard));
+    let reloader = Reloader {
+        source: Arc::new(signals.settings),
+        access: access.clone(),
+        counters: parts.counters.clone(),
+        door: door.clone(),
+        tuning,
+        guard: guards,
+        state: operations.reloaded.clone(),
+        notifier: notifier.clone(),
+        present: Present::of(config),
+    };
+    let reloads = reloader.run(reload_received, signals.hangups, intake_stopped.clone());
+    doors.spawn(reloads);
+    if let Some(notifier) = &notifier {
+        let operations = operations.clone();
+        let notifier = notifier.clone();
+        doors.spawn(notifier.run(operations, parts.pulse.clone(), intake_stopped.clone()));
+    }
     let places = config.http.max_connections;
     let watched = parts.watched(config, reports.clone());
     let (stream, hub) = stream::open(watched, intake_stopped.clone());
@@ -250,7 +294,7 @@ async fn serve(
         door,
         changes: parts.changes.clone(),
         state: parts.state.clone(),
-        grace: config.reaper.idle_timeout,
+        tuned: parts.tuned.clone(),
     };
     doors.spawn(usage_reader.run(intake_stopped.clone()));
     doors.spawn(reaper.run(intake_stopped));
@@ -262,7 +306,7 @@ async fn serve(
     );
 
     let outcome = tokio::select! {
-        () = shutdown => Ok(()),
+        () = signals.shutdown => Ok(()),
         Some(reason) = damage.recv() => Err(Failure::new(EXIT_CORRUPT, reason)),
         Some(ended) = views.join_next() => match ended {
             Ok(Err(damage)) => Err(Failure::new(EXIT_CORRUPT, damage.to_string())),
@@ -272,6 +316,7 @@ async fn serve(
     if let Err(failure) = &outcome {
         error!(%failure, "stopping");
     }
+    notifier.inspect(|notifier| notifier.stopping());
     stop_intake.send_replace(true);
     finish(doors, INTAKE_DEADLINE, "intake").await;
     stop_views.send_replace(true);
@@ -297,8 +342,11 @@ fn facts(config: &Config, redis: &Redis, http: &str) -> Facts {
         redis_url: mask_password(&redis.url),
         redis_private: redis.child.is_some(),
         redis_version: redis.version.clone(),
-        flush_interval_ms: config.history.flush_interval.as_millis() as i64,
     }
+}
+
+fn tuning(config: &Config, stores: &Stores) -> Arc<Tuning> {
+    Arc::new(parts::tuning(config, stores.catalog.clone()))
 }
 
 fn join(thread: JoinHandle<()>) {

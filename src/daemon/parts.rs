@@ -10,6 +10,7 @@ use super::failure::{Failure, cannot_create};
 use super::stores::{self, Stores};
 use crate::alert::board::Board;
 use crate::config::Config;
+use crate::domain::execution::Catalog;
 use crate::domain::names::Names;
 use crate::flow::applier::Applier;
 use crate::flow::backup::Backups;
@@ -19,9 +20,11 @@ use crate::flow::flusher::Flusher;
 use crate::flow::holds::Holds;
 use crate::flow::kept::Kept;
 use crate::flow::live_state::LiveState;
+use crate::flow::pulse::Pulse;
 use crate::flow::running::Timeouts;
-use crate::flow::usage::{Files, Unread, UsageReader};
-use crate::flow::writer::{self, Door, Signs, Writer, WriterConfig};
+use crate::flow::tuning::{Tuned, Tuning};
+use crate::flow::usage::{Unread, UsageReader};
+use crate::flow::writer::{self, Door, Signs, Writer};
 use crate::history::History;
 use crate::journal::Tail;
 use crate::live::Live;
@@ -38,10 +41,12 @@ pub struct Parts {
     pub kept: Arc<Kept>,
     pub holds: Arc<Holds>,
     pub alerts: Arc<Board>,
+    pub pulse: Arc<Pulse>,
+    pub tuned: Tuned,
 }
 
 impl Parts {
-    pub fn new(stores: &Stores) -> Parts {
+    pub fn new(stores: &Stores, tuned: Tuned) -> Parts {
         let counters = Arc::<Counters>::default();
         let changes = Arc::new(Changes::new(stores.journal.last_seq()));
         changes.applied(View::History, stores.history_seq);
@@ -55,6 +60,8 @@ impl Parts {
             counters,
             holds: Arc::default(),
             alerts: Arc::default(),
+            pulse: Arc::default(),
+            tuned,
         }
     }
 
@@ -63,18 +70,13 @@ impl Parts {
         Backups::new(config.data.dir.clone(), changes, holds, door)
     }
 
-    pub fn applier(
-        &self,
-        config: &Config,
-        stores: &Stores,
-        live: &Live,
-        door: Door,
-    ) -> Result<Applier, Failure> {
+    pub fn applier(&self, stores: &Stores, live: &Live, door: Door) -> Result<Applier, Failure> {
         Ok(Applier {
             live: live.clone(),
             epoch: stores.journal.epoch().to_owned(),
             past_epochs: stores.journal.past_epochs().to_vec(),
-            idle_ms: config.reaper.idle_timeout.as_millis() as i64,
+            tuned: self.tuned.clone(),
+            pulse: self.pulse.clone(),
             names: self.names.clone(),
             changes: self.changes.clone(),
             tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
@@ -92,31 +94,22 @@ impl Parts {
         })
     }
 
-    pub fn usage_reader(&self, config: &Config, stores: &Stores, door: Door) -> UsageReader {
+    pub fn usage_reader(&self, stores: &Stores, door: Door) -> UsageReader {
         UsageReader {
             door,
             unread: self.unread.clone(),
             history: stores.readers.clone(),
-            files: Arc::new(Files {
-                catalog: stores.catalog.clone(),
-                roots: config.transcript.roots.clone(),
-                max_bytes: config.transcript.max_bytes,
-            }),
+            tuned: self.tuned.clone(),
             counters: self.counters.clone(),
         }
     }
 
-    pub fn flusher(
-        &self,
-        config: &Config,
-        stores: &Stores,
-        door: Door,
-    ) -> Result<Flusher, Failure> {
+    pub fn flusher(&self, stores: &Stores, door: Door) -> Result<Flusher, Failure> {
         let flusher = Flusher {
             history: History::open(&stores.history_path).map_err(stores::failure)?,
             epoch: stores.journal.epoch().to_owned(),
-            keep_ms: config.history.keep.as_millis() as i64,
-            interval: config.history.flush_interval,
+            tuned: self.tuned.clone(),
+            pulse: self.pulse.clone(),
             changes: self.changes.clone(),
             tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
             door,
@@ -136,7 +129,7 @@ impl Parts {
             state: self.state.clone(),
             signs: self.signs.clone(),
             counters: self.counters.clone(),
-            idle_ms: config.reaper.idle_timeout.as_millis() as i64,
+            tuned: self.tuned.clone(),
             max_clients: config.limits.stream_clients,
             alerts: self.alerts.subscribe(),
         }
@@ -144,31 +137,24 @@ impl Parts {
 }
 
 pub fn spawn_writer(
-    config: &Config,
     stores: Stores,
     parts: &Parts,
     queue: mpsc::Receiver<writer::Message>,
 ) -> Result<(JoinHandle<()>, mpsc::Receiver<String>), Failure> {
     let (damage, damaged) = mpsc::channel(1);
-    let timeouts = timeouts(config);
-    let memory = stores.memory(timeouts)?;
+    let tuning = parts.tuned.borrow().clone();
+    let memory = stores.memory(tuning.timeouts)?;
     memory.unread().for_each(|id| parts.unread.put(id));
     let writer = Writer {
-        config: WriterConfig {
-            timeouts,
-            max_running: config.limits.running,
-            keep_rows: config.journal.keep_rows,
-            keep_ms: config.journal.keep.as_millis() as i64,
-            forget_ms: config.history.keep.as_millis() as i64,
-        },
+        tuning,
         journal: stores.journal,
         history: stores.lookup,
-        catalog: stores.catalog,
         names: parts.names.clone(),
         changes: parts.changes.clone(),
         signs: parts.signs.clone(),
         unread: parts.unread.clone(),
         counters: parts.counters.clone(),
+        pulse: parts.pulse.clone(),
         holds: parts.holds.clone(),
         damage,
         forget_at: std::time::Instant::now(),
@@ -180,10 +166,21 @@ pub fn spawn_writer(
     Ok((thread, damaged))
 }
 
-fn timeouts(config: &Config) -> Timeouts {
-    Timeouts {
-        idle: config.reaper.idle_timeout,
-        tool: config.reaper.tool_timeout,
+/// The settings as the flow means them.
+pub fn tuning(config: &Config, catalog: Arc<Catalog>) -> Tuning {
+    Tuning {
+        timeouts: Timeouts {
+            idle: config.reaper.idle_timeout,
+            tool: config.reaper.tool_timeout,
+        },
+        max_running: config.limits.running,
+        keep_rows: config.journal.keep_rows,
+        keep_ms: config.journal.keep.as_millis() as i64,
+        remember_ms: config.history.keep.as_millis() as i64,
+        flush_interval: config.history.flush_interval,
+        transcript_roots: config.transcript.roots.clone(),
+        transcript_max_bytes: config.transcript.max_bytes,
+        catalog,
     }
 }
 

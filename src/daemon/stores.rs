@@ -200,7 +200,7 @@ fn names(
     Ok((names, !grown.is_empty()))
 }
 
-fn catalog(config: &Config) -> Result<Catalog, Failure> {
+pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
     let read = |path: &PathBuf| {
         std::fs::read_to_string(path)
             .map_err(|error| Failure::new(EXIT_CONFIG, format!("{}: {error}", path.display())))

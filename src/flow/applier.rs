@@ -14,6 +14,8 @@ use super::clock::now_ms;
 use super::counters::Counters;
 use super::holds::{Holder, Holds};
 use super::live_state::{Condition, LiveState};
+use super::pulse::{Part, Pulse};
+use super::tuning::Tuned;
 use super::writer::{Door, Signs};
 use crate::crash_point::crash_point;
 use crate::domain::change::Change;
@@ -61,7 +63,7 @@ pub struct Applier {
     pub live: Live,
     pub epoch: String,
     pub past_epochs: Vec<String>,
-    pub idle_ms: i64,
+    pub tuned: Tuned,
     pub names: Arc<RwLock<Names>>,
     pub changes: Arc<Changes>,
     pub tail: Tail,
@@ -70,6 +72,7 @@ pub struct Applier {
     pub door: Door,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
+    pub pulse: Arc<Pulse>,
     pub holds: Arc<Holds>,
     /// The cursor alone does not tell that the live picture must be made anew.
     pub must_rebuild: bool,
@@ -97,6 +100,7 @@ impl Applier {
     ) {
         let mut position = None;
         loop {
+            self.pulse.works(Part::Live);
             let result = match position {
                 None => self.establish().await,
                 Some(seq) => self.step(seq, &mut commands, &mut stop).await,
@@ -184,6 +188,7 @@ impl Applier {
     ) -> Result<Option<u64>, Trouble> {
         let mut head = self.changes.subscribe();
         while *head.borrow_and_update() == seq {
+            self.pulse.waits(Part::Live);
             tokio::select! {
                 changed = head.changed() => if changed.is_err() { return Ok(Some(seq)) },
                 _ = stop.changed() => return Ok(Some(seq)),
@@ -191,6 +196,7 @@ impl Applier {
                 () = sleep_until(self.look_at) => if !self.look(seq).await? { return Ok(None) },
             }
         }
+        self.pulse.works(Part::Live);
         let next = self.apply(seq).await?;
         if let Ok(command) = commands.try_recv() {
             return self.obey(command).await;
@@ -256,7 +262,8 @@ impl Applier {
 
     fn writes(&self, batch: &[Arc<Change>]) -> Writes {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        Writes::of(batch, &names, self.live.keys(), self.idle_ms, now_ms())
+        let idle_ms = self.tuned.borrow().idle_ms();
+        Writes::of(batch, &names, self.live.keys(), idle_ms, now_ms())
     }
 
     fn advance(&self, seq: u64) {
@@ -320,6 +327,7 @@ impl Applier {
         } else {
             RETRY_AFTER
         };
+        self.pulse.waits(Part::Live);
         tokio::select! {
             command = timeout(until, commands.recv()) => {
                 if let Ok(Some(command)) = command

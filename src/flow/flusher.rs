@@ -13,6 +13,8 @@ use super::clock::now_ms;
 use super::counters::Counters;
 use super::kept::Kept;
 use super::live_state::LiveState;
+use super::pulse::{Part, Pulse};
+use super::tuning::Tuned;
 use super::writer::{Door, Message};
 use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
@@ -62,14 +64,13 @@ impl Trouble {
 pub struct Flusher {
     pub history: History,
     pub epoch: String,
-    /// How long an id is remembered; the same as intake refuses by.
-    pub keep_ms: i64,
-    pub interval: Duration,
+    pub tuned: Tuned,
     pub changes: Arc<Changes>,
     pub tail: Tail,
     pub door: Door,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
+    pub pulse: Arc<Pulse>,
     pub kept: Arc<Kept>,
     pub names: Arc<RwLock<Names>>,
 }
@@ -84,6 +85,7 @@ impl Flusher {
     ) -> Result<(), Trouble> {
         let mut pruned = Instant::now() - PRUNE_EVERY;
         loop {
+            self.pulse.waits(Part::History);
             let command = self.wait(&mut commands, &mut stop).await;
             let stopping = *stop.borrow();
             let flushed;
@@ -101,6 +103,7 @@ impl Flusher {
                     if stopping {
                         return Ok(());
                     }
+                    self.pulse.waits(Part::History);
                     sleep_until(Instant::now() + RETRY_AFTER).await;
                     continue;
                 }
@@ -138,10 +141,11 @@ impl Flusher {
         let mut head = self.changes.subscribe();
         loop {
             let following = self.state.is_following();
+            let interval = self.tuned.borrow().flush_interval;
             let interval = if following {
-                self.interval
+                interval
             } else {
-                self.interval.min(INTERVAL_WITHOUT_LIVE)
+                interval.min(INTERVAL_WITHOUT_LIVE)
             };
             if *stop.borrow() || self.changes.pending(View::History) >= BATCH as u64 {
                 return None;
@@ -200,6 +204,7 @@ impl Flusher {
 
     /// One transaction, on a thread where it may wait for the disk.
     async fn flush(self) -> (Flusher, Result<u64, Trouble>) {
+        self.pulse.works(Part::History);
         blocking(self, |this| {
             let position = this.changes.position(View::History);
             let batch = this.changes.after(position, BATCH, &this.tail)?;
@@ -228,9 +233,10 @@ impl Flusher {
         blocking(self, move |this| {
             // A day later than what intake refuses, so that no event is on its way to what is
             // being forgotten, also around midnight.
-            let oldest = Day::of(now_ms() - this.keep_ms).back(1);
+            let oldest = Day::of(now_ms() - this.tuned.borrow().remember_ms).back(1);
             let mut all = Pruned::default();
             loop {
+                this.pulse.works(Part::History);
                 let pruned = this.history.prune(oldest, PRUNE_BATCH)?;
                 crash_point("prune.history");
                 all.executions += pruned.executions;

@@ -14,10 +14,14 @@ use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
 use super::live_state::{Condition, LiveState};
+use super::reload::{self, ReloadState};
+use super::tuning::Tuned;
 use super::{applier, flusher};
 
 /// A rebuild of a million executions takes seconds; this is the end of patience.
 const REBUILD_DEADLINE: Duration = Duration::from_secs(600);
+/// Files are read, and one may lie on a slow disk.
+const RELOAD_DEADLINE: Duration = Duration::from_secs(30);
 const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 const PRUNE_DEADLINE: Duration = Duration::from_secs(600);
 /// History may be this far beyond its interval before the daemon says that it is not ready.
@@ -32,6 +36,9 @@ pub struct Operations {
     pub applier: mpsc::Sender<applier::Command>,
     pub flusher: mpsc::Sender<flusher::Command>,
     pub backups: Arc<Backups>,
+    pub reload: mpsc::Sender<reload::Command>,
+    pub reloaded: Arc<ReloadState>,
+    pub tuned: Tuned,
     pub facts: Arc<Facts>,
     /// Where the journal was when the daemon started: it is ready once live has applied that.
     pub head_at_start: u64,
@@ -50,13 +57,13 @@ pub struct Facts {
     pub redis_url: String,
     pub redis_private: bool,
     pub redis_version: String,
-    pub flush_interval_ms: i64,
 }
 
 impl Operations {
     pub fn status(&self) -> Value {
         let now_ms = now_ms();
         let (condition, reason) = describe(self.state.condition());
+        let settings = self.reloaded.last();
         let [live, history] = [View::Live, View::History].map(|view| self.changes.pending(view));
         json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -87,6 +94,10 @@ impl Operations {
                 "lag_ms": self.changes.lag_ms(View::History, now_ms),
             },
             "backup": self.backups.progress(),
+            "config": {
+                "reload_failed": settings.failed,
+                "needs_restart": settings.needs_restart,
+            },
             "ready": self.ready().is_ok(),
             "counters": &*self.counters,
         })
@@ -114,10 +125,23 @@ impl Operations {
             return Err(format!("live is {lag_ms} ms behind"));
         }
         let lag_ms = self.changes.lag_ms(View::History, now_ms);
-        if lag_ms > self.facts.flush_interval_ms + FLUSH_LAG_ALLOWED_MS {
+        if lag_ms > self.flush_interval_ms() + FLUSH_LAG_ALLOWED_MS {
             return Err(format!("history is {lag_ms} ms behind"));
         }
         Ok(())
+    }
+
+    pub fn flush_interval_ms(&self) -> i64 {
+        self.tuned.borrow().flush_interval.as_millis() as i64
+    }
+
+    /// Reads the settings again.
+    pub async fn reload(&self) -> Result<Value, String> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.reload.send(reply).await;
+        sent.map_err(|_| "the daemon is stopping")?;
+        let reloaded = within(RELOAD_DEADLINE, answer).await?;
+        Ok(json!(reloaded))
     }
 
     pub async fn rebuild(&self, force: bool) -> Result<Value, String> {

@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::changes::{Changes, View};
 use super::live_state::LiveState;
+use super::tuning::Tuned;
 use super::writer::{Door, Message};
 
 /// A hung agent leaves within a second of its deadline.
@@ -18,9 +19,9 @@ pub struct Reaper {
     pub door: Door,
     pub changes: Arc<Changes>,
     pub state: Arc<LiveState>,
-    /// Nothing is ended within this time of the start of the daemon: signs of life may be on their
-    /// way that it could not hear.
-    pub grace: Duration,
+    /// Nothing is ended within the idle time-out after the start of the daemon: signs of life may
+    /// be on their way that it could not hear.
+    pub tuned: Tuned,
 }
 
 impl Reaper {
@@ -36,7 +37,8 @@ impl Reaper {
             }
             // Redis being away does not make a hung agent run.
             let settled = || !self.state.is_following() || self.changes.pending(View::Live) == 0;
-            may_reap = may_reap || began.elapsed() >= self.grace && settled();
+            let grace = self.tuned.borrow().timeouts.idle;
+            may_reap = may_reap || began.elapsed() >= grace && settled();
             let reap = may_reap;
             if self.door.send(Message::Tend { reap }).await.is_err() {
                 return;

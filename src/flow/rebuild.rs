@@ -11,6 +11,7 @@ use super::changes::View;
 use super::clock::now_ms;
 use super::holds::Holder;
 use super::live_state::Condition;
+use super::pulse::Part;
 use crate::crash_point::crash_point;
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::cursor::Cursor;
@@ -52,6 +53,7 @@ impl Applier {
         };
         let count = chunks.len();
         for (step, chunk) in chunks.into_iter().enumerate() {
+            self.pulse.works(Part::Live);
             self.apply_step(&marker(step), &marker(step + 1), &chunk)
                 .await?;
             crash_point("rebuild.step");
@@ -108,7 +110,7 @@ impl Applier {
     /// What was heard of a running execution is known to the writer, and written after the
     /// rebuild; until then its start stands for it.
     fn sign(&self) -> impl Fn(&Execution) -> Sign + Sync + use<> {
-        let idle_ms = self.idle_ms;
+        let idle_ms = self.tuned.borrow().idle_ms();
         move |execution| {
             let last_sign_ms = execution.started_ms().unwrap_or_else(now_ms);
             let deadline_ms = now_ms() + idle_ms;

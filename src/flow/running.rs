@@ -19,7 +19,7 @@ pub struct Now {
     pub monotonic: Instant,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// From the last sign of life.
     pub idle: Duration,
@@ -50,6 +50,22 @@ impl Running {
             timeouts,
             runs: HashMap::new(),
             deadlines: BTreeSet::new(),
+        }
+    }
+
+    /// Whoever runs has until now what the time-outs were, and from now what they are: counted
+    /// from its last sign of life.
+    pub fn retune(&mut self, timeouts: Timeouts) {
+        let before = std::mem::replace(&mut self.timeouts, timeouts);
+        self.deadlines.clear();
+        for (id, run) in &mut self.runs {
+            let is_open = !run.open.is_empty();
+            let (old, new) = (before.of(is_open), timeouts.of(is_open));
+            // A deadline is never before the beginning of its clock.
+            let last_sign = run.deadline.checked_sub(old).unwrap_or(run.deadline);
+            run.deadline = last_sign + new;
+            run.deadline_ms += new.as_millis() as i64 - old.as_millis() as i64;
+            self.deadlines.insert((run.deadline, id.clone()));
         }
     }
 
@@ -245,6 +261,44 @@ mod tests {
             [("x".to_owned(), 1_700_000)]
         );
         assert!(running.heard(&progress("y", None), at(400)).is_none());
+    }
+
+    #[test]
+    fn other_timeouts_count_from_the_last_sign() {
+        let mut running = Running::new(Timeouts {
+            idle: IDLE,
+            tool: TOOL,
+        });
+        let begin = Instant::now();
+        let at = |s: u64| Now {
+            wall_ms: 1_000_000 + s as i64 * 1000,
+            monotonic: begin + Duration::from_secs(s),
+        };
+        running.follow(&execution("idle", 1_000_000), at(0));
+        running.follow(&execution("tool", 1_000_000), at(0));
+        running.heard(&progress("tool", Some(true)), at(10));
+        running.retune(Timeouts {
+            idle: 2 * IDLE,
+            tool: IDLE / 10,
+        });
+        let due = |s: u64| running.due(at(s).monotonic, 9);
+        assert_eq!(due(39), []);
+        assert_eq!(due(40), [("tool".to_owned(), 1_040_000)]);
+        let both = ["tool", "idle"].map(str::to_owned);
+        assert_eq!(due(599).len(), 1);
+        assert_eq!(
+            due(600),
+            both.into_iter()
+                .zip([1_040_000, 1_600_000])
+                .collect::<Vec<_>>()
+        );
+        let mut shown: Vec<_> = running
+            .all()
+            .iter()
+            .map(|active| active.deadline_ms)
+            .collect();
+        shown.sort();
+        assert_eq!(shown, [Some(1_040_000), Some(1_600_000)]);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub fn router(state: Arc<HttpState>) -> Router {
         .route("/control/rebuild", post(rebuild))
         .route("/control/flush", post(flush))
         .route("/control/prune", post(prune))
+        .route("/control/reload", post(reload))
         .route("/control/keys", get(keys::list).post(keys::create))
         .route("/control/keys/{which}", delete(keys::revoke))
         .route("/control/backup", post(backup));
@@ -138,6 +139,12 @@ fn no_backup(refused: Refused) -> HttpError {
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
     };
     HttpError::new(status, code, refused.to_string())
+}
+
+/// The reason stands in the settings file, which whoever uses the socket can read.
+async fn reload(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpError> {
+    let refused = |reason| HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", reason);
+    http.operations.reload().await.map(Json).map_err(refused)
 }
 
 /// Whoever may use the socket may read the log, so the cause is told.

@@ -30,6 +30,8 @@ mod timed;
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::access::Access;
 use crate::alert::board::Board;
 use crate::flow::operations::Operations;
@@ -51,7 +53,8 @@ pub struct HttpState {
     pub intake: Intake,
     pub operations: Operations,
     pub access: Arc<Access>,
-    pub guard: Guard,
+    /// Another one when the settings are read again.
+    pub guard: watch::Receiver<Arc<Guard>>,
     pub stream: Stream,
     /// Connections at once, of each listener.
     pub max_connections: usize,

@@ -68,7 +68,8 @@ pub async fn serve_tcp(
     let limits = Limits::of(&state);
     let answer = move |peer: IpAddr, request: Request<Incoming>| {
         let (routes, state) = (routes.clone(), state.clone());
-        async move { state.guard.answer(&routes, peer, request).await }
+        let guard = state.guard.borrow().clone();
+        async move { guard.answer(&routes, peer, request).await }
     };
     serve(listener, limits, answer, shutdown).await;
 }

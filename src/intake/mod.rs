@@ -15,6 +15,7 @@ use crate::domain::error::Refusal;
 use crate::domain::event::{Clock, Event, decode, decode_value, hook_payload};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
+use crate::flow::tuning::Tuned;
 pub use crate::flow::writer::Unavailable;
 use crate::flow::writer::{Door, Verdict};
 
@@ -47,7 +48,7 @@ pub struct Answer {
 pub struct Intake {
     pub door: Door,
     pub counters: Arc<Counters>,
-    pub keep_ms: i64,
+    pub tuned: Tuned,
     pub zone: TimeZone,
 }
 
@@ -126,7 +127,7 @@ impl Intake {
     pub fn clock(&self) -> Clock {
         Clock {
             now_ms: now_ms(),
-            keep_ms: self.keep_ms,
+            keep_ms: self.tuned.borrow().remember_ms,
             zone: self.zone.clone(),
         }
     }

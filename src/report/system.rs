@@ -137,7 +137,7 @@ impl System {
         Asked {
             now_ms,
             uptime: operations.facts.started.elapsed(),
-            flush_interval_ms: operations.facts.flush_interval_ms,
+            flush_interval_ms: operations.flush_interval_ms(),
             redis_private: operations.facts.redis_private,
             redis_version: operations.facts.redis_version.clone(),
             spool_max_bytes: operations.facts.spool_max_bytes,
@@ -150,6 +150,7 @@ impl System {
             applied: [View::Live, View::History].map(|view| changes.position(view)),
             lag_ms: [View::Live, View::History].map(|view| changes.lag_ms(view, now_ms)),
             counters: operations.counters.clone(),
+            settings: operations.reloaded.last(),
             took: began.elapsed(),
         }
     }

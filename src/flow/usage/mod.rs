@@ -24,6 +24,7 @@ pub use self::read::{read, turns};
 pub use self::sidecar::{MAX_SIDECAR_BYTES, Sidecar, sidecar};
 pub use self::unread::Unread;
 use super::counters::Counters;
+use super::tuning::Tuned;
 use super::writer::{Door, Unavailable};
 use crate::domain::event::{Event, Read};
 use crate::domain::execution::{Execution, Reading};
@@ -49,7 +50,7 @@ pub struct UsageReader {
     pub door: Door,
     pub unread: Arc<Unread>,
     pub history: Readers,
-    pub files: Arc<Files>,
+    pub tuned: Tuned,
     pub counters: Arc<Counters>,
 }
 
@@ -183,6 +184,16 @@ impl UsageReader {
         }
     }
 
+    /// By the settings as they are now.
+    fn files(&self) -> Files {
+        let tuning = self.tuned.borrow();
+        Files {
+            catalog: tuning.catalog.clone(),
+            roots: tuning.transcript_roots.clone(),
+            max_bytes: tuning.transcript_max_bytes,
+        }
+    }
+
     /// Looks at the transcript of an execution once, and tells the writer what is certain. `waited`
     /// says since when, and for which end of it.
     async fn attend(
@@ -199,7 +210,7 @@ impl UsageReader {
         let Some(from) = self.beginning(&execution, waited).await? else {
             return Ok(Next::Again(ended_ms));
         };
-        let files = self.files.clone();
+        let files = self.files();
         let looked = tokio::task::spawn_blocking(move || files.look(execution, from));
         let Ok(Some(looked)) = looked.await else {
             return Ok(Next::Done);

@@ -155,19 +155,19 @@ impl Writer {
             Some(execution) => Execution::clone(execution),
             None => Execution::new(id),
         };
-        after.merge(fact, &self.catalog);
+        after.merge(fact, &self.tuning.catalog);
         self.stage(batch, before, after, now);
         Ok(accepted)
     }
 
     pub(super) fn is_full(&self, memory: &Memory, batch: &Batch) -> bool {
-        memory.running.count() + batch.started >= self.config.max_running
+        memory.running.count() + batch.started >= self.tuning.max_running
     }
 
     pub(super) fn full(&self) -> Refusal {
         Refusal::new(format!(
             "start: limits.running allows {} executions at once",
-            self.config.max_running
+            self.tuning.max_running
         ))
     }
 

@@ -8,6 +8,7 @@ use crate::domain::error::Refusal;
 use crate::domain::event::Event;
 use crate::domain::execution::Execution;
 use crate::domain::view::Active;
+use crate::flow::tuning::Tuning;
 
 /// Submissions that wait for the writer; who comes later waits at the door. A submission holds at
 /// most 256 events, so that the queue stays below some 30 MB.
@@ -48,6 +49,8 @@ pub enum Message {
     Flushed(u64),
     /// An execution as it is now; nothing for one that is not known.
     Look(String, oneshot::Sender<Option<Arc<Execution>>>),
+    /// Goes by other settings from the next event on.
+    Retune(Arc<Tuning>),
     /// Everything that runs, with its last sign of life.
     Running(oneshot::Sender<Vec<Active>>),
 }

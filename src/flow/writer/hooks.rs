@@ -68,7 +68,7 @@ impl Writer {
         match self.execution(memory, batch, &read.id)? {
             Some(before) if before.takes_reading(&read.reading) => {
                 let mut after = Execution::clone(&before);
-                after.read(read.reading, &self.catalog);
+                after.read(read.reading, &self.tuning.catalog);
                 self.stage(batch, Some(before), after, now);
                 self.reread_next(memory, batch, &read.id, now)?;
                 Ok(Verdict::Accepted)

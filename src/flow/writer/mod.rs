@@ -23,13 +23,15 @@ use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
 use super::holds::Holds;
-use super::running::{Now, Timeouts};
+use super::pulse::{Part, Pulse};
+use super::running::Now;
+use super::tuning::Tuning;
 use super::usage::Unread;
 use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
 use crate::domain::change::ChangeKind;
 use crate::domain::event::Event;
-use crate::domain::execution::{Catalog, Execution, Fact};
+use crate::domain::execution::{Execution, Fact};
 use crate::domain::names::Names;
 use crate::history::Reader;
 use crate::journal::{Journal, Prune};
@@ -47,27 +49,17 @@ const MAX_WAL_BYTES: u64 = 64 << 20;
 
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
-pub struct WriterConfig {
-    pub timeouts: Timeouts,
-    /// Executions that may run at once.
-    pub max_running: usize,
-    pub keep_rows: u64,
-    pub keep_ms: i64,
-    /// What hooks told is forgotten after this.
-    pub forget_ms: i64,
-}
-
 pub struct Writer {
-    pub config: WriterConfig,
+    pub tuning: Arc<Tuning>,
     pub journal: Journal,
     pub history: Reader,
-    pub catalog: Arc<Catalog>,
     pub names: Arc<RwLock<Names>>,
     pub changes: Arc<Changes>,
     pub signs: Arc<Signs>,
     /// Executions whose transcripts are to be read.
     pub unread: Arc<Unread>,
     pub counters: Arc<Counters>,
+    pub pulse: Arc<Pulse>,
     /// Up to where the journal must stay.
     pub holds: Arc<Holds>,
     /// Damage that no retry mends; the daemon stops on it.
@@ -80,6 +72,7 @@ impl Writer {
     /// Runs on a thread of its own until every door is closed and the queue is empty.
     pub fn run(mut self, mut memory: Memory, mut queue: mpsc::Receiver<Message>) {
         while let Some(first) = queue.blocking_recv() {
+            self.pulse.works(Part::Writer);
             let mut submissions = Vec::new();
             let mut events = 0;
             let mut next = Some(first);
@@ -101,6 +94,7 @@ impl Writer {
                 self.accept(&mut memory, submissions);
             }
             self.bound_wal();
+            self.pulse.waits(Part::Writer);
         }
     }
 
@@ -108,6 +102,10 @@ impl Writer {
         match message {
             Message::Flushed(seq) => memory.flushed(seq),
             Message::Look(id, reply) => self.look(memory, &id, reply),
+            Message::Retune(tuning) => {
+                memory.running.retune(tuning.timeouts);
+                self.tuning = tuning;
+            }
             Message::Running(reply) => drop(reply.send(memory.running.all())),
             Message::Tend { reap } => {
                 if reap {
@@ -132,7 +130,7 @@ impl Writer {
             return;
         }
         self.forget_at = Instant::now() + FORGET_EVERY;
-        let oldest = Day::of(now_ms() - self.config.forget_ms).back(1);
+        let oldest = Day::of(now_ms() - self.tuning.remember_ms).back(1);
         if let Err(error) = self.journal.forget(oldest.start_ms()) {
             warn!(%error, "what hooks told could not be forgotten");
         }
@@ -259,7 +257,7 @@ impl Writer {
             let before = memory.get(&id).cloned();
             if let Some(before) = before.filter(|execution| execution.is_running()) {
                 let mut after = Execution::clone(&before);
-                after.merge(Fact::TimedOut { ended_ms }, &self.catalog);
+                after.merge(Fact::TimedOut { ended_ms }, &self.tuning.catalog);
                 // What cannot be read now is reaped when it can.
                 if self.retell_over(&mut batch, &mut after).is_err() {
                     return;
@@ -279,8 +277,8 @@ impl Writer {
             .min(self.holds.least());
         Prune {
             history_seq,
-            keep_rows: self.config.keep_rows,
-            older_than_ms: now_ms() - self.config.keep_ms,
+            keep_rows: self.tuning.keep_rows,
+            older_than_ms: now_ms() - self.tuning.keep_ms,
         }
     }
 

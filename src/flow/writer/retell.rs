@@ -77,7 +77,7 @@ impl Writer {
         let turns = self.turns(batch, agent_id)?;
         let derived = self.derive(batch, &turns)?;
         if let Some(turn) = derived.get(number - 1) {
-            execution.retell(self.told(batch, &turns, turn, true)?, &self.catalog);
+            execution.retell(self.told(batch, &turns, turn, true)?, &self.tuning.catalog);
         }
         Ok(())
     }
@@ -106,7 +106,10 @@ impl Writer {
                 None => Execution::new(id),
             };
             let is_over = turn.end.is_some() || after.timed_out_ms.is_some();
-            after.retell(self.told(batch, turns, turn, is_over)?, &self.catalog);
+            after.retell(
+                self.told(batch, turns, turn, is_over)?,
+                &self.tuning.catalog,
+            );
             let was_running = before.as_ref().is_some_and(|before| before.is_running());
             if after.is_running() && !was_running && self.is_full(memory, batch) {
                 return Ok(Some(self.full()));

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::shape::{
-    Check, Checks, Database, Disk, Health, History, Hooks, Journal, Live, Redis, Spool, Verdict,
+    Check, Checks, Database, Disk, Health, History, Hooks, Journal, Live, Redis, Settings, Spool,
+    Verdict,
 };
 use super::probe::{Memory, Room, Silence};
 use crate::flow::counters::Counters;
 use crate::flow::operations::{FLUSH_LAG_ALLOWED_MS, LIVE_LAG_ALLOWED_MS};
+use crate::flow::reload::Last;
 
 /// The writer refuses events when it has to remember 65,536 executions that history lacks.
 const PENDING_ALLOWED: u64 = 32_768;
@@ -44,6 +46,7 @@ pub struct Asked {
     /// The same; `i64::MAX` where it is longer than anybody remembers.
     pub lag_ms: [i64; 2],
     pub counters: Arc<Counters>,
+    pub settings: Last,
     pub took: Duration,
 }
 
@@ -91,6 +94,7 @@ pub fn build(asked: &Asked) -> Health {
         hooks: hooks(asked),
         spool: spool(asked),
         disk: disk(asked),
+        config: config(asked),
     };
     let needed = [
         checks.database.status,
@@ -103,6 +107,7 @@ pub fn build(asked: &Asked) -> Health {
         checks.history.status,
         checks.hooks.status,
         checks.spool.status,
+        checks.config.status,
     ];
     let useful = useful.map(|verdict| verdict.min(Verdict::Degraded));
     let status = needed.into_iter().chain(useful).max();
@@ -244,6 +249,14 @@ fn disk(asked: &Asked) -> Check<Disk> {
         size_bytes: room.ok().map(|room| room.size_bytes),
     };
     check(finding, figures)
+}
+
+/// The daemon works, with other settings than those that were meant.
+fn config(asked: &Asked) -> Check<Settings> {
+    let failed = asked.settings.failed.as_ref();
+    let finding = failed.and_then(|reason| degraded(format!("the old settings stay: {reason}")));
+    let needs_restart = asked.settings.needs_restart.clone();
+    check(finding, Settings { needs_restart })
 }
 
 fn pending(asked: &Asked) -> [u64; 2] {

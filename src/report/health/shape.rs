@@ -31,6 +31,7 @@ pub struct Checks {
     pub hooks: Check<Hooks>,
     pub spool: Check<Spool>,
     pub disk: Check<Disk>,
+    pub config: Check<Settings>,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,6 +98,12 @@ pub struct Spool {
     pub max_bytes: u64,
     /// Of all time.
     pub lines_dropped: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Settings {
+    /// Settings that are other than those that the daemon goes by.
+    pub needs_restart: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]

@@ -12,6 +12,7 @@ fn well() -> Asked {
         now_ms: 10_000,
         uptime: Duration::from_secs(10),
         flush_interval_ms: 2_000,
+        settings: Last::default(),
         redis_private: true,
         redis_version: "7.2.0".to_owned(),
         spool_max_bytes: 64 * MIB,

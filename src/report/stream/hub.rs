@@ -204,9 +204,11 @@ impl Hub {
     /// Changes first: they are not to wait. Then what is the older for it.
     fn gather(&mut self, changes: &[Arc<Change>]) -> Vec<Element> {
         let now_ms = (self.watched.reports.now_ms)();
+        // How long after its start an execution counts as hung, if nothing more is heard.
+        let idle_ms = self.watched.tuned.borrow().idle_ms();
         let changes = changes.iter();
         let mut elements: Vec<Element> = changes
-            .map(|change| Element::of(change, self.watched.idle_ms, now_ms))
+            .map(|change| Element::of(change, idle_ms, now_ms))
             .collect();
         while elements.len() < MAX_ELEMENTS
             && let Some(alert) = self.next_alert()

@@ -47,6 +47,7 @@ use crate::domain::bucket::Hour;
 use crate::flow::changes::Changes;
 use crate::flow::counters::Counters;
 use crate::flow::live_state::LiveState;
+use crate::flow::tuning::Tuned;
 use crate::flow::writer::Signs;
 pub use hub::Hub;
 
@@ -69,8 +70,7 @@ pub struct Watched {
     pub state: Arc<LiveState>,
     pub signs: Arc<Signs>,
     pub counters: Arc<Counters>,
-    /// How long after its start an execution counts as hung, if nothing more is heard.
-    pub idle_ms: i64,
+    pub tuned: Tuned,
     pub max_clients: usize,
     /// Alerts that fire or are resolved.
     pub alerts: broadcast::Receiver<Arc<Alert>>,

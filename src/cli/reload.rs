@@ -1,0 +1,69 @@
+//! `agentpulse reload`: lets the running daemon read its settings again, and says what came of it.
+
+use clap::Args;
+use hyper::Method;
+use serde_json::Value;
+
+use super::client::{AskError, Control, LONG};
+use super::{Failure, Place, block_on, print};
+use crate::daemon::EXIT_CONFIG;
+
+#[derive(Args)]
+pub struct Reload {}
+
+impl Reload {
+    /// # Errors
+    /// Settings that are wrong, with the code of a daemon that does not start for them.
+    pub fn run(self, place: &Place) -> Result<(), Failure> {
+        let config = place.load(Vec::new())?;
+        let asked = Control::of(&config);
+        match block_on(asked.ask(Method::POST, "/control/reload", LONG))? {
+            Ok(told) => print(&said(&told)),
+            Err(AskError::Refused(_, reason)) => Err(Failure::new(
+                EXIT_CONFIG,
+                format!("{reason}; the old settings stay"),
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn said(told: &Value) -> String {
+    let names = |field: &str| {
+        let names = told[field].as_array().into_iter().flatten();
+        names
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let changed = names("changed");
+    let mut text = match changed.is_empty() {
+        true => "the settings are read again; nothing of them changed\n".to_owned(),
+        false => format!("the settings are read again; changed: {changed}\n"),
+    };
+    let needs_restart = names("needs_restart");
+    if !needs_restart.is_empty() {
+        text.push_str(&format!("only a restart takes: {needs_restart}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_came_of_it_is_said() {
+        let told = json!({"changed": [], "needs_restart": []});
+        assert_eq!(
+            said(&told),
+            "the settings are read again; nothing of them changed\n"
+        );
+        let told = json!({"changed": ["a.b", "c.d"], "needs_restart": ["http.listen"]});
+        let expect = "the settings are read again; changed: a.b, c.d\n\
+                      only a restart takes: http.listen\n";
+        assert_eq!(said(&told), expect);
+    }
+}

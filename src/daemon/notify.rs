@@ -1,0 +1,161 @@
+//! Tells systemd how the daemon is (`sd_notify(3)`), where systemd asks for it. One datagram a
+//! word is the whole protocol, so there is no library for it.
+
+use std::env;
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use crate::flow::operations::Operations;
+use crate::flow::pulse::{Part, Pulse};
+
+/// Until it is ready.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The socket of the service manager, and how often it wants to hear from us.
+pub struct Notifier {
+    socket: UnixDatagram,
+    watchdog: Option<Duration>,
+}
+
+impl Notifier {
+    /// Nothing where nobody listens.
+    pub fn of_environment() -> Option<Arc<Notifier>> {
+        let name = env::var_os("NOTIFY_SOCKET")?;
+        let socket = match connect(name.as_encoded_bytes()) {
+            Ok(socket) => socket,
+            Err(error) => {
+                warn!(%error, "the service manager cannot be told anything");
+                return None;
+            }
+        };
+        let watchdog = watchdog(|variable| env::var(variable).ok(), std::process::id());
+        Some(Arc::new(Notifier { socket, watchdog }))
+    }
+
+    /// A manager that does not listen is no reason to do anything else.
+    fn tell(&self, words: &str) {
+        if let Err(error) = self.socket.send(words.as_bytes()) {
+            debug!(%error, words, "the service manager was not told");
+        }
+    }
+
+    pub fn reloading(&self) {
+        // Of the same clock as systemd's: by it a late answer is told from an early one.
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let now_us = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
+        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now_us}\n"));
+    }
+
+    pub fn ready(&self) {
+        self.tell("READY=1\nSTATUS=takes events\n");
+    }
+
+    pub fn stopping(&self) {
+        self.tell("STOPPING=1\nSTATUS=drains what was sent\n");
+    }
+
+    /// Says that the daemon is ready once `/ready` says so, then that it lives as long as the
+    /// writer and the views move.
+    pub async fn run(
+        self: Arc<Self>,
+        operations: Operations,
+        pulse: Arc<Pulse>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let life = async {
+            while let Err(reason) = operations.ready() {
+                self.tell(&format!("STATUS=not ready: {reason}\n"));
+                sleep(LOOK_EVERY).await;
+            }
+            self.ready();
+            let Some(every) = self.watchdog else { return };
+            let mut stuck = None;
+            loop {
+                let found = pulse.stuck(every / 2, Instant::now());
+                self.beat(found, stuck);
+                stuck = found;
+                sleep(every / 4).await;
+            }
+        };
+        tokio::select! {
+            () = life => {}
+            // Without a sender the daemon is gone already.
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    /// Whoever stands still is named, and the watchdog left to bark.
+    fn beat(&self, stuck: Option<Part>, before: Option<Part>) {
+        match (stuck, before) {
+            (Some(part), before) if before != stuck => {
+                let part = part.name();
+                warn!(
+                    part,
+                    "stands still; the watchdog is not told that the daemon lives"
+                );
+                self.tell(&format!("STATUS={part} stands still\n"));
+            }
+            (Some(_), _) => {}
+            (None, Some(_)) => self.tell("WATCHDOG=1\nSTATUS=takes events\n"),
+            (None, None) => self.tell("WATCHDOG=1\n"),
+        }
+    }
+}
+
+/// A name that begins with `@` is not in the file system.
+fn connect(name: &[u8]) -> std::io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    // The manager that reads late is not to hold the daemon up.
+    socket.set_nonblocking(true)?;
+    match name.strip_prefix(b"@") {
+        #[cfg(target_os = "linux")]
+        Some(abstract_name) => {
+            use std::os::linux::net::SocketAddrExt;
+            let address = std::os::unix::net::SocketAddr::from_abstract_name(abstract_name)?;
+            socket.connect_addr(&address)?;
+        }
+        _ => {
+            use std::os::unix::ffi::OsStrExt;
+            socket.connect(std::ffi::OsStr::from_bytes(name))?;
+        }
+    }
+    Ok(socket)
+}
+
+/// By `WATCHDOG_USEC`, if it is meant for this process.
+fn watchdog(variable: impl Fn(&str) -> Option<String>, pid: u32) -> Option<Duration> {
+    if let Some(meant) = variable("WATCHDOG_PID")
+        && meant.parse() != Ok(pid)
+    {
+        return None;
+    }
+    let us: u64 = variable("WATCHDOG_USEC")?.parse().ok()?;
+    (us > 0).then(|| Duration::from_micros(us))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_watchdog_is_the_one_of_this_process() {
+        let ask = |usec: &str, pid: &str| {
+            let (usec, pid) = (usec.to_owned(), pid.to_owned());
+            let told = move |name: &str| match name {
+                "WATCHDOG_USEC" => Some(usec.clone()),
+                _ => Some(pid.clone()).filter(|pid| !pid.is_empty()),
+            };
+            watchdog(told, 7)
+        };
+        assert_eq!(ask("1500000", "7"), Some(Duration::from_millis(1_500)));
+        assert_eq!(ask("1500000", ""), Some(Duration::from_millis(1_500)));
+        assert_eq!(ask("1500000", "8"), None);
+        assert_eq!(ask("0", ""), None);
+        assert_eq!(ask("soon", ""), None);
+    }
+}

@@ -1,0 +1,252 @@
+//! Reads the settings again while the daemon runs. All of what may change changes together, or
+//! nothing does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tracing::{Level, error, info, warn};
+
+use super::notify::Notifier;
+use super::{Failure, entrance, parts, stores};
+use crate::access::{Access, Action, Actor, Entry};
+use crate::config::{Config, ConfigError};
+use crate::flow::clock::now_ms;
+use crate::flow::counters::Counters;
+use crate::flow::reload::{Command, ReloadState, Reloaded};
+use crate::flow::tuning::Tuning;
+use crate::flow::writer::{Door, Message};
+use crate::http::guard::Guard;
+
+/// Settings that are gone by anew; every other one needs a restart.
+const RELOADED: [&str; 18] = [
+    "http.allowed_hosts",
+    "http.allowed_origins",
+    "http.require_key",
+    "http.rate_limit",
+    "http.rate_burst",
+    "http.frame_ancestors",
+    "journal.keep_rows",
+    "journal.keep",
+    "history.flush_interval",
+    "history.keep",
+    "reaper.idle_timeout",
+    "reaper.tool_timeout",
+    "limits.running",
+    "transcript.roots",
+    "transcript.max_bytes",
+    "tables.agent_types",
+    "tables.prices",
+    "log.level",
+];
+
+/// Where settings come from, and where the log is.
+pub struct Source {
+    /// Settles them as at the start: flags, environment, file.
+    pub load: Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>,
+    pub set_log_level: Box<dyn Fn(Level) + Send + Sync>,
+}
+
+pub struct Reloader {
+    pub source: Arc<Source>,
+    pub access: Arc<Access>,
+    pub counters: Arc<Counters>,
+    pub door: Door,
+    pub tuning: watch::Sender<Arc<Tuning>>,
+    pub guard: watch::Sender<Arc<Guard>>,
+    pub state: Arc<ReloadState>,
+    pub notifier: Option<Arc<Notifier>>,
+    /// What the daemon goes by.
+    pub present: Present,
+}
+
+/// Settings by their keys, and those that are not described as they are.
+#[derive(Clone, PartialEq)]
+pub struct Present {
+    described: BTreeMap<String, String>,
+    redis_url: Option<String>,
+}
+
+impl Present {
+    pub fn of(config: &Config) -> Present {
+        let described = config.describe().into_iter();
+        Present {
+            described: described.map(|(key, value, _)| (key, value)).collect(),
+            // Shown without its password, which may be what changed.
+            redis_url: config.redis.url.clone(),
+        }
+    }
+
+    fn differing(&self, other: &Present) -> Vec<String> {
+        let differs = |key: &&String| {
+            self.described.get(*key) != other.described.get(*key)
+                || (*key == "redis.url" && self.redis_url != other.redis_url)
+        };
+        other.described.keys().filter(differs).cloned().collect()
+    }
+
+    /// Takes over what may change; answers what came of it.
+    fn follow(&mut self, other: &Present) -> Reloaded {
+        let is_reloaded = |key: &String| RELOADED.contains(&key.as_str());
+        let (changed, needs_restart): (Vec<_>, Vec<_>) =
+            self.differing(other).into_iter().partition(is_reloaded);
+        for key in &changed {
+            if let Some(value) = other.described.get(key) {
+                self.described.insert(key.clone(), value.clone());
+            }
+        }
+        Reloaded {
+            changed,
+            needs_restart,
+        }
+    }
+}
+
+impl Reloader {
+    /// Runs until `stop`. A `hangup` asks as a command does, and nobody waits for the answer.
+    pub async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut hangups: mpsc::Receiver<()>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        loop {
+            tokio::select! {
+                Some(command) = commands.recv() => {
+                    let outcome = self.reload().await;
+                    // Whoever asked may have gone; what was done stands in the log.
+                    drop(command.send(outcome));
+                }
+                Some(()) = hangups.recv() => {
+                    let outcome = self.reload().await;
+                    self.note(outcome);
+                }
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    async fn reload(&mut self) -> Result<Reloaded, String> {
+        let notifier = self.notifier.as_deref();
+        notifier.inspect(|notifier| notifier.reloading());
+        let outcome = self.take().await;
+        self.state.set(&outcome);
+        self.notifier
+            .as_deref()
+            .inspect(|notifier| notifier.ready());
+        match &outcome {
+            Ok(reloaded) => {
+                info!(
+                    changed = reloaded.changed.join(", "),
+                    "the settings are read again"
+                );
+                if !reloaded.needs_restart.is_empty() {
+                    let settings = reloaded.needs_restart.join(", ");
+                    warn!(settings, "other settings need a restart");
+                }
+            }
+            Err(reason) => error!(reason, "the settings are refused; the old ones stay"),
+        }
+        outcome
+    }
+
+    async fn take(&mut self) -> Result<Reloaded, String> {
+        let (source, access) = (self.source.clone(), self.access.clone());
+        let counters = self.counters.clone();
+        let read = move || {
+            let config = (source.load)().map_err(|error| error.to_string())?;
+            let told = |failure: Failure| failure.to_string();
+            let catalog = Arc::new(stores::catalog(&config).map_err(told)?);
+            let guard = entrance::guard(&config, &access, &counters);
+            Ok::<_, String>((parts::tuning(&config, catalog), guard, config))
+        };
+        let read = tokio::task::spawn_blocking(read).await;
+        let (tuning, guard, config) = read.map_err(|error| error.to_string())??;
+        let tuning = Arc::new(tuning);
+        // The writer first: only it can be gone, and then nothing has changed.
+        let retune = Message::Retune(tuning.clone());
+        let sent = self.door.send(retune).await;
+        sent.map_err(|error| error.to_string())?;
+        self.tuning.send_replace(tuning);
+        self.guard.send_replace(Arc::new(guard));
+        (self.source.set_log_level)(config.log.level);
+        Ok(self.present.follow(&Present::of(&config)))
+    }
+
+    fn note(&self, outcome: Result<Reloaded, String>) {
+        let actor = Actor {
+            who: "signal".to_owned(),
+            origin: "SIGHUP".to_owned(),
+        };
+        let outcome = outcome.map(|reloaded| Some(reloaded.changed.join(", ")));
+        let entry = Entry::of(Action::ConfigReloaded, actor, outcome, now_ms());
+        let (access, counters) = (self.access.clone(), self.counters.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = access.note(entry) {
+                counters.audit_failures.add(1);
+                warn!(%error, "the audit trail could not be written");
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DEFAULT_FILE;
+
+    fn present(flags: &[(&str, &str)]) -> Present {
+        let home = [("HOME".to_owned(), "/h".to_owned())];
+        let flags = flags
+            .iter()
+            .map(|&(key, value)| (key.to_owned(), value.to_owned()));
+        let flags: Vec<_> = flags.collect();
+        Present::of(&Config::load(None, home.into_iter(), &flags).unwrap())
+    }
+
+    #[test]
+    fn the_documented_file_names_what_is_reloaded() {
+        let lines = DEFAULT_FILE
+            .lines()
+            .take_while(|line| line.starts_with('#'));
+        let named = lines.filter_map(|line| line.strip_prefix("#   "));
+        let named: Vec<&str> = named
+            .flat_map(|line| line.split(','))
+            .map(str::trim)
+            .filter(|key| !key.is_empty())
+            .collect();
+        assert_eq!(named, RELOADED);
+        let known = present(&[]).described;
+        for key in RELOADED {
+            assert!(known.contains_key(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_needs_a_restart_is_told_until_it_is_as_it_was() {
+        let mut now = present(&[]);
+        let other = [
+            ("log.level", "debug"),
+            ("redis.url", "redis://u:a@h"),
+            ("limits.tools", "7"),
+        ];
+        let told = now.follow(&present(&other));
+        assert_eq!(told.changed, ["log.level"]);
+        assert_eq!(told.needs_restart, ["limits.tools", "redis.url"]);
+        let again = now.follow(&present(&other));
+        assert_eq!(again.changed, [""; 0]);
+        assert_eq!(again.needs_restart, told.needs_restart);
+        let back = now.follow(&present(&[]));
+        assert_eq!(
+            (back.changed, back.needs_restart),
+            (vec!["log.level".to_owned()], vec![])
+        );
+    }
+
+    #[test]
+    fn a_password_alone_is_another_url() {
+        let mut now = present(&[("redis.url", "redis://u:a@h")]);
+        let told = now.follow(&present(&[("redis.url", "redis://u:b@h")]));
+        assert_eq!(told.needs_restart, ["redis.url"]);
+    }
+}

@@ -1,0 +1,36 @@
+//! What of the settings the flow goes by, and may go by anew while the daemon runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::running::Timeouts;
+use crate::domain::execution::Catalog;
+
+pub struct Tuning {
+    pub timeouts: Timeouts,
+    /// Executions that may run at once.
+    pub max_running: usize,
+    /// Of the journal.
+    pub keep_rows: u64,
+    pub keep_ms: i64,
+    /// Of history: how long an id is remembered, and what hooks told.
+    pub remember_ms: i64,
+    pub flush_interval: Duration,
+    /// Where transcripts may be read, and the largest of them, in bytes.
+    pub transcript_roots: Vec<PathBuf>,
+    pub transcript_max_bytes: u64,
+    /// Types and prices, for what comes from now on.
+    pub catalog: Arc<Catalog>,
+}
+
+impl Tuning {
+    pub fn idle_ms(&self) -> i64 {
+        self.timeouts.idle.as_millis() as i64
+    }
+}
+
+/// The settings as they are now: whoever goes by them looks again each time.
+pub type Tuned = watch::Receiver<Arc<Tuning>>;
