@@ -20,13 +20,16 @@ use crate::flow::clock::now_ms;
 /// What has come is drawn so soon, and elapsed times go on.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// The panic hook of the library gives the terminal back as well, before the panic is told.
 struct GivenBack;
 
 impl Drop for GivenBack {
     fn drop(&mut self) {
-        // The terminal may be what has gone.
-        let _ = ratatui::try_restore();
+        // The library's panic hook has done so before the panic was told; once more would put the
+        // cursor back over what it told.
+        if !thread::panicking() {
+            // The terminal may be what has gone.
+            let _ = ratatui::try_restore();
+        }
     }
 }
 
