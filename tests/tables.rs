@@ -89,39 +89,7 @@ fn each_table_says_what_its_json_says() {
     }]);
     assert_eq!(agents["agents"], expect);
 
-    let executions = said(
-        &daemon,
-        &["executions", "--agent", "zorp", "--session", "s 1"],
-    );
-    let found = cells(&executions);
-    assert_eq!(found.len(), 2, "{executions}");
-    assert_eq!(
-        found[0][1..],
-        [
-            "zorp", "tester", "failure", "1m30s", "1100", "$0.0060", "e 2", "s 1"
-        ]
-    );
-    let failed = [
-        "executions",
-        "--status",
-        "failure",
-        "--since",
-        "1970-01-01",
-        "--json",
-    ];
-    let failed: Value = serde_json::from_str(&said(&daemon, &failed)).expect("JSON");
-    assert_eq!(
-        failed,
-        daemon
-            .read("/api/agents/executions?status=failure")
-            .expect("a read")
-    );
-    assert_eq!(
-        cells(&said(&daemon, &["executions", "--limit", "1"]))[1][0],
-        "there are older ones: --limit shows more, --until goes back"
-    );
-    assert!(cells(&said(&daemon, &["executions", "--agent", "z&status=x"])).is_empty());
-
+    executions(&daemon);
     let tools = said(&daemon, &["tools", "--period", "week"]);
     assert_eq!(
         cells(&tools)[1..],
@@ -145,6 +113,41 @@ fn each_table_says_what_its_json_says() {
         let told: Value = serde_json::from_str(&said(&daemon, command)).expect("JSON");
         assert_eq!(told, daemon.read(path).expect("a read"), "{command:?}");
     }
+}
+
+fn executions(daemon: &Daemon) {
+    let executions = said(
+        daemon,
+        &["executions", "--agent", "zorp", "--session", "s 1"],
+    );
+    let found = cells(&executions);
+    assert_eq!(found.len(), 2, "{executions}");
+    assert_eq!(
+        found[0][1..],
+        [
+            "zorp", "tester", "failure", "1m30s", "1100", "$0.0060", "e 2", "s 1"
+        ]
+    );
+    let failed = [
+        "executions",
+        "--status",
+        "failure",
+        "--since",
+        "1970-01-01",
+        "--json",
+    ];
+    let failed: Value = serde_json::from_str(&said(daemon, &failed)).expect("JSON");
+    assert_eq!(
+        failed,
+        daemon
+            .read("/api/agents/executions?status=failure")
+            .expect("a read")
+    );
+    assert_eq!(
+        cells(&said(daemon, &["executions", "--limit", "1"]))[1][0],
+        "there are older ones: --limit shows more, --until goes back"
+    );
+    assert!(cells(&said(daemon, &["executions", "--agent", "z&status=x"])).is_empty());
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Asks the daemon, again and again, and tells what it said.
 
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use hyper::Method;
 use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::hour::{Ended, LastHour};
 use super::picture::Picture;
@@ -20,6 +20,9 @@ use crate::flow::clock::now_ms;
 
 /// Of the most that a page may have. An hour with more ended executions begins later.
 const MAX_PAGES: usize = 10;
+
+/// To give the terminal back and end takes no longer.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What is asked of the daemon, and what it said the last time.
 struct Asker {
@@ -38,7 +41,8 @@ pub async fn once(control: Control, now_ms: i64) -> Result<(Picture, LastHour), 
     Ok((asker.picture().await?, hour))
 }
 
-/// Tells until nobody listens. `wanted` is the execution that is looked at.
+/// Tells until nobody listens, or a while after the system wanted the program to end: true then.
+/// `wanted` is the execution that is looked at.
 ///
 /// # Errors
 /// Signals cannot be heard.
@@ -46,8 +50,8 @@ pub async fn again_and_again(
     control: Control,
     every: Duration,
     mut wanted: watch::Receiver<Option<String>>,
-    tell: Sender<Told>,
-) -> Result<(), Failure> {
+    tell: SyncSender<Told>,
+) -> Result<bool, Failure> {
     let heard = |kind| signal(kind).map_err(|error| io_failed("signals", &error));
     let mut ends: [Signal; 3] = [
         heard(SignalKind::terminate())?,
@@ -71,21 +75,25 @@ pub async fn again_and_again(
             };
             let id = wanted.borrow_and_update().clone();
             for told in asker.round(all, id).await {
-                if tell.send(told).is_err() {
-                    return;
+                match tell.try_send(told) {
+                    // Who draws stands still, before a terminal that was stopped. What is told
+                    // then is worth as much as what was told before.
+                    Ok(()) | Err(TrySendError::Full(_)) => {}
+                    Err(TrySendError::Disconnected(_)) => return,
                 }
             }
         }
     };
     tokio::select! {
-        () = asking => return Ok(()),
+        () = asking => return Ok(false),
         _ = terminate.recv() => {}
         _ = hangup.recv() => {}
         _ = interrupt.recv() => {}
     }
     // Whoever is gone needs not be told to go.
-    let _ = tell.send(Told::Leave);
-    Ok(())
+    let _ = tell.try_send(Told::Leave);
+    sleep(GRACE).await;
+    Ok(true)
 }
 
 impl Asker {
