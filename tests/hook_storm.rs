@@ -4,7 +4,7 @@
 //! `AGENTPULSE_TEST_HOOKS` sets how many hooks a test starts (100 when it is not set).
 
 use std::fs;
-use std::io::Write;
+use std::io::{Write, pipe};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,19 +67,21 @@ impl Hooks {
             "agent_id": format!("a{number:016x}"), "agent_type": "probe",
             "last_assistant_message": "done",
         });
-        let mut child = Command::new(hooks::program())
+        // In the pipe before the program starts: a busy test must not be a client that is slow to
+        // write, of whose payload a hook takes what it has seen after 45 ms.
+        let (input, mut writer) = pipe().expect("a pipe");
+        let written = writer.write_all(payload.to_string().as_bytes());
+        written.expect("a pipe holds a payload");
+        drop(writer);
+        let child = Command::new(hooks::program())
             .arg("claude-code")
             .env("AGENTPULSE_SOCKET", &self.socket)
             .env("AGENTPULSE_SPOOL", &self.spool)
-            .stdin(Stdio::piped())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the hook program starts");
-        let mut input = child.stdin.take().expect("piped");
-        let written = input.write_all(payload.to_string().as_bytes());
-        written.expect("it reads its input");
-        drop(input);
         let output = child.wait_with_output().expect("it ends");
         assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
     }
