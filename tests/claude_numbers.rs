@@ -71,10 +71,7 @@ fn tools(daemon: &Daemon, all: &[Value]) -> Check {
     let mut found: BTreeMap<String, i64> = BTreeMap::new();
     for row in told["tools"].as_array().ok_or("no list")? {
         let calls = row["usage_count"].as_i64().ok_or("no count")?;
-        found.insert(
-            row["name"].as_str().ok_or("no name")?.to_owned(),
-            calls,
-        );
+        found.insert(row["name"].as_str().ok_or("no name")?.to_owned(), calls);
     }
     let mut expected: BTreeMap<String, i64> = BTreeMap::new();
     for (tool, calls) in all
@@ -129,6 +126,7 @@ fn what_a_turn_costs_is_what_was_computed_by_hand() {
     let roots = place.path().join("projects");
     let mut daemon = crate::claude_code::start(&roots);
     let write = |script: &mut Script| {
+        script.launched(None, "a", 0.1);
         script.start("a", 0.0);
         script.stop("a", 10.0);
         script.start("a", 20.0);
