@@ -178,6 +178,32 @@ fn a_transcript_that_comes_while_the_daemon_is_away_is_read_when_it_is_back() {
     agree(&daemon);
 }
 
+/// What the second turn spent begins where the first ends, which is not known while that runs.
+#[test]
+fn a_turn_waits_for_the_one_before_it_also_when_the_daemon_starts_again() {
+    let place = folder();
+    let roots = place.path().join("projects");
+    let mut daemon = start(&roots);
+    let mut script = just_now(&roots, "x");
+    for (at_s, input) in [(0.0, 100), (12.0, 2_000)] {
+        script.write("a", &script.turn("a", at_s, input, 1));
+        script.start("a", at_s);
+    }
+    script.stop("a", 22.0);
+    daemon.send(&script.lines);
+    // History has it, and knows that it is unread.
+    let waits = json!({"a": {"status": "running"}, "a#2": {"status": "success", "tokens": null}});
+    becomes(&daemon, &script, waits);
+    daemon.kill9();
+    daemon.restart();
+    script.lines.clear();
+    script.stop("a", 10.0);
+    daemon.send(&script.lines);
+    let read = json!({"a": {"tokens": [100, 1]}, "a#2": {"tokens": [2_000, 1]}});
+    becomes(&daemon, &script, read);
+    agree(&daemon);
+}
+
 #[test]
 fn what_is_no_transcript_is_not_read_and_says_why() {
     let place = folder();

@@ -191,6 +191,49 @@ fn an_agent_with_an_open_call_is_given_the_time_of_a_tool() {
     agree(&daemon);
 }
 
+#[test]
+fn who_is_heard_of_again_after_a_timeout_runs_again_and_is_read_anew() {
+    let place = folder();
+    let roots = place.path().join("projects");
+    let roots_text = format!("[{:?}]", roots.display().to_string());
+    let setup = Setup::new().set("transcript.roots", &roots_text);
+    let daemon = setup
+        .set("reaper.idle_timeout", "\"2s\"")
+        .set("reaper.tool_timeout", "\"2s\"")
+        .start();
+    let mut script = Script::at(&roots, "x", now_ms());
+    let lines = script.turn("a", 0.0, 100, 10);
+    script.write("a", &lines[..2]);
+    script.start("a", 0.0);
+    daemon.send(&script.lines);
+    let timed_out = json!({"a": {"status": "timeout", "tokens": [1, 0]}});
+    eventually("it timed out and was read", || {
+        script.holds(&daemon, &timed_out)
+    });
+    script.lines.clear();
+    script.tool("a", 3.0, "Read", "t1");
+    daemon.send(&script.lines);
+    script.write("a", &lines[2..]);
+    eventually("it is back", || {
+        let one = script.executions(&daemon)?;
+        match one.as_slice() {
+            // On a busy machine it may have fallen silent again by now.
+            [one] if one["status"] == "running" || one["token_usage"]["input_tokens"] == 100 => {
+                Ok(())
+            }
+            other => Err(format!("{other:?}")),
+        }
+    });
+    script.lines.clear();
+    script.stop("a", 10.0);
+    daemon.send(&script.lines);
+    let stopped = json!({"a": {"status": "success", "tokens": [100, 10], "seconds": 10.0}});
+    eventually("its stop replaces the timeout", || {
+        script.holds(&daemon, &stopped)
+    });
+    agree(&daemon);
+}
+
 /// Whoever calls many tools is as quick in its last call as in its first: a line that takes a
 /// hundred times as long would hold up the hooks of everybody.
 #[test]

@@ -126,6 +126,7 @@ fn what_a_turn_costs_is_what_was_computed_by_hand() {
     let roots = place.path().join("projects");
     let mut daemon = crate::claude_code::start(&roots);
     let write = |script: &mut Script| {
+        script.launched(None, "a", 0.1);
         script.start("a", 0.0);
         script.stop("a", 10.0);
         script.start("a", 20.0);

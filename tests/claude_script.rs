@@ -105,7 +105,9 @@ impl Script {
             "tool_name": "Agent", "tool_use_id": format!("launch-{}", self.id(child)),
             "tool_input": {"subagent_type": "probe"},
             "tool_response": {"status": "async_launched", "agentId": self.id(child),
-                "agentType": "probe", "resolvedModel": HAIKU},
+                "agentType": "probe", "resolvedModel": HAIKU,
+                // Of the last request only.
+                "totalTokens": 999_999, "usage": {"input_tokens": 999_999}},
         });
         match by {
             Some(agent) => self.of(agent, at_s, "PostToolUse", launch),

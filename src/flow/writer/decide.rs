@@ -80,10 +80,10 @@ impl Writer {
     }
 
     fn find(&self, ids: &[&str]) -> Result<HashMap<String, Arc<Execution>>, Unavailable> {
-        self.historic(self.history.find(ids))
+        self.looked_up(self.history.find(ids))
     }
 
-    pub(super) fn historic<T>(
+    pub(super) fn looked_up<T>(
         &self,
         read: Result<T, crate::history::Error>,
     ) -> Result<T, Unavailable> {

@@ -106,7 +106,14 @@ impl Writer {
         let placed = transcript.is_some_and(|(path, is_certain)| {
             turns.set_transcript(hook.session_id.as_deref(), path, *is_certain)
         });
-        if taken == Taken::New || placed && taken != Taken::Sign {
+        if matches!(what, What::ToolEnded { .. })
+            && self.is_open(memory, batch, id, &turns, hook)?
+        {
+            // While it runs, calls change nothing but the marks.
+            if taken == Taken::New {
+                batch.heard.turns.insert(id.to_owned(), Arc::new(turns));
+            }
+        } else if taken == Taken::New || placed && taken != Taken::Sign {
             let changes = batch.changes.len();
             if let Some(refusal) = self.retell(memory, batch, id, turns, now)? {
                 return Ok(Err(refusal));
@@ -119,6 +126,25 @@ impl Writer {
         }
         self.sign(memory, batch, hook, id, what, now)?;
         Ok(Ok(taken))
+    }
+
+    /// Whether a line is of a turn that runs.
+    fn is_open(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        agent_id: &str,
+        turns: &Turns,
+        hook: &Hook,
+    ) -> Result<bool, Unavailable> {
+        let derived = self.derive_uncounted(batch, turns)?;
+        let number = Turns::number_at(&derived, hook.session_id.as_deref(), hook.at_ms);
+        let turn = derived.get(number.wrapping_sub(1));
+        if turn.is_none_or(|turn| turn.end.is_some()) {
+            return Ok(false);
+        }
+        let execution = self.execution(memory, batch, &execution_id(agent_id, number))?;
+        Ok(execution.is_some_and(|execution| execution.is_running()))
     }
 
     /// What had timed out ended with its session after all.
@@ -145,7 +171,7 @@ impl Writer {
             ..Filter::default()
         };
         let timed_out = self.history.executions(&timed_out, None, MAX_TIMED_OUT);
-        let timed_out = self.historic(timed_out)?.executions;
+        let timed_out = self.looked_up(timed_out)?.executions;
         let staged = batch
             .staged
             .values()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::decide::Batch;
 use super::{Memory, Unavailable, Writer};
+use crate::domain::bucket::Day;
 use crate::domain::error::Refusal;
 use crate::domain::execution::{Execution, Origin, Start, Status, Stop, Told};
 use crate::domain::turns::{End, Turn, Turns, execution_id, turn_of};
@@ -28,12 +29,12 @@ impl Writer {
         let known = self.turns(batch, agent_id)?;
         let before = self.derive(batch, &known)?;
         let derived = self.derive(batch, &turns)?;
-        let same = if turns.is_described_as(&known) {
-            before.as_slice()
-        } else {
-            &[]
-        };
-        if let Some(refusal) = self.tell(memory, batch, agent_id, &turns, &derived, same, now)? {
+        // Where only marks were added, turns that are derived as before need no look.
+        let is_described_as = turns.is_described_as(&known);
+        let other = (1..)
+            .zip(&derived)
+            .filter(|&(number, turn)| !is_described_as || before.get(number - 1) != Some(turn));
+        if let Some(refusal) = self.tell(memory, batch, agent_id, &turns, other, now)? {
             return Ok(Some(refusal));
         }
         for number in derived.len() + 1..=before.len() {
@@ -60,7 +61,7 @@ impl Writer {
         let turns = self.turns(batch, agent_id)?;
         let derived = self.derive(batch, &turns)?;
         // Nothing begins by this, so that there is room for all.
-        self.tell(memory, batch, agent_id, &turns, &derived, &[], now)?;
+        self.tell(memory, batch, agent_id, &turns, (1..).zip(&derived), now)?;
         Ok(())
     }
 
@@ -82,25 +83,26 @@ impl Writer {
         Ok(())
     }
 
-    /// Stages each turn that is not as it was; those that are the `same` need no look.
-    #[expect(clippy::too_many_arguments, reason = "one act, told from two places")]
-    fn tell(
+    /// Stages each of the turns that is not as it was.
+    fn tell<'a>(
         &self,
         memory: &Memory,
         batch: &mut Batch,
         agent_id: &str,
         turns: &Turns,
-        derived: &[Turn],
-        same: &[Turn],
+        some: impl Iterator<Item = (usize, &'a Turn)>,
         now: Now,
     ) -> Result<Option<Refusal>, Unavailable> {
+        // What ended before this was counted, and history has let go of it.
+        let forgotten_ms = Day::of(now.wall_ms - self.config.forget_ms).start_ms();
         let mut moved = Vec::new();
-        for (number, turn) in (1..).zip(derived) {
-            if same.get(number - 1) == Some(turn) {
-                continue;
-            }
+        for (number, turn) in some {
             let id = execution_id(agent_id, number);
             let before = self.execution(memory, batch, &id)?;
+            let ended_ms = turn.end.as_ref().map(|end| end.at_ms);
+            if before.is_none() && ended_ms.is_some_and(|ended_ms| ended_ms < forgotten_ms) {
+                continue;
+            }
             let mut after = match &before {
                 Some(execution) => Execution::clone(execution),
                 None => Execution::new(id),
