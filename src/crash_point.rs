@@ -29,10 +29,10 @@ pub fn crash_point(name: &str) {
         Some((name.to_owned(), Asked::Die(passing)))
     });
     match &*ASKED {
-        Some((asked, Asked::Die(left))) if asked == name => {
-            if left.fetch_sub(1, Ordering::Relaxed) == 1 {
-                std::process::abort();
-            }
+        Some((asked, Asked::Die(left)))
+            if asked == name && left.fetch_sub(1, Ordering::Relaxed) == 1 =>
+        {
+            std::process::abort();
         }
         Some((asked, Asked::Wait(file))) if asked == name => {
             while file.exists() {

@@ -107,7 +107,7 @@ impl Gather {
                 .and_then(|usual| usual.mean(now_ms)),
             live_down: live_down(self.operations.state.condition()),
             live_lag_ms: changes.lag_ms(View::Live, now_ms),
-            history_late_ms: (history_lag_ms - self.operations.facts.flush_interval_ms).max(0),
+            history_late_ms: (history_lag_ms - self.operations.flush_interval_ms()).max(0),
             hung: Hung {
                 reaped: ends.sums(now_ms, hung_window_ms).reaped.max(0) as u64,
                 agent_names: ends.reaped(now_ms, hung_window_ms, MAX_NAMED),

@@ -91,7 +91,7 @@ fn signals() -> Result<(impl Future<Output = ()>, mpsc::Receiver<()>), Failure> 
         loop {
             let is_hangup = any(&mut signals).await;
             // One that was closed is none any more.
-            if is_hangup && !(was_terminal && !std::io::stderr().is_terminal()) {
+            if is_hangup && (!was_terminal || std::io::stderr().is_terminal()) {
                 // One that waits already will read what this one asks for.
                 let _ = reload.try_send(());
                 continue;

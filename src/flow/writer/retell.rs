@@ -94,7 +94,7 @@ impl Writer {
         now: Now,
     ) -> Result<Option<Refusal>, Unavailable> {
         // What ended before this was counted, and history has let go of it.
-        let forgotten_ms = Day::of(now.wall_ms - self.config.forget_ms).start_ms();
+        let forgotten_ms = Day::of(now.wall_ms - self.tuning.remember_ms).start_ms();
         let mut moved = Vec::new();
         for (number, turn) in some {
             let id = execution_id(agent_id, number);
