@@ -71,14 +71,18 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     if text.len() < MIN_TEXT_BYTES {
         return Cow::Borrowed(text);
     }
-    let clean = without_secrets(text);
+    let mut clean = without_secrets(text);
     if KEEPS_EMAILS.load(Ordering::Relaxed) {
         return clean;
     }
-    match marked(&clean, &EMAILS) {
-        Some(clean) => Cow::Owned(clean),
-        None => clean,
+    // A mark may lay bare the next address, which was joined to the one before.
+    for _ in 0..MAX_ROUNDS {
+        let Some(next) = marked(&clean, &EMAILS) else {
+            break;
+        };
+        clean = Cow::Owned(next);
     }
+    clean
 }
 
 fn without_secrets(text: &str) -> Cow<'_, str> {

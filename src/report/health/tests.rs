@@ -43,7 +43,7 @@ fn what_is_well_is_ok_and_tells_its_figures() {
     let told = serde_json::to_value(build(&well())).unwrap();
     assert_eq!(told["status"], "ok", "{told:#}");
     let checks = told["checks"].as_object().unwrap();
-    assert_eq!(checks.len(), 8);
+    assert_eq!(checks.len(), 9);
     for (name, check) in checks {
         assert_eq!(check["status"], "ok", "{name}");
         assert!(check["reason"].is_null(), "{name}");
