@@ -14,7 +14,9 @@ use crate::model::World;
 use crate::setup::Setup;
 use crate::wire::Client;
 
-const MAX_MIB: u64 = 150;
+/// Of a release build. A debug build, in which the suite runs, holds a third more, and up to 153
+/// MiB were seen.
+const MAX_MIB: u64 = if cfg!(debug_assertions) { 200 } else { 150 };
 const IDLE: usize = 1_000;
 const STALLED: usize = 200;
 
