@@ -61,13 +61,17 @@ fn runs_that_fail_are_shown_told_and_resolved() {
     let hooks = [webhook(&json, "json"), webhook(&slack, "slack")].join(", ");
     let daemon = Setup::new()
         .set("alerts.webhooks", &format!("[{hooks}]"))
+        .set("alerts.daily_cost", "25.5")
         .start();
     let mut watcher = Watcher::connect(&daemon, STREAM);
-    let response = daemon.get("/api/agents/alerts");
-    assert_eq!(
-        (response.status, response.json()),
-        (200, json!({"alerts":[]}))
-    );
+    let budgets = json!({"daily_tokens": null, "daily_cost": 25.5});
+    let response = eventually("the rules are in force", || {
+        let response = daemon.get("/api/agents/alerts");
+        let told = (response.status, response.json());
+        (told == (200, json!({"alerts": [], "budgets": budgets})))
+            .then_some(response)
+            .ok_or(format!("{told:?}"))
+    });
     let tag = response.header("etag").expect("a tag").to_owned();
     let again = daemon.request("GET", "/api/agents/alerts", &[("if-none-match", &tag)], b"");
     assert_eq!(again.status, 304);

@@ -163,6 +163,7 @@ fn performance(daemon: &Daemon, world: &World, days: i64) -> Check {
         same(&what, &told["agent_name"], &name.as_str().into())?;
         equal(&what, &told["total_executions"], tally.executions)?;
         rate(&what, &told["success_rate"], tally.success_rate())?;
+        whole(&what, &told["avg_duration_ms"], tally.mean_duration_ms())?;
         durations(&what, &told, &tally)?;
         let usage = &told["token_usage"];
         equal(&what, &usage["total_tokens"], tally.total)?;
@@ -182,13 +183,10 @@ fn performance(daemon: &Daemon, world: &World, days: i64) -> Check {
         only_these(&what, &trend, by_day.keys().cloned().collect())?;
         for (day, row) in trend {
             let what = format!("{what}, {day}");
-            equal(&what, &row["executions"], by_day[&day].executions)?;
-            rate(&what, &row["success_rate"], by_day[&day].success_rate())?;
-            whole(
-                &what,
-                &row["avg_duration_ms"],
-                by_day[&day].mean_duration_ms(),
-            )?;
+            let tally = &by_day[&day];
+            equal(&what, &row["executions"], tally.executions)?;
+            rate(&what, &row["success_rate"], tally.success_rate())?;
+            whole(&what, &row["avg_duration_ms"], tally.mean_duration_ms())?;
         }
     }
     Ok(())

@@ -86,7 +86,7 @@ fn known_day() -> Vec<Value> {
 
 #[test]
 fn it_shows_the_numbers_of_a_known_day() {
-    let daemon = Setup::new().start();
+    let daemon = Setup::new().set("alerts.daily_cost", "4").start();
     daemon.accept(&known_day());
     let sign = json!({"event": "progress", "agent_id": "parent", "progress": 0.5,
         "current_tool": "Bash"});
@@ -106,6 +106,11 @@ fn it_shows_the_numbers_of_a_known_day() {
     for (card, words) in cards {
         browser.shows(&format!("[data-card={card}] .below"), words);
     }
+    // All of it is of today, but for a test that runs over midnight.
+    let current = daemon.read("/api/agents/metrics/current").expect("a read");
+    let spent = current["estimated_cost_today"].as_f64().expect("dollars");
+    let share = format!("{} % of $4.00 a day", (spent * 25.0).round());
+    browser.shows("[data-card=cost] .budget", &share);
     browser.shows("[data-card=active] .figure", "2");
     browser.shows("[data-card=active] .below", "1 launched by others");
     browser.shows("[data-id=parent] .tool", "Bash");

@@ -15,11 +15,12 @@ const TYPE: &[&str] = &[
     "success_rate",
     "common_tools",
 ];
-/// `slowest` is ours, the rest the dashboard's.
+/// `avg_duration_ms` and `slowest` are ours, the rest the dashboard's.
 const PERFORMANCE: &[&str] = &[
     "agent_name",
     "total_executions",
     "success_rate",
+    "avg_duration_ms",
     "performance",
     "token_usage",
     "daily_trend",

@@ -11,6 +11,7 @@ export const state = {
   active: new Map(), // by id
   ended: [], // newest first
   alerts: null, // null while the daemon has no word for them
+  budgets: {}, // what a day may come to: daily_tokens, daily_cost
   reports: {}, // name: {data, range, failed}
   link: "loading", // live, polling, offline
   silentSince: 0, // when the last answer came, while offline

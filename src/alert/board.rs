@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
-use crate::domain::alert::{Alert, State};
+use crate::domain::alert::{Alert, Rule, Rules, State};
 
 /// Resolved alerts that are kept, in memory only: with the daemon they go.
 const MAX_RESOLVED: usize = 100;
@@ -27,6 +27,7 @@ struct Shown {
     active: Vec<Arc<Alert>>,
     /// The last resolved first.
     resolved: VecDeque<Arc<Alert>>,
+    budgets: Budgets,
     reload_failed: Option<String>,
 }
 
@@ -34,6 +35,26 @@ struct Shown {
 #[derive(Serialize)]
 struct List<'a> {
     alerts: Vec<&'a Alert>,
+    budgets: Budgets,
+}
+
+/// What a UTC day may come to by the rules in force; null where there is no such rule.
+#[derive(Clone, Copy, Default, Serialize)]
+struct Budgets {
+    daily_tokens: Option<u64>,
+    /// Dollars.
+    daily_cost: Option<f64>,
+}
+
+impl Budgets {
+    fn of(rules: &Rules) -> Budgets {
+        let budget = |rule| rules.get(rule).map(|set| set.threshold);
+        Budgets {
+            // Whole, and far below 2^53, where it comes from.
+            daily_tokens: budget(Rule::TokenBudget).map(|tokens| tokens as u64),
+            daily_cost: budget(Rule::CostBudget),
+        }
+    }
 }
 
 impl Default for Board {
@@ -61,8 +82,8 @@ impl Board {
         self.shown().reload_failed.clone()
     }
 
-    /// Shows what is active now, and tells those who listen the `news`.
-    pub(super) fn show(&self, mut active: Vec<Arc<Alert>>, news: &[Arc<Alert>]) {
+    /// Shows what is active now by the rules in force, and tells those who listen the `news`.
+    pub(super) fn show(&self, rules: &Rules, mut active: Vec<Arc<Alert>>, news: &[Arc<Alert>]) {
         // What fires stands before what is pending, the gravest first, then the newest.
         active.sort_by_key(|alert| {
             let pending = alert.state == State::Pending;
@@ -70,6 +91,7 @@ impl Board {
         });
         let mut shown = self.shown();
         shown.active = active;
+        shown.budgets = Budgets::of(rules);
         for alert in news.iter().filter(|alert| alert.state == State::Resolved) {
             shown.resolved.push_front(alert.clone());
         }
@@ -81,12 +103,13 @@ impl Board {
         }
     }
 
-    /// JSON: what is active first, then the last that were resolved.
+    /// JSON: what is active first, then the last that were resolved; and the day's budgets.
     pub fn list(&self) -> Bytes {
         let shown = self.shown();
         let all = shown.active.iter().chain(&shown.resolved);
         let list = List {
             alerts: all.map(Arc::as_ref).collect(),
+            budgets: shown.budgets,
         };
         let body = serde_json::to_vec(&list);
         body.expect("names, numbers and texts are JSON").into()
@@ -115,10 +138,10 @@ impl Board {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::alert::{Rule, Severity};
+    use crate::domain::alert::{RuleSettings, Severity};
 
     pub fn alert(rule: Rule, severity: Severity, state: State, since_ms: i64) -> Arc<Alert> {
         Arc::new(Alert {
@@ -149,7 +172,7 @@ pub(super) mod tests {
         ];
         let resolved = (0..MAX_RESOLVED as i64 + 5)
             .map(|i| alert(Rule::SuccessRate, Severity::Warning, State::Resolved, i));
-        board.show(active, &resolved.collect::<Vec<_>>());
+        board.show(&Rules::default(), active, &resolved.collect::<Vec<_>>());
         let told: Value = serde_json::from_slice(&board.list()).unwrap();
         let told = told["alerts"].as_array().unwrap();
         assert_eq!(told.len(), 4 + MAX_RESOLVED);
@@ -170,6 +193,27 @@ pub(super) mod tests {
             board.firing()[2],
             "warning disk: 40.0 % of 5 executions in 5 min succeeded"
         );
+    }
+
+    #[test]
+    fn the_budgets_are_those_in_force() {
+        let board = Board::default();
+        let budgets = |rules: Rules| {
+            board.show(&rules, Vec::new(), &[]);
+            let told: Value = serde_json::from_slice(&board.list()).unwrap();
+            told["budgets"].clone()
+        };
+        let set = |threshold| RuleSettings {
+            threshold,
+            window_ms: 0,
+            hold: std::time::Duration::ZERO,
+            severity: Severity::Warning,
+        };
+        let none = json!({"daily_tokens": null, "daily_cost": null});
+        assert_eq!(budgets(Rules::default()), none);
+        let rules = [(Rule::TokenBudget, set(5e9)), (Rule::CostBudget, set(2.5))];
+        let expect = json!({"daily_tokens": 5_000_000_000_u64, "daily_cost": 2.5});
+        assert_eq!(budgets(rules.into_iter().collect()), expect);
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Alerting {
                 news.extend(machine.step(rule, &settings, judgements, now));
             }
         }
-        self.board.show(machine.active().cloned().collect(), &news);
+        let active = machine.active().cloned().collect();
+        self.board.show(&self.rules, active, &news);
         for alert in &news {
             if alert.state == State::Firing {
                 self.counters.alerts_fired.add(1);

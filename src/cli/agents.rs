@@ -48,9 +48,9 @@ struct Performance {
     agent_name: String,
     total_executions: i64,
     success_rate: f64,
+    avg_duration_ms: i64,
     performance: Durations,
     token_usage: Tokens,
-    daily_trend: Vec<Trend>,
 }
 
 #[derive(Deserialize)]
@@ -62,12 +62,6 @@ struct Durations {
 struct Tokens {
     total_tokens: i64,
     estimated_cost: f64,
-}
-
-#[derive(Deserialize)]
-struct Trend {
-    executions: i64,
-    avg_duration_ms: i64,
 }
 
 impl Agents {
@@ -113,28 +107,17 @@ async fn agent_type(control: &Control, name: &str) -> Result<Option<String>, Fai
 
 impl Agent {
     fn of(performance: Performance, agent_type: Option<String>) -> Agent {
-        let avg_duration_ms = performance.avg_duration_ms();
+        let p95_duration_ms = performance.performance.p95_duration_ms;
         Agent {
             agent_type,
             executions: performance.total_executions,
             success_rate: performance.success_rate,
-            avg_duration_ms,
-            p95_duration_ms: performance.performance.p95_duration_ms,
+            avg_duration_ms: p95_duration_ms.map(|_| performance.avg_duration_ms),
+            p95_duration_ms,
             total_tokens: performance.token_usage.total_tokens,
             estimated_cost: performance.token_usage.estimated_cost,
             agent_name: performance.agent_name,
         }
-    }
-}
-
-impl Performance {
-    /// The mean of the days, each by its executions. None where no duration is known.
-    fn avg_duration_ms(&self) -> Option<i64> {
-        self.performance.p95_duration_ms?;
-        let executions: i64 = self.daily_trend.iter().map(|day| day.executions).sum();
-        let sum = |day: &Trend| day.executions as f64 * day.avg_duration_ms as f64;
-        let sum: f64 = self.daily_trend.iter().map(sum).sum();
-        (executions > 0).then(|| (sum / executions as f64).round() as i64)
     }
 }
 
@@ -179,22 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_is_the_sum_of_its_days() {
+    fn without_a_known_duration_there_is_no_mean() {
         let known = agent(json!({
             "agent_name": "zorp", "total_executions": 4, "success_rate": 0.75,
-            "performance": {"p95_duration_ms": 61000},
+            "avg_duration_ms": 2500, "performance": {"p95_duration_ms": 61000},
             "token_usage": {"avg_tokens": 5, "total_tokens": 20, "estimated_cost": 0.5},
-            "daily_trend": [
-                {"date": "2026-11-19", "executions": 1, "avg_duration_ms": 1000},
-                {"date": "2026-11-20", "executions": 3, "avg_duration_ms": 3000},
-            ],
         }));
-        // (1 · 1000 + 3 · 3000) / 4.
-        assert_eq!(known.avg_duration_ms, Some(2_500));
         let unknown = agent(json!({
             "agent_name": "x", "total_executions": 0, "success_rate": 0.0,
-            "performance": {"p95_duration_ms": null},
-            "token_usage": {"total_tokens": 0, "estimated_cost": 0.0}, "daily_trend": [],
+            "avg_duration_ms": 0, "performance": {"p95_duration_ms": null},
+            "token_usage": {"total_tokens": 0, "estimated_cost": 0.0},
         }));
         let expect = "\
 agent  type    executions  success   avg    p95  tokens   cost

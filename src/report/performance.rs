@@ -20,6 +20,8 @@ pub struct Performance {
     pub agent_name: String,
     pub total_executions: i64,
     pub success_rate: f64,
+    /// Of the executions whose duration is known; 0 where none is.
+    pub avg_duration_ms: i64,
     pub performance: Durations,
     pub token_usage: Tokens,
     /// Days that had executions, oldest first.
@@ -137,6 +139,7 @@ pub fn build(agent_name: &str, mut rows: Vec<AgentDay>, slowest: &[Arc<Execution
         agent_name: agent_name.to_owned(),
         total_executions: tally.execution_count,
         success_rate: tally.success_rate(),
+        avg_duration_ms: tally.avg_duration_ms(),
         performance: durations(&sketch, ends_of(&rows)),
         token_usage: Tokens {
             avg_tokens: rounded_mean(tally.total_tokens, tally.execution_count),
@@ -219,7 +222,7 @@ mod tests {
         let slowest = [Arc::new(stopped("x", 1_000, Some(40)))];
         let expect = json!({
             "agent_name": "a", "total_executions": 4, "success_rate": 0.75,
-            "performance": {
+            "avg_duration_ms": 25, "performance": {
                 "p50_duration_ms": 20, "p95_duration_ms": 40, "p99_duration_ms": 40,
                 "min_duration_ms": 10, "max_duration_ms": 40,
             },
@@ -287,7 +290,10 @@ mod tests {
             max_duration_ms: None,
         };
         assert_eq!(performance.performance, nothing);
-        assert_eq!(performance.total_executions, 2);
+        assert_eq!(
+            (performance.total_executions, performance.avg_duration_ms),
+            (2, 0)
+        );
         assert_eq!(performance.daily_trend[0].avg_duration_ms, 0);
         assert_eq!(performance.slowest, []);
     }

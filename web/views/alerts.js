@@ -22,6 +22,7 @@ async function load() {
   try {
     const { data } = await read("/api/agents/alerts");
     state.alerts = data.alerts;
+    state.budgets = data.budgets;
     changed("alerts");
   } catch (error) {
     if (error instanceof Refused && error.status === 404) clearTimeout(timer);

@@ -1,6 +1,6 @@
 // The six figures that a glance is for: of now and today, and below them of the chosen range.
 
-import { $, h, text } from "../dom.js";
+import { $, bar, fill, h, text } from "../dom.js";
 import { count, dollars, hourMinute, mean, percent, short } from "../format.js";
 import { on, state } from "../state.js";
 
@@ -22,6 +22,12 @@ const CARDS = [
   ["cost", "Cost today", (now) => dollars(now.estimated_cost_today)],
 ];
 
+// Card, the budget's name, what of it is spent, how an amount is written.
+const BUDGETS = [
+  ["tokens", "daily_tokens", (now) => now.tokens_used_today, short],
+  ["cost", "daily_cost", (now) => now.estimated_cost_today, dollars],
+];
+
 export function start() {
   $("#cards").replaceChildren(
     ...CARDS.map(([key, title]) =>
@@ -31,11 +37,13 @@ export function start() {
         h("h2", null, title),
         h("p", { class: "figure" }, "–"),
         h("p", { class: "below" }, " "),
+        h("p", { class: "budget", hidden: true }),
       ),
     ),
   );
   on("totals", show);
   on("window range active", showWindow);
+  on("totals alerts", showBudgets);
 }
 
 function show() {
@@ -49,6 +57,24 @@ function show() {
   rate.classList.toggle("bad", now.executions_today > 0 && now.success_rate < LOW_SUCCESS);
   $("[data-card=active]").classList.toggle("on", now.active_agents > 0);
   document.title = now.active_agents ? `(${now.active_agents}) agentpulse` : "agentpulse";
+}
+
+// How much of the day's budget is spent; nothing where there is none.
+function showBudgets() {
+  if (!state.totals) return;
+  for (const [key, name, spent, words] of BUDGETS) {
+    const budget = state.budgets[name] ?? null;
+    const place = $(`[data-card=${key}] .budget`);
+    place.hidden = budget === null;
+    const share = budget === null ? 0 : spent(state.totals) / budget;
+    $(`[data-card=${key}]`).classList.toggle("bad", share > 1);
+    if (budget === null) continue;
+    fill(
+      place,
+      bar(share, share > 1 ? "bad" : ""),
+      h("span", null, `${Math.round(share * 100)} % of ${words(budget)} a day`),
+    );
+  }
 }
 
 function showWindow() {
