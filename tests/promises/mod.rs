@@ -26,6 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -94,6 +95,24 @@ impl Load {
             lines: lines.len(),
             senders: senders.collect(),
             acknowledged,
+        }
+    }
+
+    /// One sender that leaves the daemon alone for a while after every ten lines.
+    pub fn paced(socket: &Path, lines: &[Value], pause: Duration) -> Load {
+        let (socket, own) = (socket.to_owned(), lines.to_vec());
+        let acknowledged = Arc::<AtomicUsize>::default();
+        let counted = acknowledged.clone();
+        let sender = thread::spawn(move || {
+            for part in own.chunks(10) {
+                deliver(&socket, part, &counted);
+                thread::park_timeout(pause);
+            }
+        });
+        Load {
+            lines: lines.len(),
+            acknowledged,
+            senders: vec![sender],
         }
     }
 

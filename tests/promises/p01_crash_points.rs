@@ -4,6 +4,7 @@
 //! The places are `crash_point`s of a debug build; a release build has none.
 
 use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -62,7 +63,9 @@ fn dies_at_all(places: &[&str], provoke: fn(&mut Daemon, u64)) {
             daemon.kill9();
             daemon.setup = daemon.setup.clone().crash_at(&format!("{place}:{passing}"));
             daemon.respawn();
-            let load = Load::start(&daemon.socket(), part, 1);
+            // The later passings need a load that lasts for so many flushes and prunes.
+            let pause = Duration::from_millis(100 * (passing - 1));
+            let load = Load::paced(&daemon.socket(), part, pause);
             provoke(&mut daemon, *passing);
             dies_at(&mut daemon, place);
             daemon.setup = daemon.setup.clone().without_crash();

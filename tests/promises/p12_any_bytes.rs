@@ -1,7 +1,10 @@
 //! P12: whatever bytes come in, the decoder says yes or no and never falls over; likewise the
-//! queries of HTTP. The targets in `fuzz/` look further where there is time.
+//! reader of transcripts and the queries of HTTP. The targets in `fuzz/` look further where there
+//! is time.
 
 use agentpulse::domain::event::{Clock, decode};
+use agentpulse::domain::price::Prices;
+use agentpulse::domain::transcript::{Slice, Span, TurnReader, Usage};
 use jiff::tz::TimeZone;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -102,10 +105,10 @@ fn changed_event() -> impl Strategy<Value = Value> {
 }
 
 /// A line with some of its bytes changed, cut or repeated.
-fn changed_bytes() -> impl Strategy<Value = Vec<u8>> {
+fn changed_bytes(lines: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
     let changes = vec((any::<Index>(), any::<u8>(), 0..3_u8), 0..6);
-    (select(whole_events()), changes).prop_map(|(event, changes)| {
-        let mut line = event.to_string().into_bytes();
+    (select(lines), changes).prop_map(|(line, changes)| {
+        let mut line = line.into_bytes();
         for (at, byte, how) in changes {
             let at = at.index(line.len().max(1)).min(line.len());
             match how {
@@ -134,7 +137,8 @@ fn p12_any_line_is_taken_or_refused() {
     let mut runner = TestRunner::new(config(cases));
     let run = runner.run(&vec(any::<u8>(), 0..400), |line| never_falls_over(&line));
     run.expect("any bytes");
-    let run = runner.run(&changed_bytes(), |line| never_falls_over(&line));
+    let whole = whole_events().iter().map(Value::to_string).collect();
+    let run = runner.run(&changed_bytes(whole), |line| never_falls_over(&line));
     run.expect("changed bytes");
     let run = runner.run(&changed_event(), |event| {
         never_falls_over(event.to_string().as_bytes())
@@ -167,6 +171,38 @@ fn p12_any_line_on_the_socket_is_answered_for() {
     assert_eq!(told.totals.rejected, lines.len() as u64);
     assert_eq!(told.totals.handled(), lines.len() as u64);
     check::everywhere(&daemon, &World::default());
+}
+
+/// What the lines say, and the offset behind the last of them.
+fn usage(lines: &[Vec<u8>]) -> (Usage, u64) {
+    let (mut slice, mut end) = (Slice::new(0, Span::default()), 0);
+    for line in lines {
+        end += line.len() as u64 + 1;
+        let _ = slice.line(line, end, true);
+    }
+    (slice.finish(&Prices::default()), end)
+}
+
+/// A transcript only grows: more lines never say that less was spent.
+#[test]
+fn p12_any_transcript_is_read() {
+    let folder = "tests/data/claude-code/background-agent-2.1.329/subagents";
+    let file = format!("{folder}/agent-a5c264dd48b8bbe0e.jsonl");
+    let captured = std::fs::read_to_string(file).expect("the captured run");
+    let captured: Vec<String> = captured.lines().map(str::to_owned).collect();
+    let lines = vec(changed_bytes(captured), 0..12);
+    let mut runner = TestRunner::new(config(sized(500, 50_000)));
+    let run = runner.run(&(lines, any::<Index>()), |(lines, at)| {
+        let (part, _) = usage(&lines[..at.index(lines.len() + 1)]);
+        let (whole, end) = usage(&lines);
+        prop_assert!(part.tokens().total() <= whole.tokens().total());
+        prop_assert!(whole.requests() <= lines.len() as u64 && whole.end_offset <= end);
+        let mut turns = TurnReader::default();
+        lines.iter().for_each(|line| turns.line(line));
+        prop_assert!(turns.finish().turns.len() <= lines.len());
+        Ok(())
+    });
+    run.expect("any transcript");
 }
 
 /// As a browser would write it, and as nobody would.
