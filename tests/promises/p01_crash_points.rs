@@ -95,7 +95,10 @@ fn p01_it_dies_flushing() {
 #[test]
 fn p01_it_dies_pruning() {
     dies_at_all(&PRUNE, |daemon, times| {
-        // History is pruned at the start, and when it is asked for; a dead daemon cannot be asked.
+        // History is pruned at the start, where it may die, and when it is asked for.
+        if daemon.wait_ready_or_end().is_some() {
+            return;
+        }
         for _ in 0..times {
             daemon.command(&["prune"]);
         }
