@@ -14,8 +14,6 @@ use crate::domain::alert::{Alert, State};
 const MAX_RESOLVED: usize = 100;
 /// Alerts that may wait for who watches: more than all rules have to tell at once.
 const MAX_QUEUED: usize = 256;
-/// Of the reason of a refused reload.
-const MAX_REASON_CHARS: usize = 500;
 
 pub struct Board {
     shown: Mutex<Shown>,
@@ -27,7 +25,6 @@ struct Shown {
     active: Vec<Arc<Alert>>,
     /// The last resolved first.
     resolved: VecDeque<Arc<Alert>>,
-    reload_failed: Option<String>,
 }
 
 /// The body of `/api/agents/alerts`.
@@ -49,16 +46,6 @@ impl Board {
     /// Every alert that fires or is resolved from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Alert>> {
         self.news.subscribe()
-    }
-
-    /// What came of reloading the settings; `reason` is shown to readers.
-    pub fn reloaded(&self, outcome: Result<(), String>) {
-        let cut = |reason: String| reason.chars().take(MAX_REASON_CHARS).collect();
-        self.shown().reload_failed = outcome.err().map(cut);
-    }
-
-    pub(super) fn reload_failed(&self) -> Option<String> {
-        self.shown().reload_failed.clone()
     }
 
     /// Shows what is active now, and tells those who listen the `news`.
@@ -170,14 +157,5 @@ pub(super) mod tests {
             board.firing()[2],
             "warning disk: 40.0 % of 5 executions in 5 min succeeded"
         );
-    }
-
-    #[test]
-    fn the_last_reload_counts() {
-        let board = Board::default();
-        board.reloaded(Err("ä".repeat(600)));
-        assert_eq!(board.reload_failed(), Some("ä".repeat(500)));
-        board.reloaded(Ok(()));
-        assert_eq!(board.reload_failed(), None);
     }
 }

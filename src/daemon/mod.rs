@@ -204,7 +204,7 @@ async fn serve<F: Future<Output = ()>>(
         parts.names.clone(),
     ));
     alerts::restore(&stores, &parts.changes.ends)?;
-    let gather = alerts::gather(config, &operations, &system, &redis.live, &stores);
+    let gather = alerts::gather(&operations, &system, &redis.live, &stores);
 
     let applier = parts.applier(&stores, &redis.live, door.clone())?;
     let flusher = parts.flusher(&stores, door.clone())?;
