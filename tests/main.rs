@@ -36,6 +36,7 @@
 //! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
 //! | `counters` | no counter ever falls |
 //! | `deployed` | alerts and dashboard against a real scrape; promtool |
+//! | `systemd` | the units, and what the daemon tells a service manager |
 //! | `health` | the health report |
 //! | `alerts`, `receiver` | the daemon's own alerts, and a webhook that is told them |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
@@ -102,6 +103,7 @@ mod setup;
 mod stream;
 mod stream_dashboard;
 mod stream_faults;
+mod systemd;
 mod tables;
 mod views_away;
 mod watcher;
