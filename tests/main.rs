@@ -37,6 +37,7 @@
 //! | `counters` | no counter ever falls |
 //! | `deployed` | alerts and dashboard against a real scrape; promtool |
 //! | `systemd` | the units, and what the daemon tells a service manager |
+//! | `man` | manual pages |
 //! | `health` | the health report |
 //! | `alerts`, `receiver` | the daemon's own alerts, and a webhook that is told them |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
@@ -82,6 +83,7 @@ mod http;
 mod import;
 mod interleavings;
 mod load;
+mod man;
 mod metrics;
 mod model;
 mod orders;

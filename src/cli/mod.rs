@@ -19,6 +19,7 @@ mod failure;
 mod hooks;
 mod import;
 mod key;
+mod man;
 mod path;
 mod prices;
 mod prune;
@@ -134,6 +135,8 @@ enum Command {
     Bench(bench::Bench),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+    /// Print the manual page, or write one for each command
+    Man(man::Man),
 }
 
 /// The program. A failure is one line on standard error.
@@ -176,6 +179,7 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
         Command::Demo(demo) => demo.run(place),
         Command::Bench(bench) => bench.run(),
         Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     }
 }
 
@@ -194,8 +198,12 @@ impl Place {
 
     /// The settings of now; `flags` are all of them.
     fn settle(&self, flags: &[(String, String)]) -> Result<Config, ConfigError> {
-        let file = self.config.clone().or_else(|| default_file(environment()));
-        Config::load(file.as_deref(), environment(), flags)
+        Config::load(self.file().as_deref(), environment(), flags)
+    }
+
+    /// The settings file, if there is one.
+    fn file(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| default_file(environment()))
     }
 }
 
