@@ -37,6 +37,7 @@
 //! | `counters` | no counter ever falls |
 //! | `deployed` | alerts and dashboard against a real scrape; promtool |
 //! | `systemd` | the units, and what the daemon tells a service manager |
+//! | `doctor`, `doctor_daemon` | what it finds wrong, and what it lets pass |
 //! | `man` | manual pages |
 //! | `health` | the health report |
 //! | `alerts`, `receiver` | the daemon's own alerts, and a webhook that is told them |
@@ -72,6 +73,8 @@ mod compare;
 mod corpus;
 mod counters;
 mod deployed;
+mod doctor;
+mod doctor_daemon;
 mod events;
 mod events_taken;
 mod harness;

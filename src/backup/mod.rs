@@ -23,7 +23,7 @@ use crate::journal::{Journal, Tail};
 use crate::sqlite::{copy, quick_check};
 
 pub use error::Error;
-pub use folder::{Target, own_folder, rotate};
+pub use folder::{Target, newest, own_folder, rotate};
 use hash::{Hashing, sha256};
 pub use manifest::Manifest;
 use manifest::{FORMAT, Part};

@@ -5,6 +5,7 @@ mod backup;
 mod checkpoints;
 mod entrance;
 mod failure;
+mod files;
 mod folder;
 mod notify;
 mod parts;
@@ -33,13 +34,16 @@ use self::failure::cannot_create;
 pub use self::failure::{
     EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, EXIT_CONFIG, EXIT_CORRUPT, EXIT_NO_REDIS, Failure,
 };
+pub use self::files::files_needed;
 use self::folder::Folder;
+pub use self::folder::{ACCESS, JOURNAL};
 use self::notify::Notifier;
 use self::parts::{Parts, spawn_writer};
 use self::redis::Redis;
 pub use self::reload::Source;
 use self::reload::{Present, Reloader};
 use self::stores::Stores;
+pub use self::stores::{FOREIGN_MEND, cursor_is_ours};
 use crate::access::{Access, Action};
 use crate::config::{Config, mask_password};
 use crate::domain::redact;
@@ -79,6 +83,7 @@ pub async fn run<F: Future<Output = ()>>(
     if !config.redact.emails {
         redact::keep_emails();
     }
+    files::allow(&config);
     let folder = Folder::claim(&config)?;
     folder::check_socket_is_free(&config)?;
     let access = Arc::new(entrance::open(&config)?);
