@@ -4,6 +4,7 @@
 mod agents;
 mod audit;
 mod backup;
+mod bar;
 mod bench;
 mod client;
 mod completions;
@@ -121,7 +122,7 @@ enum Command {
     Key(key::KeyCommand),
     /// Show who did what: keys, rebuilds, backups, refused access
     Audit(audit::Audit),
-    /// Copy journal and history to one file, also while the daemon runs
+    /// Copy journal, history and keys to one file, also while the daemon runs
     Backup(backup::Backup),
     /// Put a backup in the place of the data, without a daemon
     Restore(restore::Restore),

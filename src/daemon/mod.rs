@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
-pub use self::backup::{backup_offline, restore};
+pub use self::backup::{Keys, backup_offline, restore};
 use self::checkpoints::Checkpoints;
 use self::entrance::Keeper;
 pub use self::entrance::{Offline, access_offline};
