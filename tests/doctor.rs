@@ -206,6 +206,24 @@ fn hooks_that_are_not_whole_or_mean_another_daemon() {
 }
 
 #[test]
+fn a_socket_that_was_taken_away_or_is_another() {
+    let data = folder();
+    let other = data.path().join("other.sock");
+    let daemon = Setup::new().socket(&other).start();
+    let told = Person::of(&daemon).ask();
+    told.is_well();
+    told.is(
+        "socket",
+        "hint",
+        &["other.sock takes events", "AGENTPULSE_SOCKET="],
+    );
+    fs::remove_file(&other).expect("our own file");
+    Person::of(&daemon)
+        .ask()
+        .only_wrong("socket", &["other.sock: ", "start the daemon anew"]);
+}
+
+#[test]
 fn a_spool_that_nobody_takes_or_that_is_none() {
     let daemon = Setup::new().start();
     let other = daemon.folder.path().join("other");

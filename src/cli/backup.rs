@@ -1,18 +1,15 @@
-//! `agentpulse backup`: journal and history in one file, made by the running daemon or without
-//! one.
+//! `agentpulse backup`: journal, history and keys in one file, made by the running daemon or
+//! without one.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
-use tokio::time::sleep;
 
-use super::bar::{self, Bar, SHOW_EVERY};
 use super::client::{AskError, Control};
-use super::{Failure, Place, block_on, failed, io_failed, print};
+use super::{Failure, Place, bar, block_on, failed, io_failed, print};
 use crate::backup::Progress;
 use crate::config::Config;
 use crate::daemon::{self, EXIT_CORRUPT};
@@ -73,27 +70,14 @@ async fn beside_the_daemon(config: &Config, order: &Order) -> Result<Value, AskE
     let control = Control::of(config);
     let path = question(order);
     let made = control.ask(Method::POST, &path, DEADLINE);
-    let shown = async {
-        let mut bar = Bar::default();
-        loop {
-            sleep(SHOW_EVERY).await;
-            if let Ok(status) = control.status().await {
-                let backup = &status["backup"];
-                if let (Some(stage), Some(percent)) =
-                    (backup["stage"].as_str(), backup["percent"].as_u64())
-                {
-                    bar.show(stage, percent);
-                }
-            }
-        }
-    };
-    if !io::stderr().is_terminal() {
-        return made.await;
-    }
-    tokio::select! {
-        made = made => made,
-        () = shown => Ok(Value::Null),
-    }
+    bar::while_asked(made, &control, |status| {
+        let backup = &status["backup"];
+        Some((
+            backup["stage"].as_str()?.to_owned(),
+            backup["percent"].as_u64()?,
+        ))
+    })
+    .await
 }
 
 fn question(order: &Order) -> String {

@@ -1,10 +1,17 @@
 //! How far a long piece of work is: one line of a terminal, written over and taken away at the end.
 
+use std::future::Future;
 use std::io::{self, IsTerminal, Write};
+use std::pin::pin;
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
-pub const SHOW_EVERY: Duration = Duration::from_millis(200);
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::client::Control;
+
+const SHOW_EVERY: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const WIDTH: usize = 30;
 
@@ -31,6 +38,28 @@ impl Drop for Bar {
     fn drop(&mut self) {
         if self.shown {
             let _ = write!(io::stderr(), "\r{:width$}\r", "", width = WIDTH + 18);
+        }
+    }
+}
+
+/// Waits for an answer of the daemon, and shows what `now` finds in its status meanwhile.
+pub async fn while_asked<T>(
+    asked: impl Future<Output = T>,
+    control: &Control,
+    now: impl Fn(&Value) -> Option<(String, u64)>,
+) -> T {
+    if !io::stderr().is_terminal() {
+        return asked.await;
+    }
+    let mut bar = Bar::default();
+    let mut asked = pin!(asked);
+    loop {
+        if let Ok(answer) = timeout(SHOW_EVERY, &mut asked).await {
+            return answer;
+        }
+        let look = timeout(SHOW_EVERY, control.status()).await;
+        if let Some((stage, percent)) = look.ok().and_then(|told| now(&told.ok()?)) {
+            bar.show(&stage, percent);
         }
     }
 }

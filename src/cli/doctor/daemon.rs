@@ -1,6 +1,5 @@
 //! The daemon: whether it runs, is reached and follows; without it, whether its files are sound.
 
-use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -29,7 +28,7 @@ pub async fn findings(
         Ok(status) => {
             findings.push(version(status));
             findings.push(ready(control).await);
-            findings.push(socket(&config.socket.path));
+            findings.push(socket(&config.socket.path, status));
             findings.extend(alerts(status));
             findings.extend(settings(status));
             findings.extend(unpriced(control).await);
@@ -119,17 +118,21 @@ async fn unpriced(control: &Control) -> Option<Finding> {
     Some(Finding::hint(SUBJECT, state, mend))
 }
 
-/// Where hooks look for the daemon.
-fn socket(path: &Path) -> Finding {
+/// Where the daemon takes events; a flag of `serve` is not known here.
+fn socket(set: &Path, status: &Value) -> Finding {
     const SUBJECT: &str = "socket";
+    let path = status["socket"].as_str().map_or(set, Path::new);
     let shown = path.display();
     match UnixStream::connect(path) {
-        Ok(_) => Finding::right(SUBJECT, format!("{shown} takes events")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::wrong(
+        Ok(_) if path != set => Finding::hint(
             SUBJECT,
-            format!("{shown} is not there"),
-            "give the daemon and the hooks the same socket (AGENTPULSE_SOCKET)",
+            format!(
+                "{shown} takes events, and these settings say {}",
+                set.display()
+            ),
+            format!("hooks need AGENTPULSE_SOCKET={shown}"),
         ),
+        Ok(_) => Finding::right(SUBJECT, format!("{shown} takes events")),
         Err(error) => Finding::wrong(
             SUBJECT,
             format!("{shown}: {error}"),

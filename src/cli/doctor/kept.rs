@@ -76,7 +76,7 @@ mod tests {
         let found = clock(1_000_000_000_000, 1_000_000_000_000 - AHEAD_ALLOWED_MS - 1).unwrap();
         assert_eq!(found.mark, Mark::Wrong);
         let state = "it is 2001-09-09T01:41:39.999Z, and the last event was taken at \
-                     2001-09-09T01:46:40Z";
+                     2001-09-09T01:46:40.000Z";
         assert_eq!(found.state, state);
     }
 

@@ -1,7 +1,5 @@
 //! The files that the running daemon may have open: each connection is one.
 
-use std::fs;
-
 use serde_json::Value;
 
 use super::Finding;
@@ -10,22 +8,10 @@ use crate::daemon::files_needed;
 
 const SUBJECT: &str = "open files";
 
-/// Nothing where the system does not tell of another process.
+/// Nothing where there is no limit.
 pub fn finding(config: &Config, status: &Value) -> Option<Finding> {
-    let pid = status["pid"].as_u64()?;
-    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
-    Some(judge(soft(&limits)?, files_needed(config)))
-}
-
-/// Of `Max open files            1024                 524288               files`.
-fn soft(limits: &str) -> Option<u64> {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
-    match line.split_whitespace().next()? {
-        "unlimited" => Some(u64::MAX),
-        number => number.parse().ok(),
-    }
+    let limit = status["max_open_files"].as_u64()?;
+    Some(judge(limit, files_needed(config)))
 }
 
 fn judge(limit: u64, needed: u64) -> Finding {
@@ -44,17 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_soft_limit_counts() {
-        let limits = |soft: &str| {
-            format!(
-                "Limit                     Soft Limit           Hard Limit           Units     \n\
-                 Max processes             63456                63456                processes \n\
-                 Max open files            {soft}                 524288               files     \n"
-            )
-        };
-        assert_eq!(soft(&limits("1024")), Some(1_024));
-        assert_eq!(soft(&limits("unlimited")), Some(u64::MAX));
-        assert_eq!(soft(""), None);
+    fn as_many_as_are_needed_are_enough() {
         assert!(judge(1_024, 1_025).mend.is_some());
         assert!(judge(1_024, 1_024).mend.is_none());
     }
