@@ -1,6 +1,9 @@
 # Works with GNU Make 3.81 (macOS) and later.
 
 CARGO ?= cargo
+# Where `make install` puts programs (bin/) and manual pages (share/man/man1/); cargo's own place.
+PREFIX ?= $(or $(CARGO_INSTALL_ROOT),$(CARGO_HOME),$(HOME)/.cargo)
+MANDIR ?= $(PREFIX)/share/man
 # More arguments for the program, for example: make run ARGS="--http 127.0.0.1:4057"
 ARGS ?=
 
@@ -60,6 +63,8 @@ bench-hook-storm: setup ## Run 64 hooks at once for a minute: the slowest, and w
 demo: setup ## Send a made-up day of traffic to the running daemon
 	$(CARGO) run --release --quiet --bin agentpulse -- demo $(ARGS)
 
-install: setup ## Install agentpulse and agentpulse-hook into cargo's bin folder
-	$(CARGO) install --locked --path .
-	$(CARGO) install --locked --path hook
+# man(1) looks beside each folder of PATH. Without a place for the pages the programs are enough.
+install: setup ## Install agentpulse, agentpulse-hook and the manual pages below PREFIX (~/.cargo)
+	$(CARGO) install --locked --root "$(PREFIX)" --path .
+	$(CARGO) install --locked --root "$(PREFIX)" --path hook
+	@"$(PREFIX)/bin/agentpulse" man "$(MANDIR)/man1" || echo "the manual pages are not installed"

@@ -36,7 +36,7 @@
 //! | [`journal`] | accepted events as changes, in order, durable |
 //! | [`history`] | one row a run, and the rollups |
 //! | [`access`] | API keys, tickets, and the audit trail |
-//! | [`backup`] | both databases in one file, and the way back |
+//! | [`backup`] | the databases in one file, and the way back |
 //! | [`live`] | the picture in Redis: the key table, the scripts, the reads |
 //! | [`redis_child`] | the private server: find, start, adopt, stop |
 //! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts, what ended lately |

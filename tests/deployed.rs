@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -110,14 +110,18 @@ fn promtool(arguments: &[&str], input: &str) -> Option<Output> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let Ok(mut child) = command.spawn() else {
-        let what = arguments.join(" ");
-        let said = writeln!(
-            std::io::stderr(),
-            "SKIPPED: promtool {what}: promtool is not installed"
-        );
-        said.expect("somebody listens");
-        return None;
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let what = arguments.join(" ");
+            let said = writeln!(
+                std::io::stderr(),
+                "SKIPPED: promtool {what}: promtool is not installed"
+            );
+            said.expect("somebody listens");
+            return None;
+        }
+        Err(error) => panic!("promtool is there, and does not start: {error}"),
     };
     let mut stdin = child.stdin.take().expect("piped");
     stdin.write_all(input.as_bytes()).expect("it reads");

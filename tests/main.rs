@@ -36,6 +36,9 @@
 //! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
 //! | `counters` | no counter ever falls |
 //! | `deployed` | alerts and dashboard against a real scrape; promtool |
+//! | `systemd` | the units, and what the daemon tells a service manager |
+//! | `doctor`, `doctor_daemon` | what it finds wrong, and what it lets pass |
+//! | `man` | manual pages |
 //! | `health` | the health report |
 //! | `alerts`, `receiver` | the daemon's own alerts, and a webhook that is told them |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
@@ -70,6 +73,8 @@ mod compare;
 mod corpus;
 mod counters;
 mod deployed;
+mod doctor;
+mod doctor_daemon;
 mod events;
 mod events_taken;
 mod harness;
@@ -81,6 +86,7 @@ mod http;
 mod import;
 mod interleavings;
 mod load;
+mod man;
 mod metrics;
 mod model;
 mod orders;
@@ -102,6 +108,7 @@ mod setup;
 mod stream;
 mod stream_dashboard;
 mod stream_faults;
+mod systemd;
 mod tables;
 mod views_away;
 mod watcher;

@@ -179,6 +179,49 @@ fn a_bad_file_keeps_the_old_settings_and_is_told_everywhere() {
     rows("done", "control socket");
 }
 
+/// The state of the newest alert of the rule, and what it says.
+fn config_alert(daemon: &Daemon) -> Result<(String, String), String> {
+    let told = daemon.read("/api/agents/alerts")?;
+    let all = told["alerts"].as_array().ok_or("no list")?;
+    let found = all.iter().find(|alert| alert["rule"] == "config_reload");
+    let found = found.ok_or(format!("no alert: {told}"))?;
+    let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+    Ok((text("state"), text("message")))
+}
+
+#[test]
+fn refused_settings_are_an_alert_until_they_are_mended() {
+    let daemon = Setup::new().start();
+    fs::write(settings(&daemon), "[reaper]\nidle_timeout = \"soon\"\n").expect("bad settings");
+    let (code, _) = reload(&daemon);
+    assert_eq!(code, Some(78));
+    let fired = |line: u32| {
+        eventually("the alert fires", || match config_alert(&daemon)? {
+            (state, message)
+                if state == "firing" && message.contains(&format!(".toml:{line}: reaper")) =>
+            {
+                Ok(message)
+            }
+            other => Err(format!("{other:?}")),
+        })
+    };
+    let message = fired(2);
+    assert!(message.contains("reaper.idle_timeout must be"), "{message}");
+    let firing = status(&daemon)["alerts"].clone();
+    assert_eq!(firing, json!([format!("warning config_reload: {message}")]));
+    // Another fault in its place is the same alert, which says the new one.
+    fs::write(settings(&daemon), "\n[reaper]\nidle_timeout = 7\n").expect("bad settings");
+    hang_up(&daemon);
+    fired(3);
+    write(&daemon, &[]);
+    hang_up(&daemon);
+    eventually("it is resolved", || match config_alert(&daemon)? {
+        (state, _) if state == "resolved" => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!(status(&daemon)["alerts"], json!([]));
+}
+
 #[test]
 fn the_log_gets_another_level() {
     let daemon = Setup::new().set("log.level", "\"error\"").start();

@@ -212,6 +212,18 @@ fn cleaned(mut command: Command) -> Command {
     command
 }
 
+/// The library of faketime, where it is installed.
+pub fn faketime() -> Option<&'static str> {
+    /// Where distributions put it.
+    const PLACES: [&str; 4] = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+        "/usr/lib/faketime/libfaketime.so.1",
+        "/usr/lib64/faketime/libfaketime.so.1",
+    ];
+    PLACES.into_iter().find(|path| Path::new(path).exists())
+}
+
 /// The private Redis of a data folder, if one runs.
 pub fn redis_pid(data: &Path) -> Option<Pid> {
     let text = fs::read_to_string(data.join("redis").join("redis.pid")).ok()?;

@@ -14,8 +14,6 @@ use crate::domain::alert::{Alert, Rule, Rules, State};
 const MAX_RESOLVED: usize = 100;
 /// Alerts that may wait for who watches: more than all rules have to tell at once.
 const MAX_QUEUED: usize = 256;
-/// Of the reason of a refused reload.
-const MAX_REASON_CHARS: usize = 500;
 
 pub struct Board {
     shown: Mutex<Shown>,
@@ -28,7 +26,6 @@ struct Shown {
     /// The last resolved first.
     resolved: VecDeque<Arc<Alert>>,
     budgets: Budgets,
-    reload_failed: Option<String>,
 }
 
 /// The body of `/api/agents/alerts`.
@@ -70,16 +67,6 @@ impl Board {
     /// Every alert that fires or is resolved from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Alert>> {
         self.news.subscribe()
-    }
-
-    /// What came of reloading the settings; `reason` is shown to readers.
-    pub fn reloaded(&self, outcome: Result<(), String>) {
-        let cut = |reason: String| reason.chars().take(MAX_REASON_CHARS).collect();
-        self.shown().reload_failed = outcome.err().map(cut);
-    }
-
-    pub(super) fn reload_failed(&self) -> Option<String> {
-        self.shown().reload_failed.clone()
     }
 
     /// Shows what is active now by the rules in force, and tells those who listen the `news`.
@@ -214,14 +201,5 @@ pub(super) mod tests {
         let rules = [(Rule::TokenBudget, set(5e9)), (Rule::CostBudget, set(2.5))];
         let expect = json!({"daily_tokens": 5_000_000_000_u64, "daily_cost": 2.5});
         assert_eq!(budgets(rules.into_iter().collect()), expect);
-    }
-
-    #[test]
-    fn the_last_reload_counts() {
-        let board = Board::default();
-        board.reloaded(Err("ä".repeat(600)));
-        assert_eq!(board.reload_failed(), Some("ä".repeat(500)));
-        board.reloaded(Ok(()));
-        assert_eq!(board.reload_failed(), None);
     }
 }

@@ -28,6 +28,8 @@ const WAIT: Duration = Duration::from_secs(1);
 const MAX_BASELINES_READ: usize = 50;
 /// Agents of hung executions that a message names.
 const MAX_NAMED: usize = 5;
+/// Of the reason of a refused reload, which every reader is shown.
+const MAX_REASON_CHARS: usize = 500;
 /// A running agent is near its deadline from here on, but only in the last fifth of its time.
 const NEAR_MS: i64 = 60_000;
 
@@ -36,7 +38,6 @@ pub struct Gather {
     system: Arc<System>,
     live: Live,
     readers: Readers,
-    idle_ms: i64,
     usual_tokens: Option<UsualTokens>,
     usual_durations: UsualDurations,
     latencies: Latencies,
@@ -48,26 +49,19 @@ impl Gather {
         system: Arc<System>,
         live: Live,
         readers: Readers,
-        idle_ms: i64,
     ) -> Gather {
         Gather {
             operations,
             system,
             live,
             readers,
-            idle_ms,
             usual_tokens: None,
             usual_durations: UsualDurations::default(),
             latencies: Latencies::default(),
         }
     }
 
-    pub async fn inputs(
-        &mut self,
-        rules: &Rules,
-        reload_failed: Option<String>,
-        now_ms: i64,
-    ) -> Inputs {
+    pub async fn inputs(&mut self, rules: &Rules, now_ms: i64) -> Inputs {
         let window_ms = |rule| rules.get(rule).map_or(0, |rule| rule.window_ms);
         self.operations.changes.ends.forget(now_ms);
         self.read_usual(rules, now_ms).await;
@@ -118,7 +112,7 @@ impl Gather {
                 .map(|room| (room.spool_bytes, self.operations.facts.spool_max_bytes)),
             disk_free_bytes: room.as_ref().map(|room| room.free_bytes),
             failing: failing.unwrap_or_default(),
-            reload_failed,
+            reload_failed: self.operations.reloaded.last().failed.map(cut),
         }
     }
 
@@ -137,7 +131,8 @@ impl Gather {
     /// How many run, and how many of them are near their deadline. History does not know those.
     async fn running(&self, now_ms: i64) -> Option<(u64, u64)> {
         if self.operations.state.readable() {
-            let near_ms = NEAR_MS.min(self.idle_ms / 5);
+            let idle_ms = self.operations.tuned.borrow().timeouts.idle.as_millis() as i64;
+            let near_ms = NEAR_MS.min(idle_ms / 5);
             let asked = timeout(WAIT, self.live.running(now_ms + near_ms)).await;
             return asked.ok()?.ok();
         }
@@ -210,6 +205,10 @@ fn live_down(condition: Condition) -> Option<String> {
     }
 }
 
+fn cut(reason: String) -> String {
+    reason.chars().take(MAX_REASON_CHARS).collect()
+}
+
 /// What requests took, as it was at each of the last looks.
 #[derive(Default)]
 struct Latencies(VecDeque<(Instant, Latency)>);
@@ -235,6 +234,11 @@ impl Latencies {
 mod tests {
     use super::*;
     use crate::report::requests;
+
+    #[test]
+    fn a_reason_has_an_end() {
+        assert_eq!(cut("ä".repeat(600)), "ä".repeat(500));
+    }
 
     #[test]
     fn requests_are_those_of_the_window() {

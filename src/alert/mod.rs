@@ -65,11 +65,7 @@ impl Alerting {
     }
 
     async fn look(&mut self, machine: &mut Machine) {
-        let reload_failed = self.board.reload_failed();
-        let inputs = self
-            .gather
-            .inputs(&self.rules, reload_failed, now_ms())
-            .await;
+        let inputs = self.gather.inputs(&self.rules, now_ms()).await;
         let now = Now {
             wall_ms: now_ms(),
             monotonic: Instant::now(),

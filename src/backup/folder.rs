@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::{Error, PARTIAL};
 
@@ -53,6 +54,19 @@ pub fn own_folder(data_dir: &Path) -> Result<PathBuf, Error> {
         .create(&folder)
         .map_err(|error| Error::io(&folder, error))?;
     Ok(folder)
+}
+
+/// When the newest of the daemon's own folder was made.
+pub fn newest(data_dir: &Path) -> Option<SystemTime> {
+    let entries = fs::read_dir(data_dir.join(OWN_FOLDER)).ok()?.flatten();
+    let is_backup = |entry: &fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        name.starts_with(PREFIX) && name.ends_with(ENDING)
+    };
+    let times = entries.filter(is_backup);
+    times
+        .filter_map(|entry| entry.metadata().ok()?.modified().ok())
+        .max()
 }
 
 /// Removes all but the `keep` newest backups of the folder that `newest` is in, and what broken

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Raised when an older version could not restore what a newer one writes.
-pub const FORMAT: u32 = 1;
+/// Raised when an older version could not restore what a newer one writes. The first had no
+/// `access.db`, and is restored still.
+pub const FORMAT: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {

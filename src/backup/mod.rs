@@ -1,8 +1,9 @@
-//! Backups: both databases as they were at one moment, in one file with a manifest.
+//! Backups: the databases as they were at one moment, in one file with a manifest.
 //!
-//! A backup is a tar archive of `manifest.json`, `history.db` and `journal.db`. The databases are
-//! copied whole, whatever tables they have, history first: as long as the journal is held from
-//! history's cursor on, the journal that is copied after it has everything that history lacks.
+//! A backup is a tar archive of `manifest.json`, `history.db`, `journal.db` and `access.db`. The
+//! databases are copied whole, whatever tables they have, history first: as long as the journal is
+//! held from history's cursor on, the journal that is copied after it has everything that history
+//! lacks. Keys and the audit trail hang on neither, and are as they are a moment later.
 
 mod error;
 mod folder;
@@ -23,7 +24,7 @@ use crate::journal::{Journal, Tail};
 use crate::sqlite::{copy, quick_check};
 
 pub use error::Error;
-pub use folder::{Target, own_folder, rotate};
+pub use folder::{Target, newest, own_folder, rotate};
 use hash::{Hashing, sha256};
 pub use manifest::Manifest;
 use manifest::{FORMAT, Part};
@@ -33,6 +34,7 @@ pub use unpack::{Restored, unpack};
 pub const MANIFEST: &str = "manifest.json";
 pub const HISTORY: &str = "history.db";
 pub const JOURNAL: &str = "journal.db";
+pub const ACCESS: &str = "access.db";
 /// The work on a backup is beside its place, so that it needs no room on the disk of the data.
 const PARTIAL: &str = "partial";
 const ARCHIVE: &str = "archive.tar";
@@ -74,15 +76,20 @@ fn take_in(
     progress: &Progress,
 ) -> Result<Taken, Error> {
     make_work_folder(work)?;
-    for (name, stage) in [(HISTORY, Stage::History), (JOURNAL, Stage::Journal)] {
-        progress.begin(stage);
+    let parts = parts_of(data);
+    for &name in &parts {
+        progress.begin(match name {
+            HISTORY => Stage::History,
+            JOURNAL => Stage::Journal,
+            _ => Stage::Access,
+        });
         copy(&data.join(name), &work.join(name), &mut |done, all| {
             progress.tell(done, all)
         })?;
         crash_point(name);
     }
     progress.begin(Stage::Check);
-    let manifest = describe(work, created_ms)?;
+    let manifest = describe(work, &parts, created_ms)?;
     progress.begin(Stage::Pack);
     let archive = work.join(ARCHIVE);
     let bytes = pack(work, &archive, &manifest, created_ms, progress)?;
@@ -93,6 +100,12 @@ fn take_in(
         bytes,
         manifest,
     })
+}
+
+/// In a folder where no daemon of this version ever ran there may be no keys and no trail.
+fn parts_of(data: &Path) -> Vec<&'static str> {
+    let access = data.join(ACCESS).exists().then_some(ACCESS);
+    [HISTORY, JOURNAL].into_iter().chain(access).collect()
 }
 
 /// What a backup that broke off has left is not another's: its name is that of this one.
@@ -110,10 +123,10 @@ fn make_work_folder(work: &Path) -> Result<(), Error> {
 }
 
 /// Looks through the copies: a backup that cannot be restored is none.
-fn describe(work: &Path, created_ms: i64) -> Result<Manifest, Error> {
+fn describe(work: &Path, parts: &[&str], created_ms: i64) -> Result<Manifest, Error> {
     let [history, journal] = [HISTORY, JOURNAL].map(|name| work.join(name));
-    for path in [&history, &journal] {
-        quick_check(path)?;
+    for name in parts {
+        quick_check(&work.join(name))?;
     }
     let cursor = Reader::open(&history)?.cursor()?;
     let history_seq = cursor.map_or(0, |cursor| cursor.seq);
@@ -131,8 +144,8 @@ fn describe(work: &Path, created_ms: i64) -> Result<Manifest, Error> {
         epoch,
         history_seq,
         journal_seq,
-        parts: [HISTORY, JOURNAL]
-            .into_iter()
+        parts: parts
+            .iter()
             .map(|name| part(work, name))
             .collect::<Result<_, _>>()?,
     })

@@ -8,19 +8,31 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 pub enum Stage {
     History,
     Journal,
+    Access,
     Check,
     Pack,
+    /// Of the way back.
+    Unpack,
 }
 
-const STAGES: [Stage; 4] = [Stage::History, Stage::Journal, Stage::Check, Stage::Pack];
+const STAGES: [Stage; 6] = [
+    Stage::History,
+    Stage::Journal,
+    Stage::Access,
+    Stage::Check,
+    Stage::Pack,
+    Stage::Unpack,
+];
 
 impl Stage {
     pub fn as_str(self) -> &'static str {
         match self {
             Stage::History => "history",
             Stage::Journal => "journal",
+            Stage::Access => "access",
             Stage::Check => "check",
             Stage::Pack => "pack",
+            Stage::Unpack => "unpack",
         }
     }
 }
@@ -50,9 +62,12 @@ impl Progress {
     }
 
     /// What is being done, and how many per cent of that are done.
-    pub fn now(&self) -> (Stage, u64) {
+    pub fn now(&self) -> (&'static str, u64) {
         let stage = usize::from(self.stage.load(Ordering::Relaxed));
-        (STAGES[stage], self.permille.load(Ordering::Relaxed) / 10)
+        (
+            STAGES[stage].as_str(),
+            self.permille.load(Ordering::Relaxed) / 10,
+        )
     }
 
     /// Nobody waits any more.

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::*;
+use crate::access::Access;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start};
@@ -57,6 +58,7 @@ fn data(dir: &Path, kept: u64) -> PathBuf {
     });
     let totals = Totals::of(all[..20].iter().map(Arc::as_ref), &names);
     history.flush(&all[..20], &totals, &cursor).unwrap();
+    Access::open(&data.join(ACCESS)).unwrap();
     data
 }
 
@@ -69,7 +71,7 @@ fn unpacked(dir: &Path, bytes: &[u8]) -> Result<Restored, Error> {
     let archive = dir.join("changed.tar");
     fs::write(&archive, bytes).unwrap();
     let into = tempfile::tempdir().unwrap();
-    unpack(&archive, into.path(), &[])
+    unpack(&archive, into.path(), &[], &Progress::default())
 }
 
 #[test]
@@ -89,7 +91,13 @@ fn what_was_backed_up_comes_back_under_a_new_epoch() {
 
     let into = dir.path().join("new");
     fs::create_dir(&into).unwrap();
-    let restored = unpack(&taken.path, &into, &["other".to_owned()]).unwrap();
+    let restored = unpack(
+        &taken.path,
+        &into,
+        &["other".to_owned()],
+        &Progress::default(),
+    );
+    let restored = restored.unwrap();
     assert_eq!(restored.manifest, taken.manifest);
     let journal = Journal::open(&into.join(JOURNAL)).unwrap();
     assert_eq!(journal.epoch(), restored.epoch);
@@ -102,6 +110,25 @@ fn what_was_backed_up_comes_back_under_a_new_epoch() {
     assert_eq!(reader.count().unwrap(), 20);
 }
 
+/// As the first format was: two databases, and the number 1.
+#[test]
+fn one_without_keys_is_restored_still() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(dir.path(), 15);
+    fs::remove_file(data.join(ACCESS)).unwrap();
+    let target = dir.path().join("b.tar");
+    take(&data, &target, CREATED_MS, &Progress::default()).unwrap();
+    let whole = fs::read(&target).unwrap();
+    let text =
+        String::from_utf8_lossy(&whole[512..1_536]).replace("\"format\": 2", "\"format\": 1");
+    let first = [&whole[..512], text.as_bytes(), &whole[1_536..]].concat();
+    let restored = unpacked(dir.path(), &first).unwrap();
+    assert_eq!(
+        (restored.manifest.format, restored.manifest.parts.len()),
+        (1, 2)
+    );
+}
+
 #[test]
 fn any_tar_lists_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -111,7 +138,7 @@ fn any_tar_lists_it() {
         return;
     };
     let names = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert_eq!(names, "manifest.json\nhistory.db\njournal.db\n");
+    assert_eq!(names, "manifest.json\nhistory.db\njournal.db\naccess.db\n");
 }
 
 #[test]
@@ -152,7 +179,7 @@ fn a_newer_format_and_a_strange_file_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let whole = fs::read(backup(dir.path()).path).unwrap();
     let text =
-        String::from_utf8_lossy(&whole[512..1_536]).replace("\"format\": 1", "\"format\": 2");
+        String::from_utf8_lossy(&whole[512..1_536]).replace("\"format\": 2", "\"format\": 3");
     let newer = [&whole[..512], text.as_bytes(), &whole[1_536..]].concat();
     let error = unpacked(dir.path(), &newer).unwrap_err();
     assert!(error.to_string().contains("newer version"), "{error}");

@@ -2,19 +2,24 @@
 //! it is put in the place of a daemon's data.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::hash::Hashing;
 use super::manifest::{AnyFormat, FORMAT, Manifest, Part};
 use super::tar::{self, Entry, Header};
-use super::{Error, HISTORY, JOURNAL, MANIFEST};
+use super::{ACCESS, Error, HISTORY, JOURNAL, MANIFEST, Progress, Stage};
+use crate::access::Access;
 use crate::history::Reader;
 use crate::journal::{Journal, Tail};
 
 /// A manifest is some hundred bytes.
 const MAX_MANIFEST_BYTES: u64 = 64 * 1024;
+
+/// Between two looks at how far it is.
+const STEP_BYTES: u64 = 1 << 20;
 
 /// What was unpacked.
 #[derive(Clone, Debug)]
@@ -30,7 +35,12 @@ pub struct Restored {
 ///
 /// # Errors
 /// What is no backup, torn, damaged or of a newer version; what a disk says.
-pub fn unpack(archive: &Path, into: &Path, past: &[String]) -> Result<Restored, Error> {
+pub fn unpack(
+    archive: &Path,
+    into: &Path,
+    past: &[String],
+    progress: &Progress,
+) -> Result<Restored, Error> {
     let file = File::open(archive).map_err(|error| Error::io(archive, error))?;
     let mut archive = Archive {
         name: archive.display().to_string(),
@@ -38,8 +48,13 @@ pub fn unpack(archive: &Path, into: &Path, past: &[String]) -> Result<Restored, 
         input: BufReader::new(file),
     };
     let manifest = archive.manifest()?;
+    progress.begin(Stage::Unpack);
+    let all: u64 = manifest.parts.iter().map(|part| part.bytes).sum();
+    let mut done = 0;
     for part in &manifest.parts {
-        archive.part(part, into)?;
+        let mut told = |copied| progress.tell(done + copied, all);
+        archive.part(part, into, &mut told)?;
+        done += part.bytes;
     }
     archive.end()?;
     let epoch = renew(&archive.name, &manifest, into, past)?;
@@ -83,13 +98,19 @@ impl Archive<'_> {
         let manifest: Manifest =
             serde_json::from_slice(&text).map_err(|_| Error::Damaged(self.name.clone()))?;
         let names: Vec<&str> = manifest.parts.iter().map(|part| &*part.name).collect();
-        if names != [HISTORY, JOURNAL] {
+        if names != [HISTORY, JOURNAL] && names != [HISTORY, JOURNAL, ACCESS] {
             return Err(Error::Damaged(self.name.clone()));
         }
         Ok(manifest)
     }
 
-    fn part(&mut self, part: &Part, into: &Path) -> Result<(), Error> {
+    /// `told` hears how many of its bytes are there.
+    fn part(
+        &mut self,
+        part: &Part,
+        into: &Path,
+        told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
         let expected = Entry {
             name: part.name.clone(),
             bytes: part.bytes,
@@ -109,7 +130,7 @@ impl Archive<'_> {
             .open(&path)
             .map_err(broken)?;
         let mut content = Hashing::new((&mut self.input).take(part.bytes));
-        let copied = io::copy(&mut content, &mut out).map_err(broken)?;
+        let copied = copy(&mut content, &mut out, told).map_err(broken)?;
         let sha256 = content.finish();
         if copied < part.bytes {
             return Err(self.torn());
@@ -141,6 +162,25 @@ impl Archive<'_> {
     }
 }
 
+/// Answers how many bytes there were.
+fn copy(
+    from: &mut impl Read,
+    to: &mut impl Write,
+    told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> io::Result<u64> {
+    let mut copied = 0;
+    loop {
+        let step = io::copy(&mut from.take(STEP_BYTES), to)?;
+        copied += step;
+        if told(copied).is_break() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if step < STEP_BYTES {
+            return Ok(copied);
+        }
+    }
+}
+
 /// The hashes say that the databases are what was backed up; this, that they belong together.
 fn renew(name: &str, manifest: &Manifest, into: &Path, past: &[String]) -> Result<String, Error> {
     let [history, journal] = [HISTORY, JOURNAL].map(|file| into.join(file));
@@ -161,7 +201,14 @@ fn renew(name: &str, manifest: &Manifest, into: &Path, past: &[String]) -> Resul
     if seq != manifest.history_seq {
         return Err(Error::Damaged(name.to_owned()));
     }
-    for path in [history, journal] {
+    let mut databases = vec![history, journal];
+    let access = into.join(ACCESS);
+    if access.exists() {
+        // One of a newer version, or that is none, is refused now and not by the daemon.
+        Access::open(&access)?;
+        databases.push(access);
+    }
+    for path in databases {
         // The last connection has written its log back and taken it away.
         let log = path.with_extension("db-wal");
         if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {

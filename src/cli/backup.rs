@@ -1,17 +1,15 @@
-//! `agentpulse backup`: journal and history in one file, made by the running daemon or without
-//! one.
+//! `agentpulse backup`: journal, history and keys in one file, made by the running daemon or
+//! without one.
 
-use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
 
 use super::client::{AskError, Control};
-use super::{Failure, Place, block_on, failed, io_failed, print};
+use super::{Failure, Place, bar, block_on, failed, io_failed, print};
 use crate::backup::Progress;
 use crate::config::Config;
 use crate::daemon::{self, EXIT_CORRUPT};
@@ -19,8 +17,6 @@ use crate::flow::backup::{KEEP, Order};
 
 /// A little longer than the daemon itself works on one.
 const DEADLINE: Duration = Duration::from_secs(3_610);
-const SHOW_EVERY: Duration = Duration::from_millis(200);
-const BAR_WIDTH: usize = 30;
 
 #[derive(Args)]
 pub struct Backup {
@@ -74,27 +70,14 @@ async fn beside_the_daemon(config: &Config, order: &Order) -> Result<Value, AskE
     let control = Control::of(config);
     let path = question(order);
     let made = control.ask(Method::POST, &path, DEADLINE);
-    let shown = async {
-        let mut bar = Bar::default();
-        loop {
-            sleep(SHOW_EVERY).await;
-            if let Ok(status) = control.status().await {
-                let backup = &status["backup"];
-                if let (Some(stage), Some(percent)) =
-                    (backup["stage"].as_str(), backup["percent"].as_u64())
-                {
-                    bar.show(stage, percent);
-                }
-            }
-        }
-    };
-    if !io::stderr().is_terminal() {
-        return made.await;
-    }
-    tokio::select! {
-        made = made => made,
-        () = shown => Ok(Value::Null),
-    }
+    bar::while_asked(made, &control, |status| {
+        let backup = &status["backup"];
+        Some((
+            backup["stage"].as_str()?.to_owned(),
+            backup["percent"].as_u64()?,
+        ))
+    })
+    .await
 }
 
 fn question(order: &Order) -> String {
@@ -125,43 +108,8 @@ fn without_a_daemon(config: &Config, order: &Order) -> Result<Value, Failure> {
     let progress = Progress::default();
     std::thread::scope(|scope| {
         let work = scope.spawn(|| daemon::backup_offline(config, order, &progress));
-        let mut bar = Bar::default();
-        let mut shown = Instant::now();
-        while !work.is_finished() {
-            std::thread::park_timeout(Duration::from_millis(10));
-            if io::stderr().is_terminal() && shown.elapsed() >= SHOW_EVERY {
-                shown = Instant::now();
-                let (stage, percent) = progress.now();
-                bar.show(stage.as_str(), percent);
-            }
-        }
-        work.join()
-            .unwrap_or_else(|_| Err(failed("the backup broke off")))
+        bar::wait(work, || progress.now()).unwrap_or_else(|_| Err(failed("the backup broke off")))
     })
-}
-
-/// One line of a terminal, written over and taken away at the end.
-#[derive(Default)]
-struct Bar {
-    shown: bool,
-}
-
-impl Bar {
-    fn show(&mut self, stage: &str, percent: u64) {
-        self.shown = true;
-        let done = BAR_WIDTH * percent.min(100) as usize / 100;
-        let bar = format!("{}{}", "#".repeat(done), ".".repeat(BAR_WIDTH - done));
-        // A terminal that is gone needs no bar.
-        let _ = write!(io::stderr(), "\r{stage:<8} [{bar}] {percent:>3} %");
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        if self.shown {
-            let _ = write!(io::stderr(), "\r{:width$}\r", "", width = BAR_WIDTH + 18);
-        }
-    }
 }
 
 fn summary(made: &Value) -> String {

@@ -4,6 +4,7 @@
 mod agents;
 mod audit;
 mod backup;
+mod bar;
 mod bench;
 mod client;
 mod completions;
@@ -19,6 +20,7 @@ mod failure;
 mod hooks;
 mod import;
 mod key;
+mod man;
 mod path;
 mod prices;
 mod prune;
@@ -120,7 +122,7 @@ enum Command {
     Key(key::KeyCommand),
     /// Show who did what: keys, rebuilds, backups, refused access
     Audit(audit::Audit),
-    /// Copy journal and history to one file, also while the daemon runs
+    /// Copy journal, history and keys to one file, also while the daemon runs
     Backup(backup::Backup),
     /// Put a backup in the place of the data, without a daemon
     Restore(restore::Restore),
@@ -134,6 +136,8 @@ enum Command {
     Bench(bench::Bench),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+    /// Print the manual page, or write one for each command
+    Man(man::Man),
 }
 
 /// The program. A failure is one line on standard error.
@@ -176,6 +180,7 @@ fn run(place: &Place, command: Command) -> Result<(), Failure> {
         Command::Demo(demo) => demo.run(place),
         Command::Bench(bench) => bench.run(),
         Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     }
 }
 
@@ -194,8 +199,12 @@ impl Place {
 
     /// The settings of now; `flags` are all of them.
     fn settle(&self, flags: &[(String, String)]) -> Result<Config, ConfigError> {
-        let file = self.config.clone().or_else(|| default_file(environment()));
-        Config::load(file.as_deref(), environment(), flags)
+        Config::load(self.file().as_deref(), environment(), flags)
+    }
+
+    /// The settings file, if there is one.
+    fn file(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| default_file(environment()))
     }
 }
 

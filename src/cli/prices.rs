@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Control, LONG};
+use super::client::{AskError, Control, LONG};
 use super::table::aligned;
 use super::{Failure, Place, block_on, failed, print};
 use crate::config::Config;
@@ -36,7 +36,7 @@ pub struct Check {
 }
 
 /// As `GET /api/agents/costs?by=model` answers it.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Costs {
     costs: Vec<Cost>,
 }
@@ -81,6 +81,31 @@ struct Priced {
     rows: Vec<usize>,
 }
 
+/// The models whose executions of the last `days` have no price, and how many those are.
+///
+/// # Errors
+/// No daemon, or one that does not answer.
+pub async fn unpriced_of(control: &Control, days: u32) -> Result<Vec<(String, u64)>, AskError> {
+    let answer = control.ask(Method::GET, &costs_path(days), LONG).await?;
+    // A daemon of another version may answer in another form; its version is told apart.
+    let costs: Costs = serde_json::from_value(answer).unwrap_or_default();
+    let unpriced = costs
+        .costs
+        .into_iter()
+        .filter(|cost| cost.unpriced_count > 0);
+    Ok(unpriced
+        .map(|cost| (model_name(cost.model.as_deref()), cost.unpriced_count))
+        .collect())
+}
+
+fn costs_path(days: u32) -> String {
+    format!("/api/agents/costs?by=model&days={days}")
+}
+
+fn model_name(model: Option<&str>) -> String {
+    model.unwrap_or("(none named)").to_owned()
+}
+
 impl PricesCommand {
     pub fn run(self, place: &Place) -> Result<(), Failure> {
         let config = place.load(Vec::new())?;
@@ -99,7 +124,7 @@ impl PricesCommand {
 
 impl Check {
     fn run(&self, config: &Config, prices: &Prices, today: &str) -> Result<(), Failure> {
-        let path = format!("/api/agents/costs?by=model&days={}", self.days);
+        let path = costs_path(self.days);
         let answer = block_on(Control::of(config).ask(Method::GET, &path, LONG))??;
         let costs: Costs = serde_json::from_value(answer).map_err(failed)?;
         let mut checked = Checked {
@@ -152,7 +177,7 @@ impl Checked {
 
     fn shown(&self) -> String {
         let mut rows = vec![["", "model", "executions", "tokens", "cost", "by"].map(str::to_owned)];
-        let name = |model: &Option<String>| model.clone().unwrap_or_else(|| "(none named)".into());
+        let name = |model: &Option<String>| model_name(model.as_deref());
         for one in &self.unpriced {
             rows.push([
                 "NO PRICE".to_owned(),

@@ -2,10 +2,22 @@
 
 use clap::Args;
 use hyper::Method;
+use serde_json::Value;
 
+use super::bar::{self, Bar};
 use super::client::{AskError, Control, LONG};
 use super::{Failure, Place, block_on, print};
 use crate::daemon;
+
+const STAGE: &str = "rebuild";
+
+/// How far the daemon is, out of its status.
+fn rebuilt(status: &Value) -> Option<(String, u64)> {
+    Some((
+        STAGE.to_owned(),
+        status["live"]["rebuilt_percent"].as_u64()?,
+    ))
+}
 
 #[derive(Args)]
 pub struct Rebuild {
@@ -23,9 +35,15 @@ impl Rebuild {
             "/control/rebuild"
         };
         block_on(async {
-            match Control::of(&config).ask(Method::POST, path, LONG).await {
+            let control = Control::of(&config);
+            let asked = control.ask(Method::POST, path, LONG);
+            match bar::while_asked(asked, &control, rebuilt).await {
                 Ok(_) => {}
-                Err(AskError::NotRunning(_)) => daemon::rebuild_offline(config, self.force).await?,
+                Err(AskError::NotRunning(_)) => {
+                    let mut bar = Bar::default();
+                    let shown = |percent| bar.show(STAGE, percent);
+                    daemon::rebuild_offline(config, self.force, shown).await?;
+                }
                 Err(error) => return Err(error.into()),
             }
             print("the live picture is rebuilt\n")

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, Place, print};
-use crate::daemon;
+use super::{Failure, Place, bar, failed, print};
+use crate::backup::Progress;
+use crate::daemon::{self, Keys};
 
 #[derive(Args)]
 pub struct Restore {
@@ -19,11 +20,21 @@ pub struct Restore {
 impl Restore {
     pub fn run(self, place: &Place) -> Result<(), Failure> {
         let config = place.load(Vec::new())?;
-        let restored = daemon::restore(&config, &self.file, self.force)?;
-        let manifest = restored.manifest;
+        let progress = Progress::default();
+        let restored = std::thread::scope(|scope| {
+            let work = scope.spawn(|| daemon::restore(&config, &self.file, self.force, &progress));
+            bar::wait(work, || progress.now())
+                .unwrap_or_else(|_| Err(failed("the restore broke off")))
+        });
+        let (manifest, keys) = restored?;
+        let keys = match keys {
+            Keys::Restored => "its API keys are in force: revoke those that were since",
+            Keys::Stayed => "the API keys and the audit trail that were here stay",
+            Keys::Absent => "it has neither API keys nor an audit trail",
+        };
         print(&format!(
             "restored what was backed up at {}, up to change {}; the next start makes the live \
-             picture anew\n",
+             picture anew\n{keys}\n",
             manifest.created, manifest.journal_seq
         ))
     }

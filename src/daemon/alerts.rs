@@ -41,7 +41,6 @@ pub fn restore(stores: &Stores, ends: &Ends) -> Result<(), Failure> {
 }
 
 pub fn gather(
-    config: &Config,
     operations: &Operations,
     system: &Arc<System>,
     live: &Live,
@@ -52,7 +51,6 @@ pub fn gather(
         system.clone(),
         live.clone(),
         stores.readers.clone(),
-        config.reaper.idle_timeout.as_millis() as i64,
     )
 }
 

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tracing::warn;
 
+use super::entrance;
 use super::failure::{EXIT_CANNOT_CREATE, EXIT_CORRUPT, Failure, cannot_create};
-use super::folder::{Folder, HISTORY, JOURNAL};
-use crate::backup::{self, Error, Progress, Restored, sync_folder, unpack};
+use super::folder::{ACCESS, Folder, HISTORY, JOURNAL};
+use crate::access::Action;
+use crate::backup::{self, Error, Manifest, Progress, Restored, sync_folder, unpack};
 use crate::config::Config;
 use crate::flow::backup::{Order, Refused, perform};
 use crate::journal::Journal;
@@ -44,19 +46,49 @@ pub fn backup_offline(
     made
 }
 
+/// What became of the keys and the audit trail of a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    Restored,
+    /// There were others in the folder, and those stay: the trail is never made shorter, and no
+    /// key that was revoked opens again.
+    Stayed,
+    /// It has none.
+    Absent,
+}
+
 /// Puts a backup in the place of the data. Data that is there is only replaced by `force`, and
-/// only once the backup was found to be whole.
+/// only once the backup was found to be whole. The audit trail tells of it.
 ///
 /// # Errors
 /// As [`run`](super::run); 65 for what is no whole backup of this version or an older one.
-pub fn restore(config: &Config, archive: &Path, force: bool) -> Result<Restored, Failure> {
+pub fn restore(
+    config: &Config,
+    archive: &Path,
+    force: bool,
+    progress: &Progress,
+) -> Result<(Manifest, Keys), Failure> {
     let folder = Folder::claim(config)?;
-    let restored = restore_into(&config.data.dir, archive, force);
+    let dir = &config.data.dir;
+    let restored = restore_into(dir, archive, force, progress);
+    // Where nothing was restored and there is no trail, none is begun.
+    if restored.is_ok() || dir.join(ACCESS).exists() {
+        let outcome = restored.as_ref().map(|_| ()).map_err(ToString::to_string);
+        match entrance::open(config) {
+            Ok(access) => entrance::note_offline(&access, Action::Restore, outcome),
+            Err(error) => warn!(%error, "the audit trail could not be written"),
+        }
+    }
     folder.release(config);
-    restored
+    restored.map(|(restored, keys)| (restored.manifest, keys))
 }
 
-fn restore_into(dir: &Path, archive: &Path, force: bool) -> Result<Restored, Failure> {
+fn restore_into(
+    dir: &Path,
+    archive: &Path,
+    force: bool,
+    progress: &Progress,
+) -> Result<(Restored, Keys), Failure> {
     if !force
         && [JOURNAL, HISTORY]
             .iter()
@@ -77,9 +109,9 @@ fn restore_into(dir: &Path, archive: &Path, force: bool) -> Result<Restored, Fai
         .mode(0o700)
         .create(&work)
         .map_err(cannot)?;
-    let restored = unpack(archive, &work, &own_epochs(dir))
+    let restored = unpack(archive, &work, &own_epochs(dir), progress)
         .map_err(|error| no_backup(&error))
-        .and_then(|restored| put(dir, &work).map(|()| restored));
+        .and_then(|restored| put(dir, &work).map(|keys| (restored, keys)));
     remove_folder(&work)?;
     restored
 }
@@ -106,17 +138,31 @@ fn own_epochs(dir: &Path) -> Vec<String> {
 
 /// The old history goes first and the new one comes last. Whatever breaks this off, no history is
 /// left with a journal that lacks something of it: a journal that has all stands in for it, and
-/// any other is refused.
-fn put(dir: &Path, work: &Path) -> Result<(), Failure> {
+/// any other is refused. Keys and the trail are put where there are none.
+fn put(dir: &Path, work: &Path) -> Result<Keys, Failure> {
+    let keys = match (work.join(ACCESS).exists(), dir.join(ACCESS).exists()) {
+        (false, _) => Keys::Absent,
+        (true, true) => Keys::Stayed,
+        (true, false) => Keys::Restored,
+    };
+    if keys == Keys::Restored {
+        // A log without its database is nobody's.
+        remove_database(&dir.join(ACCESS))?;
+        put_one(dir, work, ACCESS)?;
+    }
     for name in [HISTORY, JOURNAL] {
         remove_database(&dir.join(name))?;
     }
     for name in [JOURNAL, HISTORY] {
-        let place = dir.join(name);
-        fs::rename(work.join(name), &place).map_err(cannot_create(name))?;
-        sync_folder(&place).map_err(|error| no_backup(&error))?;
+        put_one(dir, work, name)?;
     }
-    Ok(())
+    Ok(keys)
+}
+
+fn put_one(dir: &Path, work: &Path, name: &str) -> Result<(), Failure> {
+    let place = dir.join(name);
+    fs::rename(work.join(name), &place).map_err(cannot_create(name))?;
+    sync_folder(&place).map_err(|error| no_backup(&error))
 }
 
 fn remove_database(path: &Path) -> Result<(), Failure> {

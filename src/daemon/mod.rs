@@ -5,6 +5,7 @@ mod backup;
 mod checkpoints;
 mod entrance;
 mod failure;
+mod files;
 mod folder;
 mod notify;
 mod parts;
@@ -13,6 +14,7 @@ mod reload;
 mod stores;
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -25,7 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
-pub use self::backup::{backup_offline, restore};
+pub use self::backup::{Keys, backup_offline, restore};
 use self::checkpoints::Checkpoints;
 use self::entrance::Keeper;
 pub use self::entrance::{Offline, access_offline};
@@ -33,18 +35,22 @@ use self::failure::cannot_create;
 pub use self::failure::{
     EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, EXIT_CONFIG, EXIT_CORRUPT, EXIT_NO_REDIS, Failure,
 };
+pub use self::files::files_needed;
 use self::folder::Folder;
+pub use self::folder::{ACCESS, JOURNAL};
 use self::notify::Notifier;
 use self::parts::{Parts, spawn_writer};
 use self::redis::Redis;
 pub use self::reload::Source;
 use self::reload::{Present, Reloader};
 use self::stores::Stores;
+pub use self::stores::{FOREIGN_MEND, cursor_is_ours};
 use crate::access::{Access, Action};
 use crate::config::{Config, mask_password};
 use crate::domain::redact;
 use crate::flow::applier;
 use crate::flow::clock::now_ms;
+use crate::flow::live_state::LiveState;
 use crate::flow::operations::{Facts, Operations};
 use crate::flow::reaper::Reaper;
 use crate::flow::tuning::Tuning;
@@ -59,6 +65,8 @@ use crate::report::{Reports, stream};
 const INTAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// The views catch up; what they miss they find in the journal at the next start.
 const VIEWS_DEADLINE: Duration = Duration::from_secs(15);
+const TELL_EVERY: Duration = Duration::from_millis(200);
+
 /// What the daemon is told from outside while it runs.
 pub struct Signals<F> {
     /// Resolves when it is to end.
@@ -79,6 +87,7 @@ pub async fn run<F: Future<Output = ()>>(
     if !config.redact.emails {
         redact::keep_emails();
     }
+    files::allow(&config);
     let folder = Folder::claim(&config)?;
     folder::check_socket_is_free(&config)?;
     let access = Arc::new(entrance::open(&config)?);
@@ -101,11 +110,16 @@ pub async fn run<F: Future<Output = ()>>(
     outcome
 }
 
-/// Makes the live picture anew without a daemon.
+/// Makes the live picture anew without a daemon. `shown` hears now and then how many per cent are
+/// done.
 ///
 /// # Errors
 /// As [`run`]; also while a daemon runs on the folder.
-pub async fn rebuild_offline(config: Config, force: bool) -> Result<(), Failure> {
+pub async fn rebuild_offline(
+    config: Config,
+    force: bool,
+    shown: impl FnMut(u64),
+) -> Result<(), Failure> {
     let folder = Folder::claim(&config)?;
     let access = entrance::open(&config)?;
     let stores = Stores::open(&config)?;
@@ -126,7 +140,7 @@ pub async fn rebuild_offline(config: Config, force: bool) -> Result<(), Failure>
         .send(applier::Command::Rebuild { force, reply })
         .await;
     let outcome = match sent {
-        Ok(()) => answer
+        Ok(()) => telling(answer, &parts.state, shown)
             .await
             .unwrap_or_else(|_| Err("the rebuild broke off".to_owned())),
         Err(_) => Err("the rebuild did not begin".to_owned()),
@@ -138,6 +152,21 @@ pub async fn rebuild_offline(config: Config, force: bool) -> Result<(), Failure>
     folder.release(&config);
     entrance::note_offline(&access, Action::Rebuild, outcome.clone());
     outcome.map_err(|reason| Failure::new(EXIT_NO_REDIS, reason))
+}
+
+/// Waits for the end of a rebuild, and tells how far it is.
+async fn telling<T>(
+    end: impl Future<Output = T>,
+    state: &LiveState,
+    mut shown: impl FnMut(u64),
+) -> T {
+    let mut end = pin!(end);
+    loop {
+        match timeout(TELL_EVERY, &mut end).await {
+            Ok(answer) => return answer,
+            Err(_) => state.rebuilt_percent().into_iter().for_each(&mut shown),
+        }
+    }
 }
 
 /// What HTTP comes in through.
@@ -204,7 +233,7 @@ async fn serve<F: Future<Output = ()>>(
         parts.names.clone(),
     ));
     alerts::restore(&stores, &parts.changes.ends)?;
-    let gather = alerts::gather(config, &operations, &system, &redis.live, &stores);
+    let gather = alerts::gather(&operations, &system, &redis.live, &stores);
 
     let applier = parts.applier(&stores, &redis.live, door.clone())?;
     let flusher = parts.flusher(&stores, door.clone())?;

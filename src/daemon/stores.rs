@@ -99,22 +99,32 @@ impl Stores {
 
     /// Whether the live picture may be of this journal; a foreign one is not to be touched.
     pub fn cursor_is_ours(&self, cursor: Option<&str>) -> Result<(), String> {
-        let Some(cursor) = cursor else { return Ok(()) };
-        let epoch = cursor
-            .trim_start_matches(REBUILDING)
-            .trim_start_matches(':');
-        let epoch = epoch.split(':').next().unwrap_or_default();
-        if epoch.is_empty()
-            || epoch == self.journal.epoch()
-            || self.journal.past_epochs().iter().any(|e| e == epoch)
-        {
-            return Ok(());
-        }
-        Err(format!(
-            "another daemon's numbers are in this Redis (journal:cursor is {cursor}): set \
-             redis.prefix to a name of its own, or give them up with agentpulse rebuild --force"
-        ))
+        let mut epochs = self.journal.past_epochs().to_vec();
+        epochs.push(self.journal.epoch().to_owned());
+        cursor_is_ours(cursor, &epochs).map_err(|reason| format!("{reason}: {FOREIGN_MEND}"))
     }
+}
+
+/// What mends a foreign cursor.
+pub const FOREIGN_MEND: &str = "set redis.prefix to a name of its own, or give them up with \
+                                agentpulse rebuild --force";
+
+/// Whether the cursor that stands in a Redis is of a journal with these epochs.
+///
+/// # Errors
+/// Whose it is, in words.
+pub fn cursor_is_ours(cursor: Option<&str>, epochs: &[String]) -> Result<(), String> {
+    let Some(cursor) = cursor else { return Ok(()) };
+    let epoch = cursor
+        .trim_start_matches(REBUILDING)
+        .trim_start_matches(':');
+    let epoch = epoch.split(':').next().unwrap_or_default();
+    if epoch.is_empty() || epochs.iter().any(|known| known == epoch) {
+        return Ok(());
+    }
+    Err(format!(
+        "another daemon's numbers are in this Redis (journal:cursor is {cursor})"
+    ))
 }
 
 pub fn failure(error: crate::sqlite::Error) -> Failure {

@@ -71,7 +71,7 @@ impl Backups {
     pub fn progress(&self) -> Option<Value> {
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let (stage, percent) = progress.as_ref()?.now();
-        Some(json!({ "stage": stage.as_str(), "percent": percent }))
+        Some(json!({ "stage": stage, "percent": percent }))
     }
 
     /// Ends when whoever asked does not wait any more.

@@ -1,5 +1,6 @@
 //! How the live picture is: whether it can be read, and if not, why.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::changes::{Changes, View};
@@ -22,13 +23,19 @@ pub enum Condition {
 
 pub struct LiveState {
     condition: RwLock<Condition>,
+    /// Of the last rebuild.
+    rebuilt_percent: AtomicU64,
     changes: Arc<Changes>,
 }
 
 impl LiveState {
     pub fn new(changes: Arc<Changes>) -> LiveState {
         let condition = RwLock::new(Condition::Away("not reached yet".to_owned()));
-        LiveState { condition, changes }
+        LiveState {
+            condition,
+            rebuilt_percent: AtomicU64::new(0),
+            changes,
+        }
     }
 
     pub fn condition(&self) -> Condition {
@@ -47,6 +54,18 @@ impl LiveState {
         let news = *current != condition;
         *current = condition;
         news
+    }
+
+    /// How much of a rebuild is done; nothing while there is none.
+    pub fn rebuilt_percent(&self) -> Option<u64> {
+        let percent = self.rebuilt_percent.load(Ordering::Relaxed);
+        (self.condition() == Condition::Rebuilding).then_some(percent)
+    }
+
+    pub fn set_rebuilt(&self, done: usize, all: usize) {
+        let percent = done * 100 / all.max(1);
+        self.rebuilt_percent
+            .store(percent as u64, Ordering::Relaxed);
     }
 
     pub fn is_following(&self) -> bool {

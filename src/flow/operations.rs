@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
@@ -84,6 +85,7 @@ impl Operations {
             "live": {
                 "condition": condition,
                 "reason": reason,
+                "rebuilt_percent": self.state.rebuilt_percent(),
                 "applied": self.changes.position(View::Live),
                 "pending": live,
                 "lag_ms": self.changes.lag_ms(View::Live, now_ms),
@@ -98,6 +100,8 @@ impl Operations {
                 "reload_failed": settings.failed,
                 "needs_restart": settings.needs_restart,
             },
+            // Null is without a limit.
+            "max_open_files": getrlimit(Resource::Nofile).current,
             "ready": self.ready().is_ok(),
             "counters": &*self.counters,
         })

@@ -27,6 +27,7 @@ impl Applier {
     /// Answers the change up to which the live picture then reaches.
     pub(super) async fn rebuild(&mut self) -> Result<u64, Trouble> {
         let began = Instant::now();
+        self.state.set_rebuilt(0, 1);
         self.state.set(Condition::Rebuilding);
         self.counters.rebuilds.add(1);
         // What history commits from here on stays in the journal, until live has caught up.
@@ -56,6 +57,7 @@ impl Applier {
             self.pulse.works(Part::Live);
             self.apply_step(&marker(step), &marker(step + 1), &chunk)
                 .await?;
+            self.state.set_rebuilt(step + 1, count);
             crash_point("rebuild.step");
         }
         self.apply_step(&marker(count), &cursor.to_string(), &Writes::default())

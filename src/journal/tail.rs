@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::change::Change;
 use crate::sqlite::{Db, Result, from_json};
 
+use super::epochs;
 use super::schema::SCHEMA;
 
 pub struct Tail {
@@ -40,6 +41,20 @@ impl Tail {
             Some(next) => next.seq == seq + 1,
             None => last_seq == seq,
         })
+    }
+
+    /// When the last change was taken, in milliseconds since 1970, while it is here.
+    pub fn last_ms(&self) -> Result<Option<i64>> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare("SELECT at_ms FROM journal ORDER BY seq DESC LIMIT 1")?;
+            let mut rows = select.query([])?;
+            rows.next()?.map(|row| row.get(0)).transpose()
+        })
+    }
+
+    /// Those of the past, and last the present one.
+    pub fn epochs(&self) -> Result<Vec<String>> {
+        self.db.read(epochs)
     }
 
     /// The oldest change that is still here.

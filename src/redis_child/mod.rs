@@ -8,7 +8,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,11 @@ pub struct Settings {
     /// The configuration, with `{socket}`, `{dir}`, `{pidfile}`, `{logfile}` inside quotes and
     /// `{maxmemory}`.
     pub template: String,
+}
+
+/// Where the server of a data folder is to be reached, if it runs.
+pub fn url(data_dir: &Path) -> String {
+    format!("unix://{}", server::socket(data_dir).display())
 }
 
 pub struct RedisChild {

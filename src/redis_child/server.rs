@@ -46,10 +46,14 @@ pub struct Server {
     process: Mutex<Option<Process>>,
 }
 
+pub fn socket(data_dir: &Path) -> PathBuf {
+    data_dir.join("redis.sock")
+}
+
 impl Server {
     pub fn prepare(settings: &Settings) -> Result<Server, Error> {
         let dir = settings.dir.join("redis");
-        let socket = settings.dir.join("redis.sock");
+        let socket = socket(&settings.dir);
         if socket.as_os_str().len() > MAX_SOCKET_PATH_BYTES {
             return Err(Error(format!(
                 "the path of the private Redis's socket, {}, must be at most \

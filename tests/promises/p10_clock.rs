@@ -12,21 +12,10 @@ use serde_json::{Value, json};
 use super::sized;
 use crate::harness::{Daemon, eventually};
 use crate::redis_server::Redis;
-use crate::setup::{Setup, folder};
+use crate::setup::{Setup, faketime, folder};
 
-/// Where distributions put it.
-const LIBRARIES: [&str; 4] = [
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/faketime/libfaketime.so.1",
-    "/usr/lib64/faketime/libfaketime.so.1",
-];
 /// Hours between the true time and the daemon's.
 const JUMPS: [i64; 6] = [0, 1, 0, -1, 8, 0];
-
-fn library() -> Option<&'static str> {
-    LIBRARIES.into_iter().find(|path| Path::new(path).exists())
-}
 
 fn set_clock(file: &Path, hours: i64) {
     let next: PathBuf = file.with_extension("next");
@@ -64,7 +53,7 @@ fn all_days(daemon: &Daemon) -> Result<(u64, u64), String> {
 
 #[test]
 fn p10_a_clock_that_jumps_ends_nobody_and_loses_no_day() {
-    let Some(library) = library() else {
+    let Some(library) = faketime() else {
         eprintln!("SKIPPED: libfaketime is not installed");
         return;
     };

@@ -209,7 +209,7 @@ fn p15_what_is_no_whole_backup_of_this_version_is_refused() {
 
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 1;
-    let text = String::from_utf8_lossy(&whole[512..1536]).replace(": 1,\n", ": 9,\n");
+    let text = String::from_utf8_lossy(&whole[512..1536]).replace(": 2,\n", ": 9,\n");
     let newer = [&whole[..512], text.as_bytes(), &whole[1536..]].concat();
     let cases = [
         (flipped, "is damaged"),
@@ -246,6 +246,74 @@ fn p15_a_live_picture_of_what_came_after_the_backup_is_made_anew() {
         check::everywhere(&daemon, &World::of(&others));
         assert_eq!(daemon.sigterm().code(), Some(0));
     }
+}
+
+fn trail(daemon: &Daemon) -> Vec<Value> {
+    let told = daemon.command(&["audit", "--json"]);
+    assert!(told.status.success(), "{}", says(&told));
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let mut rows = told["audit"].as_array().expect("a list").clone();
+    rows.reverse();
+    rows
+}
+
+fn actions(rows: &[Value]) -> Vec<&str> {
+    rows.iter()
+        .filter_map(|row| row["action"].as_str())
+        .collect()
+}
+
+/// On a new machine the trail goes on where it was; where there is one, it is never made shorter,
+/// and a key that was revoked stays so.
+#[test]
+fn p15_keys_and_the_audit_trail_come_back_and_lose_nothing() {
+    let mut daemon = setup().start();
+    let key = |daemon: &Daemon, name: &str| {
+        let made = daemon.command(&["key", "create", name]);
+        assert!(made.status.success(), "{}", says(&made));
+        String::from_utf8(made.stdout)
+            .expect("UTF-8")
+            .trim()
+            .to_owned()
+    };
+    let opens = |daemon: &Daemon, key: &str| {
+        let bearer = format!("Bearer {key}");
+        let path = "/api/agents/active";
+        daemon
+            .request("GET", path, &[("authorization", &bearer)], b"")
+            .status
+    };
+    let one = key(&daemon, "one");
+    let file = daemon.folder.path().join("one.tar");
+    let path = file.to_str().expect("a short path").to_owned();
+    let made = daemon.command(&["backup", &path]);
+    assert!(made.status.success(), "{}", says(&made));
+    assert!(daemon.command(&["key", "revoke", "one"]).status.success());
+    let two = key(&daemon, "two");
+    let before = trail(&daemon);
+    assert_eq!(
+        actions(&before),
+        ["key_created", "backup", "key_revoked", "key_created"]
+    );
+    assert_eq!(daemon.sigterm().code(), Some(0));
+
+    let restored = daemon.command(&["restore", &path, "--force"]);
+    assert!(String::from_utf8_lossy(&restored.stdout).contains("that were here stay"));
+    daemon.restart();
+    let after = trail(&daemon);
+    assert_eq!(after[..before.len()], before);
+    assert_eq!(actions(&after[before.len()..])[0], "restore");
+    assert_eq!((opens(&daemon, &one), opens(&daemon, &two)), (401, 200));
+    assert_eq!(daemon.sigterm().code(), Some(0));
+
+    fs::remove_dir_all(&daemon.data).expect("our own folder");
+    let restored = daemon.command(&["restore", &path]);
+    assert!(String::from_utf8_lossy(&restored.stdout).contains("its API keys are in force"));
+    daemon.restart();
+    let anew = trail(&daemon);
+    assert_eq!(anew[..1], before[..1]);
+    assert_eq!(actions(&anew)[..2], ["key_created", "restore"]);
+    assert_eq!((opens(&daemon, &one), opens(&daemon, &two)), (200, 401));
 }
 
 #[test]

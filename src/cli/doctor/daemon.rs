@@ -1,6 +1,5 @@
 //! The daemon: whether it runs, is reached and follows; without it, whether its files are sound.
 
-use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -9,22 +8,30 @@ use serde_json::Value;
 
 use super::Finding;
 use crate::cli::client::{AskError, Control, QUICK};
+use crate::cli::prices::unpriced_of;
 use crate::config::Config;
 use crate::sqlite;
 
-const FILES: [&str; 2] = ["journal.db", "history.db"];
+const SUBJECT: &str = "daemon";
+const FILES: [&str; 3] = ["journal.db", "history.db", "access.db"];
+/// How far back executions without a price are looked for.
+const PRICED_DAYS: u32 = 7;
+const MAX_NAMED: usize = 3;
 
-pub async fn findings(config: &Config) -> Vec<Finding> {
-    const SUBJECT: &str = "daemon";
-    let control = Control::of(config);
+pub async fn findings(
+    config: &Config,
+    control: &Control,
+    status: &Result<Value, AskError>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    match control.status().await {
+    match status {
         Ok(status) => {
-            let version = status["version"].as_str().unwrap_or("unknown");
-            findings.push(Finding::right(SUBJECT, format!("version {version} runs")));
-            findings.push(ready(&control).await);
-            findings.push(socket(&config.socket.path));
-            findings.extend(alerts(&status));
+            findings.push(version(status));
+            findings.push(ready(control).await);
+            findings.push(socket(&config.socket.path, status));
+            findings.extend(alerts(status));
+            findings.extend(settings(status));
+            findings.extend(unpriced(control).await);
         }
         Err(AskError::NotRunning(_)) => {
             findings.push(Finding::wrong(
@@ -40,6 +47,17 @@ pub async fn findings(config: &Config) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// After an update the daemon that was started before goes on as it was.
+fn version(status: &Value) -> Finding {
+    let ours = env!("CARGO_PKG_VERSION");
+    let version = status["version"].as_str().unwrap_or("unknown");
+    if version == ours {
+        return Finding::right(SUBJECT, format!("version {version} runs"));
+    }
+    let state = format!("version {version} runs, and this program is {ours}");
+    Finding::wrong(SUBJECT, state, "start the daemon anew")
 }
 
 async fn ready(control: &Control) -> Finding {
@@ -66,17 +84,55 @@ fn alerts(status: &Value) -> Vec<Finding> {
         .collect()
 }
 
-/// Where hooks look for the daemon.
-fn socket(path: &Path) -> Finding {
+/// The daemon goes by other settings than those that stand in the file. Those that it refused are
+/// an alert.
+fn settings(status: &Value) -> Option<Finding> {
+    let waiting = status["config"]["needs_restart"].as_array();
+    let names = waiting.into_iter().flatten().filter_map(Value::as_str);
+    let names = names.collect::<Vec<_>>().join(", ");
+    let state = format!("changed, and not in force: {names}");
+    (!names.is_empty()).then(|| Finding::hint("settings", state, "start the daemon anew"))
+}
+
+/// What these cost is in no sum.
+async fn unpriced(control: &Control) -> Option<Finding> {
+    const SUBJECT: &str = "prices";
+    let mut models = match unpriced_of(control, PRICED_DAYS).await {
+        Ok(models) => models,
+        Err(error) => {
+            let mend = "look at the daemon's log";
+            return Some(Finding::wrong(SUBJECT, error.to_string(), mend));
+        }
+    };
+    let executions: u64 = models.iter().map(|(_, count)| count).sum();
+    if executions == 0 {
+        return None;
+    }
+    models.truncate(MAX_NAMED);
+    let names = models.into_iter().map(|(model, _)| model);
+    let names = names.collect::<Vec<_>>().join(", ");
+    let state = format!(
+        "{executions} executions of the last {PRICED_DAYS} days have no price, such as of {names}"
+    );
+    let mend = "`agentpulse prices check` says why; tables.prices takes a table of your own";
+    Some(Finding::hint(SUBJECT, state, mend))
+}
+
+/// Where the daemon takes events; a flag of `serve` is not known here.
+fn socket(set: &Path, status: &Value) -> Finding {
     const SUBJECT: &str = "socket";
+    let path = status["socket"].as_str().map_or(set, Path::new);
     let shown = path.display();
     match UnixStream::connect(path) {
-        Ok(_) => Finding::right(SUBJECT, format!("{shown} takes events")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::wrong(
+        Ok(_) if path != set => Finding::hint(
             SUBJECT,
-            format!("{shown} is not there"),
-            "give the daemon and the hooks the same socket (AGENTPULSE_SOCKET)",
+            format!(
+                "{shown} takes events, and these settings say {}",
+                set.display()
+            ),
+            format!("hooks need AGENTPULSE_SOCKET={shown}"),
         ),
+        Ok(_) => Finding::right(SUBJECT, format!("{shown} takes events")),
         Err(error) => Finding::wrong(
             SUBJECT,
             format!("{shown}: {error}"),
@@ -95,4 +151,20 @@ fn file(dir: &Path, name: &'static str) -> Option<Finding> {
         Ok(()) => Finding::right(name, "is sound"),
         Err(error) => Finding::wrong(name, error.to_string(), "`agentpulse restore` a backup"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_that_wait_are_named() {
+        let status = |names: &[&str]| json!({"config": {"needs_restart": names}});
+        assert_eq!(settings(&status(&[])), None);
+        let told = settings(&status(&["http.listen", "redis.url"])).map(|told| told.state);
+        let expect = "changed, and not in force: http.listen, redis.url";
+        assert_eq!(told.as_deref(), Some(expect));
+    }
 }

@@ -13,7 +13,9 @@ use crate::config::Config;
 const MIN_FREE_BYTES: u64 = 512 << 20;
 
 pub fn findings(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![data_folder(&config.data.dir), disk(&config.data.dir)];
+    let dir = &config.data.dir;
+    let mut findings = vec![data_folder(dir), disk(dir)];
+    findings.extend(medium(dir));
     if let Some(folder) = config.socket.path.parent()
         && folder != config.data.dir
     {
@@ -79,11 +81,15 @@ fn socket_folder(folder: &Path) -> Finding {
     }
 }
 
-/// Of the nearest folder that there is.
+/// The nearest folder that there is.
+fn existing(dir: &Path) -> &Path {
+    let existing = dir.ancestors().find(|folder| folder.exists());
+    existing.unwrap_or(Path::new("/"))
+}
+
 fn disk(dir: &Path) -> Finding {
     const SUBJECT: &str = "disk";
-    let existing = dir.ancestors().find(|folder| folder.exists());
-    let existing = existing.unwrap_or(Path::new("/"));
+    let existing = existing(dir);
     match rustix::fs::statvfs(existing) {
         Ok(disk) => room(disk.f_bavail.saturating_mul(disk.f_frsize), existing),
         Err(error) => {
@@ -107,12 +113,59 @@ fn room(free_bytes: u64, folder: &Path) -> Finding {
     Finding::right(SUBJECT, state)
 }
 
+/// What a disk is can only be told where the system numbers its file systems.
+#[cfg(target_os = "linux")]
+fn medium(dir: &Path) -> Option<Finding> {
+    let existing = existing(dir);
+    let told = rustix::fs::statfs(existing).ok()?;
+    judge(told.f_type as u32, existing)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn medium(_: &Path) -> Option<Finding> {
+    None
+}
+
+/// By the numbers of `statfs(2)`.
+#[cfg_attr(not(target_os = "linux"), cfg(test))]
+fn judge(kind: u32, folder: &Path) -> Option<Finding> {
+    const SUBJECT: &str = "file system";
+    let shown = folder.display();
+    let network = match kind {
+        0x6969 => "NFS",
+        0x517B | 0xFF53_4D42 | 0xFE53_4D42 => "SMB",
+        0x0102_1997 => "9p",
+        0x00C3_6400 => "Ceph",
+        0x5346_414F => "AFS",
+        0x0102_1994 | 0x8584_58F6 => {
+            let state =
+                format!("{shown} is in memory, and gone with the next start of the machine");
+            return Some(Finding::hint(
+                SUBJECT,
+                state,
+                "set data.dir to a folder on a disk",
+            ));
+        }
+        _ => return None,
+    };
+    let state = format!(
+        "{shown} is on a network ({network}), where SQLite's write-ahead log and the lock of the \
+         folder do not hold"
+    );
+    Some(Finding::wrong(
+        SUBJECT,
+        state,
+        "set data.dir to a folder on a local disk",
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::cli::doctor::Mark;
 
     #[test]
     fn a_data_folder_is_for_its_owner_alone() {
@@ -137,6 +190,15 @@ mod tests {
         assert_eq!(socket_folder(folder.path()).mend, Some(mend));
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         assert_eq!(socket_folder(folder.path()).mend, None);
+    }
+
+    #[test]
+    fn databases_belong_on_a_local_disk() {
+        let mark = |kind| judge(kind, Path::new("/d")).map(|finding| finding.mark);
+        assert_eq!(mark(0x6969), Some(Mark::Wrong));
+        assert_eq!(mark(0xFF53_4D42), Some(Mark::Wrong));
+        assert_eq!(mark(0x0102_1994), Some(Mark::Hint));
+        assert_eq!(mark(0xEF53), None, "ext4");
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod install;
 mod layout;
 mod place;
 mod scan;
-mod status;
+pub mod status;
 
 use clap::Subcommand;
 

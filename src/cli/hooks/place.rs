@@ -10,7 +10,7 @@ const FOLDER: &str = ".claude";
 const SHARED: &str = "settings.json";
 const LOCAL: &str = "settings.local.json";
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Files {
     /// The .claude/settings.json of a project [default DIR: this folder]
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]

@@ -105,6 +105,12 @@ impl Installed {
         Ok(())
     }
 
+    /// Whether it can be read, and names no hook of ours.
+    pub fn has_nothing(&self) -> bool {
+        let missing = |event: &Event| event.state == State::Missing;
+        self.error.is_none() && self.events.iter().all(missing)
+    }
+
     pub fn shown(&self) -> String {
         let path = self.path.display();
         let there = self

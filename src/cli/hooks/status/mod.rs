@@ -11,7 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::installed::{Installed, Program};
-use self::spool::{Spool, as_hooks_see};
+pub use self::spool::Spool;
+use self::spool::as_hooks_see;
 use self::trial::{Trial, version};
 use super::command::{self, OurCommand};
 use super::place::Files;
@@ -78,6 +79,26 @@ impl Status {
             wrong => Err(failed(format_args!("{wrong} things are wrong"))),
         }
     }
+}
+
+/// What is wrong with the hooks that are installed for this user, or in this folder, without
+/// trying them; nothing where there are none. `socket`: where a running daemon listens.
+///
+/// # Errors
+/// No home folder.
+pub fn problems(config: &Config, socket: Option<&Path>) -> Result<Option<Vec<String>>, Failure> {
+    let named = Files::default().all()?;
+    let files: Vec<Installed> = named.iter().map(Installed::read).collect();
+    if files.iter().all(Installed::has_nothing) {
+        return Ok(None);
+    }
+    let mut problems = installed::problems(&files);
+    let installed = installed::first_command(&files);
+    let variables = installed.map(|(_, ours)| ours.variables);
+    if let Some(seen) = as_hooks_see(&variables.unwrap_or_default()) {
+        problems.extend(disagreements(&seen, config, socket));
+    }
+    Ok(Some(problems))
 }
 
 impl Report {

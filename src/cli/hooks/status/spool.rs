@@ -37,6 +37,11 @@ impl Spool {
         }
     }
 
+    /// The files that wait.
+    pub fn lines(&self) -> Vec<PathBuf> {
+        lines(&self.path)
+    }
+
     pub fn shown(&self) -> String {
         format!(
             "{}: waiting lines {}, refused {}",

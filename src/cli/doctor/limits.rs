@@ -1,0 +1,37 @@
+//! The files that the running daemon may have open: each connection is one.
+
+use serde_json::Value;
+
+use super::Finding;
+use crate::config::Config;
+use crate::daemon::files_needed;
+
+const SUBJECT: &str = "open files";
+
+/// Nothing where there is no limit.
+pub fn finding(config: &Config, status: &Value) -> Option<Finding> {
+    let limit = status["max_open_files"].as_u64()?;
+    Some(judge(limit, files_needed(config)))
+}
+
+fn judge(limit: u64, needed: u64) -> Finding {
+    if limit >= needed {
+        let state = format!("the daemon may open all {needed} that it could need");
+        return Finding::right(SUBJECT, state);
+    }
+    let state = format!("the daemon may open {limit}, and its connections could need {needed}");
+    let mend = "raise the hard limit (ulimit -Hn, or LimitNOFILE of the unit), or lower \
+                http.max_connections and limits.connections";
+    Finding::wrong(SUBJECT, state, mend)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_as_are_needed_are_enough() {
+        assert!(judge(1_024, 1_025).mend.is_some());
+        assert!(judge(1_024, 1_024).mend.is_none());
+    }
+}

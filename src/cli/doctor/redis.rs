@@ -1,0 +1,164 @@
+//! The server of the live view, asked by ourselves: whether it can serve, has room, keeps what it
+//! holds, and holds our numbers.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::Finding;
+use crate::config::Config;
+use crate::daemon::{FOREIGN_MEND, JOURNAL, cursor_is_ours};
+use crate::domain::names::{NameLimits, Names};
+use crate::journal::Tail;
+use crate::live::{Facts, Live, LiveConfig};
+use crate::redis_child;
+
+const SUBJECT: &str = "redis";
+/// It answers in a millisecond, or it is away.
+const DEADLINE: Duration = Duration::from_secs(5);
+const FULL_PERCENT: u64 = 80;
+
+/// `running`: what the daemon says of itself. Without one there is no private server to ask.
+pub async fn findings(config: &Config, running: Option<&Value>) -> Vec<Finding> {
+    let own = config.redis.url.clone();
+    let url = match (own, running) {
+        (Some(url), _) => url,
+        (None, Some(status)) if status["redis"]["private"] == true => {
+            redis_child::url(&config.data.dir)
+        }
+        _ => return Vec::new(),
+    };
+    let is_private = config.redis.url.is_none();
+    match timeout(DEADLINE, ask(config, url)).await {
+        Ok(Ok((facts, cursor))) => {
+            let mut findings = facts_of(&facts, is_private);
+            // A running daemon has looked at it, and follows it.
+            if running.is_none() {
+                findings.extend(foreign(config, cursor.as_deref()));
+            }
+            findings
+        }
+        Ok(Err(error)) if error.is_unfit() => {
+            let mend = "mend its settings, and start the daemon anew";
+            vec![Finding::wrong(SUBJECT, error.to_string(), mend)]
+        }
+        Ok(Err(error)) => vec![unreachable(error.to_string())],
+        Err(_) => vec![unreachable(format!(
+            "no answer within {} s",
+            DEADLINE.as_secs()
+        ))],
+    }
+}
+
+fn unreachable(state: String) -> Finding {
+    Finding::wrong(
+        SUBJECT,
+        state,
+        "start it, or mend redis.url; reads come from history meanwhile",
+    )
+}
+
+async fn ask(config: &Config, url: String) -> Result<(Facts, Option<String>), crate::live::Error> {
+    let place = LiveConfig {
+        url,
+        prefix: config.redis.prefix.clone(),
+    };
+    // No key of a name is read here.
+    let names = Names::new(NameLimits {
+        agents: 1,
+        types: 1,
+        tools: 1,
+    });
+    let live = Live::connect(&place, Arc::new(RwLock::new(names))).await?;
+    Ok((live.check().await?, live.cursor().await?))
+}
+
+fn facts_of(facts: &Facts, is_private: bool) -> Vec<Finding> {
+    let name = if facts.is_valkey { "Valkey" } else { "Redis" };
+    let (used, max) = (facts.used_memory >> 20, facts.maxmemory >> 20);
+    let version = &facts.version;
+    let mut findings = Vec::new();
+    if facts.maxmemory > 0 && facts.used_memory * 100 > facts.maxmemory * FULL_PERCENT {
+        let mend = if is_private {
+            "raise redis.maxmemory, and start the daemon anew"
+        } else {
+            "raise its maxmemory"
+        };
+        findings.push(Finding::hint(
+            SUBJECT,
+            format!(
+                "{name} {version} uses {used} of {max} MiB, and refuses writes when it is full"
+            ),
+            mend,
+        ));
+    } else {
+        let of = match max {
+            0 => "without a bound".to_owned(),
+            max => format!("of {max} MiB"),
+        };
+        let state = format!("{name} {version} uses {used} MiB {of}, and evicts nothing");
+        findings.push(Finding::right(SUBJECT, state));
+    }
+    if !facts.is_appending {
+        let state = format!("{name} keeps no append-only file");
+        let mend =
+            "set `appendonly yes`, or have the live picture made anew after each of its starts";
+        findings.push(Finding::hint(SUBJECT, state, mend));
+    }
+    findings
+}
+
+/// As a daemon that starts looks at it.
+fn foreign(config: &Config, cursor: Option<&str>) -> Option<Finding> {
+    let journal = config.data.dir.join(JOURNAL);
+    let epochs = match journal.exists() {
+        // What is damaged is told elsewhere.
+        true => Tail::open(&journal).and_then(|tail| tail.epochs()).ok()?,
+        false => Vec::new(),
+    };
+    let reason = cursor_is_ours(cursor, &epochs).err()?;
+    Some(Finding::wrong(SUBJECT, reason, FOREIGN_MEND))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Mark;
+    use super::*;
+
+    fn facts(used_memory: u64, maxmemory: u64, is_appending: bool) -> Facts {
+        Facts {
+            version: "7.2.4".to_owned(),
+            is_valkey: false,
+            maxmemory,
+            maxmemory_policy: "noeviction".to_owned(),
+            used_memory,
+            is_appending,
+        }
+    }
+
+    #[test]
+    fn a_full_server_and_one_that_forgets_are_hints() {
+        let found = |facts: &Facts| {
+            let found = facts_of(facts, true).into_iter();
+            found
+                .map(|finding| (finding.mark, finding.state))
+                .collect::<Vec<_>>()
+        };
+        let state = "Redis 7.2.4 uses 80 MiB of 100 MiB, and evicts nothing";
+        let well = facts(80 << 20, 100 << 20, true);
+        assert_eq!(found(&well), [(Mark::Ok, state.to_owned())]);
+        let full = facts((80 << 20) + 1, 100 << 20, true);
+        assert_eq!(found(&full)[0].0, Mark::Hint);
+        let unbound = found(&facts(80 << 20, 0, false));
+        assert_eq!(
+            unbound[0].1,
+            "Redis 7.2.4 uses 80 MiB without a bound, and evicts nothing"
+        );
+        assert_eq!(
+            unbound[1],
+            (Mark::Hint, "Redis keeps no append-only file".to_owned())
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! The settings: whether others may read the secrets in them, and whom the daemon lets in.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::Finding;
+use crate::access::Access;
+use crate::config::{Config, Source, mask_password};
+use crate::daemon::ACCESS;
+
+pub fn findings(config: &Config, file: Option<&Path>) -> Vec<Finding> {
+    let file = file.and_then(|file| readable(file, &secrets(config)));
+    file.into_iter().chain(reachable(config)).collect()
+}
+
+/// The settings that stand in the file and that nobody else is to know.
+fn secrets(config: &Config) -> Vec<String> {
+    let url = config.redis.url.as_ref();
+    let has_password = url.is_some_and(|url| mask_password(url) != *url);
+    let is_secret = |key: &str| match key {
+        "redis.url" => has_password,
+        key => key.starts_with("alerts.webhooks.") && key.ends_with(".url"),
+    };
+    let settings = config.describe().into_iter();
+    settings
+        .filter(|(key, _, source)| *source == Source::File && is_secret(key))
+        .map(|(key, ..)| key)
+        .collect()
+}
+
+fn readable(file: &Path, secrets: &[String]) -> Option<Finding> {
+    const SUBJECT: &str = "settings";
+    let mode = fs::metadata(file).ok()?.mode();
+    let (shown, names) = (file.display(), secrets.join(", "));
+    if secrets.is_empty() {
+        return None;
+    }
+    // A group is somebody's choice: the unit of a whole machine reads a file of root's.
+    if mode & 0o004 == 0 {
+        let state = format!("others cannot read the secrets in {shown}");
+        return Some(Finding::right(SUBJECT, state));
+    }
+    let state = format!("everybody on this machine can read {names} in {shown}");
+    Some(Finding::wrong(SUBJECT, state, format!("chmod o-r {shown}")))
+}
+
+fn reachable(config: &Config) -> Option<Finding> {
+    const SUBJECT: &str = "http";
+    let listen = config.http.listen;
+    if listen.ip().to_canonical().is_loopback() {
+        return None;
+    }
+    let file = config.data.dir.join(ACCESS);
+    // To open it would make it.
+    let keys = file.exists().then(|| Access::open(&file));
+    Some(match keys {
+        Some(Err(error)) => {
+            let mend = "`agentpulse restore` a backup";
+            Finding::wrong(SUBJECT, error.to_string(), mend)
+        }
+        Some(Ok(access)) if access.has_keys() => {
+            let state = format!("{listen} is reached from elsewhere, and speaks in the clear");
+            Finding::hint(SUBJECT, state, "let only a proxy that ends TLS reach it")
+        }
+        _ => {
+            let state = format!("{listen} is reached from elsewhere, and there is no API key");
+            let mend = "`agentpulse key create NAME`, or set http.listen to 127.0.0.1";
+            Finding::wrong(SUBJECT, state, mend)
+        }
+    })
+}

@@ -1,0 +1,343 @@
+//! `agentpulse doctor`: what it finds wrong, each in the real thing, and that a well daemon has
+//! nothing but hints.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::{Daemon, eventually};
+use crate::setup::{Setup, folder, short_program, wait_exit};
+
+/// A person with a home folder, who asks the doctor.
+pub struct Person {
+    home: TempDir,
+    data: PathBuf,
+    config: Option<PathBuf>,
+    environment: Vec<(&'static str, String)>,
+}
+
+/// What the doctor said.
+pub struct Told {
+    pub code: Option<i32>,
+    pub report: Value,
+}
+
+impl Person {
+    pub fn at(data: &Path) -> Person {
+        Person {
+            home: folder(),
+            data: data.to_owned(),
+            config: None,
+            environment: Vec::new(),
+        }
+    }
+
+    pub fn of(daemon: &Daemon) -> Person {
+        let mut person = Person::at(&daemon.data);
+        person.config = Some(daemon.data.with_extension("toml"));
+        person
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl AsRef<Path>) -> Person {
+        let value = value.as_ref().display().to_string();
+        self.environment.push((name, value));
+        self
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = short_program();
+        command.args(arguments).arg("--data-dir").arg(&self.data);
+        command.env("HOME", self.home.path());
+        command.env_remove("XDG_CONFIG_HOME");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
+        command
+    }
+
+    #[track_caller]
+    pub fn ask(&self) -> Told {
+        let output = self
+            .command(&["doctor", "--json"])
+            .output()
+            .expect("it starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let report = serde_json::from_str(&text);
+        let report = report.unwrap_or_else(|error| {
+            panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr))
+        });
+        let code = output.status.code();
+        Told { code, report }
+    }
+}
+
+impl Told {
+    /// `state: mend` of the findings of that subject and mark.
+    pub fn of(&self, subject: &str, mark: &str) -> Vec<String> {
+        let findings = self.report["findings"].as_array().expect("a list").iter();
+        let meant = findings.filter(|found| found["subject"] == subject && found["mark"] == mark);
+        let text = |found: &Value, field: &str| found[field].as_str().unwrap_or("-").to_owned();
+        meant
+            .map(|found| format!("{}: {}", text(found, "state"), text(found, "mend")))
+            .collect()
+    }
+
+    #[track_caller]
+    pub fn is(&self, subject: &str, mark: &str, words: &[&str]) {
+        let found = self.of(subject, mark);
+        let has = |line: &&String| words.iter().all(|word| line.contains(word));
+        assert!(
+            found.iter().any(|line| has(&line)),
+            "{subject} {mark} {words:?}: {:#}",
+            self.report
+        );
+    }
+
+    /// One subject is wrong, in these words, and nothing else is.
+    #[track_caller]
+    pub fn only_wrong(&self, subject: &str, words: &[&str]) {
+        self.is(subject, "wrong", words);
+        let findings = self.report["findings"].as_array().expect("a list").iter();
+        let wrong = findings.filter(|found| found["mark"] == "wrong").count();
+        assert_eq!((wrong, self.code), (1, Some(1)), "{:#}", self.report);
+        assert_eq!(self.report["healthy"], false);
+    }
+
+    #[track_caller]
+    pub fn is_well(&self) {
+        assert_eq!(
+            (self.code, &self.report["healthy"]),
+            (Some(0), &json!(true)),
+            "{:#}",
+            self.report
+        );
+    }
+}
+
+#[test]
+fn a_well_daemon_has_hints_at_most() {
+    let daemon = Setup::new().start();
+    let person = Person::of(&daemon);
+    let told = person.ask();
+    told.is_well();
+    told.is(
+        "hooks",
+        "hint",
+        &["none of Claude Code", "agentpulse hooks install"],
+    );
+    told.is("backup", "hint", &["there is none", "agentpulse backup"]);
+    told.is("redis", "ok", &["MiB of 256 MiB, and evicts nothing"]);
+    assert!(told.of("prices", "hint").is_empty() && told.of("clock", "wrong").is_empty());
+    daemon.accept(&[
+        json!({"event":"stop","agent_id":"a","agent_name":"zorp","duration_ms":5,
+        "model":"zorp-9","token_usage":{"input_tokens":7,"output_tokens":1}}),
+    ]);
+    assert!(daemon.command(&["backup"]).status.success());
+    eventually("the execution is in the history", || {
+        let told = person.ask();
+        told.is("backup", "ok", &["0 h old"]);
+        let hints = told.of("prices", "hint");
+        match hints.first() {
+            Some(hint) if hint.contains("1 executions") && hint.contains("zorp-9") => Ok(()),
+            _ => Err(format!("{hints:?}")),
+        }
+    });
+    let shown = person.command(&["doctor"]).output().expect("it starts");
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(
+        shown.starts_with("ok") && shown.contains("\nhint  prices "),
+        "{shown}"
+    );
+}
+
+#[test]
+fn hooks_that_are_not_whole_or_mean_another_daemon() {
+    let daemon = Setup::new().start();
+    let person = Person::of(&daemon);
+    let program = person.home.path().join("agentpulse-hook");
+    fs::write(&program, "#!/bin/sh\n").expect("a file");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("our own file");
+    let command = format!("{} claude-code", program.display());
+    // The settings of a project would be joined; the home folder is none.
+    let installed = person
+        .command(&["hooks", "install", "--command", &command])
+        .output();
+    assert!(installed.expect("it starts").status.success());
+    let elsewhere = person.ask();
+    elsewhere.is(
+        "hooks",
+        "wrong",
+        &["hooks write to", "the daemon listens at"],
+    );
+    elsewhere.is("hooks", "wrong", &["hooks spool to", "AGENTPULSE_SPOOL"]);
+    let person = person
+        .with("AGENTPULSE_SOCKET", daemon.socket())
+        .with("AGENTPULSE_SPOOL", daemon.data.join("spool"));
+    let told = person.ask();
+    told.is_well();
+    told.is("hooks", "ok", &["tell the daemon"]);
+
+    let settings = person.home.path().join(".claude/settings.json");
+    let text = fs::read_to_string(&settings).expect("the settings");
+    fs::write(
+        &settings,
+        text.replace("\"SubagentStop\"", "\"SomethingElse\""),
+    )
+    .expect("a file");
+    person
+        .ask()
+        .only_wrong("hooks", &["no hook of ours is on SubagentStop"]);
+    fs::write(&settings, format!("{text}}}")).expect("a file");
+    person
+        .ask()
+        .is("hooks", "wrong", &[".claude/settings.json: line"]);
+    fs::write(&settings, &text).expect("a file");
+    fs::remove_file(&program).expect("our own file");
+    person
+        .ask()
+        .only_wrong("hooks", &["agentpulse-hook is not there"]);
+}
+
+#[test]
+fn a_socket_that_was_taken_away_or_is_another() {
+    let data = folder();
+    let other = data.path().join("other.sock");
+    let daemon = Setup::new().socket(&other).start();
+    let told = Person::of(&daemon).ask();
+    told.is_well();
+    told.is(
+        "socket",
+        "hint",
+        &["other.sock takes events", "AGENTPULSE_SOCKET="],
+    );
+    fs::remove_file(&other).expect("our own file");
+    Person::of(&daemon)
+        .ask()
+        .only_wrong("socket", &["other.sock: ", "start the daemon anew"]);
+}
+
+#[test]
+fn a_spool_that_nobody_takes_or_that_is_none() {
+    let daemon = Setup::new().start();
+    let other = daemon.folder.path().join("other");
+    fs::create_dir(&other).expect("a folder");
+    let person = Person::of(&daemon).with("AGENTPULSE_SPOOL", &other);
+    let line = File::create(other.join("1-a.json")).expect("a file");
+    person.ask().is_well();
+    line.set_modified(SystemTime::now() - Duration::from_secs(300))
+        .expect("our own file");
+    person.ask().only_wrong(
+        "spool",
+        &["1 lines wait", "does not take them", "spool.path"],
+    );
+    let file = daemon.folder.path().join("file");
+    fs::write(&file, "").expect("a file");
+    let person = Person::of(&daemon).with("AGENTPULSE_SPOOL", &file);
+    person
+        .ask()
+        .only_wrong("spool", &["is no folder", "take it away"]);
+}
+
+#[test]
+fn secrets_that_everybody_can_read() {
+    let daemon = Setup::new()
+        .set(
+            "alerts.webhooks",
+            "[{ url = \"http://127.0.0.1:9/s3cret\" }]",
+        )
+        .start();
+    let file = daemon.data.with_extension("toml");
+    let person = Person::of(&daemon);
+    let mode = |mode| fs::set_permissions(&file, Permissions::from_mode(mode));
+    mode(0o644).expect("our own file");
+    let told = person.ask();
+    told.only_wrong("settings", &["alerts.webhooks.0.url", "chmod o-r"]);
+    assert!(
+        !told.report.to_string().contains("s3cret"),
+        "{:#}",
+        told.report
+    );
+    mode(0o640).expect("our own file");
+    person.ask().is_well();
+    let plain = Setup::new().start();
+    let file = plain.data.with_extension("toml");
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("our own file");
+    Person::of(&plain).ask().is_well();
+}
+
+#[test]
+fn fewer_files_than_connections() {
+    let daemon = Setup::new().set("http.max_connections", "2000").start();
+    let person = Person::of(&daemon);
+    person.ask().is("open files", "ok", &["all 3152"]);
+    let low = Rlimit {
+        current: Some(700),
+        maximum: Some(700),
+    };
+    prlimit(Some(daemon.pid()), Resource::Nofile, low).expect("our own process");
+    person.ask().only_wrong(
+        "open files",
+        &["may open 700", "3152", "http.max_connections"],
+    );
+}
+
+/// A shell often allows 1,024 where more are allowed to who asks.
+#[test]
+fn the_daemon_asks_for_the_files_that_it_needs() {
+    let folder = folder();
+    let data = folder.path().join("d");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -S -n 300 && exec \"$0\" \"$@\""]);
+    shell.arg(env!("CARGO_BIN_EXE_agentpulse"));
+    shell
+        .args(["serve", "--http", "127.0.0.1:0", "--data-dir"])
+        .arg(&data);
+    let log = File::create(folder.path().join("log")).expect("a file");
+    shell
+        .env("HOME", folder.path())
+        .env_remove("XDG_RUNTIME_DIR")
+        .stderr(log);
+    let mut child = shell.spawn().expect("it starts");
+    let address = data.join("http.addr");
+    eventually("it listens", || {
+        address.exists().then_some(()).ok_or(String::new())
+    });
+    let told = Person::at(&data).ask();
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::TERM).expect("it runs");
+    assert!(wait_exit(&mut child).success());
+    // The defaults: two doors with 1,024 places each, and its own.
+    told.is("open files", "ok", &["all 2176"]);
+}
+
+#[test]
+fn a_door_that_is_open_to_everybody() {
+    let folder = folder();
+    let person =
+        Person::at(&folder.path().join("d")).with("AGENTPULSE_HTTP__LISTEN", "0.0.0.0:4056");
+    let told = person.ask();
+    told.is(
+        "http",
+        "wrong",
+        &["0.0.0.0:4056", "no API key", "agentpulse key create"],
+    );
+    told.is("daemon", "wrong", &["none runs", "agentpulse serve"]);
+    assert!(
+        person
+            .command(&["key", "create", "one"])
+            .output()
+            .expect("it starts")
+            .status
+            .success()
+    );
+    let told = person.ask();
+    told.is("http", "hint", &["in the clear", "TLS"]);
+    told.only_wrong("daemon", &["none runs"]);
+}
