@@ -24,6 +24,7 @@
 //! | `import` | runs from the transcripts that are left, beside live ones |
 //! | `claude_numbers` | one cost by hand, and all sums against each other |
 //! | `hooks_settings` | a coding agent's settings, with the hooks put in and taken out |
+//! | `openapi`, `schema` | the document of the routes: complete, its bounds, real answers against it |
 //! | `prices` | what has a price and what has none |
 //! | `hook_storm` | many hooks at once, while the daemon is well, stopped, gone or killed |
 //! | `tables` | what `top --once` and the commands that list print |
@@ -83,6 +84,7 @@ mod interleavings;
 mod load;
 mod metrics;
 mod model;
+mod openapi;
 mod orders;
 mod page;
 mod prices;
@@ -93,6 +95,7 @@ mod receiver;
 mod redaction;
 mod redis_server;
 mod reload;
+mod schema;
 mod scrape;
 mod security;
 mod security_doors;

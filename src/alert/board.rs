@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
@@ -31,8 +32,9 @@ struct Shown {
 }
 
 /// The body of `/api/agents/alerts`.
-#[derive(Serialize)]
-struct List<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Alerts")]
+pub struct List<'a> {
     alerts: Vec<&'a Alert>,
 }
 

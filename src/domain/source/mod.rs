@@ -5,6 +5,9 @@ mod claude_code;
 use super::error::Refusal;
 use super::event::{Event, Fields};
 
+/// The words of [`translate`].
+pub const SOURCES: [&str; 1] = ["claude-code"];
+
 /// `payload` holds the fields of a projected payload, `observed_ms` the moment at which the hook
 /// program saw it.
 pub(super) fn translate(
