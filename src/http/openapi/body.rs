@@ -71,7 +71,8 @@ pub fn complete() -> Body {
 /// What a coding agent tells its hooks.
 pub fn payload() -> Body {
     let description = "As the coding agent writes it; events without a meaning here are ignored.";
-    let payload = json!({"type": "object", "description": description});
+    let mut payload = hook_payload();
+    payload["description"] = json!(description);
     one(payload, MAX_PAYLOAD_BYTES)
 }
 
@@ -167,9 +168,19 @@ fn hook_fields() -> Fields {
             json!({"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}),
         ),
         ("source", json!({"enum": crate::domain::source::SOURCES})),
-        ("payload", json!({"type": "object"})),
+        ("payload", hook_payload()),
         ("observed_at", remembered()),
     ])
+}
+
+/// What every payload has. Each event has more of its own.
+fn hook_payload() -> Value {
+    let fields = fields_of([
+        ("hook_event_name", name()),
+        ("session_id", optional(name())),
+        ("agent_id", optional(name())),
+    ]);
+    object(fields, &["hook_event_name"])
 }
 
 fn origin() -> Fields {
@@ -232,11 +243,11 @@ fn remembered() -> Value {
 
 /// Null is as good as absent.
 fn optional(mut schema: Value) -> Value {
-    if let Some(all) = schema["anyOf"].as_array_mut() {
+    if let Some(Value::Array(all)) = schema.get_mut("anyOf") {
         all.push(json!({"type": "null"}));
         return schema;
     }
-    if let Some(words) = schema["enum"].as_array_mut() {
+    if let Some(Value::Array(words)) = schema.get_mut("enum") {
         words.push(Value::Null);
     }
     schema["type"] = json!([schema["type"], "null"]);
