@@ -26,6 +26,7 @@ pub struct Asked {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditTrail")]
 pub struct Trail {
     /// The newest row first.
     audit: Vec<Row>,

@@ -19,6 +19,7 @@ pub const MAX_PAYLOAD_BYTES: usize = 8 << 20;
 
 /// An empty object: anything in it would be an order to the agent.
 #[derive(Serialize, JsonSchema)]
+#[schemars(extend("maxProperties" = 0))]
 pub struct Nothing {}
 
 pub async fn hook(

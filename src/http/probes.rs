@@ -14,6 +14,7 @@ use super::error::{Code, HttpError};
 use crate::report::exposition;
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProbeStatus")]
 pub struct Status {
     status: &'static str,
 }

@@ -18,9 +18,10 @@ use crate::report::costs::Costs;
 use crate::report::current::Current;
 use crate::report::daily::Daily;
 use crate::report::errors::Errors;
-use crate::report::executions::{Executions, Shown};
+use crate::report::executions::Executions;
 use crate::report::exposition;
 use crate::report::health::Health;
+use crate::report::item::Item;
 use crate::report::performance::Performance;
 use crate::report::timeline::Timeline;
 use crate::report::tools::ToolUsage;
@@ -80,7 +81,7 @@ fn reports(routes: Routes) -> Routes {
             "Ended executions, newest first, page by page",
             Params::executions,
         )
-        .report_of::<Shown>(
+        .report_of::<Item>(
             "/api/agents/executions/{id}",
             "One execution, whether it runs or has ended",
             Params::execution,

@@ -71,6 +71,7 @@ impl Serialize for PageEnd {
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Executions {
+    #[schemars(with = "Vec<Item<'static>>")]
     pub executions: Vec<Shown>,
     /// Null on the last page.
     #[schemars(with = "Option<String>", extend("pattern" = PageEnd::PATTERN))]
@@ -78,9 +79,8 @@ pub struct Executions {
 }
 
 /// Written as an [`Item`].
-#[derive(Debug, PartialEq, JsonSchema)]
-#[schemars(transparent)]
-pub struct Shown(#[schemars(with = "Item<'static>")] pub Arc<Execution>);
+#[derive(Debug, PartialEq)]
+pub struct Shown(pub Arc<Execution>);
 
 impl Serialize for Shown {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -99,6 +99,7 @@ pub struct TokenUsage {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "EndStatus")]
 pub enum Status {
     Success,
     Failure,
