@@ -8,7 +8,7 @@ MANDIR ?= $(PREFIX)/share/man
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm demo install
+.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm openapi-check demo install
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,16 @@ bench-hook: setup ## Measure what a hook costs, beside /bin/true and a Python ho
 bench-hook-storm: setup ## Run 64 hooks at once for a minute: the slowest, and whether one is lost
 	$(CARGO) build --release
 	$(CARGO) bench --package agentpulse-hook --bench hook -- storm
+
+SCHEMATHESIS ?= $(CURDIR)/target/openapi-python/bin/schemathesis
+
+openapi-check: setup ## Hold the running daemon against its OpenAPI document with schemathesis
+	$(CARGO) build
+	@if test ! -x $(SCHEMATHESIS); then \
+		python3 -m venv target/openapi-python && \
+		target/openapi-python/bin/pip install --quiet schemathesis; \
+	fi
+	./deploy/openapi/check.sh target/debug/agentpulse $(SCHEMATHESIS) $(ARGS)
 
 demo: setup ## Send a made-up day of traffic to the running daemon
 	$(CARGO) run --release --quiet --bin agentpulse -- demo $(ARGS)

@@ -24,6 +24,8 @@
 //! | `import` | runs from the transcripts that are left, beside live ones |
 //! | `claude_numbers` | one cost by hand, and all sums against each other |
 //! | `hooks_settings` | a coding agent's settings, with the hooks put in and taken out |
+//! | `openapi`, `openapi_events` | the document of the routes: complete, with the daemon's own bounds |
+//! | `openapi_answers`, `schema` | real answers against it |
 //! | `prices` | what has a price and what has none |
 //! | `hook_storm` | many hooks at once, while the daemon is well, stopped, gone or killed |
 //! | `tables` | what `top --once` and the commands that list print |
@@ -89,6 +91,9 @@ mod load;
 mod man;
 mod metrics;
 mod model;
+mod openapi;
+mod openapi_answers;
+mod openapi_events;
 mod orders;
 mod page;
 mod prices;
@@ -99,6 +104,7 @@ mod receiver;
 mod redaction;
 mod redis_server;
 mod reload;
+mod schema;
 mod scrape;
 mod security;
 mod security_doors;

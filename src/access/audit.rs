@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Of refusals, one row a minute an address, a user and a reason.
@@ -102,9 +103,11 @@ fn one_line(text: &str) -> String {
 }
 
 /// A row as it was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "AuditRow")]
 pub struct Row {
     pub seq: i64,
+    #[schemars(extend("format" = "date-time"))]
     pub at: String,
     pub action: String,
     pub who: String,

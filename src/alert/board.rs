@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
@@ -29,14 +30,15 @@ struct Shown {
 }
 
 /// The body of `/api/agents/alerts`.
-#[derive(Serialize)]
-struct List<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Alerts")]
+pub struct List<'a> {
     alerts: Vec<&'a Alert>,
     budgets: Budgets,
 }
 
 /// What a UTC day may come to by the rules in force; null where there is no such rule.
-#[derive(Clone, Copy, Default, Serialize)]
+#[derive(Clone, Copy, Default, Serialize, JsonSchema)]
 struct Budgets {
     daily_tokens: Option<u64>,
     /// Dollars.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::bucket::rfc3339;
 
 /// What is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "AlertRule")]
 pub enum Rule {
     SuccessRate,
     AvgDuration,
@@ -87,8 +89,9 @@ impl Rule {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "AlertSeverity")]
 pub enum Severity {
     Info,
     Warning,
@@ -105,8 +108,9 @@ impl Severity {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "AlertState")]
 pub enum State {
     /// Its condition holds, and has not yet held for long enough.
     Pending,
@@ -143,17 +147,20 @@ impl FromIterator<(Rule, RuleSettings)> for Rules {
 }
 
 /// One occurrence: from the moment that its condition began to hold until it ceased to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Alert {
     pub id: String,
     pub rule: Rule,
     pub severity: Severity,
     pub state: State,
     #[serde(rename = "since", serialize_with = "moment")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub since_ms: i64,
     #[serde(rename = "fired_at", serialize_with = "maybe_moment")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub fired_ms: Option<i64>,
     #[serde(rename = "resolved_at", serialize_with = "maybe_moment")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub resolved_ms: Option<i64>,
     /// The last that was measured while the condition held.
     pub value: f64,

@@ -6,26 +6,47 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::HttpState;
 use super::error::HttpError;
 use super::keys::{failed, in_background};
 use super::params::Params;
+use crate::access::Row;
 
 /// Some 600 bytes each at most.
 const MAX_ROWS: usize = 1_000;
 const DEFAULT_ROWS: usize = 200;
 
-/// `{"audit":[…]}`, the newest row first.
+/// Which rows are asked for.
+pub struct Asked {
+    since_ms: i64,
+    limit: usize,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditTrail")]
+pub struct Trail {
+    /// The newest row first.
+    audit: Vec<Row>,
+}
+
 pub async fn audit(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
-) -> Result<Json<Value>, HttpError> {
-    let params = Params::of(request.uri())?;
-    let since_ms = params.time_ms("since")?.unwrap_or(i64::MIN);
-    let limit = params.number("limit", 1..=MAX_ROWS)?;
-    let limit = limit.unwrap_or(DEFAULT_ROWS);
+) -> Result<Json<Trail>, HttpError> {
+    let Asked { since_ms, limit } = Params::of(request.uri())?.audit()?;
     let rows = in_background(&http, move |access| access.audit(since_ms, limit)).await?;
-    Ok(Json(json!({"audit": rows.map_err(failed)?})))
+    let audit = rows.map_err(failed)?;
+    Ok(Json(Trail { audit }))
+}
+
+impl Params {
+    pub fn audit(&self) -> Result<Asked, HttpError> {
+        let since_ms = self.time_ms("since")?.unwrap_or(i64::MIN);
+        let limit = self.number("limit", 1..=MAX_ROWS, Some(DEFAULT_ROWS))?;
+        let limit = limit.unwrap_or(DEFAULT_ROWS);
+        Ok(Asked { since_ms, limit })
+    }
 }

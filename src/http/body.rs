@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::http::Request;
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use super::error::HttpError;
+use super::error::{Code, HttpError};
 
 /// What all bodies that are being read or decoded hold at once: eight of the largest.
 const MAX_TOTAL_KIB: usize = 64 << 10;
@@ -51,11 +51,7 @@ impl Bodies {
         let received = timeout(MAX_WAIT, self.collect(request.into_body(), limit)).await;
         received.unwrap_or_else(|_| {
             let message = format!("the body must arrive within {} s", MAX_WAIT.as_secs());
-            Err(HttpError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "too_slow",
-                message,
-            ))
+            Err(HttpError::new(Code::TooSlow, message))
         })
     }
 
@@ -106,7 +102,7 @@ fn length_of(request: &Request<Body>) -> Option<usize> {
 
 fn too_large(limit: usize) -> HttpError {
     let message = format!("the body must be 0..={limit} bytes");
-    HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+    HttpError::new(Code::TooLarge, message)
 }
 
 #[cfg(test)]
@@ -146,7 +142,7 @@ mod tests {
         assert_eq!(read(&bodies, 0, 10).await, Ok(0));
         assert_eq!(read(&bodies, 10, 10).await, Ok(10));
         let error = read(&bodies, 11, 10).await.unwrap_err();
-        assert_eq!(error.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(error.code, Code::TooLarge);
         assert_eq!(error.message, "the body must be 0..=10 bytes");
         assert_eq!(bodies.0.available_permits(), MAX_TOTAL_KIB);
     }
@@ -171,6 +167,6 @@ mod tests {
         let request = Request::builder().header(CONTENT_LENGTH, "99999999999");
         let request = request.body(Body::empty()).unwrap();
         let error = Bodies::default().read(request, 10).await.err().unwrap();
-        assert_eq!(error.code, "too_large");
+        assert_eq!(error.code, Code::TooLarge);
     }
 }

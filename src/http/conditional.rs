@@ -5,6 +5,8 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
 };
 use axum::http::{Response, StatusCode};
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::report::{Answer, View};
 
@@ -14,10 +16,10 @@ pub const SOURCE: HeaderName = HeaderName::from_static("x-agentpulse-source");
 const MAX_HEADERS: usize = 16;
 
 /// A digest as a strong entity tag: 16 hexadecimal digits in quotes.
-pub(super) struct Tag([u8; 18]);
+struct Tag([u8; 18]);
 
 impl Tag {
-    pub fn of(digest: u64) -> Tag {
+    fn of(digest: u64) -> Tag {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut tag = [b'"'; 18];
         for (i, place) in tag[1..17].iter_mut().enumerate() {
@@ -28,7 +30,7 @@ impl Tag {
 
     /// Whether a client that sent these headers has the answer. Weak tags count as well: only
     /// equal bytes have equal tags.
-    pub fn is_in(&self, headers: &HeaderMap) -> bool {
+    fn is_in(&self, headers: &HeaderMap) -> bool {
         headers.get_all(IF_NONE_MATCH).iter().any(|value| {
             value.as_bytes().split(|&byte| byte == b',').any(|tag| {
                 let tag = tag.trim_ascii();
@@ -38,12 +40,43 @@ impl Tag {
     }
 
     /// To be kept, for this client alone, and asked for every time.
-    pub fn put_in(&self, headers: &mut HeaderMap) {
+    fn put_in(&self, headers: &mut HeaderMap) {
         if let Ok(tag) = HeaderValue::from_bytes(&self.0) {
             headers.insert(ETAG, tag);
         }
         let every_time = HeaderValue::from_static("private, no-cache");
         headers.insert(CACHE_CONTROL, every_time);
+    }
+}
+
+/// What stands in the program and never changes while it runs.
+pub struct File {
+    media_type: &'static str,
+    pub bytes: Bytes,
+    tag: Tag,
+}
+
+impl File {
+    pub fn new(media_type: &'static str, bytes: Bytes) -> File {
+        File {
+            media_type,
+            tag: Tag::of(xxh3_64(&bytes)),
+            bytes,
+        }
+    }
+
+    /// Not compressed: on loopback that would cost more than it saves.
+    pub fn respond(&self, request: &HeaderMap) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        if self.tag.is_in(request) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        } else {
+            *response.body_mut() = Body::from(self.bytes.clone());
+            let media_type = HeaderValue::from_static(self.media_type);
+            response.headers_mut().insert(CONTENT_TYPE, media_type);
+        }
+        self.tag.put_in(response.headers_mut());
+        response
     }
 }
 

@@ -15,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use tracing::warn;
 
-use super::error::HttpError;
+use super::error::{Code, HttpError};
 use super::params::Params;
 use super::router::{finish, routes};
 use super::{HttpState, keys};
@@ -36,7 +36,7 @@ pub fn router(state: Arc<HttpState>) -> Router {
         .route("/control/keys", get(keys::list).post(keys::create))
         .route("/control/keys/{which}", delete(keys::revoke))
         .route("/control/backup", post(backup));
-    finish(routes().merge(control), state)
+    finish(routes().router.merge(control), state)
 }
 
 /// Answers one of our own users, and notes in the audit trail what was done for them.
@@ -119,7 +119,7 @@ async fn backup(
     if to.as_ref().is_some_and(|to| !to.is_absolute()) {
         return Err(HttpError::invalid_parameter("to must be an absolute path"));
     }
-    let keep = params.number("keep", KEEP)?;
+    let keep = params.number("keep", KEEP, None)?;
     let order = Order { to, keep };
     http.operations
         .backup(order)
@@ -130,24 +130,22 @@ async fn backup(
 
 /// By the status the command line chooses how it exits.
 fn no_backup(refused: Refused) -> HttpError {
-    let (status, code) = match &refused {
-        Refused::Busy => (StatusCode::CONFLICT, "busy"),
-        Refused::KeepOfFile => (StatusCode::BAD_REQUEST, "invalid_parameter"),
-        Refused::Backup(error) if error.is_damage() => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "damaged")
-        }
-        _ => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+    let code = match &refused {
+        Refused::Busy => Code::Busy,
+        Refused::KeepOfFile => Code::InvalidParameter,
+        Refused::Backup(error) if error.is_damage() => Code::Damaged,
+        _ => Code::Failed,
     };
-    HttpError::new(status, code, refused.to_string())
+    HttpError::new(code, refused.to_string())
 }
 
 /// The reason stands in the settings file, which whoever uses the socket can read.
 async fn reload(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpError> {
-    let refused = |reason| HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", reason);
+    let refused = |reason| HttpError::new(Code::Refused, reason);
     http.operations.reload().await.map(Json).map_err(refused)
 }
 
 /// Whoever may use the socket may read the log, so the cause is told.
 fn failed(cause: String) -> HttpError {
-    HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", cause)
+    HttpError::new(Code::Failed, cause)
 }

@@ -5,9 +5,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use axum::http::header::{HOST, HeaderValue, ORIGIN};
-use axum::http::{Request, StatusCode, Version};
+use axum::http::{Request, Version};
 
-use super::error::HttpError;
+use super::error::{Code, HttpError};
 
 /// Which hosts and origins are let in besides loopback.
 #[derive(Clone, Debug, Default)]
@@ -32,11 +32,8 @@ impl Doors {
     pub fn check<B>(&self, request: &Request<B>) -> Result<(), HttpError> {
         for host in hosts(request)? {
             if !self.is_own_host(host) {
-                return Err(HttpError::new(
-                    StatusCode::MISDIRECTED_REQUEST,
-                    "unknown_host",
-                    "the daemon is not configured for this host",
-                ));
+                let message = "the daemon is not configured for this host";
+                return Err(HttpError::new(Code::UnknownHost, message));
             }
         }
         for origin in request.headers().get_all(ORIGIN) {
@@ -44,11 +41,8 @@ impl Doors {
                 .to_str()
                 .is_ok_and(|origin| self.is_own_origin(origin))
             {
-                return Err(HttpError::new(
-                    StatusCode::FORBIDDEN,
-                    "forbidden_origin",
-                    "pages of this origin may not come in",
-                ));
+                let message = "pages of this origin may not come in";
+                return Err(HttpError::new(Code::ForbiddenOrigin, message));
             }
         }
         Ok(())
@@ -92,11 +86,7 @@ fn hosts<B>(request: &Request<B>) -> Result<impl Iterator<Item = &str>, HttpErro
 }
 
 fn bad_host() -> HttpError {
-    HttpError::new(
-        StatusCode::BAD_REQUEST,
-        "invalid_host",
-        "a request must name its host, once",
-    )
+    HttpError::new(Code::InvalidHost, "a request must name its host, once")
 }
 
 /// Nothing for what is no host and port.

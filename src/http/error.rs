@@ -11,45 +11,100 @@ use serde_json::json;
 use crate::intake::Unavailable;
 use crate::report;
 
+/// `CodeName, "code_name", STATUS, "what it means";`
+macro_rules! codes {
+    ($($code:ident, $name:literal, $status:ident, $meaning:literal;)*) => {
+        /// What went wrong, in one word. Each has its status.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code {
+            $($code,)*
+        }
+
+        impl Code {
+            /// As it stands in answers.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Code::$code => $name,)*
+                }
+            }
+
+            pub fn status(self) -> StatusCode {
+                match self {
+                    $(Code::$code => StatusCode::$status,)*
+                }
+            }
+
+            /// For the document of the routes.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Code::$code => $meaning,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidParameter, "invalid_parameter", BAD_REQUEST, "a parameter is out of its bounds";
+    InvalidBody, "invalid_body", BAD_REQUEST, "the body cannot be read";
+    InvalidEvent, "invalid_event", BAD_REQUEST, "the event was refused";
+    InvalidHost, "invalid_host", BAD_REQUEST, "the request does not name its host once";
+    Unauthorized, "unauthorized", UNAUTHORIZED, "a key is needed, or is not good";
+    Forbidden, "forbidden", FORBIDDEN, "the key does not open this";
+    ForbiddenOrigin, "forbidden_origin", FORBIDDEN, "a page of that origin may not ask";
+    UnknownRoute, "unknown_route", NOT_FOUND, "there is nothing here";
+    UnknownAgent, "unknown_agent", NOT_FOUND, "no agent has that name";
+    UnknownExecution, "unknown_execution", NOT_FOUND, "no execution has that id";
+    UnknownKey, "unknown_key", NOT_FOUND, "there is no such key";
+    MethodNotAllowed, "method_not_allowed", METHOD_NOT_ALLOWED, "the route has other methods";
+    TooSlow, "too_slow", REQUEST_TIMEOUT, "the body took too long";
+    Busy, "busy", CONFLICT, "the same is being done already";
+    Conflict, "conflict", CONFLICT, "there is one already, or no room";
+    TooLarge, "too_large", PAYLOAD_TOO_LARGE, "the body is too large";
+    UnknownHost, "unknown_host", MISDIRECTED_REQUEST, "the daemon has another name";
+    Refused, "refused", UNPROCESSABLE_ENTITY, "the settings are not good";
+    Damaged, "damaged", UNPROCESSABLE_ENTITY, "a database is damaged";
+    UpgradeRequired, "upgrade_required", UPGRADE_REQUIRED, "this is a WebSocket";
+    TooManyRequests, "too_many_requests", TOO_MANY_REQUESTS, "come again later";
+    Failed, "failed", INTERNAL_SERVER_ERROR, "it could not be done";
+    Unavailable, "unavailable", SERVICE_UNAVAILABLE, "nothing can be told or taken now";
+    NotReady, "not_ready", SERVICE_UNAVAILABLE, "the message says why";
+    TooManyClients, "too_many_clients", SERVICE_UNAVAILABLE, "there is no room for one more";
+}
+
 /// `{"error":{"code":"invalid_parameter","message":"hours must be 1..=168"}}`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpError {
-    pub status: StatusCode,
-    pub code: &'static str,
+    pub code: Code,
     pub message: Cow<'static, str>,
 }
 
 impl HttpError {
-    pub fn new(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<Cow<'static, str>>,
-    ) -> HttpError {
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> HttpError {
         HttpError {
-            status,
             code,
             message: message.into(),
         }
     }
 
     pub fn invalid_parameter(message: impl Into<Cow<'static, str>>) -> HttpError {
-        HttpError::new(StatusCode::BAD_REQUEST, "invalid_parameter", message)
+        HttpError::new(Code::InvalidParameter, message)
     }
 
     pub fn invalid_body(message: impl Into<Cow<'static, str>>) -> HttpError {
-        HttpError::new(StatusCode::BAD_REQUEST, "invalid_body", message)
+        HttpError::new(Code::InvalidBody, message)
     }
 
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> HttpError {
-        HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+        HttpError::new(Code::Unavailable, message)
     }
 }
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let body = json!({"error": {"code": self.code, "message": self.message}});
-        let mut response = (self.status, Json(body)).into_response();
-        if self.status == StatusCode::UPGRADE_REQUIRED {
+        let body = json!({"error": {"code": self.code.name(), "message": self.message}});
+        let mut response = (self.code.status(), Json(body)).into_response();
+        if self.code == Code::UpgradeRequired {
             let protocol = HeaderValue::from_static("websocket");
             response.headers_mut().insert(UPGRADE, protocol);
         }
@@ -60,14 +115,10 @@ impl IntoResponse for HttpError {
 impl From<report::Error> for HttpError {
     fn from(error: report::Error) -> HttpError {
         match error {
-            report::Error::UnknownAgent(_) => {
-                HttpError::new(StatusCode::NOT_FOUND, "unknown_agent", error.to_string())
+            report::Error::UnknownAgent(_) => HttpError::new(Code::UnknownAgent, error.to_string()),
+            report::Error::UnknownExecution(_) => {
+                HttpError::new(Code::UnknownExecution, error.to_string())
             }
-            report::Error::UnknownExecution(_) => HttpError::new(
-                StatusCode::NOT_FOUND,
-                "unknown_execution",
-                error.to_string(),
-            ),
             report::Error::Unavailable(_) => HttpError::unavailable("no answer can be given now"),
         }
     }
@@ -80,17 +131,10 @@ impl From<Unavailable> for HttpError {
 }
 
 pub async fn unknown_route() -> HttpError {
-    HttpError::new(
-        StatusCode::NOT_FOUND,
-        "unknown_route",
-        "there is nothing here",
-    )
+    HttpError::new(Code::UnknownRoute, "there is nothing here")
 }
 
 pub async fn wrong_method() -> HttpError {
-    HttpError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "the route does not take this method",
-    )
+    let message = "the route does not take this method";
+    HttpError::new(Code::MethodNotAllowed, message)
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{Method, Request, StatusCode};
+use axum::http::{Method, Request};
 use axum::response::{IntoResponse, Response};
 
 use super::credential::{Credential, credential, remove_credentials};
-use super::error::HttpError;
+use super::error::{Code, HttpError};
 use super::limit::{Buckets, Client};
 use crate::access::{Access, Actor, Pass, Scope};
 use crate::flow::clock::now_ms;
@@ -18,6 +18,8 @@ use crate::flow::counters::Counters;
 
 /// The files of the page, which hold no numbers.
 const PAGE_FILES: &str = "/assets/";
+/// It says what may be asked, and answers nothing of it.
+const DOCUMENT: &str = "/api/openapi.json";
 
 pub struct Gate {
     access: Arc<Access>,
@@ -29,7 +31,7 @@ pub struct Gate {
 
 /// What a route asks of who comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
+pub enum Need {
     Nothing,
     /// Whatever it opens.
     AnyKey,
@@ -38,10 +40,10 @@ enum Need {
 
 impl Need {
     /// A route that nobody thought of needs a key, too.
-    fn of(method: &Method, path: &str) -> Need {
+    pub fn of(method: &Method, path: &str) -> Need {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match path {
-            "/" | "/health" | "/ready" | "/version" if is_read => Need::Nothing,
+            "/" | "/health" | "/ready" | "/version" | DOCUMENT if is_read => Need::Nothing,
             _ if is_read && path.starts_with(PAGE_FILES) => Need::Nothing,
             "/api/audit" => Need::Scope(Scope::Admin),
             "/api/tickets" => Need::AnyKey,
@@ -51,7 +53,7 @@ impl Need {
     }
 
     /// What tells a key from another is never open, even on loopback.
-    fn is_open_without_keys(self) -> bool {
+    pub fn is_open_without_keys(self) -> bool {
         matches!(self, Need::Scope(Scope::Read | Scope::Ingest))
     }
 }
@@ -68,26 +70,25 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    fn code(self) -> &'static str {
+    fn code(self) -> Code {
         match self {
-            Refusal::Unauthorized => "unauthorized",
-            Refusal::Forbidden => "forbidden",
-            Refusal::TooMany { .. } => "too_many_requests",
+            Refusal::Unauthorized => Code::Unauthorized,
+            Refusal::Forbidden => Code::Forbidden,
+            Refusal::TooMany { .. } => Code::TooManyRequests,
         }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (status, message) = match self {
-            Refusal::Unauthorized => (
-                StatusCode::UNAUTHORIZED,
-                "an API key is needed, as Authorization: Bearer or as X-API-Key",
-            ),
-            Refusal::Forbidden => (StatusCode::FORBIDDEN, "the key does not open this"),
-            Refusal::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
+        let message = match self {
+            Refusal::Unauthorized => {
+                "an API key is needed, as Authorization: Bearer or as X-API-Key"
+            }
+            Refusal::Forbidden => "the key does not open this",
+            Refusal::TooMany { .. } => "too many requests",
         };
-        let mut response = HttpError::new(status, self.code(), message).into_response();
+        let mut response = HttpError::new(self.code(), message).into_response();
         let headers = response.headers_mut();
         match self {
             Refusal::Unauthorized => {
@@ -145,8 +146,7 @@ impl Gate {
     ) -> Result<Option<Pass>, (Refusal, Option<Pass>)> {
         let path = request.uri().path();
         let need = Need::of(request.method(), path);
-        // Whoever watches the daemon must not be told that it is gone because others ask much.
-        if matches!(path, "/health" | "/ready") && need == Need::Nothing {
+        if !is_counted(path) && need == Need::Nothing {
             return Ok(None);
         }
         let (now, now_ms) = (Instant::now(), now_ms());
@@ -183,11 +183,11 @@ impl Gate {
     }
 
     /// Counts a refusal, also one of the doors, and notes it in the audit trail.
-    pub fn refused(&self, peer: IpAddr, pass: Option<&Pass>, reason: &'static str) {
+    pub fn refused(&self, peer: IpAddr, pass: Option<&Pass>, reason: Code) {
         let counter = match reason {
-            "unauthorized" => &self.counters.http_unauthorized,
-            "forbidden" => &self.counters.http_forbidden,
-            "too_many_requests" => &self.counters.http_rate_limited,
+            Code::Unauthorized => &self.counters.http_unauthorized,
+            Code::Forbidden => &self.counters.http_forbidden,
+            Code::TooManyRequests => &self.counters.http_rate_limited,
             _ => &self.counters.http_doors_refused,
         };
         counter.add(1);
@@ -199,8 +199,13 @@ impl Gate {
                 origin,
             },
         };
-        self.access.refused(actor, reason, 1);
+        self.access.refused(actor, reason.name(), 1);
     }
+}
+
+/// Whoever watches the daemon must not be told that it is gone because others ask much.
+pub fn is_counted(path: &str) -> bool {
+    !matches!(path, "/health" | "/ready")
 }
 
 fn whole_seconds(wait: Duration) -> u64 {

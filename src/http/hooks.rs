@@ -6,31 +6,33 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{Request, StatusCode};
-use serde_json::{Map, Value, json};
+use axum::http::Request;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::HttpState;
-use super::error::HttpError;
+use super::error::{Code, HttpError};
 
 /// Four times the largest payload that was seen, of which only named fields are kept.
-const MAX_PAYLOAD_BYTES: usize = 8 << 20;
+pub const MAX_PAYLOAD_BYTES: usize = 8 << 20;
 
-/// The answer is an empty object: anything in it would be an order to the agent.
+/// An empty object: anything in it would be an order to the agent.
+#[derive(Serialize, JsonSchema)]
+#[schemars(extend("maxProperties" = 0))]
+pub struct Nothing {}
+
 pub async fn hook(
     State(http): State<Arc<HttpState>>,
     Path(source): Path<String>,
     request: Request<Body>,
-) -> Result<Json<Value>, HttpError> {
+) -> Result<Json<Nothing>, HttpError> {
     let body = http.bodies.read(request, MAX_PAYLOAD_BYTES).await?;
     let payload = payload(&body.bytes)?;
     let answer = http.intake.hook(&source, payload).await?;
     match answer.refusals.into_iter().next() {
-        Some((_, reason)) => Err(HttpError::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_event",
-            reason,
-        )),
-        None => Ok(Json(json!({}))),
+        Some((_, reason)) => Err(HttpError::new(Code::InvalidEvent, reason)),
+        None => Ok(Json(Nothing {})),
     }
 }
 

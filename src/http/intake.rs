@@ -8,18 +8,20 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::HttpState;
-use super::error::HttpError;
+use super::error::{Code, HttpError};
 use crate::intake::{Answer, MAX_LINE_BYTES, Totals};
 
 /// Some ten thousand events.
-const MAX_EVENTS_BYTES: usize = 8 << 20;
+pub const MAX_EVENTS_BYTES: usize = 8 << 20;
 
-#[derive(Serialize)]
-struct Taken {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EventsTaken")]
+pub struct Taken {
     #[serde(flatten)]
     totals: Totals,
     refusals: Vec<Refused>,
@@ -28,10 +30,22 @@ struct Taken {
     refusals_omitted: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RefusedEvent")]
 struct Refused {
+    /// Its line, or its place in the array; both count from 1.
     line: u64,
     error: String,
+}
+
+/// One event is durable, or was known.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EventTaken")]
+pub struct Done {
+    /// As it was sent.
+    agent_id: String,
+    #[schemars(extend("const" = true))]
+    success: bool,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -80,14 +94,14 @@ fn taken(answer: Answer) -> Response {
 pub async fn start(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
-) -> Result<Response, HttpError> {
+) -> Result<Json<Done>, HttpError> {
     one(&http, request, "start").await
 }
 
 pub async fn complete(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
-) -> Result<Response, HttpError> {
+) -> Result<Json<Done>, HttpError> {
     one(&http, request, "stop").await
 }
 
@@ -95,7 +109,7 @@ async fn one(
     http: &HttpState,
     request: Request<Body>,
     kind: &'static str,
-) -> Result<Response, HttpError> {
+) -> Result<Json<Done>, HttpError> {
     let body = http.bodies.read(request, MAX_LINE_BYTES).await?;
     let mut event: Map<String, Value> = serde_json::from_slice(&body.bytes)
         .map_err(|error| HttpError::invalid_body(format!("not a JSON object: {error}")))?;
@@ -103,15 +117,15 @@ async fn one(
         translate_stop(&mut event);
     }
     event.insert("event".to_owned(), kind.into());
-    let agent_id = event.get("agent_id").cloned();
+    let agent_id = event.get("agent_id").and_then(Value::as_str);
+    let agent_id = agent_id.unwrap_or_default().to_owned();
     let answer = http.intake.values(vec![Value::Object(event)]).await?;
     match answer.refusals.into_iter().next() {
-        Some((_, reason)) => Err(HttpError::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_event",
-            reason,
-        )),
-        None => Ok(Json(json!({"success": true, "agent_id": agent_id})).into_response()),
+        Some((_, reason)) => Err(HttpError::new(Code::InvalidEvent, reason)),
+        None => Ok(Json(Done {
+            agent_id,
+            success: true,
+        })),
     }
 }
 
@@ -176,7 +190,7 @@ mod tests {
             array(b" \n[{}, 1]").unwrap(),
             Some(vec![json!({}), json!(1)])
         );
-        assert_eq!(array(b"[{}").unwrap_err().code, "invalid_body");
+        assert_eq!(array(b"[{}").unwrap_err().code, Code::InvalidBody);
     }
 
     #[tokio::test]

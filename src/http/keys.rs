@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{Request, StatusCode};
+use axum::http::Request;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::HttpState;
-use super::error::HttpError;
+use super::error::{Code, HttpError};
 use super::params::Params;
 use crate::access::{Access, Actor, Error, Scopes, Wish};
 use crate::flow::clock::now_ms;
@@ -64,14 +64,14 @@ pub async fn in_background<T: Send + 'static>(
 }
 
 pub fn failed(error: Error) -> HttpError {
-    let (status, code) = match &error {
-        Error::Name => (StatusCode::BAD_REQUEST, "invalid_parameter"),
-        Error::NameTaken(_) | Error::TooManyKeys => (StatusCode::CONFLICT, "conflict"),
-        Error::Unknown(_) => (StatusCode::NOT_FOUND, "unknown_key"),
+    let code = match &error {
+        Error::Name => Code::InvalidParameter,
+        Error::NameTaken(_) | Error::TooManyKeys => Code::Conflict,
+        Error::Unknown(_) => Code::UnknownKey,
         Error::Store(_) | Error::TooManyTickets | Error::NoRandom(_) => {
             tracing::warn!(%error, "keys or the audit trail are not to be had");
             return HttpError::unavailable("keys and the audit trail are not to be had now");
         }
     };
-    HttpError::new(status, code, error.to_string())
+    HttpError::new(code, error.to_string())
 }

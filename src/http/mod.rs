@@ -16,6 +16,7 @@ mod hooks;
 mod intake;
 mod keys;
 mod limit;
+mod openapi;
 mod page;
 mod params;
 mod patience;

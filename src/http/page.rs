@@ -1,19 +1,17 @@
 //! The page and its files. They stand in the program: nothing has to be installed beside it, and
 //! a page always fits the daemon that it asks.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::Path;
-use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use axum::http::{Response, StatusCode};
-use bytes::Bytes;
-use xxhash_rust::xxh3::xxh3_64;
+use axum::http::{HeaderMap, Response};
 
-use super::conditional::Tag;
+use super::conditional::File;
 use super::error::{HttpError, unknown_route};
 
-const HTML: &str = "text/html; charset=utf-8";
+pub const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 const PICTURE: &str = "image/svg+xml";
@@ -74,40 +72,22 @@ const ASSETS: &[Asset] = &[
 /// An asset as it is sent.
 struct Sent {
     path: &'static str,
-    media_type: &'static str,
-    bytes: Bytes,
-    tag: Tag,
+    file: File,
 }
 
 static SENT: LazyLock<Vec<Sent>> = LazyLock::new(|| ASSETS.iter().map(Sent::of).collect());
 
 impl Sent {
     fn of(asset: &Asset) -> Sent {
-        let bytes = Bytes::from(lean(asset.text));
+        let bytes = lean(asset.text).into();
         Sent {
             path: asset.path,
-            media_type: asset.media_type,
-            tag: Tag::of(xxh3_64(&bytes)),
-            bytes,
+            file: File::new(asset.media_type, bytes),
         }
     }
 
     fn find(path: &str) -> Option<&'static Sent> {
         SENT.iter().find(|sent| sent.path == path)
-    }
-
-    /// Not compressed: on loopback that would cost more than it saves.
-    fn respond(&self, request: &HeaderMap) -> Response<Body> {
-        let mut response = Response::new(Body::empty());
-        if self.tag.is_in(request) {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-        } else {
-            *response.body_mut() = Body::from(self.bytes.clone());
-            let media_type = HeaderValue::from_static(self.media_type);
-            response.headers_mut().insert(CONTENT_TYPE, media_type);
-        }
-        self.tag.put_in(response.headers_mut());
-        response
     }
 }
 
@@ -124,6 +104,17 @@ fn lean(text: &str) -> String {
     lean
 }
 
+/// The files, below `/assets/`.
+pub fn paths() -> Vec<&'static str> {
+    ASSETS.iter().map(|asset| asset.path).collect()
+}
+
+/// Each once.
+pub fn media_types() -> Vec<&'static str> {
+    let all: BTreeSet<&str> = ASSETS.iter().map(|asset| asset.media_type).collect();
+    all.into_iter().collect()
+}
+
 /// `/`
 pub async fn index(request: HeaderMap) -> Result<Response<Body>, HttpError> {
     asset(Path(INDEX.to_owned()), request).await
@@ -135,18 +126,18 @@ pub async fn asset(
     request: HeaderMap,
 ) -> Result<Response<Body>, HttpError> {
     match Sent::find(&path) {
-        Some(sent) => Ok(sent.respond(&request)),
+        Some(sent) => Ok(sent.file.respond(&request)),
         None => Err(unknown_route().await),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use axum::http::header::{ETAG, IF_NONE_MATCH};
+    use axum::http::StatusCode;
+    use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
     use regex::Regex;
 
+    use super::super::error::Code;
     use super::*;
 
     /// What a browser loads to show the page.
@@ -154,7 +145,7 @@ mod tests {
 
     fn text(path: &str) -> &'static str {
         let sent = Sent::find(path).unwrap_or_else(|| panic!("{path} is not served"));
-        std::str::from_utf8(&sent.bytes).unwrap()
+        std::str::from_utf8(&sent.file.bytes).unwrap()
     }
 
     fn folder(path: &str) -> Vec<&str> {
@@ -246,6 +237,6 @@ mod tests {
         assert_eq!(second.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(index(again).await.unwrap().status(), StatusCode::OK);
         let none = asset(Path("../Cargo.toml".to_owned()), HeaderMap::new()).await;
-        assert_eq!(none.unwrap_err().status, StatusCode::NOT_FOUND);
+        assert_eq!(none.unwrap_err().code, Code::UnknownRoute);
     }
 }

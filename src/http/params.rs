@@ -1,11 +1,18 @@
 //! The parameters of a URL, each within its bounds. Unknown ones are ignored.
+//!
+//! The document of the routes is made of what the parsers ask: one that is run on
+//! [`Params::noting`] gets every default, and leaves behind each parameter with its bounds.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use axum::extract::Query as UrlQuery;
 use axum::http::Uri;
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::error::HttpError;
 use crate::domain::bucket::Day;
@@ -16,30 +23,92 @@ const HOURS: RangeInclusive<i32> = 1..=168;
 const DAYS: RangeInclusive<i32> = 1..=90;
 /// Unix numbers below this are seconds, others milliseconds; as in events.
 const SECONDS_BELOW: i64 = 100_000_000_000;
+/// Up to the end of the year 9999, in milliseconds.
+const UNIX: RangeInclusive<i64> = 0..=253_402_300_799_999;
 
-pub struct Params(Vec<(String, String)>);
+pub struct Params {
+    given: Vec<(String, String)>,
+    /// None where an answer is wanted, and not the questions.
+    asked: Option<RefCell<Vec<Asked>>>,
+}
+
+/// A parameter that a parser asks for.
+#[derive(Debug, PartialEq)]
+pub struct Asked {
+    pub name: &'static str,
+    pub place: Place,
+    /// JSON Schema.
+    pub schema: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    Path,
+    Query,
+}
 
 impl Params {
     pub fn of(uri: &Uri) -> Result<Params, HttpError> {
+        let asked = None;
         if uri.query().is_none() {
-            return Ok(Params(Vec::new()));
+            let given = Vec::new();
+            return Ok(Params { given, asked });
         }
         match UrlQuery::try_from_uri(uri) {
-            Ok(UrlQuery(params)) => Ok(Params(params)),
+            Ok(UrlQuery(given)) => Ok(Params { given, asked }),
             Err(_) => Err(HttpError::invalid_parameter("the query cannot be read")),
+        }
+    }
+
+    /// None is given, and what is asked for is noted.
+    pub fn noting() -> Params {
+        Params {
+            given: Vec::new(),
+            asked: Some(RefCell::default()),
+        }
+    }
+
+    /// What was noted, in the order in which it was asked for.
+    pub fn into_asked(self) -> Vec<Asked> {
+        self.asked.map(RefCell::into_inner).unwrap_or_default()
+    }
+
+    fn note(&self, name: &'static str, place: Place, schema: impl FnOnce() -> Value) {
+        if let Some(asked) = &self.asked {
+            let schema = schema();
+            asked.borrow_mut().push(Asked {
+                name,
+                place,
+                schema,
+            });
         }
     }
 
     /// The first of that name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(key, _)| key == name);
+        let found = self.given.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    pub fn number<N>(&self, name: &str, bounds: RangeInclusive<N>) -> Result<Option<N>, HttpError>
+    /// `default` is what its absence means, where that is a number.
+    pub fn number<N>(
+        &self,
+        name: &'static str,
+        bounds: RangeInclusive<N>,
+        default: Option<N>,
+    ) -> Result<Option<N>, HttpError>
     where
-        N: std::str::FromStr + PartialOrd + Display,
+        N: FromStr + PartialOrd + Display + Serialize,
     {
+        self.note(name, Place::Query, || {
+            let (least, most) = (bounds.start(), bounds.end());
+            let mut schema = json!({"type": "integer", "minimum": least, "maximum": most});
+            if let Some(default) = &default {
+                schema["default"] = json!(default);
+            }
+            schema
+        });
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
@@ -50,25 +119,55 @@ impl Params {
         })
     }
 
+    /// One of some words, each of which stands for a value.
     pub fn choice<T: Copy>(
         &self,
-        name: &str,
+        name: &'static str,
         choices: &[(&str, T)],
     ) -> Result<Option<T>, HttpError> {
+        let words = || choices.iter().map(|&(word, _)| word).collect::<Vec<&str>>();
+        self.note(
+            name,
+            Place::Query,
+            || json!({"type": "string", "enum": words()}),
+        );
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
         let found = choices.iter().find(|(word, _)| *word == text);
         found.map(|&(_, choice)| Some(choice)).ok_or_else(|| {
-            let words: Vec<&str> = choices.iter().map(|&(word, _)| word).collect();
-            HttpError::invalid_parameter(format!("{name} must be one of {}", words.join(", ")))
+            let words = words().join(", ");
+            HttpError::invalid_parameter(format!("{name} must be one of {words}"))
         })
     }
 
-    pub fn name(&self, name: &str) -> Result<Option<String>, HttpError> {
+    /// What `parse` understands, and `schema` describes; it must be `what`.
+    pub fn parsed<T>(
+        &self,
+        name: &'static str,
+        schema: impl FnOnce() -> Value,
+        parse: impl FnOnce(&str) -> Option<T>,
+        what: &str,
+    ) -> Result<Option<T>, HttpError> {
+        self.note(name, Place::Query, schema);
+        let parsed = self.get(name).map(|text| {
+            let refuse = || HttpError::invalid_parameter(format!("{name} must be {what}"));
+            parse(text).ok_or_else(refuse)
+        });
+        parsed.transpose()
+    }
+
+    pub fn name(&self, name: &'static str) -> Result<Option<String>, HttpError> {
+        self.note(name, Place::Query, name_schema);
         self.get(name)
             .map(|text| checked_name(name, text))
             .transpose()
+    }
+
+    /// A name that is a part of the path.
+    pub fn path_name(&self, name: &'static str, text: &str) -> Result<String, HttpError> {
+        self.note(name, Place::Path, name_schema);
+        checked_name(name, text)
     }
 
     /// The window that the dashboard and the page send, in hours.
@@ -79,26 +178,33 @@ impl Params {
         )
     }
 
-    pub fn hours(&self) -> Result<Option<i32>, HttpError> {
-        let (hours, range) = (self.number("hours", HOURS)?, self.time_range()?);
-        Ok(hours.or(range))
+    pub fn hours(&self, default: i32) -> Result<i32, HttpError> {
+        let hours = self.number("hours", HOURS, Some(default))?;
+        let range = self.time_range()?;
+        Ok(hours.or(range).unwrap_or(default))
     }
 
     pub fn days(&self, default: i32) -> Result<i32, HttpError> {
-        let (days, range) = (self.number("days", DAYS)?, self.time_range()?);
+        let days = self.number("days", DAYS, Some(default))?;
+        let range = self.time_range()?;
         Ok(days.or(range.map(whole_days)).unwrap_or(default))
     }
 
-    pub fn time_ms(&self, name: &str) -> Result<Option<i64>, HttpError> {
-        self.get(name)
-            .map(|text| {
-                parse_time(text).ok_or_else(|| {
-                    HttpError::invalid_parameter(format!(
-                        "{name} must be a date, an RFC 3339 time or a Unix number"
-                    ))
-                })
-            })
-            .transpose()
+    pub fn day(&self, name: &'static str) -> Result<Option<Day>, HttpError> {
+        let schema = || json!({"type": "string", "format": "date"});
+        self.parsed(name, schema, Day::parse, "a date like 2026-11-20")
+    }
+
+    pub fn time_ms(&self, name: &'static str) -> Result<Option<i64>, HttpError> {
+        let schema = || {
+            json!({"anyOf": [
+                {"type": "string", "format": "date"},
+                {"type": "string", "format": "date-time"},
+                {"type": "integer", "minimum": UNIX.start(), "maximum": UNIX.end()},
+            ]})
+        };
+        let what = "a date, an RFC 3339 time or a Unix number";
+        self.parsed(name, schema, parse_time, what)
     }
 
     /// A switch is on when it stands without a value, too.
@@ -110,12 +216,17 @@ impl Params {
     }
 }
 
+/// The bound is in bytes, which the language of schemas cannot say.
+fn name_schema() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": MAX_NAME_BYTES})
+}
+
 pub fn whole_days(hours: i32) -> i32 {
     (hours + 23) / 24
 }
 
 /// Names beyond the bounds of events cannot be there, and would fill the cache.
-pub fn checked_name(name: &str, text: &str) -> Result<String, HttpError> {
+fn checked_name(name: &str, text: &str) -> Result<String, HttpError> {
     if (1..=MAX_NAME_BYTES).contains(&text.len()) {
         return Ok(text.to_owned());
     }
@@ -128,8 +239,13 @@ fn parse_time(text: &str) -> Option<i64> {
         return Some(day.start_ms());
     }
     if let Ok(number) = text.parse::<i64>() {
-        let seconds = number.abs() < SECONDS_BELOW;
-        return Some(if seconds { number * 1_000 } else { number });
+        let seconds = number < SECONDS_BELOW;
+        let time_ms = if seconds {
+            number.checked_mul(1_000)?
+        } else {
+            number
+        };
+        return Some(time_ms).filter(|_| UNIX.contains(&number));
     }
     text.parse::<Timestamp>()
         .ok()
@@ -138,6 +254,7 @@ fn parse_time(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::Code;
     use super::*;
 
     fn params(query: &str) -> Params {
@@ -156,12 +273,14 @@ mod tests {
         );
         assert_eq!(time_ms("1795200000").unwrap(), Some(1_795_200_000_000));
         assert_eq!(time_ms("1795200000123").unwrap(), Some(1_795_200_000_123));
-        let error = time_ms("yesterday").unwrap_err();
         let expect = "t must be a date, an RFC 3339 time or a Unix number";
-        assert_eq!(
-            (error.code, error.message.as_ref()),
-            ("invalid_parameter", expect)
-        );
+        for text in ["yesterday", "-1", "253402300800000", "-9223372036854775808"] {
+            let error = time_ms(text).unwrap_err();
+            assert_eq!(
+                (error.code, error.message.as_ref()),
+                (Code::InvalidParameter, expect)
+            );
+        }
     }
 
     #[test]
@@ -180,5 +299,24 @@ mod tests {
         assert!(!params("force=false").force().unwrap());
         let error = params("force=1").force().unwrap_err();
         assert_eq!(error.message, "force must be one of true, false");
+    }
+
+    #[test]
+    fn what_is_asked_for_is_noted_with_its_bounds() {
+        let noting = Params::noting();
+        assert_eq!(noting.days(7).unwrap(), 7);
+        assert_eq!(noting.path_name("id", "x").unwrap(), "x");
+        let asked = noting.into_asked();
+        let told: Vec<_> = asked
+            .iter()
+            .map(|asked| (asked.name, asked.place))
+            .collect();
+        let (query, path) = (Place::Query, Place::Path);
+        assert_eq!(told, [("days", query), ("timeRange", query), ("id", path)]);
+        let days = json!({"type": "integer", "minimum": 1, "maximum": 90, "default": 7});
+        assert_eq!(asked[0].schema, days);
+        let given = params("days=3");
+        assert_eq!(given.days(7).unwrap(), 3);
+        assert_eq!(given.into_asked(), []);
     }
 }

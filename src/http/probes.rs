@@ -4,30 +4,42 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::HttpState;
-use super::error::HttpError;
+use super::error::{Code, HttpError};
 use crate::report::exposition;
 
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProbeStatus")]
+pub struct Status {
+    status: &'static str,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct Version {
+    name: &'static str,
+    version: &'static str,
+}
+
 /// It answers, so it lives.
-pub async fn health() -> Json<Value> {
-    Json(json!({"status": "ok"}))
+pub async fn health() -> Json<Status> {
+    Json(Status { status: "ok" })
 }
 
 /// The reason is for the operator who asks, so it is told.
-pub async fn ready(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpError> {
-    let not_ready = |why: String| HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why);
+pub async fn ready(State(http): State<Arc<HttpState>>) -> Result<Json<Status>, HttpError> {
+    let not_ready = |why: String| HttpError::new(Code::NotReady, why);
     http.operations.ready().map_err(not_ready)?;
-    Ok(Json(json!({"status": "ready"})))
+    Ok(Json(Status { status: "ready" }))
 }
 
-pub async fn version() -> Json<Value> {
+pub async fn version() -> Json<Version> {
     let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    Json(json!({"name": name, "version": version}))
+    Json(Version { name, version })
 }
 
 /// For Prometheus.

@@ -3,15 +3,17 @@
 
 use std::ops::RangeInclusive;
 
+use serde_json::json;
+
 use super::error::HttpError;
-use super::params::{Params, checked_name, whole_days};
-use crate::domain::bucket::Day;
+use super::params::{Params, whole_days};
 use crate::domain::execution::Status;
 use crate::report::Query;
 use crate::report::costs::CostsBy;
 use crate::report::executions::{Page, PageEnd};
 
 const LIMIT: RangeInclusive<usize> = 1..=500;
+const DEFAULT_LIMIT: usize = 50;
 
 impl Params {
     pub fn current(&self) -> Result<Query, HttpError> {
@@ -20,18 +22,18 @@ impl Params {
     }
 
     pub fn timeline(&self) -> Result<Query, HttpError> {
-        let hours = self.hours()?.unwrap_or(24);
+        let hours = self.hours(24)?;
         Ok(Query::Timeline { hours })
     }
 
     pub fn types(&self) -> Result<Query, HttpError> {
-        let hours = self.hours()?.unwrap_or(24);
+        let hours = self.hours(24)?;
         Ok(Query::Types { hours })
     }
 
     pub fn performance(&self, agent_name: &str) -> Result<Query, HttpError> {
         Ok(Query::Performance {
-            agent_name: checked_name("agent_name", agent_name)?,
+            agent_name: self.path_name("agent_name", agent_name)?,
             days: self.days(7)?,
         })
     }
@@ -39,12 +41,7 @@ impl Params {
     pub fn tools(&self) -> Result<Query, HttpError> {
         let period = self.choice("period", &[("day", 1), ("week", 7), ("month", 30)])?;
         let range = self.time_range()?.map(whole_days);
-        let last = match self.get("date") {
-            None => None,
-            Some(text) => Some(Day::parse(text).ok_or_else(|| {
-                HttpError::invalid_parameter("date must be a date like 2026-11-20")
-            })?),
-        };
+        let last = self.day("date")?;
         // A date is a parameter of its own and wins over the window that ends now.
         let range = range.filter(|_| last.is_none());
         let days = period.or(range).unwrap_or(1);
@@ -64,10 +61,8 @@ impl Params {
         let statuses = [Status::Success, Status::Failure, Status::Timeout];
         let (since_ms, until_ms) = (self.time_ms("since")?, self.time_ms("until")?);
         let window = self.time_range()?;
-        let cursor = self.get("cursor").map(|text| {
-            let invalid = || HttpError::invalid_parameter("cursor must be a next_cursor");
-            PageEnd::parse(text).ok_or_else(invalid)
-        });
+        let limit = self.number("limit", LIMIT, Some(DEFAULT_LIMIT))?;
+        let cursor = || json!({"type": "string", "pattern": PageEnd::PATTERN});
         Ok(Query::Executions(Page {
             agent_name: self.name("agent_name")?,
             agent_type: self.name("agent_type")?,
@@ -77,18 +72,18 @@ impl Params {
             since_ms,
             until_ms,
             hours: window.filter(|_| since_ms.is_none() && until_ms.is_none()),
-            after: cursor.transpose()?,
-            limit: self.number("limit", LIMIT)?.unwrap_or(50),
+            after: self.parsed("cursor", cursor, PageEnd::parse, "a next_cursor")?,
+            limit: limit.unwrap_or(DEFAULT_LIMIT),
         }))
     }
 
     pub fn execution(&self, id: &str) -> Result<Query, HttpError> {
-        let id = checked_name("id", id)?;
+        let id = self.path_name("id", id)?;
         Ok(Query::Execution { id })
     }
 
     pub fn errors(&self, agent_name: &str) -> Result<Query, HttpError> {
-        let agent_name = checked_name("agent_name", agent_name)?;
+        let agent_name = self.path_name("agent_name", agent_name)?;
         Ok(Query::Errors { agent_name })
     }
 
@@ -108,7 +103,9 @@ impl Params {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::Code;
     use super::*;
+    use crate::domain::bucket::Day;
 
     fn params(query: &str) -> Params {
         let uri = format!("/x?{query}").parse().unwrap();
@@ -119,7 +116,7 @@ mod tests {
         let error = result.unwrap_err();
         assert_eq!(
             (error.code, error.message.as_ref()),
-            ("invalid_parameter", message)
+            (Code::InvalidParameter, message)
         );
     }
 

@@ -1,58 +1,243 @@
-//! Which route leads where.
+//! Which route leads where, and what the document says of it.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
 
 use super::HttpState;
-use super::error::{unknown_route, wrong_method};
+use super::error::{Code, unknown_route, wrong_method};
+use super::openapi::{Operation, Routes, body, document};
 use super::params::Params;
-use super::reads::{read, read_named};
 use super::timed::timed;
 use super::{alerts, audit, hooks, intake, page, probes, stream, tickets};
+use crate::alert::board::List;
+use crate::report::active::ActiveList;
+use crate::report::costs::Costs;
+use crate::report::current::Current;
+use crate::report::daily::Daily;
+use crate::report::errors::Errors;
+use crate::report::executions::Executions;
+use crate::report::exposition;
+use crate::report::health::Health;
+use crate::report::item::Item;
+use crate::report::performance::Performance;
+use crate::report::timeline::Timeline;
+use crate::report::tools::ToolUsage;
+use crate::report::types::Distribution;
 
 /// All routes that are open to readers and hooks.
 pub fn router(state: Arc<HttpState>) -> Router {
-    finish(routes(), state)
+    finish(routes().router, state)
 }
 
-pub(super) fn routes() -> Router<Arc<HttpState>> {
-    Router::new()
-        .route("/", get(page::index))
-        .route("/assets/{*path}", get(page::asset))
-        .route("/api/agents/metrics/current", read(Params::current))
-        .route("/api/agents/metrics/timeline", read(Params::timeline))
-        .route("/api/agents/metrics/daily", read(Params::daily))
-        .route("/api/agents/types/distribution", read(Params::types))
-        .route(
+pub(super) fn routes() -> Routes {
+    let routes = reports(Routes::default());
+    let routes = streams(intakes(routes));
+    files(operations(routes))
+}
+
+fn reports(routes: Routes) -> Routes {
+    routes
+        .report::<Current>(
+            "/api/agents/metrics/current",
+            "What runs now; totals of today, or of a window",
+            Params::current,
+        )
+        .report::<Timeline>(
+            "/api/agents/metrics/timeline",
+            "A point an hour, oldest first",
+            Params::timeline,
+        )
+        .report::<Daily>(
+            "/api/agents/metrics/daily",
+            "A row a day that had executions, oldest first",
+            Params::daily,
+        )
+        .report::<Distribution>(
+            "/api/agents/types/distribution",
+            "Shares of the agent types, and their tools",
+            Params::types,
+        )
+        .report_of::<Performance>(
             "/api/agents/performance/{agent_name}",
-            read_named(Params::performance),
+            "Percentiles, trend and slowest runs of one agent",
+            Params::performance,
+            Code::UnknownAgent,
         )
-        .route("/api/agents/tools/usage", read(Params::tools))
-        .route("/api/agents/active", read(Params::active))
-        .route("/api/agents/executions", read(Params::executions))
-        .route("/api/agents/executions/{id}", read_named(Params::execution))
-        .route(
+        .report::<ToolUsage>(
+            "/api/agents/tools/usage",
+            "Calls of each tool, who uses it, what goes together",
+            Params::tools,
+        )
+        .report::<ActiveList>(
+            "/api/agents/active",
+            "Every running execution with its last sign of life and its deadline",
+            Params::active,
+        )
+        .report::<Executions>(
+            "/api/agents/executions",
+            "Ended executions, newest first, page by page",
+            Params::executions,
+        )
+        .report_of::<Item>(
+            "/api/agents/executions/{id}",
+            "One execution, whether it runs or has ended",
+            Params::execution,
+            Code::UnknownExecution,
+        )
+        .report_of::<Errors>(
             "/api/agents/errors/{agent_name}",
-            read_named(Params::errors),
+            "The last executions of an agent that did not succeed, newest first",
+            Params::errors,
+            Code::UnknownAgent,
         )
-        .route("/api/agents/costs", read(Params::costs))
-        .route("/api/agents/stream", get(stream::own))
-        .route("/stream", get(stream::of_dashboard))
-        .route("/api/agents/alerts", get(alerts::alerts))
-        .route("/api/agents/events", post(intake::events))
-        .route("/api/agents/start", post(intake::start))
-        .route("/api/agents/complete", post(intake::complete))
-        .route("/api/hooks/{source}", post(hooks::hook))
-        .route("/api/audit", get(audit::audit))
-        .route("/api/tickets", post(tickets::issue))
-        .route("/health", get(probes::health))
-        .route("/ready", get(probes::ready))
-        .route("/version", get(probes::version))
-        .route("/metrics", get(probes::metrics))
-        .route("/api/system/health", get(probes::system_health))
+        .report::<Costs>(
+            "/api/agents/costs",
+            "Executions, tokens and cost by day, agent, model or session",
+            Params::costs,
+        )
+}
+
+fn intakes(routes: Routes) -> Routes {
+    routes
+        .post(
+            "/api/agents/events",
+            intake::events,
+            Operation::new("Takes events, as an array or as lines")
+                .body(body::events())
+                .answers::<intake::Taken>(StatusCode::OK, "What became of them")
+                .answers::<intake::Taken>(StatusCode::MULTI_STATUS, "Some were refused"),
+        )
+        .post(
+            "/api/agents/start",
+            intake::start,
+            Operation::new("Takes one start")
+                .body(body::start())
+                .answers::<intake::Done>(StatusCode::OK, "It is durable, or was known")
+                .fails(&[Code::InvalidEvent]),
+        )
+        .post(
+            "/api/agents/complete",
+            intake::complete,
+            Operation::new("Takes one stop")
+                .body(body::complete())
+                .answers::<intake::Done>(StatusCode::OK, "It is durable, or was known")
+                .fails(&[Code::InvalidEvent]),
+        )
+        .post(
+            "/api/hooks/{source}",
+            hooks::hook,
+            Operation::new("Takes the payload of a coding agent's own HTTP hook")
+                .path_word("source", &crate::domain::source::SOURCES)
+                .body(body::payload())
+                .answers::<hooks::Nothing>(StatusCode::OK, "It is durable, or was known")
+                .fails(&[Code::InvalidEvent]),
+        )
+}
+
+fn streams(routes: Routes) -> Routes {
+    let operation = |summary| {
+        Operation::new(summary)
+            .upgrades()
+            .fails(&[Code::UpgradeRequired, Code::TooManyClients])
+    };
+    routes
+        .get(
+            "/api/agents/stream",
+            stream::own,
+            operation("A WebSocket: a picture first, then every change"),
+        )
+        .get(
+            "/stream",
+            stream::of_dashboard,
+            operation("A WebSocket in the existing dashboard's dialect"),
+        )
+}
+
+fn operations(routes: Routes) -> Routes {
+    let ok = StatusCode::OK;
+    routes
+        .get(
+            "/api/agents/alerts",
+            alerts::alerts,
+            Operation::new("What is pending or fires, the gravest first, then what was resolved")
+                .answers::<List>(ok, "The alerts of this moment")
+                .conditional()
+                .from_a_view(),
+        )
+        .get(
+            "/api/system/health",
+            probes::system_health,
+            Operation::new("How each part does, with figures and a verdict")
+                .answers::<Health>(ok, "The report, also of what is not well"),
+        )
+        .get(
+            "/api/audit",
+            audit::audit,
+            Operation::new("Who did what, the newest first")
+                .asks(Params::audit)
+                .answers::<audit::Trail>(ok, "The audit trail")
+                .fails(&[Code::Unavailable]),
+        )
+        .post(
+            "/api/tickets",
+            tickets::issue,
+            Operation::new("A ticket that opens one WebSocket, once")
+                .answers::<tickets::Ticket>(ok, "The ticket")
+                .fails(&[Code::Unavailable]),
+        )
+        .get(
+            "/health",
+            probes::health,
+            Operation::new("It answers").answers::<probes::Status>(ok, "It lives"),
+        )
+        .get(
+            "/ready",
+            probes::ready,
+            Operation::new("Whether it may be sent traffic")
+                .answers::<probes::Status>(ok, "It may")
+                .fails(&[Code::NotReady]),
+        )
+        .get(
+            "/version",
+            probes::version,
+            Operation::new("Which one it is").answers::<probes::Version>(ok, "Name and version"),
+        )
+        .get(
+            "/metrics",
+            probes::metrics,
+            Operation::new("Everything for Prometheus")
+                .sends(&[exposition::CONTENT_TYPE], "The metrics"),
+        )
+        .get(
+            "/api/openapi.json",
+            document::serve,
+            Operation::new("This document")
+                .answers::<document::Document>(ok, "OpenAPI 3.1")
+                .conditional(),
+        )
+}
+
+fn files(routes: Routes) -> Routes {
+    routes
+        .get(
+            "/",
+            page::index,
+            Operation::new("The page")
+                .sends(&[page::HTML], "The page")
+                .conditional(),
+        )
+        .get(
+            "/assets/{*path}",
+            page::asset,
+            Operation::new("A file of the page")
+                .path_word("path", &page::paths())
+                .sends(&page::media_types(), "The file")
+                .conditional()
+                .fails(&[Code::UnknownRoute]),
+        )
 }
 
 /// The fallbacks come last: the one of wrong methods is given to the routes that are there. Behind

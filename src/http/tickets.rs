@@ -8,14 +8,21 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::HttpState;
 use super::error::HttpError;
 use super::gate::Refusal;
 use crate::access::{Error, Pass, TICKET_LIFE};
 
-/// `{"ticket":"…","expires_in_s":30}` for whoever showed a key.
+#[derive(Serialize, JsonSchema)]
+pub struct Ticket {
+    expires_in_s: u64,
+    ticket: String,
+}
+
+/// For whoever showed a key.
 pub async fn issue(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
@@ -26,7 +33,10 @@ pub async fn issue(
     match http.access.ticket(pass.clone(), Instant::now()) {
         Ok(ticket) => {
             let expires_in_s = TICKET_LIFE.as_secs();
-            let told = json!({"ticket": ticket, "expires_in_s": expires_in_s});
+            let told = Ticket {
+                expires_in_s,
+                ticket,
+            };
             Ok(Json(told).into_response())
         }
         Err(Error::TooManyTickets) => {

@@ -8,6 +8,7 @@ pub mod spool;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -27,7 +28,7 @@ pub const MAX_SUBMISSION: usize = 256;
 pub const MAX_REFUSALS: usize = 1_000;
 
 /// Every line is in exactly one of the four.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Totals {
     pub accepted: u64,
     pub duplicate: u64,

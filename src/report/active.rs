@@ -1,5 +1,6 @@
 //! What runs now, one by one.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Error, Sources, View};
@@ -9,17 +10,18 @@ use crate::domain::view::Active;
 /// Ten times what any machine has been seen to run at once; the oldest are listed.
 pub(super) const MAX_LISTED: usize = 10_000;
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ActiveList {
     /// Oldest first.
     pub active: Vec<Listed>,
 }
 
 /// A running execution in short, as the current picture shows it.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Running {
     pub agent_id: String,
     pub agent_name: String,
+    #[schemars(extend("const" = "running"))]
     pub status: &'static str,
     pub duration_so_far_ms: i64,
     /// 0..1.
@@ -27,11 +29,13 @@ pub struct Running {
 }
 
 /// A running execution with all that its start told.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "RunningExecution")]
 pub struct Listed {
     #[serde(flatten)]
     pub running: Running,
     pub agent_type: String,
+    #[schemars(extend("format" = "date-time"))]
     pub start_time: String,
     pub current_tool: Option<String>,
     pub parent_agent_id: Option<String>,
@@ -45,8 +49,10 @@ pub struct Listed {
     pub host: Option<String>,
     pub source: Option<String>,
     /// When it was last heard of.
+    #[schemars(extend("format" = "date-time"))]
     pub last_sign: Option<String>,
     /// When it counts as hung, if nothing more is heard.
+    #[schemars(extend("format" = "date-time"))]
     pub deadline: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::window::last_days;
@@ -23,15 +24,17 @@ pub enum CostsBy {
     Session,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Costs {
     /// Days oldest first; names the most costly first.
     pub costs: Vec<Cost>,
 }
 
 /// What the rows are summed over is null; so is a name that executions did not say.
-#[derive(Debug, Default, PartialEq, Serialize)]
+#[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "CostRow")]
 pub struct Cost {
+    #[schemars(extend("format" = "date"))]
     pub date: Option<String>,
     pub agent_name: Option<String>,
     pub model: Option<String>,

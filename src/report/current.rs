@@ -1,5 +1,6 @@
 //! The picture of now: what runs, and what has ended today or in the last hours.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::active::Running;
@@ -16,7 +17,8 @@ use crate::live::{self, Actives};
 const MAX_DETAILS: usize = 1_000;
 
 /// `…_today` is the UTC day, or the hours that were asked for.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "CurrentMetrics")]
 pub struct Current {
     pub active_agents: u64,
     pub executions_today: i64,

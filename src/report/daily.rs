@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::source::Place;
@@ -11,14 +12,15 @@ use crate::domain::bucket::Day;
 use crate::domain::view::{DayTally, HourTally};
 use crate::history::Reader;
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Daily {
     /// Days that had executions, oldest first.
     pub daily: Vec<DailyRow>,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct DailyRow {
+    #[schemars(extend("format" = "date"))]
     pub date: String,
     pub total_executions: i64,
     pub success_rate: f64,

@@ -1,5 +1,6 @@
 //! The last executions of one agent that did not succeed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -12,19 +13,21 @@ use crate::history::Reader;
 /// As many as the live view keeps.
 const MAX_ERRORS: usize = 50;
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Errors {
     pub agent_name: String,
     /// Newest first.
     pub errors: Vec<Failure>,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "FailedExecution")]
 pub struct Failure {
     pub agent_id: String,
     pub agent_name: String,
     pub agent_type: String,
     pub status: Status,
+    #[schemars(extend("format" = "date-time"))]
     pub execution_end: String,
     pub error_details: Option<Map<String, Value>>,
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::item::{Item, started};
@@ -39,11 +40,19 @@ pub struct PageEnd {
 }
 
 impl PageEnd {
+    /// What [`parse`](Self::parse) takes.
+    pub const PATTERN: &str = "^[0-9]{1,18}_[0-9]{1,18}$";
+    const MAX_DIGITS: usize = 18;
+
     pub fn parse(text: &str) -> Option<PageEnd> {
         let (ended_ms, rowid) = text.split_once('_')?;
+        let number = |text: &str| {
+            let digits = text.len() <= Self::MAX_DIGITS && text.bytes().all(|b| b.is_ascii_digit());
+            text.parse().ok().filter(|_| digits)
+        };
         Some(PageEnd {
-            ended_ms: ended_ms.parse().ok()?,
-            rowid: rowid.parse().ok()?,
+            ended_ms: number(ended_ms)?,
+            rowid: number(rowid)?,
         })
     }
 }
@@ -60,10 +69,12 @@ impl Serialize for PageEnd {
     }
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Executions {
+    #[schemars(with = "Vec<Item<'static>>")]
     pub executions: Vec<Shown>,
     /// Null on the last page.
+    #[schemars(with = "Option<String>", extend("pattern" = PageEnd::PATTERN))]
     pub next_cursor: Option<PageEnd>,
 }
 
@@ -200,7 +211,7 @@ mod tests {
         assert_eq!(serde_json::to_value(&page).unwrap()["next_cursor"], "7_107");
         let end = PageEnd::parse("7_107").unwrap();
         assert_eq!((end.ended_ms, end.rowid), (7, 107));
-        for damaged in ["", "7", "7_", "_1", "a_b", "1_2_3"] {
+        for damaged in ["", "7", "7_", "_1", "a_b", "1_2_3", "+1_2", "1_-2"] {
             assert_eq!(PageEnd::parse(damaged), None, "{damaged}");
         }
     }

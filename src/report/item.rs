@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -12,14 +13,18 @@ use crate::domain::tally::dollars;
 use crate::domain::transcript::ModelUsage;
 use crate::domain::view::Active;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Execution")]
 pub struct Item<'a> {
     agent_id: &'a str,
     agent_name: &'a str,
     agent_type: &'a str,
     /// `running`, else how it ended.
+    #[schemars(extend("enum" = ["running", "success", "failure", "timeout"]))]
     status: &'static str,
+    #[schemars(extend("format" = "date-time"))]
     execution_start: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
     execution_end: Option<String>,
     duration_ms: Option<u64>,
     error_details: Option<Cow<'a, Map<String, Value>>>,
@@ -47,7 +52,8 @@ pub struct Item<'a> {
     source: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TokenUsage")]
 struct Tokens {
     input_tokens: u64,
     output_tokens: u64,

@@ -10,7 +10,7 @@ pub mod dashboard;
 pub mod errors;
 pub mod executions;
 pub mod exposition;
-mod health;
+pub mod health;
 pub mod item;
 mod metrics;
 pub mod performance;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::window::{is_live, last_days};
@@ -15,7 +16,7 @@ use crate::history::Reader;
 
 const SLOWEST: usize = 10;
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Performance {
     pub agent_name: String,
     pub total_executions: i64,
@@ -32,7 +33,7 @@ pub struct Performance {
 
 /// Null where no duration is known. Percentiles are nearest ranks of a histogram, within 1 %;
 /// the ends are exact.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Durations {
     pub p50_duration_ms: Option<u64>,
     pub p95_duration_ms: Option<u64>,
@@ -41,7 +42,8 @@ pub struct Durations {
     pub max_duration_ms: Option<u64>,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "TokenSums")]
 pub struct Tokens {
     pub avg_tokens: i64,
     pub total_tokens: i64,
@@ -49,19 +51,23 @@ pub struct Tokens {
     pub estimated_cost: f64,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "DayOfAgent")]
 pub struct Trend {
+    #[schemars(extend("format" = "date"))]
     pub date: String,
     pub executions: i64,
     pub avg_duration_ms: i64,
     pub success_rate: f64,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "SlowExecution")]
 pub struct Slow {
     pub agent_id: String,
     pub duration_ms: u64,
     pub status: Status,
+    #[schemars(extend("format" = "date-time"))]
     pub execution_end: String,
 }
 

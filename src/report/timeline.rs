@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::source::Place;
@@ -11,15 +12,17 @@ use crate::domain::bucket::{Hour, rfc3339_seconds};
 use crate::domain::tally::Tally;
 use crate::domain::view::HourTally;
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Timeline {
     pub timeline: Vec<Point>,
 }
 
 /// One hour.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "TimelinePoint")]
 pub struct Point {
     /// Its beginning.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     pub executions: i64,
     pub avg_duration_ms: i64,

@@ -3,6 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::source::Place;
@@ -20,7 +21,7 @@ const PAIRS: usize = 5;
 /// Executions that must have used both tools, so that a pair says something.
 const MIN_PAIRED: i64 = 3;
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ToolUsage {
     /// A date, or the first and the last one with a slash between them.
     pub period: String,
@@ -29,7 +30,7 @@ pub struct ToolUsage {
     pub insights: Insights,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Tool {
     pub name: String,
     /// Calls.
@@ -42,7 +43,8 @@ pub struct Tool {
     pub agents_using: Vec<String>,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "ToolInsights")]
 pub struct Insights {
     pub most_used_tool: Option<String>,
     pub least_used_tool: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::source::Place;
@@ -14,13 +15,14 @@ use crate::history::Reader;
 /// Tools that stand for a type.
 const COMMON_TOOLS: usize = 3;
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Distribution {
     /// Most executions first, by name where two have as many.
     pub distribution: Vec<Share>,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "TypeShare")]
 pub struct Share {
     #[serde(rename = "type")]
     pub agent_type: String,

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 /// The years 0001 to 9999, in milliseconds.
 pub const TIME_RANGE_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 /// Unix numbers below this are seconds, others milliseconds.
-const SECONDS_BELOW: f64 = 1e11;
+pub const SECONDS_BELOW: f64 = 1e11;
 
 pub fn unix_ms(number: f64) -> Option<i64> {
     let time_ms = if number.abs() < SECONDS_BELOW {

@@ -8,7 +8,7 @@ use crate::domain::error::Refusal;
 use crate::domain::event::{Event, Fields};
 use crate::domain::turns::{Hook, Imported, Outcome, Said, What, turn_of};
 
-const SOURCE: &str = "claude-code";
+pub const SOURCE: &str = "claude-code";
 
 /// Turns of one imported line; more come in further lines.
 const MAX_IMPORTED: usize = 256;

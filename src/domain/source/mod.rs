@@ -5,6 +5,9 @@ mod claude_code;
 use super::error::Refusal;
 use super::event::{Event, Fields};
 
+/// The words of [`translate`].
+pub const SOURCES: [&str; 1] = [claude_code::SOURCE];
+
 /// `payload` holds the fields of a projected payload, `observed_ms` the moment at which the hook
 /// program saw it.
 pub(super) fn translate(
@@ -14,7 +17,7 @@ pub(super) fn translate(
     observed_ms: i64,
 ) -> Result<Event, Refusal> {
     match source {
-        "claude-code" => claude_code::translate(payload, line, observed_ms),
+        claude_code::SOURCE => claude_code::translate(payload, line, observed_ms),
         _ => Err(payload.refuse("source must be claude-code")),
     }
 }

@@ -11,6 +11,7 @@ mod turns;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::price::Tokens;
@@ -67,7 +68,7 @@ pub struct Usage {
 }
 
 /// What one model was asked for in a turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ModelUsage {
     pub requests: u64,

@@ -11,12 +11,11 @@ use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::http::StatusCode;
 use axum::response::Response;
 
 use self::socket::{Ending, MAX_MESSAGE_BYTES, Socket};
 use super::HttpState;
-use super::error::HttpError;
+use super::error::{Code, HttpError};
 use crate::access::Pass;
 use crate::flow::clock::now_ms;
 use crate::report::stream::Place;
@@ -69,11 +68,11 @@ async fn ended(pass: Key) {
 fn admit(http: &HttpState, asked: Asked) -> Result<(WebSocketUpgrade, Place), HttpError> {
     let upgrade = asked.map_err(|_| {
         let message = "this is a WebSocket: ask for an upgrade by GET";
-        HttpError::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", message)
+        HttpError::new(Code::UpgradeRequired, message)
     })?;
     let place = http.stream.enter().ok_or_else(|| {
         let message = "limits.stream_clients are connected: come again later";
-        HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_clients", message)
+        HttpError::new(Code::TooManyClients, message)
     })?;
     let upgrade = upgrade
         .max_frame_size(MAX_MESSAGE_BYTES)

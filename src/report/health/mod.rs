@@ -8,9 +8,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::shape::Health;
 use self::shape::{
-    Check, Checks, Database, Disk, Health, History, Hooks, Journal, Live, Redis, Settings, Spool,
-    Verdict,
+    Check, Checks, Database, Disk, History, Hooks, Journal, Live, Redis, Settings, Spool, Verdict,
 };
 use super::probe::{Memory, Room, Silence};
 use crate::flow::counters::Counters;

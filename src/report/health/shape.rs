@@ -1,8 +1,9 @@
 //! The health report as it is told. What is not known is null.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Ok,
@@ -12,7 +13,8 @@ pub enum Verdict {
     Failed,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HealthReport")]
 pub struct Health {
     pub status: Verdict,
     pub version: &'static str,
@@ -21,7 +23,7 @@ pub struct Health {
     pub checks: Checks,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Checks {
     pub database: Check<Database>,
     pub redis: Check<Redis>,
@@ -34,7 +36,8 @@ pub struct Checks {
     pub config: Check<Settings>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{F}Check")]
 pub struct Check<F> {
     pub status: Verdict,
     /// Null when it is well.
@@ -43,13 +46,13 @@ pub struct Check<F> {
     pub figures: F,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Database {
     pub executions: Option<u64>,
     pub took_ms: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Redis {
     pub private: bool,
     pub version: String,
@@ -59,7 +62,7 @@ pub struct Redis {
     pub took_ms: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Journal {
     pub head: u64,
     pub pending: u64,
@@ -68,7 +71,7 @@ pub struct Journal {
     pub last_write_age_ms: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Live {
     pub condition: &'static str,
     pub applied: u64,
@@ -76,7 +79,7 @@ pub struct Live {
     pub lag_ms: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct History {
     pub applied: u64,
     pub pending: u64,
@@ -85,13 +88,13 @@ pub struct History {
     pub failures: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Hooks {
     /// Null when none was heard since the daemon started.
     pub last_event_age_ms: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Spool {
     pub files: Option<u64>,
     pub bytes: Option<u64>,
@@ -100,13 +103,13 @@ pub struct Spool {
     pub lines_dropped: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Settings {
     /// Settings that are other than those that the daemon goes by.
     pub needs_restart: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Disk {
     pub free_bytes: Option<u64>,
     pub size_bytes: Option<u64>,

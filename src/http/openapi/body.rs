@@ -1,0 +1,255 @@
+//! The bodies that are taken, as JSON Schema. What decodes them is [`crate::domain::event`]; the
+//! bounds are its own.
+
+use serde_json::{Map, Value, json};
+
+use super::operation::Body;
+use crate::domain::event::{
+    MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES, SECONDS_BELOW, TIME_RANGE_MS,
+};
+use crate::domain::sketch::MAX_DURATION_MS;
+use crate::http::hooks::MAX_PAYLOAD_BYTES;
+use crate::http::intake::MAX_EVENTS_BYTES;
+use crate::intake::MAX_LINE_BYTES;
+
+const JSON: &str = "application/json";
+const LINES: &str = "application/x-ndjson";
+
+/// Many events. None at all are no mistake.
+pub fn events() -> Body {
+    let kinds = [
+        kind("start", start_fields(), &["agent_id", "agent_name"]),
+        kind("progress", progress_fields(), &["agent_id"]),
+        kind("stop", stop_fields(), &["agent_id"]),
+        kind(
+            "hook",
+            hook_fields(),
+            &["id", "source", "payload", "observed_at"],
+        ),
+    ];
+    let array = json!({
+        "type": "array",
+        "items": {"oneOf": kinds},
+        "description": "Each is judged alone: what is refused stands in nobody's way.",
+    });
+    let lines = json!({"type": "string", "description": "One event a line."});
+    Body {
+        content: vec![(JSON, array), (LINES, lines)],
+        is_required: false,
+        max_bytes: MAX_EVENTS_BYTES,
+    }
+}
+
+/// One start.
+pub fn start() -> Body {
+    one(
+        object(start_fields(), &["agent_id", "agent_name"]),
+        MAX_LINE_BYTES,
+    )
+}
+
+/// One stop, also as the dashboard's own hooks tell it.
+pub fn complete() -> Body {
+    let mut fields = stop_fields();
+    let longest_s = MAX_DURATION_MS / 1_000;
+    fields.extend(fields_of([
+        (
+            "duration",
+            json!({
+                "minimum": 0, "maximum": longest_s,
+                "description": "Seconds, for want of duration_ms; what is no number is ignored.",
+            }),
+        ),
+        (
+            "error_occurred",
+            json!({"description": "True stands for the status failure where there is none."}),
+        ),
+    ]));
+    one(object(fields, &["agent_id"]), MAX_LINE_BYTES)
+}
+
+/// What a coding agent tells its hooks.
+pub fn payload() -> Body {
+    let description = "As the coding agent writes it; events without a meaning here are ignored.";
+    let mut payload = hook_payload();
+    payload["description"] = json!(description);
+    one(payload, MAX_PAYLOAD_BYTES)
+}
+
+fn one(schema: Value, max_bytes: usize) -> Body {
+    Body {
+        content: vec![(JSON, schema)],
+        is_required: true,
+        max_bytes,
+    }
+}
+
+type Fields = Map<String, Value>;
+
+fn fields_of<const N: usize>(fields: [(&str, Value); N]) -> Fields {
+    let owned = fields.map(|(name, schema)| (name.to_owned(), schema));
+    owned.into_iter().collect()
+}
+
+fn object(fields: Fields, required: &[&str]) -> Value {
+    json!({"type": "object", "required": required, "properties": fields})
+}
+
+fn kind(event: &str, mut fields: Fields, required: &[&str]) -> Value {
+    fields.insert("event".to_owned(), json!({"const": event}));
+    let required = [&["event"], required].concat();
+    object(fields, &required)
+}
+
+fn start_fields() -> Fields {
+    let mut fields = fields_of([
+        ("agent_id", name()),
+        ("agent_name", name()),
+        ("agent_type", optional(name())),
+        ("start_time", optional(remembered())),
+        ("task_description", optional(json!({"type": "string"}))),
+        ("tools_granted", optional(names())),
+        ("context_size", optional(count())),
+    ]);
+    fields.extend(origin());
+    fields
+}
+
+fn progress_fields() -> Fields {
+    fields_of([
+        ("agent_id", name()),
+        (
+            "progress",
+            optional(json!({"type": "number", "minimum": 0, "maximum": 1})),
+        ),
+        ("current_tool", optional(name())),
+        ("timestamp", optional(time())),
+    ])
+}
+
+fn stop_fields() -> Fields {
+    let words = [
+        "success",
+        "complete",
+        "completed",
+        "failure",
+        "failed",
+        "timeout",
+    ];
+    let duration = json!({"type": "integer", "minimum": 0, "maximum": MAX_DURATION_MS});
+    let calls = json!({
+        "type": "object", "maxProperties": MAX_ITEMS,
+        "propertyNames": name(), "additionalProperties": count(),
+    });
+    let mut fields = fields_of([
+        ("agent_id", name()),
+        ("agent_name", optional(name())),
+        ("agent_type", optional(name())),
+        ("execution_start", optional(time())),
+        ("execution_end", optional(remembered())),
+        ("duration_ms", optional(duration)),
+        ("status", optional(json!({"type": "string", "enum": words}))),
+        ("error_details", optional(own())),
+        ("tools_used", optional(names())),
+        ("tool_calls", optional(calls)),
+        ("token_usage", optional(token_usage())),
+        ("performance_metrics", optional(own())),
+        ("task_metadata", optional(own())),
+        ("output_metrics", optional(own())),
+    ]);
+    fields.extend(origin());
+    fields
+}
+
+fn hook_fields() -> Fields {
+    fields_of([
+        (
+            "id",
+            json!({"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}),
+        ),
+        ("source", json!({"enum": crate::domain::source::SOURCES})),
+        ("payload", hook_payload()),
+        ("observed_at", remembered()),
+    ])
+}
+
+/// What every payload has. Each event has more of its own.
+fn hook_payload() -> Value {
+    let fields = fields_of([
+        ("hook_event_name", name()),
+        ("session_id", optional(name())),
+        ("agent_id", optional(name())),
+    ]);
+    object(fields, &["hook_event_name"])
+}
+
+fn origin() -> Fields {
+    let names = ["session_id", "parent_agent_id", "model", "host", "source"];
+    fields_of(names.map(|field| (field, optional(name()))))
+}
+
+fn token_usage() -> Value {
+    let cost = json!({
+        "type": "number", "minimum": 0, "maximum": MAX_COST, "description": "Dollars.",
+    });
+    let fields = fields_of([
+        ("input_tokens", optional(count())),
+        ("output_tokens", optional(count())),
+        ("cache_read_tokens", optional(count())),
+        ("cache_write_tokens", optional(count())),
+        ("total_tokens", optional(count())),
+        ("estimated_cost", optional(cost)),
+    ]);
+    json!({"type": "object", "maxProperties": MAX_ITEMS, "properties": fields})
+}
+
+/// An id or a name. The bound is in bytes, which the language of schemas cannot say.
+fn name() -> Value {
+    json!({
+        "type": "string", "minLength": 1, "maxLength": MAX_NAME_BYTES,
+        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
+    })
+}
+
+fn names() -> Value {
+    json!({"type": "array", "maxItems": MAX_ITEMS, "items": name()})
+}
+
+fn count() -> Value {
+    json!({"type": "integer", "minimum": 0, "maximum": MAX_COUNT})
+}
+
+/// An object whose fields are the sender's own.
+fn own() -> Value {
+    json!({"type": "object", "maxProperties": MAX_ITEMS})
+}
+
+/// RFC 3339, or a Unix number in seconds or milliseconds.
+fn time() -> Value {
+    let (least_ms, most_ms) = TIME_RANGE_MS.into_inner();
+    json!({"anyOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "number", "minimum": least_ms / 1_000, "maximum": most_ms},
+        {"type": "number", "minimum": least_ms, "maximum": -SECONDS_BELOW},
+    ]})
+}
+
+/// A time by which an execution is counted.
+fn remembered() -> Value {
+    let mut time = time();
+    time["description"] = json!("Refused where it is older than history.keep (90 days).");
+    time
+}
+
+/// Null is as good as absent.
+fn optional(mut schema: Value) -> Value {
+    if let Some(Value::Array(all)) = schema.get_mut("anyOf") {
+        all.push(json!({"type": "null"}));
+        return schema;
+    }
+    if let Some(Value::Array(words)) = schema.get_mut("enum") {
+        words.push(Value::Null);
+    }
+    schema["type"] = json!([schema["type"], "null"]);
+    schema
+}

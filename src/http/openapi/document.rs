@@ -1,0 +1,273 @@
+//! The document itself, made once and served like any other read.
+
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Response};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::operation::{Answer, Content, Operation};
+use super::routes::Described;
+use super::schemas::{Responses, errors, generator};
+use crate::access::Scope;
+use crate::http::conditional::File;
+use crate::http::error::Code;
+use crate::http::gate::{Need, is_counted};
+use crate::http::params::Asked;
+use crate::http::router::routes;
+
+const JSON: &str = "application/json";
+
+static FILE: LazyLock<File> = LazyLock::new(|| {
+    let document = document(&routes().described);
+    let bytes = serde_json::to_vec(&document).expect("names and numbers are JSON");
+    File::new(JSON, bytes.into())
+});
+
+/// `/api/openapi.json`
+pub async fn serve(request: HeaderMap) -> Response<Body> {
+    FILE.respond(&request)
+}
+
+/// What [`serve`] answers: an object whose language is not ours.
+pub struct Document;
+
+impl JsonSchema for Document {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Document".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "type": "object",
+            "required": ["openapi", "info", "paths"],
+            "additionalProperties": true,
+        })
+    }
+}
+
+fn document(described: &[Described]) -> Value {
+    let mut generator = generator();
+    let mut responses = Responses::default();
+    let mut paths = Map::new();
+    for route in described {
+        let path = route.path.replace("{*", "{");
+        let operation = operation(route, &mut generator, &mut responses);
+        let methods = paths.entry(path).or_insert_with(|| json!({}));
+        methods[route.method.as_str().to_ascii_lowercase()] = operation;
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": env!("CARGO_PKG_NAME"),
+            "description": env!("CARGO_PKG_DESCRIPTION"),
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "MIT or Apache-2.0", "identifier": env!("CARGO_PKG_LICENSE")},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "responses": responses.into_components(),
+            "headers": headers(),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "ticket": {
+                    "type": "apiKey", "in": "query", "name": "ticket",
+                    "description": "Of POST /api/tickets; opens one WebSocket, once.",
+                },
+            },
+        },
+    })
+}
+
+fn operation(
+    route: &Described,
+    generator: &mut SchemaGenerator,
+    responses: &mut Responses,
+) -> Value {
+    let told = &route.operation;
+    let need = Need::of(&route.method, route.path);
+    let mut answers = Map::new();
+    for answer in &told.answers {
+        let status = answer.status.as_str().to_owned();
+        answers.insert(status, response(told, answer, generator));
+    }
+    if told.conditional {
+        answers.insert("304".to_owned(), not_modified(told));
+    }
+    let mut codes = told.codes.clone();
+    codes.extend(codes_of_all(need, is_counted(route.path)));
+    for (status, codes) in errors(codes) {
+        answers.insert(status.as_str().to_owned(), responses.refer(status, &codes));
+    }
+    let mut operation = json!({
+        "operationId": id(route),
+        "summary": told.summary,
+        "parameters": parameters(told),
+        "security": security(need, told.upgrades),
+        "responses": answers,
+    });
+    if let Some(body) = &told.body {
+        let content = body
+            .content
+            .iter()
+            .map(|(media_type, schema)| ((*media_type).to_owned(), json!({"schema": schema})));
+        operation["requestBody"] = json!({
+            "description": format!("At most {} bytes.", body.max_bytes),
+            "required": body.is_required,
+            "content": content.collect::<Map<String, Value>>(),
+        });
+    }
+    operation
+}
+
+/// What doors and gate may answer before a route is reached.
+fn codes_of_all(need: Need, is_counted: bool) -> Vec<Code> {
+    let mut codes = vec![Code::InvalidHost, Code::ForbiddenOrigin, Code::UnknownHost];
+    if is_counted || need != Need::Nothing {
+        codes.push(Code::TooManyRequests);
+    }
+    if need != Need::Nothing {
+        codes.push(Code::Unauthorized);
+    }
+    if matches!(need, Need::Scope(_)) {
+        codes.push(Code::Forbidden);
+    }
+    codes
+}
+
+/// An empty one among the choices says that none is needed while there is no key.
+fn security(need: Need, upgrades: bool) -> Value {
+    let roles: &[Scope] = match &need {
+        Need::Nothing => return json!([]),
+        Need::AnyKey => &[],
+        Need::Scope(scope) => std::slice::from_ref(scope),
+    };
+    let roles: Vec<&str> = roles.iter().map(|scope| scope.as_str()).collect();
+    let mut choices = vec![json!({"bearer": roles}), json!({"key": roles})];
+    if upgrades {
+        choices.push(json!({"ticket": roles}));
+    }
+    if need.is_open_without_keys() {
+        choices.push(json!({}));
+    }
+    choices.into()
+}
+
+fn parameters(told: &Operation) -> Vec<Value> {
+    let asked = told.parameters.iter().map(
+        |Asked {
+             name,
+             place,
+             schema,
+         }| {
+            json!({
+                "name": name, "in": place, "description": meaning(name),
+                "required": told.is_required(*place), "schema": schema,
+            })
+        },
+    );
+    let tag = told.conditional.then(|| {
+        json!({
+            "name": "If-None-Match", "in": "header", "schema": {"type": "string"},
+            "description": "Tags of answers that the client has.",
+        })
+    });
+    asked.chain(tag).collect()
+}
+
+fn meaning(parameter: &str) -> &'static str {
+    match parameter {
+        "timeRange" => "A window; the route's own parameter wins.",
+        "hours" => "Hours, the current one included.",
+        "days" => "Days, today included.",
+        "period" => "A day, 7 days or 30 days that end with date; a day unless told.",
+        "date" => "The last day, UTC; today unless told.",
+        "agent_name" => "The name of an agent, at most 256 bytes of UTF-8.",
+        "agent_type" => "A type of agents.",
+        "status" => "How an execution ended.",
+        "session_id" => "The session that an execution belongs to.",
+        "model" => "The model that did most of it.",
+        "since" => "The earliest moment: a date, an RFC 3339 time or a Unix number.",
+        "until" => "The moment before which it was.",
+        "limit" => "How many at most.",
+        "cursor" => "The next_cursor of the page before.",
+        "id" => "The id of an execution.",
+        "by" => "What the rows are of; days unless told.",
+        "source" => "Which coding agent.",
+        "path" => "A file; slashes belong to it.",
+        _ => "",
+    }
+}
+
+fn response(told: &Operation, answer: &Answer, generator: &mut SchemaGenerator) -> Value {
+    let mut response = json!({"description": answer.when});
+    match &answer.content {
+        Content::Nothing => {}
+        Content::Json(schema) => {
+            response["content"][JSON]["schema"] = schema(generator).to_value();
+        }
+        Content::Text(media_types) => {
+            for media_type in media_types {
+                response["content"][*media_type]["schema"] = json!({"type": "string"});
+            }
+        }
+    }
+    if let Some(headers) = headers_of(told) {
+        response["headers"] = headers;
+    }
+    response
+}
+
+fn not_modified(told: &Operation) -> Value {
+    json!({"description": "The client has it", "headers": headers_of(told)})
+}
+
+fn headers_of(told: &Operation) -> Option<Value> {
+    let names = [
+        ("ETag", told.conditional),
+        ("Cache-Control", told.conditional),
+        ("X-Agentpulse-Source", told.from_a_view),
+    ];
+    let refer = |name| json!({"$ref": format!("#/components/headers/{name}")});
+    let named = names.into_iter().filter(|(_, is_there)| *is_there);
+    let headers: Map<String, Value> = named
+        .map(|(name, _)| (name.to_owned(), refer(name)))
+        .collect();
+    (!headers.is_empty()).then(|| headers.into())
+}
+
+fn headers() -> Value {
+    json!({
+        "ETag": {
+            "description": "Names these very bytes.",
+            "required": true, "schema": {"type": "string", "pattern": "^\"[0-9a-f]{16}\"$"},
+        },
+        "Cache-Control": {
+            "description": "To be kept by this client alone, and asked for every time.",
+            "required": true, "schema": {"const": "private, no-cache"},
+        },
+        "X-Agentpulse-Source": {
+            "description": "Which of the two views answered.",
+            "required": true, "schema": {"enum": ["live", "history"]},
+        },
+    })
+}
+
+/// `get /api/agents/executions/{id}` is `getAgentsExecutionsId`.
+fn id(route: &Described) -> String {
+    let mut id = route.method.as_str().to_ascii_lowercase();
+    let path = route.path.strip_prefix("/api").unwrap_or(route.path);
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric());
+    for word in words.filter(|word| !word.is_empty()) {
+        id.push_str(&word[..1].to_ascii_uppercase());
+        id.push_str(&word[1..]);
+    }
+    if path == "/" {
+        id.push_str("Page");
+    }
+    id
+}

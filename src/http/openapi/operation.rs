@@ -1,0 +1,139 @@
+//! What the document says of one route, beside what the gate and the doors say of all of them.
+
+use std::collections::BTreeSet;
+
+use axum::http::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use crate::http::error::{Code, HttpError};
+use crate::http::params::{Asked, Params, Place};
+
+pub struct Operation {
+    pub summary: &'static str,
+    pub parameters: Vec<Asked>,
+    pub body: Option<Body>,
+    pub answers: Vec<Answer>,
+    /// Whether `If-None-Match` is answered with 304.
+    pub conditional: bool,
+    /// Whether the answer says which of the two views gave it.
+    pub from_a_view: bool,
+    /// Whether it becomes a WebSocket.
+    pub upgrades: bool,
+    /// Besides those of doors and gate.
+    pub codes: BTreeSet<Code>,
+}
+
+pub struct Body {
+    /// A schema for each media type.
+    pub content: Vec<(&'static str, Value)>,
+    pub is_required: bool,
+    pub max_bytes: usize,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub when: &'static str,
+    pub content: Content,
+}
+
+pub enum Content {
+    Nothing,
+    Json(fn(&mut SchemaGenerator) -> Schema),
+    /// Text of one of these media types.
+    Text(Vec<&'static str>),
+}
+
+impl Operation {
+    pub fn new(summary: &'static str) -> Operation {
+        Operation {
+            summary,
+            parameters: Vec::new(),
+            body: None,
+            answers: Vec::new(),
+            conditional: false,
+            from_a_view: false,
+            upgrades: false,
+            codes: BTreeSet::new(),
+        }
+    }
+
+    /// The parameters that `parse` asks for.
+    pub fn asks<T>(mut self, parse: impl FnOnce(&Params) -> Result<T, HttpError>) -> Operation {
+        let params = Params::noting();
+        let parsed = parse(&params);
+        debug_assert!(parsed.is_ok(), "nothing was given that could be wrong");
+        self.parameters = params.into_asked();
+        match self.parameters.is_empty() {
+            true => self,
+            false => self.fails(&[Code::InvalidParameter]),
+        }
+    }
+
+    /// A part of the path that is one of some words.
+    pub fn path_word(mut self, name: &'static str, words: &[&str]) -> Operation {
+        self.parameters.push(Asked {
+            name,
+            place: Place::Path,
+            schema: json!({"type": "string", "enum": words}),
+        });
+        self
+    }
+
+    /// A path has all its parts, a query may lack any.
+    pub fn is_required(&self, place: Place) -> bool {
+        place == Place::Path
+    }
+
+    pub fn body(mut self, body: Body) -> Operation {
+        self.body = Some(body);
+        self.fails(&[
+            Code::InvalidBody,
+            Code::TooSlow,
+            Code::TooLarge,
+            Code::Unavailable,
+        ])
+    }
+
+    /// Answers the JSON of a `T`.
+    pub fn answers<T: JsonSchema>(self, status: StatusCode, when: &'static str) -> Operation {
+        let schema = SchemaGenerator::subschema_for::<T>;
+        self.answer(status, when, Content::Json(schema))
+    }
+
+    /// Answers text with 200.
+    pub fn sends(self, media_types: &[&'static str], when: &'static str) -> Operation {
+        let content = Content::Text(media_types.to_vec());
+        self.answer(StatusCode::OK, when, content)
+    }
+
+    pub fn upgrades(mut self) -> Operation {
+        self.upgrades = true;
+        let status = StatusCode::SWITCHING_PROTOCOLS;
+        self.answer(status, "The WebSocket is open", Content::Nothing)
+    }
+
+    pub fn conditional(mut self) -> Operation {
+        self.conditional = true;
+        self
+    }
+
+    pub fn from_a_view(mut self) -> Operation {
+        self.from_a_view = true;
+        self
+    }
+
+    pub fn fails(mut self, codes: &[Code]) -> Operation {
+        self.codes.extend(codes);
+        self
+    }
+
+    fn answer(mut self, status: StatusCode, when: &'static str, content: Content) -> Operation {
+        self.answers.push(Answer {
+            status,
+            when,
+            content,
+        });
+        self
+    }
+}
