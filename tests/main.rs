@@ -99,6 +99,8 @@ mod security_doors;
 mod seed_example;
 mod seed_fields;
 mod setup;
+mod signs;
+mod spending;
 mod stream;
 mod stream_dashboard;
 mod stream_faults;
