@@ -127,7 +127,7 @@ fn a_wide_terminal_shows_tasks() {
     let found = shown(&mut two(), 120, 10);
     let expect = [
         "  agent-parent                          tester            2m05s  –                  –       –        –  look at everyth…",
-        "!   a-name-that-is-too-long-for-its-…  tester            1m35s  Bash             46%   12.3k    $0.06",
+        "!   a-name-that-is-too-long-for-its-c…  tester            1m35s  Bash             46%   12.3k    $0.06",
     ];
     assert_eq!(found[6..8], expect);
 }
