@@ -19,6 +19,7 @@
 //! | `claude_code_turns` | turns, their ends, who launched whom |
 //! | `claude_code_tools` | tool calls: signs of life, counted once, the bounds of both |
 //! | `claude_code_files` | transcripts that are late, grow, are none |
+//! | `spending` | what running agents have spent so far, as their transcripts grow |
 //! | `claude_code_http` | the client's own HTTP hooks |
 //! | `claude_code_privacy` | no text of a prompt, file or message is seen again |
 //! | `import` | runs from the transcripts that are left, beside live ones |
@@ -32,6 +33,7 @@
 //! | `process` | exit codes, signals, modes, commands |
 //! | `views_away` | Redis gone or stopped |
 //! | `reaper` | hung executions |
+//! | `signs` | signs of life of what began just now, whatever becomes of Redis |
 //! | `caps` | more names than there is room for |
 //! | `interleavings` | the sequences that break a careless version |
 //! | `reload` | settings that are read again |
@@ -111,6 +113,8 @@ mod security_doors;
 mod seed_example;
 mod seed_fields;
 mod setup;
+mod signs;
+mod spending;
 mod stream;
 mod stream_dashboard;
 mod stream_faults;

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
+use crate::claude_script::Script;
 use crate::harness::{DEADLINE, Daemon, PAUSE, eventually, now_ms};
 use crate::model::rfc3339;
 use crate::redis_server::Redis;
 use crate::security::create;
-use crate::setup::Setup;
+use crate::setup::{Setup, folder};
 use crate::watcher::{start, stop};
 
 /// Of four events at least one must show as soon as this: a busy machine may be late for some.
@@ -143,6 +144,31 @@ fn it_shows_the_numbers_of_a_known_day() {
         browser.evaluate("document.querySelectorAll('img').length"),
         1
     );
+    is_well(&browser, &daemon);
+}
+
+#[test]
+fn what_an_agent_spends_is_seen_while_it_runs() {
+    let place = folder();
+    let roots = place.path().join("projects");
+    let daemon = crate::claude_code::start(&roots);
+    let Some(mut browser) = page(&daemon) else {
+        return;
+    };
+    browser.shows("#link", "Live");
+    let mut script = Script::at(&roots, "x", now_ms() - 1_000);
+    script.start("a", 0.0);
+    daemon.send(&script.lines);
+    browser.shows("[data-id=x-a] .tokens.unknown", "–");
+    let answer = script.answer("a", 0.1, [40_000, 1_000, 0, 0, 0], &[("t", "Read")]);
+    script.write("a", &[answer]);
+    // 40,000 at one dollar a million, 1,000 at five.
+    browser.shows("[data-id=x-a] .tokens", "41.0 k");
+    browser.shows("[data-id=x-a] .tokens .cost", "$0.05");
+    let answer = script.answer("a", 0.2, [2_000, 0, 0, 0, 0], &[]);
+    script.write("a", &[answer]);
+    browser.shows("[data-id=x-a] .tokens", "43.0 k");
+    browser.shows("[data-card=tokens] .below", "0 in 7 days");
     is_well(&browser, &daemon);
 }
 

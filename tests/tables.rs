@@ -192,7 +192,7 @@ fn top_is_a_table_once_and_a_screen_only_on_a_terminal() {
         row.unwrap_or_else(|| panic!("no {name} in {text}")).clone()
     };
     assert_eq!(row("hostile")[2], "1h00m");
-    assert_eq!(row("child")[3..], ["Bash", "45%", "–", "r2"]);
+    assert_eq!(row("child")[3..], ["Bash", "45%", "–", "–", "r2"]);
     assert!(
         text.contains("\n  child "),
         "it stands below who launched it: {text}"

@@ -16,7 +16,7 @@ fuzz_target!(|text: &[u8]| {
             break;
         }
     }
-    let usage = slice.finish(&Prices::default());
+    let usage = slice.usage(&Prices::default());
     assert!(usage.requests() <= lines && usage.end_offset <= end);
     assert!(turns.finish().turns.len() as u64 <= lines);
 });

@@ -222,6 +222,7 @@ async fn serve<F: Future<Output = ()>>(
         stores.readers.clone(),
         parts.names.clone(),
         parts.state.clone(),
+        parts.spending.clone(),
         now_ms,
     ));
 
@@ -238,6 +239,7 @@ async fn serve<F: Future<Output = ()>>(
     let applier = parts.applier(&stores, &redis.live, door.clone())?;
     let flusher = parts.flusher(&stores, door.clone())?;
     let usage_reader = parts.usage_reader(&stores, door.clone());
+    let spending_reader = parts.spending_reader(door.clone());
     let checkpoints =
         Checkpoints::start([stores.journal_path.clone(), stores.history_path.clone()])?;
     let (writer, mut damage) = spawn_writer(stores, &parts, queue)?;
@@ -326,6 +328,7 @@ async fn serve<F: Future<Output = ()>>(
         tuned: parts.tuned.clone(),
     };
     doors.spawn(usage_reader.run(intake_stopped.clone()));
+    doors.spawn(spending_reader.run(intake_stopped.clone()));
     doors.spawn(reaper.run(intake_stopped));
     info!(
         socket = %config.socket.path.display(),

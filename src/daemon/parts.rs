@@ -22,6 +22,7 @@ use crate::flow::kept::Kept;
 use crate::flow::live_state::LiveState;
 use crate::flow::pulse::Pulse;
 use crate::flow::running::Timeouts;
+use crate::flow::spending::{Spending, SpendingReader};
 use crate::flow::tuning::{Tuned, Tuning};
 use crate::flow::usage::{Unread, UsageReader};
 use crate::flow::writer::{self, Door, Signs, Writer};
@@ -36,6 +37,7 @@ pub struct Parts {
     pub changes: Arc<Changes>,
     pub signs: Arc<Signs>,
     pub unread: Arc<Unread>,
+    pub spending: Arc<Spending>,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
     pub kept: Arc<Kept>,
@@ -54,6 +56,7 @@ impl Parts {
             names: stores.names.clone(),
             signs: Arc::default(),
             unread: Arc::default(),
+            spending: Arc::default(),
             state: Arc::new(LiveState::new(changes.clone())),
             changes,
             kept: Arc::new(Kept::new(stores.counted.clone(), &counters)),
@@ -104,6 +107,14 @@ impl Parts {
         }
     }
 
+    pub fn spending_reader(&self, door: Door) -> SpendingReader {
+        SpendingReader {
+            door,
+            spending: self.spending.clone(),
+            tuned: self.tuned.clone(),
+        }
+    }
+
     pub fn flusher(&self, stores: &Stores, door: Door) -> Result<Flusher, Failure> {
         let flusher = Flusher {
             history: History::open(&stores.history_path).map_err(stores::failure)?,
@@ -145,6 +156,7 @@ pub fn spawn_writer(
     let tuning = parts.tuned.borrow().clone();
     let memory = stores.memory(tuning.timeouts)?;
     memory.unread().for_each(|id| parts.unread.put(id));
+    memory.running().for_each(|run| parts.spending.follow(run));
     let writer = Writer {
         tuning,
         journal: stores.journal,
@@ -153,6 +165,7 @@ pub fn spawn_writer(
         changes: parts.changes.clone(),
         signs: parts.signs.clone(),
         unread: parts.unread.clone(),
+        spending: parts.spending.clone(),
         counters: parts.counters.clone(),
         pulse: parts.pulse.clone(),
         holds: parts.holds.clone(),

@@ -74,7 +74,8 @@ impl Stores {
             monotonic: Instant::now(),
         };
         let mut memory = Memory::new(timeouts);
-        memory.load_running(&self.lookup.running().map_err(failure)?, now);
+        let running = self.lookup.running().map_err(failure)?;
+        memory.load_running(&running, self.history_seq, now);
         self.each_unflushed(|changes| {
             for change in changes {
                 memory.load(change, now);

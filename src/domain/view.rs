@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::bucket::{Day, Hour};
-use super::execution::{Execution, Status};
+use super::execution::{Execution, Status, TokenUsage};
 use super::sketch::Sketch;
 use super::tally::Tally;
 
@@ -18,6 +18,8 @@ pub struct Sign {
     pub last_sign_ms: i64,
     /// When it counts as hung, if nothing more is heard.
     pub deadline_ms: i64,
+    /// What it has spent so far, where that is known.
+    pub token_usage: Option<TokenUsage>,
 }
 
 impl Sign {
@@ -28,6 +30,7 @@ impl Sign {
             current_tool: None,
             last_sign_ms: accepted_ms,
             deadline_ms: accepted_ms + idle_ms,
+            token_usage: None,
         }
     }
 }
@@ -53,6 +56,9 @@ pub struct Active {
     pub current_tool: Option<String>,
     pub last_sign_ms: Option<i64>,
     pub deadline_ms: Option<i64>,
+    /// So far; in no total.
+    #[serde(default)]
+    pub token_usage: Option<TokenUsage>,
 }
 
 impl Active {
@@ -80,6 +86,10 @@ impl Active {
             current_tool: sign.and_then(|sign| sign.current_tool.clone()),
             last_sign_ms: sign.map(|sign| sign.last_sign_ms),
             deadline_ms: sign.map(|sign| sign.deadline_ms),
+            // One that had timed out, and was read then, has spent that much.
+            token_usage: sign
+                .and_then(|sign| sign.token_usage)
+                .or_else(|| execution.token_usage()),
         }
     }
 }

@@ -128,7 +128,7 @@ impl Applier {
             Found::Ours(_) | Found::Stale => self.rebuild().await?,
             Found::Foreign(cursor) => return Err(Trouble::Foreign(cursor)),
         };
-        self.refresh().await?;
+        self.refresh(seq).await?;
         self.advance(seq);
         if self.state.set(Condition::Following) {
             info!(seq, "the live picture follows the journal");
@@ -168,14 +168,19 @@ impl Applier {
         format!("{REBUILDING}:{}:", self.epoch)
     }
 
-    /// Writes again what is only in memory: the last signs of life of all that runs.
-    async fn refresh(&mut self) -> Result<(), Trouble> {
+    /// Writes again what is only in memory: the last signs of life of all that runs. Those of
+    /// executions that the live picture does not know yet wait until it does.
+    async fn refresh(&mut self, seq: u64) -> Result<(), Trouble> {
         let running = self
             .door
             .running()
             .await
             .map_err(|error| Trouble::Other(error.to_string()))?;
-        self.live.progress(&running).await?;
+        let (known, early): (Vec<_>, Vec<_>) =
+            running.into_iter().partition(|sign| sign.after <= seq);
+        self.signs.put_back(early);
+        let known: Vec<_> = known.into_iter().map(|sign| sign.active).collect();
+        self.live.progress(&known).await?;
         Ok(())
     }
 
@@ -211,7 +216,7 @@ impl Applier {
     /// that was emptied or replaced says nothing of it.
     async fn look(&mut self, seq: u64) -> Result<bool, Trouble> {
         self.look_at = Instant::now() + LOOK_EVERY;
-        let signs = self.signs.take();
+        let signs = self.signs.take(seq);
         if !signs.is_empty() {
             self.live.progress(&signs).await?;
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::running::Shown;
 use crate::domain::view::Active;
 
 /// Nothing is kept while nobody watches.
@@ -19,11 +20,8 @@ struct Waiting {
 }
 
 struct Sign {
-    active: Active,
+    shown: Shown,
     turn: u64,
-    /// The last change that was committed before the first of these signs: who has not seen that
-    /// one may not know the execution.
-    after: u64,
 }
 
 impl Heard {
@@ -35,9 +33,9 @@ impl Heard {
         *self.waiting() = None;
     }
 
-    pub fn put(&self, active: &Active, after: u64) {
+    pub fn put(&self, sign: &Shown) {
         if let Some(waiting) = &mut *self.waiting() {
-            waiting.put(active, after);
+            waiting.put(sign.clone());
         }
     }
 
@@ -49,7 +47,7 @@ impl Heard {
         }
     }
 
-    /// At most `max` signs that came after nothing later than the change `shown`.
+    /// At most `max` signs of executions whose last change is no later than `shown`.
     pub fn take(&self, shown: u64, max: usize) -> Vec<Active> {
         let mut waiting = self.waiting();
         let Some(waiting) = &mut *waiting else {
@@ -58,12 +56,12 @@ impl Heard {
         let turns = waiting.order.iter();
         let ready = turns.filter(|(_, id)| {
             let sign = waiting.signs.get(*id);
-            sign.is_some_and(|sign| sign.after <= shown)
+            sign.is_some_and(|sign| sign.shown.after <= shown)
         });
         let turns: Vec<u64> = ready.take(max).map(|(turn, _)| *turn).collect();
         let ids = turns.iter().filter_map(|turn| waiting.order.remove(turn));
         ids.filter_map(|id| waiting.signs.remove(&id))
-            .map(|sign| sign.active)
+            .map(|sign| sign.shown.active)
             .collect()
     }
 
@@ -74,23 +72,16 @@ impl Heard {
 }
 
 impl Waiting {
-    fn put(&mut self, active: &Active, after: u64) {
-        let active = active.clone();
-        if let Some(sign) = self.signs.get_mut(&active.agent_id) {
-            // Later changes are none of this execution, else it had been forgotten: one that is
-            // heard of all the time need not wait for them.
-            sign.active = active;
+    fn put(&mut self, shown: Shown) {
+        let id = &shown.active.agent_id;
+        if let Some(sign) = self.signs.get_mut(id) {
+            sign.shown = shown;
             return;
         }
         let turn = self.turns;
         self.turns += 1;
-        self.order.insert(turn, active.agent_id.clone());
-        let sign = Sign {
-            active,
-            turn,
-            after,
-        };
-        self.signs.insert(sign.active.agent_id.clone(), sign);
+        self.order.insert(turn, id.clone());
+        self.signs.insert(id.clone(), Sign { shown, turn });
     }
 }
 
@@ -99,10 +90,10 @@ mod tests {
     use super::*;
     use crate::domain::execution::Execution;
 
-    fn active(id: &str, progress: f64) -> Active {
+    fn sign(id: &str, progress: f64, after: u64) -> Shown {
         let mut active = Active::of(&Execution::new(id.to_owned()), None);
         active.progress = Some(progress);
-        active
+        Shown { active, after }
     }
 
     fn taken(heard: &Heard, shown: u64, max: usize) -> Vec<(String, f64)> {
@@ -115,16 +106,16 @@ mod tests {
     #[test]
     fn the_last_of_each_in_turn_and_none_before_its_change() {
         let heard = Heard::default();
-        heard.put(&active("lost", 0.1), 1);
+        heard.put(&sign("lost", 0.1, 1));
         heard.watch();
         for (id, progress, after) in [
             ("a", 0.1, 5),
             ("b", 0.2, 9),
             ("c", 0.3, 5),
             ("d", 0.4, 5),
-            ("a", 0.5, 6),
+            ("a", 0.5, 5),
         ] {
-            heard.put(&active(id, progress), after);
+            heard.put(&sign(id, progress, after));
         }
         heard.forget("c");
         heard.forget("unknown");
@@ -132,7 +123,7 @@ mod tests {
         assert_eq!(taken(&heard, 5, 9), [("d".to_owned(), 0.4)]);
         assert_eq!(taken(&heard, 9, 9), [("b".to_owned(), 0.2)]);
         assert_eq!(taken(&heard, 9, 9), []);
-        heard.put(&active("e", 0.6), 9);
+        heard.put(&sign("e", 0.6, 9));
         heard.unwatch();
         heard.watch();
         assert_eq!(taken(&heard, 9, 9), []);

@@ -18,6 +18,7 @@ pub mod reaper;
 mod rebuild;
 pub mod reload;
 pub mod running;
+pub mod spending;
 pub mod tuning;
 pub mod usage;
 pub mod writer;

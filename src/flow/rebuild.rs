@@ -121,6 +121,7 @@ impl Applier {
                 current_tool: None,
                 last_sign_ms,
                 deadline_ms,
+                token_usage: None,
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::event::{Progress, ToolCall};
-use crate::domain::execution::Execution;
+use crate::domain::execution::{Execution, TokenUsage};
 use crate::domain::view::{Active, Sign};
 
 /// Calls that one execution has open at once, and that are told apart.
@@ -33,8 +33,22 @@ pub struct Running {
     deadlines: BTreeSet<(Instant, String)>,
 }
 
+/// What is shown of a running execution.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub active: Active,
+    /// The last change to the execution. Where that is not yet applied, the execution may not be
+    /// known, or what the change makes of it would take this one's place.
+    pub after: u64,
+}
+
 struct Run {
     execution: Arc<Execution>,
+    /// The last change to it.
+    changed_seq: u64,
+    /// More is known of it than its changes tell.
+    is_heard: bool,
+    token_usage: Option<TokenUsage>,
     progress: Option<f64>,
     current_tool: Option<String>,
     /// The tool calls that have begun and not ended, by their id, with their names.
@@ -78,31 +92,39 @@ impl Running {
     }
 
     /// Follows a change: takes in an execution that runs now, lets go of one that does not.
-    pub fn follow(&mut self, execution: &Arc<Execution>, now: Now) {
+    pub fn follow(&mut self, execution: &Arc<Execution>, seq: u64, now: Now) {
         // A start that was kept somewhere for longer than the time-out is no sign of life from
         // now, but from when it was made.
         let started_ms = execution.started_ms().unwrap_or(now.wall_ms);
         let late = now.wall_ms > started_ms.saturating_add(self.timeouts.idle.as_millis() as i64);
-        self.put(execution, if late { started_ms } else { now.wall_ms }, now);
+        let last_sign_ms = if late { started_ms } else { now.wall_ms };
+        self.put(execution, seq, last_sign_ms, now);
     }
 
     /// As [`follow`](Self::follow), for what ran before the daemon started: what was heard of it
     /// is forgotten, so that the start of the daemon stands for it.
-    pub fn load(&mut self, execution: &Arc<Execution>, now: Now) {
-        self.put(execution, now.wall_ms, now);
+    pub fn load(&mut self, execution: &Arc<Execution>, seq: u64, now: Now) {
+        self.put(execution, seq, now.wall_ms, now);
     }
 
-    fn put(&mut self, execution: &Arc<Execution>, last_sign_ms: i64, now: Now) {
+    fn put(&mut self, execution: &Arc<Execution>, seq: u64, last_sign_ms: i64, now: Now) {
         let id = &execution.id;
         if !execution.is_running() {
             if let Some(run) = self.runs.remove(id) {
                 self.deadlines.remove(&(run.deadline, id.clone()));
             }
         } else if let Some(run) = self.runs.get_mut(id) {
+            if !is_of_the_same_lines(&run.execution, execution) {
+                run.token_usage = None;
+            }
             run.execution = execution.clone();
+            run.changed_seq = seq;
         } else {
             let run = Run {
                 execution: execution.clone(),
+                changed_seq: seq,
+                is_heard: false,
+                token_usage: None,
                 progress: None,
                 current_tool: None,
                 open: Vec::new(),
@@ -116,8 +138,9 @@ impl Running {
     }
 
     /// A sign of life. Nothing for an execution that does not run.
-    pub fn heard(&mut self, progress: &Progress, now: Now) -> Option<Active> {
+    pub fn heard(&mut self, progress: &Progress, now: Now) -> Option<Shown> {
         let run = self.runs.get_mut(&progress.id)?;
+        run.is_heard = true;
         run.progress = progress.progress.or(run.progress);
         match &progress.tool_call {
             Some(call) => run.follow_call(call, progress.current_tool.as_deref()),
@@ -133,7 +156,25 @@ impl Running {
         self.deadlines.insert((deadline, progress.id.clone()));
         run.deadline = deadline;
         run.deadline_ms = now.wall_ms + timeout.as_millis() as i64;
-        Some(run.active())
+        Some(run.shown())
+    }
+
+    /// What it has spent so far, which is no sign of life: a file may grow after its agent has
+    /// died. Nothing where that is known, and for an execution that does not run.
+    pub fn spent(&mut self, id: &str, usage: Option<TokenUsage>) -> Option<Shown> {
+        let run = self
+            .runs
+            .get_mut(id)
+            .filter(|run| run.token_usage != usage)?;
+        run.token_usage = usage;
+        run.is_heard = true;
+        Some(run.shown())
+    }
+
+    /// What was heard of an execution before it changed; nothing where there was nothing.
+    pub fn last(&self, id: &str) -> Option<Shown> {
+        let run = self.runs.get(id).filter(|run| run.is_heard)?;
+        Some(run.shown())
     }
 
     /// Those of which nothing was heard until their deadline, with the end that they then have; at
@@ -160,8 +201,12 @@ impl Running {
         of_it.map(|(id, _)| id.as_str()).collect()
     }
 
-    pub fn all(&self) -> Vec<Active> {
-        self.runs.values().map(Run::active).collect()
+    pub fn all(&self) -> Vec<Shown> {
+        self.runs.values().map(Run::shown).collect()
+    }
+
+    pub fn executions(&self) -> impl Iterator<Item = &Arc<Execution>> {
+        self.runs.values().map(|run| &run.execution)
     }
 }
 
@@ -186,15 +231,28 @@ impl Run {
         self.current_tool = self.open.last().map(|(_, tool)| tool.clone());
     }
 
-    fn active(&self) -> Active {
+    fn shown(&self) -> Shown {
         let sign = Sign {
             progress: self.progress,
             current_tool: self.current_tool.clone(),
             last_sign_ms: self.last_sign_ms,
             deadline_ms: self.deadline_ms,
+            token_usage: self.token_usage,
         };
-        Active::of(&self.execution, Some(&sign))
+        Shown {
+            active: Active::of(&self.execution, Some(&sign)),
+            after: self.changed_seq,
+        }
     }
+}
+
+/// Whether what was read for one is what would be read for the other.
+pub fn is_of_the_same_lines(one: &Execution, other: &Execution) -> bool {
+    let lines = |execution: &Execution| {
+        let start = execution.start.as_ref();
+        start.map(|start| start.started_ms)
+    };
+    one.transcript() == other.transcript() && lines(one) == lines(other)
 }
 
 #[cfg(test)]
@@ -243,7 +301,7 @@ mod tests {
             wall_ms: 1_000_000 + s as i64 * 1000,
             monotonic: begin + Duration::from_secs(s),
         };
-        running.follow(&execution("x", 1_000_000), at(0));
+        running.follow(&execution("x", 1_000_000), 1, at(0));
         assert_eq!(running.due(at(299).monotonic, 9), []);
         assert_eq!(
             running.due(at(300).monotonic, 9),
@@ -274,8 +332,8 @@ mod tests {
             wall_ms: 1_000_000 + s as i64 * 1000,
             monotonic: begin + Duration::from_secs(s),
         };
-        running.follow(&execution("idle", 1_000_000), at(0));
-        running.follow(&execution("tool", 1_000_000), at(0));
+        running.follow(&execution("idle", 1_000_000), 1, at(0));
+        running.follow(&execution("tool", 1_000_000), 2, at(0));
         running.heard(&progress("tool", Some(true)), at(10));
         running.retune(Timeouts {
             idle: 2 * IDLE,
@@ -295,7 +353,7 @@ mod tests {
         let mut shown: Vec<_> = running
             .all()
             .iter()
-            .map(|active| active.deadline_ms)
+            .map(|shown| shown.active.deadline_ms)
             .collect();
         shown.sort();
         assert_eq!(shown, [Some(1_040_000), Some(1_600_000)]);
@@ -311,7 +369,7 @@ mod tests {
             wall_ms: 10_000_000,
             monotonic: Instant::now(),
         };
-        running.follow(&execution("x", 1_000_000), now);
+        running.follow(&execution("x", 1_000_000), 1, now);
         let due = running.due(now.monotonic + IDLE, 9);
         assert_eq!(due, [("x".to_owned(), 1_300_000)]);
     }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::item::Tokens;
 use super::{Error, Sources, View};
 use crate::domain::bucket::rfc3339;
 use crate::domain::view::Active;
@@ -38,6 +39,8 @@ pub struct Listed {
     #[schemars(extend("format" = "date-time"))]
     pub start_time: String,
     pub current_tool: Option<String>,
+    /// So far; null while it is not known.
+    pub token_usage: Option<Tokens>,
     pub parent_agent_id: Option<String>,
     /// Launches below the main thread; null where no hook told of it.
     pub depth: Option<u64>,
@@ -88,6 +91,7 @@ impl Listed {
             agent_type: std::mem::take(&mut active.agent_type),
             start_time: rfc3339(active.started_ms),
             current_tool: active.current_tool.take(),
+            token_usage: active.token_usage.map(Tokens::from),
             parent_agent_id: active.parent_agent_id.take(),
             depth: active.depth,
             task_description: active.task_description.take(),
@@ -109,6 +113,7 @@ pub mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::execution::TokenUsage;
 
     pub fn active(id: &str, started_ms: i64) -> Active {
         Active {
@@ -129,6 +134,7 @@ pub mod tests {
             current_tool: None,
             last_sign_ms: None,
             deadline_ms: None,
+            token_usage: None,
         }
     }
 
@@ -138,6 +144,14 @@ pub mod tests {
         known.tools_granted = vec!["Read".to_owned()];
         known.session_id = Some("s".to_owned());
         known.deadline_ms = Some(301_000);
+        known.token_usage = Some(TokenUsage {
+            input_tokens: 10,
+            output_tokens: 2,
+            cache_read_tokens: 300,
+            cache_write_tokens: 4_000,
+            total_tokens: 12,
+            cost_micros: Some(7_600),
+        });
         // Its clock runs ahead of ours.
         let ahead = active("y", 5_000);
         let list = serde_json::to_value(build(vec![ahead, known], 4_000)).unwrap();
@@ -145,6 +159,10 @@ pub mod tests {
             "agent_id": "z", "agent_name": "a", "agent_type": "generic", "status": "running",
             "start_time": "1970-01-01T00:00:01.000Z", "duration_so_far_ms": 3000,
             "progress": null, "current_tool": null, "parent_agent_id": null,
+            "token_usage": {
+                "input_tokens": 10, "output_tokens": 2, "cache_read_tokens": 300,
+                "cache_write_tokens": 4_000, "total_tokens": 12, "estimated_cost": 0.0076,
+            },
             "depth": null,
             "task_description": null, "tools_granted": ["Read"], "context_size": null,
             "session_id": "s", "model": null, "host": null, "source": null,
@@ -153,5 +171,6 @@ pub mod tests {
         assert_eq!(list["active"][0], expect);
         assert_eq!(list["active"][1]["agent_id"], "y");
         assert_eq!(list["active"][1]["duration_so_far_ms"], 0);
+        assert_eq!(list["active"][1]["token_usage"], json!(null));
     }
 }

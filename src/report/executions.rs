@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::item::{Item, started};
 use super::window::last_hours;
 use super::{Error, Sources, View};
-use crate::domain::execution::{Execution, Status};
+use crate::domain::execution::{Execution, Status, TokenUsage};
 use crate::history::{self, Filter, Position, Reader};
 
 /// What one page may take, in bytes; what does not fit is on the next one.
@@ -114,20 +114,38 @@ pub async fn fetch(
     Ok((build(rows, MAX_PAGE_BYTES), View::History))
 }
 
+/// A single execution; one that runs with what it has spent so far.
+pub struct Single {
+    execution: Arc<Execution>,
+    spent: Option<TokenUsage>,
+}
+
+impl Serialize for Single {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Single { execution, spent } = self;
+        match execution.is_running() {
+            true => Item::running(execution, *spent).serialize(serializer),
+            false => Item::of(execution).serialize(serializer),
+        }
+    }
+}
+
 /// History first: it knows most. What it does not have yet may run.
-pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Shown, View), Error> {
+pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Single, View), Error> {
+    let spent = sources.spent(id);
     let asked = id.to_owned();
     let known = sources
         .history(move |reader| reader.execution(&asked))
         .await?;
     if let Some(execution) = known.filter(|execution| !execution.is_void()) {
-        return Ok((Shown(execution), View::History));
+        return Ok((Single { execution, spent }, View::History));
     }
     let (active, view) = sources.active().await?;
     let found = active.into_iter().find(|active| active.agent_id == id);
     let execution = found.map(|active| Arc::new(started(active)));
     let unknown = || Error::UnknownExecution(id.to_owned());
-    Ok((Shown(execution.ok_or_else(unknown)?), view))
+    let execution = execution.ok_or_else(unknown)?;
+    Ok((Single { execution, spent }, view))
 }
 
 /// A page that would be too large ends early, but never empty.

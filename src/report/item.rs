@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::bucket::rfc3339;
-use crate::domain::execution::{Execution, Hooked, Resolved, Start};
+use crate::domain::execution::{Execution, Hooked, Resolved, Start, TokenUsage};
 use crate::domain::tally::dollars;
 use crate::domain::transcript::ModelUsage;
 use crate::domain::view::Active;
@@ -52,9 +52,9 @@ pub struct Item<'a> {
     source: Option<&'a str>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "TokenUsage")]
-struct Tokens {
+pub struct Tokens {
     input_tokens: u64,
     output_tokens: u64,
     cache_read_tokens: u64,
@@ -65,6 +65,15 @@ struct Tokens {
 }
 
 impl<'a> Item<'a> {
+    /// Of one that runs, with what it has spent so far.
+    pub fn running(execution: &'a Execution, spent: Option<TokenUsage>) -> Item<'a> {
+        let item = Item::of(execution);
+        Item {
+            token_usage: spent.map(Tokens::from).or(item.token_usage),
+            ..item
+        }
+    }
+
     pub fn of(execution: &'a Execution) -> Item<'a> {
         let (start, stop) = (execution.start.as_ref(), execution.stop.as_ref());
         let outcome = execution.outcome();
@@ -80,7 +89,7 @@ impl<'a> Item<'a> {
             tools_used: tools_used(execution),
             tool_calls: execution.tool_calls(),
             tool_errors: execution.tool_errors(),
-            token_usage: Tokens::of(execution),
+            token_usage: tokens(execution),
             usage_by_model: execution.usage().map(|usage| &usage.models),
             unreadable: execution.unreadable(),
             performance_metrics: stop.and_then(|stop| stop.performance_metrics.as_ref()),
@@ -113,17 +122,25 @@ fn tools_used(execution: &Execution) -> Vec<&str> {
     }
 }
 
-impl Tokens {
-    fn of(execution: &Execution) -> Option<Tokens> {
-        let usage = execution.token_usage()?;
-        Some(Tokens {
+/// At the cost by which it is counted.
+fn tokens(execution: &Execution) -> Option<Tokens> {
+    let usage = execution.token_usage()?;
+    Some(Tokens::from(TokenUsage {
+        cost_micros: execution.resolved.cost_micros,
+        ..usage
+    }))
+}
+
+impl From<TokenUsage> for Tokens {
+    fn from(usage: TokenUsage) -> Tokens {
+        Tokens {
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
             cache_read_tokens: usage.cache_read_tokens,
             cache_write_tokens: usage.cache_write_tokens,
             total_tokens: usage.total_tokens,
-            estimated_cost: execution.resolved.cost_micros.map(dollars),
-        })
+            estimated_cost: usage.cost_micros.map(dollars),
+        }
     }
 }
 

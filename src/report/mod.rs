@@ -35,6 +35,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::domain::bucket::Day;
 use crate::domain::names::Names;
 use crate::flow::live_state::LiveState;
+use crate::flow::spending::Spending;
 use crate::history::{self, Readers};
 use crate::live::Live;
 use cache::Cache;
@@ -120,10 +121,11 @@ impl Reports {
         readers: Readers,
         names: Arc<RwLock<Names>>,
         state: Arc<LiveState>,
+        spending: Arc<Spending>,
         now_ms: fn() -> i64,
     ) -> Reports {
         Reports {
-            sources: Sources::new(live, readers, names, state),
+            sources: Sources::new(live, readers, names, state, spending),
             now_ms,
             cache: Cache::new(|answer| answer.as_ref().map_or(0, |answer| answer.body.len())),
         }

@@ -8,9 +8,11 @@ use tracing::warn;
 
 use super::Error;
 use super::active::MAX_LISTED;
+use crate::domain::execution::TokenUsage;
 use crate::domain::names::{NameKind, Names};
 use crate::domain::view::{Active, HourTally, ToolDay, ToolPair, TypeTool};
 use crate::flow::live_state::LiveState;
+use crate::flow::spending::Spending;
 use crate::history::{self, Reader, Readers};
 use crate::live::{self, Actives, Live};
 
@@ -37,6 +39,7 @@ pub struct Sources {
     readers: Readers,
     names: Arc<RwLock<Names>>,
     state: Arc<LiveState>,
+    spending: Arc<Spending>,
 }
 
 impl Sources {
@@ -45,12 +48,14 @@ impl Sources {
         readers: Readers,
         names: Arc<RwLock<Names>>,
         state: Arc<LiveState>,
+        spending: Arc<Spending>,
     ) -> Sources {
         Sources {
             live,
             readers,
             names,
             state,
+            spending,
         }
     }
 
@@ -80,8 +85,23 @@ impl Sources {
 
     /// What runs now.
     pub async fn active(&self) -> Result<(Vec<Active>, View), Error> {
-        let (actives, view) = self.either(self.live.active(), running).await?;
+        let (mut actives, view) = self.either(self.live.active(), running).await?;
+        if view == View::History {
+            self.tell_spent(&mut actives.active);
+        }
         Ok((self.complete(actives, MAX_LISTED).await, view))
+    }
+
+    /// What a running execution has spent so far. Memory tells, and waits for nobody.
+    pub(super) fn spent(&self, id: &str) -> Option<TokenUsage> {
+        self.spending.spent(id)
+    }
+
+    /// History knows nothing of what is still to be spent.
+    fn tell_spent(&self, active: &mut [Active]) {
+        for active in active {
+            active.token_usage = self.spent(&active.agent_id).or(active.token_usage);
+        }
     }
 
     /// With what history knows of those that are silent in the live view, at most `most` of them.
@@ -101,7 +121,10 @@ impl Sources {
             Ok(found)
         };
         match self.history(ask).await {
-            Ok(found) => active.extend(found),
+            Ok(mut found) => {
+                self.tell_spent(&mut found);
+                active.extend(found);
+            }
             Err(error) => warn!(%error, "details of what runs are missing"),
         }
         active

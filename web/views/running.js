@@ -1,7 +1,7 @@
 // What runs now, oldest first, those that an agent launched below it.
 
 import { $, bar, body, fill, h, note, quiet, text } from "../dom.js";
-import { clockSpan, moment } from "../format.js";
+import { clockSpan, count, dollars, moment, short } from "../format.js";
 import { on, serverNow, state } from "../state.js";
 import { runLink } from "./runs.js";
 
@@ -32,7 +32,7 @@ function show() {
       h(
         "div",
         { class: "tr head", role: "row" },
-        ["Agent", "Tool", "Progress", "Elapsed", "Last sign"].map((name) =>
+        ["Agent", "Tool", "Progress", "Tokens", "Elapsed", "Last sign"].map((name) =>
           h("span", { role: "columnheader" }, name),
         ),
       ),
@@ -108,8 +108,24 @@ function row({ run, depth }) {
         ? [bar(run.progress), h("span", { class: "num" }, `${Math.round(run.progress * 100)} %`)]
         : "–",
     ),
+    tokens(run.token_usage),
     h("span", { role: "cell", class: "num elapsed" }),
     h("span", { role: "cell", class: "num sign" }),
+  );
+}
+
+// What it has spent so far, as far as that is known.
+function tokens(usage) {
+  if (!usage) return h("span", { role: "cell", class: "num tokens unknown" }, "–");
+  const cache = usage.cache_read_tokens + usage.cache_write_tokens;
+  const title =
+    `so far: ${count(usage.input_tokens)} in, ${count(usage.output_tokens)} out, ` +
+    `${count(cache)} by the cache`;
+  return h(
+    "span",
+    { role: "cell", class: "num tokens", title },
+    short(usage.total_tokens),
+    usage.estimated_cost !== null && h("span", { class: "cost" }, dollars(usage.estimated_cost)),
   );
 }
 

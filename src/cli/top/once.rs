@@ -5,7 +5,7 @@ use super::hour::LastHour;
 use super::order::{Sort, rows};
 use super::picture::Picture;
 use crate::cli::table::{Column, table};
-use crate::cli::text::{duration, or_dash};
+use crate::cli::text::{dollars, duration, or_dash};
 
 pub fn shown(picture: &Picture, hour: &LastHour, now_ms: i64, max_width: Option<usize>) -> String {
     let mut text = sums(&picture.totals).join("  ") + "\n";
@@ -32,6 +32,7 @@ pub fn shown(picture: &Picture, hour: &LastHour, now_ms: i64, max_width: Option<
             or_dash(running.tool.clone()),
             or_dash(running.progress.map(super::draw::whole_percent)),
             or_dash(running.tokens.map(|tokens| tokens.to_string())),
+            or_dash(running.cost.map(dollars)),
             running.id.clone(),
             hung,
         ]
@@ -43,6 +44,7 @@ pub fn shown(picture: &Picture, hour: &LastHour, now_ms: i64, max_width: Option<
         Column::Text("tool"),
         Column::Figure("done"),
         Column::Figure("tokens"),
+        Column::Figure("cost"),
         Column::Text("execution"),
         Column::Text("hung"),
     ];
@@ -72,6 +74,8 @@ mod tests {
             parent_id: Some("x".to_owned()),
             tool: Some("Bash".to_owned()),
             progress: Some(0.456),
+            tokens: Some(12_345),
+            cost: Some(0.25),
             last_sign_ms: Some(80_000),
             deadline_ms: Some(105_000),
             ..running("y", 90_500)
@@ -103,9 +107,9 @@ mod tests {
 running 2  today 1832  success 93.8%  avg 1m43s  tokens 8.3M  cost $232.80
 last minute  2 ended  12.3k tokens  $0.25
 ALERT  too much
-agent      type    elapsed  tool  done  tokens  execution  hung
-agent-x    tester    1m00s  –        –       –  x
-  agent-y  tester     9.5s  Bash   46%       –  y          in 5.0s
+agent      type    elapsed  tool  done  tokens   cost  execution  hung
+agent-x    tester    1m00s  –        –       –      –  x
+  agent-y  tester     9.5s  Bash   46%   12345  $0.25  y          in 5.0s
 ";
         assert_eq!(shown(&picture, &hour, 100_000, None), expect);
     }

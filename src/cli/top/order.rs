@@ -18,6 +18,8 @@ pub enum Sort {
     Tool,
     /// The furthest first.
     Progress,
+    /// The most first.
+    Tokens,
     /// What will be taken for hung first.
     Deadline,
 }
@@ -29,7 +31,8 @@ impl Sort {
             Sort::Name => Sort::Type,
             Sort::Type => Sort::Tool,
             Sort::Tool => Sort::Progress,
-            Sort::Progress => Sort::Deadline,
+            Sort::Progress => Sort::Tokens,
+            Sort::Tokens => Sort::Deadline,
             Sort::Deadline => Sort::Elapsed,
         }
     }
@@ -41,6 +44,7 @@ impl Sort {
             Sort::Type => "type",
             Sort::Tool => "tool",
             Sort::Progress => "progress",
+            Sort::Tokens => "tokens",
             Sort::Deadline => "deadline",
         }
     }
@@ -52,6 +56,7 @@ impl Sort {
             Sort::Type => a.agent_type.cmp(&b.agent_type),
             Sort::Tool => known_first(&a.tool, &b.tool, Ord::cmp),
             Sort::Progress => known_first(&a.progress, &b.progress, |a, b| b.total_cmp(a)),
+            Sort::Tokens => known_first(&a.tokens, &b.tokens, |a, b| b.cmp(a)),
             Sort::Deadline => known_first(&a.deadline_ms, &b.deadline_ms, Ord::cmp),
         };
         by_key.then_with(|| (a.started_ms, &a.id).cmp(&(b.started_ms, &b.id)))
@@ -191,6 +196,7 @@ mod tests {
     #[test]
     fn the_unknown_comes_last() {
         let known = |id: &str, tool: &str, progress: f64, deadline_ms: i64| Running {
+            tokens: Some((progress * 10.0) as i64),
             tool: Some(tool.to_owned()),
             progress: Some(progress),
             deadline_ms: Some(deadline_ms),
@@ -207,8 +213,9 @@ mod tests {
             Sort::Name,
             Sort::Tool,
             Sort::Progress,
+            Sort::Tokens,
             Sort::Deadline,
         ];
-        assert_eq!(sorts.map(by), ["uab", "abu", "bau", "bau", "bau"]);
+        assert_eq!(sorts.map(by), ["uab", "abu", "bau", "bau", "bau", "bau"]);
     }
 }

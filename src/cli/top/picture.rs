@@ -40,8 +40,10 @@ pub struct Running {
     pub tool: Option<String>,
     /// 0..1.
     pub progress: Option<f64>,
-    /// Sources tell tokens at the end; null until then.
+    /// Input and output so far, where the source tells it while it runs.
     pub tokens: Option<i64>,
+    /// Dollars so far; also null without a price.
+    pub cost: Option<f64>,
     pub task: Option<String>,
     pub last_sign_ms: Option<i64>,
     /// When it counts as hung, if nothing more is heard.
@@ -94,6 +96,7 @@ struct Listed {
 #[derive(Deserialize)]
 struct TokenUsage {
     total_tokens: i64,
+    estimated_cost: Option<f64>,
 }
 
 impl Picture {
@@ -124,7 +127,8 @@ impl Running {
             started_ms: listed.start_time.ms,
             tool: clean_some(listed.current_tool),
             progress: listed.progress,
-            tokens: listed.token_usage.map(|usage| usage.total_tokens),
+            tokens: listed.token_usage.as_ref().map(|usage| usage.total_tokens),
+            cost: listed.token_usage.and_then(|usage| usage.estimated_cost),
             task: clean_some(listed.task_description),
             last_sign_ms: listed.last_sign.map(|at| at.ms),
             deadline_ms: listed.deadline.map(|at| at.ms),
@@ -180,6 +184,7 @@ mod tests {
             "agent_id": "x\u{1b}", "agent_name": "a\u{1b}[2J", "agent_type": "tester",
             "start_time": "1970-01-01T00:00:01.000Z", "current_tool": "Ba\nsh", "progress": 0.45,
             "parent_agent_id": "p", "task_description": null,
+            "token_usage": {"total_tokens": 9, "estimated_cost": 0.5},
             "last_sign": "1970-01-01T00:00:02.000Z", "deadline": "1970-01-01T00:00:12.000Z",
         }]});
         let alerts = json!({"alerts": [
@@ -195,6 +200,8 @@ mod tests {
             started_ms: 1_000,
             tool: Some("Ba sh".to_owned()),
             progress: Some(0.45),
+            tokens: Some(9),
+            cost: Some(0.5),
             last_sign_ms: Some(2_000),
             deadline_ms: Some(12_000),
             ..Running::default()

@@ -57,7 +57,7 @@ impl Beginning {
     }
 
     /// The offset in the file, in bytes.
-    pub fn finish(self) -> u64 {
+    pub fn finish(&self) -> u64 {
         self.found.unwrap_or(0)
     }
 }

@@ -109,18 +109,29 @@ impl Slice {
         ControlFlow::Continue(())
     }
 
-    /// What the lines amount to.
-    pub fn finish(mut self, prices: &Prices) -> Usage {
+    /// What the lines so far amount to.
+    pub fn usage(&self, prices: &Prices) -> Usage {
+        let mut usage = self.usage.clone();
         for request in self.requests.values() {
             let name = &self.models[request.model];
-            let model = self.usage.models.entry(name.clone()).or_default();
+            let model = usage.models.entry(name.clone()).or_default();
             model.requests += 1;
             model.add(&request.tokens);
         }
-        self.usage.tool_errors = self.tool_errors.len() as u64;
-        self.usage.cost_micros = self.cost_micros(prices);
-        self.usage.unpriced = self.usage.cost_micros.is_none();
-        self.usage
+        usage.tool_errors = self.tool_errors.len() as u64;
+        usage.cost_micros = self.cost_micros(prices);
+        usage.unpriced = usage.cost_micros.is_none();
+        usage
+    }
+
+    /// The offset in the file, in bytes, behind the last line that was taken.
+    pub fn end_offset(&self) -> u64 {
+        self.usage.end_offset
+    }
+
+    /// How many requests and calls it remembers, each some 100 bytes at most.
+    pub fn remembered(&self) -> usize {
+        self.requests.len() + self.tool_calls.len() + self.tool_errors.len()
     }
 
     fn ends_before(&self, line: &Line, time_ms: Option<i64>) -> bool {

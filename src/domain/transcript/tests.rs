@@ -78,7 +78,7 @@ fn slice_of(file: &[u8], from: u64, span: Span) -> Usage {
             break;
         }
     }
-    slice.finish(&Prices::default())
+    slice.usage(&Prices::default())
 }
 
 fn usage(lines: &[Value]) -> Usage {
@@ -335,7 +335,7 @@ fn names_and_requests_are_bounded() {
         );
         assert!(slice.line(line.as_bytes(), 0, true).is_continue());
     }
-    let told = slice.finish(&Prices::default());
+    let told = slice.usage(&Prices::default());
     assert_eq!(told.tokens().input, MAX_REQUESTS as u64);
     assert_eq!((told.cost_micros, told.unpriced), (None, true));
 }

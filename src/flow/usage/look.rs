@@ -9,6 +9,7 @@ use crate::domain::execution::{Catalog, Execution};
 use crate::domain::transcript::{Span, Usage};
 use crate::domain::turns::Launch;
 use crate::flow::clock::now_ms;
+use crate::flow::tuning::Tuning;
 
 /// After this a transcript is taken as it is.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -33,6 +34,15 @@ pub struct Looked {
 }
 
 impl Files {
+    /// By the settings as they are now.
+    pub fn of(tuning: &Tuning) -> Files {
+        Files {
+            catalog: tuning.catalog.clone(),
+            roots: tuning.transcript_roots.clone(),
+            max_bytes: tuning.transcript_max_bytes,
+        }
+    }
+
     /// Nothing for an execution that has not ended, or no transcript. Blocks.
     pub fn look(&self, execution: Arc<Execution>, from: u64) -> Option<Looked> {
         let path = Path::new(execution.transcript()?);

@@ -1,8 +1,8 @@
 //! Reads the transcripts of executions that ended: what they spent, which tools they called. The
 //! stop is recorded before; the last lines of a transcript come a little after it.
 
-mod door;
-mod lines;
+pub(super) mod door;
+pub(super) mod lines;
 mod look;
 mod read;
 mod sidecar;
@@ -184,16 +184,6 @@ impl UsageReader {
         }
     }
 
-    /// By the settings as they are now.
-    fn files(&self) -> Files {
-        let tuning = self.tuned.borrow();
-        Files {
-            catalog: tuning.catalog.clone(),
-            roots: tuning.transcript_roots.clone(),
-            max_bytes: tuning.transcript_max_bytes,
-        }
-    }
-
     /// Looks at the transcript of an execution once, and tells the writer what is certain. `waited`
     /// says since when, and for which end of it.
     async fn attend(
@@ -210,7 +200,7 @@ impl UsageReader {
         let Some(from) = self.beginning(&execution, waited).await? else {
             return Ok(Next::Again(ended_ms));
         };
-        let files = self.files();
+        let files = Files::of(&self.tuned.borrow());
         let looked = tokio::task::spawn_blocking(move || files.look(execution, from));
         let Ok(Some(looked)) = looked.await else {
             return Ok(Next::Done);
@@ -229,21 +219,14 @@ impl UsageReader {
         execution: &Execution,
         waited: Duration,
     ) -> Result<Option<u64>, Unavailable> {
-        let (agent_id, number) = turn_of(&execution.id);
-        for number in (1..number).rev().take(MAX_TURNS_BETWEEN) {
-            let Some(before) = self.door.look(&execution_id(agent_id, number)).await? else {
-                break;
-            };
-            if before.transcript() != execution.transcript() {
-                continue;
-            }
-            let is_awaited = before.is_unread() || before.is_running();
-            if is_awaited && waited < PATIENCE_FOR_TURN_BEFORE {
-                return Ok(None);
-            }
-            return Ok(Some(before.usage().map_or(0, |usage| usage.end_offset)));
+        let Some(before) = turn_before(&self.door, execution).await? else {
+            return Ok(Some(0));
+        };
+        let is_awaited = before.is_unread() || before.is_running();
+        if is_awaited && waited < PATIENCE_FOR_TURN_BEFORE {
+            return Ok(None);
         }
-        Ok(Some(0))
+        Ok(Some(before.usage().map_or(0, |usage| usage.end_offset)))
     }
 
     async fn tell(&self, looked: Looked) -> Result<(), Unavailable> {
@@ -274,6 +257,23 @@ impl UsageReader {
         self.door.submit(vec![Event::Read(Box::new(read))]).await?;
         Ok(())
     }
+}
+
+/// The last turn of the agent before an execution whose lines are in the same file.
+pub(super) async fn turn_before(
+    door: &Door,
+    execution: &Execution,
+) -> Result<Option<Arc<Execution>>, Unavailable> {
+    let (agent_id, number) = turn_of(&execution.id);
+    for number in (1..number).rev().take(MAX_TURNS_BETWEEN) {
+        let Some(before) = door.look(&execution_id(agent_id, number)).await? else {
+            return Ok(None);
+        };
+        if before.transcript() == execution.transcript() {
+            return Ok(Some(before));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

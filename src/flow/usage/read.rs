@@ -35,7 +35,7 @@ pub fn read(
             break;
         }
     }
-    Ok(slice.finish(prices))
+    Ok(slice.usage(prices))
 }
 
 /// Where the first turn that is known begins.

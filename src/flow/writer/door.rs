@@ -6,8 +6,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::error::Refusal;
 use crate::domain::event::Event;
-use crate::domain::execution::Execution;
-use crate::domain::view::Active;
+use crate::domain::execution::{Execution, TokenUsage};
+use crate::flow::running::Shown;
 use crate::flow::tuning::Tuning;
 
 /// Submissions that wait for the writer; who comes later waits at the door. A submission holds at
@@ -52,7 +52,9 @@ pub enum Message {
     /// Goes by other settings from the next event on.
     Retune(Arc<Tuning>),
     /// Everything that runs, with its last sign of life.
-    Running(oneshot::Sender<Vec<Active>>),
+    Running(oneshot::Sender<Vec<Shown>>),
+    /// What running executions have spent so far; a sign, which is in no number.
+    Spent(Vec<(String, Option<TokenUsage>)>),
 }
 
 /// The writer's door.
@@ -88,7 +90,7 @@ impl Door {
         execution.await.map_err(|_| stopped())
     }
 
-    pub async fn running(&self) -> Result<Vec<Active>, Unavailable> {
+    pub async fn running(&self) -> Result<Vec<Shown>, Unavailable> {
         let (reply, running) = oneshot::channel();
         self.send(Message::Running(reply)).await?;
         running.await.map_err(|_| stopped())

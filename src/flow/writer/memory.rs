@@ -43,21 +43,26 @@ impl Memory {
         unflushed.filter(|execution| execution.timed_out_ms.is_some())
     }
 
-    /// Takes in what history says that runs.
-    pub fn load_running(&mut self, executions: &[Arc<Execution>], now: Now) {
+    /// What runs.
+    pub fn running(&self) -> impl Iterator<Item = &Arc<Execution>> {
+        self.running.executions()
+    }
+
+    /// Takes in what history, which has all changes up to `seq`, says that runs.
+    pub fn load_running(&mut self, executions: &[Arc<Execution>], seq: u64, now: Now) {
         for execution in executions {
-            self.running.load(execution, now);
+            self.running.load(execution, seq, now);
         }
     }
 
     /// Takes in a change that history does not have yet.
     pub fn load(&mut self, change: &Change, now: Now) {
-        self.running.load(&change.after, now);
+        self.running.load(&change.after, change.seq, now);
         self.remember(change);
     }
 
     pub(super) fn follow(&mut self, change: &Change, now: Now) {
-        self.running.follow(&change.after, now);
+        self.running.follow(&change.after, change.seq, now);
         self.remember(change);
     }
 

@@ -25,13 +25,14 @@ use super::counters::Counters;
 use super::holds::Holds;
 use super::pulse::{Part, Pulse};
 use super::running::Now;
+use super::spending::Spending;
 use super::tuning::Tuning;
 use super::usage::Unread;
 use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
 use crate::domain::change::ChangeKind;
 use crate::domain::event::Event;
-use crate::domain::execution::{Execution, Fact};
+use crate::domain::execution::{Execution, Fact, TokenUsage};
 use crate::domain::names::Names;
 use crate::history::Reader;
 use crate::journal::{Journal, Prune};
@@ -58,6 +59,8 @@ pub struct Writer {
     pub signs: Arc<Signs>,
     /// Executions whose transcripts are to be read.
     pub unread: Arc<Unread>,
+    /// Executions whose transcripts are read while they run.
+    pub spending: Arc<Spending>,
     pub counters: Arc<Counters>,
     pub pulse: Arc<Pulse>,
     /// Up to where the journal must stay.
@@ -107,6 +110,7 @@ impl Writer {
                 self.tuning = tuning;
             }
             Message::Running(reply) => drop(reply.send(memory.running.all())),
+            Message::Spent(spent) => self.spent(memory, spent),
             Message::Tend { reap } => {
                 if reap {
                     self.reap(memory);
@@ -133,6 +137,15 @@ impl Writer {
         let oldest = Day::of(now_ms() - self.tuning.remember_ms).back(1);
         if let Err(error) = self.journal.forget(oldest.start_ms()) {
             warn!(%error, "what hooks told could not be forgotten");
+        }
+    }
+
+    fn spent(&self, memory: &mut Memory, spent: Vec<(String, Option<TokenUsage>)>) {
+        for (id, usage) in spent {
+            if let Some(sign) = memory.running.spent(&id, usage) {
+                self.spending.note(&id, usage);
+                self.signs.put(sign);
+            }
         }
     }
 
@@ -218,6 +231,7 @@ impl Writer {
         crash_point("commit.journaled");
         for change in &batch.changes {
             memory.follow(change, now);
+            self.spending.follow(&change.after);
             if !change.after.is_running() {
                 self.signs.forget(change.id());
             }
@@ -229,9 +243,13 @@ impl Writer {
             }
         }
         self.changes.publish(&batch.changes);
+        // A change puts what it knows in the place of what was heard.
+        let again = batch.changes.iter().map(|change| change.id());
+        let again = again.filter_map(|id| memory.running.last(id));
+        again.for_each(|sign| self.signs.put(sign));
         for progress in &batch.signs {
-            if let Some(active) = memory.running.heard(progress, now) {
-                self.signs.put(active, self.changes.head());
+            if let Some(sign) = memory.running.heard(progress, now) {
+                self.signs.put(sign);
             }
         }
         Ok(())

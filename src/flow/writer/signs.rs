@@ -1,36 +1,51 @@
 //! Signs of life, from the writer to the applier and to those who watch.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::view::Active;
 use crate::flow::heard::Heard;
+use crate::flow::running::Shown;
 
 /// Signs of life on their way to the live picture; of each execution the last.
 #[derive(Default)]
 pub struct Signs {
-    live: Mutex<HashMap<String, Active>>,
+    live: Mutex<HashMap<String, Shown>>,
     /// The same on their way to those who watch.
     pub heard: Heard,
 }
 
 impl Signs {
-    /// `head` is the last change that was committed before.
-    pub fn put(&self, active: Active, head: u64) {
-        self.heard.put(&active, head);
-        let mut signs = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        signs.insert(active.agent_id.clone(), active);
+    pub fn put(&self, sign: Shown) {
+        self.heard.put(&sign);
+        self.live().insert(sign.active.agent_id.clone(), sign);
     }
 
     /// An execution that has ended gives no more signs: what waits is at most what runs.
     pub fn forget(&self, id: &str) {
         self.heard.forget(id);
-        let mut signs = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        signs.remove(id);
+        self.live().remove(id);
     }
 
-    pub fn take(&self) -> Vec<Active> {
-        let mut signs = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *signs).into_values().collect()
+    /// Those that the live picture has a place for once it has applied the journal up to here. The
+    /// others wait: written now they would be refused, or lost to the change that comes after.
+    pub fn take(&self, applied: u64) -> Vec<Active> {
+        let mut signs = self.live();
+        let ready = signs.extract_if(|_, sign| sign.after <= applied);
+        ready.map(|(_, sign)| sign.active).collect()
+    }
+
+    /// Those for which it was too early. What was put meanwhile is newer.
+    pub fn put_back(&self, signs: impl IntoIterator<Item = Shown>) {
+        let mut live = self.live();
+        for sign in signs {
+            let id = sign.active.agent_id.clone();
+            live.entry(id).or_insert(sign);
+        }
+    }
+
+    /// A panic elsewhere leaves the signs whole: every change to them is one call.
+    fn live(&self) -> MutexGuard<'_, HashMap<String, Shown>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

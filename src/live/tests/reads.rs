@@ -231,6 +231,7 @@ async fn progress_shows_and_never_brings_an_ended_execution_back() {
             current_tool: Some("Tool1".to_owned()),
             last_sign_ms: deadline_ms - 5,
             deadline_ms,
+            token_usage: None,
         };
         let mut execution = (*journey.executions["runs"]).clone();
         execution.id = id.to_owned();

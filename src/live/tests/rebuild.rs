@@ -119,6 +119,7 @@ fn chunks(tables: &Tables, recent: &Recent, now_ms: i64) -> Vec<Writes> {
         current_tool: None,
         last_sign_ms: now_ms,
         deadline_ms: now_ms + IDLE_MS,
+        token_usage: None,
     };
     let rows = Rows {
         hours: &tables.hours,

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::paint::Paint;
 use super::{put, put_right};
-use crate::cli::text::{duration, or_dash, short};
+use crate::cli::text::{dollars, duration, or_dash, short};
 use crate::cli::top::order::Row;
 use crate::cli::top::state::State;
 
@@ -25,6 +25,7 @@ enum Kind {
     Tool,
     Progress,
     Tokens,
+    Cost,
 }
 
 struct Column {
@@ -36,12 +37,13 @@ struct Column {
 }
 
 /// Beside the agent, which takes what is left.
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
     column(Kind::Type, "TYPE", 14, 74),
     column(Kind::Elapsed, "ELAPSED", 7, 24),
     column(Kind::Tool, "TOOL", 14, 42),
     column(Kind::Progress, "DONE", 4, 50),
     column(Kind::Tokens, "TOKENS", 6, 60),
+    column(Kind::Cost, "COST", 7, 90),
 ];
 
 const fn column(kind: Kind, head: &'static str, width: u16, from_width: u16) -> Column {
@@ -66,6 +68,7 @@ impl Kind {
             Kind::Tool => or_dash(running.tool.clone()),
             Kind::Progress => or_dash(running.progress.map(whole_percent)),
             Kind::Tokens => or_dash(running.tokens.map(short)),
+            Kind::Cost => or_dash(running.cost.map(dollars)),
         }
     }
 }

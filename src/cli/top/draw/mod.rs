@@ -25,7 +25,7 @@ const HELP: [[&str; 2]; 10] = [
     ],
     [
         "s",
-        "sort by the next: elapsed, name, type, tool, progress, deadline",
+        "sort by the next: elapsed, name, type, tool, progress, tokens, deadline",
     ],
     ["r", "reverse the order"],
     [

@@ -26,6 +26,7 @@ fn two() -> State {
         tool: Some("Bash".to_owned()),
         progress: Some(0.456),
         tokens: Some(12_345),
+        cost: Some(0.0625),
         last_sign_ms: Some(NOW - 90_000),
         deadline_ms: Some(NOW + 10_000),
         ..running("child", NOW - 95_900)
@@ -124,8 +125,11 @@ fn a_narrow_terminal_leaves_columns_out() {
 #[test]
 fn a_wide_terminal_shows_tasks() {
     let found = shown(&mut two(), 120, 10);
-    let expect = "  agent-parent                          tester            2m05s  –                  –       –  look at everything that …";
-    assert_eq!(found[6], expect);
+    let expect = [
+        "  agent-parent                          tester            2m05s  –                  –       –        –  look at everyth…",
+        "!   a-name-that-is-too-long-for-its-c…  tester            1m35s  Bash             46%   12.3k    $0.06",
+    ];
+    assert_eq!(found[6..8], expect);
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn sorts_follow_each_other_and_help_is_left_by_any_key() {
     assert_eq!((state.sort, state.reversed), (Sort::Name, true));
     press(&mut state, "s");
     assert_eq!((state.sort, state.reversed), (Sort::Type, false));
-    press(&mut state, "ssss");
+    press(&mut state, "sssss");
     assert_eq!(state.sort, Sort::Elapsed);
     press(&mut state, "?");
     assert!(state.help);

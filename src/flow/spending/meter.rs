@@ -1,0 +1,222 @@
+//! One transcript that is read as it grows, by the rules of the reading at the end.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+
+use crate::domain::execution::{Execution, TokenUsage};
+use crate::domain::price::Prices;
+use crate::domain::transcript::{Beginning, Slice, Span};
+use crate::flow::usage::Files;
+use crate::flow::usage::door::{Opened, Unreadable, open, unreadable};
+use crate::flow::usage::lines::{Lines, MAX_LINE_BYTES};
+
+/// Bytes of one look: more than the longest line that counts.
+pub(super) const MAX_READ_BYTES: u64 = MAX_LINE_BYTES as u64 + (1 << 20);
+/// The end of what was read, by which a file that was written anew is told.
+const TAIL_BYTES: u64 = 64;
+
+pub(super) struct Meter {
+    /// Of the execution whose lines these are.
+    pub edition: u64,
+    /// Where the turn before it ended; 0 is to be found out.
+    from: u64,
+    span: Span,
+    stage: Stage,
+    /// Behind the last line that was taken.
+    offset: u64,
+    /// Up to where it was read, whether or not a line ends there.
+    read_to: u64,
+    /// What follows is the rest of a line that is longer than any that counts.
+    in_long_line: bool,
+    seen: Option<Seen>,
+    told: Option<Option<TokenUsage>>,
+}
+
+enum Stage {
+    /// For the first line of the turn.
+    Seeking(Beginning),
+    Counting(Box<Slice>),
+}
+
+/// By what a file is known again.
+struct Seen {
+    device: u64,
+    inode: u64,
+    /// Its last bytes before the offset.
+    tail: Vec<u8>,
+}
+
+/// What one look brought.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Look {
+    pub bytes: u64,
+    /// Something new: what was spent so far, which may be not to be known.
+    pub told: Option<Option<TokenUsage>>,
+}
+
+impl Meter {
+    /// `from` is the offset in bytes behind the turn before it in the same file.
+    pub fn new(execution: &Execution, edition: u64, from: u64) -> Meter {
+        let start = execution.start.as_ref();
+        let span = Span {
+            started_ms: start.map(|start| start.started_ms),
+            ended_ms: None,
+        };
+        Meter {
+            edition,
+            from,
+            span,
+            stage: Stage::first(from, span),
+            offset: from,
+            read_to: from,
+            in_long_line: false,
+            seen: None,
+            told: None,
+        }
+    }
+
+    /// Requests and calls that it remembers.
+    pub fn remembered(&self) -> usize {
+        match &self.stage {
+            Stage::Seeking(_) => 0,
+            Stage::Counting(slice) => slice.remembered(),
+        }
+    }
+
+    /// Reads on. Blocks.
+    pub fn look(&mut self, path: &Path, files: &Files) -> Look {
+        let mut bytes = 0;
+        let spent = match self.read_on(path, files, &mut bytes) {
+            Ok(true) => self.spent(&files.catalog.prices),
+            // What is still to be read makes no sum, and what may pass no new one.
+            Ok(false) | Err(Unreadable::Failed(_)) => return Look { bytes, told: None },
+            Err(_) => {
+                self.restart();
+                None
+            }
+        };
+        let is_news = self.told != Some(spent);
+        self.told = Some(spent);
+        Look {
+            bytes,
+            told: is_news.then_some(spent),
+        }
+    }
+
+    /// Whether there was something to read, and all of it is read.
+    fn read_on(&mut self, path: &Path, files: &Files, bytes: &mut u64) -> Result<bool, Unreadable> {
+        let opened = open(&files.roots, path, files.max_bytes)?;
+        if !self.knows(&opened).map_err(unreadable)? {
+            self.restart();
+        }
+        if opened.len < self.from {
+            return Err(Unreadable::Shrunk);
+        }
+        if self.seen.is_some() && self.read_to == opened.len {
+            return Ok(false);
+        }
+        let is_seeking = matches!(self.stage, Stage::Seeking(_));
+        *bytes += self.read_lines(&opened)?;
+        if is_seeking && matches!(self.stage, Stage::Counting(_)) {
+            *bytes += self.read_lines(&opened)?;
+        }
+        self.seen = Some(self.see(&opened).map_err(unreadable)?);
+        Ok(self.read_to == opened.len)
+    }
+
+    /// Takes as many lines as one look may.
+    fn read_lines(&mut self, opened: &Opened) -> Result<u64, Unreadable> {
+        let from = self.offset;
+        let end = opened.len.min(from + MAX_READ_BYTES);
+        self.read_to = end;
+        let part = Opened {
+            file: opened.file.try_clone().map_err(unreadable)?,
+            len: end,
+        };
+        let mut lines = Lines::new(part, from).map_err(unreadable)?;
+        while let Some(line) = lines.next().map_err(unreadable)? {
+            if self.in_long_line {
+                self.in_long_line = !line.is_ended;
+                self.offset = line.end;
+                continue;
+            }
+            match &mut self.stage {
+                Stage::Seeking(_) if !line.is_ended => {}
+                Stage::Seeking(beginning) => {
+                    if beginning.line(line.bytes, self.offset).is_break() {
+                        self.offset = beginning.finish();
+                        let slice = Slice::new(self.offset, self.span);
+                        self.stage = Stage::Counting(Box::new(slice));
+                        return Ok(line.end - from);
+                    }
+                    self.offset = line.end;
+                }
+                Stage::Counting(slice) => {
+                    // Without a stop the turn is all that comes.
+                    let _ = slice.line(line.bytes, line.end, line.is_ended);
+                    self.offset = self.offset.max(slice.end_offset());
+                }
+            }
+        }
+        if self.offset == from && end - from == MAX_READ_BYTES {
+            self.in_long_line = true;
+            self.offset = end;
+        }
+        Ok(end - from)
+    }
+
+    /// Nothing where it cannot be told yet which lines are of this turn.
+    fn spent(&self, prices: &Prices) -> Option<TokenUsage> {
+        match &self.stage {
+            Stage::Seeking(_) => None,
+            Stage::Counting(slice) => Some(TokenUsage::from(&slice.usage(prices))),
+        }
+    }
+
+    /// Whether a file is the one that was read, or grown from it.
+    fn knows(&self, opened: &Opened) -> io::Result<bool> {
+        let Some(seen) = &self.seen else {
+            return Ok(true);
+        };
+        let now = opened.file.metadata()?;
+        if (now.dev(), now.ino()) != (seen.device, seen.inode) || opened.len < self.offset {
+            return Ok(false);
+        }
+        Ok(opened.len == self.read_to || tail(&opened.file, self.offset)? == seen.tail)
+    }
+
+    fn see(&self, opened: &Opened) -> io::Result<Seen> {
+        let now = opened.file.metadata()?;
+        Ok(Seen {
+            device: now.dev(),
+            inode: now.ino(),
+            tail: tail(&opened.file, self.offset)?,
+        })
+    }
+
+    fn restart(&mut self) {
+        self.stage = Stage::first(self.from, self.span);
+        self.offset = self.from;
+        self.read_to = self.from;
+        self.in_long_line = false;
+        self.seen = None;
+    }
+}
+
+impl Stage {
+    fn first(from: u64, span: Span) -> Stage {
+        match from {
+            0 => Stage::Seeking(Beginning::new(span)),
+            from => Stage::Counting(Box::new(Slice::new(from, span))),
+        }
+    }
+}
+
+fn tail(file: &File, offset: u64) -> io::Result<Vec<u8>> {
+    let count = offset.min(TAIL_BYTES);
+    let mut tail = vec![0; count as usize];
+    file.read_exact_at(&mut tail, offset - count)?;
+    Ok(tail)
+}

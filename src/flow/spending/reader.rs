@@ -1,0 +1,140 @@
+//! Goes round the transcripts of what runs, a bounded part of them at a time.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::meter::Meter;
+use super::{Due, Spending};
+use crate::domain::execution::{Execution, TokenUsage};
+use crate::flow::tuning::Tuned;
+use crate::flow::usage::{Files, turn_before};
+use crate::flow::writer::{Door, Message};
+
+/// Between two rounds.
+const PACE: Duration = Duration::from_secs(1);
+/// Files of one round; a look at one that has not grown takes some 50 µs.
+const MAX_LOOKS: usize = 256;
+/// Bytes of one round, and at most one look's more.
+const MAX_BYTES: u64 = 16 << 20;
+/// Requests and calls of all that runs, some 100 bytes each. Whose transcript finds no room is
+/// not told what it has spent before it ends.
+const MAX_REMEMBERED: usize = 200_000;
+
+pub struct SpendingReader {
+    pub door: Door,
+    pub spending: Arc<Spending>,
+    pub tuned: Tuned,
+}
+
+/// By the id of their execution; nothing for one that found no room.
+#[derive(Default)]
+struct Meters(HashMap<String, Option<Meter>>);
+
+type Told = Vec<(String, Option<TokenUsage>)>;
+
+impl SpendingReader {
+    /// Runs until `stop`. A disk that does not answer holds up nobody.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut last = String::new();
+        let mut meters = Meters::default();
+        loop {
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = sleep(PACE) => {}
+            }
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = self.round(&mut last, &mut meters) => {}
+            }
+        }
+    }
+
+    async fn round(&self, last: &mut String, meters: &mut Meters) {
+        meters.0.retain(|id, _| self.spending.is_watched(id));
+        let due = self.spending.next(last, MAX_LOOKS);
+        let Some(end) = due.last().map(|one| one.execution.id.clone()) else {
+            return;
+        };
+        for one in &due {
+            if !meters.has(one)
+                && let Some(from) = self.beginning(&one.execution).await
+            {
+                let meter = Meter::new(&one.execution, one.edition, from);
+                meters.0.insert(one.execution.id.clone(), Some(meter));
+            }
+        }
+        let files = Files::of(&self.tuned.borrow());
+        let mut taken = std::mem::take(meters);
+        let looked = spawn_blocking(move || {
+            let (told, broken_off) = taken.look(&due, &files);
+            (taken, told, broken_off)
+        });
+        // A look that panicked has lost its meters: all are begun anew.
+        let Ok((taken, told, broken_off)) = looked.await else {
+            return;
+        };
+        *meters = taken;
+        *last = broken_off.unwrap_or(end);
+        if !told.is_empty() {
+            // Without the writer there is nobody to tell.
+            let _ = self.door.send(Message::Spent(told)).await;
+        }
+    }
+
+    /// The offset in the file at which the turn begins, or after which it is to be found; nothing
+    /// while the turn before it has not been read.
+    async fn beginning(&self, execution: &Execution) -> Option<u64> {
+        match turn_before(&self.door, execution).await.ok()? {
+            Some(before) if before.is_unread() || before.is_running() => None,
+            Some(before) => Some(before.usage().map_or(0, |usage| usage.end_offset)),
+            None => Some(0),
+        }
+    }
+}
+
+impl Meters {
+    fn has(&self, due: &Due) -> bool {
+        let known = self.0.get(&due.execution.id);
+        known.is_some_and(|meter| {
+            let meter = meter.as_ref();
+            meter.is_none_or(|meter| meter.edition == due.edition)
+        })
+    }
+
+    /// Looks at each in turn, and says what is new and where it broke off, if it did. Blocks.
+    fn look(&mut self, due: &[Due], files: &Files) -> (Told, Option<String>) {
+        let (mut told, mut bytes) = (Told::new(), 0);
+        let mut remembered: usize = self.0.values().flatten().map(Meter::remembered).sum();
+        for Due { execution, edition } in due {
+            let place = self.0.get_mut(&execution.id);
+            let Some((place, path)) = place.zip(execution.transcript()) else {
+                continue;
+            };
+            let Some(meter) = place.as_mut().filter(|meter| meter.edition == *edition) else {
+                continue;
+            };
+            remembered -= meter.remembered();
+            let look = meter.look(Path::new(path), files);
+            remembered += meter.remembered();
+            bytes += look.bytes;
+            let id = execution.id.clone();
+            if remembered > MAX_REMEMBERED {
+                remembered -= meter.remembered();
+                *place = None;
+                told.push((id, None));
+            } else if let Some(spent) = look.told {
+                told.push((id, spent));
+            }
+            if bytes >= MAX_BYTES {
+                return (told, Some(execution.id.clone()));
+            }
+        }
+        (told, None)
+    }
+}

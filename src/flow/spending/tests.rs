@@ -1,0 +1,346 @@
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use tempfile::{TempDir, tempdir};
+
+use super::meter::{Look, MAX_READ_BYTES, Meter};
+use super::*;
+use crate::domain::execution::{Catalog, Fact, Hooked, Origin, Start};
+use crate::domain::transcript::Span;
+use crate::flow::usage::lines::MAX_LINE_BYTES;
+use crate::flow::usage::{Files, read};
+
+/// 2026-11-20T17:00:00Z
+const STARTED_MS: i64 = 1_795_194_000_000;
+const MIB: u64 = 1 << 20;
+
+fn running(id: &str, path: &Path, started_ms: i64) -> Execution {
+    let mut execution = Execution::new(id.to_owned());
+    let start = Start {
+        agent_name: "a".to_owned(),
+        agent_type: None,
+        started_ms,
+        task_description: None,
+        tools_granted: Vec::new(),
+        context_size: None,
+        origin: Origin::default(),
+    };
+    execution.merge(Fact::Start(Box::new(start)), &Catalog::default());
+    execution.hooked = Some(Box::new(Hooked {
+        transcript: Some(path.display().to_string()),
+        ..Hooked::default()
+    }));
+    execution
+}
+
+/// A request of so much input and output, so many seconds after the start.
+fn answer(id: &str, at_s: i64, input: u64, output: u64) -> String {
+    let at = jiff::Timestamp::from_millisecond(STARTED_MS + at_s * 1_000).unwrap();
+    format!(
+        r#"{{"type":"assistant","timestamp":"{at}","requestId":"r{id}","message":{{"id":"m{id}","model":"opus-5","stop_reason":"tool_use","usage":{{"input_tokens":{input},"output_tokens":{output},"cache_read_input_tokens":1000}}}}}}"#
+    )
+}
+
+fn prompt(at_s: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(STARTED_MS + at_s * 1_000).unwrap();
+    format!(r#"{{"type":"user","timestamp":"{at}","message":{{"content":"look"}}}}"#)
+}
+
+/// Of requests that read 1,000 tokens each from the cache, at 5, 25 and 0.50 dollars a million.
+fn spent(requests: u64, input: u64, output: u64) -> Option<Option<TokenUsage>> {
+    let millionths = input * 5_000_000 + output * 25_000_000 + requests * 1_000 * 500_000;
+    Some(Some(TokenUsage {
+        input_tokens: input,
+        output_tokens: output,
+        cache_read_tokens: requests * 1_000,
+        cache_write_tokens: 0,
+        total_tokens: input + output,
+        cost_micros: Some(((millionths + 500_000) / 1_000_000) as i64),
+    }))
+}
+
+/// A transcript below its root, and the meter that reads it.
+struct Place {
+    folder: TempDir,
+    path: PathBuf,
+    meter: Meter,
+}
+
+impl Place {
+    fn new(from: u64) -> Place {
+        let folder = tempdir().unwrap();
+        fs::create_dir(folder.path().join("projects")).unwrap();
+        let path = folder.path().join("projects/agent-a.jsonl");
+        let meter = Meter::new(&running("a", &path, STARTED_MS), 0, from);
+        Place {
+            folder,
+            path,
+            meter,
+        }
+    }
+
+    fn write(&self, text: &str) {
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).append(true).open(&self.path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn files(&self) -> Files {
+        Files {
+            catalog: Arc::default(),
+            roots: vec![self.folder.path().join("projects")],
+            max_bytes: 64 * MIB,
+        }
+    }
+
+    fn look(&mut self) -> Look {
+        let files = self.files();
+        self.meter.look(&self.path, &files)
+    }
+
+    fn told(&mut self) -> Option<Option<TokenUsage>> {
+        self.look().told
+    }
+}
+
+#[test]
+fn what_is_appended_is_added_and_read_once() {
+    let mut place = Place::new(0);
+    assert_eq!(place.told(), Some(None), "there is no file yet");
+    assert_eq!(place.told(), None);
+    place.write(&format!("{}\n", prompt(0)));
+    assert_eq!(place.told(), spent(0, 0, 0));
+    // One message on two lines, the first of them written before the message was complete.
+    place.write(&format!("{}\n", answer("1", 1, 100, 1)));
+    assert_eq!(place.told(), spent(1, 100, 1));
+    let last = format!("{}\n", answer("1", 2, 100, 20));
+    place.write(&last);
+    let look = place.look();
+    assert_eq!(look.told, spent(1, 100, 20));
+    assert_eq!(look.bytes, last.len() as u64, "no more than what is new");
+    assert_eq!(place.look(), Look::default());
+    // Nothing that counts.
+    place.write(&format!("{{}}\n\n{}\n", prompt(3)));
+    assert_eq!(place.told(), None);
+    place.write(&format!(
+        "{}\n{}\n",
+        answer("2", 4, 7, 3),
+        answer("3", 5, 1, 1)
+    ));
+    assert_eq!(place.told(), spent(3, 108, 24));
+}
+
+#[test]
+fn a_torn_line_counts_when_it_is_whole() {
+    let mut place = Place::new(0);
+    let line = answer("2", 2, 5, 5);
+    let (half, rest) = line.split_at(60);
+    place.write(&format!("{}\n{half}", answer("1", 1, 1, 1)));
+    assert_eq!(place.told(), spent(1, 1, 1));
+    assert_eq!(place.told(), None);
+    place.write(rest);
+    assert_eq!(place.told(), spent(2, 6, 6), "its newline may be missing");
+    place.write(&format!("\n{}\n", answer("3", 3, 1, 0)));
+    assert_eq!(place.told(), spent(3, 7, 6));
+}
+
+#[test]
+fn a_file_that_is_another_is_read_anew() {
+    let mut place = Place::new(0);
+    let other = |n: u64| format!("{}\n", answer("other", 1, n, 0));
+    place.write(&format!(
+        "{}\n{}\n",
+        answer("1", 1, 10, 0),
+        answer("2", 1, 10, 0)
+    ));
+    assert_eq!(place.told(), spent(2, 20, 0));
+    fs::write(&place.path, other(1)).unwrap();
+    assert_eq!(place.told(), spent(1, 1, 0), "it is shorter than it was");
+    fs::write(&place.path, format!("{}{}", other(2), answer("3", 1, 1, 0))).unwrap();
+    assert_eq!(place.told(), spent(2, 3, 0), "it is longer, and not grown");
+    let beside = place.path.with_extension("new");
+    fs::write(&beside, other(4)).unwrap();
+    fs::rename(&beside, &place.path).unwrap();
+    assert_eq!(place.told(), spent(1, 4, 0));
+    fs::remove_file(&place.path).unwrap();
+    assert_eq!(place.told(), Some(None));
+    place.write(&other(5));
+    assert_eq!(place.told(), spent(1, 5, 0));
+}
+
+#[test]
+fn a_turn_begins_where_the_one_before_it_ends() {
+    let first = format!("{}\n{}\n", prompt(-60), answer("1", -50, 100, 100));
+    let mut place = Place::new(first.len() as u64);
+    place.write(&first);
+    assert_eq!(place.told(), spent(0, 0, 0));
+    place.write(&format!("{}\n{}\n", prompt(0), answer("2", 1, 3, 4)));
+    assert_eq!(place.told(), spent(1, 3, 4));
+    fs::write(&place.path, "").unwrap();
+    assert_eq!(place.told(), Some(None), "it ends before the turn begins");
+}
+
+#[test]
+fn what_nobody_told_of_before_the_turn_is_not_counted() {
+    let mut place = Place::new(0);
+    place.write(&format!(
+        "{}\n{}\n",
+        prompt(-60),
+        answer("1", -50, 100, 100)
+    ));
+    assert_eq!(place.told(), Some(None), "nothing of this turn is there");
+    let half = prompt(0);
+    place.write(&half[..40]);
+    assert_eq!(place.told(), None);
+    place.write(&format!("{}\n", &half[40..]));
+    assert_eq!(place.told(), spent(0, 0, 0));
+    place.write(&format!("{}\n", answer("2", 1, 3, 4)));
+    assert_eq!(place.told(), spent(1, 3, 4));
+}
+
+#[test]
+fn what_may_not_be_read_is_not() {
+    let mut place = Place::new(0);
+    let outside = place.folder.path().join("secret.jsonl");
+    fs::write(&outside, format!("{}\n", answer("1", 1, 10, 0))).unwrap();
+    place.write(&format!("{}\n", answer("1", 1, 10, 0)));
+    assert_eq!(place.told(), spent(1, 10, 0));
+    fs::remove_file(&place.path).unwrap();
+    symlink(&outside, &place.path).unwrap();
+    assert_eq!(place.told(), Some(None));
+    fs::remove_file(&place.path).unwrap();
+    mknodat(CWD, &place.path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    assert_eq!(place.look(), Look::default(), "at once, and still unknown");
+    let files = Files {
+        max_bytes: 10,
+        ..place.files()
+    };
+    fs::remove_file(&place.path).unwrap();
+    place.write(&format!("{}\n", answer("1", 1, 10, 0)));
+    assert_eq!(place.meter.look(&place.path, &files), Look::default());
+    assert_eq!(place.told(), spent(1, 10, 0));
+}
+
+#[test]
+fn a_look_has_an_end_and_a_line_too_long_is_passed_over() {
+    let mut place = Place::new(0);
+    let filler = format!(
+        "{{\"type\":\"user\",\"text\":\"{}\"}}\n",
+        "x".repeat(1 << 20)
+    );
+    place.write(&format!("{}\n", answer("1", 1, 1, 0)));
+    for _ in 0..12 {
+        place.write(&filler);
+    }
+    place.write(&format!("{}\n", answer("2", 1, 1, 0)));
+    let first = place.look();
+    assert_eq!(first.told, None, "a part is no sum");
+    assert!(first.bytes <= 2 * MAX_READ_BYTES);
+    assert_eq!(place.told(), spent(2, 2, 0));
+    for _ in 0..3 {
+        place.write(&"x".repeat(MAX_LINE_BYTES));
+    }
+    let mut told = None;
+    for look in 0..8 {
+        if look == 4 {
+            place.write(&format!("\n{}\n", answer("3", 1, 5, 0)));
+        }
+        told = place.told().or(told);
+    }
+    assert_eq!(told, spent(3, 7, 0));
+}
+
+/// Cut into any pieces, each sum is what the reading at the end says of as much.
+#[test]
+fn it_says_what_the_reading_at_the_end_would() {
+    let mut text = format!("{}\n{}\n", prompt(-60), answer("old", -50, 9, 9));
+    text += &format!("{}\n", prompt(0));
+    for n in 0..40_u64 {
+        let id = (n / 2).to_string();
+        text += &format!("{}\n", answer(&id, n as i64, n * 17 % 23, n * 29 % 31));
+        text += ["", "\n", "{\"torn\n", "[]\n"][n as usize % 4];
+    }
+    let mut place = Place::new(0);
+    let span = Span {
+        started_ms: Some(STARTED_MS),
+        ended_ms: None,
+    };
+    let begun = text.match_indices('\n').nth(2).unwrap().0 + 1;
+    let (mut at, mut step, mut last) = (0, 1, None);
+    while at < text.len() {
+        let next = (at + step).min(text.len());
+        place.write(&text[at..next]);
+        (at, step) = (next, step * 7 % 211 + 1);
+        last = place.told().unwrap_or(last);
+        if at >= begun {
+            let files = place.files();
+            let prices = &files.catalog.prices;
+            let whole = read(&files.roots, &place.path, 64 * MIB, 0, span, prices).unwrap();
+            assert_eq!(last, Some(TokenUsage::from(&whole)), "{at} bytes");
+        }
+    }
+    assert_eq!(last.unwrap().cache_read_tokens, 20_000);
+}
+
+#[test]
+fn what_runs_is_gone_round() {
+    let spending = Spending::default();
+    let path = Path::new("/p/agent.jsonl");
+    let follow = |id: &str| spending.follow(&Arc::new(running(id, path, STARTED_MS)));
+    let ids = |after: &str, max| -> Vec<String> {
+        let due = spending.next(after, max).into_iter();
+        due.map(|due| due.execution.id.clone()).collect()
+    };
+    assert!(ids("", 9).is_empty());
+    ["b", "c", "a"].into_iter().for_each(follow);
+    assert_eq!(ids("", 2), ["a", "b"]);
+    assert_eq!(ids("b", 2), ["c", "a"]);
+    assert_eq!(ids("b", 9), ["c", "a", "b"]);
+    let usage = spent(1, 2, 3).flatten();
+    spending.note("b", usage);
+    assert_eq!(spending.spent("b"), usage);
+    // It ended.
+    let mut ended = running("b", path, STARTED_MS);
+    let end = Fact::TimedOut { ended_ms: 1 };
+    ended.merge(end, &Catalog::default());
+    spending.follow(&Arc::new(ended));
+    spending.note("b", usage);
+    assert_eq!(
+        (spending.spent("b"), ids("", 9)),
+        (None, vec!["a".into(), "c".into()])
+    );
+}
+
+#[test]
+fn lines_that_are_of_another_turn_now_are_read_anew() {
+    let spending = Spending::default();
+    let path = Path::new("/p/agent.jsonl");
+    let follow = |execution| spending.follow(&Arc::new(execution));
+    let edition = |id: &str| {
+        let due = spending.next("", 9).into_iter();
+        due.filter(|due| due.execution.id == id)
+            .map(|due| due.edition)
+            .next()
+    };
+    let usage = spent(1, 2, 3).flatten();
+    follow(running("a#3", path, STARTED_MS));
+    spending.note("a#3", usage);
+    follow(running("a#3", path, STARTED_MS));
+    assert_eq!((edition("a#3"), spending.spent("a#3")), (Some(0), usage));
+    // The turn before it is read: it may end elsewhere than was thought.
+    let mut before = running("a#2", path, STARTED_MS);
+    before.merge(Fact::TimedOut { ended_ms: 1 }, &Catalog::default());
+    before.hooked.as_mut().unwrap().usage = Some(Box::default());
+    follow(before);
+    assert_eq!((edition("a#3"), spending.spent("a#3")), (Some(1), usage));
+    follow(running("a#3", path, STARTED_MS + 1));
+    assert_eq!((edition("a#3"), spending.spent("a#3")), (Some(2), None));
+    // The next turn began, and nobody told of the end of this one.
+    follow(running("a#4", path, STARTED_MS + 9));
+    assert_eq!((edition("a#3"), edition("a#4")), (None, Some(0)));
+    follow(running("a#4", Path::new("/p/other.jsonl"), STARTED_MS + 9));
+    assert_eq!((edition("a#3"), edition("a#4")), (Some(2), Some(1)));
+}
