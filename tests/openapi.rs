@@ -73,6 +73,16 @@ fn every_route_is_in_the_document_and_every_one_of_it_is_there() {
     let named = document["components"]["schemas"].as_object();
     let twice = |name: &&String| name.ends_with(|c: char| c.is_ascii_digit());
     assert_eq!(named.expect("schemas").keys().find(twice), None);
+    let errors = document["components"]["responses"].as_object();
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/http.md");
+    let page = fs::read_to_string(pages).expect("the page about HTTP");
+    for code in errors
+        .expect("errors")
+        .keys()
+        .flat_map(|codes| codes.split('.'))
+    {
+        assert!(page.contains(&format!("`{code}`")), "{code}");
+    }
     for (path, methods) in document["paths"].as_object().expect("paths") {
         let route = routes(&document)
             .into_iter()

@@ -9,6 +9,6 @@ fuzz_target!(|query: &str| {
         return;
     };
     let Ok(params) = Params::of(&uri) else { return };
-    let _ = (params.hours(), params.days(1), params.time_ms("since"));
+    let _ = (params.hours(1), params.days(1), params.time_ms("since"));
     let _ = (params.force(), params.name("agent_name"), params.time_range());
 });

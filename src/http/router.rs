@@ -165,7 +165,7 @@ fn operations(routes: Routes) -> Routes {
             Operation::new("What is pending or fires, the gravest first, then what was resolved")
                 .answers::<List>(ok, "The alerts of this moment")
                 .conditional()
-                .from_a_view(),
+                .tells_its_view(),
         )
         .get(
             "/api/system/health",

@@ -230,7 +230,7 @@ fn headers_of(told: &Operation) -> Option<Value> {
     let names = [
         ("ETag", told.conditional),
         ("Cache-Control", told.conditional),
-        ("X-Agentpulse-Source", told.from_a_view),
+        ("X-Agentpulse-Source", told.tells_its_view),
     ];
     let refer = |name| json!({"$ref": format!("#/components/headers/{name}")});
     let named = names.into_iter().filter(|(_, is_there)| *is_there);

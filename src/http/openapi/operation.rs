@@ -17,7 +17,7 @@ pub struct Operation {
     /// Whether `If-None-Match` is answered with 304.
     pub conditional: bool,
     /// Whether the answer says which of the two views gave it.
-    pub from_a_view: bool,
+    pub tells_its_view: bool,
     /// Whether it becomes a WebSocket.
     pub upgrades: bool,
     /// Besides those of doors and gate.
@@ -52,7 +52,7 @@ impl Operation {
             body: None,
             answers: Vec::new(),
             conditional: false,
-            from_a_view: false,
+            tells_its_view: false,
             upgrades: false,
             codes: BTreeSet::new(),
         }
@@ -118,8 +118,8 @@ impl Operation {
         self
     }
 
-    pub fn from_a_view(mut self) -> Operation {
-        self.from_a_view = true;
+    pub fn tells_its_view(mut self) -> Operation {
+        self.tells_its_view = true;
         self
     }
 

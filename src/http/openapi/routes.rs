@@ -92,6 +92,6 @@ fn report<T: JsonSchema>(summary: &'static str) -> Operation {
     Operation::new(summary)
         .answers::<T>(StatusCode::OK, "The report")
         .conditional()
-        .from_a_view()
+        .tells_its_view()
         .fails(&[Code::Unavailable])
 }
