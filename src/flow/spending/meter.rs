@@ -12,7 +12,7 @@ use crate::flow::usage::Files;
 use crate::flow::usage::door::{Opened, Unreadable, open, unreadable};
 use crate::flow::usage::lines::{Lines, MAX_LINE_BYTES};
 
-/// Bytes of one look: more than the longest line that counts.
+/// Bytes of one step: more than the longest line that counts.
 pub(super) const MAX_READ_BYTES: u64 = MAX_LINE_BYTES as u64 + (1 << 20);
 /// The end of what was read, by which a file that was written anew is told.
 const TAIL_BYTES: u64 = 64;
@@ -46,6 +46,14 @@ struct Seen {
     inode: u64,
     /// Its last bytes before the offset.
     tail: Vec<u8>,
+}
+
+/// How far one step came.
+enum Step {
+    /// There was nothing to read.
+    Still,
+    Part,
+    End,
 }
 
 /// What one look brought.
@@ -85,16 +93,19 @@ impl Meter {
         }
     }
 
-    /// Reads on. Blocks.
-    pub fn look(&mut self, path: &Path, files: &Files) -> Look {
+    /// Reads on, step by step until there are so many bytes. Blocks.
+    pub fn look(&mut self, path: &Path, files: &Files, max_bytes: u64) -> Look {
         let mut bytes = 0;
-        let spent = match self.read_on(path, files, &mut bytes) {
-            Ok(true) => self.spent(&files.catalog.prices),
-            // What is still to be read makes no sum, and what may pass no new one.
-            Ok(false) | Err(Unreadable::Failed(_)) => return Look { bytes, told: None },
-            Err(_) => {
-                self.restart();
-                None
+        let spent = loop {
+            match self.step(path, files, &mut bytes) {
+                Ok(Step::End) => break self.spent(&files.catalog.prices),
+                Ok(Step::Part) if bytes < max_bytes => {}
+                // What is still to be read makes no sum, and what may pass no new one.
+                Ok(_) | Err(Unreadable::Failed(_)) => return Look { bytes, told: None },
+                Err(_) => {
+                    self.restart();
+                    break None;
+                }
             }
         };
         let is_news = self.told != Some(spent);
@@ -105,8 +116,7 @@ impl Meter {
         }
     }
 
-    /// Whether there was something to read, and all of it is read.
-    fn read_on(&mut self, path: &Path, files: &Files, bytes: &mut u64) -> Result<bool, Unreadable> {
+    fn step(&mut self, path: &Path, files: &Files, bytes: &mut u64) -> Result<Step, Unreadable> {
         let opened = open(&files.roots, path, files.max_bytes)?;
         if !self.knows(&opened).map_err(unreadable)? {
             self.restart();
@@ -115,7 +125,7 @@ impl Meter {
             return Err(Unreadable::Shrunk);
         }
         if self.seen.is_some() && self.read_to == opened.len {
-            return Ok(false);
+            return Ok(Step::Still);
         }
         let is_seeking = matches!(self.stage, Stage::Seeking(_));
         *bytes += self.read_lines(&opened)?;
@@ -123,10 +133,13 @@ impl Meter {
             *bytes += self.read_lines(&opened)?;
         }
         self.seen = Some(self.see(&opened).map_err(unreadable)?);
-        Ok(self.read_to == opened.len)
+        Ok(match self.read_to == opened.len {
+            true => Step::End,
+            false => Step::Part,
+        })
     }
 
-    /// Takes as many lines as one look may.
+    /// Takes as many lines as one step may.
     fn read_lines(&mut self, opened: &Opened) -> Result<u64, Unreadable> {
         let from = self.offset;
         let end = opened.len.min(from + MAX_READ_BYTES);

@@ -24,11 +24,15 @@ use crate::domain::turns::{execution_id, turn_of};
 pub struct Spending(Mutex<Watched>);
 
 /// At most what runs: an execution that ends is forgotten.
-type Watched = BTreeMap<String, One>;
+#[derive(Default)]
+struct Watched {
+    ones: BTreeMap<String, One>,
+    editions: u64,
+}
 
 struct One {
     execution: Arc<Execution>,
-    /// Goes up when what was read before is of other lines.
+    /// Another one when what was read before is not to be gone on with; never the same again.
     edition: u64,
     spent: Option<TokenUsage>,
 }
@@ -45,34 +49,35 @@ impl Spending {
     pub fn follow(&self, execution: &Arc<Execution>) {
         let mut watched = self.watched();
         if execution.is_running() && execution.transcript().is_some() {
-            watch(&mut watched, execution);
+            watched.watch(execution);
             return;
         }
-        watched.remove(&execution.id);
+        watched.ones.remove(&execution.id);
         if execution.usage().is_some() {
-            reread_next(&mut watched, execution);
+            watched.reread_next(execution);
         }
     }
 
     /// What the writer has shown of one that runs.
     pub fn note(&self, id: &str, spent: Option<TokenUsage>) {
-        if let Some(one) = self.watched().get_mut(id) {
+        if let Some(one) = self.watched().ones.get_mut(id) {
             one.spent = spent;
         }
     }
 
     pub fn spent(&self, id: &str) -> Option<TokenUsage> {
-        self.watched().get(id)?.spent
+        self.watched().ones.get(id)?.spent
     }
 
     /// The next after an id, at most `max`; after the last the first is next.
     fn next(&self, id: &str, max: usize) -> Vec<Due> {
         let watched = self.watched();
-        let after = watched.range::<str, _>((Excluded(id), Unbounded));
-        let before = watched.range::<str, _>((Unbounded, Included(id)));
+        let ones = &watched.ones;
+        let after = ones.range::<str, _>((Excluded(id), Unbounded));
+        let before = ones.range::<str, _>((Unbounded, Included(id)));
         let ones = after
             .chain(before)
-            .filter(|(_, one)| !has_gone_on(&watched, one));
+            .filter(|(_, one)| !watched.has_gone_on(one));
         let due = ones.map(|(_, one)| Due {
             execution: one.execution.clone(),
             edition: one.edition,
@@ -81,47 +86,54 @@ impl Spending {
     }
 
     fn is_watched(&self, id: &str) -> bool {
-        self.watched().contains_key(id)
+        self.watched().ones.contains_key(id)
     }
 
-    /// A panic elsewhere leaves the map whole: every change to it is one call.
+    /// A panic elsewhere leaves at worst an execution that is read anew.
     fn watched(&self) -> MutexGuard<'_, Watched> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn watch(watched: &mut Watched, execution: &Arc<Execution>) {
-    let Some(one) = watched.get_mut(&execution.id) else {
+impl Watched {
+    fn edition(&mut self) -> u64 {
+        self.editions += 1;
+        self.editions
+    }
+
+    fn watch(&mut self, execution: &Arc<Execution>) {
+        let known = self.ones.get_mut(&execution.id);
+        if let Some(one) = known
+            && is_of_the_same_lines(&one.execution, execution)
+        {
+            one.execution = execution.clone();
+            return;
+        }
         let one = One {
             execution: execution.clone(),
-            edition: 0,
+            edition: self.edition(),
             spent: None,
         };
-        watched.insert(execution.id.clone(), one);
-        return;
-    };
-    if !is_of_the_same_lines(&one.execution, execution) {
-        one.edition += 1;
-        one.spent = None;
+        self.ones.insert(execution.id.clone(), one);
     }
-    one.execution = execution.clone();
-}
 
-/// A turn begins in the file where the one before it ends, which may be elsewhere now.
-fn reread_next(watched: &mut Watched, read: &Execution) {
-    let (agent_id, number) = turn_of(&read.id);
-    let first = format!("{agent_id}#");
-    let later = watched.range_mut(first.clone()..);
-    for (id, one) in later.take_while(|(id, _)| id.starts_with(&first)) {
-        if turn_of(id).1 > number {
-            one.edition += 1;
+    /// A turn begins in the file where the one before it ends, which may be elsewhere now.
+    fn reread_next(&mut self, read: &Execution) {
+        let (agent_id, number) = turn_of(&read.id);
+        let first = format!("{agent_id}#");
+        let edition = self.edition();
+        let later = self.ones.range_mut(first.clone()..);
+        for (id, one) in later.take_while(|(id, _)| id.starts_with(&first)) {
+            if turn_of(id).1 > number {
+                one.edition = edition;
+            }
         }
     }
-}
 
-/// The lines that come now are of the next turn: the stop of this one was not told.
-fn has_gone_on(watched: &Watched, one: &One) -> bool {
-    let (agent_id, number) = turn_of(&one.execution.id);
-    let next = watched.get(&execution_id(agent_id, number + 1));
-    next.is_some_and(|next| next.execution.transcript() == one.execution.transcript())
+    /// The lines that come now are of the next turn: the stop of this one was not told.
+    fn has_gone_on(&self, one: &One) -> bool {
+        let (agent_id, number) = turn_of(&one.execution.id);
+        let next = self.ones.get(&execution_id(agent_id, number + 1));
+        next.is_some_and(|next| next.execution.transcript() == one.execution.transcript())
+    }
 }

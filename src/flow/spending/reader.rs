@@ -20,7 +20,7 @@ use crate::flow::writer::{Door, Message};
 const PACE: Duration = Duration::from_secs(1);
 /// Files of one round; a look at one that has not grown takes some 50 µs.
 const MAX_LOOKS: usize = 256;
-/// Bytes of one round, and at most one look's more.
+/// Bytes of one round, and at most one step's more.
 const MAX_BYTES: u64 = 16 << 20;
 /// Requests and calls of all that runs, some 100 bytes each. Whose transcript finds no room is
 /// not told what it has spent before it ends.
@@ -120,7 +120,7 @@ impl Meters {
                 continue;
             };
             remembered -= meter.remembered();
-            let look = meter.look(Path::new(path), files);
+            let look = meter.look(Path::new(path), files, MAX_BYTES - bytes);
             remembered += meter.remembered();
             bytes += look.bytes;
             let id = execution.id.clone();
