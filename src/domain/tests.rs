@@ -251,7 +251,7 @@ fn long_texts_are_cut_with_a_mark() {
     let Fact::Stop(stop) = stop else {
         unreachable!()
     };
-    let message = stop.error_details.unwrap()["message"]
+    let message = stop.error_details.unwrap().fields()["message"]
         .as_str()
         .unwrap()
         .to_owned();

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::bucket::{Day, Hour};
-use super::execution::{Execution, Status, TokenUsage};
+use super::execution::{Details, Execution, Status, TokenUsage};
 use super::sketch::Sketch;
 use super::tally::Tally;
 
@@ -155,7 +154,7 @@ pub struct Failed {
     pub agent_type: String,
     pub ended_ms: i64,
     pub status: Status,
-    pub error_details: Option<Map<String, Value>>,
+    pub error_details: Option<Details>,
 }
 
 impl Failed {

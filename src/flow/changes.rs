@@ -11,8 +11,11 @@ use super::ends::Ends;
 use crate::domain::change::Change;
 use crate::journal::{self, Tail};
 
-/// About 1.5 KB each. A view that is further behind reads the journal.
-const MAX_RECENT: usize = 8_192;
+/// Of those that history has, about 1.5 KB each. A view that is further behind reads the journal.
+const MAX_FLUSHED: usize = 8_192;
+/// What history does not have is in the writer's memory as well and takes little here; to read it
+/// back took several times as long as to write it, and a view that was behind fell back further.
+const MAX_RECENT: usize = 65_536;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
@@ -49,8 +52,7 @@ impl Changes {
         self.ends.take(changes);
         let mut recent = self.recent();
         recent.extend(changes.iter().cloned());
-        let surplus = recent.len().saturating_sub(MAX_RECENT);
-        recent.drain(..surplus);
+        self.let_go(&mut recent);
         drop(recent);
         self.head.send_replace(last.seq);
     }
@@ -109,12 +111,18 @@ impl Changes {
     /// A view is now at `seq`. What all have applied is let go.
     pub fn applied(&self, view: View, seq: u64) {
         self.positions[view as usize].store(seq, Ordering::Release);
+        self.let_go(&mut self.recent());
+    }
+
+    fn let_go(&self, recent: &mut VecDeque<Arc<Change>>) {
         let positions = self.positions.iter();
         let all = positions.map(|position| position.load(Ordering::Acquire));
         let all = all.min().unwrap_or(0);
-        let mut recent = self.recent();
-        let done = recent.partition_point(|change| change.seq <= all);
-        recent.drain(..done);
+        let up_to = |seq| recent.partition_point(|change| change.seq <= seq);
+        let surplus = |max| recent.len().saturating_sub(max);
+        let flushed = up_to(self.position(View::History));
+        let gone = surplus(MAX_RECENT).max(surplus(MAX_FLUSHED).min(flushed));
+        recent.drain(..gone.max(up_to(all)));
         if recent.capacity() > MAX_RECENT / 4 && recent.len() < MAX_RECENT / 16 {
             recent.shrink_to(MAX_RECENT / 16);
         }
@@ -156,18 +164,24 @@ impl Changes {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::RangeInclusive;
+
     use super::*;
     use crate::domain::execution::Execution;
 
     /// As many changes as `seqs`.
-    fn published(seqs: std::ops::RangeInclusive<u64>) -> Changes {
+    fn published(seqs: RangeInclusive<u64>) -> Changes {
         let changes = Changes::new(seqs.start() - 1);
+        publish(&changes, seqs);
+        changes
+    }
+
+    fn publish(changes: &Changes, seqs: RangeInclusive<u64>) {
         let change = |seq| {
             let execution = Arc::new(Execution::new(format!("x{seq}")));
             Arc::new(Change::between(None, execution, seq, 0))
         };
         changes.publish(&seqs.map(change).collect::<Vec<_>>());
-        changes
     }
 
     fn seqs(found: Option<Vec<Arc<Change>>>) -> Option<Vec<u64>> {
@@ -194,5 +208,19 @@ mod tests {
         changes.left(View::Stream);
         assert_eq!(seqs(changes.remembered(11, 14, 9)), None);
         assert_eq!(seqs(changes.remembered(13, 14, 9)), Some(vec![14]));
+    }
+
+    #[test]
+    fn what_history_lacks_is_remembered_and_of_the_rest_only_the_newest() {
+        let last = MAX_FLUSHED as u64 + 10;
+        let changes = published(1..=last);
+        let is_remembered = |seq| changes.remembered(seq, seq + 1, 1).is_some();
+        assert!(is_remembered(0));
+        changes.applied(View::History, 7);
+        assert!(!is_remembered(6) && is_remembered(7));
+        changes.applied(View::History, last);
+        assert!(!is_remembered(9) && is_remembered(10));
+        publish(&changes, last + 1..=last + MAX_RECENT as u64 + 1);
+        assert!(!is_remembered(last) && is_remembered(last + 1));
     }
 }

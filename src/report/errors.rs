@@ -2,11 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::{Error, Sources, View};
 use crate::domain::bucket::rfc3339;
-use crate::domain::execution::Status;
+use crate::domain::execution::{Details, Status};
 use crate::domain::view::Failed;
 use crate::history::Reader;
 
@@ -29,7 +28,7 @@ pub struct Failure {
     pub status: Status,
     #[schemars(extend("format" = "date-time"))]
     pub execution_end: String,
-    pub error_details: Option<Map<String, Value>>,
+    pub error_details: Option<Details>,
 }
 
 pub async fn fetch(sources: &Sources, agent_name: &str) -> Result<(Errors, View), Error> {
@@ -66,7 +65,7 @@ pub fn build(agent_name: &str, mut rows: Vec<Failed>) -> Errors {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -77,7 +76,7 @@ mod tests {
             agent_type: "tester".to_owned(),
             ended_ms,
             status: Status::Failure,
-            error_details: details.as_object().cloned(),
+            error_details: details.as_object().cloned().map(Details::from),
         }
     }
 

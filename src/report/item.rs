@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::domain::bucket::rfc3339;
-use crate::domain::execution::{Execution, Hooked, Resolved, Start, TokenUsage};
+use crate::domain::execution::{Details, Execution, Hooked, Origin, Resolved, Start, TokenUsage};
 use crate::domain::tally::dollars;
 use crate::domain::transcript::ModelUsage;
 use crate::domain::view::Active;
@@ -27,7 +27,7 @@ pub struct Item<'a> {
     #[schemars(extend("format" = "date-time"))]
     execution_end: Option<String>,
     duration_ms: Option<u64>,
-    error_details: Option<Cow<'a, Map<String, Value>>>,
+    error_details: Option<Cow<'a, Details>>,
     tools_used: Vec<&'a str>,
     tool_calls: &'a BTreeMap<String, u64>,
     /// Calls that failed; null where no hook told of it.
@@ -37,9 +37,9 @@ pub struct Item<'a> {
     usage_by_model: Option<&'a BTreeMap<String, ModelUsage>>,
     /// Why the transcript could not be read; null where it was, or where there is none.
     unreadable: Option<&'a str>,
-    performance_metrics: Option<&'a Map<String, Value>>,
-    task_metadata: Option<&'a Map<String, Value>>,
-    output_metrics: Option<&'a Map<String, Value>>,
+    performance_metrics: Option<&'a Details>,
+    task_metadata: Option<&'a Details>,
+    output_metrics: Option<&'a Details>,
     task_description: Option<&'a str>,
     tools_granted: &'a [String],
     context_size: Option<u64>,
@@ -157,30 +157,30 @@ pub fn started(active: Active) -> Execution {
             ..Hooked::default()
         })
     });
-    execution.start = Some(Start {
+    execution.start = Some(Arc::new(Start {
         agent_name: active.agent_name,
         agent_type: None,
         started_ms: active.started_ms,
         task_description: active.task_description,
         tools_granted: active.tools_granted,
         context_size: active.context_size,
-        origin: crate::domain::execution::Origin {
+        origin: Origin {
             session_id: active.session_id,
             parent_agent_id: active.parent_agent_id,
             model: active.model,
             host: active.host,
             source: active.source,
         },
-    });
+    }));
     execution
 }
 
 #[cfg(test)]
 pub mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::execution::{Catalog, Fact, Origin, Status, Stop, TokenUsage};
+    use crate::domain::execution::{Catalog, Fact, Status, Stop, TokenUsage};
     use crate::report::active::tests::active;
 
     /// A successful execution of which nothing else is known.
@@ -206,8 +206,8 @@ pub mod tests {
         execution
     }
 
-    fn object(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
+    fn object(value: Value) -> Details {
+        value.as_object().unwrap().clone().into()
     }
 
     #[test]
@@ -232,7 +232,7 @@ pub mod tests {
                 session_id: Some("s".to_owned()),
                 ..Origin::default()
             },
-            ..stop
+            ..Stop::clone(&stop)
         };
         execution.merge(Fact::Stop(Box::new(stop)), &Catalog::default());
         execution.resolved.agent_type = "analyzer".to_owned();
@@ -273,7 +273,7 @@ pub mod tests {
     #[test]
     fn tools_are_listed_as_they_were_named() {
         let mut execution = stopped("x", 1, None);
-        let stop = execution.stop.as_mut().unwrap();
+        let stop = Arc::make_mut(execution.stop.as_mut().unwrap());
         stop.tools_used = ["Write", "Bash"].map(str::to_owned).into();
         stop.tool_calls = [("Read".to_owned(), 1)].into();
         assert_eq!(tools_used(&execution), ["Write", "Bash"]);

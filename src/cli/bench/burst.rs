@@ -16,7 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const PART: &str = "burst";
 
-pub fn measure(subject: &Subject, load: &mut Load, events: u64) -> Result<Vec<Row>, Failure> {
+/// The second is the processor time of the daemon, in µs an event.
+pub fn measure(
+    subject: &Subject,
+    load: &mut Load,
+    events: u64,
+) -> Result<(Vec<Row>, Option<f64>), Failure> {
     let redis = subject.redis_pid();
     // Made before the clock runs: what the client does is not what is measured.
     let chunks = load.chunks(events);
@@ -41,7 +46,7 @@ pub fn measure(subject: &Subject, load: &mut Load, events: u64) -> Result<Vec<Ro
     let daemon = an_event(cpu_before.0, cpu_after.0);
     let redis = an_event(cpu_before.1, cpu_after.1);
     let ratio = daemon.zip(redis).map(|(daemon, redis)| redis / daemon);
-    Ok(vec![
+    let rows = vec![
         row(PART, "acknowledged", a_second(acknowledged), "events/s"),
         row(PART, "until live shows all", a_second(live), "events/s"),
         row(PART, "until history has all", a_second(history), "events/s"),
@@ -54,7 +59,8 @@ pub fn measure(subject: &Subject, load: &mut Load, events: u64) -> Result<Vec<Ro
         row(PART, "CPU of the daemon", daemon, "µs/event"),
         row(PART, "CPU of Redis", redis, "µs/event"),
         row(PART, "CPU of Redis against the daemon", ratio, "×"),
-    ])
+    ];
+    Ok((rows, daemon))
 }
 
 fn cpu(subject: &Subject, redis: Option<u32>) -> (Option<u64>, Option<u64>) {

@@ -72,9 +72,15 @@ impl Bench {
         let mut load = Load::new(seed, now_ms);
         let mut rows = sustained::at_rest(&subject);
         rows.extend(single::measure(&subject, &mut load)?);
-        rows.extend(burst::measure(&subject, &mut load, self.events)?);
+        let (burst, daemon_us) = burst::measure(&subject, &mut load, self.events)?;
+        rows.extend(burst);
         rows.extend(reads::measure(&subject)?);
-        rows.extend(parts::measure(&mut load, subject.folder(), now_ms)?);
+        rows.extend(parts::measure(
+            &mut load,
+            subject.folder(),
+            now_ms,
+            daemon_us,
+        )?);
         let watched = Load::new(seed.wrapping_add(1), now_ms);
         rows.extend(stream::at_maximum(&subject, &mut load, self.events)?);
         rows.extend(stream::at_pace(&subject, watched, seconds)?);

@@ -31,8 +31,14 @@ const BATCH: usize = 256;
 
 const PART: &str = "one thread";
 
-/// `folder` is where the databases are made.
-pub fn measure(load: &mut Load, folder: &Path, now_ms: i64) -> Result<Vec<Row>, Failure> {
+/// `folder` is where the databases are made; `daemon_us` is what the daemon as a whole takes for an
+/// event.
+pub fn measure(
+    load: &mut Load,
+    folder: &Path,
+    now_ms: i64,
+    daemon_us: Option<f64>,
+) -> Result<Vec<Row>, Failure> {
     let text = load.chunk(EVENTS);
     let lines: Vec<&[u8]> = text
         .split(|&byte| byte == b'\n')
@@ -48,7 +54,7 @@ pub fn measure(load: &mut Load, folder: &Path, now_ms: i64) -> Result<Vec<Row>, 
     let facts = facts?;
     let values = lines.iter().map(|line| serde_json::from_slice(line));
     let values: Vec<Value> = values.collect::<Result<_, _>>().map_err(failed)?;
-    let ((), redact) = timed(|| values.iter().for_each(redact_all));
+    let ((), redact) = timed(|| values.iter().for_each(redact_event));
     let (changes, decide) = timed(|| decide(facts, &catalog, now_ms));
     let ((), sum) = timed(|| {
         for batch in changes.chunks(BATCH) {
@@ -60,16 +66,10 @@ pub fn measure(load: &mut Load, folder: &Path, now_ms: i64) -> Result<Vec<Row>, 
     appended?;
     let mut history = History::open(&folder.join("parts-history.db")).map_err(failed)?;
     let cursor = Cursor::new(journal.epoch(), journal.last_seq());
-    let names = Names::new(NameLimits {
-        agents: 0,
-        types: 0,
-        tools: 0,
-    });
-    let (flushed, flush) = timed(|| {
-        let totals = Totals::of(changes.iter().map(Arc::as_ref), &names);
-        history.flush(&changes, &totals, &cursor)
-    });
-    flushed.map_err(failed)?;
+    let (flushed, flush) = timed(|| flush(&mut history, &changes, &cursor));
+    flushed?;
+    let redact_share = redact.cpu_us().zip(daemon_us);
+    let redact_share = redact_share.map(|(redact_us, daemon_us)| redact_us / daemon_us);
     let parts = [
         ("parse a line, redaction within", parse),
         ("of that, redaction", redact),
@@ -82,6 +82,12 @@ pub fn measure(load: &mut Load, folder: &Path, now_ms: i64) -> Result<Vec<Row>, 
         .into_iter()
         .map(|(what, cost)| row(PART, what, cost.cpu_us(), "CPU µs/event"))
         .chain([
+            row(
+                PART,
+                "redaction, of all that the burst took",
+                redact_share,
+                "×",
+            ),
             row(PART, "append, with the disk", append.wall_us(), "µs/event"),
             row(PART, "flush, with the disk", flush.wall_us(), "µs/event"),
         ])
@@ -99,23 +105,31 @@ fn parse(lines: &[&[u8]], clock: &Clock) -> Result<Vec<(String, Fact)>, Failure>
         .collect()
 }
 
-/// What the intake does to every text of an event, its names included.
+/// What the intake does to every text of an event, the names in its objects included.
+fn redact_event(event: &Value) {
+    let fields = event.as_object().into_iter().flatten();
+    fields.for_each(|(_, value)| redact_all(value));
+}
+
 fn redact_all(value: &Value) {
     match value {
-        Value::String(text) => {
-            std::hint::black_box(redact(text));
-            std::hint::black_box(without_homes(text));
-            std::hint::black_box(top_of_stacks(text));
-        }
+        Value::String(text) => redact_text(text),
         Value::Array(items) => items.iter().for_each(redact_all),
         Value::Object(fields) => {
             for (name, value) in fields {
                 std::hint::black_box((telling(name), is_stack(name)));
+                redact_text(name);
                 redact_all(value);
             }
         }
         _ => {}
     }
+}
+
+fn redact_text(text: &str) {
+    std::hint::black_box(redact(text));
+    std::hint::black_box(without_homes(text));
+    std::hint::black_box(top_of_stacks(text));
 }
 
 fn decide(facts: Vec<(String, Fact)>, catalog: &Catalog, now_ms: i64) -> Vec<Arc<Change>> {
@@ -153,6 +167,16 @@ fn append(journal: &mut Journal, changes: &[Arc<Change>]) -> Result<(), Failure>
             journal.append(&entry, &keep_all)
         })
         .map_err(failed)
+}
+
+fn flush(history: &mut History, changes: &[Arc<Change>], cursor: &Cursor) -> Result<(), Failure> {
+    let names = Names::new(NameLimits {
+        agents: 0,
+        types: 0,
+        tools: 0,
+    });
+    let totals = Totals::of(changes.iter().map(Arc::as_ref), &names);
+    history.flush(changes, &totals, cursor).map_err(failed)
 }
 
 #[derive(Clone, Copy)]

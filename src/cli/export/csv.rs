@@ -107,9 +107,9 @@ fn tool_calls(run: &Execution) -> String {
 
 fn error(run: &Execution, field: &str) -> String {
     let details = run.error_details();
-    match details.as_ref().and_then(|details| details.get(field)) {
+    match details.and_then(|details| details.fields().remove(field)) {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => text,
         Some(other) => other.to_string(),
     }
 }

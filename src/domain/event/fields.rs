@@ -8,7 +8,7 @@ use super::clean::{clean_name, clean_object, clean_text};
 use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
 use super::{Clock, MAX_AHEAD_MS, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
 use crate::domain::error::Refusal;
-use crate::domain::execution::{Origin, Status, TokenUsage};
+use crate::domain::execution::{Details, Origin, Status, TokenUsage};
 
 /// The longest path that Linux takes.
 const MAX_PATH_BYTES: usize = 4096;
@@ -128,8 +128,9 @@ impl Fields<'_> {
         }
     }
 
-    pub fn object(&mut self, field: &str) -> Result<Option<Map<String, Value>>, Refusal> {
-        Ok(self.fields_of(field)?.map(clean_object))
+    pub fn details(&mut self, field: &str) -> Result<Option<Details>, Refusal> {
+        let fields = self.fields_of(field)?;
+        Ok(fields.map(|fields| clean_object(fields).into()))
     }
 
     pub fn calls(&mut self, field: &str) -> Result<BTreeMap<String, u64>, Refusal> {

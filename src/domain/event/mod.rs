@@ -192,13 +192,13 @@ fn stop(mut fields: Fields) -> Result<Event, Refusal> {
         ended_ms,
         duration_ms: fields.number("duration_ms", MAX_DURATION_MS)?,
         status: fields.status()?,
-        error_details: fields.object("error_details")?,
+        error_details: fields.details("error_details")?,
         tools_used: fields.names("tools_used")?,
         tool_calls: fields.calls("tool_calls")?,
         token_usage: fields.token_usage()?,
-        performance_metrics: fields.object("performance_metrics")?,
-        task_metadata: fields.object("task_metadata")?,
-        output_metrics: fields.object("output_metrics")?,
+        performance_metrics: fields.details("performance_metrics")?,
+        task_metadata: fields.details("task_metadata")?,
+        output_metrics: fields.details("output_metrics")?,
         origin: fields.origin()?,
     };
     Ok(Event::Fact {

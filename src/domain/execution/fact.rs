@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
+use super::Details;
 use crate::domain::price::Tokens;
 
 /// What an event, or the reaper, says of an execution.
@@ -68,7 +68,7 @@ pub struct Stop {
     pub duration_ms: Option<u64>,
     pub status: Status,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_details: Option<Map<String, Value>>,
+    pub error_details: Option<Details>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools_used: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -76,11 +76,11 @@ pub struct Stop {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_usage: Option<TokenUsage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub performance_metrics: Option<Map<String, Value>>,
+    pub performance_metrics: Option<Details>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task_metadata: Option<Map<String, Value>>,
+    pub task_metadata: Option<Details>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output_metrics: Option<Map<String, Value>>,
+    pub output_metrics: Option<Details>,
     #[serde(flatten)]
     pub origin: Origin,
 }

@@ -1,6 +1,7 @@
 //! What an execution has only when hooks told of it: where its lines are, and what they said.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,13 +61,13 @@ impl Execution {
     /// hooks, stays.
     pub fn retell(&mut self, told: Told, catalog: &Catalog) {
         let hooks_only = self.hooked.is_some();
-        let started = |start: &Option<Start>| start.as_ref().map(|start| start.started_ms);
-        let is_another = started(&self.start) != started(&told.start);
+        let started = |start: &Start| start.started_ms;
+        let is_another = self.start.as_deref().map(started) != told.start.as_ref().map(started);
         if hooks_only || self.start.is_none() {
-            self.start = told.start;
+            self.start = told.start.map(Arc::new);
         }
         if hooks_only || self.stop.is_none() {
-            self.stop = told.stop;
+            self.stop = told.stop.map(Arc::new);
         }
         if self.stop.is_some() {
             self.timed_out_ms = None;

@@ -5,15 +5,18 @@
 //! That makes the order in which they arrive, and how often, meaningless.
 
 mod contribution;
+mod details;
 mod fact;
 mod hooked;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use self::contribution::{Contribution, PAIRED_TOOLS};
+pub use self::details::Details;
 pub use self::fact::{Fact, Origin, Start, Status, Stop, TokenUsage};
 pub use self::hooked::{Hooked, Reading, Told};
 use super::agent_type::AgentTypes;
@@ -47,9 +50,9 @@ pub struct Catalog {
 pub struct Execution {
     pub id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start: Option<Start>,
+    pub start: Option<Arc<Start>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stop: Option<Stop>,
+    pub stop: Option<Arc<Stop>>,
     /// The end that the reaper set, while nothing better is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timed_out_ms: Option<i64>,
@@ -95,9 +98,9 @@ impl Execution {
             return;
         }
         match fact {
-            Fact::Start(start) => self.start = Some(*start),
+            Fact::Start(start) => self.start = Some(start.into()),
             Fact::Stop(stop) => {
-                self.stop = Some(*stop);
+                self.stop = Some(stop.into());
                 self.timed_out_ms = None;
             }
             Fact::TimedOut { ended_ms } => self.timed_out_ms = Some(ended_ms),
@@ -196,7 +199,7 @@ impl Execution {
     }
 
     /// What a stop said of its error, and what the provider answered.
-    pub fn error_details(&self) -> Option<Cow<'_, Map<String, Value>>> {
+    pub fn error_details(&self) -> Option<Cow<'_, Details>> {
         let said = self
             .stop
             .as_ref()
@@ -204,7 +207,7 @@ impl Execution {
         let Some(failure) = self.api_failure() else {
             return said.map(Cow::Borrowed);
         };
-        let mut details = said.cloned().unwrap_or_default();
+        let mut details = said.map(Details::fields).unwrap_or_default();
         let mut add = |name: &str, value: Value| {
             details.entry(name).or_insert(value);
         };
@@ -215,7 +218,7 @@ impl Execution {
         if let Some(status) = failure.status {
             add("status", status.into());
         }
-        Some(Cow::Owned(details))
+        Some(Cow::Owned(details.into()))
     }
 
     fn api_failure(&self) -> Option<&ApiFailure> {

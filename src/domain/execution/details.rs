@@ -1,0 +1,57 @@
+//! Fields that are kept and shown as a stop told them, and that nothing is counted by.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+
+/// An object, as the text in which it is stored: as a tree of maps it took ten times the memory,
+/// and every copy and every writing of an execution walked it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Details(#[schemars(with = "Map<String, Value>")] Box<RawValue>);
+
+impl Details {
+    /// Nothing where what was stored is no object.
+    pub fn fields(&self) -> Map<String, Value> {
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+}
+
+impl From<Map<String, Value>> for Details {
+    fn from(fields: Map<String, Value>) -> Details {
+        Details(to_raw_value(&fields).expect("its keys are strings, and memory takes every byte"))
+    }
+}
+
+impl FromIterator<(String, Value)> for Details {
+    fn from_iter<T: IntoIterator<Item = (String, Value)>>(fields: T) -> Details {
+        Map::from_iter(fields).into()
+    }
+}
+
+impl PartialEq for Details {
+    fn eq(&self, other: &Details) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::execution::Execution;
+
+    #[test]
+    fn what_older_versions_stored_is_read_and_written_as_it_was() {
+        let row = concat!(
+            r#"{"id":"x","stop":{"ended_ms":5,"status":"failure","#,
+            r#""error_details":{"message":"no \"way\"","seen":{"at":[1,2.5]},"type":"E"},"#,
+            r#""tool_calls":{"Bash":2},"task_metadata":{},"output_metrics":{"files_created":2},"#,
+            r#""session_id":"s"},"resolved":{"agent_type":"t"}}"#,
+        );
+        let execution: Execution = serde_json::from_str(row).unwrap();
+        assert_eq!(serde_json::to_string(&execution).unwrap(), row);
+        let details = execution.error_details().unwrap().fields();
+        assert_eq!(details["message"], "no \"way\"");
+        assert_eq!(details["seen"]["at"][1], 2.5);
+    }
+}
