@@ -68,7 +68,7 @@ openapi-check: setup ## Hold the running daemon against its OpenAPI document wit
 		python3 -m venv target/openapi-python && \
 		target/openapi-python/bin/pip install --quiet schemathesis; \
 	fi
-	./deploy/openapi/check.sh target/debug/agentpulse $(SCHEMATHESIS) $(ARGS)
+	./deploy/openapi/check.sh $(CURDIR)/target/debug/agentpulse $(SCHEMATHESIS) $(ARGS)
 
 demo: setup ## Send a made-up day of traffic to the running daemon
 	$(CARGO) run --release --quiet --bin agentpulse -- demo $(ARGS)

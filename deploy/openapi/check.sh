@@ -2,6 +2,7 @@
 # Holds a daemon with a day of made-up traffic against its own OpenAPI document: starts it in a
 # folder of its own, lets schemathesis ask, and ends with what that ends with.
 #
+# Both programs are named by their whole paths.
 # Usage: check.sh AGENTPULSE SCHEMATHESIS [ARGUMENTS FOR schemathesis run]
 set -euo pipefail
 
@@ -44,5 +45,7 @@ key=$("$agentpulse" key create check --scope admin --data-dir "$data" 2>/dev/nul
 # From a file: the route that a document was loaded from would not be tried.
 address=http://$(cat "$data/http.addr")
 curl -sf "$address/api/openapi.json" -o "$folder/openapi.json"
+# It leaves a cache where it stands.
+cd "$folder"
 "$schemathesis" --config-file "$here/schemathesis.toml" run "$folder/openapi.json" \
     --url "$address" --header "Authorization: Bearer $key" "$@"
