@@ -120,6 +120,39 @@ fn other_prices_hold_for_later_events() {
 }
 
 #[test]
+fn alerts_follow_their_settings() {
+    let daemon = Setup::new().start();
+    let start = |n| {
+        json!({"event":"start","agent_id":format!("a{n}"),"agent_name":"zorp",
+            "start_time":rfc3339(now_ms())})
+    };
+    daemon.accept(&(0..3).map(start).collect::<Vec<_>>());
+    let state_is = |expect: Option<&str>| {
+        eventually("the alert is so", || {
+            let told = daemon.read("/api/agents/alerts")?;
+            let mut alerts = told["alerts"].as_array().into_iter().flatten();
+            let alert = alerts.find(|alert| alert["rule"] == "active_agents");
+            let state = alert.and_then(|alert| alert["state"].as_str());
+            (state == expect).then_some(()).ok_or(told.to_string())
+        });
+    };
+    state_is(None);
+    write(&daemon, &[("alerts.active_agents.threshold", "2")]);
+    let (code, text) = reload(&daemon);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("alerts.active_agents.threshold"), "{text}");
+    assert!(!text.contains("restart"), "{text}");
+    state_is(Some("firing"));
+    write(&daemon, &[("alerts.active_agents.enabled", "false")]);
+    assert_eq!(reload(&daemon).0, Some(0));
+    state_is(Some("resolved"));
+    let hooks = "[{ url = \"http://127.0.0.1:9/\" }]";
+    write(&daemon, &[("alerts.webhooks", hooks)]);
+    let (_, text) = reload(&daemon);
+    assert!(text.contains("a restart takes: alerts.webhooks"), "{text}");
+}
+
+#[test]
 fn a_bad_file_keeps_the_old_settings_and_is_told_everywhere() {
     let daemon = Setup::new().start();
     fs::write(settings(&daemon), "[reaper]\nidle_timeout = \"soon\"\n").expect("bad settings");

@@ -7,7 +7,7 @@ use std::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::rules::{Judgement, Level};
-use crate::domain::alert::{Alert, Rule, RuleSettings, State};
+use crate::domain::alert::{Alert, Rule, RuleSettings, Rules, State};
 
 /// Now, on both clocks: what is told is wall time, what is measured is not.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,14 @@ impl Machine {
             news.extend(self.clear(&key, None, now));
         }
         news
+    }
+
+    /// Lets go of what no rule in force says any more; answers the alerts that were resolved by it.
+    pub fn keep(&mut self, rules: &Rules, now: Now) -> Vec<Arc<Alert>> {
+        let gone = self.0.keys().filter(|(rule, _)| rules.get(*rule).is_none());
+        let gone: Vec<_> = gone.cloned().collect();
+        let resolved = gone.iter().filter_map(|key| self.clear(key, None, now));
+        resolved.collect()
     }
 
     /// Those that are pending or fire.

@@ -31,16 +31,17 @@ use self::board::Board;
 pub use self::gather::Gather;
 use self::machine::{Machine, Now};
 use self::notify::Notify;
-use crate::domain::alert::{Alert, Rules, Severity, State};
+use crate::domain::alert::{Alert, Severity, State};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
+use crate::flow::tuning::Tuned;
 
 /// A person is told within seconds; a look costs a few milliseconds.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// Judges as long as the daemon runs.
 pub struct Alerting {
-    pub rules: Rules,
+    pub tuned: Tuned,
     pub gather: Gather,
     pub board: Arc<Board>,
     pub notify: Notify,
@@ -65,19 +66,21 @@ impl Alerting {
     }
 
     async fn look(&mut self, machine: &mut Machine) {
-        let inputs = self.gather.inputs(&self.rules, now_ms()).await;
+        let tuning = self.tuned.borrow().clone();
+        let rules = &tuning.rules;
+        let inputs = self.gather.inputs(rules, now_ms()).await;
         let now = Now {
             wall_ms: now_ms(),
             monotonic: Instant::now(),
         };
-        let mut news = Vec::new();
-        for (rule, settings, judgements) in rules::judge(&inputs, &self.rules) {
+        let mut news = machine.keep(rules, now);
+        for (rule, settings, judgements) in rules::judge(&inputs, rules) {
             if let Some(judgements) = judgements {
                 news.extend(machine.step(rule, &settings, judgements, now));
             }
         }
         let active = machine.active().cloned().collect();
-        self.board.show(&self.rules, active, &news);
+        self.board.show(rules, active, &news);
         for alert in &news {
             if alert.state == State::Firing {
                 self.counters.alerts_fired.add(1);

@@ -63,7 +63,7 @@ pub fn start(
 ) {
     let webhooks = config.alerts.webhooks.iter().map(webhook).collect();
     let alerting = Alerting {
-        rules: config.alerts.rules.clone(),
+        tuned: parts.tuned.clone(),
         gather,
         board: parts.alerts.clone(),
         notify: Notify::start(webhooks, &parts.counters, tasks, stop),

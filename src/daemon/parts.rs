@@ -194,6 +194,7 @@ pub fn tuning(config: &Config, catalog: Arc<Catalog>) -> Tuning {
         transcript_roots: config.transcript.roots.clone(),
         transcript_max_bytes: config.transcript.max_bytes,
         catalog,
+        rules: config.alerts.rules.clone(),
     }
 }
 

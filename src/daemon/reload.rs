@@ -18,8 +18,9 @@ use crate::flow::tuning::Tuning;
 use crate::flow::writer::{Door, Message};
 use crate::http::guard::Guard;
 
-/// Settings that are gone by anew; every other one needs a restart.
-const RELOADED: [&str; 18] = [
+/// Settings that are gone by anew; every other one needs a restart. A name that ends in a star
+/// stands for all that begin so.
+const RELOADED: [&str; 19] = [
     "http.allowed_hosts",
     "http.allowed_origins",
     "http.require_key",
@@ -38,7 +39,18 @@ const RELOADED: [&str; 18] = [
     "tables.agent_types",
     "tables.prices",
     "log.level",
+    "alerts.*",
 ];
+/// Each has a queue and a task, which end with the daemon.
+const WEBHOOKS: &str = "alerts.webhooks";
+
+fn is_reloaded(key: &str) -> bool {
+    let stands_for = |name: &&str| match name.strip_suffix('*') {
+        Some(beginning) => key.starts_with(beginning) && !key.starts_with(WEBHOOKS),
+        None => key == *name,
+    };
+    RELOADED.iter().any(stands_for)
+}
 
 /// Where settings come from, and where the log is.
 pub struct Source {
@@ -87,9 +99,9 @@ impl Present {
 
     /// Takes over what may change; answers what came of it.
     fn follow(&mut self, other: &Present) -> Reloaded {
-        let is_reloaded = |key: &String| RELOADED.contains(&key.as_str());
+        let differing = self.differing(other).into_iter();
         let (changed, needs_restart): (Vec<_>, Vec<_>) =
-            self.differing(other).into_iter().partition(is_reloaded);
+            differing.partition(|key| is_reloaded(key));
         for key in &changed {
             if let Some(value) = other.described.get(key) {
                 self.described.insert(key.clone(), value.clone());
@@ -218,9 +230,12 @@ mod tests {
             .collect();
         assert_eq!(named, RELOADED);
         let known = present(&[]).described;
-        for key in RELOADED {
-            assert!(known.contains_key(key), "{key}");
+        for name in RELOADED {
+            let is_of_it = |key: &String| key.starts_with(name.trim_end_matches('*'));
+            assert!(known.keys().any(is_of_it), "{name}");
         }
+        assert!(is_reloaded("alerts.daily_cost") && is_reloaded("alerts.disk.enabled"));
+        assert!(!is_reloaded("alerts.webhooks.0.url") && !is_reloaded("http.listen"));
     }
 
     #[test]

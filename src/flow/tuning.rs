@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::running::Timeouts;
+use crate::domain::alert::Rules;
 use crate::domain::execution::Catalog;
 
 pub struct Tuning {
@@ -24,6 +25,8 @@ pub struct Tuning {
     pub transcript_max_bytes: u64,
     /// Types and prices, for what comes from now on.
     pub catalog: Arc<Catalog>,
+    /// The alerts that are in force.
+    pub rules: Rules,
 }
 
 impl Tuning {
