@@ -182,6 +182,13 @@ impl Gate {
         self.always || self.access.has_keys()
     }
 
+    /// Waits until keys are asked for, as a connection that came without one must.
+    pub async fn keys_needed(&self) {
+        if !self.always {
+            self.access.keyed().await;
+        }
+    }
+
     /// Counts a refusal, also one of the doors, and notes it in the audit trail.
     pub fn refused(&self, peer: IpAddr, pass: Option<&Pass>, reason: Code) {
         let counter = match reason {
