@@ -145,12 +145,12 @@ fn streams(routes: Routes) -> Routes {
     };
     routes
         .get(
-            "/api/agents/stream",
+            stream::OWN,
             stream::own,
             operation("A WebSocket: a picture first, then every change"),
         )
         .get(
-            "/stream",
+            stream::OF_DASHBOARD,
             stream::of_dashboard,
             operation("A WebSocket in the existing dashboard's dialect"),
         )

@@ -22,12 +22,15 @@ use crate::access::{Actor, Pass};
 use crate::flow::clock::now_ms;
 use crate::report::stream::Place;
 
+pub const OWN: &str = "/api/agents/stream";
+pub const OF_DASHBOARD: &str = "/stream";
+
 type Http = State<Arc<HttpState>>;
 /// What the connection came in with.
 type Key = (Option<Extension<Pass>>, Option<Extension<Actor>>);
 type Asked = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-/// `/api/agents/stream`
+/// [`OWN`]
 pub async fn own(State(http): Http, pass: Key, asked: Asked) -> Result<Response, HttpError> {
     let (upgrade, place) = admit(&http, asked)?;
     Ok(upgrade.on_upgrade(async move |socket| {
@@ -41,7 +44,7 @@ pub async fn own(State(http): Http, pass: Key, asked: Asked) -> Result<Response,
     }))
 }
 
-/// `/stream`
+/// [`OF_DASHBOARD`]
 pub async fn of_dashboard(
     State(http): Http,
     pass: Key,
