@@ -108,7 +108,8 @@ fn intakes(routes: Routes) -> Routes {
             Operation::new("Takes events, as an array or as lines")
                 .body(body::events())
                 .answers::<intake::Taken>(StatusCode::OK, "What became of them")
-                .answers::<intake::Taken>(StatusCode::MULTI_STATUS, "Some were refused"),
+                .answers::<intake::Taken>(StatusCode::MULTI_STATUS, "Some were refused")
+                .fails(&[Code::Interrupted]),
         )
         .post(
             "/api/agents/start",
