@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::HttpState;
 use super::error::{Code, HttpError};
+use crate::domain::event::clean_name;
 use crate::intake::{Answer, MAX_LINE_BYTES, Totals, object};
 
 /// Some ten thousand events.
@@ -42,7 +43,7 @@ struct Refused {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "EventTaken")]
 pub struct Done {
-    /// As it was sent.
+    /// As it is kept: without what looks like a secret.
     agent_id: String,
     #[schemars(extend("const" = true))]
     success: bool,
@@ -103,7 +104,9 @@ async fn one(
     }
     event.insert("event".to_owned(), kind.into());
     let agent_id = event.get("agent_id").and_then(Value::as_str);
-    let agent_id = agent_id.unwrap_or_default().to_owned();
+    // One that is no name is refused.
+    let agent_id = agent_id.and_then(|id| clean_name(id.to_owned()));
+    let agent_id = agent_id.unwrap_or_default();
     let answer = http.intake.value(Value::Object(event)).await?;
     match answer.refusals.into_iter().next() {
         Some((_, reason)) => Err(HttpError::new(Code::InvalidEvent, reason)),
