@@ -295,3 +295,30 @@ fn addresses_of_people_can_be_kept() {
         .expect("it is there");
     assert_eq!(told["agent_name"], address);
 }
+
+#[test]
+fn an_answer_repeats_no_secret() {
+    let daemon = Setup::new().start();
+    let token = format!("ghp_{}", "aB3dE5gH7j".repeat(4).split_at(36).0);
+    let post = |path: &str, body: &str| {
+        let told = daemon.request("POST", path, &[], body.as_bytes());
+        assert!(!told.text().contains(&token), "{}", told.text());
+        (told.status, told.json())
+    };
+    let event = json!({"agent_id": format!("run {token}"), "agent_name": "zorp"}).to_string();
+    let answered = ["/api/agents/start", "/api/agents/complete"].map(|path| {
+        for body in [json!(token).to_string(), json!([token]).to_string()] {
+            let (status, told) = post(path, &body);
+            assert_eq!(status, 400, "{told}");
+        }
+        let (status, told) = post(path, &event);
+        assert_eq!(status, 200, "{told}");
+        told["agent_id"].clone()
+    });
+    let kept = eventually("the run", || {
+        let told = daemon.read("/api/agents/executions")?;
+        let id = told["executions"][0]["agent_id"].clone();
+        id.is_string().then_some(id).ok_or(told.to_string())
+    });
+    assert_eq!(answered, [kept.clone(), kept]);
+}

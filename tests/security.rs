@@ -1,5 +1,7 @@
 //! Keys: what they open and what they do not, how they end, and where they are never found.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::bytes::{holds, search};
@@ -165,6 +167,30 @@ fn keys_are_made_without_a_daemon_and_others_reach_none_without_a_key() {
 }
 
 #[test]
+fn other_settings_open_no_door_while_the_old_address_is_listened_on() {
+    let mut daemon = Setup::new().start();
+    let key = create(&daemon, "far", "admin");
+    assert!(daemon.sigterm().success());
+    let setup = Setup::new().set("http.allowed_hosts", "[\"0.0.0.0\"]");
+    daemon.setup = setup.clone().listen_by_setting("0.0.0.0:0");
+    daemon.restart();
+    let near = setup.listen_by_setting("127.0.0.1:0").text();
+    fs::write(daemon.data.with_extension("toml"), near).expect("the settings");
+    let reloaded = told(&daemon, &["reload"]);
+    assert!(
+        reloaded.contains("a restart takes: http.listen"),
+        "{reloaded}"
+    );
+    let host = [("host", "localhost")];
+    let asked =
+        |method: &str, path: &str, body: &[u8]| daemon.request(method, path, &host, body).status;
+    assert_eq!(status(&daemon, "GET", CURRENT, &key), 200);
+    told(&daemon, &["key", "revoke", "far"]);
+    assert_eq!(asked("GET", CURRENT, b""), 401);
+    assert_eq!(asked("POST", EVENTS, b"[]"), 401);
+}
+
+#[test]
 fn always_means_also_while_there_is_no_key() {
     let daemon = Setup::new().set("http.require_key", "\"always\"").start();
     assert_eq!(daemon.get(CURRENT).status, 401);
@@ -215,6 +241,10 @@ fn a_websocket_comes_in_by_subprotocol_or_ticket() {
     // A ticket is for sockets: no address of an ordinary read ever opens anything.
     let read = format!("{CURRENT}?ticket={}", ticket(&key));
     assert_eq!(daemon.get(&read).status, 401);
+    assert_eq!(open(&read, &[]), 401);
+    let offer = format!("agentpulse.key.{key}");
+    let by_offer = [("sec-websocket-protocol", offer.as_str())];
+    assert_eq!(open(CURRENT, &by_offer), 401);
     let kept = ticket(&key);
     told(&daemon, &["key", "revoke", "page"]);
     assert_eq!(open(&format!("/stream?ticket={kept}"), &[]), 401);

@@ -24,7 +24,8 @@ pub struct Setup {
     raw: String,
     redis: Option<String>,
     environment: Vec<(String, String)>,
-    listen: String,
+    /// Nothing where the settings tell.
+    listen: Option<String>,
     /// Another place for the socket than its default.
     socket: Option<PathBuf>,
     disk_mib: Option<u32>,
@@ -51,7 +52,7 @@ impl Setup {
             raw: text.to_owned(),
             redis: None,
             environment: Vec::new(),
-            listen: "127.0.0.1:0".to_owned(),
+            listen: Some("127.0.0.1:0".to_owned()),
             socket: None,
             disk_mib: None,
         }
@@ -110,8 +111,14 @@ impl Setup {
     }
 
     pub fn listen(mut self, address: &str) -> Setup {
-        self.listen = address.to_owned();
+        self.listen = Some(address.to_owned());
         self
+    }
+
+    /// By a setting, which may be read again, and not by a flag.
+    pub fn listen_by_setting(mut self, address: &str) -> Setup {
+        self.listen = None;
+        self.set("http.listen", &format!("\"{address}\""))
     }
 
     pub fn socket(mut self, path: &Path) -> Setup {
@@ -169,8 +176,10 @@ impl Setup {
             .arg(data);
         command
             .arg("--socket")
-            .arg(self.socket.clone().unwrap_or_else(|| socket_path(data)))
-            .args(["--http", &self.listen]);
+            .arg(self.socket.clone().unwrap_or_else(|| socket_path(data)));
+        if let Some(address) = &self.listen {
+            command.args(["--http", address]);
+        }
         if let Some(url) = &self.redis {
             command.args(["--redis", url]);
         }

@@ -1,6 +1,7 @@
 //! Clients of the WebSockets that are slow, too many, foreign, or talk nonsense: each is told so,
 //! and the others never notice.
 
+use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 
@@ -10,6 +11,7 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::harness::{Daemon, eventually};
+use crate::security::{create, told};
 use crate::setup::Setup;
 use crate::watcher::{DASHBOARD, STREAM, Seen, Watcher, start};
 
@@ -132,6 +134,37 @@ fn a_client_that_closes_is_answered() {
         let close = Some(CloseFrame { code, reason });
         watcher.socket.close(close).expect("the daemon reads");
         assert_eq!(watcher.ended().code(), Some(1000), "{path}");
+    }
+    assert_eq!(counter(&daemon, "stream_clients_cut"), 0);
+}
+
+#[test]
+fn who_came_without_a_key_is_cut_off_once_one_is_asked_for() {
+    let daemon = Setup::new().start();
+    let open = |path: &str, headers: &[(&'static str, &str)]| {
+        let mut watcher = Watcher::ask(daemon.http, path, headers).expect("it may come in");
+        watcher.read();
+        watcher
+    };
+    let paths = [STREAM, DASHBOARD];
+    let keyless = paths.map(|path| open(path, &[]));
+    let key = create(&daemon, "first", "read");
+    let needed = Some((1008, "a key is needed by now".to_owned()));
+    for mut watcher in keyless {
+        assert_eq!(watcher.ended().0, needed);
+    }
+    let keyed = paths.map(|path| open(path, &[("x-api-key", &key)]));
+    told(&daemon, &["key", "revoke", "first"]);
+    let ended = Some((1008, "the key has ended".to_owned()));
+    for mut watcher in keyed {
+        assert_eq!(watcher.ended().0, ended);
+    }
+    let keyless = paths.map(|path| open(path, &[]));
+    let always = daemon.setup.clone().set("http.require_key", "\"always\"");
+    fs::write(daemon.data.with_extension("toml"), always.text()).expect("the settings");
+    told(&daemon, &["reload"]);
+    for mut watcher in keyless {
+        assert_eq!(watcher.ended().0, needed);
     }
     assert_eq!(counter(&daemon, "stream_clients_cut"), 0);
 }

@@ -60,6 +60,8 @@ pub struct Wish {
 pub struct Access {
     store: Mutex<Store>,
     held: RwLock<Vec<Arc<Held>>>,
+    /// Whether there is any.
+    keyed: watch::Sender<bool>,
     tickets: Mutex<Tickets>,
     refusals: Mutex<Refusals>,
     pruned_ms: AtomicI64,
@@ -121,8 +123,10 @@ impl Access {
         let store = Store::open(path)?;
         let keys = store.keys()?;
         let held = keys.into_iter().map(|(key, digest)| held(key, digest));
+        let held: Vec<_> = held.collect();
         Ok(Access {
-            held: RwLock::new(held.collect()),
+            keyed: watch::Sender::new(!held.is_empty()),
+            held: RwLock::new(held),
             store: Mutex::new(store),
             tickets: Mutex::default(),
             refusals: Mutex::default(),
@@ -133,6 +137,13 @@ impl Access {
     /// Whether there is any key. One that has expired counts: a door must not open by itself.
     pub fn has_keys(&self) -> bool {
         !self.held().is_empty()
+    }
+
+    /// Waits until there is a key.
+    pub async fn keyed(&self) {
+        let mut keyed = self.keyed.subscribe();
+        // The sender lives as long as this.
+        let _ = keyed.wait_for(|keyed| *keyed).await;
     }
 
     /// The pass of who shows this text. All keys are compared, the right one or not.
@@ -187,6 +198,7 @@ impl Access {
         let entry = Entry::of(Action::KeyCreated, actor, Ok(Some(described(&key))), now_ms);
         store.insert_key(&key, &digest, &entry)?;
         self.held_mut().push(held(key.clone(), digest));
+        self.keyed.send_replace(true);
         Ok((text, key))
     }
 
@@ -204,6 +216,7 @@ impl Access {
         );
         store.delete_key(&held.key.id, &entry)?;
         self.held_mut().retain(|other| !Arc::ptr_eq(other, &held));
+        self.keyed.send_replace(self.has_keys());
         held.revoked.send_replace(true);
         Ok(held.key.clone())
     }

@@ -1,5 +1,6 @@
 //! Who may come in: opens the keys and the audit trail, and writes to them what gathers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,10 +72,16 @@ pub fn check(config: &Config, access: &Access) -> Result<(), Failure> {
     ))
 }
 
-pub fn guard(config: &Config, access: &Arc<Access>, counters: &Arc<Counters>) -> Guard {
+/// `address` is the one that is listened on: settings that are read again may name another.
+pub fn guard(
+    config: &Config,
+    address: SocketAddr,
+    access: &Arc<Access>,
+    counters: &Arc<Counters>,
+) -> Guard {
     let http = &config.http;
     // The last key of a daemon that others reach may be revoked while it runs.
-    let is_reachable = !http.listen.ip().to_canonical().is_loopback();
+    let is_reachable = !address.ip().to_canonical().is_loopback();
     Guard {
         doors: Doors::new(&http.allowed_hosts, &http.allowed_origins),
         gate: Gate::new(

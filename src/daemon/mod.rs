@@ -252,10 +252,11 @@ async fn serve<F: Future<Output = ()>>(
     views.spawn(flusher.run(flusher_received, flusher_stopped));
 
     let mut doors = JoinSet::new();
-    let guard = entrance::guard(config, &access, &parts.counters);
+    let guard = entrance::guard(config, address, &access, &parts.counters);
     let (guards, guard) = watch::channel(Arc::new(guard));
     let reloader = Reloader {
         source: Arc::new(signals.settings),
+        address,
         access: access.clone(),
         counters: parts.counters.clone(),
         door: door.clone(),
@@ -272,7 +273,6 @@ async fn serve<F: Future<Output = ()>>(
         let notifier = notifier.clone();
         doors.spawn(notifier.run(operations, parts.pulse.clone(), intake_stopped.clone()));
     }
-    let places = config.http.max_connections;
     let watched = parts.watched(config, reports.clone());
     let (stream, hub) = stream::open(watched, intake_stopped.clone());
     doors.spawn(hub.run());
@@ -288,7 +288,7 @@ async fn serve<F: Future<Output = ()>>(
         access,
         guard,
         stream,
-        max_connections: places,
+        max_connections: config.http.max_connections,
         bodies: Bodies::default(),
     };
     let state = Arc::new(state);

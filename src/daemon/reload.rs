@@ -2,6 +2,7 @@
 //! nothing does.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -61,6 +62,8 @@ pub struct Source {
 
 pub struct Reloader {
     pub source: Arc<Source>,
+    /// That HTTP listens on.
+    pub address: SocketAddr,
     pub access: Arc<Access>,
     pub counters: Arc<Counters>,
     pub door: Door,
@@ -164,12 +167,12 @@ impl Reloader {
 
     async fn take(&mut self) -> Result<Reloaded, String> {
         let (source, access) = (self.source.clone(), self.access.clone());
-        let counters = self.counters.clone();
+        let (address, counters) = (self.address, self.counters.clone());
         let read = move || {
             let config = (source.load)().map_err(|error| error.to_string())?;
             let told = |failure: Failure| failure.to_string();
             let catalog = Arc::new(stores::catalog(&config).map_err(told)?);
-            let guard = entrance::guard(&config, &access, &counters);
+            let guard = entrance::guard(&config, address, &access, &counters);
             Ok::<_, String>((parts::tuning(&config, catalog), guard, config))
         };
         let read = tokio::task::spawn_blocking(read).await;

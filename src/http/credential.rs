@@ -5,6 +5,8 @@ use axum::http::header::{
 };
 use axum::http::{Method, Request};
 
+use super::stream::{OF_DASHBOARD, OWN};
+
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The subprotocol that is spoken. A browser that offers any must be answered with one of them,
 /// and the one that carries the key must not be repeated.
@@ -48,6 +50,7 @@ fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     lists.flat_map(|list| list.split(',')).map(str::trim)
 }
 
+/// Others ignore the headers, and would open to a ticket that stands in some log.
 fn is_websocket<B>(request: &Request<B>) -> bool {
     let names = |header: HeaderName, word: &str| {
         let values = request.headers().get_all(header).iter();
@@ -56,7 +59,11 @@ fn is_websocket<B>(request: &Request<B>) -> bool {
             .flat_map(|list| list.split(','))
             .any(|name| name.trim().eq_ignore_ascii_case(word))
     };
-    *request.method() == Method::GET && names(UPGRADE, "websocket") && names(CONNECTION, "upgrade")
+    let has_one = matches!(request.uri().path(), OWN | OF_DASHBOARD);
+    has_one
+        && *request.method() == Method::GET
+        && names(UPGRADE, "websocket")
+        && names(CONNECTION, "upgrade")
 }
 
 /// Whether the client can be answered with [`PROTOCOL`].
@@ -131,6 +138,13 @@ mod tests {
         let by_ticket = with("/stream?a=b&ticket=t", &[]);
         assert_eq!(credential(&by_ticket), Some(Credential::Ticket("t")));
         assert_eq!(credential(&with("/stream?key=ap_1", &[])), None);
+        for path in ["/api/audit", "/api/agents/executions/stream", "/stream/"] {
+            for offer in ["agentpulse", offer] {
+                let more = [("sec-websocket-protocol", offer)];
+                let other = with(&format!("{path}?ticket=t"), &more);
+                assert_eq!(credential(&other), None, "{path}");
+            }
+        }
         let mut post = with("/stream?ticket=t", &[]);
         *post.method_mut() = Method::POST;
         assert_eq!(credential(&post), None);

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::intake::Unavailable;
+use crate::intake::{Totals, Unavailable, Untaken};
 use crate::report;
 
 /// `CodeName, "code_name", STATUS, "what it means";`
@@ -68,6 +68,7 @@ codes! {
     TooManyRequests, "too_many_requests", TOO_MANY_REQUESTS, "come again later";
     Failed, "failed", INTERNAL_SERVER_ERROR, "it could not be done";
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "nothing can be told or taken now";
+    Interrupted, "interrupted", SERVICE_UNAVAILABLE, "what totals tell of was taken, no more";
     NotReady, "not_ready", SERVICE_UNAVAILABLE, "the message says why";
     TooManyClients, "too_many_clients", SERVICE_UNAVAILABLE, "there is no room for one more";
 }
@@ -77,6 +78,8 @@ codes! {
 pub struct HttpError {
     pub code: Code,
     pub message: Cow<'static, str>,
+    /// Beside the error: what was taken before it.
+    pub totals: Option<Totals>,
 }
 
 impl HttpError {
@@ -84,6 +87,7 @@ impl HttpError {
         HttpError {
             code,
             message: message.into(),
+            totals: None,
         }
     }
 
@@ -102,7 +106,10 @@ impl HttpError {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let body = json!({"error": {"code": self.code.name(), "message": self.message}});
+        let mut body = json!({"error": {"code": self.code.name(), "message": self.message}});
+        if let Some(totals) = self.totals {
+            body["totals"] = json!(totals);
+        }
         let mut response = (self.code.status(), Json(body)).into_response();
         if self.code == Code::UpgradeRequired {
             let protocol = HeaderValue::from_static("websocket");
@@ -127,6 +134,22 @@ impl From<report::Error> for HttpError {
 impl From<Unavailable> for HttpError {
     fn from(_: Unavailable) -> HttpError {
         HttpError::unavailable("events cannot be accepted now")
+    }
+}
+
+impl From<Untaken> for HttpError {
+    fn from(untaken: Untaken) -> HttpError {
+        match untaken {
+            Untaken::NoJson(reason) => HttpError::invalid_body(reason),
+            Untaken::Unavailable(unavailable) => unavailable.into(),
+            Untaken::Rest(totals) => HttpError {
+                totals: Some(totals),
+                ..HttpError::new(
+                    Code::Interrupted,
+                    "only a part of the events could be taken: send all of them again",
+                )
+            },
+        }
     }
 }
 

@@ -160,14 +160,8 @@ impl Gate {
             Some(pass) => Client::Key(pass.id().to_owned()),
             None => Client::at(peer),
         };
-        let taken = self
-            .buckets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(client, now);
-        if let Err(wait) = taken {
-            let retry_after_s = whole_seconds(wait);
-            return Err((Refusal::TooMany { retry_after_s }, pass));
+        if let Err(refusal) = self.take(client, now) {
+            return Err((refusal, pass));
         }
         match (need, &pass) {
             (Need::Nothing, _) | (Need::AnyKey, Some(_)) => Ok(pass),
@@ -178,8 +172,35 @@ impl Gate {
         }
     }
 
+    /// Counts a request that does not come as far as here.
+    ///
+    /// # Errors
+    /// The refusal of one too many; it is counted and noted.
+    pub fn count(&self, peer: IpAddr, client: Client, path: &str) -> Result<(), Refusal> {
+        if !is_counted(path) {
+            return Ok(());
+        }
+        let taken = self.take(client, Instant::now());
+        taken.inspect_err(|refusal| self.refused(peer, None, refusal.code()))
+    }
+
+    fn take(&self, client: Client, now: Instant) -> Result<(), Refusal> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = buckets.take(client, now);
+        taken.map_err(|wait| Refusal::TooMany {
+            retry_after_s: whole_seconds(wait),
+        })
+    }
+
     fn asks_for_keys(&self) -> bool {
         self.always || self.access.has_keys()
+    }
+
+    /// Waits until keys are asked for, as a connection that came without one must.
+    pub async fn keys_needed(&self) {
+        if !self.always {
+            self.access.keyed().await;
+        }
     }
 
     /// Counts a refusal, also one of the doors, and notes it in the audit trail.

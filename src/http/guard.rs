@@ -17,8 +17,10 @@ use hyper_util::service::TowerToHyperService;
 
 use super::credential::{PROTOCOL, offers_protocol};
 use super::doors::Doors;
-use super::gate::Gate;
+use super::error::HttpError;
+use super::gate::{Gate, Refusal};
 use super::headers::Policy;
+use super::limit::Client;
 
 pub struct Guard {
     pub doors: Doors,
@@ -39,14 +41,15 @@ impl Guard {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let mut response = match self.doors.check(&request) {
-            Err(refusal) => {
-                self.gate.refused(peer, None, refusal.code);
-                refusal.into_response()
-            }
+            Err(refusal) => self.turn_away(peer, request.uri().path(), refusal),
             Ok(()) => {
                 let origin = request.headers().get(ORIGIN).cloned();
                 let mut response = if is_preflight(&request) {
-                    StatusCode::NO_CONTENT.into_response()
+                    let client = Client::at(peer);
+                    let counted = self.gate.count(peer, client, request.uri().path());
+                    counted.map_or_else(Refusal::into_response, |()| {
+                        StatusCode::NO_CONTENT.into_response()
+                    })
                 } else {
                     self.pass_on(routes, peer, request).await
                 };
@@ -60,6 +63,14 @@ impl Guard {
         self.policy.apply(headers);
         headers.append(VARY, HeaderValue::from_static("origin"));
         response
+    }
+
+    fn turn_away(&self, peer: IpAddr, path: &str, refusal: HttpError) -> Response<Body> {
+        if let Err(too_many) = self.gate.count(peer, Client::stranger(peer), path) {
+            return too_many.into_response();
+        }
+        self.gate.refused(peer, None, refusal.code);
+        refusal.into_response()
     }
 
     async fn pass_on<B>(

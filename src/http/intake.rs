@@ -14,7 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::HttpState;
 use super::error::{Code, HttpError};
-use crate::intake::{Answer, MAX_LINE_BYTES, Totals};
+use crate::domain::event::clean_name;
+use crate::intake::{Answer, MAX_LINE_BYTES, Totals, object};
 
 /// Some ten thousand events.
 pub const MAX_EVENTS_BYTES: usize = 8 << 20;
@@ -42,7 +43,7 @@ struct Refused {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "EventTaken")]
 pub struct Done {
-    /// As it was sent.
+    /// As it is kept: without what looks like a secret.
     agent_id: String,
     #[schemars(extend("const" = true))]
     success: bool,
@@ -58,22 +59,8 @@ pub async fn events(
     request: Request<Body>,
 ) -> Result<Response, HttpError> {
     let body = http.bodies.read(request, MAX_EVENTS_BYTES).await?;
-    let answer = match array(&body.bytes)? {
-        Some(values) => http.intake.values(values).await?,
-        None => http.intake.lines(&body.bytes).await?,
-    };
+    let answer = http.intake.document(body.bytes.clone()).await?;
     Ok(taken(answer))
-}
-
-/// An event is an object: what begins with a bracket is an array of them.
-fn array(body: &[u8]) -> Result<Option<Vec<Value>>, HttpError> {
-    if !body.trim_ascii_start().starts_with(b"[") {
-        return Ok(None);
-    }
-    let values = serde_json::from_slice(body);
-    values
-        .map(Some)
-        .map_err(|error| HttpError::invalid_body(format!("not JSON: {error}")))
 }
 
 fn taken(answer: Answer) -> Response {
@@ -111,15 +98,16 @@ async fn one(
     kind: &'static str,
 ) -> Result<Json<Done>, HttpError> {
     let body = http.bodies.read(request, MAX_LINE_BYTES).await?;
-    let mut event: Map<String, Value> = serde_json::from_slice(&body.bytes)
-        .map_err(|error| HttpError::invalid_body(format!("not a JSON object: {error}")))?;
+    let mut event = object(&body.bytes).map_err(HttpError::invalid_body)?;
     if kind == "stop" {
         translate_stop(&mut event);
     }
     event.insert("event".to_owned(), kind.into());
     let agent_id = event.get("agent_id").and_then(Value::as_str);
-    let agent_id = agent_id.unwrap_or_default().to_owned();
-    let answer = http.intake.values(vec![Value::Object(event)]).await?;
+    // One that is no name is refused.
+    let agent_id = agent_id.and_then(|id| clean_name(id.to_owned()));
+    let agent_id = agent_id.unwrap_or_default();
+    let answer = http.intake.value(Value::Object(event)).await?;
     match answer.refusals.into_iter().next() {
         Some((_, reason)) => Err(HttpError::new(Code::InvalidEvent, reason)),
         None => Ok(Json(Done {
@@ -180,17 +168,6 @@ mod tests {
         );
         let stop = json!({"duration": "long", "error_occurred": false});
         assert_eq!(translated(stop), json!({}));
-    }
-
-    #[test]
-    fn a_bracket_makes_an_array() {
-        assert_eq!(array(b"{\"a\":1}\n{}").unwrap(), None);
-        assert_eq!(array(b"").unwrap(), None);
-        assert_eq!(
-            array(b" \n[{}, 1]").unwrap(),
-            Some(vec![json!({}), json!(1)])
-        );
-        assert_eq!(array(b"[{}").unwrap_err().code, Code::InvalidBody);
     }
 
     #[tokio::test]

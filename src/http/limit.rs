@@ -14,15 +14,26 @@ pub enum Client {
     /// By its id.
     Key(String),
     Address(IpAddr),
+    /// Who the doors turn away. A page from elsewhere must not use up what the browser's own pages
+    /// and hooks of its machine have.
+    Stranger(IpAddr),
 }
 
 impl Client {
-    /// Of IPv6 the first 64 bits count: whoever has one of those addresses has all of them.
     pub fn at(address: IpAddr) -> Client {
-        Client::Address(match address.to_canonical() {
-            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-            v4 => v4,
-        })
+        Client::Address(network(address))
+    }
+
+    pub fn stranger(address: IpAddr) -> Client {
+        Client::Stranger(network(address))
+    }
+}
+
+/// Of IPv6 the first 64 bits count: whoever has one of those addresses has all of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
+        v4 => v4,
     }
 }
 

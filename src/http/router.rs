@@ -108,7 +108,8 @@ fn intakes(routes: Routes) -> Routes {
             Operation::new("Takes events, as an array or as lines")
                 .body(body::events())
                 .answers::<intake::Taken>(StatusCode::OK, "What became of them")
-                .answers::<intake::Taken>(StatusCode::MULTI_STATUS, "Some were refused"),
+                .answers::<intake::Taken>(StatusCode::MULTI_STATUS, "Some were refused")
+                .fails(&[Code::Interrupted]),
         )
         .post(
             "/api/agents/start",
@@ -145,12 +146,12 @@ fn streams(routes: Routes) -> Routes {
     };
     routes
         .get(
-            "/api/agents/stream",
+            stream::OWN,
             stream::own,
             operation("A WebSocket: a picture first, then every change"),
         )
         .get(
-            "/stream",
+            stream::OF_DASHBOARD,
             stream::of_dashboard,
             operation("A WebSocket in the existing dashboard's dialect"),
         )

@@ -1,17 +1,21 @@
 //! How events come in: decoded and checked here, decided by the writer, answered when they are
 //! in the journal.
 
+mod document;
 mod outbox;
 pub mod socket;
 pub mod spool;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+pub use self::document::object;
+use self::document::{Document, aside};
 use crate::domain::error::Refusal;
 use crate::domain::event::{Clock, Event, decode, decode_value, hook_payload};
 use crate::flow::clock::now_ms;
@@ -43,6 +47,21 @@ pub struct Answer {
     /// By line, or by place in an array; both count from 1.
     pub refusals: Vec<(u64, String)>,
     pub refusals_omitted: u64,
+}
+
+/// Why a document was not taken, or not to its end.
+#[derive(Debug)]
+pub enum Untaken {
+    NoJson(String),
+    Unavailable(Unavailable),
+    /// The totals tell of what was taken before the rest could not be.
+    Rest(Totals),
+}
+
+impl From<Unavailable> for Untaken {
+    fn from(unavailable: Unavailable) -> Untaken {
+        Untaken::Unavailable(unavailable)
+    }
 }
 
 #[derive(Clone)]
@@ -134,51 +153,64 @@ impl Intake {
     }
 
     /// Takes lines as the socket does; blank ones are skipped, but counted.
-    pub async fn lines(&self, body: &[u8]) -> Result<Answer, Unavailable> {
-        let clock = self.clock();
-        let lines = (1..).zip(body.split(|&byte| byte == b'\n'));
-        let events = lines
-            .filter(|(_, line)| !line.trim_ascii().is_empty())
-            .map(|(number, line)| (number, decode_line(line, &clock)));
-        self.take(events).await
+    pub async fn lines(&self, body: Bytes) -> Result<Answer, Unavailable> {
+        let (answer, outcome) = self.take(Document::of_lines(body)).await;
+        outcome.map(|()| answer)
     }
 
-    /// Takes the items of an array.
-    pub async fn values(&self, values: Vec<Value>) -> Result<Answer, Unavailable> {
-        let clock = self.clock();
-        let items = (1..).zip(values);
-        self.take(items.map(|(number, value)| (number, decode_value(value, &clock))))
-            .await
+    /// Takes lines, or an array of events.
+    pub async fn document(&self, body: Bytes) -> Result<Answer, Untaken> {
+        let document = aside(body.len(), move || Document::of(body)).await?;
+        let (answer, outcome) = self.take(document.map_err(Untaken::NoJson)?).await;
+        match outcome {
+            Ok(()) => Ok(answer),
+            Err(_) if answer.totals != Totals::default() => Err(Untaken::Rest(answer.totals)),
+            Err(unavailable) => Err(unavailable.into()),
+        }
+    }
+
+    /// Takes one event.
+    pub async fn value(&self, value: Value) -> Result<Answer, Unavailable> {
+        self.one(decode_value(value, &self.clock())).await
     }
 
     /// Takes the payload of a hook that came by itself, without a stamp and an id.
-    pub async fn hook(
-        &self,
-        source: &str,
-        payload: Map<String, Value>,
-    ) -> Result<Answer, Unavailable> {
+    pub async fn hook(&self, source: String, body: Bytes) -> Result<Answer, Untaken> {
         let clock = self.clock();
         let line =
             getrandom::u64().map_err(|error| Unavailable(format!("no random numbers: {error}")))?;
-        let event = hook_payload(source, payload, line, clock.now_ms, &clock);
-        self.take(std::iter::once((1, event))).await
+        let event = aside(body.len(), move || {
+            let payload = object(&body)?;
+            Ok(hook_payload(&source, payload, line, clock.now_ms, &clock))
+        });
+        let event = event.await?.map_err(Untaken::NoJson)?;
+        Ok(self.one(event).await?)
     }
 
-    async fn take(
-        &self,
-        events: impl Iterator<Item = (u64, Result<Event, Refusal>)>,
-    ) -> Result<Answer, Unavailable> {
-        let mut answer = Answer::default();
-        let mut decoded = Decoded::default();
-        for (number, event) in events {
-            decoded.push(number, event);
-            if decoded.len() == MAX_SUBMISSION {
-                self.submit(std::mem::take(&mut decoded), &mut answer)
-                    .await?;
-            }
-        }
+    async fn one(&self, event: Result<Event, Refusal>) -> Result<Answer, Unavailable> {
+        let (mut answer, mut decoded) = (Answer::default(), Decoded::default());
+        decoded.push(1, event);
         self.submit(decoded, &mut answer).await?;
         Ok(answer)
+    }
+
+    /// Answers what was taken, also where the rest could not be.
+    async fn take(&self, mut document: Document) -> (Answer, Result<(), Unavailable>) {
+        let clock = Arc::new(self.clock());
+        let mut answer = Answer::default();
+        loop {
+            let (decoded, rest) = match document.part(clock.clone()).await {
+                Ok(part) => part,
+                Err(unavailable) => return (answer, Err(unavailable)),
+            };
+            if decoded.len() == 0 {
+                return (answer, Ok(()));
+            }
+            if let Err(unavailable) = self.submit(decoded, &mut answer).await {
+                return (answer, Err(unavailable));
+            }
+            document = rest;
+        }
     }
 
     async fn submit(&self, mut decoded: Decoded, answer: &mut Answer) -> Result<(), Unavailable> {

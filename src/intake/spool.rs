@@ -106,7 +106,7 @@ impl Spool {
             body.push(b'\n');
             taken.push(file);
         }
-        let answer = self.intake.lines(&body).await?;
+        let answer = self.intake.lines(body.into()).await?;
         for (line, reason) in &answer.refusals {
             let file = taken
                 .get(*line as usize - 1)

@@ -7,15 +7,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Load, arrivals, equals, sized, stops};
 use crate::check::{self, over_http};
 use crate::harness::{Daemon, eventually, now_ms};
 use crate::load::shuffled;
-use crate::model::World;
+use crate::model::{Totals, World};
 use crate::redis_server::Redis;
 use crate::setup::{Setup, log_path};
+use crate::wire::totals;
 
 const PAGE_BYTES: usize = 4_096;
 
@@ -68,6 +69,51 @@ fn p07_a_full_disk_acknowledges_nothing_and_room_alone_mends_it() {
     sent.extend(arrivals(&lines[200..], at_ms));
     sent.extend(daemon.send(&[probe]).0);
     equals(&daemon, &redis, &World::of(&sent));
+}
+
+#[test]
+fn p07_a_disk_that_fills_under_a_request_tells_what_was_taken() {
+    let redis = Redis::start();
+    let Some(setup) = Setup::new().redis(&redis).on_a_disk_of_mib(32) else {
+        eprintln!("SKIPPED: a small disk can only be made by root");
+        return;
+    };
+    let daemon = setup.start();
+    let mut lines = stops("large", 1_500);
+    for line in &mut lines {
+        line["error_details"] = json!({"message": "m".repeat(4_000)});
+    }
+    let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let post = || daemon.request("POST", "/api/agents/events", &[], body.as_bytes());
+    let filler = daemon.data.join("filler");
+    fill(&filler);
+    let file = File::options().write(true).open(&filler);
+    let file = file.expect("our own file");
+    let full = file.metadata().expect("a length").len();
+    file.set_len(full - (2 << 20)).expect("room for some");
+
+    let told = post();
+    assert_eq!(told.status, 503, "{}", told.text());
+    let told = told.json();
+    assert_eq!(told["error"]["code"], "interrupted", "{told}");
+    let taken = totals(&told["totals"]).expect("totals");
+    let some = taken.accepted;
+    assert!((1..1_500).contains(&some), "{told}");
+    let only = Totals {
+        accepted: some,
+        ..Totals::default()
+    };
+    assert_eq!(taken, only);
+
+    fs::remove_file(&filler).expect("our own file");
+    let rest = post();
+    assert_eq!(rest.status, 200, "{}", rest.text());
+    let whole = Totals {
+        accepted: 1_500 - some,
+        duplicate: some,
+        ..Totals::default()
+    };
+    assert_eq!(totals(&rest.json()), Some(whole));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Executions as flat rows: RFC 4180, with a line feed at a row's end.
+//! Executions as flat rows: RFC 4180, with a line feed at a row's end. Texts come from outside: one
+//! that a spreadsheet would take for a formula begins with an apostrophe.
 
 use std::io::{self, Write};
 
@@ -76,6 +77,7 @@ fn write_row(out: &mut impl Write, cells: impl Iterator<Item = String>) -> io::R
         if place > 0 {
             out.write_all(b",")?;
         }
+        let cell = harmless(cell);
         if cell.contains(['"', ',', '\n', '\r']) {
             write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
         } else {
@@ -83,6 +85,14 @@ fn write_row(out: &mut impl Write, cells: impl Iterator<Item = String>) -> io::R
         }
     }
     out.write_all(b"\n")
+}
+
+fn harmless(cell: String) -> String {
+    let is_number = || cell.parse::<f64>().is_ok();
+    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number() {
+        true => format!("'{cell}"),
+        false => cell,
+    }
 }
 
 fn shown(value: Option<impl ToString>) -> String {
@@ -175,6 +185,21 @@ mod tests {
         let expect = "\"a,1\",unknown,reviewer,success,,2026-11-20T18:00:02.000Z,\
                       ,,,,,,,,,,,,,,,\n";
         assert_eq!(row(&[stop]), expect);
+    }
+
+    #[test]
+    fn no_text_is_a_formula() {
+        for text in ["=1+1", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1"] {
+            assert_eq!(harmless(text.to_owned()), format!("'{text}"));
+        }
+        for text in ["", "x=1", "a-b", "-1.500000", "+1", "'=1", "7"] {
+            assert_eq!(harmless(text.to_owned()), text);
+        }
+        let start = r#"{"event":"start","agent_id":"a","agent_name":"=cmd|' /C calc'!A0",
+            "start_time":"2026-11-20T18:00:00Z","task_description":"-2, \"twice\""}"#;
+        let row = row(&[start]);
+        assert!(row.contains(",'=cmd|' /C calc'!A0,"), "{row}");
+        assert!(row.contains(",\"'-2, \"\"twice\"\"\","), "{row}");
     }
 
     #[test]

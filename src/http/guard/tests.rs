@@ -281,3 +281,34 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
         assert_eq!(health.status(), StatusCode::OK);
     }
 }
+
+#[tokio::test]
+async fn what_does_not_reach_the_routes_is_counted_too() {
+    let preflight = || {
+        let mut request = get_x(&[
+            ("host", "localhost"),
+            ("origin", "http://localhost:5173"),
+            ("access-control-request-method", "POST"),
+        ]);
+        *request.method_mut() = Method::OPTIONS;
+        request
+    };
+    let foreign = || get_x(&[("host", "evil.example")]);
+    let own = || request("GET", "/x", None);
+    let (mut guard, access, _folder) = guard();
+    guard.gate = Gate::new(access, Arc::default(), false, 1, 2);
+    let statuses = async |ask: &dyn Fn() -> Request<Body>| {
+        let mut statuses = [0; 3];
+        for status in &mut statuses {
+            *status = ask_of(&guard, ask()).await.status().as_u16();
+        }
+        statuses
+    };
+    assert_eq!(statuses(&foreign).await, [421, 421, 429]);
+    // Strangers have used up nothing of what others have.
+    assert_eq!(statuses(&preflight).await, [204, 204, 429]);
+    assert_eq!(statuses(&own).await, [429; 3]);
+    let mut health = foreign();
+    *health.uri_mut() = "/health".parse().unwrap();
+    assert_eq!(ask_of(&guard, health).await.status().as_u16(), 421);
+}

@@ -8,6 +8,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::http::error::Code;
+use crate::intake::Totals;
 
 /// Of answers, as they are written. Theirs is the language of OpenAPI 3.1.
 pub fn generator() -> SchemaGenerator {
@@ -51,7 +52,7 @@ fn error(status: StatusCode, codes: &[Code]) -> Value {
     let meanings = codes
         .iter()
         .map(|code| format!("`{}`: {}", code.name(), code.meaning()));
-    let schema = json!({
+    let mut schema = json!({
         "type": "object",
         "required": ["error"],
         "properties": {"error": {
@@ -60,6 +61,10 @@ fn error(status: StatusCode, codes: &[Code]) -> Value {
             "properties": {"code": {"enum": names}, "message": {"type": "string"}},
         }},
     });
+    if codes.contains(&Code::Interrupted) {
+        let totals = generator().into_root_schema_for::<Totals>();
+        schema["properties"]["totals"] = totals.to_value();
+    }
     let mut response = json!({
         "description": meanings.collect::<Vec<String>>().join("; "),
         "content": {"application/json": {"schema": schema}},

@@ -12,34 +12,39 @@ use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
+use tokio::sync::watch;
 
 use self::socket::{Ending, MAX_MESSAGE_BYTES, Socket};
 use super::HttpState;
 use super::error::{Code, HttpError};
-use crate::access::Pass;
+use super::guard::Guard;
+use crate::access::{Actor, Pass};
 use crate::flow::clock::now_ms;
 use crate::report::stream::Place;
 
+pub const OWN: &str = "/api/agents/stream";
+pub const OF_DASHBOARD: &str = "/stream";
+
 type Http = State<Arc<HttpState>>;
-/// The key that the connection came with; none where none is needed.
-type Key = Option<Extension<Pass>>;
+/// What the connection came in with.
+type Key = (Option<Extension<Pass>>, Option<Extension<Actor>>);
 type Asked = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-/// `/api/agents/stream`
+/// [`OWN`]
 pub async fn own(State(http): Http, pass: Key, asked: Asked) -> Result<Response, HttpError> {
     let (upgrade, place) = admit(&http, asked)?;
     Ok(upgrade.on_upgrade(async move |socket| {
         let mut socket = Socket::new(socket, &http.stream);
         let ending = tokio::select! {
             ending = changes::serve(&mut socket) => ending,
-            () = ended(pass) => Ending::KeyEnded,
+            ending = shut_out(&http, pass) => ending,
         };
         socket.close(ending).await;
         drop(place);
     }))
 }
 
-/// `/stream`
+/// [`OF_DASHBOARD`]
 pub async fn of_dashboard(
     State(http): Http,
     pass: Key,
@@ -50,18 +55,40 @@ pub async fn of_dashboard(
         let mut socket = Socket::new(socket, &http.stream);
         let ending = tokio::select! {
             ending = dashboard::serve(&mut socket, &http.reports) => ending,
-            () = ended(pass) => Ending::KeyEnded,
+            ending = shut_out(&http, pass) => ending,
         };
         socket.close(ending).await;
         drop(place);
     }))
 }
 
-/// A connection does not outlive its key.
-async fn ended(pass: Key) {
-    match pass {
-        Some(Extension(pass)) => pass.ended(now_ms()).await,
-        None => pending().await,
+/// A connection does not outlive its key, nor the time when none was needed. The daemon's own user,
+/// whom only the control socket knows, needs none ever.
+async fn shut_out(http: &HttpState, key: Key) -> Ending {
+    match key {
+        (Some(Extension(pass)), _) => {
+            pass.ended(now_ms()).await;
+            Ending::KeyEnded
+        }
+        (None, Some(_)) => pending().await,
+        (None, None) => {
+            keys_needed(http.guard.clone()).await;
+            Ending::KeyNeeded
+        }
+    }
+}
+
+/// There may be a first key, and there may be other settings.
+async fn keys_needed(mut guards: watch::Receiver<Arc<Guard>>) {
+    loop {
+        let guard = guards.borrow_and_update().clone();
+        tokio::select! {
+            () = guard.gate.keys_needed() => return,
+            changed = guards.changed() => if changed.is_err() {
+                // The daemon is stopping, of which the connection is told elsewhere.
+                return pending().await;
+            },
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Ending {
     NoPicture,
     /// The key that it came with was revoked or has expired.
     KeyEnded,
+    /// It came without a key, and by now one is asked for.
+    KeyNeeded,
     TooSlow,
     Silent,
     TooLarge,
@@ -52,6 +54,7 @@ impl Ending {
             Ending::NoWebSocket => (1002, "this is not the protocol of WebSockets"),
             Ending::NoText => (1007, "text must be UTF-8"),
             Ending::KeyEnded => (1008, "the key has ended"),
+            Ending::KeyNeeded => (1008, "a key is needed by now"),
             Ending::Silent => (1008, "no pong within 10 s"),
             Ending::TooMany => (1008, "more than 100 messages within 10 s"),
             Ending::TooLarge => (1009, "a message must be 0..=65536 bytes"),
@@ -71,7 +74,11 @@ impl Ending {
     fn is_fault(self) -> bool {
         !matches!(
             self,
-            Ending::Gone | Ending::Stopping | Ending::NoPicture | Ending::KeyEnded
+            Ending::Gone
+                | Ending::Stopping
+                | Ending::NoPicture
+                | Ending::KeyEnded
+                | Ending::KeyNeeded
         )
     }
 }

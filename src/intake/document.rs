@@ -1,0 +1,258 @@
+//! A document of many events, read part by part: what is held of it are its bytes and one part.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+use serde_json::{Deserializer, Map, Value};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::{Decoded, MAX_SUBMISSION, Unavailable, decode_line};
+use crate::domain::event::{Clock, decode};
+
+/// A part ends with the event that goes beyond so many bytes.
+const PART_BYTES: usize = 256 << 10;
+/// What is smaller costs about as much as handing it to another thread.
+const SMALL_BYTES: usize = 16 << 10;
+/// Parts that are decoded at once beside the threads that answer everybody.
+static PLACES: Semaphore = Semaphore::const_new(4);
+
+/// Does work on so many bytes where it holds nobody up.
+pub async fn aside<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Unavailable> {
+    if bytes <= SMALL_BYTES {
+        return Ok(work());
+    }
+    let stopped = |error: &dyn std::error::Error| Unavailable(error.to_string());
+    let place = PLACES.acquire().await.map_err(|error| stopped(&error))?;
+    let work = spawn_blocking(move || {
+        let done = work();
+        drop(place);
+        done
+    });
+    work.await.map_err(|error| stopped(&error))
+}
+
+/// The object that a body is.
+///
+/// # Errors
+/// Where it is none, and nothing of what is there.
+pub fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err("not a JSON object".to_owned()),
+        Err(error) => Err(not_json(&error)),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> String {
+    format!("not JSON: {error}")
+}
+
+pub struct Document {
+    bytes: Bytes,
+    is_array: bool,
+    /// What is read, in bytes and in lines or items.
+    at: usize,
+    number: u64,
+}
+
+impl Document {
+    pub fn of_lines(bytes: Bytes) -> Document {
+        Document {
+            bytes,
+            is_array: false,
+            at: 0,
+            number: 0,
+        }
+    }
+
+    /// An event is an object: what begins with a bracket is an array of them.
+    ///
+    /// # Errors
+    /// An array is no JSON.
+    pub fn of(bytes: Bytes) -> Result<Document, String> {
+        let begin = bytes.iter().position(|byte| !byte.is_ascii_whitespace());
+        let bracket = begin.filter(|&at| bytes[at] == b'[');
+        let mut document = Document::of_lines(bytes);
+        if let Some(bracket) = bracket {
+            let checked = serde_json::from_slice::<IgnoredAny>(&document.bytes);
+            checked.map_err(|error| not_json(&error))?;
+            document.is_array = true;
+            document.at = bracket + 1;
+        }
+        Ok(document)
+    }
+
+    /// Decodes the next part. An empty one is the end.
+    pub async fn part(mut self, clock: Arc<Clock>) -> Result<(Decoded, Document), Unavailable> {
+        aside(self.bytes.len(), move || (self.decode(&clock), self)).await
+    }
+
+    fn decode(&mut self, clock: &Clock) -> Decoded {
+        let mut decoded = Decoded::default();
+        let end = self.at + PART_BYTES;
+        while decoded.len() < MAX_SUBMISSION && self.at < end {
+            let place = match self.is_array {
+                true => self.item(),
+                false => self.line(),
+            };
+            let Some(place) = place else { break };
+            let bytes = &self.bytes[place];
+            let event = match self.is_array {
+                true => decode(bytes, clock),
+                false => decode_line(bytes, clock),
+            };
+            decoded.push(self.number, event);
+        }
+        decoded
+    }
+
+    /// Blank lines are skipped, but counted.
+    fn line(&mut self) -> Option<Range<usize>> {
+        loop {
+            let rest = self.bytes.get(self.at..)?;
+            let length = rest.iter().position(|&byte| byte == b'\n');
+            let length = length.unwrap_or(rest.len());
+            let place = self.at..self.at + length;
+            self.at = place.end + 1;
+            self.number += 1;
+            if !rest[..length].trim_ascii().is_empty() {
+                return Some(place);
+            }
+        }
+    }
+
+    /// The whole is known to be JSON, so that commas stand where they should.
+    fn item(&mut self) -> Option<Range<usize>> {
+        let rest = self.bytes.get(self.at..)?;
+        let is_between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
+        let begin = self.at + rest.iter().position(|byte| !is_between(byte))?;
+        if self.bytes[begin] == b']' {
+            return None;
+        }
+        let item = Deserializer::from_slice(&self.bytes[begin..]);
+        let mut item = item.into_iter::<IgnoredAny>();
+        let end = match item.next() {
+            Some(Ok(_)) => begin + item.byte_offset(),
+            // Refused with what follows, rather than passed over.
+            _ => self.bytes.len(),
+        };
+        self.at = end;
+        self.number += 1;
+        Some(begin..end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    /// Numbers of the events by part; `None` after a number stands for a refusal's reason.
+    fn parts(text: &str) -> Vec<Vec<(u64, Option<String>)>> {
+        let clock = Clock {
+            now_ms: 1_795_200_000_000,
+            keep_ms: 8 * 86_400_000,
+            zone: TimeZone::UTC,
+        };
+        let mut document = Document::of(Bytes::copy_from_slice(text.as_bytes())).unwrap();
+        let mut parts = Vec::new();
+        loop {
+            let decoded = document.decode(&clock);
+            if decoded.len() == 0 {
+                return parts;
+            }
+            let told = decoded.lines.into_iter();
+            parts.push(
+                told.map(|(n, refusal)| (n, refusal.map(|why| why.0)))
+                    .collect(),
+            );
+        }
+    }
+
+    const SIGN: &str = r#"{"event":"progress","agent_id":"x,]"}"#;
+
+    fn refused(reason: &str) -> Option<String> {
+        Some(reason.to_owned())
+    }
+
+    #[test]
+    fn lines_keep_their_numbers() {
+        for end in ["", "\n", "\n \n"] {
+            let text = format!("\n{SIGN}\r\n  \nx\n{SIGN}{end}");
+            let not_json = refused("not JSON at column 1: expected value");
+            assert_eq!(parts(&text), [[(2, None), (4, not_json), (5, None)]]);
+        }
+        assert_eq!(parts(""), [[]; 0]);
+    }
+
+    #[test]
+    fn items_of_an_array_are_judged_alone() {
+        let no_object = || refused("an event must be a JSON object");
+        let text = format!(" \n[{SIGN}, 7,\"]\",[1,[]],1e999 ,{SIGN}\n,null]\n");
+        let all = parts(&text);
+        assert_eq!(all.len(), 1);
+        let told = |n: usize| all[0][n].clone();
+        assert_eq!(told(0), (1, None));
+        for (n, number) in [(1, 2), (2, 3), (3, 4), (6, 7)] {
+            assert_eq!(told(n), (number, no_object()));
+        }
+        let (number, reason) = told(4);
+        assert!(number == 5 && reason.unwrap().contains("out of range"));
+        assert_eq!(told(5), (6, None));
+        for none in ["[]", " [ ] "] {
+            assert_eq!(parts(none), [[]; 0]);
+        }
+    }
+
+    #[test]
+    fn what_begins_as_an_array_and_is_none_is_refused_whole() {
+        for text in ["[{}", "[{}]x", "[{},]", "[", "[{}{}]"] {
+            let refused = Document::of(text.into()).err();
+            assert!(refused.unwrap().starts_with("not JSON: "), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_large_is_another_threads_work() {
+        let here = std::thread::current().id();
+        let thread_of = async |bytes| aside(bytes, || std::thread::current().id()).await.unwrap();
+        assert_eq!(thread_of(SMALL_BYTES).await, here);
+        assert_ne!(thread_of(SMALL_BYTES + 1).await, here);
+    }
+
+    #[test]
+    fn a_part_has_its_bounds() {
+        let many = vec![SIGN; MAX_SUBMISSION + 1];
+        let large = format!(
+            r#"{{"event":"progress","agent_id":"{}"}}"#,
+            "x".repeat(200 << 10)
+        );
+        let large = vec![large; 3];
+        for (begin, between, end) in [("", "\n", ""), ("[", ",", "]")] {
+            let counts = |items: String| -> Vec<usize> {
+                let parts = parts(&format!("{begin}{items}{end}"));
+                parts.iter().map(Vec::len).collect()
+            };
+            assert_eq!(counts(many.join(between)), [MAX_SUBMISSION, 1]);
+            assert_eq!(counts(large.join(between)), [2, 1]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_not_repeated() {
+        for text in ["\"secret\"", "[\"secret\"]", "{\"secret\":", "secret"] {
+            let told = object(text.as_bytes()).unwrap_err();
+            assert!(
+                told.starts_with("not ") && !told.contains("secret"),
+                "{told}"
+            );
+        }
+    }
+}
