@@ -10,8 +10,8 @@ use crate::domain::redact::{
     Telling, is_stack, redact, telling, top_frames, top_of_stacks, without_homes,
 };
 
-/// The marks of a text that was cut.
-const CUT_MARK: &str = "…[cut]";
+/// The mark of what was cut.
+pub const CUT_MARK: &str = "…[cut]";
 
 /// In the place of a name that, with its hash, would be taken for another secret.
 const REDACTED: &str = "[redacted:name]";
@@ -61,7 +61,7 @@ pub fn clean_name(name: String) -> Option<String> {
 
 /// Redacts a text, and cuts it to [`MAX_TEXT_BYTES`].
 pub fn clean_text(text: String) -> String {
-    cut(cleaned(text))
+    cut(cleaned(text), MAX_TEXT_BYTES)
 }
 
 pub fn clean_object(object: Map<String, Value>) -> Map<String, Value> {
@@ -87,7 +87,7 @@ fn clean_value(value: Value, under: Option<Telling>) -> Value {
     match value {
         Value::String(text) => Value::String(match under {
             None => clean_text(text),
-            Some(telling) => cut(cleaned(telling.redact(&text).into_owned())),
+            Some(telling) => clean_text(telling.redact(&text).into_owned()),
         }),
         Value::Number(number) => match under.and_then(Telling::redact_number) {
             None => Value::Number(number),
@@ -115,9 +115,10 @@ fn owned(text: String, clean: fn(&str) -> Cow<str>) -> String {
     }
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > MAX_TEXT_BYTES {
-        text.truncate(begin(&text, MAX_TEXT_BYTES - CUT_MARK.len()).len());
+/// The text itself, where it has at most so many bytes; else its beginning and the mark.
+pub fn cut(mut text: String, max_bytes: usize) -> String {
+    if text.len() > max_bytes {
+        text.truncate(begin(&text, max_bytes - CUT_MARK.len()).len());
         text.push_str(CUT_MARK);
     }
     text
