@@ -1,5 +1,6 @@
 //! The largest events there may be: they fill neither Redis nor the memory, the errors that are
-//! shown are the same from either view, and history has all of them. 
+//! shown are the same from either view, and history has all of them. A Redis that is too small for
+//! what there is gets time, and the operator is told.
 
 use serde_json::{Map, Value, json};
 
@@ -43,6 +44,11 @@ fn told(daemon: &Daemon, source: &str) -> Result<Value, String> {
         ))
 }
 
+fn status(daemon: &Daemon) -> Value {
+    let output = daemon.command(&["status", "--json"]);
+    serde_json::from_slice(&output.stdout).expect("status is JSON")
+}
+
 #[test]
 fn a_hundred_of_the_largest_events_leave_room_in_redis_and_are_whole_in_history() {
     let mut redis = Redis::start();
@@ -82,8 +88,68 @@ fn a_hundred_of_the_largest_events_leave_room_in_redis_and_are_whole_in_history(
     });
 }
 
+/// Failures that stand in the list of errors as they are, 2 MB of them.
+fn medium() -> Vec<Value> {
+    let text = "word ".repeat(780);
+    let details = json!({"type": "E", "message": text, "near": text});
+    (0..240)
+        .map(|n| {
+            json!({"event":"stop","agent_id":format!("y{n:03}"),"status":"failure",
+                "agent_name":format!("agent-{}", n % 4),"execution_end":rfc3339(now_ms()),
+                "error_details":details})
+        })
+        .collect()
+}
+
+fn memory(redis: &Redis) -> u64 {
+    let told = redis.run(&["INFO", "memory"]).text();
+    let used = told
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
+    used.and_then(|used| used.trim().parse().ok())
+        .expect("a number")
+}
+
 fn is_ready(daemon: &Daemon) -> Result<(), String> {
     let ready = daemon.get("/ready");
     (ready.status == 200).then_some(()).ok_or(ready.text())
 }
 
+#[test]
+fn a_redis_that_is_too_small_is_not_filled_over_and_over() {
+    let redis = Redis::start();
+    let daemon = Setup::new().redis(&redis).start();
+    daemon.accept(&medium());
+    eventually("the live picture has them", || {
+        let status = status(&daemon);
+        let is_done = status["live"]["pending"] == 0 && status["history"]["pending"] == 0;
+        is_done.then_some(()).ok_or(status.to_string())
+    });
+    // Room for a part of it: the first steps of a rebuild go well, and the last does not.
+    let room = (memory(&redis) - (800 << 10)).to_string();
+    redis.run(&["CONFIG", "SET", "maxmemory", &room]);
+    redis.run(&["FLUSHALL"]);
+    let (wait_s, rebuilds) = eventually("it waits longer each time", || {
+        let status = status(&daemon);
+        let reason = status["live"]["reason"].as_str().unwrap_or_default();
+        let wait_s = reason
+            .strip_suffix(" s")
+            .and_then(|reason| reason.rsplit_once("made anew in "))
+            .and_then(|(_, wait_s)| wait_s.parse::<f64>().ok());
+        let rebuilds = status["counters"]["rebuilds"].as_f64();
+        let told = wait_s.filter(|wait_s| *wait_s >= 2.0).zip(rebuilds);
+        told.filter(|_| reason.contains("out of memory"))
+            .ok_or(status.to_string())
+    });
+    // Twice as long after each, from half a second on, and one at the start.
+    assert!(
+        rebuilds <= (wait_s / 0.25).log2() + 1.0,
+        "{rebuilds} rebuilds, then {wait_s} s"
+    );
+    assert_eq!(daemon.get("/ready").status, 503);
+
+    redis.run(&["CONFIG", "SET", "maxmemory", "0"]);
+    let rebuilt = daemon.command(&["rebuild"]);
+    assert!(rebuilt.status.success(), "nobody waits for the next time");
+    eventually("the live picture is whole", || is_ready(&daemon));
+}
