@@ -94,12 +94,23 @@ fn clean_value(value: Value, under: Option<Telling>) -> Value {
             Some(mark) => Value::String(mark),
         },
         Value::Array(items) => {
-            let items = items.into_iter().map(|item| clean_value(item, under));
+            let items = items.into_iter().map(|item| match item {
+                Value::Array(pair) if pair.len() == 2 => clean_pair(pair, under),
+                item => clean_value(item, under),
+            });
             Value::Array(items.collect())
         }
         Value::Object(object) => Value::Object(clean_fields(object, under)),
         plain => plain,
     }
+}
+
+/// A list of pairs is an object of another form, as headers are often given: `[["x-api-key", "…"]]`.
+fn clean_pair(pair: Vec<Value>, under: Option<Telling>) -> Value {
+    let told = under.or_else(|| pair[0].as_str().and_then(telling));
+    let of_each = [under, told];
+    let pair = pair.into_iter().zip(of_each);
+    Value::Array(pair.map(|(item, under)| clean_value(item, under)).collect())
 }
 
 fn cleaned(text: String) -> String {
@@ -145,6 +156,20 @@ mod tests {
             "password": "[redacted:password]",
             "auth": {"token": "[redacted:token]", "kind": "x"},
             "input_tokens": 7, "token": 7});
+        assert_eq!(clean(given), wanted);
+        assert_eq!(clean(wanted.clone()), wanted);
+    }
+
+    #[test]
+    fn what_stands_beside_a_telling_name_in_a_list_of_pairs_is_secret() {
+        let given = json!({"headers": [["X-Api-Key", "opensesame"], ["accept", "text/html"]],
+            "fields": ["password", "username"], "api_keys": ["opensesame"], "tokens": ["a", 7],
+            "rows": [["password", ["open", {"x": "sesame"}]], ["a", "b", "password"]]});
+        let wanted = json!({
+            "headers": [["X-Api-Key", "[redacted:api-key]"], ["accept", "text/html"]],
+            "fields": ["password", "username"], "api_keys": ["[redacted:api-key]"],
+            "tokens": ["a", 7], "rows": [["password", ["[redacted:password]",
+                {"x": "[redacted:password]"}]], ["a", "b", "password"]]});
         assert_eq!(clean(given), wanted);
         assert_eq!(clean(wanted.clone()), wanted);
     }
