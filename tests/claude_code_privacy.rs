@@ -133,7 +133,7 @@ fn no_text_of_a_payload_or_a_transcript_is_ever_seen_again() {
     });
     daemon.redis(&["SAVE"]);
     assert!(search(daemon.folder.path(), MARK) > 5, "files were read");
-    in_redis(&daemon);
+    in_redis(&daemon, MARK);
     let output = daemon.command(&["status"]).stdout;
     assert!(!holds(&output, MARK));
     for path in [
@@ -153,8 +153,87 @@ fn no_text_of_a_payload_or_a_transcript_is_ever_seen_again() {
     }
 }
 
+/// Where the agents' own transcripts lie, by their stops.
+fn with_path(lines: &mut [Value], path: &str) {
+    for line in lines {
+        for field in ["transcript_path", "agent_transcript_path"] {
+            line["payload"][field] = path.into();
+        }
+    }
+}
+
+#[test]
+fn a_path_is_in_the_databases_alone_and_one_with_a_secret_is_nowhere() {
+    let place = folder();
+    let roots = place.path().join("projects");
+    let daemon = start(&roots);
+    let mut script = Script::at(&roots, "x", crate::harness::now_ms() - 10_000);
+    let secret = format!("/srv/shop password={MARK}1/{MARK}.jsonl");
+    let broken = format!("/srv/shop\n{MARK}/{MARK}.jsonl");
+    for (way, path) in [("a", &secret), ("b", &broken)] {
+        for by in ["program", "http", "socket"] {
+            let agent = format!("{way}-{by}");
+            script.start(&agent, 1.0);
+            script.stop(&agent, 2.0);
+            with_path(&mut script.lines, path);
+            for line in script.lines.drain(..) {
+                match by {
+                    "program" => hook(&daemon, &line["payload"]),
+                    "socket" => drop(daemon.send(&[line])),
+                    _ => {
+                        let body = line["payload"].to_string();
+                        daemon.request("POST", "/api/hooks/claude-code", &[], body.as_bytes());
+                    }
+                }
+            }
+        }
+    }
+    script.write("plain", &script.turn("plain", 1.0, 100, 10));
+    script.start("plain", 1.0);
+    script.stop("plain", 9.0);
+    daemon.send(&script.lines);
+
+    eventually(
+        "the runs have ended, and those with a secret say why",
+        || {
+            let runs = script.executions(&daemon)?;
+            let why: Vec<&str> = runs
+                .iter()
+                .filter_map(|run| run["unreadable"].as_str())
+                .collect();
+            let is_said = why.iter().all(|why| why.contains("looks like a secret"));
+            let is_read = runs
+                .iter()
+                .any(|run| run["token_usage"]["input_tokens"] == 100);
+            let is_done = runs.len() == 7 && why.len() == 3 && is_said && is_read;
+            is_done.then_some(()).ok_or(format!("{runs:#?}"))
+        },
+    );
+    eventually("the spool is taken", || {
+        let folder = std::fs::read_dir(daemon.data.join("spool"));
+        let left = folder.map_or(0, Iterator::count);
+        (left == 0).then_some(()).ok_or(format!("{left} files"))
+    });
+    daemon.redis(&["SAVE"]);
+    assert!(search(daemon.folder.path(), MARK) > 5, "files were read");
+    in_redis(&daemon, MARK);
+    let path = script.transcript("plain").display().to_string();
+    in_redis(&daemon, &path);
+    search(&daemon.data.join("redis"), &path);
+    for asked in [
+        "/api/agents/executions?limit=500",
+        "/api/agents/errors/probe",
+    ] {
+        let answer = daemon.get(asked);
+        assert!(
+            !holds(&answer.body, &path) && !holds(&answer.body, "/srv"),
+            "{asked}"
+        );
+    }
+}
+
 /// Every value of every key.
-fn in_redis(daemon: &Daemon) {
+fn in_redis(daemon: &Daemon, text: &str) {
     let keys = daemon.redis(&["KEYS", "*"]).texts();
     assert!(keys.len() > 5, "{keys:?}");
     for key in &keys {
@@ -167,7 +246,7 @@ fn in_redis(daemon: &Daemon) {
             other => panic!("{key} is a {other}"),
         };
         assert!(
-            !value.contains(MARK) && !key.contains(MARK),
+            !value.contains(text) && !key.contains(text),
             "{key}: {value}"
         );
     }

@@ -35,6 +35,7 @@
 //! | `reaper` | hung executions |
 //! | `signs` | signs of life of what began just now, whatever becomes of Redis |
 //! | `caps` | more names than there is room for |
+//! | `large_events` | the largest events, and a Redis that is too small |
 //! | `interleavings` | the sequences that break a careless version |
 //! | `reload` | settings that are read again |
 //! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
@@ -89,6 +90,7 @@ mod hooks_settings;
 mod http;
 mod import;
 mod interleavings;
+mod large_events;
 mod load;
 mod man;
 mod metrics;

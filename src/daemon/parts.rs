@@ -93,6 +93,7 @@ impl Parts {
             look_at: Instant::now(),
             nonce: nonce()?,
             attempt: 0,
+            starved: 0,
             release_at: 0,
         })
     }

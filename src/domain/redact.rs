@@ -44,9 +44,9 @@ static ALL: LazyLock<Triggers> =
 
 /// Addresses of people.
 static EMAILS: LazyLock<Triggers> = LazyLock::new(|| {
-    let alphanumeric = (0..=u8::MAX).filter(u8::is_ascii_alphanumeric);
+    let letters = (0..=u8::MAX).filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
     Triggers::new(vec![Trigger {
-        first: alphanumeric.chain(*b"._%+-").collect(),
+        first: letters.chain(*b"._%+-").collect(),
         second: vec![b'@'],
         find: Box::new(email::address_at),
     }])
@@ -132,7 +132,7 @@ fn marked(text: &str, triggers: &Triggers) -> Option<String> {
     Some(marked)
 }
 
-/// Where a secret lies, in bytes. Both ends stand beside ASCII or at an end of the text.
+/// Where a secret lies, in bytes. Both ends stand between characters.
 struct Secret {
     start: usize,
     end: usize,

@@ -1,13 +1,14 @@
 //! What both views answer, in the same types, so that a report need not know which one it asks.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use super::bucket::{Day, Hour};
-use super::execution::{Details, Execution, Status, TokenUsage};
+use super::execution::{Details, Execution, MAX_ERROR_BYTES, Status, TokenUsage, few_names};
 use super::sketch::Sketch;
 use super::tally::Tally;
+
+/// Of the tools that a running execution was granted, in bytes: some hundred names.
+const MAX_GRANTED_BYTES: usize = 4 << 10;
 
 /// The last that was heard of a running execution.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +73,7 @@ impl Active {
             started_ms: execution.started_ms().unwrap_or(0),
             task_description: text(execution.task_description()),
             tools_granted: start
-                .map(|start| start.tools_granted.clone())
+                .map(|start| few_names(start.tools_granted.clone(), MAX_GRANTED_BYTES))
                 .unwrap_or_default(),
             context_size: start.and_then(|start| start.context_size),
             session_id: text(execution.origin(|origin| &origin.session_id)),
@@ -158,18 +159,20 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// Nothing for an execution that runs or succeeded.
+    /// Nothing for an execution that runs or succeeded. Of a large error it has a part, wherever
+    /// it is read.
     pub fn of(execution: &Execution) -> Option<Failed> {
         let outcome = execution
             .outcome()
             .filter(|outcome| outcome.status != Status::Success)?;
+        let error_details = execution.error_details();
         Some(Failed {
             agent_id: execution.id.clone(),
             agent_name: execution.agent_name().to_owned(),
             agent_type: execution.agent_type().to_owned(),
             ended_ms: outcome.ended_ms,
             status: outcome.status,
-            error_details: execution.error_details().map(Cow::into_owned),
+            error_details: error_details.map(|error| error.into_owned().within(MAX_ERROR_BYTES)),
         })
     }
 }

@@ -32,6 +32,9 @@ const BACKLOG_BATCH: usize = 1_024;
 const PACE: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// After rebuilds that Redis had no memory for: each deletes and writes all that there is, and as
+/// long as nobody gives it more the next ends as the last did.
+const STARVED_AFTER_MAX: Duration = Duration::from_secs(64);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The cursor of a live picture that is being made; our own epoch and the step follow it.
@@ -49,6 +52,12 @@ pub(super) enum Trouble {
 impl From<live::Error> for Trouble {
     fn from(error: live::Error) -> Trouble {
         Trouble::Live(error)
+    }
+}
+
+impl Trouble {
+    pub(super) fn is_out_of_memory(&self) -> bool {
+        matches!(self, Trouble::Live(error) if error.is_out_of_memory())
     }
 }
 
@@ -80,6 +89,8 @@ pub struct Applier {
     /// Tells the rebuilds of this start from those of others; `attempt` counts them.
     pub nonce: u64,
     pub attempt: u64,
+    /// Rebuilds in a row that ended for want of memory in Redis.
+    pub starved: u32,
     /// The journal is held for a rebuild until live has come here.
     pub release_at: u64,
 }
@@ -299,8 +310,15 @@ impl Applier {
         self.establish().await
     }
 
-    fn report(&self, trouble: &Trouble) {
+    fn report(&mut self, trouble: &Trouble) {
+        if !trouble.is_out_of_memory() {
+            self.starved = 0;
+        }
         let condition = match trouble {
+            _ if self.starved > 0 => {
+                let wait_s = self.retry_after().as_secs_f32();
+                Condition::Away(format!("{trouble}; it is made anew in {wait_s} s"))
+            }
             Trouble::Live(error) if !error.is_broken() => Condition::Away(error.to_string()),
             Trouble::Live(error) => Condition::Broken(error.to_string()),
             Trouble::Foreign(_) => Condition::Broken(trouble.to_string()),
@@ -320,29 +338,36 @@ impl Applier {
         }
     }
 
-    /// Until the next try; when broken, until a rebuild is asked for.
+    fn retry_after(&self) -> Duration {
+        let doubled = RETRY_AFTER.saturating_mul(1 << self.starved.min(16));
+        doubled.min(STARVED_AFTER_MAX)
+    }
+
+    /// Until the next try, or until a rebuild that was asked for has gone well; when broken, only
+    /// that.
     async fn wait_out(
         &mut self,
         commands: &mut mpsc::Receiver<Command>,
         stop: &mut watch::Receiver<bool>,
     ) {
-        let broken = matches!(self.state.condition(), Condition::Broken(_));
-        let until = if broken {
-            Duration::from_secs(3600)
-        } else {
-            RETRY_AFTER
-        };
-        self.pulse.waits(Part::Live);
-        tokio::select! {
-            command = timeout(until, commands.recv()) => {
-                if let Ok(Some(command)) = command
-                    && let Err(trouble) = self.obey(command).await
-                {
-                    self.release();
-                    self.report(&trouble);
-                }
-            }
-            _ = stop.changed() => {}
+        while !*stop.borrow() {
+            let broken = matches!(self.state.condition(), Condition::Broken(_));
+            let until = if broken {
+                Duration::from_secs(3600)
+            } else {
+                self.retry_after()
+            };
+            self.pulse.waits(Part::Live);
+            let command = tokio::select! {
+                command = timeout(until, commands.recv()) => command.ok().flatten(),
+                _ = stop.changed() => None,
+            };
+            let Some(command) = command else { return };
+            let Err(trouble) = self.obey(command).await else {
+                return;
+            };
+            self.release();
+            self.report(&trouble);
         }
     }
 }

@@ -13,9 +13,13 @@ use crate::journal::{self, Tail};
 
 /// Of those that history has, about 1.5 KB each. A view that is further behind reads the journal.
 const MAX_FLUSHED: usize = 8_192;
+/// The same in bytes: more than eight thousand of the usual kind have.
+const MAX_FLUSHED_BYTES: usize = 16 << 20;
 /// What history does not have is in the writer's memory as well and takes little here; to read it
 /// back took several times as long as to write it, and a view that was behind fell back further.
 const MAX_RECENT: usize = 65_536;
+/// The same in bytes, as many as the writer holds of what history does not have.
+const MAX_RECENT_BYTES: usize = 128 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
@@ -28,8 +32,15 @@ pub enum View {
 /// The position of a view that nothing waits for.
 const NOWHERE: u64 = u64::MAX;
 
+/// What is remembered, in order and without gaps.
+#[derive(Default)]
+struct Recent {
+    changes: VecDeque<Arc<Change>>,
+    bytes: usize,
+}
+
 pub struct Changes {
-    recent: Mutex<VecDeque<Arc<Change>>>,
+    recent: Mutex<Recent>,
     head: watch::Sender<u64>,
     positions: [AtomicU64; 3],
     pub ends: Ends,
@@ -51,7 +62,8 @@ impl Changes {
         let Some(last) = changes.last() else { return };
         self.ends.take(changes);
         let mut recent = self.recent();
-        recent.extend(changes.iter().cloned());
+        recent.bytes += changes.iter().map(|change| bytes(change)).sum::<usize>();
+        recent.changes.extend(changes.iter().cloned());
         self.let_go(&mut recent);
         drop(recent);
         self.head.send_replace(last.seq);
@@ -78,11 +90,12 @@ impl Changes {
             return Ok(Vec::new());
         }
         let recent = self.recent();
-        if let Some(first) = recent.front()
+        if let Some(first) = recent.changes.front()
             && first.seq <= seq + 1
         {
             let skip = (seq + 1 - first.seq) as usize;
-            return Ok(recent.iter().skip(skip).take(max).cloned().collect());
+            let next = recent.changes.iter().skip(skip).take(max);
+            return Ok(next.cloned().collect());
         }
         drop(recent);
         // What is committed and not yet published is not yet anybody's to apply.
@@ -96,7 +109,7 @@ impl Changes {
     /// are in memory any more.
     pub fn remembered(&self, seq: u64, last: u64, max: usize) -> Option<Vec<Arc<Change>>> {
         let count = usize::try_from(last.saturating_sub(seq)).unwrap_or(usize::MAX);
-        let recent = self.recent();
+        let recent = &self.recent().changes;
         let begin = recent.partition_point(|change| change.seq <= seq);
         let found: Vec<_> = recent
             .iter()
@@ -114,17 +127,25 @@ impl Changes {
         self.let_go(&mut self.recent());
     }
 
-    fn let_go(&self, recent: &mut VecDeque<Arc<Change>>) {
+    fn let_go(&self, recent: &mut Recent) {
         let positions = self.positions.iter();
         let all = positions.map(|position| position.load(Ordering::Acquire));
         let all = all.min().unwrap_or(0);
-        let up_to = |seq| recent.partition_point(|change| change.seq <= seq);
-        let surplus = |max| recent.len().saturating_sub(max);
-        let flushed = up_to(self.position(View::History));
-        let gone = surplus(MAX_RECENT).max(surplus(MAX_FLUSHED).min(flushed));
-        recent.drain(..gone.max(up_to(all)));
-        if recent.capacity() > MAX_RECENT / 4 && recent.len() < MAX_RECENT / 16 {
-            recent.shrink_to(MAX_RECENT / 16);
+        let flushed = self.position(View::History);
+        while let Some(first) = recent.changes.front() {
+            let count = recent.changes.len();
+            let surplus = count > MAX_RECENT || recent.bytes > MAX_RECENT_BYTES;
+            let surplus_of_flushed = count > MAX_FLUSHED || recent.bytes > MAX_FLUSHED_BYTES;
+            let is_needed = first.seq > all;
+            if is_needed && !surplus && !(first.seq <= flushed && surplus_of_flushed) {
+                break;
+            }
+            recent.bytes -= bytes(first);
+            recent.changes.pop_front();
+        }
+        let changes = &mut recent.changes;
+        if changes.capacity() > MAX_RECENT / 4 && changes.len() < MAX_RECENT / 16 {
+            changes.shrink_to(MAX_RECENT / 16);
         }
     }
 
@@ -149,17 +170,22 @@ impl Changes {
         if position >= self.head() {
             return 0;
         }
-        let recent = self.recent();
+        let recent = &self.recent().changes;
         let next = recent.partition_point(|change| change.seq <= position);
         recent
             .get(next)
             .map_or(i64::MAX, |change| (now_ms - change.accepted_ms).max(1))
     }
 
-    /// A panic elsewhere leaves the queue whole: every change to it is one call.
-    fn recent(&self) -> MutexGuard<'_, VecDeque<Arc<Change>>> {
+    /// A panic elsewhere leaves the queue whole: nothing here panics between two calls.
+    fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// About what it keeps in memory. What was before shares most of it with what is after.
+fn bytes(change: &Change) -> usize {
+    size_of::<Change>() + change.after.bytes()
 }
 
 #[cfg(test)]
@@ -182,6 +208,32 @@ mod tests {
             Arc::new(Change::between(None, execution, seq, 0))
         };
         changes.publish(&seqs.map(change).collect::<Vec<_>>());
+    }
+
+    /// Changes of 256 KB each.
+    fn publish_large(changes: &Changes, seqs: RangeInclusive<u64>) {
+        let change = |seq| {
+            let execution = Arc::new(Execution::new("x".repeat(256 << 10)));
+            Arc::new(Change::between(None, execution, seq, 0))
+        };
+        seqs.for_each(|seq| changes.publish(&[change(seq)]));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_in_bytes() {
+        let changes = Changes::new(0);
+        let is_remembered = |seq| changes.remembered(seq, seq + 1, 1).is_some();
+        publish_large(&changes, 1..=600);
+        // 511 of them, with what is around each, have less than 128 MiB, and 512 have more.
+        assert!(!is_remembered(600 - 512) && is_remembered(600 - 511));
+        changes.applied(View::History, 600);
+        assert!(!is_remembered(600 - 64) && is_remembered(600 - 63));
+        publish(&changes, 601..=700);
+        assert!(is_remembered(600 - 63) && is_remembered(699));
+        changes.applied(View::Live, 700);
+        changes.left(View::Stream);
+        changes.applied(View::History, 700);
+        assert_eq!(changes.recent().bytes, 0);
     }
 
     fn seqs(found: Option<Vec<Arc<Change>>>) -> Option<Vec<u64>> {

@@ -101,6 +101,8 @@ pub struct Counters {
     pub audit_failures: Counter,
     pub spool_files: Counter,
     pub journal_failures: Counter,
+    /// Lines that were not taken because history is too far behind; they are sent again.
+    pub lines_held_off: Counter,
     pub flush_failures: Counter,
     pub apply_failures: Counter,
     pub rebuilds: Counter,

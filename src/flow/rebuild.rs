@@ -26,6 +26,16 @@ use crate::live::{Rows, Writes};
 impl Applier {
     /// Answers the change up to which the live picture then reaches.
     pub(super) async fn rebuild(&mut self) -> Result<u64, Trouble> {
+        let made = self.make_anew().await;
+        match &made {
+            Err(trouble) if trouble.is_out_of_memory() => self.starved += 1,
+            Err(_) => {}
+            Ok(_) => self.starved = 0,
+        }
+        made
+    }
+
+    async fn make_anew(&mut self) -> Result<u64, Trouble> {
         let began = Instant::now();
         self.state.set_rebuilt(0, 1);
         self.state.set(Condition::Rebuilding);

@@ -2,15 +2,16 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
 use crate::domain::bucket::DAY_MS;
-use crate::domain::execution::Status;
+use crate::domain::execution::{Execution, MAX_ERROR_BYTES, Status};
 use crate::domain::view::Recent;
-use crate::sqlite::Result;
+use crate::sqlite::{Result, from_json};
 
-use super::read::{Reader, by_rowid, running};
+use super::read::{Reader, running};
 
 /// Of each agent, as many as its lists in Redis hold.
 const LAST_ENDED: usize = 100;
@@ -123,11 +124,25 @@ impl Choice {
         let started = self.started.into_descending();
         Ok(Recent {
             running: running(conn)?,
-            ended: by_rowid(conn, ended.into_iter().map(|(_, rowid)| rowid))?,
+            ended: listed(conn, ended.into_iter().map(|(_, rowid)| rowid))?,
             slowest,
             started: started.map(|(started_ms, id)| (id, started_ms)).collect(),
         })
     }
+}
+
+/// Of a hundred of each of a thousand agents no more is held than lists show.
+fn listed(
+    conn: &Connection,
+    rowids: impl Iterator<Item = i64>,
+) -> rusqlite::Result<Vec<Arc<Execution>>> {
+    let mut select = conn.prepare_cached("SELECT execution FROM executions WHERE rowid = ?1")?;
+    rowids
+        .map(|rowid| {
+            let whole: Execution = select.query_row([rowid], |row| from_json(row, 0))?;
+            Ok(Arc::new(whole.listed(MAX_ERROR_BYTES)))
+        })
+        .collect()
 }
 
 impl OfPlace {
@@ -186,7 +201,6 @@ impl Top<(i64, String)> {
 mod tests {
     use super::super::sample::{NOW_MS, Random, World};
     use super::*;
-    use crate::domain::execution::Execution;
 
     /// Half of the agents share a place.
     fn place(agent_name: &str) -> String {

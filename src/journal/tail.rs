@@ -9,6 +9,10 @@ use crate::sqlite::{Db, Result, from_json};
 use super::epochs;
 use super::schema::SCHEMA;
 
+/// What is read at once: eight thousand changes of the usual kind have half of it, and as many of
+/// the largest would have 4 GB.
+pub const MAX_BYTES: usize = 32 << 20;
+
 pub struct Tail {
     db: Db,
 }
@@ -20,18 +24,25 @@ impl Tail {
         })
     }
 
-    /// The first `max_rows` changes after `after`, in their order.
+    /// The first changes after `after`, in their order: at most `max_rows`, and no more once they
+    /// have [`MAX_BYTES`].
     pub fn read(&self, after: u64, max_rows: usize) -> Result<Vec<Arc<Change>>> {
         self.db.read(|conn| {
             let mut select = conn.prepare_cached(
                 "SELECT seq, change FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2",
             )?;
-            let rows = select.query_map((after as i64, max_rows as i64), |row| {
+            let mut rows = select.query((after as i64, max_rows as i64))?;
+            let mut changes = Vec::new();
+            let mut bytes = 0;
+            while bytes < MAX_BYTES
+                && let Some(row) = rows.next()?
+            {
+                bytes += row.get_ref(1)?.as_bytes()?.len();
                 let mut change: Change = from_json(row, 1)?;
                 change.seq = row.get::<_, i64>(0)? as u64;
-                Ok(Arc::new(change))
-            })?;
-            rows.collect()
+                changes.push(Arc::new(change));
+            }
+            Ok(changes)
         })
     }
 

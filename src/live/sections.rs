@@ -9,6 +9,7 @@ use super::keys::{
     ERRORS_KEPT, HISTORY_KEPT, Key, Keyspace, SLOWEST_KEPT, TIMELINE_KEPT, TIMELINE_MS,
 };
 use super::writes::{Merge, Section, Writes};
+use crate::domain::execution::Execution;
 use crate::domain::sketch::Sketch;
 use crate::domain::tally::{FIELDS, Tally};
 
@@ -17,6 +18,8 @@ pub(super) const MAX_DURATION: &str = "max_duration_ms";
 /// A duration was taken away from the bucket: history knows the smallest and the largest.
 pub(super) const EXTREMES_FROM_HISTORY: &str = "extremes_from_history";
 
+/// Of the error of an execution in the list of its agent: the list of errors has more of it.
+const ERROR_BYTES: usize = 2 << 10;
 /// Members of one section of a large set in a rebuild: some milliseconds of Redis's time.
 const MEMBERS: usize = 2_000;
 
@@ -133,11 +136,12 @@ impl Content<'_> {
         }
         for (agent, history) in &self.history {
             let section = Section::new(keys, Key::History, &[agent], history.at_ms);
-            writes.push(newest(section, &history.what, HISTORY_KEPT));
+            let listed = |execution: &&Execution| json(&(*execution).clone().listed(ERROR_BYTES));
+            writes.push(newest(section, &history.what, HISTORY_KEPT, listed));
         }
         for (agent, errors) in &self.errors {
             let section = Section::new(keys, Key::Errors, &[agent], errors.at_ms);
-            writes.push(newest(section, &errors.what, ERRORS_KEPT));
+            writes.push(newest(section, &errors.what, ERRORS_KEPT, json));
         }
     }
 }
@@ -159,7 +163,7 @@ fn scored<'a>(members: impl Iterator<Item = (i64, &'a str)>) -> Vec<String> {
 }
 
 /// Of more values than are kept the oldest would only be pushed out again.
-fn newest<T: Serialize>(section: Section, values: &[T], kept: usize) -> Section {
+fn newest<T>(section: Section, values: &[T], kept: usize, json: fn(&T) -> String) -> Section {
     let values = &values[values.len().saturating_sub(kept)..];
     section
         .operation("push", values.iter().map(json).collect())

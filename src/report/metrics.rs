@@ -220,6 +220,7 @@ fn help(counter: &str) -> String {
         "socket_peers_refused" => "Connections to the event socket of other users.",
         "spool_files" => "Lines that were taken in from the spool.",
         "journal_failures" => "Commits to the journal that failed.",
+        "lines_held_off" => "Lines that were not taken because history was too far behind.",
         "flush_failures" => "Transactions of history that failed.",
         "apply_failures" => "Attempts to follow the journal in Redis that failed.",
         "rebuilds" => "Times that the live picture was made anew.",

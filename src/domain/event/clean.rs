@@ -2,26 +2,55 @@
 
 use std::borrow::Cow;
 
+use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use crate::domain::redact::{
     Telling, is_stack, redact, telling, top_frames, top_of_stacks, without_homes,
 };
 
-/// The marks of a text that was cut.
-const CUT_MARK: &str = "…[cut]";
+/// The mark of what was cut.
+pub const CUT_MARK: &str = "…[cut]";
+
+/// In the place of a name that, with its hash, would be taken for another secret.
+const REDACTED: &str = "[redacted:name]";
 
 /// A name, redacted. Names tell one thing from another, so that two that differ only in what was
-/// taken out still differ: by 32 bits of a hash, from which no secret comes back.
+/// taken out still differ, by a hash of the whole. The hash has no key: an id must be the same
+/// after a restore, and in a spool that another daemon takes. So whoever can guess a secret can
+/// see that the guess is right; of one that nobody guesses it says nothing.
 fn redacted(name: String) -> String {
     let secrets = redact(&name);
     let clean = without_homes(&secrets);
     if *clean == *name {
         return name;
     }
-    format!("{clean}~{:08x}", xxh3_64(name.as_bytes()) as u32)
+    // A mark may be longer than what it stands for, and what is shown can be asked for by name.
+    let hash = format!("~{:032x}", hash(&name));
+    let named = format!("{}{hash}", begin(&clean, MAX_NAME_BYTES - hash.len()));
+    let is_clean = *without_homes(&redact(&named)) == *named;
+    if is_clean {
+        return named;
+    }
+    format!("{REDACTED}{hash}")
+}
+
+/// The first 128 bits of the SHA-256: two of 10^9 names are one by a chance of 10^-21. With 32 bits
+/// two of 10^5 were, and the second run was taken for a repetition of the first.
+fn hash(name: &str) -> u128 {
+    let bytes = digest(&SHA256, name.as_bytes());
+    let first = bytes.as_ref().iter().take(16);
+    first.fold(0, |hash, byte| hash << 8 | u128::from(*byte))
+}
+
+/// At most so many bytes of a text, in whole characters.
+fn begin(text: &str, max_bytes: usize) -> &str {
+    let mut end = max_bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// Redacts an id or a name; none where it is a text, which no cut makes a name.
@@ -32,7 +61,7 @@ pub fn clean_name(name: String) -> Option<String> {
 
 /// Redacts a text, and cuts it to [`MAX_TEXT_BYTES`].
 pub fn clean_text(text: String) -> String {
-    cut(cleaned(text))
+    cut(cleaned(text), MAX_TEXT_BYTES)
 }
 
 pub fn clean_object(object: Map<String, Value>) -> Map<String, Value> {
@@ -58,19 +87,30 @@ fn clean_value(value: Value, under: Option<Telling>) -> Value {
     match value {
         Value::String(text) => Value::String(match under {
             None => clean_text(text),
-            Some(telling) => cut(cleaned(telling.redact(&text).into_owned())),
+            Some(telling) => clean_text(telling.redact(&text).into_owned()),
         }),
         Value::Number(number) => match under.and_then(Telling::redact_number) {
             None => Value::Number(number),
             Some(mark) => Value::String(mark),
         },
         Value::Array(items) => {
-            let items = items.into_iter().map(|item| clean_value(item, under));
+            let items = items.into_iter().map(|item| match item {
+                Value::Array(pair) if pair.len() == 2 => clean_pair(pair, under),
+                item => clean_value(item, under),
+            });
             Value::Array(items.collect())
         }
         Value::Object(object) => Value::Object(clean_fields(object, under)),
         plain => plain,
     }
+}
+
+/// A list of pairs is an object of another form, as headers are often given: `[["x-api-key", "…"]]`.
+fn clean_pair(pair: Vec<Value>, under: Option<Telling>) -> Value {
+    let told = under.or_else(|| pair[0].as_str().and_then(telling));
+    let of_each = [under, told];
+    let pair = pair.into_iter().zip(of_each);
+    Value::Array(pair.map(|(item, under)| clean_value(item, under)).collect())
 }
 
 fn cleaned(text: String) -> String {
@@ -86,13 +126,10 @@ fn owned(text: String, clean: fn(&str) -> Cow<str>) -> String {
     }
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > MAX_TEXT_BYTES {
-        let mut end = MAX_TEXT_BYTES - CUT_MARK.len();
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
+/// The text itself, where it has at most so many bytes; else its beginning and the mark.
+pub fn cut(mut text: String, max_bytes: usize) -> String {
+    if text.len() > max_bytes {
+        text.truncate(begin(&text, max_bytes - CUT_MARK.len()).len());
         text.push_str(CUT_MARK);
     }
     text
@@ -100,6 +137,8 @@ fn cut(mut text: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use serde_json::json;
 
     use super::*;
@@ -122,11 +161,64 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_a_telling_name_in_a_list_of_pairs_is_secret() {
+        let given = json!({"headers": [["X-Api-Key", "opensesame"], ["accept", "text/html"]],
+            "fields": ["password", "username"], "api_keys": ["opensesame"], "tokens": ["a", 7],
+            "rows": [["password", ["open", {"x": "sesame"}]], ["a", "b", "password"]]});
+        let wanted = json!({
+            "headers": [["X-Api-Key", "[redacted:api-key]"], ["accept", "text/html"]],
+            "fields": ["password", "username"], "api_keys": ["[redacted:api-key]"],
+            "tokens": ["a", 7], "rows": [["password", ["[redacted:password]",
+                {"x": "[redacted:password]"}]], ["a", "b", "password"]]});
+        assert_eq!(clean(given), wanted);
+        assert_eq!(clean(wanted.clone()), wanted);
+    }
+
+    #[test]
     fn names_that_differ_in_a_secret_still_differ() {
         let [a, b] = ["alice@corp.example", "bobby@corp.example"].map(|name| redacted(name.into()));
         assert!(a.starts_with("[redacted:email]~") && b.starts_with("[redacted:email]~"));
         assert_ne!(a, b);
         assert_eq!(redacted(a.clone()), a);
+    }
+
+    #[test]
+    fn ids_whose_hashes_began_alike_stay_two() {
+        let ids = ["job-65791@ci.example.com", "job-158852@ci.example.com"];
+        let [a, b] = ids.map(|id| redacted(id.into()));
+        assert_ne!(a, b);
+        assert_eq!(a.len(), "[redacted:email]~".len() + 32, "{a}");
+    }
+
+    #[test]
+    fn a_million_addresses_have_a_million_hashes() {
+        let mut state = 7_u64;
+        let mut random = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            state >> 24
+        };
+        let hashes: HashSet<u128> = (0..1_000_000)
+            .map(|n| hash(&format!("job-{n}-{:x}@ci.example.com", random())))
+            .collect();
+        assert_eq!(hashes.len(), 1_000_000);
+    }
+
+    #[test]
+    fn a_redacted_name_is_a_name_and_stays_as_it_is() {
+        let addresses = "a@b.co ".repeat(36);
+        for name in [
+            addresses.as_str(),
+            "a@b.co password=abc",
+            "a@b.co abc1Q",
+            "a@b.co x/home/bo",
+            "é@b.co Ω@b.co /home/al",
+        ] {
+            let once = redacted(name.to_owned());
+            assert!(once.len() <= MAX_NAME_BYTES && once != name, "{once}");
+            assert_eq!(redacted(once.clone()), once);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The fields of an event, read one by one, each within its limits.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -9,9 +10,12 @@ use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
 use super::{Clock, MAX_AHEAD_MS, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
 use crate::domain::error::Refusal;
 use crate::domain::execution::{Details, Origin, Status, TokenUsage};
+use crate::domain::redact::redact;
 
 /// The longest path that Linux takes.
 const MAX_PATH_BYTES: usize = 4096;
+/// The folder of whatever had a secret in its path.
+pub const REDACTED_PATH: &str = "/[redacted:path]";
 
 /// The fields of one event, taken out one by one and checked on the way.
 pub(in crate::domain) struct Fields<'a> {
@@ -62,11 +66,16 @@ impl Fields<'_> {
         }
     }
 
-    /// A path is a means and shown to nobody; a redacted one would lead nowhere. What is no
-    /// absolute path leads nowhere either, and is no reason to refuse what came with it.
+    /// A path is a means and shown to nobody, and the name of its user stays in it: it must open
+    /// the file. One with a secret in it is not kept: what stands for it leads nowhere, and says
+    /// why. What is no absolute path leads nowhere either, and is no reason to refuse what came
+    /// with it.
     pub fn path(&mut self, field: &str) -> Option<String> {
         match self.take(field) {
-            Some(Value::String(path)) if is_path(&path) => Some(path),
+            Some(Value::String(path)) if is_path(&path) => Some(match redact(&path) {
+                Cow::Borrowed(_) => path,
+                Cow::Owned(_) => format!("{REDACTED_PATH}/x.jsonl"),
+            }),
             _ => None,
         }
     }
@@ -231,7 +240,7 @@ impl Fields<'_> {
 }
 
 fn is_path(path: &str) -> bool {
-    path.starts_with('/') && path.len() <= MAX_PATH_BYTES && !path.contains('\0')
+    path.starts_with('/') && path.len() <= MAX_PATH_BYTES && !path.chars().any(char::is_control)
 }
 
 /// A whole number, also one that was written with a zero fraction.
@@ -241,4 +250,45 @@ fn whole(value: &Value, max: u64) -> Option<u64> {
         (number.fract() == 0.0 && (0.0..=max as f64).contains(&number)).then_some(number as u64)
     });
     number.filter(|&number| number <= max)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn path(path: &str) -> Option<String> {
+        let clock = Clock {
+            now_ms: 0,
+            keep_ms: 0,
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let mut fields = Fields {
+            event: "hook",
+            map: Map::from_iter([("path".to_owned(), json!(path))]),
+            clock: &clock,
+        };
+        fields.path("path")
+    }
+
+    #[test]
+    fn a_path_is_kept_whole_or_not_at_all() {
+        for whole in [
+            "/home/alice/.claude/projects/-home-alice-app/3f2a.jsonl",
+            "/home/al@example.com/projects/x.jsonl",
+            "/srv/große Ablage/x.jsonl",
+        ] {
+            assert_eq!(path(whole).as_deref(), Some(whole));
+        }
+        for secret in [
+            "/home/al/app password=hunter2secret/x.jsonl",
+            "/srv/for al@example.com/x.jsonl",
+        ] {
+            assert_eq!(path(secret).as_deref(), Some("/[redacted:path]/x.jsonl"));
+        }
+        for nowhere in ["x.jsonl", "/a\nb/x.jsonl", "/a\u{85}b", "/a\0b"] {
+            assert_eq!(path(nowhere), None, "{nowhere:?}");
+        }
+    }
 }

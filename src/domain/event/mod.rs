@@ -9,8 +9,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use self::clean::{clean_name, clean_text};
+pub use self::clean::{CUT_MARK, clean_name, clean_text, cut};
 pub(super) use self::fields::Fields;
+pub use self::fields::REDACTED_PATH;
 pub use self::time::{SECONDS_BELOW, TIME_RANGE_MS};
 use super::bucket::Day;
 use super::error::Refusal;

@@ -4,6 +4,7 @@
 //! A start and a stop are each taken once, and every number is derived from the two together.
 //! That makes the order in which they arrive, and how often, meaningless.
 
+mod bounds;
 mod contribution;
 mod details;
 mod fact;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::bounds::{MAX_ERROR_BYTES, few_names};
 pub use self::contribution::{Contribution, PAIRED_TOOLS};
 pub use self::details::Details;
 pub use self::fact::{Fact, Origin, Start, Status, Stop, TokenUsage};

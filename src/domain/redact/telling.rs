@@ -22,6 +22,8 @@ const NAMES: [(&str, &str); 9] = [
 const MAX_NAME_BYTES: usize = 64;
 /// A shorter token is one of a grammar more often than one of an account.
 const MIN_TOKEN_BYTES: usize = 8;
+/// `pass` is how a test ended, or how many did, as well: `{"pass": "all"}`.
+const MIN_PASS_BYTES: usize = 6;
 /// Values that say there is none.
 const NOTHING: [&str; 10] = [
     "",
@@ -44,13 +46,46 @@ pub struct Telling {
     has_numbers: bool,
 }
 
-/// Whether a name says that what stands under it is a secret.
+/// Whether a name says that what stands under it is a secret: also that of the second of them, or
+/// of a list. Of `tokens` there is a count, or a list of words.
 pub fn telling(name: &str) -> Option<Telling> {
     let name = name.as_bytes();
     let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte);
     if name.len() > MAX_NAME_BYTES || !name.iter().all(is_name_byte) {
         return None;
     }
+    if name == b"pass" {
+        return Some(Telling {
+            kind: Kind::Password.text(),
+            min_bytes: MIN_PASS_BYTES,
+            has_numbers: false,
+        });
+    }
+    let base = unnumbered(name);
+    of_one(base).or_else(|| {
+        let one = base.strip_suffix(b"s").or(base.strip_suffix(b"S"))?;
+        let told = of_one(one).filter(|told| told.kind != Kind::Token.text())?;
+        // Beside secrets a list of keys may hold the names of columns.
+        let min_bytes = if told.kind == Kind::Key.text() {
+            MIN_TOKEN_BYTES
+        } else {
+            told.min_bytes
+        };
+        Some(Telling { min_bytes, ..told })
+    })
+}
+
+/// The name without the number that tells it from others, as in `password2` and `API_KEY_1`.
+fn unnumbered(name: &[u8]) -> &[u8] {
+    let last = name.iter().rposition(|byte| !byte.is_ascii_digit());
+    let base = &name[..last.map_or(0, |last| last + 1)];
+    match base {
+        [head @ .., b'_' | b'-'] if base.len() < name.len() => head,
+        _ => base,
+    }
+}
+
+fn of_one(name: &[u8]) -> Option<Telling> {
     let of = |kind, min_bytes, has_numbers| Telling {
         kind,
         min_bytes,
@@ -116,6 +151,14 @@ mod tests {
             ("Set-Cookie", "cookie"),
             ("privateKey", "api-key"),
             ("passphrase", "password"),
+            ("api_keys", "api-key"),
+            ("apiKeys", "api-key"),
+            ("API_KEY_2", "api-key"),
+            ("pass", "password"),
+            ("password1", "password"),
+            ("db_passwords", "password"),
+            ("passphrases", "password"),
+            ("client_secret_2", "secret"),
         ] {
             let telling = telling(name).unwrap_or_else(|| panic!("{name} tells"));
             let mark = format!("[redacted:{kind}]");
@@ -131,6 +174,7 @@ mod tests {
         );
         assert!(telling("password").unwrap().redact_number().is_some());
         assert_eq!(token.redact_number(), None);
+        assert_eq!(telling("pass").unwrap().redact_number(), None);
     }
 
     #[test]
@@ -142,6 +186,8 @@ mod tests {
             ("api_key", "undefined"),
             ("token", "EOF"),
             ("token", "'}'"),
+            ("pass", "all"),
+            ("shared_keys", "id"),
         ] {
             assert_eq!(telling(name).unwrap().redact(value), value, "{name}");
         }
@@ -154,6 +200,18 @@ mod tests {
             "author",
             "path",
             "/etc/passwd",
+            "bypass",
+            "passes",
+            "passed1",
+            "pass2",
+            "keys",
+            "primary_keys",
+            "access",
+            "access_tokens",
+            "tokens2",
+            "sha256",
+            "utf8",
+            "1",
         ] {
             assert_eq!(telling(name), None, "{name}");
         }

@@ -53,6 +53,35 @@ fn secrets_are_known_by_what_stands_around_them() {
 }
 
 #[test]
+fn addresses_are_known_in_every_script() {
+    for (text, wanted) in [
+        ("an jörg@müller.example, ", "an [redacted:email], "),
+        ("“al@corp.example”", "“[redacted:email]”"),
+        ("联系 用户@例子.公司。", "联系 [redacted:email]。"),
+        ("अजय@डाटा.भारत", "[redacted:email]"),
+        ("bo@xn--e1afmkfd.xn--p1ai", "[redacted:email]"),
+        ("→al@corp.example→", "→[redacted:email]→"),
+    ] {
+        assert_eq!(redact(text), wanted);
+        assert_eq!(redact(wanted), wanted);
+    }
+    for text in [
+        "é@é",
+        "@müller.example",
+        "a@1.2.é",
+        "ü@2×.png",
+        "https://jörg@müller.example",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+    // Where the longest domain ends is the middle of a character, or the middle of the text.
+    let long = format!("al@b.{}éé", "a".repeat(252));
+    assert_eq!(redact(&long), "[redacted:email]éé");
+    let long = format!("{}@é.example", "é".repeat(33));
+    assert_eq!(redact(&long), long);
+}
+
+#[test]
 fn several_secrets_of_one_text_are_all_marked() {
     let hook = [
         "https://hooks.",
@@ -209,6 +238,8 @@ fn piece() -> impl Strategy<Value = String> {
         "@host",
         "me@corp.example",
         "@corp.example",
+        "jörg",
+        "@müller.example",
         "/home/al/",
         "sk-",
         "-----",

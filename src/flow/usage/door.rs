@@ -9,6 +9,8 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use crate::domain::event::REDACTED_PATH;
+
 /// Why a file is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -16,6 +18,9 @@ pub enum Unreadable {
     Missing,
     #[error("lies outside of the folders of transcripts")]
     Outside,
+    /// What is kept of such a path leads nowhere.
+    #[error("its path holds what looks like a secret, and is not kept")]
+    Redacted,
     #[error("is not a regular file")]
     NotRegular,
     #[error("belongs to another user")]
@@ -35,6 +40,7 @@ impl Unreadable {
         match self {
             Unreadable::Missing => "missing",
             Unreadable::Outside => "outside",
+            Unreadable::Redacted => "redacted",
             Unreadable::NotRegular => "not_regular",
             Unreadable::Foreign => "foreign",
             Unreadable::TooLarge { .. } => "too_large",
@@ -64,6 +70,9 @@ pub struct Opened {
 pub fn open(roots: &[PathBuf], path: &Path, max_bytes: u64) -> Result<Opened, Unreadable> {
     if !path.is_absolute() {
         return Err(Unreadable::Outside);
+    }
+    if path.starts_with(REDACTED_PATH) {
+        return Err(Unreadable::Redacted);
     }
     let resolved = canonicalize(path).map_err(unreadable)?;
     let is_below = |root: &PathBuf| canonicalize(root).is_ok_and(|root| resolved.starts_with(root));

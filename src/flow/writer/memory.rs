@@ -11,6 +11,8 @@ use crate::flow::running::{Now, Running, Timeouts};
 pub struct Memory {
     pub(super) running: Running,
     unflushed: HashMap<String, (u64, Arc<Execution>)>,
+    /// Of the executions in `unflushed`, about.
+    unflushed_bytes: usize,
     order: VecDeque<(u64, String)>,
     pub(super) flushed_seq: u64,
 }
@@ -20,6 +22,7 @@ impl Memory {
         Memory {
             running: Running::new(timeouts),
             unflushed: HashMap::new(),
+            unflushed_bytes: 0,
             order: VecDeque::new(),
             flushed_seq: 0,
         }
@@ -28,6 +31,11 @@ impl Memory {
     /// Executions that history does not have as they are.
     pub fn unflushed(&self) -> usize {
         self.unflushed.len()
+    }
+
+    /// About how much memory they take.
+    pub fn unflushed_bytes(&self) -> usize {
+        self.unflushed_bytes
     }
 
     /// Those that history does not have and whose transcripts are to be read.
@@ -68,9 +76,16 @@ impl Memory {
 
     fn remember(&mut self, change: &Change) {
         let id = change.after.id.clone();
-        self.unflushed
+        self.unflushed_bytes += change.after.bytes();
+        let replaced = self
+            .unflushed
             .insert(id.clone(), (change.seq, change.after.clone()));
+        self.forget(replaced);
         self.order.push_back((change.seq, id));
+    }
+
+    fn forget(&mut self, gone: Option<(u64, Arc<Execution>)>) {
+        self.unflushed_bytes -= gone.map_or(0, |(_, execution)| execution.bytes());
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Arc<Execution>> {
@@ -90,7 +105,8 @@ impl Memory {
                 .get(id)
                 .is_some_and(|(last, _)| last == first)
             {
-                self.unflushed.remove(id);
+                let flushed = self.unflushed.remove(id);
+                self.forget(flushed);
             }
             self.order.pop_front();
         }

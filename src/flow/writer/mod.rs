@@ -42,6 +42,8 @@ use crate::sqlite;
 const MAX_BATCH: usize = 4_096;
 /// Executions that history does not have yet; about 2 KB each. A flush takes half a second.
 const MAX_UNFLUSHED: usize = 65_536;
+/// The same in bytes: of the largest events 65,536 would take 16 GB.
+const MAX_UNFLUSHED_BYTES: usize = 128 << 20;
 /// Executions that time out in one commit.
 const MAX_REAPED: usize = 1_024;
 /// Above this the writer itself waits for the log to be written back; else the log would grow as
@@ -163,8 +165,10 @@ impl Writer {
             .map(|submission| (submission.events, submission.reply))
             .unzip();
         let mut batch = Batch::default();
+        let held_off = || events.iter().map(|events| events.len() as u64).sum();
         let outcome = self
             .room(memory)
+            .inspect_err(|_| self.counters.lines_held_off.add(held_off()))
             .and_then(|()| self.look_up(memory, &events, &mut batch));
         let outcome = outcome.and_then(|()| {
             let verdicts = self.decide_all(memory, &mut batch, events, now);
@@ -207,7 +211,9 @@ impl Writer {
     /// What history does not have is held in memory, so that a history that stands still ends the
     /// intake before it ends the memory.
     fn room(&self, memory: &Memory) -> Result<(), Unavailable> {
-        if memory.unflushed() < MAX_UNFLUSHED {
+        let has_room =
+            memory.unflushed() < MAX_UNFLUSHED && memory.unflushed_bytes() < MAX_UNFLUSHED_BYTES;
+        if has_room {
             return Ok(());
         }
         Err(Unavailable("history is too far behind".to_owned()))
