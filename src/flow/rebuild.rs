@@ -24,8 +24,9 @@ use crate::history::{self, Reader};
 use crate::live::{Rows, Writes};
 
 impl Applier {
-    /// Answers the change up to which the live picture then reaches.
-    pub(super) async fn rebuild(&mut self) -> Result<u64, Trouble> {
+    /// Answers the change up to which the live picture then reaches. Every step is guarded by the
+    /// cursor, from `found` on, so that one which lands late changes nothing.
+    pub(super) async fn rebuild(&mut self, found: &str) -> Result<u64, Trouble> {
         let began = Instant::now();
         self.state.set_rebuilt(0, 1);
         self.state.set(Condition::Rebuilding);
@@ -38,9 +39,12 @@ impl Applier {
         let prefix = format!("{}{:x}.{}:", self.marker_prefix(), self.nonce, self.attempt);
         let marker = |step: usize| format!("{prefix}{step}");
         crash_point("rebuild.held");
-        self.live.begin_rebuild(&marker(0)).await?;
+        self.apply_step(found, &marker(0), &Writes::default())
+            .await?;
         crash_point("rebuild.marked");
-        let deleted = self.live.clear().await?;
+        let Some(deleted) = self.live.clear(&marker(0)).await? else {
+            return Err(Trouble::Other("a rebuild was disturbed".to_owned()));
+        };
         crash_point("rebuild.cleared");
         let (cursor, rows) = self.snapshot().await?;
         let chunks = {

@@ -1,6 +1,6 @@
 use super::apply::{apply, start, stop};
 use super::journey::Journey;
-use super::{IDLE_MS, Server, ask, dump, now_ms, writes};
+use super::{IDLE_MS, Server, ask, dump, now_ms, set_cursor, writes};
 use crate::domain::bucket::{DAY_MS, Day, HOUR_MS, Hour};
 use crate::domain::execution::{Fact, Status};
 use crate::domain::names::OTHER;
@@ -10,7 +10,7 @@ use crate::domain::view::{Active, HourTally, Sign, ToolDay, ToolPair, TypeTool};
 async fn buckets_are_read_as_they_were_added() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(1);
     let day = Day::of(now_ms()).back(1);
     let ended_ms = day.start_ms() + 5 * HOUR_MS + 1;
@@ -131,7 +131,7 @@ async fn buckets_are_read_as_they_were_added() {
 async fn a_duration_that_was_taken_away_leaves_the_extremes_to_history() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(2);
     let day = Day::of(now_ms());
     let mut first = stop("agent-0", 1);
@@ -169,7 +169,7 @@ async fn a_duration_that_was_taken_away_leaves_the_extremes_to_history() {
 async fn what_runs_is_counted_and_shown_from_its_first_to_its_last_moment() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(3);
     let today = Day::of(now_ms());
     let mut changes = Vec::new();
@@ -215,7 +215,7 @@ async fn what_runs_is_counted_and_shown_from_its_first_to_its_last_moment() {
 async fn progress_shows_and_never_brings_an_ended_execution_back() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(4);
     let mut changes = Vec::new();
     for id in ["runs", "ends"] {
@@ -262,7 +262,7 @@ async fn progress_shows_and_never_brings_an_ended_execution_back() {
 async fn failures_are_the_newest_first_and_once_each() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(5);
     let mut changes = Vec::new();
     for (id, agent) in [("a", "agent-4"), ("b", "agent-5"), ("c", "agent-4")] {
