@@ -1,5 +1,8 @@
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, UnixStream};
 
 use super::apply::{apply, start};
 use super::journey::Journey;
@@ -71,6 +74,51 @@ async fn a_stopped_server_is_away_within_the_deadline() {
     assert!(error.is_away(), "{error}");
     signal(&server, rustix::process::Signal::CONT);
     until(|| async { live.ping(Duration::from_secs(1)).await.is_ok() }).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_went_silent_is_given_up_for_a_new_one() {
+    let server = Server::start(&[]).await;
+    let way = Way::to(server.socket()).await;
+    let live = connect(&way.url).await.unwrap();
+    set_cursor(&live, "e:1").await;
+    way.swallow.send_replace(true);
+    let error = live.ping(Duration::from_millis(50)).await.unwrap_err();
+    assert!(error.is_away(), "{error}");
+    // From the silence on only new connections lead to the server.
+    until(|| async { live.ping(Duration::from_secs(1)).await.is_ok() }).await;
+    assert_eq!(live.cursor().await.unwrap().as_deref(), Some("e:1"));
+}
+
+/// A way over TCP to a server, on which the connections of the moment can be made to swallow all
+/// that is sent, without a word to either end.
+struct Way {
+    url: String,
+    swallow: tokio::sync::watch::Sender<bool>,
+}
+
+impl Way {
+    async fn to(socket: PathBuf) -> Way {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let swallow = tokio::sync::watch::Sender::new(false);
+        let told = swallow.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut server = UnixStream::connect(&socket).await.unwrap();
+                // Only what comes after it was begun makes a connection silent.
+                let mut told = told.subscribe();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => return,
+                        _ = told.changed() => {}
+                    }
+                    let _ = tokio::io::copy(&mut client, &mut tokio::io::sink()).await;
+                });
+            }
+        });
+        Way { url, swallow }
+    }
 }
 
 fn signal(server: &Server, signal: rustix::process::Signal) {
