@@ -8,6 +8,7 @@ mod connection;
 mod content;
 mod error;
 mod keys;
+mod listed;
 mod pair;
 mod read;
 mod sections;

@@ -8,6 +8,7 @@ use super::content::Content;
 use super::keys::{
     ERRORS_KEPT, HISTORY_KEPT, Key, Keyspace, SLOWEST_KEPT, TIMELINE_KEPT, TIMELINE_MS,
 };
+use super::listed::Listed;
 use super::writes::{Merge, Section, Writes};
 use crate::domain::sketch::Sketch;
 use crate::domain::tally::{FIELDS, Tally};
@@ -158,11 +159,10 @@ fn scored<'a>(members: impl Iterator<Item = (i64, &'a str)>) -> Vec<String> {
         .collect()
 }
 
-/// Of more values than are kept the oldest would only be pushed out again.
-fn newest<T: Serialize>(section: Section, values: &[T], kept: usize) -> Section {
-    let values = &values[values.len().saturating_sub(kept)..];
+fn newest<T: Serialize>(section: Section, listed: &Listed<T>, kept: usize) -> Section {
     section
-        .operation("push", values.iter().map(json).collect())
+        .operation("pull", listed.stale().map(json).collect())
+        .operation("push", listed.newest(kept).into_iter().map(json).collect())
         .operation("keep", vec![kept.to_string()])
 }
 

@@ -284,3 +284,49 @@ async fn failures_are_the_newest_first_and_once_each() {
     assert!(failed.iter().all(|failed| failed.status == Status::Failure));
     assert_eq!(live.failed("agent-5").await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn fifty_failures_are_shown_though_each_was_corrected() {
+    let server = Server::start(&[]).await;
+    for at_once in [1, 20, 200] {
+        let live = server.live().await;
+        ask(&live, &["FLUSHALL"]).await;
+        set_cursor(&live, "e:0").await;
+        let mut journey = Journey::new(6);
+        let mut changes = Vec::new();
+        for round in 0..2 {
+            for i in 0..50 {
+                let (id, ended_ms) = (format!("{i}"), now_ms());
+                let fact = match round {
+                    0 => Fact::TimedOut { ended_ms },
+                    _ => {
+                        let mut stop = stop("agent-0", 1);
+                        stop.status = Status::Failure;
+                        Fact::Stop(Box::new(stop))
+                    }
+                };
+                if round == 0 {
+                    changes.extend(journey.happen(&id, Fact::Start(Box::new(start("agent-0")))));
+                }
+                changes.extend(journey.happen(&id, fact));
+            }
+        }
+        // A start and two ends each.
+        assert_eq!(changes.len(), 150);
+        let mut from = 0;
+        for batch in changes.chunks(at_once) {
+            let to = from + batch.len() as u64;
+            apply(&live, from, to, &writes(batch)).await;
+            from = to;
+        }
+        let failed = live.failed("agent-0").await.unwrap();
+        assert_eq!(failed.len(), 50, "{at_once} at once");
+        assert!(failed.iter().all(|one| one.status == Status::Failure));
+        // Nothing that they were is left.
+        let dump = dump(&live).await;
+        for list in ["errors", "history"] {
+            let list = format!("test:agent:{list}:agent-0");
+            assert_eq!(dump[&list].1.len(), 50, "{list}, {at_once} at once");
+        }
+    }
+}
