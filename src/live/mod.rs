@@ -165,20 +165,10 @@ impl Live {
     /// the cursor is another one.
     pub async fn clear(&self, mark: &str) -> Result<Option<u64>, Error> {
         let mut cleared = 0;
-        let mut cursor = "0".to_owned();
-        loop {
-            let page = self.client.scan_page::<(String, Vec<Value>), _, _>(
-                cursor,
-                self.keys.glob(),
-                Some(CLEARED_AT_ONCE as u32),
-                None,
-            );
-            let (next, page) = self.ask(page).await?;
-            let ours: Vec<String> = page
-                .into_iter()
-                .filter_map(|name| name.into_string())
-                .filter(|name| matches!(self.keys.recognize(name), Some(key) if key != Key::Cursor))
-                .collect();
+        let mut page = Some("0".to_owned());
+        while let Some(at) = page {
+            let ours;
+            (page, ours) = self.page(at).await?;
             // A page may hold more than was asked for.
             for ours in ours.chunks(CLEARED_AT_ONCE) {
                 let names = [self.cursor_name()].into_iter().chain(ours.iter().cloned());
@@ -188,11 +178,38 @@ impl Live {
                 };
                 cleared += count;
             }
-            if next == "0" {
-                return Ok(Some(cleared));
-            }
-            cursor = next;
         }
+        Ok(Some(cleared))
+    }
+
+    /// A key of the table under our prefix that is not the cursor, if there is one. Where there is
+    /// none, all keys of the server have been looked at.
+    pub async fn any_key(&self) -> Result<Option<String>, Error> {
+        let mut page = Some("0".to_owned());
+        while let Some(at) = page {
+            let ours;
+            (page, ours) = self.page(at).await?;
+            if let Some(key) = ours.into_iter().next() {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next page of a SCAN, if there is one, and which keys of this one are of the table.
+    async fn page(&self, at: String) -> Result<(Option<String>, Vec<String>), Error> {
+        let page = self.client.scan_page::<(String, Vec<Value>), _, _>(
+            at,
+            self.keys.glob(),
+            Some(CLEARED_AT_ONCE as u32),
+            None,
+        );
+        let (next, names) = self.ask(page).await?;
+        let ours = names
+            .into_iter()
+            .filter_map(|name| name.into_string())
+            .filter(|name| matches!(self.keys.recognize(name), Some(key) if key != Key::Cursor));
+        Ok(((next != "0").then_some(next), ours.collect()))
     }
 
     /// Notes signs of life of executions that run, and says how many of them were there. Those that
