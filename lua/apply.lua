@@ -18,7 +18,8 @@
 --                     since  n: scores below n go
 --             set     in     member …
 --                     out    member …
---             list    push   value …, the newest last
+--             list    pull   value …: these go, where they are
+--                     push   value …, the newest last
 --                     keep   n: the newest n stay
 --             string  set    value
 --                     del
@@ -175,6 +176,11 @@ local operate = {
   ['in'] = function(key, _, first, last) write('SADD', key, ARGV, first, last) end,
   out = function(key, _, first, last) write('SREM', key, ARGV, first, last) end,
   push = function(key, _, first, last) write('LPUSH', key, ARGV, first, last) end,
+  pull = function(key, _, first, last)
+    for i = first, last do
+      call('LREM', key, 1, ARGV[i])
+    end
+  end,
   keep = function(key, _, first) call('LTRIM', key, 0, ARGV[first] - 1) end,
   del = function(key) deleted[#deleted + 1] = key end,
 }

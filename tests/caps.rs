@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Daemon, eventually, now_ms};
 use crate::model::{day, rfc3339};
+use crate::redis_server::Redis;
 use crate::setup::Setup;
 
 const NAMES: usize = 60;
@@ -142,4 +143,87 @@ fn names_beyond_the_limit_share_one_key_and_the_choice_outlives_restart_and_rebu
     let refused = refused.expect("forty of them");
     let told = daemon.read(&format!("/api/agents/performance/{refused}?days=30"));
     assert_eq!(told.expect("known to history")["total_executions"], 4);
+}
+
+/// Of two places each for agents and types; what calls itself `_other` takes none of them.
+fn with_others(end_ms: i64) -> Vec<Value> {
+    let runs = [
+        ("a", "x", 10, "success"),
+        ("b", "y", 20, "success"),
+        ("_other", "_other", 30, "failure"),
+        ("c", "z", 40, "success"),
+        ("c", "_other", 50, "success"),
+        ("d", "x", 60, "success"),
+        ("d", "x", 70, "success"),
+        ("d", "_other", 80, "success"),
+    ];
+    let stop = |(n, (agent, kind, ms, status)): (usize, (&str, &str, i64, &str))| {
+        json!({"event":"stop","agent_id":format!("e{n}"),"agent_name":agent,"agent_type":kind,
+            "execution_end":rfc3339(end_ms),"duration_ms":ms,"status":status})
+    };
+    runs.into_iter().enumerate().map(stop).collect()
+}
+
+fn others(daemon: &Daemon, source: &str) -> Result<(), String> {
+    let told = daemon.read("/api/agents/types/distribution")?;
+    let shares = told["distribution"].as_array().ok_or("no list")?;
+    let mut counts: Vec<(&str, i64)> = shares
+        .iter()
+        .map(|share| {
+            let name = share["agent_type"].as_str().unwrap_or_default();
+            (name, share["count"].as_i64().unwrap_or_default())
+        })
+        .collect();
+    counts.sort_unstable();
+    if counts != [("_other", 4), ("x", 3), ("y", 1)] {
+        return Err(told.to_string());
+    }
+    let told = daemon.read("/api/agents/metrics/timeline?hours=24")?;
+    let hours = told["timeline"].as_array().ok_or("no list")?;
+    let sum: i64 = hours
+        .iter()
+        .filter_map(|hour| hour["executions"].as_i64())
+        .sum();
+    if sum != 8 {
+        return Err(told.to_string());
+    }
+    let told = daemon.read("/api/agents/performance/_other?days=7")?;
+    let ends = &told["performance"];
+    let of_six = told["total_executions"] == 6
+        && told["avg_duration_ms"] == 55
+        && told["success_rate"] == 0.8333
+        && (&ends["min_duration_ms"], &ends["max_duration_ms"]) == (&json!(30), &json!(80))
+        && told["daily_trend"].as_array().map(Vec::len) == Some(1);
+    let slowest = told["slowest"].as_array().ok_or("no list")?;
+    let ids: Vec<&str> = slowest
+        .iter()
+        .filter_map(|slow| slow["agent_id"].as_str())
+        .collect();
+    if !of_six || ids != ["e7", "e6", "e5", "e4", "e3", "e2"] {
+        return Err(told.to_string());
+    }
+    let told = daemon.read("/api/agents/errors/_other")?;
+    let failed = told["errors"].as_array().ok_or("no list")?;
+    if failed.len() != 1 || failed[0]["agent_id"] != "e2" {
+        return Err(told.to_string());
+    }
+    let answer = daemon.get("/api/agents/performance/_other?days=7");
+    let view = answer.header("x-agentpulse-source");
+    (view == Some(source))
+        .then_some(())
+        .ok_or(format!("{view:?}"))
+}
+
+#[test]
+fn all_without_a_place_is_other_once_and_in_both_views() {
+    let mut redis = Redis::start();
+    let daemon = Setup::new()
+        .redis(&redis)
+        .set("limits.agent_names", "2")
+        .set("limits.agent_types", "2")
+        .start();
+    daemon.accept(&with_others(now_ms() - 1000));
+    eventually("live says what there is", || others(&daemon, "live"));
+    redis.kill();
+    eventually("history says the same", || others(&daemon, "history"));
 }

@@ -56,8 +56,13 @@ impl Redis {
 /// Only where the numbers in it are ours, or none.
 pub async fn reach(config: &Config, stores: &Stores) -> Result<Redis, Failure> {
     let redis = connect(config, &stores.names).await?;
-    let ours = match redis.live.cursor().await {
-        Ok(cursor) => stores.cursor_is_ours(cursor.as_deref()),
+    let found = match redis.live.cursor().await {
+        // Nobody else writes to a private one.
+        Ok(None) if redis.child.is_none() => redis.live.any_key().await.map(|key| (None, key)),
+        cursor => cursor.map(|cursor| (cursor, None)),
+    };
+    let ours = match found {
+        Ok((cursor, key)) => stores.cursor_is_ours(cursor.as_deref(), key.as_deref()),
         Err(error) => Err(error.to_string()),
     };
     if let Err(reason) = ours {

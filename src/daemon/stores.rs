@@ -99,10 +99,10 @@ impl Stores {
     }
 
     /// Whether the live picture may be of this journal; a foreign one is not to be touched.
-    pub fn cursor_is_ours(&self, cursor: Option<&str>) -> Result<(), String> {
+    pub fn cursor_is_ours(&self, cursor: Option<&str>, key: Option<&str>) -> Result<(), String> {
         let mut epochs = self.journal.past_epochs().to_vec();
         epochs.push(self.journal.epoch().to_owned());
-        cursor_is_ours(cursor, &epochs).map_err(|reason| format!("{reason}: {FOREIGN_MEND}"))
+        cursor_is_ours(cursor, key, &epochs).map_err(|reason| format!("{reason}: {FOREIGN_MEND}"))
     }
 }
 
@@ -110,12 +110,24 @@ impl Stores {
 pub const FOREIGN_MEND: &str = "set redis.prefix to a name of its own, or give them up with \
                                 agentpulse rebuild --force";
 
-/// Whether the cursor that stands in a Redis is of a journal with these epochs.
+/// Whether the cursor that stands in a Redis is of a journal with these epochs. A daemon writes no
+/// key before its cursor: one that is there without it, `key`, is another program's.
 ///
 /// # Errors
 /// Whose it is, in words.
-pub fn cursor_is_ours(cursor: Option<&str>, epochs: &[String]) -> Result<(), String> {
-    let Some(cursor) = cursor else { return Ok(()) };
+pub fn cursor_is_ours(
+    cursor: Option<&str>,
+    key: Option<&str>,
+    epochs: &[String],
+) -> Result<(), String> {
+    let Some(cursor) = cursor else {
+        return key.map_or(Ok(()), |key| {
+            Err(format!(
+                "keys of our names that no daemon wrote are in this Redis, {key} for one, and \
+                 would be deleted"
+            ))
+        });
+    };
     let epoch = cursor
         .trim_start_matches(REBUILDING)
         .trim_start_matches(':');

@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+/// The name of all that has no place of its own. What calls itself so has none either: it would be
+/// counted with the rest, and then once more by itself.
 pub const OTHER: &str = "_other";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +57,7 @@ impl Names {
             NameKind::Tool => self.limits.tools,
         };
         let admitted = &mut self.admitted[kind as usize];
-        if admitted.len() >= limit || admitted.contains(name) {
+        if name == OTHER || admitted.len() >= limit || admitted.contains(name) {
             return false;
         }
         admitted.insert(name.to_owned())
@@ -68,7 +70,9 @@ impl Names {
 
     /// Takes in what was admitted before, even if the cap is lower now.
     pub fn restore(&mut self, kind: NameKind, name: String) {
-        self.admitted[kind as usize].insert(name);
+        if name != OTHER {
+            self.admitted[kind as usize].insert(name);
+        }
     }
 
     pub fn is_admitted(&self, kind: NameKind, name: &str) -> bool {
@@ -100,6 +104,9 @@ mod tests {
             types: 1,
             tools: 1,
         });
+        assert!(!names.admit(NameKind::Agent, OTHER));
+        names.restore(NameKind::Agent, OTHER.to_owned());
+        assert!(!names.is_admitted(NameKind::Agent, OTHER));
         assert!(names.admit(NameKind::Agent, "a"));
         assert!(!names.admit(NameKind::Agent, "a"));
         assert!(names.admit(NameKind::Agent, "b"));

@@ -99,7 +99,7 @@ pub struct Applier {
 enum Found {
     Ours(u64),
     Stale,
-    Foreign(String),
+    Foreign,
 }
 
 impl Applier {
@@ -134,10 +134,11 @@ impl Applier {
 
     /// Reads the cursor and makes it one to go on from, by a rebuild if need be.
     pub(super) async fn establish(&mut self) -> Result<Option<u64>, Trouble> {
-        let seq = match self.found().await? {
+        let (cursor, found) = self.found().await?;
+        let seq = match found {
             Found::Ours(seq) if !self.must_rebuild => seq,
-            Found::Ours(_) | Found::Stale => self.rebuild().await?,
-            Found::Foreign(cursor) => return Err(Trouble::Foreign(cursor)),
+            Found::Ours(_) | Found::Stale => self.rebuild(&cursor).await?,
+            Found::Foreign => return Err(Trouble::Foreign(cursor)),
         };
         self.refresh(seq).await?;
         self.advance(seq);
@@ -147,12 +148,13 @@ impl Applier {
         Ok(Some(seq))
     }
 
-    async fn found(&mut self) -> Result<Found, Trouble> {
+    /// The cursor, empty where there is none, and what it asks for.
+    async fn found(&mut self) -> Result<(String, Found), Trouble> {
         let Some(cursor) = self.live.cursor().await? else {
-            return Ok(Found::Stale);
+            return Ok((String::new(), Found::Stale));
         };
         let head = self.changes.head();
-        Ok(match Cursor::parse(&cursor) {
+        let found = match Cursor::parse(&cursor) {
             Some(Cursor { epoch, seq }) if epoch == self.epoch => {
                 if seq <= head && self.continues(seq) {
                     Found::Ours(seq)
@@ -162,8 +164,9 @@ impl Applier {
             }
             Some(Cursor { epoch, .. }) if self.past_epochs.contains(&epoch) => Found::Stale,
             _ if cursor == REBUILDING || cursor.starts_with(&self.marker_prefix()) => Found::Stale,
-            _ => Found::Foreign(cursor),
-        })
+            _ => Found::Foreign,
+        };
+        Ok((cursor, found))
     }
 
     /// Whether the journal still has what follows.
@@ -297,8 +300,8 @@ impl Applier {
     async fn obey(&mut self, command: Command) -> Result<Option<u64>, Trouble> {
         let Command::Rebuild { force, reply } = command;
         let outcome = match self.found().await {
-            Ok(Found::Foreign(cursor)) if !force => Err(Trouble::Foreign(cursor)),
-            Ok(_) => self.rebuild().await,
+            Ok((cursor, Found::Foreign)) if !force => Err(Trouble::Foreign(cursor)),
+            Ok((cursor, _)) => self.rebuild(&cursor).await,
             Err(trouble) => Err(trouble),
         };
         let answer = outcome

@@ -25,8 +25,8 @@ use crate::live::{Rows, Writes};
 
 impl Applier {
     /// Answers the change up to which the live picture then reaches.
-    pub(super) async fn rebuild(&mut self) -> Result<u64, Trouble> {
-        let made = self.make_anew().await;
+    pub(super) async fn rebuild(&mut self, found: &str) -> Result<u64, Trouble> {
+        let made = self.make_anew(found).await;
         match &made {
             Err(trouble) if trouble.is_out_of_memory() => self.starved += 1,
             Err(_) => {}
@@ -35,7 +35,9 @@ impl Applier {
         made
     }
 
-    async fn make_anew(&mut self) -> Result<u64, Trouble> {
+    /// Every step is guarded by the cursor, from `found` on, so that one which lands late changes
+    /// nothing.
+    async fn make_anew(&mut self, found: &str) -> Result<u64, Trouble> {
         let began = Instant::now();
         self.state.set_rebuilt(0, 1);
         self.state.set(Condition::Rebuilding);
@@ -48,9 +50,12 @@ impl Applier {
         let prefix = format!("{}{:x}.{}:", self.marker_prefix(), self.nonce, self.attempt);
         let marker = |step: usize| format!("{prefix}{step}");
         crash_point("rebuild.held");
-        self.live.begin_rebuild(&marker(0)).await?;
+        self.apply_step(found, &marker(0), &Writes::default())
+            .await?;
         crash_point("rebuild.marked");
-        let deleted = self.live.clear().await?;
+        let Some(deleted) = self.live.clear(&marker(0)).await? else {
+            return Err(Trouble::Other("a rebuild was disturbed".to_owned()));
+        };
         crash_point("rebuild.cleared");
         let (cursor, rows) = self.snapshot().await?;
         let chunks = {

@@ -1,14 +1,16 @@
 //! The one connection to Redis: how it is made, kept, and what is said when it is lost.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fred::clients::{Client, WithOptions};
 use fred::error::{Error as Cause, ErrorKind};
 use fred::interfaces::{ClientLike, EventInterface};
-use fred::types::config::{Config, Options, ReconnectPolicy, ServerConfig, UnresponsiveConfig};
-use fred::types::{Builder, RespVersion};
+use fred::types::config::{Config, Options, ReconnectPolicy, ServerConfig};
+use fred::types::{Builder, RespVersion, Value};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 use super::error::Error;
 
@@ -23,8 +25,11 @@ const QUEUED_COMMANDS: usize = 256;
 /// The first attempt follows a loss at once, because until then commands wait instead of failing.
 const RECONNECT_FIRST_MS: u32 = 1;
 const RECONNECT_MOST_MS: u32 = 250;
-/// A connection whose answer is so late is given up: the other end may be gone without a word.
-const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(10);
+/// A connection that answers nothing for so long is given up: the other end may be gone without a
+/// word.
+const SILENT_AFTER: Duration = Duration::from_secs(10);
+/// Between two questions that only find out whether it answers.
+const PING_EVERY: Duration = Duration::from_secs(1);
 
 /// Ends when it is dropped.
 pub(super) struct Connection {
@@ -46,13 +51,7 @@ impl Connection {
             }
         })
         .await;
-        // Whoever asks has history to ask instead, now rather than in five seconds.
-        let options = Options {
-            fail_fast: true,
-            ..Options::default()
-        };
-        let client = client.with_options(&options);
-        Ok((Connection { keeper, last_error }, client))
+        Ok((Connection { keeper, last_error }, impatient(&client)))
     }
 
     /// A command that was not even sent says nothing of why; the last attempt to connect does.
@@ -64,6 +63,14 @@ impl Connection {
             _ => Error::from(cause),
         }
     }
+}
+
+/// Whoever asks has history to ask instead, now rather than in five seconds.
+fn impatient(client: &Client) -> WithOptions<Client> {
+    client.with_options(&Options {
+        fail_fast: true,
+        ..Options::default()
+    })
 }
 
 /// The client tells an error of the system by its debug form: its message is in the quotes.
@@ -99,10 +106,6 @@ fn client(url: &str) -> Result<Client, Error> {
             // More would repeat what may have been applied, without asking for the cursor.
             connection.max_command_attempts = 1;
             connection.max_command_buffer_len = QUEUED_COMMANDS;
-            connection.unresponsive = UnresponsiveConfig {
-                max_timeout: Some(UNRESPONSIVE_AFTER),
-                ..UnresponsiveConfig::default()
-            };
         })
         .set_policy(policy)
         .build()
@@ -124,23 +127,52 @@ fn config(url: &str) -> Result<Config, Error> {
     Config::from_url_centralized(url).map_err(Error::from)
 }
 
-/// The client reconnects by itself for ever, but for a queue that is full at the wrong moment: then
-/// its task ends and has to be begun again.
+/// The client reconnects by itself for ever, but for a queue that is full at the wrong moment, when
+/// its task ends, and for a connection that is silent: its own bound for that begins anew with
+/// whatever is sent. Then the task has to be begun again. One that hangs in a write would not heed
+/// a request to reconnect, so that it is ended.
 async fn keep(client: Client, last_error: Arc<Mutex<Option<Cause>>>) {
+    let tell = |error| {
+        *last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    };
     let mut errors = client.error_rx();
     loop {
         let mut task = AbortOnDrop(client.connect());
+        let mut silent = pin!(silent(&client));
         loop {
             tokio::select! {
                 _ = &mut task.0 => break,
-                Ok((error, _)) = errors.recv() => {
-                    let mut last_error =
-                        last_error.lock().unwrap_or_else(PoisonError::into_inner);
-                    *last_error = Some(error);
+                () = &mut silent => {
+                    let seconds = SILENT_AFTER.as_secs();
+                    let message = format!("no answer for {seconds} s, connecting anew");
+                    tell(Cause::new(ErrorKind::Timeout, message));
+                    break;
                 }
+                Ok((error, _)) = errors.recv() => tell(error),
             }
         }
+        drop(task);
         tokio::time::sleep(Duration::from_millis(RECONNECT_MOST_MS.into())).await;
+    }
+}
+
+/// Ends when a connection that is there has answered nothing for too long. An error that the server
+/// tells, as while it loads, is an answer; a connection that is lost is made again by the client.
+async fn silent(client: &Client) {
+    let impatient = impatient(client);
+    let mut answered = Instant::now();
+    loop {
+        let asked = Instant::now();
+        let answer = Box::pin(impatient.ping::<Value>(None)).await;
+        let is_silent = answer.is_err_and(|error| {
+            matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Backpressure)
+        });
+        if !(is_silent && client.is_connected()) {
+            answered = Instant::now();
+        } else if answered.elapsed() >= SILENT_AFTER {
+            return;
+        }
+        sleep_until(asked + PING_EVERY).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::keys::SLOWEST_MS;
+use super::listed::Listed;
 use super::pair;
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::change::Change;
@@ -44,8 +45,8 @@ pub(super) struct Content<'a> {
     pub(super) running: BTreeMap<&'a str, Running>,
     pub(super) timeline: Touched<BTreeMap<&'a str, i64>>,
     pub(super) slowest: BTreeMap<&'a str, Touched<BTreeMap<&'a str, Option<u64>>>>,
-    pub(super) history: BTreeMap<&'a str, Touched<Vec<&'a Execution>>>,
-    pub(super) errors: BTreeMap<&'a str, Touched<Vec<Failed>>>,
+    pub(super) history: BTreeMap<&'a str, Touched<Listed<'a, &'a Execution>>>,
+    pub(super) errors: BTreeMap<&'a str, Touched<Listed<'a, Failed>>>,
 }
 
 /// Something, and when the last change that touched it was accepted.
@@ -87,17 +88,11 @@ impl<'a> Content<'a> {
         }
         for execution in &rows.recent.ended {
             let place = names.place(NameKind::Agent, execution.agent_name());
-            content
-                .history
-                .entry(place)
-                .or_default()
-                .push(execution, now_ms);
+            let history = content.history.entry(place).or_default().touch(now_ms);
+            history.push(&execution.id, execution, None);
             if let Some(failed) = Failed::of(execution) {
-                content
-                    .errors
-                    .entry(place)
-                    .or_default()
-                    .push(failed, now_ms);
+                let errors = content.errors.entry(place).or_default().touch(now_ms);
+                errors.push(&execution.id, failed, None);
             }
         }
         for (agent, id, duration_ms) in &rows.recent.slowest {
@@ -200,12 +195,15 @@ impl<'a> Content<'a> {
         let place = names.place(NameKind::Agent, after.agent_name());
         let before = change.before.as_deref();
         let place_before = before.map(|before| names.place(NameKind::Agent, before.agent_name()));
-        // Where an execution was and is no more, it is there once more as it is now, and a reader
-        // sees that it belongs elsewhere, runs, or has succeeded: so nothing is searched for.
+        // Where an execution was and is no more, it is there as it is now, and a reader sees that
+        // it belongs elsewhere, runs, or has succeeded. What it was is taken out by its value: an
+        // older version may have written that otherwise, and then the newest entry counts.
         let moved_from = place_before.filter(|&place_before| place_before != place);
         for place in moved_from.into_iter().chain([place]) {
             if before.is_some() || after.outcome().is_some() {
-                self.history.entry(place).or_default().push(after, at_ms);
+                let stale = before.filter(|_| place_before == Some(place));
+                let history = self.history.entry(place).or_default().touch(at_ms);
+                history.push(&after.id, after, stale);
             }
         }
         self.follow_errors(change, place, place_before);
@@ -225,21 +223,24 @@ impl<'a> Content<'a> {
     }
 
     fn follow_errors(&mut self, change: &'a Change, place: &'a str, before: Option<&'a str>) {
-        let at_ms = change.accepted_ms;
+        let (id, at_ms) = (&change.after.id, change.accepted_ms);
         let failed = Failed::of(&change.after);
-        let had_failed = change.before.as_deref().and_then(Failed::of);
-        if let (Some(had_failed), Some(before)) = (had_failed, before)
+        let mut stale = change.before.as_deref().and_then(Failed::of);
+        if let Some(before) = before
             && (failed.is_none() || before != place)
+            && let Some(had_failed) = stale.take()
         {
             let gone = Failed {
                 status: Status::Success,
                 error_details: None,
-                ..had_failed
+                ..had_failed.clone()
             };
-            self.errors.entry(before).or_default().push(gone, at_ms);
+            let errors = self.errors.entry(before).or_default().touch(at_ms);
+            errors.push(id, gone, Some(had_failed));
         }
         if let Some(failed) = failed {
-            self.errors.entry(place).or_default().push(failed, at_ms);
+            let errors = self.errors.entry(place).or_default().touch(at_ms);
+            errors.push(id, failed, stale);
         }
     }
 }
@@ -248,11 +249,5 @@ impl<T> Touched<T> {
     fn touch(&mut self, at_ms: i64) -> &mut T {
         self.at_ms = at_ms;
         &mut self.what
-    }
-}
-
-impl<T> Touched<Vec<T>> {
-    fn push(&mut self, value: T, at_ms: i64) {
-        self.touch(at_ms).push(value);
     }
 }

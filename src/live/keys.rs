@@ -15,8 +15,9 @@ pub const SLOWEST_KEPT: usize = 100;
 pub const SLOWEST_MS: i64 = 7 * DAY_MS;
 /// Of each agent's executions.
 pub const HISTORY_KEPT: usize = 100;
-/// Of each agent's executions that did not succeed.
-pub const ERRORS_KEPT: usize = 50;
+/// Of each agent's executions that did not succeed: twice what is shown, because one that succeeded
+/// after all keeps a place, and says so.
+pub const ERRORS_KEPT: usize = 100;
 
 /// The rows of [`TABLE`], in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,8 @@ pub enum Merge {
     Highest(usize),
     /// Integers add up, and what comes to zero goes.
     Add,
-    /// The newest first; an execution that changed is there again, and its newest entry counts.
+    /// The newest first. What an execution was goes when it changes; where that is not found, its
+    /// newest entry counts.
     Newest(usize),
 }
 

@@ -1,12 +1,14 @@
 //! The live view: what runs and what the last days have come to, in Redis.
 //!
-//! It is only ever written by one script that applies a batch if the cursor stands where the batch
-//! begins (`lua/apply.lua`), so that whoever applies may ask, fail and ask again.
+//! What counts is only ever written by one script that applies a batch if the cursor stands where
+//! the batch begins (`lua/apply.lua`), so that whoever applies may ask, fail and ask again. What a
+//! rebuild deletes is guarded by the cursor likewise (`lua/clear.lua`).
 
 mod connection;
 mod content;
 mod error;
 mod keys;
+mod listed;
 mod pair;
 mod read;
 mod sections;
@@ -32,13 +34,15 @@ use crate::domain::names::Names;
 use crate::domain::view::Active;
 use connection::Connection;
 
-/// Keys of one SCAN and one UNLINK: below a millisecond of Redis's time.
-const CLEARED_AT_ONCE: u32 = 1_000;
+/// Keys of one SCAN and one call of the script that deletes: below a millisecond of Redis's time.
+const CLEARED_AT_ONCE: usize = 1_000;
 /// Executions of one call of the progress script, for the same reason.
 const PROGRESS_AT_ONCE: usize = 500;
 
 static APPLY: LazyLock<Script> =
     LazyLock::new(|| Script::from_lua(include_str!("../../lua/apply.lua")));
+static CLEAR: LazyLock<Script> =
+    LazyLock::new(|| Script::from_lua(include_str!("../../lua/clear.lua")));
 static PROGRESS: LazyLock<Script> =
     LazyLock::new(|| Script::from_lua(include_str!("../../lua/progress.lua")));
 static CURRENT: LazyLock<Script> =
@@ -155,38 +159,57 @@ impl Live {
         }
     }
 
-    /// From now on the cursor is the mark, and no batch from before applies.
-    pub async fn begin_rebuild(&self, mark: &str) -> Result<(), Error> {
-        let set = self.client.set(self.cursor_name(), mark, None, None, false);
-        self.ask(set).await
+    /// Deletes every key of the table under our prefix but the cursor, in small steps, and says how
+    /// many they were. Keys of anybody else stay, whatever they hold. Each step deletes only while
+    /// the cursor is `mark`: one that lands late must not empty what was made since. Nothing when
+    /// the cursor is another one.
+    pub async fn clear(&self, mark: &str) -> Result<Option<u64>, Error> {
+        let mut cleared = 0;
+        let mut page = Some("0".to_owned());
+        while let Some(at) = page {
+            let ours;
+            (page, ours) = self.page(at).await?;
+            // A page may hold more than was asked for.
+            for ours in ours.chunks(CLEARED_AT_ONCE) {
+                let names = [self.cursor_name()].into_iter().chain(ours.iter().cloned());
+                let answer = self.run(&CLEAR, names.collect(), vec![mark.to_owned()]);
+                let Some(count) = answer.await?.as_u64() else {
+                    return Ok(None);
+                };
+                cleared += count;
+            }
+        }
+        Ok(Some(cleared))
     }
 
-    /// Deletes every key of the table under our prefix but the cursor, in small steps, and says how
-    /// many they were. Keys of anybody else stay, whatever they hold.
-    pub async fn clear(&self) -> Result<u64, Error> {
-        let mut cleared = 0;
-        let mut cursor = "0".to_owned();
-        loop {
-            let page = self.client.scan_page::<(String, Vec<Value>), _, _>(
-                cursor,
-                self.keys.glob(),
-                Some(CLEARED_AT_ONCE),
-                None,
-            );
-            let (next, page) = self.ask(page).await?;
-            let ours: Vec<String> = page
-                .into_iter()
-                .filter_map(|name| name.into_string())
-                .filter(|name| matches!(self.keys.recognize(name), Some(key) if key != Key::Cursor))
-                .collect();
-            if !ours.is_empty() {
-                cleared += self.ask(self.client.unlink::<u64, _>(ours)).await?;
+    /// A key of the table under our prefix that is not the cursor, if there is one. Where there is
+    /// none, all keys of the server have been looked at.
+    pub async fn any_key(&self) -> Result<Option<String>, Error> {
+        let mut page = Some("0".to_owned());
+        while let Some(at) = page {
+            let ours;
+            (page, ours) = self.page(at).await?;
+            if let Some(key) = ours.into_iter().next() {
+                return Ok(Some(key));
             }
-            if next == "0" {
-                return Ok(cleared);
-            }
-            cursor = next;
         }
+        Ok(None)
+    }
+
+    /// The next page of a SCAN, if there is one, and which keys of this one are of the table.
+    async fn page(&self, at: String) -> Result<(Option<String>, Vec<String>), Error> {
+        let page = self.client.scan_page::<(String, Vec<Value>), _, _>(
+            at,
+            self.keys.glob(),
+            Some(CLEARED_AT_ONCE as u32),
+            None,
+        );
+        let (next, names) = self.ask(page).await?;
+        let ours = names
+            .into_iter()
+            .filter_map(|name| name.into_string())
+            .filter(|name| matches!(self.keys.recognize(name), Some(key) if key != Key::Cursor));
+        Ok(((next != "0").then_some(next), ours.collect()))
     }
 
     /// Notes signs of life of executions that run, and says how many of them were there. Those that

@@ -139,9 +139,9 @@ impl Live {
         Ok(days)
     }
 
-    /// Of one agent; nothing when the agent has no place of its own.
+    /// Of one agent, or of [`OTHER`]; nothing when the agent has no place of its own.
     pub async fn agent_days(&self, agent: &str, from: Day, to: Day) -> Result<AgentDays, Error> {
-        if !self.has_place(agent) {
+        if self.place(agent) != agent {
             return Ok(AgentDays::default());
         }
         let tallies = from
@@ -180,10 +180,10 @@ impl Live {
         Ok(found)
     }
 
-    /// The slowest executions of one agent, ids with milliseconds, the slowest first; nothing when
-    /// the agent has no place of its own.
+    /// The slowest executions of one agent, or of [`OTHER`], ids with milliseconds, the slowest
+    /// first; nothing when the agent has no place of its own.
     pub async fn slowest(&self, agent: &str) -> Result<Vec<(String, u64)>, Error> {
-        if !self.has_place(agent) {
+        if self.place(agent) != agent {
             return Ok(Vec::new());
         }
         let names = vec![self.keys.name(Key::Slowest, &[&agent])];
@@ -262,10 +262,10 @@ impl Live {
         Ok(pairs)
     }
 
-    /// The last executions of one agent that did not succeed, the newest first. Those of an agent
-    /// without a place share one list with others, and are soon pushed out of it.
+    /// The last executions of one agent, or of [`OTHER`], that did not succeed, the newest first.
+    /// Those of an agent without a place share one list with others, and are soon pushed out of it.
     pub async fn failed(&self, agent: &str) -> Result<Vec<Failed>, Error> {
-        let place = if self.has_place(agent) { agent } else { OTHER };
+        let place = self.place(agent);
         let names = vec![self.keys.name(Key::Errors, &[&place])];
         let mut contents = self.read(Kind::List, names).await?;
         let mut seen = std::collections::HashSet::new();
@@ -273,8 +273,9 @@ impl Live {
         for content in contents.pop().unwrap_or_default() {
             let failed: Failed = json(&content)?;
             let is_newest = seen.insert(failed.agent_id.clone());
-            let is_here = failed.agent_name == agent && failed.status != Status::Success;
-            if is_newest && is_here {
+            let is_here = failed.agent_name == agent
+                || (agent == OTHER && self.place(&failed.agent_name) == OTHER);
+            if is_newest && is_here && failed.status != Status::Success {
                 found.push(failed);
             }
         }
@@ -319,9 +320,10 @@ impl Live {
         places
     }
 
-    fn has_place(&self, agent: &str) -> bool {
+    /// The name under which Redis counts the agent.
+    fn place<'a>(&self, agent: &'a str) -> &'a str {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        names.is_admitted(NameKind::Agent, agent)
+        names.place(NameKind::Agent, agent)
     }
 }
 

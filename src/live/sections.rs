@@ -8,6 +8,7 @@ use super::content::Content;
 use super::keys::{
     ERRORS_KEPT, HISTORY_KEPT, Key, Keyspace, SLOWEST_KEPT, TIMELINE_KEPT, TIMELINE_MS,
 };
+use super::listed::Listed;
 use super::writes::{Merge, Section, Writes};
 use crate::domain::execution::Execution;
 use crate::domain::sketch::Sketch;
@@ -162,11 +163,10 @@ fn scored<'a>(members: impl Iterator<Item = (i64, &'a str)>) -> Vec<String> {
         .collect()
 }
 
-/// Of more values than are kept the oldest would only be pushed out again.
-fn newest<T>(section: Section, values: &[T], kept: usize, json: fn(&T) -> String) -> Section {
-    let values = &values[values.len().saturating_sub(kept)..];
+fn newest<T>(section: Section, listed: &Listed<T>, kept: usize, json: fn(&T) -> String) -> Section {
     section
-        .operation("push", values.iter().map(json).collect())
+        .operation("pull", listed.stale().map(json).collect())
+        .operation("push", listed.newest(kept).into_iter().map(json).collect())
         .operation("keep", vec![kept.to_string()])
 }
 

@@ -103,7 +103,10 @@ pub fn by_name(by: CostsBy, sums: impl IntoIterator<Item = (String, Tally)>) -> 
         for (_, tally) in sums.drain(MAX_ROWS..) {
             rest += tally;
         }
-        sums.push((OTHER.to_owned(), rest));
+        match sums.iter_mut().find(|(name, _)| name == OTHER) {
+            Some((_, tally)) => *tally += rest,
+            None => sums.push((OTHER.to_owned(), rest)),
+        }
     }
     let costs = sums.into_iter().map(|(name, tally)| {
         let mut cost = Cost::of(&tally);

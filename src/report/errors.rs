@@ -32,9 +32,9 @@ pub struct Failure {
 }
 
 pub async fn fetch(sources: &Sources, agent_name: &str) -> Result<(Errors, View), Error> {
-    let name = agent_name.to_owned();
-    let history = move |reader: &Reader| reader.failed(&name, MAX_ERRORS);
-    let (rows, view) = if sources.is_admitted(agent_name) {
+    let agent = sources.agent(agent_name);
+    let history = move |reader: &Reader| agent.failed(reader, MAX_ERRORS);
+    let (rows, view) = if sources.has_place(agent_name) {
         let live = sources.live.failed(agent_name);
         sources.either(live, history).await?
     } else {

@@ -2,6 +2,7 @@
 //! and a pure function makes the answer of them. How the daemon itself does is in [`system`].
 
 pub mod active;
+mod agent;
 mod cache;
 pub mod costs;
 pub mod current;

@@ -85,8 +85,8 @@ pub async fn fetch(
     if rows.is_empty() && !sources.is_known(agent_name).await? {
         return Err(Error::UnknownAgent(agent_name.to_owned()));
     }
-    let name = agent_name.to_owned();
-    let ask = move |reader: &Reader| reader.slowest(&name, from, to, SLOWEST);
+    let agent = sources.agent(agent_name);
+    let ask = move |reader: &Reader| agent.slowest(reader, (from, to), SLOWEST);
     let slowest = sources.history(ask).await?;
     Ok((build(agent_name, rows, &slowest), view))
 }
@@ -98,10 +98,10 @@ async fn rows(
     to: Day,
     now_ms: i64,
 ) -> Result<(Vec<AgentDay>, View), Error> {
-    let name: Arc<str> = agent_name.into();
-    let name_there = name.clone();
-    let history = move |reader: &Reader| reader.agent_days(Some(&name_there), from, to);
-    if !is_live(from, now_ms) || !sources.is_admitted(agent_name) {
+    let agent = sources.agent(agent_name);
+    let agent_there = agent.clone();
+    let history = move |reader: &Reader| agent_there.days(reader, from, to);
+    if !is_live(from, now_ms) || !sources.has_place(agent_name) {
         return Ok((sources.history(history).await?, View::History));
     }
     let live = async {
@@ -111,7 +111,7 @@ async fn rows(
     let history = move |reader: &Reader| Ok((history(reader)?, Vec::new()));
     let ((mut days, lost), view) = sources.either(live, history).await?;
     if let Some(&first) = lost.iter().min() {
-        let ask = move |reader: &Reader| reader.agent_days(Some(&name), first, to);
+        let ask = move |reader: &Reader| agent.days(reader, first, to);
         take_ends(&mut days, &lost, &sources.history(ask).await?);
     }
     Ok((days, view))

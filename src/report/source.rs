@@ -130,11 +130,10 @@ impl Sources {
         active
     }
 
-    /// Whether an agent of that name ever ran, or runs.
+    /// Whether an agent of that name ever ran, or runs; `_other` is known though it be nobody.
     pub(super) async fn is_known(&self, agent_name: &str) -> Result<bool, Error> {
         let name = agent_name.to_owned();
-        if self.is_admitted(agent_name)
-            || self.history(move |reader| reader.has_agent(&name)).await?
+        if self.has_place(agent_name) || self.history(move |reader| reader.has_agent(&name)).await?
         {
             return Ok(true);
         }
@@ -142,9 +141,9 @@ impl Sources {
         Ok(active.iter().any(|active| active.agent_name == agent_name))
     }
 
-    /// Whether the live view counts the agent by its name.
-    pub(super) fn is_admitted(&self, agent_name: &str) -> bool {
-        self.names().is_admitted(NameKind::Agent, agent_name)
+    /// Whether the live view counts by this name: an agent's own, or `_other`.
+    pub(super) fn has_place(&self, agent_name: &str) -> bool {
+        self.names().place(NameKind::Agent, agent_name) == agent_name
     }
 
     /// A panic elsewhere leaves the names whole: every change to them is one call.

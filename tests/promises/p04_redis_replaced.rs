@@ -152,3 +152,35 @@ fn p04_a_redis_of_another_daemon_exits_69_and_is_left_alone() {
         .start();
     assert_eq!(other.get("/ready").status, 200);
 }
+
+#[test]
+fn p04_keys_of_our_names_that_no_daemon_wrote_are_not_deleted() {
+    let redis = Redis::start();
+    redis.run(&["SET", "agent:somebody", "elses"]);
+    redis.run(&["LPUSH", "agent:history:zorp", "{}"]);
+    let setup = Setup::new().redis(&redis);
+    let folder = crate::setup::folder();
+    let data = folder.path().join("d");
+    let exit = setup.run_to_exit(&data);
+    gives_up(&exit, 69, "redis.prefix");
+    gives_up(&exit, 69, "agentpulse rebuild --force");
+    gives_up(&exit, 69, "agent:history:zorp");
+    let rebuild = |how: &[&str]| {
+        let mut command = crate::setup::short_program();
+        command.args(["rebuild", "--data-dir"]).arg(&data).args(how);
+        command.env("AGENTPULSE_REDIS__URL", redis.url());
+        command.output().expect("the program runs").status.code()
+    };
+    assert_eq!(rebuild(&[]), Some(69));
+    let kept = redis.run(&["LRANGE", "agent:history:zorp", "0", "-1"]);
+    assert_eq!(kept.texts(), ["{}"]);
+    let beside = Setup::new()
+        .redis(&redis)
+        .set("redis.prefix", "\"other:\"")
+        .start();
+    assert_eq!(beside.get("/ready").status, 200);
+    drop(beside);
+    assert_eq!(rebuild(&["--force"]), Some(0));
+    assert_eq!(redis.run(&["EXISTS", "agent:history:zorp"]).text(), "0");
+    assert_eq!(redis.run(&["GET", "agent:somebody"]).text(), "elses");
+}

@@ -32,11 +32,11 @@ pub async fn findings(config: &Config, running: Option<&Value>) -> Vec<Finding> 
     };
     let is_private = config.redis.url.is_none();
     match timeout(DEADLINE, ask(config, url)).await {
-        Ok(Ok((facts, cursor))) => {
+        Ok(Ok((facts, cursor, key))) => {
             let mut findings = facts_of(&facts, is_private);
             // A running daemon has looked at it, and follows it.
             if running.is_none() {
-                findings.extend(foreign(config, cursor.as_deref()));
+                findings.extend(foreign(config, cursor.as_deref(), key.as_deref()));
             }
             findings
         }
@@ -60,7 +60,11 @@ fn unreachable(state: String) -> Finding {
     )
 }
 
-async fn ask(config: &Config, url: String) -> Result<(Facts, Option<String>), crate::live::Error> {
+/// What it says of itself, the cursor, and without one a key of our names.
+async fn ask(
+    config: &Config,
+    url: String,
+) -> Result<(Facts, Option<String>, Option<String>), crate::live::Error> {
     let place = LiveConfig {
         url,
         prefix: config.redis.prefix.clone(),
@@ -72,7 +76,12 @@ async fn ask(config: &Config, url: String) -> Result<(Facts, Option<String>), cr
         tools: 1,
     });
     let live = Live::connect(&place, Arc::new(RwLock::new(names))).await?;
-    Ok((live.check().await?, live.cursor().await?))
+    let (facts, cursor) = (live.check().await?, live.cursor().await?);
+    let key = match cursor {
+        Some(_) => None,
+        None => live.any_key().await?,
+    };
+    Ok((facts, cursor, key))
 }
 
 fn facts_of(facts: &Facts, is_private: bool) -> Vec<Finding> {
@@ -111,14 +120,14 @@ fn facts_of(facts: &Facts, is_private: bool) -> Vec<Finding> {
 }
 
 /// As a daemon that starts looks at it.
-fn foreign(config: &Config, cursor: Option<&str>) -> Option<Finding> {
+fn foreign(config: &Config, cursor: Option<&str>, key: Option<&str>) -> Option<Finding> {
     let journal = config.data.dir.join(JOURNAL);
     let epochs = match journal.exists() {
         // What is damaged is told elsewhere.
         true => Tail::open(&journal).and_then(|tail| tail.epochs()).ok()?,
         false => Vec::new(),
     };
-    let reason = cursor_is_ours(cursor, &epochs).err()?;
+    let reason = cursor_is_ours(cursor, key, &epochs).err()?;
     Some(Finding::wrong(SUBJECT, reason, FOREIGN_MEND))
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::journey::Journey;
-use super::{IDLE_MS, PREFIX, Server, ask, dump, keys, names, now_ms, writes};
+use super::{IDLE_MS, PREFIX, Server, ask, dump, keys, names, now_ms, set_cursor, writes};
 use crate::domain::bucket::DAY_MS;
 use crate::domain::execution::{Fact, Start, Stop};
 use crate::live::keys::{HISTORY_KEPT, SLOWEST_KEPT, TIMELINE_KEPT};
@@ -12,7 +12,7 @@ async fn a_batch_that_comes_twice_counts_once() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
     assert_eq!(live.cursor().await.unwrap(), None);
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let batch = writes(&Journey::new(1).changes(100));
     assert_eq!(live.apply("e:0", "e:100", &batch).await.unwrap(), "e:100");
     let once = dump(&live).await;
@@ -27,7 +27,7 @@ async fn another_cursor_changes_nothing_and_is_answered() {
     let live = server.live().await;
     let batch = writes(&Journey::new(2).changes(10));
     assert_eq!(live.apply("e:0", "e:10", &batch).await.unwrap(), "");
-    live.begin_rebuild("f:7").await.unwrap();
+    set_cursor(&live, "f:7").await;
     assert_eq!(live.apply("e:0", "e:10", &batch).await.unwrap(), "f:7");
     assert_eq!(dump(&live).await.len(), 1);
 }
@@ -42,7 +42,7 @@ async fn one_batch_comes_to_the_same_as_many() {
         for most in [300, 64, 1] {
             let live = server.live().await;
             ask(&live, &["FLUSHALL"]).await;
-            live.begin_rebuild("e:0").await.unwrap();
+            set_cursor(&live, "e:0").await;
             let (mut from, mut rest) = (0, changes.as_slice());
             while !rest.is_empty() {
                 let count = 1 + journey.below(most) as usize;
@@ -63,7 +63,7 @@ async fn one_batch_comes_to_the_same_as_many() {
 async fn a_key_of_another_type_leaves_nothing_half_written() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let changes = Journey::new(3).changes(200);
     let batch = writes(&changes);
     for section in &batch.sections {
@@ -88,7 +88,7 @@ async fn a_key_of_another_type_leaves_nothing_half_written() {
 async fn a_hash_field_that_is_no_number_leaves_nothing_half_written() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let changes = Journey::new(3).changes(50);
     let batch = writes(&changes);
     let day = changes
@@ -110,7 +110,7 @@ async fn a_hash_field_that_is_no_number_leaves_nothing_half_written() {
 async fn sums_beyond_the_numbers_of_lua_are_exact() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(4);
     let tokens = 1_000_000_000_001;
     let mut expected = 90_071_992_547_409_931; // Above 2^53, and odd: no double is equal to it.
@@ -143,7 +143,7 @@ async fn sums_beyond_the_numbers_of_lua_are_exact() {
 async fn what_ended_long_ago_leaves_no_key() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(5);
     let mut stop = stop("agent-1", 5);
     stop.ended_ms = now_ms() - 100 * DAY_MS;
@@ -161,7 +161,7 @@ async fn what_ended_long_ago_leaves_no_key() {
 async fn lists_and_rankings_are_bounded() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(6);
     let count = 130;
     let mut from = 0;
@@ -193,7 +193,7 @@ async fn lists_and_rankings_are_bounded() {
 async fn the_timeline_keeps_the_newest() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let now_ms = now_ms();
     let started: Vec<(String, i64)> = (0..TIMELINE_KEPT as i64 + 5)
         .map(|i| (format!("id-{i}"), now_ms - i))
@@ -215,7 +215,7 @@ async fn the_timeline_keeps_the_newest() {
 async fn an_execution_that_moves_or_recovers_leaves_no_failure_behind() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(7);
     let ended_ms = now_ms() - 1_000;
     let mut facts = Vec::new();
@@ -245,7 +245,7 @@ async fn an_execution_that_moves_or_recovers_leaves_no_failure_behind() {
 async fn every_key_has_the_type_and_the_life_of_its_row() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(8);
     // All in one millisecond, so that every idle life begins at once.
     journey.step_ms = 0;
@@ -286,7 +286,7 @@ async fn every_key_has_the_type_and_the_life_of_its_row() {
 async fn a_name_that_redis_takes_for_something_else_is_a_name() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(9);
     let mut changes = Vec::new();
     for id in ["message", "subscribe", "nil"] {
@@ -294,7 +294,7 @@ async fn a_name_that_redis_takes_for_something_else_is_a_name() {
     }
     apply(&live, 0, 3, &writes(&changes)).await;
     assert_eq!(live.active().await.unwrap().active.len(), 3);
-    assert_eq!(live.clear().await.unwrap(), 6);
+    assert_eq!(live.clear("e:3").await.unwrap(), Some(6));
 }
 
 pub(super) fn start(agent: &str) -> Start {

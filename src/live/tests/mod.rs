@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use fred::interfaces::ClientLike;
 use fred::types::Value;
 
-use super::{Keyspace, Kind, Live, LiveConfig, Writes, command};
+use super::{Key, Keyspace, Kind, Live, LiveConfig, Writes, command};
 use crate::domain::change::Change;
 use crate::domain::names::{NameKind, NameLimits, Names};
 
@@ -163,6 +163,11 @@ pub(super) fn now_ms() -> i64 {
 
 pub(super) fn writes(changes: &[Arc<Change>]) -> Writes {
     Writes::of(changes, &names(), &keys(), IDLE_MS, now_ms())
+}
+
+pub(super) async fn set_cursor(live: &Live, cursor: &str) {
+    let name = live.keys().name(Key::Cursor, &[]);
+    ask(live, &["SET", &name, cursor]).await;
 }
 
 pub(super) async fn ask(live: &Live, words: &[&str]) -> Value {

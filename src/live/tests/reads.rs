@@ -1,6 +1,6 @@
 use super::apply::{apply, start, stop};
 use super::journey::Journey;
-use super::{IDLE_MS, Server, ask, dump, now_ms, writes};
+use super::{IDLE_MS, Server, ask, dump, now_ms, set_cursor, writes};
 use crate::domain::bucket::{DAY_MS, Day, HOUR_MS, Hour};
 use crate::domain::execution::{Fact, Status};
 use crate::domain::names::OTHER;
@@ -10,7 +10,7 @@ use crate::domain::view::{Active, HourTally, Sign, ToolDay, ToolPair, TypeTool};
 async fn buckets_are_read_as_they_were_added() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(1);
     let day = Day::of(now_ms()).back(1);
     let ended_ms = day.start_ms() + 5 * HOUR_MS + 1;
@@ -131,7 +131,7 @@ async fn buckets_are_read_as_they_were_added() {
 async fn a_duration_that_was_taken_away_leaves_the_extremes_to_history() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(2);
     let day = Day::of(now_ms());
     let mut first = stop("agent-0", 1);
@@ -169,7 +169,7 @@ async fn a_duration_that_was_taken_away_leaves_the_extremes_to_history() {
 async fn what_runs_is_counted_and_shown_from_its_first_to_its_last_moment() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(3);
     let today = Day::of(now_ms());
     let mut changes = Vec::new();
@@ -215,7 +215,7 @@ async fn what_runs_is_counted_and_shown_from_its_first_to_its_last_moment() {
 async fn progress_shows_and_never_brings_an_ended_execution_back() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(4);
     let mut changes = Vec::new();
     for id in ["runs", "ends"] {
@@ -262,7 +262,7 @@ async fn progress_shows_and_never_brings_an_ended_execution_back() {
 async fn failures_are_the_newest_first_and_once_each() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
-    live.begin_rebuild("e:0").await.unwrap();
+    set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(5);
     let mut changes = Vec::new();
     for (id, agent) in [("a", "agent-4"), ("b", "agent-5"), ("c", "agent-4")] {
@@ -283,4 +283,50 @@ async fn failures_are_the_newest_first_and_once_each() {
     assert_eq!(ids, ["c", "a"]);
     assert!(failed.iter().all(|failed| failed.status == Status::Failure));
     assert_eq!(live.failed("agent-5").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn fifty_failures_are_shown_though_each_was_corrected() {
+    let server = Server::start(&[]).await;
+    for at_once in [1, 20, 200] {
+        let live = server.live().await;
+        ask(&live, &["FLUSHALL"]).await;
+        set_cursor(&live, "e:0").await;
+        let mut journey = Journey::new(6);
+        let mut changes = Vec::new();
+        for round in 0..2 {
+            for i in 0..50 {
+                let (id, ended_ms) = (format!("{i}"), now_ms());
+                let fact = match round {
+                    0 => Fact::TimedOut { ended_ms },
+                    _ => {
+                        let mut stop = stop("agent-0", 1);
+                        stop.status = Status::Failure;
+                        Fact::Stop(Box::new(stop))
+                    }
+                };
+                if round == 0 {
+                    changes.extend(journey.happen(&id, Fact::Start(Box::new(start("agent-0")))));
+                }
+                changes.extend(journey.happen(&id, fact));
+            }
+        }
+        // A start and two ends each.
+        assert_eq!(changes.len(), 150);
+        let mut from = 0;
+        for batch in changes.chunks(at_once) {
+            let to = from + batch.len() as u64;
+            apply(&live, from, to, &writes(batch)).await;
+            from = to;
+        }
+        let failed = live.failed("agent-0").await.unwrap();
+        assert_eq!(failed.len(), 50, "{at_once} at once");
+        assert!(failed.iter().all(|one| one.status == Status::Failure));
+        // Nothing that they were is left.
+        let dump = dump(&live).await;
+        for list in ["errors", "history"] {
+            let list = format!("test:agent:{list}:agent-0");
+            assert_eq!(dump[&list].1.len(), 50, "{list}, {at_once} at once");
+        }
+    }
 }

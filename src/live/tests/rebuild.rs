@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::apply::apply;
 use super::journey::Journey;
-use super::{Dump, IDLE_MS, Server, ask, dump, keys, names, writes};
+use super::{Dump, IDLE_MS, Server, ask, dump, keys, names, set_cursor, writes};
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::execution::{Contribution, Execution};
 use crate::domain::names::NameKind;
@@ -18,7 +18,7 @@ async fn a_rebuilt_redis_equals_an_applied_one() {
     for seed in 1..=12 {
         let live = server.live().await;
         ask(&live, &["FLUSHALL"]).await;
-        live.begin_rebuild("e:0").await.unwrap();
+        set_cursor(&live, "e:0").await;
         let mut journey = Journey::new(seed);
         journey.step_ms = 0;
         let changes = journey.changes(250);
@@ -28,9 +28,9 @@ async fn a_rebuilt_redis_equals_an_applied_one() {
         }
         let mut applied = dump(&live).await;
 
-        live.begin_rebuild("rebuilding:x:0").await.unwrap();
-        let cleared = live.clear().await.unwrap();
-        assert_eq!(cleared as usize, applied.len() - 1);
+        set_cursor(&live, "rebuilding:x:0").await;
+        let cleared = live.clear("rebuilding:x:0").await.unwrap();
+        assert_eq!(cleared, Some(applied.len() as u64 - 1));
         let (tables, recent) = history(&journey);
         let last = apply_rows(&live, &tables, &recent, journey.now_ms()).await;
         live.apply(&last, "e:250", &Writes::default())
@@ -58,6 +58,24 @@ async fn a_rebuilt_redis_equals_an_applied_one() {
 }
 
 #[tokio::test]
+async fn a_delete_of_an_earlier_attempt_deletes_nothing() {
+    let server = Server::start(&[]).await;
+    let live = server.live().await;
+    set_cursor(&live, "e:0").await;
+    apply(&live, 0, 50, &writes(&Journey::new(1).changes(50))).await;
+    let before = dump(&live).await;
+    assert!(before.len() > 10, "{before:?}");
+    for late in ["rebuilding:e:1.1:0", "e:49", ""] {
+        assert_eq!(live.clear(late).await.unwrap(), None, "{late}");
+        assert_eq!(dump(&live).await, before);
+    }
+    // An empty cursor expects none, and is not what a Redis without one answers to.
+    ask(&live, &["DEL", "test:journal:cursor"]).await;
+    assert_eq!(live.clear("").await.unwrap(), None);
+    assert_eq!(dump(&live).await.len(), before.len() - 1);
+}
+
+#[tokio::test]
 async fn a_rebuild_is_divided_and_each_part_applies_once() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
@@ -67,7 +85,7 @@ async fn a_rebuild_is_divided_and_each_part_applies_once() {
     let (tables, recent) = history(&journey);
     let chunks = chunks(&tables, &recent, journey.now_ms());
     assert!(chunks.len() > 3, "{}", chunks.len());
-    live.begin_rebuild("rebuilding:x:0").await.unwrap();
+    set_cursor(&live, "rebuilding:x:0").await;
     for (i, chunk) in chunks.iter().enumerate() {
         for _ in 0..2 {
             let (from, to) = (
@@ -104,7 +122,7 @@ pub(super) async fn apply_rows(
     now_ms: i64,
 ) -> String {
     let mut mark = "rebuilding:x:0".to_owned();
-    live.begin_rebuild(&mark).await.unwrap();
+    set_cursor(&live, &mark).await;
     for (i, chunk) in chunks(tables, recent, now_ms).iter().enumerate() {
         let to = format!("rebuilding:x:{}", i + 1);
         assert_eq!(live.apply(&mark, &to, chunk).await.unwrap(), to);

@@ -1,0 +1,58 @@
+//! What a batch does to the list of an agent: one entry an execution, however often it changed.
+
+use std::collections::BTreeMap;
+
+/// Ids with what is shown of them, in the order of their last change.
+pub(super) struct Listed<'a, T> {
+    entries: BTreeMap<&'a str, Entry<T>>,
+    pushed: usize,
+}
+
+struct Entry<T> {
+    order: usize,
+    newest: T,
+    /// What Redis holds of it, if it was there before the batch.
+    stale: Option<T>,
+}
+
+impl<T> Default for Listed<'_, T> {
+    fn default() -> Self {
+        Listed {
+            entries: BTreeMap::new(),
+            pushed: 0,
+        }
+    }
+}
+
+impl<'a, T> Listed<'a, T> {
+    /// `stale`: what the list held of it until now.
+    pub(super) fn push(&mut self, id: &'a str, newest: T, stale: Option<T>) {
+        // What it was within the batch never comes to Redis.
+        let stale = match self.entries.remove(id) {
+            Some(earlier) => earlier.stale,
+            None => stale,
+        };
+        let order = self.pushed;
+        self.pushed += 1;
+        let entry = Entry {
+            order,
+            newest,
+            stale,
+        };
+        self.entries.insert(id, entry);
+    }
+
+    pub(super) fn stale(&self) -> impl Iterator<Item = &T> {
+        self.entries
+            .values()
+            .filter_map(|entry| entry.stale.as_ref())
+    }
+
+    /// The last `kept` of them, the newest last: the others would only be pushed out again.
+    pub(super) fn newest(&self, kept: usize) -> Vec<&T> {
+        let mut entries: Vec<&Entry<T>> = self.entries.values().collect();
+        entries.sort_unstable_by_key(|entry| entry.order);
+        let entries = &entries[entries.len().saturating_sub(kept)..];
+        entries.iter().map(|entry| &entry.newest).collect()
+    }
+}
