@@ -170,7 +170,7 @@ fn others(daemon: &Daemon, source: &str) -> Result<(), String> {
     let mut counts: Vec<(&str, i64)> = shares
         .iter()
         .map(|share| {
-            let name = share["agent_type"].as_str().unwrap_or_default();
+            let name = share["type"].as_str().unwrap_or_default();
             (name, share["count"].as_i64().unwrap_or_default())
         })
         .collect();

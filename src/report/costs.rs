@@ -204,4 +204,18 @@ mod tests {
         // The two least costly, of 1 and 2 millionths.
         assert_eq!((rest.executions, rest.estimated_cost), (2, 0.000_003));
     }
+
+    #[test]
+    fn what_calls_itself_as_the_rest_is_in_the_same_row() {
+        let sums = (1..=1_001).map(|i| (format!("s{i}"), tally(1, 1, i)));
+        let sums = sums.chain([(OTHER.to_owned(), tally(1, 1, 5_000))]);
+        let costs = by_name(CostsBy::Session, sums).costs;
+        let rest: Vec<_> = costs
+            .iter()
+            .filter(|cost| cost.session_id.as_deref() == Some(OTHER))
+            .collect();
+        // Its own, and the two least costly of 1,002.
+        assert_eq!((costs.len(), rest.len()), (1_000, 1));
+        assert_eq!((rest[0].executions, rest[0].estimated_cost), (3, 0.005_003));
+    }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::journey::Journey;
+use super::rebuild::keep_newest;
 use super::{IDLE_MS, PREFIX, Server, ask, dump, keys, names, now_ms, set_cursor, writes};
 use crate::domain::bucket::DAY_MS;
 use crate::domain::execution::{Fact, Start, Stop};
@@ -51,7 +52,10 @@ async fn one_batch_comes_to_the_same_as_many() {
                 apply(&live, from, to, &writes_at(batch, journey.now_ms())).await;
                 (from, rest) = (to, next);
             }
-            dumps.push(dump(&live).await);
+            let mut dump = dump(&live).await;
+            // Within a batch an execution that left a list and came again is there once.
+            keep_newest(&mut dump);
+            dumps.push(dump);
         }
         assert!(dumps[0].len() > 60, "seed {seed} says little");
         assert_eq!(dumps[0], dumps[1], "seed {seed}");

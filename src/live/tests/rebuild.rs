@@ -253,7 +253,7 @@ fn forget_lost_extremes(applied: &mut Dump, rebuilt: &mut Dump) {
 }
 
 /// Lists as a reader takes them: the newest entry of each execution, if it belongs there.
-fn keep_newest(dump: &mut Dump) {
+pub(super) fn keep_newest(dump: &mut Dump) {
     let names = names();
     let mut emptied = Vec::new();
     for (name, (_, content, _)) in dump.iter_mut() {
