@@ -79,13 +79,15 @@ fn a_hundred_of_the_largest_events_leave_room_in_redis_and_are_whole_in_history(
     assert_eq!(whole["tools_used"].as_array().map(Vec::len), Some(100));
 
     redis.kill();
-    let history = eventually("history tells the same", || told(&daemon, "history"));
-    assert_eq!(history, live);
+    // History may be a flush behind.
+    let tells_the_same = |source| {
+        let told = told(&daemon, source)?;
+        let first = told[0]["agent_id"].to_string();
+        (told == live).then_some(()).ok_or(first)
+    };
+    eventually("history tells the same", || tells_the_same("history"));
     redis.restart();
-    eventually("a rebuild tells the same", || {
-        let rebuilt = told(&daemon, "live")?;
-        (rebuilt == live).then_some(()).ok_or("others".to_owned())
-    });
+    eventually("a rebuild tells the same", || tells_the_same("live"));
 }
 
 /// Failures that stand in the list of errors as they are, 2 MB of them.
