@@ -21,6 +21,7 @@
 //! | `claude_code_files` | transcripts that are late, grow, are none |
 //! | `spending` | what running agents have spent so far, as their transcripts grow |
 //! | `claude_code_http` | the client's own HTTP hooks |
+//! | `claude_code_plain` | hooks and plain events of one run: once, and none takes away the other |
 //! | `claude_code_privacy` | no text of a prompt, file or message is seen again |
 //! | `import` | runs from the transcripts that are left, beside live ones |
 //! | `claude_numbers` | one cost by hand, and all sums against each other |
@@ -69,6 +70,7 @@ mod check_redis;
 mod claude_code;
 mod claude_code_files;
 mod claude_code_http;
+mod claude_code_plain;
 mod claude_code_privacy;
 mod claude_code_tools;
 mod claude_code_turns;

@@ -128,6 +128,31 @@ impl FromStr for Status {
     }
 }
 
+impl Start {
+    /// Nothing but name, time and origin.
+    pub(super) fn is_bare(&self) -> bool {
+        self.agent_type.is_none()
+            && self.task_description.is_none()
+            && self.tools_granted.is_empty()
+            && self.context_size.is_none()
+    }
+}
+
+impl Stop {
+    /// Nothing but name, time, status, error and origin.
+    pub(super) fn is_bare(&self) -> bool {
+        self.agent_type.is_none()
+            && self.started_ms.is_none()
+            && self.duration_ms.is_none()
+            && self.tools_used.is_empty()
+            && self.tool_calls.is_empty()
+            && self.token_usage.is_none()
+            && self.performance_metrics.is_none()
+            && self.task_metadata.is_none()
+            && self.output_metrics.is_none()
+    }
+}
+
 impl TokenUsage {
     pub(super) fn is_spent(&self) -> bool {
         self.tokens() != Tokens::default() || self.total_tokens > 0

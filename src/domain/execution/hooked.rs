@@ -5,12 +5,19 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Execution, Start, Stop, TokenUsage};
+use super::{Catalog, Execution, Origin, Start, Stop, TokenUsage};
+use crate::domain::source::SOURCES;
 use crate::domain::transcript::Usage;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hooked {
+    /// Rows of versions that did not keep it say nothing; see [`Own::by_shape`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<Own>,
+    /// Where it belongs by the hooks, where neither the start nor the stop is theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Box<Origin>>,
     /// The file that holds the agent's lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transcript: Option<String>,
@@ -35,12 +42,44 @@ pub struct Hooked {
     pub unreadable: Option<String>,
 }
 
+/// Which of an execution's start and stop hooks told: those they may take back. The others came by
+/// themselves and were acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Own {
+    pub start: bool,
+    pub stop: bool,
+    /// Their stop is of somebody else than the agent; see [`Told::is_closed`].
+    pub closed: bool,
+}
+
+impl Own {
+    /// What hooks tell has nothing in it but name, time, status and where it belongs. An event
+    /// that looks the same loses nothing but itself when it is taken for theirs.
+    fn by_shape(execution: &Execution) -> Own {
+        let is_theirs = |origin: &Origin| {
+            let source = origin.source.as_deref();
+            origin.host.is_none() && source.is_some_and(|source| SOURCES.contains(&source))
+        };
+        let (start, stop) = (execution.start.as_deref(), execution.stop.as_deref());
+        Own {
+            start: start.is_some_and(|start| is_theirs(&start.origin) && start.is_bare()),
+            stop: stop.is_some_and(|stop| is_theirs(&stop.origin) && stop.is_bare()),
+            closed: false,
+        }
+    }
+}
+
 /// All that hooks say of one turn, as it is known now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
     pub start: Option<Start>,
     pub stop: Option<Stop>,
+    /// It was stopped from outside, or left by its session: a stop of its own takes the place of
+    /// that.
+    pub is_closed: bool,
     pub transcript: Option<String>,
+    /// They count once the execution is over: while it runs they are signs of life.
     pub tool_calls: BTreeMap<String, u64>,
     pub tool_errors: u64,
     pub task_description: Option<String>,
@@ -60,18 +99,26 @@ impl Execution {
     /// Takes in what hooks now say of this turn. A start or stop that came by itself, and not from
     /// hooks, stays.
     pub fn retell(&mut self, told: Told, catalog: &Catalog) {
-        let hooks_only = self.hooked.is_some();
-        let started = |start: &Start| start.started_ms;
-        let is_another = self.start.as_deref().map(started) != told.start.as_ref().map(started);
-        if hooks_only || self.start.is_none() {
+        let mut own = self.own();
+        let lines_of = |start: &Option<Arc<Start>>| start.as_ref().map(|start| start.started_ms);
+        let before = lines_of(&self.start);
+        let of_start = told.start.as_ref().map(|start| &start.origin);
+        let of_stop = told.stop.as_ref().map(|stop| &stop.origin);
+        let origin = of_start.or(of_stop).cloned();
+        if own.start || self.start.is_none() {
+            own.start = told.start.is_some();
             self.start = told.start.map(Arc::new);
         }
-        if hooks_only || self.stop.is_none() {
+        if own.stop || self.stop.is_none() {
+            own.stop = told.stop.is_some();
+            own.closed = told.is_closed;
             self.stop = told.stop.map(Arc::new);
         }
         if self.stop.is_some() {
             self.timed_out_ms = None;
         }
+        let is_another = before != lines_of(&self.start);
+        let is_running = self.is_running();
         let hooked = self.hooked.get_or_insert_default();
         let is_elsewhere = hooked.transcript.is_some() && hooked.transcript != told.transcript;
         if is_another || is_elsewhere {
@@ -81,12 +128,51 @@ impl Execution {
             hooked.read_from = None;
             hooked.unreadable = None;
         }
+        hooked.own = Some(own);
+        hooked.origin = origin.filter(|_| own == Own::default()).map(Box::new);
         hooked.transcript = told.transcript;
-        hooked.tool_calls = told.tool_calls;
-        hooked.tool_errors = told.tool_errors;
+        hooked.tool_calls = if is_running {
+            BTreeMap::new()
+        } else {
+            told.tool_calls
+        };
+        hooked.tool_errors = if is_running { 0 } else { told.tool_errors };
         hooked.task_description = told.task_description;
         hooked.depth = told.depth;
         self.resolve(catalog);
+    }
+
+    /// What hooks told of it belongs to another turn. What came by itself stays.
+    pub fn untell(&mut self, catalog: &Catalog) {
+        let own = self.own();
+        self.hooked = None;
+        self.start.take_if(|_| own.start);
+        self.stop.take_if(|_| own.stop);
+        if self.start.is_none() && self.stop.is_none() {
+            *self = Execution::new(std::mem::take(&mut self.id));
+        } else {
+            self.resolve(catalog);
+        }
+    }
+
+    /// Whether hooks told no more than that it was ended from outside.
+    pub(super) fn is_closed(&self) -> bool {
+        self.hooked.is_some() && self.own().closed
+    }
+
+    /// A stop came by itself.
+    pub(super) fn stopped_by_itself(&mut self) {
+        if let Some(own) = self.hooked.as_mut().and_then(|hooked| hooked.own.as_mut()) {
+            own.stop = false;
+            own.closed = false;
+        }
+    }
+
+    fn own(&self) -> Own {
+        match &self.hooked {
+            Some(hooked) => hooked.own.unwrap_or_else(|| Own::by_shape(self)),
+            None => Own::default(),
+        }
     }
 
     /// Whether the transcript was read for the end that the execution still has.
@@ -145,16 +231,27 @@ impl Execution {
         self.hooked.as_ref()?.usage.as_deref()
     }
 
-    /// Calls by tool: of the transcript, else as the stop counted them, else as hooks told.
+    /// The usage by which tokens and cost are counted: where the transcript has no request of the
+    /// turn, what the stop itself says of them stands.
+    pub(super) fn counted_usage(&self) -> Option<&Usage> {
+        let of_stop = self.stop.as_ref().and_then(|stop| stop.token_usage);
+        let is_spent = |usage: &&Usage| TokenUsage::from(*usage).is_spent();
+        self.usage()
+            .filter(|usage| of_stop.is_none() || is_spent(usage))
+    }
+
+    /// Calls by tool: of the transcript, else as the stop counted them, else as hooks told. A
+    /// transcript without any takes nothing from what the stop counted.
     pub fn tool_calls(&self) -> &BTreeMap<String, u64> {
         const NONE: &BTreeMap<String, u64> = &BTreeMap::new();
-        if let Some(usage) = self.usage() {
-            return &usage.tool_calls;
-        }
+        let of_usage = self.usage().map(|usage| &usage.tool_calls);
         let of_stop = self.stop.as_ref().map(|stop| &stop.tool_calls);
         let of_hooks = self.hooked.as_ref().map(|hooked| &hooked.tool_calls);
-        of_stop
-            .filter(|calls| !calls.is_empty())
+        let some = |calls: &&BTreeMap<String, u64>| !calls.is_empty();
+        of_usage
+            .filter(some)
+            .or(of_stop.filter(some))
+            .or(of_usage)
             .or(of_hooks)
             .unwrap_or(NONE)
     }

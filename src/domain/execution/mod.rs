@@ -9,6 +9,8 @@ mod contribution;
 mod details;
 mod fact;
 mod hooked;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ pub use self::bounds::{MAX_ERROR_BYTES, few_names};
 pub use self::contribution::{Contribution, PAIRED_TOOLS};
 pub use self::details::Details;
 pub use self::fact::{Fact, Origin, Start, Status, Stop, TokenUsage};
-pub use self::hooked::{Hooked, Reading, Told};
+pub use self::hooked::{Hooked, Own, Reading, Told};
 use super::agent_type::AgentTypes;
 use super::bucket::Day;
 use super::price::{Prices, Tokens};
@@ -88,7 +90,7 @@ impl Execution {
     pub fn takes(&self, fact: &Fact) -> bool {
         match fact {
             Fact::Start(_) => self.start.is_none(),
-            Fact::Stop(_) => self.stop.is_none(),
+            Fact::Stop(_) => self.stop.is_none() || self.is_closed(),
             Fact::TimedOut { .. } => self.is_running(),
             Fact::Alive => self.timed_out_ms.is_some(),
         }
@@ -103,6 +105,7 @@ impl Execution {
             Fact::Start(start) => self.start = Some(start.into()),
             Fact::Stop(stop) => {
                 self.stop = Some(stop.into());
+                self.stopped_by_itself();
                 self.timed_out_ms = None;
             }
             Fact::TimedOut { ended_ms } => self.timed_out_ms = Some(ended_ms),
@@ -174,17 +177,15 @@ impl Execution {
             .or_else(|| self.usage()?.first_ms)
     }
 
-    /// Where it belongs: what the stop says, else what the start said.
+    /// Where it belongs: what the stop says, else what the start said, else what hooks told.
     pub fn origin(&self, field: impl Fn(&Origin) -> &Option<String>) -> Option<&str> {
-        let of_stop = self
-            .stop
-            .as_ref()
-            .and_then(|stop| field(&stop.origin).as_deref());
-        of_stop.or_else(|| {
-            self.start
-                .as_ref()
-                .and_then(|start| field(&start.origin).as_deref())
-        })
+        let of_stop = self.stop.as_ref().map(|stop| &stop.origin);
+        let of_start = self.start.as_ref().map(|start| &start.origin);
+        let of_hooks = self.hooked.as_ref().and_then(|told| told.origin.as_deref());
+        let all = [of_stop, of_start, of_hooks];
+        all.into_iter()
+            .flatten()
+            .find_map(|origin| field(origin).as_deref())
     }
 
     /// The model that did most of it.
@@ -193,8 +194,9 @@ impl Execution {
         of_usage.or_else(|| self.origin(|origin| &origin.model))
     }
 
+    /// Of the transcript, else as the stop says.
     pub fn token_usage(&self) -> Option<TokenUsage> {
-        match self.usage() {
+        match self.counted_usage() {
             Some(usage) => Some(TokenUsage::from(usage)),
             None => self.stop.as_ref().and_then(|stop| stop.token_usage),
         }
@@ -227,6 +229,7 @@ impl Execution {
         self.usage()?.failure.as_ref()
     }
 
+    /// The event's own cost wins over that of a transcript, and this over the price of its tokens.
     fn resolve(&mut self, catalog: &Catalog) {
         let of_stop = self
             .stop
@@ -240,9 +243,14 @@ impl Execution {
             .or(of_start)
             .unwrap_or_else(|| catalog.types.classify(self.agent_name()))
             .to_owned();
-        let cost_micros = match self.usage() {
-            Some(usage) => usage.cost_micros,
-            None => self.price(catalog),
+        let of_stop = self.stop.as_ref().and_then(|stop| stop.token_usage);
+        let cost_micros = match (
+            of_stop.and_then(|usage| usage.cost_micros),
+            self.counted_usage(),
+        ) {
+            (Some(own), _) => Some(own),
+            (None, Some(usage)) => usage.cost_micros,
+            (None, None) => self.price(catalog),
         };
         let spent = self.token_usage().is_some_and(|usage| usage.is_spent());
         self.resolved = Resolved {
@@ -252,11 +260,11 @@ impl Execution {
         };
     }
 
-    /// The event's own cost wins; else tokens at the price of the day of the end.
+    /// Tokens at the price of the day of the end.
     fn price(&self, catalog: &Catalog) -> Option<i64> {
         let usage = self.token_usage()?;
-        if usage.cost_micros.is_some() || !usage.is_spent() {
-            return usage.cost_micros.or(Some(0));
+        if !usage.is_spent() {
+            return Some(0);
         }
         let tokens = usage.tokens();
         if tokens == Tokens::default() {

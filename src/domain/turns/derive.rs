@@ -32,6 +32,8 @@ pub struct End {
     pub at_ms: i64,
     /// The error's name; nothing for a success.
     pub failure: Option<String>,
+    /// It was ended from outside: a stop of its own, whoever tells it, says better how.
+    pub is_closing: bool,
 }
 
 impl Turn {
@@ -192,6 +194,7 @@ impl Turns {
             end: Some(End {
                 at_ms: import.ended_ms,
                 failure,
+                is_closing: false,
             }),
             ..self.blank(session)
         }
@@ -230,6 +233,7 @@ impl Stop {
         End {
             at_ms: self.mark.at_ms,
             failure: self.failure.clone(),
+            is_closing: false,
         }
     }
 
@@ -250,6 +254,7 @@ fn first_closing(closings: &[(i64, &str)], from: i64, until: i64) -> Option<End>
     within.min().map(|&(at_ms, failure)| End {
         at_ms,
         failure: Some(failure.to_owned()),
+        is_closing: true,
     })
 }
 

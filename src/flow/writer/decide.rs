@@ -155,7 +155,11 @@ impl Writer {
             Some(execution) => Execution::clone(execution),
             None => Execution::new(id),
         };
+        let is_over = matches!(fact, Fact::Stop(_));
         after.merge(fact, &self.tuning.catalog);
+        if is_over {
+            self.retell_over(batch, &mut after)?;
+        }
         self.stage(batch, before, after, now);
         Ok(accepted)
     }

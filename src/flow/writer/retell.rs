@@ -78,7 +78,7 @@ impl Writer {
         let turns = self.turns(batch, agent_id)?;
         let derived = self.derive(batch, &turns)?;
         if let Some(turn) = derived.get(number - 1) {
-            execution.retell(self.told(batch, &turns, turn, true)?, &self.tuning.catalog);
+            execution.retell(self.told(batch, &turns, turn)?, &self.tuning.catalog);
         }
         Ok(())
     }
@@ -107,11 +107,7 @@ impl Writer {
                 Some(execution) => Execution::clone(execution),
                 None => Execution::new(id),
             };
-            let is_over = turn.end.is_some() || after.timed_out_ms.is_some();
-            after.retell(
-                self.told(batch, turns, turn, is_over)?,
-                &self.tuning.catalog,
-            );
+            after.retell(self.told(batch, turns, turn)?, &self.tuning.catalog);
             let was_running = before.as_ref().is_some_and(|before| before.is_running());
             if after.is_running() && !was_running && self.is_full(memory, batch) {
                 return Ok(Some(self.full()));
@@ -137,7 +133,8 @@ impl Writer {
         if let Some(before) = self.execution(memory, batch, id)?
             && before.hooked.is_some()
         {
-            let after = Execution::new(id.to_owned());
+            let mut after = Execution::clone(&before);
+            after.untell(&self.tuning.catalog);
             self.stage(batch, Some(before), after, now);
         }
         Ok(())
@@ -169,13 +166,7 @@ impl Writer {
         Ok(())
     }
 
-    fn told(
-        &self,
-        batch: &mut Batch,
-        turns: &Turns,
-        turn: &Turn,
-        is_over: bool,
-    ) -> Result<Told, Unavailable> {
+    fn told(&self, batch: &mut Batch, turns: &Turns, turn: &Turn) -> Result<Told, Unavailable> {
         let origin = Origin {
             session_id: turn.session_id.clone(),
             parent_agent_id: self.parent(batch, turns, turn)?,
@@ -195,14 +186,10 @@ impl Writer {
                 origin: origin.clone(),
             }),
             stop: turn.end.as_ref().map(|end| stop(turns, end, origin)),
+            is_closed: turn.end.as_ref().is_some_and(|end| end.is_closing),
             transcript: turn.transcript.clone(),
-            // While it runs, calls are signs of life and no change.
-            tool_calls: if is_over {
-                turn.tool_calls.clone()
-            } else {
-                Default::default()
-            },
-            tool_errors: if is_over { turn.tool_errors } else { 0 },
+            tool_calls: turn.tool_calls.clone(),
+            tool_errors: turn.tool_errors,
             task_description: turns.description().map(str::to_owned),
             depth: self.depth(batch, turns)?,
         })
