@@ -71,12 +71,16 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     if text.len() < MIN_TEXT_BYTES {
         return Cow::Borrowed(text);
     }
-    let mut clean = without_secrets(text);
-    if KEEPS_EMAILS.load(Ordering::Relaxed) {
-        return clean;
-    }
-    // A mark may lay bare the next address, which was joined to the one before.
+    let mut clean = Cow::Borrowed(text);
+    // A mark may lay bare the next address, which was joined to the one before, and it may end what
+    // was no secret for what stood behind it.
     for _ in 0..MAX_ROUNDS {
+        if let Some(next) = without_secrets(&clean) {
+            clean = Cow::Owned(next);
+        }
+        if KEEPS_EMAILS.load(Ordering::Relaxed) {
+            break;
+        }
         let Some(next) = marked(&clean, &EMAILS) else {
             break;
         };
@@ -85,19 +89,19 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     clean
 }
 
-fn without_secrets(text: &str) -> Cow<'_, str> {
-    if ALL.next(text.as_bytes(), 0).is_none() {
-        return Cow::Borrowed(text);
-    }
-    let mut clean = text.to_owned();
+/// Nothing where there are none.
+fn without_secrets(text: &str) -> Option<String> {
+    ALL.next(text.as_bytes(), 0)?;
+    let mut clean = None;
     for _ in 0..MAX_ROUNDS {
         // What a secret is says more than the name it is assigned to, so that comes first.
-        let evident = marked(&clean, &EVIDENT);
-        let named = marked(evident.as_ref().unwrap_or(&clean), &NAMED);
+        let present = clean.as_deref().unwrap_or(text);
+        let evident = marked(present, &EVIDENT);
+        let named = marked(evident.as_deref().unwrap_or(present), &NAMED);
         let Some(next) = named.or(evident) else { break };
-        clean = next;
+        clean = Some(next);
     }
-    Cow::Owned(clean)
+    clean
 }
 
 fn evident() -> Vec<Trigger> {
