@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Daemon, eventually, now_ms};
 use crate::model::rfc3339;
+use crate::security::create;
 use crate::setup::{Setup, log_path};
 
 fn settings(daemon: &Daemon) -> PathBuf {
@@ -278,4 +279,29 @@ fn the_log_gets_another_level() {
         assert_eq!(told[field], value, "{line}");
     }
     assert!(told["timestamp"].is_string(), "{line}");
+}
+
+#[test]
+fn other_settings_open_no_door_while_the_old_address_is_listened_on() {
+    let mut daemon = Setup::new().start();
+    let key = create(&daemon, "far", "admin");
+    assert!(daemon.sigterm().success());
+    let setup = Setup::new().set("http.allowed_hosts", "[\"0.0.0.0\"]");
+    daemon.setup = setup.clone().listen_by_setting("0.0.0.0:0");
+    daemon.restart();
+    daemon.setup = setup.listen_by_setting("127.0.0.1:0");
+    write(&daemon, &[]);
+    let (code, text) = reload(&daemon);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("restart takes: http.listen"), "{text}");
+    let asked = |method: &str, path: &str, key: &str| {
+        let headers = [("host", "localhost"), ("x-api-key", key)];
+        daemon.request(method, path, &headers, b"").status
+    };
+    let current = "/api/agents/metrics/current";
+    assert_eq!(asked("GET", current, &key), 200);
+    let revoked = daemon.command(&["key", "revoke", "far"]);
+    assert!(revoked.status.success(), "{revoked:?}");
+    assert_eq!(asked("GET", current, ""), 401);
+    assert_eq!(asked("POST", "/api/agents/events", ""), 401);
 }

@@ -1,7 +1,5 @@
 //! Keys: what they open and what they do not, how they end, and where they are never found.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use crate::bytes::{holds, search};
@@ -164,30 +162,6 @@ fn keys_are_made_without_a_daemon_and_others_reach_none_without_a_key() {
     let offline = audit(&daemon);
     let who = |row: &Value| row["origin"] == "command line" && row["action"] == "key_created";
     assert_eq!(offline.iter().filter(|row| who(row)).count(), 2);
-}
-
-#[test]
-fn other_settings_open_no_door_while_the_old_address_is_listened_on() {
-    let mut daemon = Setup::new().start();
-    let key = create(&daemon, "far", "admin");
-    assert!(daemon.sigterm().success());
-    let setup = Setup::new().set("http.allowed_hosts", "[\"0.0.0.0\"]");
-    daemon.setup = setup.clone().listen_by_setting("0.0.0.0:0");
-    daemon.restart();
-    let near = setup.listen_by_setting("127.0.0.1:0").text();
-    fs::write(daemon.data.with_extension("toml"), near).expect("the settings");
-    let reloaded = told(&daemon, &["reload"]);
-    assert!(
-        reloaded.contains("a restart takes: http.listen"),
-        "{reloaded}"
-    );
-    let host = [("host", "localhost")];
-    let asked =
-        |method: &str, path: &str, body: &[u8]| daemon.request(method, path, &host, body).status;
-    assert_eq!(status(&daemon, "GET", CURRENT, &key), 200);
-    told(&daemon, &["key", "revoke", "far"]);
-    assert_eq!(asked("GET", CURRENT, b""), 401);
-    assert_eq!(asked("POST", EVENTS, b"[]"), 401);
 }
 
 #[test]
