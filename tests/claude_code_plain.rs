@@ -26,7 +26,7 @@ fn counted(daemon: &Daemon) -> Result<Value, String> {
     let told = daemon.read("/api/agents/metrics/current?timeRange=6h")?;
     Ok(json!([
         told["executions_today"],
-        told["total_tokens_today"],
+        told["tokens_used_today"],
         told["active_agents"]
     ]))
 }

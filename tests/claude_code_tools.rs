@@ -191,6 +191,35 @@ fn an_agent_with_an_open_call_is_given_the_time_of_a_tool() {
     agree(&daemon);
 }
 
+/// Which calls are open is not kept over a restart; the time of a tool is longer than the test.
+#[test]
+fn a_call_that_was_open_when_the_daemon_was_killed_may_go_on() {
+    let place = folder();
+    let roots = place.path().join("projects");
+    let mut daemon = Setup::new().set("reaper.idle_timeout", "\"2s\"").start();
+    let mut script = Script::at(&roots, "x", now_ms());
+    script.start("at-work", 0.0);
+    let call = json!({"tool_name": "Bash", "tool_use_id": "t1"});
+    script.of("at-work", 0.2, "PreToolUse", call.clone());
+    daemon.send(&script.lines);
+    let plain = json!({"event": "start", "agent_id": "x-plain", "agent_name": "plain"});
+    daemon.accept(&[plain]);
+    daemon.kill9();
+    daemon.restart();
+    // By the time that a plain one has timed out, it would have as well.
+    let mut expected = json!({"at-work": {"status": "running"}, "plain": {"status": "timeout"}});
+    eventually("the plain one is gone", || script.holds(&daemon, &expected));
+    let one = active(&daemon, "x-at-work").expect("it runs");
+    assert_ne!(one["deadline"], Value::Null);
+    script.lines.clear();
+    script.of("at-work", 3.0, "PostToolUse", call);
+    daemon.send(&script.lines);
+    expected["at-work"]["status"] = "timeout".into();
+    eventually("it fell silent after its call", || {
+        script.holds(&daemon, &expected)
+    });
+}
+
 #[test]
 fn who_is_heard_of_again_after_a_timeout_runs_again_and_is_read_anew() {
     let place = folder();

@@ -53,6 +53,9 @@ struct Run {
     current_tool: Option<String>,
     /// The tool calls that have begun and not ended, by their id, with their names.
     open: Vec<(Option<String>, String)>,
+    /// Calls may have been open when the daemon ended, and it has heard nothing since: that one
+    /// has begun is a sign of life, and no sign of life is kept.
+    may_be_open: bool,
     last_sign_ms: i64,
     deadline: Instant,
     deadline_ms: i64,
@@ -73,8 +76,7 @@ impl Running {
         let before = std::mem::replace(&mut self.timeouts, timeouts);
         self.deadlines.clear();
         for (id, run) in &mut self.runs {
-            let is_open = !run.open.is_empty();
-            let (old, new) = (before.of(is_open), timeouts.of(is_open));
+            let (old, new) = (before.of(run), timeouts.of(run));
             // A deadline is never before the beginning of its clock.
             let last_sign = run.deadline.checked_sub(old).unwrap_or(run.deadline);
             run.deadline = last_sign + new;
@@ -102,9 +104,16 @@ impl Running {
     }
 
     /// As [`follow`](Self::follow), for what ran before the daemon started: what was heard of it
-    /// is forgotten, so that the start of the daemon stands for it.
+    /// is forgotten, so that the start of the daemon stands for it. Of what hooks tell, open calls
+    /// are forgotten as well.
     pub fn load(&mut self, execution: &Arc<Execution>, seq: u64, now: Now) {
         self.put(execution, seq, now.wall_ms, now);
+        if execution.hooked.is_some()
+            && let Some(run) = self.runs.get_mut(&execution.id)
+        {
+            run.may_be_open = true;
+            self.postpone(&execution.id, now);
+        }
     }
 
     fn put(&mut self, execution: &Arc<Execution>, seq: u64, last_sign_ms: i64, now: Now) {
@@ -128,6 +137,7 @@ impl Running {
                 progress: None,
                 current_tool: None,
                 open: Vec::new(),
+                may_be_open: false,
                 last_sign_ms,
                 deadline: now.monotonic + self.timeouts.idle,
                 deadline_ms: now.wall_ms + self.timeouts.idle.as_millis() as i64,
@@ -149,11 +159,18 @@ impl Running {
             }
             None => {}
         }
+        run.may_be_open = false;
         run.last_sign_ms = now.wall_ms;
-        let timeout = self.timeouts.of(!run.open.is_empty());
+        self.postpone(&progress.id, now)
+    }
+
+    /// Sets its deadline, counted from now.
+    fn postpone(&mut self, id: &str, now: Now) -> Option<Shown> {
+        let run = self.runs.get_mut(id)?;
+        let timeout = self.timeouts.of(run);
         let deadline = now.monotonic + timeout;
-        self.deadlines.remove(&(run.deadline, progress.id.clone()));
-        self.deadlines.insert((deadline, progress.id.clone()));
+        self.deadlines.remove(&(run.deadline, id.to_owned()));
+        self.deadlines.insert((deadline, id.to_owned()));
         run.deadline = deadline;
         run.deadline_ms = now.wall_ms + timeout.as_millis() as i64;
         Some(run.shown())
@@ -190,7 +207,7 @@ impl Running {
     }
 
     fn end_ms(&self, run: &Run) -> i64 {
-        run.last_sign_ms + self.timeouts.of(!run.open.is_empty()).as_millis() as i64
+        run.last_sign_ms + self.timeouts.of(run).as_millis() as i64
     }
 
     /// Those of a session.
@@ -211,8 +228,14 @@ impl Running {
 }
 
 impl Timeouts {
-    fn of(&self, tool_open: bool) -> Duration {
-        if tool_open { self.tool } else { self.idle }
+    fn of(&self, run: &Run) -> Duration {
+        if run.may_be_open {
+            self.idle.max(self.tool)
+        } else if run.open.is_empty() {
+            self.idle
+        } else {
+            self.tool
+        }
     }
 }
 
@@ -256,121 +279,4 @@ pub fn is_of_the_same_lines(one: &Execution, other: &Execution) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::execution::{Catalog, Fact, Origin, Start};
-
-    const IDLE: Duration = Duration::from_secs(300);
-    const TOOL: Duration = Duration::from_secs(1800);
-
-    fn execution(id: &str, started_ms: i64) -> Arc<Execution> {
-        let mut execution = Execution::new(id.to_owned());
-        let start = Start {
-            agent_name: "a".to_owned(),
-            agent_type: None,
-            started_ms,
-            task_description: None,
-            tools_granted: Vec::new(),
-            context_size: None,
-            origin: Origin::default(),
-        };
-        execution.merge(Fact::Start(Box::new(start)), &Catalog::default());
-        Arc::new(execution)
-    }
-
-    fn progress(id: &str, tool_open: Option<bool>) -> Progress {
-        Progress {
-            id: id.to_owned(),
-            progress: None,
-            current_tool: tool_open.map(|_| "Bash".to_owned()),
-            tool_call: tool_open.map(|is_open| ToolCall {
-                use_id: Some("call".to_owned()),
-                is_open,
-            }),
-        }
-    }
-
-    #[test]
-    fn a_sign_of_life_moves_the_deadline_and_an_open_tool_moves_it_further() {
-        let mut running = Running::new(Timeouts {
-            idle: IDLE,
-            tool: TOOL,
-        });
-        let begin = Instant::now();
-        let at = |s: u64| Now {
-            wall_ms: 1_000_000 + s as i64 * 1000,
-            monotonic: begin + Duration::from_secs(s),
-        };
-        running.follow(&execution("x", 1_000_000), 1, at(0));
-        assert_eq!(running.due(at(299).monotonic, 9), []);
-        assert_eq!(
-            running.due(at(300).monotonic, 9),
-            [("x".to_owned(), 1_300_000)]
-        );
-        running.heard(&progress("x", Some(true)), at(200));
-        assert_eq!(running.due(at(1999).monotonic, 9), []);
-        assert_eq!(
-            running.due(at(2000).monotonic, 9),
-            [("x".to_owned(), 3_000_000)]
-        );
-        running.heard(&progress("x", Some(false)), at(400));
-        assert_eq!(
-            running.due(at(700).monotonic, 9),
-            [("x".to_owned(), 1_700_000)]
-        );
-        assert!(running.heard(&progress("y", None), at(400)).is_none());
-    }
-
-    #[test]
-    fn other_timeouts_count_from_the_last_sign() {
-        let mut running = Running::new(Timeouts {
-            idle: IDLE,
-            tool: TOOL,
-        });
-        let begin = Instant::now();
-        let at = |s: u64| Now {
-            wall_ms: 1_000_000 + s as i64 * 1000,
-            monotonic: begin + Duration::from_secs(s),
-        };
-        running.follow(&execution("idle", 1_000_000), 1, at(0));
-        running.follow(&execution("tool", 1_000_000), 2, at(0));
-        running.heard(&progress("tool", Some(true)), at(10));
-        running.retune(Timeouts {
-            idle: 2 * IDLE,
-            tool: IDLE / 10,
-        });
-        let due = |s: u64| running.due(at(s).monotonic, 9);
-        assert_eq!(due(39), []);
-        assert_eq!(due(40), [("tool".to_owned(), 1_040_000)]);
-        let both = ["tool", "idle"].map(str::to_owned);
-        assert_eq!(due(599).len(), 1);
-        assert_eq!(
-            due(600),
-            both.into_iter()
-                .zip([1_040_000, 1_600_000])
-                .collect::<Vec<_>>()
-        );
-        let mut shown: Vec<_> = running
-            .all()
-            .iter()
-            .map(|shown| shown.active.deadline_ms)
-            .collect();
-        shown.sort();
-        assert_eq!(shown, [Some(1_040_000), Some(1_600_000)]);
-    }
-
-    #[test]
-    fn a_start_that_comes_late_ends_by_its_own_stamp() {
-        let mut running = Running::new(Timeouts {
-            idle: IDLE,
-            tool: TOOL,
-        });
-        let now = Now {
-            wall_ms: 10_000_000,
-            monotonic: Instant::now(),
-        };
-        running.follow(&execution("x", 1_000_000), 1, now);
-        let due = running.due(now.monotonic + IDLE, 9);
-        assert_eq!(due, [("x".to_owned(), 1_300_000)]);
-    }
-}
+mod tests;

@@ -156,7 +156,11 @@ impl Case {
         }
         assert!(!self.accepted[which], "{} accepted it twice", self.steps);
         self.accepted[which] = true;
+        let is_stop = matches!(fact, Fact::Stop(_));
         self.execution.merge(fact, &CATALOG);
+        if is_stop && self.execution.hooked.is_some() {
+            self.retell();
+        }
     }
 
     fn hook(&mut self, step: char) {
