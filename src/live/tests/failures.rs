@@ -232,7 +232,7 @@ async fn only_our_keys_are_cleared() {
     let live = server.live().await;
     let other = server.live_at("other:").await;
     for live in [&live, &other] {
-        set_cursor(&live, "e:0").await;
+        set_cursor(live, "e:0").await;
         let changes = Journey::new(5).changes(200);
         let batch = Writes::of(&changes, &names(), live.keys(), 1_000_000, super::now_ms());
         apply(live, 0, 200, &batch).await;

@@ -122,7 +122,7 @@ pub(super) async fn apply_rows(
     now_ms: i64,
 ) -> String {
     let mut mark = "rebuilding:x:0".to_owned();
-    set_cursor(&live, &mark).await;
+    set_cursor(live, &mark).await;
     for (i, chunk) in chunks(tables, recent, now_ms).iter().enumerate() {
         let to = format!("rebuilding:x:{}", i + 1);
         assert_eq!(live.apply(&mark, &to, chunk).await.unwrap(), to);
