@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -305,9 +306,9 @@ fn the_daemon_asks_for_the_files_that_it_needs() {
         .env_remove("XDG_RUNTIME_DIR")
         .stderr(log);
     let mut child = shell.spawn().expect("it starts");
-    let address = data.join("http.addr");
+    let control = data.join("control.sock");
     eventually("it listens", || {
-        address.exists().then_some(()).ok_or(String::new())
+        UnixStream::connect(&control).map_err(|error| error.to_string())
     });
     let told = Person::at(&data).ask();
     let pid = Pid::from_child(&child);
