@@ -27,7 +27,7 @@ test: lint ## Check format and lints, run all tests; install a Chromium if there
 
 # The promises with the numbers that they name, in a release build, one at a time: what is
 # measured is the daemon, not its neighbours. The crash points are of a debug build.
-soak: setup ## Run the long forms of the promises (about two hours)
+soak: setup ## Run the long forms of the promises (about an hour and a half)
 	AGENTPULSE_TEST_LONG=1 $(CARGO) test --release --workspace --test suite -- promises:: \
 		--test-threads 1 --nocapture
 	AGENTPULSE_TEST_LONG=1 $(CARGO) test --workspace --test suite -- p01_crash_points \

@@ -251,7 +251,8 @@ fn query() -> impl Strategy<Value = String> {
 
 #[test]
 fn p12_any_query_is_answered_or_refused() {
-    let daemon = Setup::new().start();
+    // More are asked a second than one client may by default.
+    let daemon = Setup::new().set("http.rate_limit", "100000").start();
     let paths = vec![
         "metrics/current",
         "metrics/timeline",
