@@ -75,7 +75,6 @@ fn noted(method: &Method, path: &str) -> Option<Action> {
     match path.strip_prefix("/control/")? {
         "rebuild" => Some(Action::Rebuild),
         "backup" => Some(Action::Backup),
-        "restore" => Some(Action::Restore),
         "prune" => Some(Action::Prune),
         "reload" => Some(Action::ConfigReloaded),
         _ => None,
