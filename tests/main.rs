@@ -55,6 +55,7 @@
 //! | `security_doors` | limits, slow clients, headers, foreign pages, other users |
 //! | `corpus` | planted secrets, and what only looks like one |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
+//! | `power_cut` | what a power cut leaves of a folder |
 //! | `promises` | what must hold whatever happens, a file a promise |
 //! | `browser` | a headless Chromium |
 //! | `page` | the page in it: its numbers, its states, its company |
@@ -102,6 +103,7 @@ mod openapi_answers;
 mod openapi_events;
 mod orders;
 mod page;
+mod power_cut;
 mod prices;
 mod process;
 mod promises;

@@ -5,6 +5,7 @@
 
 mod p01_acknowledged;
 mod p01_crash_points;
+mod p01_power_cut;
 mod p02_counted_once;
 mod p03_redis_away;
 mod p04_redis_replaced;
