@@ -55,6 +55,7 @@
 //! | `security_doors` | limits, slow clients, headers, foreign pages, other users |
 //! | `corpus` | planted secrets, and what only looks like one |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
+//! | `compat` | what released versions left on a disk |
 //! | `power_cut` | what a power cut leaves of a folder |
 //! | `promises` | what must hold whatever happens, a file a promise |
 //! | `browser` | a headless Chromium |
@@ -78,6 +79,7 @@ mod claude_code_turns;
 mod claude_numbers;
 mod claude_script;
 mod compare;
+mod compat;
 mod corpus;
 mod counters;
 mod deployed;
