@@ -25,7 +25,7 @@ const REPORTS = {
   },
   types: (range) => [`/api/agents/types/distribution?timeRange=${range}`],
   tools: (range) => [`/api/agents/tools/usage?period=${PERIOD[range]}`],
-  agents: (range) => [`/api/agents/costs?by=agent&days=${DAYS[range]}`],
+  agents: (range) => [`/api/agents/costs?by=agent&limit=1000&days=${DAYS[range]}`],
   errors: (range) => [failures(range, "failure"), failures(range, "timeout")],
   ended: () => [`/api/agents/executions?limit=${LISTED}`],
 };

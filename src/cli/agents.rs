@@ -77,7 +77,7 @@ impl Agents {
 
     async fn ask(&self, control: &Control) -> Result<Vec<Agent>, Failure> {
         let days = self.days.to_string();
-        let path = format!("/api/agents/costs?by=agent&days={days}");
+        let path = format!("/api/agents/costs?by=agent&limit=1000&days={days}");
         let listed: Listed = serde_json::from_value(control.get(&path).await?).map_err(failed)?;
         let names = listed.costs.into_iter().filter_map(|cost| cost.agent_name);
         let names = names.filter(|name| name != OTHER);

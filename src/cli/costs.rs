@@ -17,6 +17,10 @@ pub struct Costs {
     #[arg(long, value_name = "N", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=90))]
     days: u32,
+    /// How many agents, models or sessions to list, the most costly first; all others are one row
+    #[arg(long, value_name = "N", default_value_t = 100,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
     /// Print the daemon's answer as it is
     #[arg(long)]
     json: bool,
@@ -72,7 +76,8 @@ impl Costs {
     pub fn run(self, place: &Place) -> Result<(), Failure> {
         let config = place.load(Vec::new())?;
         let by = self.by.name();
-        let path = format!("/api/agents/costs?by={by}&days={}", self.days);
+        let (days, limit) = (self.days, self.limit);
+        let path = format!("/api/agents/costs?by={by}&days={days}&limit={limit}");
         let answer = block_on(Control::of(&config).get(&path))??;
         if self.json {
             return print(&format!("{answer}\n"));

@@ -89,7 +89,7 @@ impl Filter {
         };
         let days: (Option<i32>, Option<i32>) = conn
             .prepare_cached(
-                "SELECT min(day), max(day) FROM days CROSS JOIN sessions USING (day)
+                "SELECT min(day), max(day) FROM sessions INDEXED BY sessions_by_name
                  WHERE session_id = ?1",
             )?
             .query_row([session_id], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -1,9 +1,12 @@
 //! History: every execution that is still kept, and the rollups, which are what all of them add
 //! up to. The flusher writes it behind the journal; whoever reads it reads beside that.
 
+mod costliest;
 mod ended;
 mod flush;
 mod list;
+#[cfg(test)]
+mod plans;
 mod pool;
 mod prune;
 mod read;
@@ -17,6 +20,7 @@ mod schema;
 mod totals;
 
 pub use crate::sqlite::Error;
+pub use costliest::{Costliest, Named};
 pub use ended::Ended;
 pub use flush::History;
 pub use list::{Filter, Page, Position};

@@ -71,6 +71,7 @@ fn buckets(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Named;
     use super::super::sample::{NOW_MS, TODAY, World, start, stop_of};
     use super::*;
     use crate::domain::bucket::{DAY_MS, Hour};
@@ -106,13 +107,17 @@ mod tests {
         let (from, to) = (TODAY.back(100), TODAY);
         assert_eq!(reader.hours(Hour(0), to.first_hour()).unwrap().len(), 2);
         assert_eq!(reader.hours(Hour(0), Hour::of(NOW_MS)).unwrap().len(), 3);
-        assert_eq!(reader.sessions(from, to).unwrap()[0].1.execution_count, 15);
+        let sessions = reader.costliest(Named::Session, from, to, 100).unwrap();
+        // What was pruned is in the rest: the days still have it.
+        let kept = sessions.rows[0].1.execution_count;
+        assert_eq!((kept, sessions.rest.execution_count), (15, 35));
         let days = reader.days(from, to).unwrap();
         assert_eq!(days.len(), 10);
         assert_eq!(reader.agent_days(Some("x"), from, to).unwrap().len(), 10);
         let all: i64 = days.iter().map(|day| day.tally.execution_count).sum();
-        let by_model = reader.models(from, to).unwrap();
-        let of_models: i64 = by_model
+        let models = reader.costliest(Named::Model, from, to, 100).unwrap();
+        let of_models: i64 = models
+            .rows
             .iter()
             .map(|(_, tally)| tally.execution_count)
             .sum();

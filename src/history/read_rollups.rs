@@ -130,20 +130,10 @@ impl Reader {
         })
     }
 
-    /// By agent, over the whole range.
-    pub fn agents(&self, from: Day, to: Day) -> Result<Vec<(String, Tally)>> {
-        self.over_range("agents", "agent_name", from, to)
-    }
-
-    /// By model, over the whole range; [`NONE`](crate::domain::sums::NONE) is those that name none.
-    pub fn models(&self, from: Day, to: Day) -> Result<Vec<(String, Tally)>> {
-        self.over_range("models", "model", from, to)
-    }
-
-    /// By session, over the whole range; [`NONE`](crate::domain::sums::NONE) is those that name
-    /// none.
-    pub fn sessions(&self, from: Day, to: Day) -> Result<Vec<(String, Tally)>> {
-        self.over_range("sessions", "session_id", from, to)
+    /// Agents that ended executions in these days.
+    pub fn agent_names(&self, from: Day, to: Day) -> Result<Vec<String>> {
+        let sql = "SELECT DISTINCT agent_name FROM agents WHERE day BETWEEN ?1 AND ?2 ORDER BY 1";
+        self.list(sql, (from.0, to.0), |row| row.get(0))
     }
 
     /// All names that ever counted, sorted.
@@ -154,22 +144,6 @@ impl Reader {
             NameKind::Tool => "SELECT DISTINCT tool FROM tools ORDER BY 1",
         };
         self.list(sql, (), |row| row.get(0))
-    }
-
-    fn over_range(
-        &self,
-        table: &str,
-        name: &str,
-        from: Day,
-        to: Day,
-    ) -> Result<Vec<(String, Tally)>> {
-        let sums = FIELDS.map(|field| format!("sum({field})")).join(", ");
-        let sql = format!(
-            "SELECT {name}, {sums} FROM {table} WHERE day BETWEEN ?1 AND ?2 GROUP BY {name}"
-        );
-        self.list(&sql, (from.0, to.0), |row| {
-            Ok((row.get(0)?, tally(row, 1)?))
-        })
     }
 
     fn list<T>(
@@ -187,7 +161,7 @@ impl Reader {
 }
 
 /// The 13 columns from `first` on.
-fn tally(row: &Row, first: usize) -> rusqlite::Result<Tally> {
+pub(super) fn tally(row: &Row, first: usize) -> rusqlite::Result<Tally> {
     let mut values = [0; FIELDS.len()];
     for (i, value) in values.iter_mut().enumerate() {
         *value = row.get(first + i)?;

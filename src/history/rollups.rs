@@ -179,6 +179,7 @@ pub(super) fn duration(row: &rusqlite::Row, column: usize) -> rusqlite::Result<O
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::Named;
     use super::super::sample::{NOW_MS, Random, TODAY, World, start, stop, stop_of};
     use super::*;
     use crate::domain::bucket::{DAY_MS, Hour};
@@ -231,14 +232,20 @@ mod tests {
         let found = reader.days(from, to).unwrap();
         let found: Vec<_> = found.iter().map(|d| (d.day, d.tally)).collect();
         assert_eq!(found, days.into_iter().collect::<Vec<_>>());
-        let found = reader.models(from, to).unwrap();
-        let found: Vec<_> = found.iter().map(|(model, t)| (&**model, *t)).collect();
+        let found = reader
+            .costliest(Named::Model, from, to, 1_000)
+            .unwrap()
+            .rows;
+        let found: BTreeMap<_, _> = found.iter().map(|(model, t)| (&**model, *t)).collect();
         let mut by_model: BTreeMap<&str, Tally> = BTreeMap::new();
         for ((_, model), tally) in models {
             *by_model.entry(model).or_default() += tally;
         }
-        assert_eq!(found, by_model.into_iter().collect::<Vec<_>>());
-        let found = reader.sessions(from, to).unwrap();
+        assert_eq!(found, by_model);
+        let found = reader
+            .costliest(Named::Session, from, to, 1_000)
+            .unwrap()
+            .rows;
         let found: BTreeMap<_, _> = found.iter().map(|(id, tally)| (&**id, *tally)).collect();
         assert_eq!(found, sessions);
         let found = reader.type_tool_sums(from, to).unwrap();

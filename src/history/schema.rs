@@ -29,7 +29,20 @@ macro_rules! tally {
 /// Of the indexes only `executions_hash` is in random order. One by session would take 9 µs more:
 /// the executions of a session are found by its days, which `sessions` knows. A day is the number
 /// of days since 1970-01-01, an hour that of hours.
-pub(super) const SCHEMA: &[M] = &[M::up(EXECUTIONS_AND_ROLLUPS), M::up(UNREAD), M::up(TOTALS)];
+pub(super) const SCHEMA: &[M] = &[
+    M::up(EXECUTIONS_AND_ROLLUPS),
+    M::up(UNREAD),
+    M::up(TOTALS),
+    M::up(COSTLIEST),
+];
+
+/// The most costly names of a day, and the days of a name. Agents have the second already.
+const COSTLIEST: &str = "
+     CREATE INDEX agents_by_cost ON agents (day, cost_micros, total_tokens);
+     CREATE INDEX models_by_cost ON models (day, cost_micros, total_tokens);
+     CREATE INDEX models_by_name ON models (model, day);
+     CREATE INDEX sessions_by_cost ON sessions (day, cost_micros, total_tokens);
+     CREATE INDEX sessions_by_name ON sessions (session_id, day);";
 
 /// 1 for an execution whose transcript has still to be read.
 const UNREAD: &str = "

@@ -162,6 +162,13 @@ mod tests {
         .unwrap()
     }
 
+    /// Takes away what later versions have added.
+    const VERSION_2: &str = "
+        DROP TABLE totals; DROP TABLE counters;
+        DROP INDEX agents_by_cost; DROP INDEX models_by_cost; DROP INDEX models_by_name;
+        DROP INDEX sessions_by_cost; DROP INDEX sessions_by_name;
+        PRAGMA user_version = 2;";
+
     #[test]
     fn what_an_older_version_has_kept_is_taken_over() {
         let world = World::any();
@@ -170,11 +177,7 @@ mod tests {
         world
             .history
             .db
-            .read(|conn| {
-                conn.execute_batch(
-                    "DROP TABLE totals; DROP TABLE counters; PRAGMA user_version = 2",
-                )
-            })
+            .read(|conn| conn.execute_batch(VERSION_2))
             .unwrap();
         let history = History::open(&world.path).unwrap();
         drop(history);
@@ -192,10 +195,8 @@ mod tests {
             .history
             .db
             .read(|conn| {
-                conn.execute_batch(
-                    "DELETE FROM hours; DROP TABLE totals; DROP TABLE counters;
-                     PRAGMA user_version = 2",
-                )
+                conn.execute("DELETE FROM hours", [])?;
+                conn.execute_batch(VERSION_2)
             })
             .unwrap();
         drop(History::open(&world.path).unwrap());

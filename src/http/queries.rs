@@ -9,7 +9,7 @@ use super::error::HttpError;
 use super::params::{Params, whole_days};
 use crate::domain::execution::Status;
 use crate::report::Query;
-use crate::report::costs::CostsBy;
+use crate::report::costs::{self, CostsBy};
 use crate::report::executions::{Page, PageEnd};
 
 const LIMIT: RangeInclusive<usize> = 1..=500;
@@ -94,9 +94,17 @@ impl Params {
             ("model", CostsBy::Model),
             ("session", CostsBy::Session),
         ];
+        let (by, days) = (self.choice("by", &choices)?, self.days(30)?);
+        let limit = self.number("limit", 1..=costs::MAX_ROWS, Some(costs::DEFAULT_ROWS))?;
+        let by = by.unwrap_or(CostsBy::Day);
         Ok(Query::Costs {
-            by: self.choice("by", &choices)?.unwrap_or(CostsBy::Day),
-            days: self.days(30)?,
+            by,
+            days,
+            // Days are never cut.
+            limit: match by {
+                CostsBy::Day => 0,
+                _ => limit.unwrap_or(costs::DEFAULT_ROWS),
+            },
         })
     }
 }
@@ -274,9 +282,13 @@ mod tests {
             "by must be one of day, agent, model, session",
         );
         let by = CostsBy::Model;
-        assert_eq!(
-            params("by=model").costs().unwrap(),
-            Query::Costs { by, days: 30 }
-        );
+        let (days, limit) = (30, 100);
+        let costs = |query| params(query).costs();
+        assert_eq!(costs("by=model").unwrap(), Query::Costs { by, days, limit });
+        let limit = 1_000;
+        let most = costs("by=model&limit=1000").unwrap();
+        assert_eq!(most, Query::Costs { by, days, limit });
+        assert_eq!(costs("limit=5").unwrap(), costs("").unwrap());
+        refused(costs("by=model&limit=1001"), "limit must be 1..=1000");
     }
 }

@@ -76,10 +76,10 @@ impl Agent {
         Ok(match self {
             Agent::Named(name) => vec![name.clone()],
             Agent::Others(names) => {
-                let agents = reader.agents(from, to)?.into_iter();
+                let agents = reader.agent_names(from, to)?.into_iter();
                 agents
-                    .map(|(name, _)| name.into())
-                    .filter(|name: &Arc<str>| names.place(NameKind::Agent, name) == OTHER)
+                    .filter(|name| names.place(NameKind::Agent, name) == OTHER)
+                    .map(Arc::from)
                     .collect()
             }
         })

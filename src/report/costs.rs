@@ -11,10 +11,11 @@ use crate::domain::bucket::Day;
 use crate::domain::names::OTHER;
 use crate::domain::sums::NONE;
 use crate::domain::tally::Tally;
-use crate::history::{self, Reader};
+use crate::history::{Costliest, Named, Reader};
 
-/// Rows of names. What comes beyond, the least costly, is one row more: the sum stays true.
-const MAX_ROWS: usize = 1_000;
+/// Rows of names. An answer of the most has less than 1 MB: a name has at most 256 bytes.
+pub const MAX_ROWS: usize = 1_000;
+pub const DEFAULT_ROWS: usize = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CostsBy {
@@ -26,7 +27,9 @@ pub enum CostsBy {
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Costs {
-    /// Days oldest first; names the most costly first.
+    /// Days oldest first; names the most costly first, and last all others of them under `_other`,
+    /// so that the rows add up to everything. A name is listed by itself if it is among the `limit`
+    /// most costly of at least one of the days, and of the range.
     pub costs: Vec<Cost>,
 }
 
@@ -51,30 +54,23 @@ pub async fn fetch(
     sources: &Sources,
     by: CostsBy,
     days: i32,
+    limit: usize,
     now_ms: i64,
 ) -> Result<(Costs, View), Error> {
     let (from, to) = last_days(days, now_ms);
-    let ask = move |reader: &Reader| match by {
-        CostsBy::Day => {
-            let rows = reader.days(from, to)?;
-            Ok(by_day(rows.into_iter().map(|row| (row.day, row.tally))))
+    let ask = move |reader: &Reader| {
+        let named = |named| reader.costliest(named, from, to, limit);
+        match by {
+            CostsBy::Day => {
+                let rows = reader.days(from, to)?;
+                Ok(by_day(rows.into_iter().map(|row| (row.day, row.tally))))
+            }
+            CostsBy::Agent => Ok(by_name(by, named(Named::Agent)?)),
+            CostsBy::Model => Ok(by_name(by, named(Named::Model)?)),
+            CostsBy::Session => Ok(by_name(by, named(Named::Session)?)),
         }
-        _ => Ok(by_name(by, named(reader, by, from, to)?)),
     };
     Ok((sources.history(ask).await?, View::History))
-}
-
-fn named(
-    reader: &Reader,
-    by: CostsBy,
-    from: Day,
-    to: Day,
-) -> Result<Vec<(String, Tally)>, history::Error> {
-    match by {
-        CostsBy::Model => reader.models(from, to),
-        CostsBy::Session => reader.sessions(from, to),
-        CostsBy::Day | CostsBy::Agent => reader.agents(from, to),
-    }
 }
 
 /// A row a day that had executions.
@@ -92,23 +88,15 @@ pub fn by_day(rows: impl IntoIterator<Item = (Day, Tally)>) -> Costs {
     }
 }
 
-pub fn by_name(by: CostsBy, sums: impl IntoIterator<Item = (String, Tally)>) -> Costs {
-    let mut sums: Vec<(String, Tally)> = sums
-        .into_iter()
-        .filter(|(_, tally)| tally.execution_count > 0)
-        .collect();
-    sums.sort_by_key(|(_, tally)| std::cmp::Reverse((tally.cost_micros, tally.total_tokens)));
-    if sums.len() > MAX_ROWS {
-        let mut rest = Tally::default();
-        for (_, tally) in sums.drain(MAX_ROWS..) {
-            rest += tally;
-        }
-        match sums.iter_mut().find(|(name, _)| name == OTHER) {
+pub fn by_name(by: CostsBy, Costliest { mut rows, rest }: Costliest) -> Costs {
+    rows.retain(|(_, tally)| tally.execution_count > 0);
+    if rest.execution_count > 0 {
+        match rows.iter_mut().find(|(name, _)| name == OTHER) {
             Some((_, tally)) => *tally += rest,
-            None => sums.push((OTHER.to_owned(), rest)),
+            None => rows.push((OTHER.to_owned(), rest)),
         }
     }
-    let costs = sums.into_iter().map(|(name, tally)| {
+    let costs = rows.into_iter().map(|(name, tally)| {
         let mut cost = Cost::of(&tally);
         let place = match by {
             CostsBy::Day => &mut cost.date,
@@ -173,49 +161,45 @@ mod tests {
         assert_eq!(serde_json::to_value(by_day(rows)).unwrap(), expect);
     }
 
+    fn costliest<const N: usize>(rows: [(&str, i64, i64); N], rest: Tally) -> Costliest {
+        let rows = rows.map(|(name, tokens, cost)| (name.to_owned(), tally(1, tokens, cost)));
+        Costliest {
+            rows: rows.into(),
+            rest,
+        }
+    }
+
+    fn names(costs: &[Cost]) -> Vec<Option<&str>> {
+        costs.iter().map(|cost| cost.model.as_deref()).collect()
+    }
+
     #[test]
-    fn names_the_most_costly_first() {
-        let sums = [
-            ("a", 5, 100),
-            ("b", 9, 0),
-            ("c", 1, 200),
-            (NONE, 7, 0),
-            ("d", 9, 0),
-        ];
-        let sums = sums.map(|(name, tokens, cost)| (name.to_owned(), tally(1, tokens, cost)));
-        let costs = by_name(CostsBy::Model, sums).costs;
-        let models: Vec<Option<&str>> = costs.iter().map(|cost| cost.model.as_deref()).collect();
-        assert_eq!(models, [Some("c"), Some("a"), Some("b"), Some("d"), None]);
+    fn names_stay_in_their_order_and_the_rest_comes_last() {
+        let rows = [("c", 1, 200), ("a", 5, 100), ("b", 9, 0), (NONE, 7, 0)];
+        let listed = costliest(rows, Tally::default());
+        let costs = by_name(CostsBy::Model, listed).costs;
+        assert_eq!(names(&costs), [Some("c"), Some("a"), Some("b"), None]);
         assert!(
             costs
                 .iter()
                 .all(|cost| cost.agent_name.is_none() && cost.date.is_none())
         );
-    }
-
-    #[test]
-    fn the_rest_is_one_row_and_the_sum_stays_true() {
-        let sums = (1..=1_002).map(|i| (format!("s{i}"), tally(1, 1, i)));
-        let costs = by_name(CostsBy::Session, sums).costs;
-        assert_eq!(costs.len(), 1_001);
-        assert_eq!(costs[0].session_id.as_deref(), Some("s1002"));
-        let rest = &costs[1_000];
-        assert_eq!(rest.session_id.as_deref(), Some(OTHER));
-        // The two least costly, of 1 and 2 millionths.
-        assert_eq!((rest.executions, rest.estimated_cost), (2, 0.000_003));
+        let costs = by_name(CostsBy::Model, costliest(rows, tally(2, 2, 3))).costs;
+        assert_eq!(names(&costs)[3..], [None, Some(OTHER)]);
+        assert_eq!(
+            (costs[4].executions, costs[4].estimated_cost),
+            (2, 0.000_003)
+        );
     }
 
     #[test]
     fn what_calls_itself_as_the_rest_is_in_the_same_row() {
-        let sums = (1..=1_001).map(|i| (format!("s{i}"), tally(1, 1, i)));
-        let sums = sums.chain([(OTHER.to_owned(), tally(1, 1, 5_000))]);
-        let costs = by_name(CostsBy::Session, sums).costs;
-        let rest: Vec<_> = costs
-            .iter()
-            .filter(|cost| cost.session_id.as_deref() == Some(OTHER))
-            .collect();
-        // Its own, and the two least costly of 1,002.
-        assert_eq!((costs.len(), rest.len()), (1_000, 1));
-        assert_eq!((rest[0].executions, rest[0].estimated_cost), (3, 0.005_003));
+        let rows = [(OTHER, 1, 5_000), ("a", 1, 4_000)];
+        let costs = by_name(CostsBy::Model, costliest(rows, tally(2, 2, 3))).costs;
+        assert_eq!(names(&costs), [Some(OTHER), Some("a")]);
+        assert_eq!(
+            (costs[0].executions, costs[0].estimated_cost),
+            (3, 0.005_003)
+        );
     }
 }

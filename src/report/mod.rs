@@ -84,6 +84,7 @@ pub enum Query {
     Costs {
         by: CostsBy,
         days: i32,
+        limit: usize,
     },
     Dashboard(Part),
 }
@@ -161,7 +162,9 @@ impl Reports {
             Query::Executions(page) => seal(executions::fetch(sources, page, now_ms).await?),
             Query::Execution { id } => seal(executions::fetch_one(sources, id).await?),
             Query::Errors { agent_name } => seal(errors::fetch(sources, agent_name).await?),
-            Query::Costs { by, days } => seal(costs::fetch(sources, *by, *days, now_ms).await?),
+            Query::Costs { by, days, limit } => {
+                seal(costs::fetch(sources, *by, *days, *limit, now_ms).await?)
+            }
             Query::Dashboard(part) => seal(dashboard::fetch(sources, *part, now_ms).await?),
         }
     }

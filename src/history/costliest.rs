@@ -1,0 +1,172 @@
+//! The names that cost the most. A query reads as many rows as its answer and its days have, not
+//! as many as there are names: the rest is what the days have more than those that are listed.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::Connection;
+
+use crate::domain::bucket::Day;
+use crate::domain::tally::{FIELDS, Tally};
+use crate::sqlite::Result;
+
+use super::read::Reader;
+use super::read_rollups::tally;
+
+/// What the rollups tell apart by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    Agent,
+    Model,
+    Session,
+}
+
+impl Named {
+    #[cfg(test)]
+    pub(super) const ALL: [Named; 3] = [Named::Agent, Named::Model, Named::Session];
+
+    /// The table, which has the indexes `{table}_by_cost` and `{table}_by_name`, and its column.
+    fn table(self) -> (&'static str, &'static str) {
+        match self {
+            Named::Agent => ("agents", "agent_name"),
+            Named::Model => ("models", "model"),
+            Named::Session => ("sessions", "session_id"),
+        }
+    }
+}
+
+#[derive(Debug, Default, PartialEq)]
+pub struct Costliest {
+    /// The most costly first. [`NONE`](crate::domain::sums::NONE) is those that name none.
+    pub rows: Vec<(String, Tally)>,
+    /// Everything else of the range.
+    pub rest: Tally,
+}
+
+impl Reader {
+    /// At most `limit` names, each with its sum over the whole range. Only a name that is among the
+    /// `limit` most costly of one of the days is looked at: to find one that is never among those,
+    /// and yet would be in the sum, all names would have to be summed.
+    pub fn costliest(&self, by: Named, from: Day, to: Day, limit: usize) -> Result<Costliest> {
+        self.db
+            .snapshot(|_| self.db.read(|conn| costliest(conn, by, from, to, limit)))
+    }
+}
+
+fn costliest(
+    conn: &Connection,
+    by: Named,
+    from: Day,
+    to: Day,
+    limit: usize,
+) -> rusqlite::Result<Costliest> {
+    let (table, name) = by.table();
+    let fields = FIELDS.join(", ");
+    let days: BTreeMap<i32, Tally> = conn
+        .prepare_cached(&format!(
+            "SELECT day, {fields} FROM days WHERE day BETWEEN ?1 AND ?2"
+        ))?
+        .query_map((from.0, to.0), |row| Ok((row.get(0)?, tally(row, 1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+
+    let mut of_day = conn.prepare_cached(&format!(
+        "SELECT {name} FROM {table} INDEXED BY {table}_by_cost WHERE day = ?1
+         ORDER BY cost_micros DESC, total_tokens DESC LIMIT ?2"
+    ))?;
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for day in days.keys() {
+        for name in of_day.query_map((day, limit as i64), |row| row.get(0))? {
+            names.insert(name?);
+        }
+    }
+
+    let mut of_name = conn.prepare_cached(&format!(
+        "SELECT day, {fields} FROM {table} INDEXED BY {table}_by_name
+         WHERE {name} = ?1 AND day BETWEEN ?2 AND ?3"
+    ))?;
+    let mut rows = Vec::with_capacity(names.len());
+    for name in names {
+        let mut sum = Tally::default();
+        let of_days = of_name.query_map((&name, from.0, to.0), |row| {
+            Ok((row.get::<_, i32>(0)?, tally(row, 1)?))
+        })?;
+        for row in of_days {
+            let (day, tally) = row?;
+            if days.contains_key(&day) {
+                sum += tally;
+            }
+        }
+        rows.push((name, sum));
+    }
+    // The names are sorted, so that equal ones stay in that order.
+    rows.sort_by_key(|(_, tally)| Reverse((tally.cost_micros, tally.total_tokens)));
+    rows.truncate(limit);
+
+    let mut rest = Tally::default();
+    days.values().for_each(|tally| rest += *tally);
+    rows.iter().for_each(|(_, tally)| rest += -*tally);
+    Ok(Costliest { rows, rest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{TODAY, World};
+    use super::*;
+
+    /// Of every name, by adding up the executions themselves.
+    fn sums(world: &World, by: Named, from: Day) -> BTreeMap<String, Tally> {
+        let mut sums: BTreeMap<String, Tally> = BTreeMap::new();
+        for (_, execution) in world.ended() {
+            let Some(contribution) = execution.contribution() else {
+                continue;
+            };
+            let name = match by {
+                Named::Agent => Some(contribution.agent_name),
+                Named::Model => contribution.model,
+                Named::Session => contribution.session_id,
+            };
+            if contribution.day() >= from {
+                *sums.entry(name.unwrap_or_default().to_owned()).or_default() += contribution.tally;
+            }
+        }
+        sums
+    }
+
+    #[test]
+    fn the_most_costly_come_first_and_the_rest_adds_up_to_all() {
+        let world = World::any();
+        for by in Named::ALL {
+            for days in [1, 5, 10] {
+                let from = TODAY.back(days - 1);
+                let mut expected: Vec<_> = sums(&world, by, from).into_iter().collect();
+                expected.sort_by_key(|(_, sum)| Reverse((sum.cost_micros, sum.total_tokens)));
+                let all = world.reader().costliest(by, from, TODAY, 100).unwrap();
+                assert_eq!(all.rows, expected, "{by:?}, {days} days");
+                assert!(all.rest.is_zero(), "{by:?}, {days} days");
+
+                let few = world.reader().costliest(by, from, TODAY, 2).unwrap();
+                assert_eq!(few.rows.len(), 2);
+                let mut sum = few.rest;
+                few.rows.iter().for_each(|(_, tally)| sum += *tally);
+                let mut of_all = Tally::default();
+                expected.iter().for_each(|(_, tally)| of_all += *tally);
+                assert_eq!(sum, of_all, "{by:?}, {days} days");
+                for (name, tally) in &few.rows {
+                    assert!(expected.contains(&(name.clone(), *tally)), "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_day_alone_is_exact_however_few_are_listed() {
+        let world = World::any();
+        let mut expected: Vec<_> = sums(&world, Named::Session, TODAY).into_iter().collect();
+        expected.sort_by_key(|(_, sum)| Reverse((sum.cost_micros, sum.total_tokens)));
+        for limit in 1..=expected.len() {
+            let found = world.reader();
+            let found = found.costliest(Named::Session, TODAY, TODAY, limit);
+            assert_eq!(found.unwrap().rows, expected[..limit]);
+        }
+    }
+}
