@@ -11,8 +11,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 # The first user of most machines has this id, too: a data folder mounted from there fits.
 ARG UID=1000
-RUN useradd --uid "$UID" --home-dir /var/lib/agentpulse --create-home agentpulse \
-    && chmod 700 /var/lib/agentpulse
+RUN useradd --uid "$UID" --home-dir /var/lib/agentpulse agentpulse \
+    && install --directory --mode=700 --owner=agentpulse /var/lib/agentpulse
 COPY --from=build /src/target/release/agentpulse /src/target/release/agentpulse-hook /usr/local/bin/
 USER agentpulse
 ENV AGENTPULSE_DATA__DIR=/var/lib/agentpulse

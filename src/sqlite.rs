@@ -1,6 +1,7 @@
 //! What both databases share: how they are opened, how a transaction is run, how the write-ahead
 //! log is kept short, and the one error that comes out of it.
 
+mod checkpoint;
 mod copy;
 mod error;
 
@@ -16,6 +17,7 @@ use rusqlite_migration::{M, Migrations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use checkpoint::Checkpointer;
 pub(crate) use copy::copy;
 use error::Kind;
 pub use error::{Error, Result};
@@ -63,8 +65,19 @@ impl Db {
 
     /// Opens a file that a writer made. It cannot be changed through this connection.
     pub fn open_reader(path: &Path, schema: &[M]) -> Result<Db> {
-        let db = Db::open(path, READER_CACHE_KIB)?;
-        let (found, known) = (db.read(user_version)?, schema.len());
+        let opened = Db::open(path, READER_CACHE_KIB).and_then(|db| {
+            let found = db.read(user_version)?;
+            Ok((db, found))
+        });
+        let (db, found) = match opened {
+            Err(error) if error.is_unwritable() && wal_bytes(path) == 0 => {
+                let db = Db::open_at_rest(path)?;
+                let found = db.read(user_version)?;
+                (db, found)
+            }
+            opened => opened?,
+        };
+        let known = schema.len();
         match found.cmp(&(known as i64)) {
             std::cmp::Ordering::Greater => Err(Error::at(path, Kind::Newer { found, known })),
             std::cmp::Ordering::Less => Err(Error::at(path, Kind::Older { found, known })),
@@ -77,8 +90,29 @@ impl Db {
 
     fn open(path: &Path, cache_kib: u32) -> Result<Db> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn =
-            Connection::open_with_flags(path, flags).map_err(|error| Error::of(path, error))?;
+        let conn = Connection::open_with_flags(path, flags);
+        Db::set_up(conn, path, cache_kib)
+    }
+
+    /// Opens a file in a folder where no log and no lock can be made: nobody writes to it.
+    fn open_at_rest(path: &Path) -> Result<Db> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
+        let mut uri = "file:".to_owned();
+        for byte in path.as_os_str().as_encoded_bytes() {
+            match byte {
+                b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+                byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+                byte => uri.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        let conn = Connection::open_with_flags(uri + "?immutable=1", flags);
+        Db::set_up(conn, path, READER_CACHE_KIB)
+    }
+
+    fn set_up(conn: rusqlite::Result<Connection>, path: &Path, cache_kib: u32) -> Result<Db> {
+        let conn = conn.map_err(|error| Error::of(path, error))?;
         conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         let db = Db {
             conn,
@@ -88,7 +122,8 @@ impl Db {
             conn.busy_timeout(BUSY_TIMEOUT)?;
             // Checkpoints are made elsewhere: inside a commit one took 60 ms.
             conn.execute_batch(&format!(
-                "PRAGMA synchronous = FULL;
+                "PRAGMA trusted_schema = OFF;
+                 PRAGMA synchronous = FULL;
                  PRAGMA wal_autocheckpoint = 0;
                  PRAGMA temp_store = MEMORY;
                  PRAGMA mmap_size = {MMAP_BYTES};
@@ -131,9 +166,7 @@ impl Db {
 
     /// The size of the write-ahead log. It shrinks in [`Db::restart_wal`] only.
     pub fn wal_bytes(&self) -> u64 {
-        let mut path = self.path.clone().into_os_string();
-        path.push("-wal");
-        fs::metadata(path).map_or(0, |file| file.len())
+        wal_bytes(&self.path)
     }
 
     /// Moves what is left of the log into the database and empties it. False when a reader or a
@@ -146,29 +179,6 @@ impl Db {
             });
             conn.busy_timeout(BUSY_TIMEOUT)?;
             restarted
-        })
-    }
-}
-
-/// Moves the write-ahead log into the database beside the writer, on a thread of its own.
-pub struct Checkpointer {
-    db: Db,
-}
-
-impl Checkpointer {
-    pub fn open(path: &Path) -> Result<Checkpointer> {
-        Ok(Checkpointer {
-            db: Db::open(path, READER_CACHE_KIB)?,
-        })
-    }
-
-    /// Waits for nobody. Answers how many frames (of one page each) are left in the log.
-    pub fn checkpoint(&self) -> Result<u64> {
-        self.db.read(|conn| {
-            conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-                let (frames, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
-                Ok(frames.saturating_sub(moved).max(0) as u64)
-            })
         })
     }
 }
@@ -210,6 +220,12 @@ fn create_private(path: &Path) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.set_permissions(fs::Permissions::from_mode(0o600))
+}
+
+fn wal_bytes(path: &Path) -> u64 {
+    let mut path = path.as_os_str().to_owned();
+    path.push("-wal");
+    fs::metadata(path).map_or(0, |file| file.len())
 }
 
 fn user_version(conn: &Connection) -> rusqlite::Result<i64> {

@@ -82,6 +82,9 @@ fn a_daemon_of_another_version() {
     let data = folder.path().join("d");
     fs::create_dir(&data).expect("a folder");
     fs::set_permissions(&data, Permissions::from_mode(0o700)).expect("our own folder");
+    for name in ["lock", "access.db"] {
+        fs::write(data.join(name), "").expect("what a daemon has in its folder");
+    }
     let _socket = UnixListener::bind(data.join("agentpulse.sock")).expect("a socket");
     let control = UnixListener::bind(data.join("control.sock")).expect("a socket");
     thread::spawn(move || {

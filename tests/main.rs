@@ -31,6 +31,8 @@
 //! | `prices` | what has a price and what has none |
 //! | `hook_storm` | many hooks at once, while the daemon is well, stopped, gone or killed |
 //! | `tables` | what `top --once` and the commands that list print |
+//! | `export` | beside a running daemon; what a terminal would obey |
+//! | `folders` | a wrong folder is refused, and left as it is |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `views_away` | Redis gone or stopped |
 //! | `reaper` | hung executions |
@@ -87,6 +89,8 @@ mod doctor;
 mod doctor_daemon;
 mod events;
 mod events_taken;
+mod export;
+mod folders;
 mod harness;
 mod health;
 mod hook_storm;

@@ -120,7 +120,15 @@ impl Pass {
 impl Access {
     /// Makes the file if there is none.
     pub fn open(path: &Path) -> Result<Access, sqlite::Error> {
-        let store = Store::open(path)?;
+        Access::of(Store::open(path)?)
+    }
+
+    /// Makes nothing; what would write to the file fails.
+    pub fn open_to_read(path: &Path) -> Result<Access, sqlite::Error> {
+        Access::of(Store::open_to_read(path)?)
+    }
+
+    fn of(store: Store) -> Result<Access, sqlite::Error> {
         let keys = store.keys()?;
         let held = keys.into_iter().map(|(key, digest)| held(key, digest));
         let held: Vec<_> = held.collect();

@@ -70,6 +70,11 @@ impl Store {
         Ok(Store { db })
     }
 
+    pub fn open_to_read(path: &Path) -> Result<Store> {
+        let db = Db::open_reader(path, SCHEMA)?;
+        Ok(Store { db })
+    }
+
     pub fn keys(&self) -> Result<Vec<(Key, Digest)>> {
         self.db.read(|conn| {
             let mut select = conn.prepare(

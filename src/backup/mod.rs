@@ -29,7 +29,7 @@ use hash::{Hashing, sha256};
 pub use manifest::Manifest;
 use manifest::{FORMAT, Part};
 pub use progress::{Progress, Stage};
-pub use unpack::{Restored, unpack};
+pub use unpack::{Restored, manifest_of, unpack};
 
 pub const MANIFEST: &str = "manifest.json";
 pub const HISTORY: &str = "history.db";

@@ -41,15 +41,11 @@ pub fn unpack(
     past: &[String],
     progress: &Progress,
 ) -> Result<Restored, Error> {
-    let file = File::open(archive).map_err(|error| Error::io(archive, error))?;
-    let mut archive = Archive {
-        name: archive.display().to_string(),
-        path: archive,
-        input: BufReader::new(file),
-    };
+    let mut archive = Archive::open(archive)?;
     let manifest = archive.manifest()?;
     progress.begin(Stage::Unpack);
     let all: u64 = manifest.parts.iter().map(|part| part.bytes).sum();
+    has_room(into, all)?;
     let mut done = 0;
     for part in &manifest.parts {
         let mut told = |copied| progress.tell(done + copied, all);
@@ -61,14 +57,51 @@ pub fn unpack(
     Ok(Restored { manifest, epoch })
 }
 
+/// What the backup says of itself; the rest of it is not looked at.
+///
+/// # Errors
+/// What is no backup, or one of a newer version.
+pub fn manifest_of(archive: &Path) -> Result<Manifest, Error> {
+    Archive::open(archive)?.manifest()
+}
+
+/// A backup is not compressed: what it needs is known before anything is written.
+fn has_room(into: &Path, bytes: u64) -> Result<(), Error> {
+    let disk = rustix::fs::statvfs(into).map_err(|error| Error::io(into, error.into()))?;
+    if bytes <= disk.f_bavail.saturating_mul(disk.f_frsize) {
+        return Ok(());
+    }
+    let error = io::Error::new(
+        io::ErrorKind::StorageFull,
+        format!("the backup needs {} MiB, which are not free", bytes >> 20),
+    );
+    Err(Error::io(into, error))
+}
+
 /// The open archive, and what its errors name.
 struct Archive<'a> {
     name: String,
     path: &'a Path,
     input: BufReader<File>,
+    bytes: u64,
 }
 
 impl Archive<'_> {
+    fn open(path: &Path) -> Result<Archive<'_>, Error> {
+        let io = |error| Error::io(path, error);
+        // Opening a pipe would wait for its writer.
+        let data = fs::metadata(path).map_err(io)?;
+        if !data.is_file() {
+            return Err(Error::NotABackup(path.display().to_string()));
+        }
+        Ok(Archive {
+            name: path.display().to_string(),
+            path,
+            input: BufReader::new(File::open(path).map_err(io)?),
+            bytes: data.len(),
+        })
+    }
+
     fn io(&self, error: io::Error) -> Error {
         Error::io(self.path, error)
     }
@@ -100,6 +133,11 @@ impl Archive<'_> {
         let names: Vec<&str> = manifest.parts.iter().map(|part| &*part.name).collect();
         if names != [HISTORY, JOURNAL] && names != [HISTORY, JOURNAL, ACCESS] {
             return Err(Error::Damaged(self.name.clone()));
+        }
+        let sizes = manifest.parts.iter().map(|part| part.bytes);
+        let whole = sizes.fold(Some(0), |sum: Option<u64>, bytes| sum?.checked_add(bytes));
+        if whole.is_none_or(|whole| whole > self.bytes) {
+            return Err(self.torn());
         }
         Ok(manifest)
     }

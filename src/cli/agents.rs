@@ -9,7 +9,7 @@ use super::costs::Listed;
 use super::path::{encoded, with_query};
 use super::table::{Column, table, terminal_width};
 use super::text::{dollars, duration, or_dash, percent};
-use super::{Failure, Place, block_on, failed, print};
+use super::{Failure, Place, block_on, failed, print, print_json};
 use crate::domain::names::OTHER;
 
 #[derive(Args)]
@@ -70,7 +70,7 @@ impl Agents {
         let agents = block_on(self.ask(&Control::of(&config)))??;
         if self.json {
             let answer = serde_json::json!({ "agents": agents });
-            return print(&format!("{answer}\n"));
+            return print_json(&answer);
         }
         print(&shown(&agents, terminal_width()))
     }

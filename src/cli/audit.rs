@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
-use super::{Failure, Place, block_on, failed, print};
+use super::{Failure, Place, block_on, failed, print, print_json};
 use crate::config::parse_duration;
 use crate::daemon;
 use crate::domain::bucket::Day;
@@ -48,15 +48,15 @@ impl Audit {
         let told = match block_on(Control::of(&config).ask(Method::GET, &path, QUICK))? {
             Ok(told) => told,
             Err(AskError::NotRunning(_)) => {
-                let offline = daemon::access_offline(&config)?;
+                let access = daemon::access_to_read(&config)?;
                 let since_ms = self.since.unwrap_or(i64::MIN);
-                let rows = offline.access.audit(since_ms, self.limit.into());
+                let rows = access.audit(since_ms, self.limit.into());
                 json!({"audit": rows.map_err(failed)?})
             }
             Err(error) => return Err(error.into()),
         };
         if self.json {
-            return print(&format!("{told}\n"));
+            return print_json(&told);
         }
         print(&aligned(&table(&told)))
     }

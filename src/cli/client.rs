@@ -170,9 +170,9 @@ impl Control {
     ) -> Result<(Head, Bytes), AskError> {
         let stream = UnixStream::connect(&self.socket).await;
         let stream = stream.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                AskError::NotRunning(self.data_dir.clone())
-            }
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::ConnectionRefused => AskError::NotRunning(self.data_dir.clone()),
             _ => self.broken(format_args!("{}: {error}", self.socket.display())),
         })?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::client::Control;
 use super::table::{Column, table, terminal_width};
 use super::text::dollars;
-use super::{Failure, Place, block_on, failed, print};
+use super::{Failure, Place, block_on, failed, print, print_json};
 
 #[derive(Args)]
 pub struct Costs {
@@ -80,7 +80,7 @@ impl Costs {
         let path = format!("/api/agents/costs?by={by}&days={days}&limit={limit}");
         let answer = block_on(Control::of(&config).get(&path))??;
         if self.json {
-            return print(&format!("{answer}\n"));
+            return print_json(&answer);
         }
         let listed = serde_json::from_value(answer).map_err(failed)?;
         print(&shown(self.by, &listed, terminal_width()))

@@ -9,7 +9,8 @@ use clap::Args;
 
 use super::client::event_socket;
 use super::delivery::{Reply, Totals, connect, deliver};
-use super::{Failure, Place, failed, flag, io_failed, print};
+use super::text::clean;
+use super::{Failure, Place, failed, flag, io_failed, print_json};
 
 /// As much as a Unix socket takes at once, about.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -44,7 +45,7 @@ impl Emit {
         let patience = Duration::from_secs(self.timeout);
         let totals = deliver(stream, chunks(input), patience, show_refusal)?;
         let line = serde_json::to_string(&totals).map_err(failed)?;
-        print(&format!("{line}\n"))?;
+        print_json(&line)?;
         refused(&totals)
     }
 }
@@ -54,7 +55,7 @@ pub fn show_refusal(reply: &Reply) {
     let mut out = io::stderr().lock();
     // Whoever closed standard error does not want to know.
     let _ = match reply {
-        Reply::Refused { line, error } => writeln!(out, "line {line}: {error}"),
+        Reply::Refused { line, error } => writeln!(out, "line {line}: {}", clean(error)),
         Reply::Omitted { refusals_omitted } => {
             writeln!(out, "{refusals_omitted} more refusals are not shown")
         }

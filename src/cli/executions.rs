@@ -7,7 +7,7 @@ use super::client::Control;
 use super::path::with_query;
 use super::table::{Column, table, terminal_width};
 use super::text::{dollars, duration, or_dash};
-use super::{Failure, Place, block_on, failed, print};
+use super::{Failure, Place, block_on, failed, print, print_json};
 
 #[derive(Args)]
 pub struct Executions {
@@ -75,7 +75,7 @@ impl Executions {
         let config = place.load(Vec::new())?;
         let answer = block_on(Control::of(&config).get(&self.path()))??;
         if self.json {
-            return print(&format!("{answer}\n"));
+            return print_json(&answer);
         }
         let page = serde_json::from_value(answer).map_err(failed)?;
         print(&shown(&page, terminal_width()))

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io;
 
+use super::text::clean;
+
 pub use crate::daemon::Failure;
 
 /// What has no code of its own.
@@ -18,11 +20,11 @@ pub fn io_failed(doing: impl Display, error: &io::Error) -> Failure {
     failed(format_args!("{doing}: {error}"))
 }
 
-/// The message as one line, whatever it quotes.
+/// The message as one line, whatever it quotes, with nothing in it that a terminal obeys.
 pub fn one_line(failure: &Failure) -> String {
     let lines = failure.message.lines().map(str::trim);
     let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    lines.join("; ")
+    clean(&lines.join("; "))
 }
 
 #[cfg(test)]
@@ -35,5 +37,6 @@ mod tests {
             one_line(&failed("bad file\n  at line 3\n\n")),
             "bad file; at line 3"
         );
+        assert_eq!(one_line(&failed("no \u{1b}[2Jx\u{9b}\u{202e}")), "no [2Jx");
     }
 }

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
-use super::{Failure, Place, block_on, failed, print};
+use super::{Failure, Place, block_on, failed, print, print_json};
 use crate::access::{Error, Scopes, Wish};
 use crate::config::{Config, parse_duration};
-use crate::daemon::{self, Offline};
+use crate::daemon::{self, Folder};
 use crate::flow::clock::now_ms;
 
 #[derive(Subcommand)]
@@ -82,18 +82,18 @@ impl Create {
         if let Some(expires_ms) = self.expires {
             path += &format!("&expires={expires_ms}");
         }
-        let told = ask(config, Method::POST, &path, |offline| {
+        let told = ask(config, Method::POST, &path, || {
+            let offline = daemon::access_offline(config, Folder::claim)?;
             let wish = Wish {
                 name: self.name,
                 scopes: self.scope,
                 expires_ms: self.expires,
             };
             let made = offline.access.create(wish, offline.actor, now_ms());
-            made.map(|(text, key)| {
-                let mut told = json!(key);
-                told["text"] = text.into();
-                json!({ "key": told })
-            })
+            let (text, key) = made.map_err(failed)?;
+            let mut told = json!(key);
+            told["text"] = text.into();
+            Ok(json!({ "key": told }))
         })?;
         let key = &told["key"];
         print(&format!("{}\n", word(&key["text"])))?;
@@ -111,11 +111,12 @@ impl Create {
 
 impl List {
     fn run(self, config: &Config) -> Result<(), Failure> {
-        let told = ask(config, Method::GET, "/control/keys", |offline| {
-            Ok(json!({"keys": offline.access.list()}))
+        let told = ask(config, Method::GET, "/control/keys", || {
+            let access = daemon::access_to_read(config)?;
+            Ok(json!({"keys": access.list()}))
         })?;
         if self.json {
-            return print(&format!("{told}\n"));
+            return print_json(&told);
         }
         let columns = ["id", "name", "scopes", "created", "last_used", "expires"];
         let mut rows = vec![columns.map(str::to_owned)];
@@ -129,9 +130,10 @@ impl List {
 impl Revoke {
     fn run(self, config: &Config) -> Result<(), Failure> {
         let path = format!("/control/keys/{}", plain(&self.key)?);
-        let told = ask(config, Method::DELETE, &path, |offline| {
+        let told = ask(config, Method::DELETE, &path, || {
+            let offline = daemon::access_offline(config, Folder::claim_existing)?;
             let ended = offline.access.revoke(&self.key, offline.actor, now_ms());
-            ended.map(|key| json!({ "key": key }))
+            Ok(json!({ "key": ended.map_err(failed)? }))
         })?;
         let (id, name) = (word(&told["key"]["id"]), word(&told["key"]["name"]));
         print(&format!("key {id} ({name}) opens nothing any more\n"))
@@ -143,11 +145,11 @@ fn ask(
     config: &Config,
     method: Method,
     path: &str,
-    without: impl FnOnce(Offline) -> Result<Value, Error>,
+    without: impl FnOnce() -> Result<Value, Failure>,
 ) -> Result<Value, Failure> {
     match block_on(Control::of(config).ask(method, path, QUICK))? {
         Ok(told) => Ok(told),
-        Err(AskError::NotRunning(_)) => without(daemon::access_offline(config)?).map_err(failed),
+        Err(AskError::NotRunning(_)) => without(),
         Err(error) => Err(error.into()),
     }
 }

@@ -35,8 +35,9 @@ mod text;
 mod tools;
 mod top;
 
+use std::fmt::Display;
 use std::future::Future;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,6 +47,7 @@ use crate::config::{Config, ConfigError, default_file};
 use crate::daemon::EXIT_CONFIG;
 
 use failure::{Failure, failed, io_failed, one_line};
+use text::{escaped, shown};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -234,9 +236,16 @@ fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
         .map_err(|error| io_failed("no event loop", &error))
 }
 
-/// Writes to standard output.
+/// Writes a line of JSON to standard output.
+fn print_json(json: impl Display) -> Result<(), Failure> {
+    print(&escaped(&format!("{json}\n")))
+}
+
+/// Writes to standard output. Text of others is harmless on a terminal, whatever it is part of.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
+    let harmless = out.is_terminal().then(|| shown(text));
+    let text = harmless.as_deref().unwrap_or(text);
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 

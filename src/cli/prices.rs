@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{AskError, Control, LONG};
 use super::table::aligned;
-use super::{Failure, Place, block_on, failed, print};
+use super::{Failure, Place, block_on, failed, print, print_json};
 use crate::config::Config;
 use crate::daemon::EXIT_CONFIG;
 use crate::domain::bucket::Day;
@@ -138,7 +138,7 @@ impl Check {
         }
         if self.json {
             let line = serde_json::to_string(&checked).map_err(failed)?;
-            print(&format!("{line}\n"))?;
+            print_json(&line)?;
         } else {
             print(&checked.shown())?;
         }

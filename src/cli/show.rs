@@ -10,7 +10,7 @@ use super::status::rows;
 use super::table::Column::{self, Figure, Text};
 use super::table::{aligned, table, terminal_width};
 use super::text::{clean, duration, or_dash, percent};
-use super::{Failure, Place, block_on, failed, print};
+use super::{Failure, Place, block_on, failed, print, print_json};
 
 /// Errors of an agent that a table shows; JSON has all that the daemon tells.
 const ERRORS: usize = 10;
@@ -40,9 +40,7 @@ impl Show {
         let config = place.load(Vec::new())?;
         let found = block_on(self.find(&Control::of(&config)))??;
         match found {
-            Found::Execution(answer) | Found::Agent(answer) if self.json => {
-                print(&format!("{answer}\n"))
-            }
+            Found::Execution(answer) | Found::Agent(answer) if self.json => print_json(&answer),
             Found::Execution(answer) => print(&aligned(&known(&answer))),
             Found::Agent(answer) => print(&agent(&answer, terminal_width())),
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::client::Control;
 use super::table::aligned;
-use super::{Failure, Place, block_on, print};
+use super::{Failure, Place, block_on, print, print_json};
 
 #[derive(Args)]
 pub struct Status {
@@ -19,7 +19,7 @@ impl Status {
         let config = place.load(Vec::new())?;
         let status = block_on(Control::of(&config).status())??;
         if self.json {
-            return print(&format!("{status}\n"));
+            return print_json(&status);
         }
         print(&aligned(&rows(&status)))
     }

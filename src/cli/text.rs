@@ -4,17 +4,55 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 const DASH: &str = "–";
 
-/// Without what a terminal would obey: control characters, and those that turn the direction of
-/// writing. A line break or a tab is a blank.
+/// Without what a terminal would obey or hide. A line break or a tab is a blank.
 pub fn clean(text: &str) -> String {
     let shown = text.chars().filter_map(|letter| match letter {
         '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
-        '\u{061c}' | '\u{200e}' | '\u{200f}' => None,
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
-        letter if letter.is_control() => None,
-        letter => Some(letter),
+        letter => Some(letter).filter(|&letter| !is_obeyed(letter)),
     });
     shown.collect()
+}
+
+/// As [`clean`], with its lines and tabs.
+pub fn shown(text: &str) -> String {
+    let is_layout = |letter| matches!(letter, '\n' | '\t');
+    text.chars()
+        .filter(|&letter| is_layout(letter) || !is_obeyed(letter))
+        .collect()
+}
+
+/// The same JSON, with escapes for what [`clean`] takes away. Outside of its texts JSON has none of
+/// these letters but line breaks.
+pub fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter == '\n' || !is_obeyed(letter) {
+            text.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            text.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    text
+}
+
+/// Control characters, those that turn the direction of writing, and those that are not seen.
+fn is_obeyed(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 /// In columns of a terminal.
@@ -119,7 +157,17 @@ mod tests {
     fn nothing_is_left_that_a_terminal_obeys() {
         let hostile = "a\u{1b}[31mb\u{9b}2J\u{7}\u{0}c\r\nd\te\u{202e}f\u{7f}";
         assert_eq!(clean(hostile), "a[31mb2Jc  d ef");
-        assert_eq!(clean("é 漢 👩\u{200d}💻"), "é 漢 👩\u{200d}💻");
+        assert_eq!(clean("é 漢 👩\u{200d}💻"), "é 漢 👩💻");
+        assert_eq!(clean("a\u{200b}b\u{2066}c\u{feff}d\u{e0041}"), "abcd");
+        assert_eq!(shown("a\u{1b}]0;x\u{7}\tb\r\nc\u{2028}"), "a]0;x\tb\nc");
+    }
+
+    #[test]
+    fn json_says_the_same_without_what_a_terminal_obeys() {
+        let text = "é\u{9b}2J\u{202e}\u{200b}\u{7f}\u{e0041}\n";
+        let line = escaped(&serde_json::to_string(text).unwrap());
+        assert_eq!(line, r#""é\u009b2J\u202e\u200b\u007f\udb40\udc41\n""#);
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::export::parse_day;
 use super::path::with_query;
 use super::table::{Column, table, terminal_width};
 use super::text::{clean, percent};
-use super::{Failure, Place, block_on, failed, print};
+use super::{Failure, Place, block_on, failed, print, print_json};
 use crate::domain::bucket::Day;
 
 #[derive(Args)]
@@ -66,7 +66,7 @@ impl Tools {
         let path = with_query("/api/agents/tools/usage", &query);
         let answer = block_on(Control::of(&config).get(&path))??;
         if self.json {
-            return print(&format!("{answer}\n"));
+            return print_json(&answer);
         }
         let usage = serde_json::from_value(answer).map_err(failed)?;
         print(&shown(&usage, terminal_width()))

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::warn;
 
-use super::folder::ACCESS;
+use super::folder::{ACCESS, nothing_in};
 use super::{EXIT_CONFIG, Failure, Folder, stores};
 use crate::access::{Access, Action, Actor, Entry};
 use crate::config::{Config, RequireKey};
@@ -28,16 +28,33 @@ pub struct Offline {
     _folder: Folder,
 }
 
+/// Claims the folder by `claim`: the first key may be made before the first start.
+///
 /// # Errors
 /// A daemon runs on the folder, or its files cannot be opened.
-pub fn access_offline(config: &Config) -> Result<Offline, Failure> {
-    let folder = Folder::claim(config)?;
+pub fn access_offline(
+    config: &Config,
+    claim: fn(&Config) -> Result<Folder, Failure>,
+) -> Result<Offline, Failure> {
+    let folder = claim(config)?;
     let access = open(config)?;
     Ok(Offline {
         access,
         actor: operator(),
         _folder: folder,
     })
+}
+
+/// Keys and the audit trail as they are, without a daemon; nothing is made or changed.
+///
+/// # Errors
+/// There are none, or they cannot be read.
+pub fn access_to_read(config: &Config) -> Result<Access, Failure> {
+    let path = config.data.dir.join(ACCESS);
+    match path.try_exists() {
+        Ok(true) => Access::open_to_read(&path).map_err(stores::failure),
+        _ => Err(nothing_in(&config.data.dir)),
+    }
 }
 
 pub fn open(config: &Config) -> Result<Access, Failure> {

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
 
-use super::{EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, Failure};
+use super::failure::cannot_create;
+use super::ownership::{Found, look};
+use super::{EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, Failure, restore};
 use crate::config::Config;
 use crate::intake::socket;
 use crate::redis_child;
 
-const LOCK: &str = "lock";
+pub const LOCK: &str = "lock";
 const HTTP_ADDRESS: &str = "http.addr";
 pub const CONTROL: &str = "control.sock";
 pub const JOURNAL: &str = "journal.db";
@@ -27,18 +29,42 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder, 0700, and locks it.
+    /// Makes the folder, 0700, if there is none, and locks it.
     pub fn claim(config: &Config) -> Result<Folder, Failure> {
+        Folder::claim_if(config, |_| true)?.settled()
+    }
+
+    /// Locks a folder that a daemon has worked on; makes nothing anywhere else.
+    pub fn claim_existing(config: &Config) -> Result<Folder, Failure> {
+        Folder::claim_if(config, |found| found == Found::Ours)?.settled()
+    }
+
+    /// As [`Folder::claim`], whatever an earlier restore has left.
+    pub fn claim_to_restore(config: &Config) -> Result<Folder, Failure> {
+        Folder::claim_if(config, |_| true)
+    }
+
+    fn settled(self) -> Result<Folder, Failure> {
+        restore::settle(&self.dir)?;
+        Ok(self)
+    }
+
+    fn claim_if(config: &Config, may_take: fn(Found) -> bool) -> Result<Folder, Failure> {
         let dir = config.data.dir.clone();
-        let cannot = |error: io::Error| {
-            Failure::new(
-                EXIT_CANNOT_CREATE,
-                format!("data.dir {}: {error}", dir.display()),
-            )
+        let refuse = |reason: String| {
+            let shown = dir.display();
+            Failure::new(EXIT_CANNOT_CREATE, format!("data.dir {shown}: {reason}"))
         };
+        let cannot = |error: io::Error| refuse(error.to_string());
+        let found = look(&dir).map_err(refuse)?;
+        if !may_take(found) {
+            return Err(nothing_in(&dir));
+        }
         // Whatever the user's umask is, nothing that the daemon makes is for others.
         rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
-        make_private(&dir).map_err(cannot)?;
+        if found == Found::Missing {
+            make_private(&dir).map_err(cannot)?;
+        }
         let mut options = File::options();
         let lock = options
             .create(true)
@@ -46,14 +72,29 @@ impl Folder {
             .write(true)
             .open(dir.join(LOCK));
         let lock = lock.map_err(cannot)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Folder { dir, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Failure::new(
-                EXIT_ALREADY_RUNNING,
-                format!("a daemon already runs on {}", dir.display()),
-            )),
-            Err(TryLockError::Error(error)) => Err(cannot(error)),
+        let folder = match lock.try_lock() {
+            Ok(()) => Folder { dir, _lock: lock },
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::new(
+                    EXIT_ALREADY_RUNNING,
+                    format!("a daemon already runs on {}", dir.display()),
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(cannot(error)),
+        };
+        if found == Found::Ours {
+            folder.close_to_others()?;
         }
+        Ok(folder)
+    }
+
+    /// Takes the folder from others, once it is known to be a daemon's.
+    pub fn close_to_others(&self) -> Result<(), Failure> {
+        let closed = fs::metadata(&self.dir).and_then(|data| match data.mode() & 0o077 {
+            0 => Ok(()),
+            _ => fs::set_permissions(&self.dir, Permissions::from_mode(0o700)),
+        });
+        closed.map_err(cannot_create(&self.dir.display().to_string()))
     }
 
     /// Tells where the daemon is to be reached, also when the system chose the port.
@@ -134,6 +175,14 @@ fn make_private(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(dir)?;
-    fs::set_permissions(dir, Permissions::from_mode(0o700))
+        .create(dir)
+}
+
+/// What a command answers that works on data which are there.
+pub fn nothing_in(dir: &Path) -> Failure {
+    let message = format!(
+        "no daemon has worked on {}: name its folder with --data-dir",
+        dir.display()
+    );
+    Failure::new(1, message)
 }

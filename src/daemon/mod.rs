@@ -8,13 +8,15 @@ mod failure;
 mod files;
 mod folder;
 mod notify;
+mod ownership;
 mod parts;
+mod rebuild;
 mod redis;
 mod reload;
+mod restore;
 mod stores;
 
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -27,30 +29,30 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
-pub use self::backup::{Keys, backup_offline, restore};
+pub use self::backup::backup_offline;
 use self::checkpoints::Checkpoints;
 use self::entrance::Keeper;
-pub use self::entrance::{Offline, access_offline};
+pub use self::entrance::{access_offline, access_to_read};
 use self::failure::cannot_create;
 pub use self::failure::{
     EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, EXIT_CONFIG, EXIT_CORRUPT, EXIT_NO_REDIS, Failure,
 };
 pub use self::files::files_needed;
-use self::folder::Folder;
-pub use self::folder::{ACCESS, JOURNAL};
+pub use self::folder::{ACCESS, Folder, JOURNAL};
 use self::notify::Notifier;
+pub use self::ownership::{Found, look};
 use self::parts::{Parts, spawn_writer};
+pub use self::rebuild::rebuild_offline;
 use self::redis::Redis;
 pub use self::reload::Source;
 use self::reload::{Present, Reloader};
+pub use self::restore::{Keys, restore};
 use self::stores::Stores;
 pub use self::stores::{FOREIGN_MEND, cursor_is_ours};
-use crate::access::{Access, Action};
+use crate::access::Access;
 use crate::config::{Config, mask_password};
 use crate::domain::redact;
-use crate::flow::applier;
 use crate::flow::clock::now_ms;
-use crate::flow::live_state::LiveState;
 use crate::flow::operations::{Facts, Operations};
 use crate::flow::reaper::Reaper;
 use crate::flow::tuning::Tuning;
@@ -65,7 +67,6 @@ use crate::report::{Reports, stream};
 const INTAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// The views catch up; what they miss they find in the journal at the next start.
 const VIEWS_DEADLINE: Duration = Duration::from_secs(15);
-const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// What the daemon is told from outside while it runs.
 pub struct Signals<F> {
@@ -101,6 +102,7 @@ pub async fn run<F: Future<Output = ()>>(
             )
         })?;
     let stores = Stores::open(&config)?;
+    folder.close_to_others()?;
     let redis = redis::reach(&config, &stores).await?;
     let doors = Entrance { listener, access };
     let outcome = serve(&config, &folder, doors, stores, &redis, signals).await;
@@ -108,65 +110,6 @@ pub async fn run<F: Future<Output = ()>>(
     folder.release(&config);
     info!("stopped");
     outcome
-}
-
-/// Makes the live picture anew without a daemon. `shown` hears now and then how many per cent are
-/// done.
-///
-/// # Errors
-/// As [`run`]; also while a daemon runs on the folder.
-pub async fn rebuild_offline(
-    config: Config,
-    force: bool,
-    shown: impl FnMut(u64),
-) -> Result<(), Failure> {
-    let folder = Folder::claim(&config)?;
-    let access = entrance::open(&config)?;
-    let stores = Stores::open(&config)?;
-    let redis = match force {
-        true => redis::connect(&config, &stores.names).await?,
-        false => redis::reach(&config, &stores).await?,
-    };
-    let (stop, stopped) = watch::channel(false);
-    let (_tuning, tuned) = watch::channel(tuning(&config, &stores));
-    let parts = Parts::new(&stores, tuned);
-    let (door, queue) = writer::door();
-    let (commands, received) = mpsc::channel(1);
-    let applier = parts.applier(&stores, &redis.live, door)?;
-    let writer = spawn_writer(stores, &parts, queue)?.0;
-    let running = tokio::spawn(applier.run(received, stopped));
-    let (reply, answer) = tokio::sync::oneshot::channel();
-    let sent = commands
-        .send(applier::Command::Rebuild { force, reply })
-        .await;
-    let outcome = match sent {
-        Ok(()) => telling(answer, &parts.state, shown)
-            .await
-            .unwrap_or_else(|_| Err("the rebuild broke off".to_owned())),
-        Err(_) => Err("the rebuild did not begin".to_owned()),
-    };
-    stop.send_replace(true);
-    let _ = timeout(VIEWS_DEADLINE, running).await;
-    join(writer);
-    redis.stop().await;
-    folder.release(&config);
-    entrance::note_offline(&access, Action::Rebuild, outcome.clone());
-    outcome.map_err(|reason| Failure::new(EXIT_NO_REDIS, reason))
-}
-
-/// Waits for the end of a rebuild, and tells how far it is.
-async fn telling<T>(
-    end: impl Future<Output = T>,
-    state: &LiveState,
-    mut shown: impl FnMut(u64),
-) -> T {
-    let mut end = pin!(end);
-    loop {
-        match timeout(TELL_EVERY, &mut end).await {
-            Ok(answer) => return answer,
-            Err(_) => state.rebuilt_percent().into_iter().for_each(&mut shown),
-        }
-    }
 }
 
 /// What HTTP comes in through.

@@ -1,15 +1,14 @@
 //! Single executions of one agent, and all of them for an export.
 
 use std::cmp::Reverse;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::domain::bucket::Day;
 use crate::domain::execution::Execution;
 use crate::domain::view::Failed;
-use crate::sqlite::{Result, from_json};
+use crate::sqlite::Result;
 
 use super::read::{Reader, by_rowid, execution};
 
@@ -42,21 +41,32 @@ impl Reader {
         })
     }
 
-    /// All that ended, oldest end first, each with the number of its last change, until `f` breaks.
-    pub fn each_ended(&self, f: &mut dyn FnMut(u64, &Execution) -> ControlFlow<()>) -> Result<()> {
+    /// The rows of all that ended from one moment up to another, the latter left out, oldest end
+    /// first. Nothing but the index is read.
+    pub fn ended_rows(&self, from_ms: i64, before_ms: i64) -> Result<Vec<i64>> {
         self.db.read(|conn| {
             let mut select = conn.prepare_cached(
-                "SELECT seq, execution FROM executions INDEXED BY executions_ended
-                 WHERE ended_ms IS NOT NULL ORDER BY ended_ms, rowid",
+                "SELECT rowid FROM executions INDEXED BY executions_ended
+                 WHERE ended_ms >= ?1 AND ended_ms < ?2 ORDER BY ended_ms, rowid",
             )?;
-            let mut rows = select.query([])?;
-            while let Some(row) = rows.next()? {
-                let execution: Execution = from_json(row, 1)?;
-                if f(row.get::<_, i64>(0)? as u64, &execution).is_break() {
-                    break;
+            let rows = select.query_map((from_ms, before_ms), |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
+    /// What is in those of the rows that are still there, in that order and of one moment.
+    pub fn in_rows(&self, rows: &[i64]) -> Result<Vec<Arc<Execution>>> {
+        self.db.snapshot(|_| {
+            self.db.read(|conn| {
+                let mut select =
+                    conn.prepare_cached("SELECT execution FROM executions WHERE rowid = ?1")?;
+                let mut found = Vec::with_capacity(rows.len());
+                for rowid in rows {
+                    let row = select.query_row([rowid], |row| execution(row, 0));
+                    found.extend(row.optional()?);
                 }
-            }
-            Ok(())
+                Ok(found)
+            })
         })
     }
 }
@@ -97,8 +107,9 @@ fn slowest(
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{TODAY, World};
+    use super::super::sample::{NOW_MS, TODAY, World, stop_of};
     use super::*;
+    use crate::domain::execution::Status;
 
     #[test]
     fn the_slowest_are_those_of_the_asked_days() {
@@ -140,31 +151,41 @@ mod tests {
     }
 
     #[test]
-    fn an_export_goes_on_until_it_is_stopped() {
-        let world = World::any();
-        let mut expected: Vec<_> = world.ended();
-        expected.sort_by_key(|(seq, _)| *seq);
-        let (mut found, mut ends) = (Vec::new(), Vec::new());
-        let mut all = |seq: u64, execution: &Execution| {
-            found.push((seq, Arc::new(execution.clone())));
-            ends.push(execution.outcome().unwrap().ended_ms);
-            ControlFlow::Continue(())
-        };
-        world.reader().each_ended(&mut all).unwrap();
-        assert!(ends.is_sorted());
-        found.sort_by_key(|(seq, _)| *seq);
+    fn what_ended_is_read_page_by_page_whatever_changes_between_them() {
+        let mut world = World::any();
+        let mut expected: Vec<_> = world.ended().into_iter().map(|(_, ended)| ended).collect();
+        let reader = world.reader();
+        let rows = reader.ended_rows(i64::MIN, i64::MAX).unwrap();
+        assert_eq!(rows.len(), expected.len());
+        let (first, second) = rows.split_at(rows.len() / 2);
+        let mut found = reader.in_rows(first).unwrap();
+        // One that begins and ends meanwhile is none of them.
+        world.tell("new", stop_of("new", NOW_MS, 1, Status::Success));
+        world.flush();
+        found.extend(reader.in_rows(second).unwrap());
+        let end_ms = |execution: &Arc<Execution>| execution.outcome().unwrap().ended_ms;
+        assert!(found.is_sorted_by_key(end_ms));
+        let by_id = |a: &Arc<Execution>, b: &Arc<Execution>| a.id.cmp(&b.id);
+        found.sort_by(by_id);
+        expected.sort_by(by_id);
         assert_eq!(found, expected);
+        // One that was pruned is left out.
+        let gone = format!("DELETE FROM executions WHERE rowid = {}", rows[1]);
+        let db = &world.history.db;
+        db.read(|conn| conn.execute(&gone, [])).unwrap();
+        assert_eq!(reader.in_rows(&rows[..3]).unwrap().len(), 2);
+    }
 
-        let mut left = 3;
-        let mut three = |_: u64, _: &Execution| {
-            left -= 1;
-            if left == 0 {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        world.reader().each_ended(&mut three).unwrap();
-        assert_eq!(left, 0);
+    #[test]
+    fn the_rows_are_those_of_the_asked_time() {
+        let world = World::any();
+        let (from_ms, before_ms) = (TODAY.back(6).start_ms(), TODAY.start_ms());
+        let is_asked = |ms: i64| (from_ms..before_ms).contains(&ms);
+        let ended = world.ended();
+        let ends = ended.iter().map(|(_, e)| e.outcome().unwrap().ended_ms);
+        let count = ends.filter(|&ms| is_asked(ms)).count();
+        let rows = world.reader().ended_rows(from_ms, before_ms).unwrap();
+        assert!(count > 0 && count < ended.len());
+        assert_eq!(rows.len(), count);
     }
 }

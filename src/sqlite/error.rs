@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::ffi;
+use rusqlite::{ErrorCode, ffi};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -76,6 +76,14 @@ impl Error {
     /// The disk is full, or does not take what is written.
     pub fn is_full(&self) -> bool {
         matches!(self.kind, Kind::Full(_))
+    }
+
+    /// The file can be read at most, or no log can be made beside it.
+    pub(super) fn is_unwritable(&self) -> bool {
+        let Kind::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) = &self.kind else {
+            return false;
+        };
+        matches!(failure.code, ErrorCode::CannotOpen | ErrorCode::ReadOnly)
     }
 
     /// Whoever asked for a copy did not want it any more.

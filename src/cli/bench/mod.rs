@@ -18,7 +18,7 @@ use serde_json::json;
 use self::load::Load;
 use self::result::{Setting, table};
 use self::subject::Subject;
-use super::{Failure, print};
+use super::{Failure, print, print_json};
 
 /// One hour of the steady load at most: what an hour shows, a day shows as well.
 const MAX_SECONDS: u64 = 3_600;
@@ -87,7 +87,7 @@ impl Bench {
         rows.extend(sustained::measure(&subject, load, seconds)?);
         drop(subject);
         if self.json {
-            return print(&format!("{}\n", json!({"setting": setting, "rows": rows})));
+            return print_json(json!({"setting": setting, "rows": rows}));
         }
         print(&table(&setting, &rows))
     }

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::client::Control;
 use super::table::aligned;
-use super::{Failure, Place, block_on, failed, print};
+use super::{Failure, Place, block_on, failed, print, print_json};
 
 #[derive(Args)]
 pub struct Doctor {
@@ -105,7 +105,7 @@ impl Doctor {
                 findings: &findings,
             };
             let line = serde_json::to_string(&report).map_err(failed)?;
-            print(&format!("{line}\n"))?;
+            print_json(&line)?;
         } else {
             print(&shown(&findings))?;
         }

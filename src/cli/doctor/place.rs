@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::Finding;
 use crate::config::Config;
+use crate::daemon::{Found, look};
 
 /// The journal and the history of a busy week take some hundred MB, and SQLite needs room for its
 /// logs besides.
@@ -27,31 +28,22 @@ pub fn findings(config: &Config) -> Vec<Finding> {
 fn data_folder(dir: &Path) -> Finding {
     const SUBJECT: &str = "data folder";
     let shown = dir.display();
-    let data = match fs::metadata(dir) {
-        Ok(data) => data,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Finding::right(SUBJECT, format!("{shown} is not there yet; serve makes it"));
+    let mode = fs::metadata(dir).map_or(0o700, |data| data.mode() & 0o777);
+    match look(dir) {
+        Err(reason) => {
+            let state = format!("{shown}: {reason}");
+            Finding::wrong(SUBJECT, state, "set data.dir to a folder of a daemon")
         }
-        Err(error) => {
-            let mend = "let it be readable for you";
-            return Finding::wrong(SUBJECT, format!("{shown}: {error}"), mend);
+        Ok(Found::Missing) => {
+            Finding::right(SUBJECT, format!("{shown} is not there yet; serve makes it"))
         }
-    };
-    let mode = data.mode() & 0o777;
-    if !data.is_dir() {
-        Finding::wrong(
-            SUBJECT,
-            format!("{shown} is no folder"),
-            "set data.dir to another",
-        )
-    } else if data.uid() != rustix::process::geteuid().as_raw() {
-        let mend = "run as its owner, or set data.dir to another";
-        Finding::wrong(SUBJECT, format!("{shown} belongs to another user"), mend)
-    } else if mode != 0o700 {
-        let state = format!("{shown} has mode {mode:04o}, others may look into it");
-        Finding::wrong(SUBJECT, state, format!("chmod 700 {shown}"))
-    } else {
-        Finding::right(SUBJECT, format!("{shown} is yours alone"))
+        Ok(Found::Empty | Found::Ours) if mode != 0o700 => {
+            let state = format!("{shown} has mode {mode:04o}, others may look into it");
+            Finding::wrong(SUBJECT, state, format!("chmod 700 {shown}"))
+        }
+        Ok(Found::Empty | Found::Ours) => {
+            Finding::right(SUBJECT, format!("{shown} is yours alone"))
+        }
     }
 }
 

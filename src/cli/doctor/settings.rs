@@ -52,8 +52,7 @@ fn reachable(config: &Config) -> Option<Finding> {
         return None;
     }
     let file = config.data.dir.join(ACCESS);
-    // To open it would make it.
-    let keys = file.exists().then(|| Access::open(&file));
+    let keys = file.exists().then(|| Access::open_to_read(&file));
     Some(match keys {
         Some(Err(error)) => {
             let mend = "`agentpulse restore` a backup";

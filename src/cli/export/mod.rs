@@ -3,15 +3,17 @@
 mod csv;
 
 use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
-use std::ops::ControlFlow;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use hyper::Method;
 
 use super::client::{AskError, Control, LONG};
+use super::text::{escaped, shown};
 use super::{Failure, Place, block_on, failed, io_failed, written};
 use crate::config::Config;
 use crate::daemon::{EXIT_CANNOT_CREATE, EXIT_CORRUPT};
@@ -22,6 +24,8 @@ use crate::report::item::Item;
 use crate::sqlite;
 
 const HISTORY_NAME: &str = "history.db";
+/// Executions that are read at once, in one transaction: some MB of the largest.
+const PAGE_ROWS: usize = 64;
 
 #[derive(Args)]
 pub struct Export {
@@ -54,9 +58,14 @@ impl Export {
         let config = place.load(Vec::new())?;
         flush(&config)?;
         let path = config.data.dir.join(HISTORY_NAME);
+        if !path.exists() {
+            return Err(failed(format_args!("there is no {}", path.display())));
+        }
+        let pages = self.pages(Reader::open(&path).map_err(unreadable)?)?;
         let Some(output) = &self.output else {
-            let mut out = BufWriter::new(io::stdout().lock());
-            return written(self.write(&path, &mut out)?);
+            let out = io::stdout().lock();
+            let is_terminal = out.is_terminal();
+            return written(self.write(pages, &mut BufWriter::new(out), is_terminal)?);
         };
         let file = OpenOptions::new()
             .write(true)
@@ -67,67 +76,79 @@ impl Export {
             .map_err(|error| {
                 Failure::new(EXIT_CANNOT_CREATE, format!("{}: {error}", output.display()))
             })?;
-        self.write(&path, &mut BufWriter::new(file))?
+        self.write(pages, &mut BufWriter::new(file), false)?
             .map_err(|error| io_failed(output.display(), &error))
     }
 
-    /// The outer error is the history's, the inner one the output's.
-    fn write(&self, path: &Path, out: &mut impl Write) -> Result<io::Result<()>, Failure> {
-        if !path.exists() {
-            return Err(failed(format_args!("there is no {}", path.display())));
-        }
-        let mut result = match self.format {
-            Format::Csv => csv::write_head(out),
-            Format::Jsonl => Ok(()),
-        };
-        Reader::open(path)
-            .map_err(unreadable)?
-            .each_ended(&mut |_, execution| {
-                match self.choose(execution) {
-                    Choice::Skip => return ControlFlow::Continue(()),
-                    Choice::End => return ControlFlow::Break(()),
-                    Choice::Take => {}
-                }
-                if result.is_ok() {
-                    result = self.format.write(out, execution);
-                }
-                match result {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
-                }
-            })
-            .map_err(unreadable)?;
-        Ok(result.and_then(|()| out.flush()))
+    fn pages(&self, reader: Reader) -> Result<Pages, Failure> {
+        let from_ms = self.since.map_or(i64::MIN, Day::start_ms);
+        let before_ms = self.until.map_or(i64::MAX, Day::end_ms);
+        let rows = reader.ended_rows(from_ms, before_ms).map_err(unreadable)?;
+        Ok(Pages {
+            reader,
+            rows,
+            within: from_ms..before_ms,
+        })
     }
 
-    fn choose(&self, execution: &Execution) -> Choice {
-        let Some(day) = execution.outcome().map(|end| Day::of(end.ended_ms)) else {
-            return Choice::Skip;
-        };
-        if self.since.is_some_and(|since| day < since) {
-            Choice::Skip
-        } else if self.until.is_some_and(|until| day > until) {
-            // They come in the order of their ends.
-            Choice::End
-        } else {
-            Choice::Take
+    /// The outer error is the history's, the inner one the output's.
+    fn write(
+        &self,
+        pages: Pages,
+        out: &mut impl Write,
+        is_terminal: bool,
+    ) -> Result<io::Result<()>, Failure> {
+        if self.format == Format::Csv
+            && let Err(error) = csv::write_head(out)
+        {
+            return Ok(Err(error));
         }
+        for rows in pages.rows.chunks(PAGE_ROWS) {
+            for execution in pages.read(rows)? {
+                if let Err(error) = self.format.write(out, &execution, is_terminal) {
+                    return Ok(Err(error));
+                }
+            }
+        }
+        Ok(out.flush())
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Choice {
-    Skip,
-    Take,
-    End,
+/// What is exported: the rows that there were when it began. Between two pages nothing is held of
+/// the history, so that a reader of the export that takes its time keeps no log from being emptied.
+struct Pages {
+    reader: Reader,
+    rows: Vec<i64>,
+    within: Range<i64>,
+}
+
+impl Pages {
+    /// One that runs again, or whose end was moved out of the days, is none of them any more.
+    fn read(&self, rows: &[i64]) -> Result<Vec<Arc<Execution>>, Failure> {
+        let mut page = self.reader.in_rows(rows).map_err(unreadable)?;
+        let ended_ms = |execution: &Execution| execution.outcome().map(|end| end.ended_ms);
+        page.retain(|execution| ended_ms(execution).is_some_and(|ms| self.within.contains(&ms)));
+        Ok(page)
+    }
 }
 
 impl Format {
-    fn write(self, out: &mut impl Write, execution: &Execution) -> io::Result<()> {
+    fn write(
+        self,
+        out: &mut impl Write,
+        execution: &Execution,
+        is_terminal: bool,
+    ) -> io::Result<()> {
         match self {
+            Format::Csv if is_terminal => {
+                let mut row = Vec::new();
+                csv::write(&mut row, execution)?;
+                out.write_all(shown(&String::from_utf8_lossy(&row)).as_bytes())
+            }
             Format::Csv => csv::write(out, execution),
             Format::Jsonl => {
-                serde_json::to_writer(&mut *out, &Item::of(execution))?;
+                let line = serde_json::to_string(&Item::of(execution))?;
+                out.write_all(escaped(&line).as_bytes())?;
                 out.write_all(b"\n")
             }
         }
@@ -148,36 +169,5 @@ fn flush(config: &Config) -> Result<(), Failure> {
     match block_on(control.ask(Method::POST, "/control/flush", LONG))? {
         Ok(_) | Err(AskError::NotRunning(_)) => Ok(()),
         Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_days_of_the_end_choose() {
-        let export = |since, until| Export {
-            format: Format::Jsonl,
-            since,
-            until,
-            output: None,
-        };
-        let mut execution = Execution::new("a".to_owned());
-        let days = export(Some(Day(10)), Some(Day(11)));
-        assert_eq!(days.choose(&execution), Choice::Skip, "it runs");
-        let expect = [
-            (9, Choice::Skip),
-            (10, Choice::Take),
-            (11, Choice::Take),
-            (12, Choice::End),
-        ];
-        for (day, choice) in expect {
-            for end_ms in [Day(day).start_ms(), Day(day).end_ms() - 1] {
-                execution.timed_out_ms = Some(end_ms);
-                assert_eq!(days.choose(&execution), choice);
-                assert_eq!(export(None, None).choose(&execution), Choice::Take);
-            }
-        }
     }
 }

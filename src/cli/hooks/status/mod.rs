@@ -18,7 +18,7 @@ use super::command::{self, OurCommand};
 use super::place::Files;
 use crate::cli::client::Control;
 use crate::cli::table::aligned;
-use crate::cli::{Failure, Place, block_on, failed, print};
+use crate::cli::{Failure, Place, block_on, failed, print, print_json};
 use crate::config::Config;
 
 #[derive(Args)]
@@ -69,7 +69,7 @@ impl Status {
         let report = block_on(Report::of(files, &config))?;
         if self.json {
             let line = serde_json::to_string(&report).map_err(failed)?;
-            print(&format!("{line}\n"))?;
+            print_json(&line)?;
         } else {
             print(&report.shown())?;
         }

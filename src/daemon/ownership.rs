@@ -1,0 +1,140 @@
+//! Whose a data folder is, looked at before anything in it is touched.
+//!
+//! A path with a mistake in it names somebody's folder as easily as none. Nothing is written into
+//! a folder, and its mode is not changed, unless it is our own or there is nothing in it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::folder::{ACCESS, HISTORY, JOURNAL, LOCK};
+use super::restore;
+
+/// What a folder of ours has in it: two of them, as the lock is made before any database.
+const OWN: [&str; 5] = [LOCK, JOURNAL, HISTORY, ACCESS, restore::READY];
+/// What may be in a folder before a daemon first runs on it: what hooks leave, a start or a restore
+/// that was broken off, keys that were moved here, what a new disk has.
+const BEFOREHAND: [&str; 6] = [
+    LOCK,
+    ACCESS,
+    "spool",
+    "spool.max_bytes",
+    restore::PARTIAL,
+    "lost+found",
+];
+/// Where hooks leave their lines beside a socket.
+const SPOOL_ENDING: &str = ".spool";
+const OTHERS_WRITE: u32 = 0o022;
+
+/// A folder that the daemon may work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Missing,
+    /// Nothing of anybody's is in it.
+    Empty,
+    Ours,
+}
+
+/// Looks at a folder and changes nothing.
+///
+/// # Errors
+/// In words, why this is no place for a daemon.
+pub fn look(dir: &Path) -> Result<Found, String> {
+    let data = match fs::metadata(dir) {
+        Ok(data) => data,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match fs::symlink_metadata(dir) {
+                Ok(_) => Err("it is a link to a folder that does not exist".to_owned()),
+                Err(_) => Ok(Found::Missing),
+            };
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    if !data.is_dir() {
+        return Err("it is not a folder".to_owned());
+    }
+    if data.uid() != rustix::process::geteuid().as_raw() {
+        let uid = data.uid();
+        return Err(format!(
+            "it belongs to another user (uid {uid}): run as that user, or name another folder"
+        ));
+    }
+    if data.mode() & OTHERS_WRITE != 0 {
+        let mode = data.mode() & 0o7777;
+        return Err(format!(
+            "others can write to it (mode {mode:04o}): name a folder of your own"
+        ));
+    }
+    let names = names(dir).map_err(|error| error.to_string())?;
+    let own = names.iter().filter(|name| OWN.contains(&name.as_str()));
+    if own.count() > 1 {
+        return Ok(Found::Ours);
+    }
+    let strange = names
+        .iter()
+        .find(|name| !BEFOREHAND.contains(&name.as_str()) && !name.ends_with(SPOOL_ENDING));
+    match strange {
+        None => Ok(Found::Empty),
+        Some(name) => Err(format!(
+            "it holds other files ({name:?} for one) and no journal of agentpulse: name an empty \
+             folder, or one of a daemon"
+        )),
+    }
+}
+
+fn names(dir: &Path) -> io::Result<Vec<String>> {
+    let entries = fs::read_dir(dir)?;
+    entries
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn with(names: &[&str]) -> Result<Found, String> {
+        let dir = tempfile::tempdir().unwrap();
+        for name in names {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        look(dir.path())
+    }
+
+    #[test]
+    fn a_folder_is_ours_by_what_is_in_it() {
+        assert_eq!(with(&[]), Ok(Found::Empty));
+        let beforehand = ["lock", "spool", "spool.max_bytes", "agentpulse.sock.spool"];
+        assert_eq!(with(&beforehand), Ok(Found::Empty));
+        for ours in [
+            &["lock", "access.db"][..],
+            &["journal.db", "history.db", "notes.txt"],
+            &["lock", "history.db", "redis.sock"],
+        ] {
+            assert_eq!(with(ours), Ok(Found::Ours), "{ours:?}");
+        }
+        for strange in [&["notes.txt"][..], &["journal.db"], &["lock", "notes.txt"]] {
+            let why = with(strange).unwrap_err();
+            assert!(why.contains("no journal of agentpulse"), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_others_write_to_is_no_place_even_with_a_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in OWN {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        for (mode, is_ours) in [(0o1777, false), (0o770, false), (0o755, true)] {
+            fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
+            assert_eq!(look(dir.path()).is_ok(), is_ours, "{mode:o}");
+        }
+        assert_eq!(look(&dir.path().join("none")), Ok(Found::Missing));
+        let file = dir.path().join(LOCK);
+        assert!(look(&file).unwrap_err().contains("not a folder"));
+    }
+}

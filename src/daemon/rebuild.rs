@@ -1,0 +1,78 @@
+//! The live picture anew, without a daemon.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use super::parts::{Parts, spawn_writer};
+use super::{
+    EXIT_NO_REDIS, Failure, Folder, Stores, VIEWS_DEADLINE, entrance, join, redis, tuning,
+};
+use crate::access::Action;
+use crate::config::Config;
+use crate::flow::applier;
+use crate::flow::live_state::LiveState;
+use crate::flow::writer;
+
+const TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// Makes the live picture anew without a daemon. `shown` hears now and then how many per cent are
+/// done.
+///
+/// # Errors
+/// As [`run`](super::run); also while a daemon runs on the folder.
+pub async fn rebuild_offline(
+    config: Config,
+    force: bool,
+    shown: impl FnMut(u64),
+) -> Result<(), Failure> {
+    let folder = Folder::claim_existing(&config)?;
+    let access = entrance::open(&config)?;
+    let stores = Stores::open(&config)?;
+    let redis = match force {
+        true => redis::connect(&config, &stores.names).await?,
+        false => redis::reach(&config, &stores).await?,
+    };
+    let (stop, stopped) = watch::channel(false);
+    let (_tuning, tuned) = watch::channel(tuning(&config, &stores));
+    let parts = Parts::new(&stores, tuned);
+    let (door, queue) = writer::door();
+    let (commands, received) = mpsc::channel(1);
+    let applier = parts.applier(&stores, &redis.live, door)?;
+    let writer = spawn_writer(stores, &parts, queue)?.0;
+    let running = tokio::spawn(applier.run(received, stopped));
+    let (reply, answer) = tokio::sync::oneshot::channel();
+    let sent = commands
+        .send(applier::Command::Rebuild { force, reply })
+        .await;
+    let outcome = match sent {
+        Ok(()) => telling(answer, &parts.state, shown)
+            .await
+            .unwrap_or_else(|_| Err("the rebuild broke off".to_owned())),
+        Err(_) => Err("the rebuild did not begin".to_owned()),
+    };
+    stop.send_replace(true);
+    let _ = timeout(VIEWS_DEADLINE, running).await;
+    join(writer);
+    redis.stop().await;
+    folder.release(&config);
+    entrance::note_offline(&access, Action::Rebuild, outcome.clone());
+    outcome.map_err(|reason| Failure::new(EXIT_NO_REDIS, reason))
+}
+
+/// Waits for the end of a rebuild, and tells how far it is.
+async fn telling<T>(
+    end: impl Future<Output = T>,
+    state: &LiveState,
+    mut shown: impl FnMut(u64),
+) -> T {
+    let mut end = pin!(end);
+    loop {
+        match timeout(TELL_EVERY, &mut end).await {
+            Ok(answer) => return answer,
+            Err(_) => state.rebuilt_percent().into_iter().for_each(&mut shown),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! P15, broken off: a restore that is killed in any of its steps leaves the old data or the new
+//! ones, whole. The steps are `crash_point`s of a debug build; a release build has none.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::check;
+use crate::harness::{Daemon, now_ms};
+use crate::model::{Arrival, World, rfc3339};
+use crate::setup::Setup;
+
+fn stop(id: &str) -> Value {
+    json!({"event":"stop","agent_id":id,"agent_name":"zorp","duration_ms":5,
+        "execution_end":rfc3339(now_ms() - 1000)})
+}
+
+/// Without `timeout`, which hides the signal that a program died of.
+fn restore(daemon: &Daemon, file: &Path, crash_at: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agentpulse"));
+    command.env("AGENTPULSE_CRASH_AT", crash_at);
+    command.arg("restore").arg(file).arg("--force");
+    command.arg("--data-dir").arg(&daemon.data);
+    command.output().expect("it ends")
+}
+
+/// A daemon that has ended, a backup of its first event, and what it had then and at its end.
+fn stopped() -> (Daemon, PathBuf, Vec<Arrival>, Vec<Arrival>) {
+    let mut daemon = Setup::new().start();
+    let then = daemon.accept(&[stop("a")]);
+    check::everywhere(&daemon, &World::of(&then));
+    let file = daemon.folder.path().join("one.tar");
+    let made = daemon.command(&["backup", file.to_str().expect("UTF-8")]);
+    assert!(made.status.success(), "{made:?}");
+    let mut all = then.clone();
+    all.extend(daemon.accept(&[stop("b"), stop("c")]));
+    check::everywhere(&daemon, &World::of(&all));
+    assert_eq!(daemon.sigterm().code(), Some(0));
+    (daemon, file, then, all)
+}
+
+fn crashed(told: &Output, place: &str) {
+    assert_eq!(
+        told.status.signal(),
+        Some(Signal::ABORT.as_raw()),
+        "{place}: {told:?}"
+    );
+}
+
+fn left(data: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(data).expect("the folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .filter(|path| path.to_string_lossy().contains("restore"))
+        .collect()
+}
+
+fn has_crash_points() -> bool {
+    if !cfg!(debug_assertions) {
+        eprintln!("skipped: a release build has no crash points");
+    }
+    cfg!(debug_assertions)
+}
+
+#[test]
+fn p15_a_restore_that_is_killed_leaves_the_old_data_or_the_new_ones() {
+    if !has_crash_points() {
+        return;
+    }
+    let (mut daemon, file, then, all) = stopped();
+    crashed(&restore(&daemon, &file, "restore.unpacked"), "unpacked");
+    daemon.restart();
+    check::everywhere(&daemon, &World::of(&all));
+    let mut present = all;
+    for place in [
+        "restore.ready",
+        "restore.placed:1",
+        "restore.placed:2",
+        "restore.done",
+    ] {
+        // What would be lost with the old data, so that the two can be told apart.
+        present.extend(daemon.accept(&[stop(place)]));
+        check::everywhere(&daemon, &World::of(&present));
+        assert_eq!(daemon.sigterm().code(), Some(0));
+        crashed(&restore(&daemon, &file, place), place);
+        daemon.restart();
+        check::everywhere(&daemon, &World::of(&then));
+        assert_eq!(left(&daemon.data), [PathBuf::new(); 0], "{place}");
+        present = then.clone();
+    }
+}
+
+#[test]
+fn p15_a_restore_into_a_new_folder_that_is_killed_is_named_or_finished() {
+    if !has_crash_points() {
+        return;
+    }
+    let (mut daemon, file, then, _) = stopped();
+    fs::remove_dir_all(&daemon.data).expect("our own folder");
+    crashed(&restore(&daemon, &file, "restore.unpacked"), "unpacked");
+    let exit = daemon.setup.run_to_exit(&daemon.data);
+    assert_eq!(exit.code, Some(65), "{}", exit.log);
+    assert!(
+        exit.log.contains("`agentpulse restore FILE`"),
+        "{}",
+        exit.log
+    );
+    for place in ["restore.ready", "restore.placed:1", "restore.placed:3"] {
+        crashed(&restore(&daemon, &file, place), place);
+        let again = daemon.command(&["key", "list"]);
+        assert!(!again.status.success() || place != "restore.ready");
+        daemon.restart();
+        check::everywhere(&daemon, &World::of(&then));
+        assert_eq!(left(&daemon.data), [PathBuf::new(); 0], "{place}");
+        assert_eq!(daemon.sigterm().code(), Some(0));
+        fs::remove_dir_all(&daemon.data).expect("our own folder");
+    }
+}
+
+/// As the first version left it when it was killed between the old data and the new ones.
+#[test]
+fn p15_a_folder_without_history_beside_a_broken_restore_is_not_begun_anew() {
+    let (mut daemon, file, then, _) = stopped();
+    fs::create_dir(daemon.data.join("restore.partial")).expect("a folder");
+    for name in ["history.db", "journal.db"] {
+        fs::remove_file(daemon.data.join(name)).expect("our own");
+    }
+    for arguments in [&["rebuild", "--force"][..], &["backup"]] {
+        let told = daemon.command(arguments);
+        assert!(!told.status.success(), "{told:?}");
+    }
+    let exit = daemon.setup.run_to_exit(&daemon.data);
+    assert_eq!(exit.code, Some(65), "{}", exit.log);
+    assert!(!daemon.data.join("journal.db").exists());
+    let told = daemon.command(&["restore", file.to_str().expect("UTF-8")]);
+    assert!(told.status.success(), "{told:?}");
+    daemon.restart();
+    check::everywhere(&daemon, &World::of(&then));
+}
