@@ -134,8 +134,8 @@ impl Archive<'_> {
         if names != [HISTORY, JOURNAL] && names != [HISTORY, JOURNAL, ACCESS] {
             return Err(Error::Damaged(self.name.clone()));
         }
-        let sizes = manifest.parts.iter().map(|part| part.bytes);
-        let whole = sizes.fold(Some(0), |sum: Option<u64>, bytes| sum?.checked_add(bytes));
+        let mut sizes = manifest.parts.iter().map(|part| part.bytes);
+        let whole = sizes.try_fold(0, u64::checked_add);
         if whole.is_none_or(|whole| whole > self.bytes) {
             return Err(self.torn());
         }
