@@ -89,7 +89,7 @@ fn p15_a_restore_that_is_killed_leaves_the_old_data_or_the_new_ones() {
         crashed(&restore(&daemon, &file, place), place);
         daemon.restart();
         check::everywhere(&daemon, &World::of(&then));
-        assert_eq!(left(&daemon.data), [PathBuf::new(); 0], "{place}");
+        assert_eq!(left(&daemon.data), Vec::<PathBuf>::new(), "{place}");
         present = then.clone();
     }
 }
@@ -115,7 +115,7 @@ fn p15_a_restore_into_a_new_folder_that_is_killed_is_named_or_finished() {
         assert!(!again.status.success() || place != "restore.ready");
         daemon.restart();
         check::everywhere(&daemon, &World::of(&then));
-        assert_eq!(left(&daemon.data), [PathBuf::new(); 0], "{place}");
+        assert_eq!(left(&daemon.data), Vec::<PathBuf>::new(), "{place}");
         assert_eq!(daemon.sigterm().code(), Some(0));
         fs::remove_dir_all(&daemon.data).expect("our own folder");
     }
