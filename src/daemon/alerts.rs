@@ -50,7 +50,7 @@ pub fn gather(
         operations.clone(),
         system.clone(),
         live.clone(),
-        stores.readers.clone(),
+        stores.lanes.own.clone(),
     )
 }
 

@@ -161,11 +161,8 @@ async fn serve<F: Future<Output = ()>>(
         open: open.clone(),
     };
     let reports = Arc::new(Reports::new(
-        redis.live.clone(),
-        stores.readers.clone(),
-        parts.names.clone(),
-        parts.state.clone(),
-        parts.spending.clone(),
+        parts.pictures(&stores, &redis.live),
+        parts.counters.clone(),
         now_ms,
     ));
 
@@ -173,7 +170,7 @@ async fn serve<F: Future<Output = ()>>(
         operations.clone(),
         parts.kept.clone(),
         redis.live.clone(),
-        stores.readers.clone(),
+        stores.lanes.own.clone(),
         parts.names.clone(),
     ));
     alerts::restore(&stores, &parts.changes.ends)?;

@@ -29,7 +29,7 @@ use crate::flow::writer::{self, Door, Signs, Writer};
 use crate::history::History;
 use crate::journal::Tail;
 use crate::live::Live;
-use crate::report::{Reports, stream};
+use crate::report::{Pictures, Reports, stream};
 
 /// Everything that the parts share.
 pub struct Parts {
@@ -102,7 +102,7 @@ impl Parts {
         UsageReader {
             door,
             unread: self.unread.clone(),
-            history: stores.readers.clone(),
+            history: stores.lanes.own.clone(),
             tuned: self.tuned.clone(),
             counters: self.counters.clone(),
         }
@@ -131,6 +131,17 @@ impl Parts {
             names: self.names.clone(),
         };
         Ok(flusher)
+    }
+
+    /// What reports are made of.
+    pub fn pictures(&self, stores: &Stores, live: &Live) -> Pictures {
+        Pictures {
+            live: live.clone(),
+            lanes: stores.lanes.clone(),
+            names: self.names.clone(),
+            state: self.state.clone(),
+            spending: self.spending.clone(),
+        }
     }
 
     /// What those who watch are shown.

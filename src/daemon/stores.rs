@@ -20,7 +20,7 @@ use crate::flow::applier::REBUILDING;
 use crate::flow::clock::now_ms;
 use crate::flow::running::{Now, Timeouts};
 use crate::flow::writer::Memory;
-use crate::history::{History, Reader, Readers};
+use crate::history::{History, Lanes, Reader};
 use crate::journal::{Entry, Journal, Prune, Tail};
 
 pub struct Stores {
@@ -30,7 +30,7 @@ pub struct Stores {
     pub history_seq: u64,
     /// The writer's own view of history.
     pub lookup: Reader,
-    pub readers: Readers,
+    pub lanes: Lanes,
     pub names: Arc<RwLock<Names>>,
     /// Names got a place that history knows and the live picture does not.
     pub names_grew: bool,
@@ -58,7 +58,7 @@ impl Stores {
             journal,
             history_seq,
             lookup,
-            readers: Readers::open(&history_path).map_err(failure)?,
+            lanes: Lanes::open(&history_path).map_err(failure)?,
             journal_path,
             history_path,
             names: Arc::new(RwLock::new(names)),

@@ -97,6 +97,8 @@ pub struct Counters {
     pub http_unauthorized: Counter,
     pub http_forbidden: Counter,
     pub http_rate_limited: Counter,
+    /// Reports that were not made: history was asked too much at once, by one client or by all.
+    pub reads_refused: Counter,
     /// What had gathered for the audit trail and could not be written.
     pub audit_failures: Counter,
     pub spool_files: Counter,

@@ -24,7 +24,7 @@ pub use costliest::{Costliest, Named};
 pub use ended::Ended;
 pub use flush::History;
 pub use list::{Filter, Page, Position};
-pub use pool::Readers;
+pub use pool::{LOOKUPS, Lanes, Readers, SCANS};
 pub use prune::Pruned;
 pub use read::Reader;
 pub use totals::{Total, Totals};

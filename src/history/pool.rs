@@ -1,4 +1,5 @@
-//! Readers for whoever must not block: a few of them, each question with a deadline.
+//! Readers for whoever must not block: a few of them, each question with a deadline. What takes
+//! long does not keep waiting what is found at once: each kind of question has its own readers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -14,14 +15,40 @@ use crate::sqlite::{Error, Result};
 
 use super::read::Reader;
 
-/// More would only wait for each other and for the flusher.
-const READERS: usize = 4;
+/// More of a kind would only wait for each other and for the flusher.
+pub const LOOKUPS: usize = 4;
+pub const SCANS: usize = 2;
+const OWN: usize = 2;
 /// Who comes when so many wait already is refused at once.
 const WAITING: usize = 64;
 /// Longer than any question takes beside millions of executions, and as long as a person waits.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// An index finds what is looked up: it takes milliseconds.
+const LOOKUP_DEADLINE: Duration = Duration::from_secs(5);
 /// An interrupt ends the statement that runs; the one after it has to be interrupted again.
 const INTERRUPT_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The readers of each kind of question.
+#[derive(Clone)]
+pub struct Lanes {
+    /// What an index finds, or a few hundred rows answer.
+    pub lookups: Readers,
+    /// What reads many rows.
+    pub scans: Readers,
+    /// What the daemon itself asks: no client keeps it waiting.
+    pub own: Readers,
+}
+
+impl Lanes {
+    /// Blocks while the files are opened.
+    pub fn open(path: &Path) -> Result<Lanes> {
+        Ok(Lanes {
+            lookups: Readers::open(path, LOOKUPS, LOOKUP_DEADLINE)?,
+            scans: Readers::open(path, SCANS, DEADLINE)?,
+            own: Readers::open(path, OWN, DEADLINE)?,
+        })
+    }
+}
 
 #[derive(Clone)]
 pub struct Readers {
@@ -37,20 +64,15 @@ struct Pool {
 }
 
 impl Readers {
-    /// Blocks while the files are opened.
-    pub fn open(path: &Path) -> Result<Readers> {
-        Readers::with_deadline(path, DEADLINE)
-    }
-
-    fn with_deadline(path: &Path, deadline: Duration) -> Result<Readers> {
-        let idle = (0..READERS)
+    fn open(path: &Path, count: usize, deadline: Duration) -> Result<Readers> {
+        let idle = (0..count)
             .map(|_| Reader::open(path))
             .collect::<Result<_>>()?;
         Ok(Readers {
             pool: Arc::new(Pool {
                 path: path.to_owned(),
                 deadline,
-                places: Semaphore::new(READERS),
+                places: Semaphore::new(count),
                 waiting: Semaphore::new(WAITING),
                 idle: Mutex::new(idle),
             }),
@@ -156,16 +178,45 @@ mod tests {
         world
     }
 
+    fn readers(world: &World) -> Readers {
+        Readers::open(&world.path, LOOKUPS, DEADLINE).unwrap()
+    }
+
+    #[tokio::test]
+    async fn scans_that_hold_all_their_readers_keep_no_lookup_waiting() {
+        let world = world();
+        let lanes = Lanes::open(&world.path).unwrap();
+        let gate = Arc::new(tokio::sync::RwLock::new(()));
+        let closed = gate.write().await;
+        let mut scans = tokio::task::JoinSet::new();
+        for _ in 0..SCANS + WAITING {
+            let (scans_of, gate) = (lanes.scans.clone(), gate.clone());
+            let ask = move |reader: &Reader| {
+                drop(gate.blocking_read());
+                reader.count()
+            };
+            scans.spawn(async move { scans_of.run(ask).await });
+        }
+        for readers in [&lanes.lookups, &lanes.own] {
+            assert_eq!(readers.run(|reader| reader.count()).await.unwrap(), 1);
+        }
+        assert!(scans.try_join_next().is_none(), "the gate is closed");
+        drop(closed);
+        for answer in scans.join_all().await {
+            assert_eq!(answer.unwrap(), 1);
+        }
+    }
+
     #[tokio::test]
     async fn a_question_that_takes_too_long_is_ended_and_its_reader_answers_the_next() {
         let world = world();
-        let readers = Readers::with_deadline(&world.path, Duration::from_millis(50)).unwrap();
-        for _ in 0..2 * READERS {
+        let readers = Readers::open(&world.path, LOOKUPS, Duration::from_millis(50)).unwrap();
+        for _ in 0..2 * LOOKUPS {
             let error = readers.run(count_for_ever).await.unwrap_err();
             assert!(error.is_busy(), "{error:?}");
             assert!(error.to_string().contains("longer than 50 ms"), "{error}");
         }
-        let patient = Readers::open(&world.path).unwrap();
+        let patient = Readers::open(&world.path, LOOKUPS, DEADLINE).unwrap();
         let running = patient.run(|reader| reader.running()).await.unwrap();
         assert_eq!(running[0].id, "a");
     }
@@ -173,7 +224,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_run_at_a_time_than_there_are_readers() {
         let world = world();
-        let readers = Readers::open(&world.path).unwrap();
+        let readers = readers(&world);
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let questions: Vec<_> = (0..WAITING)
             .map(|_| {
@@ -192,17 +243,17 @@ mod tests {
         for question in questions {
             assert_eq!(question.await.unwrap(), 1);
         }
-        assert!((1..=READERS).contains(&most.load(Ordering::SeqCst)));
+        assert!((1..=LOOKUPS).contains(&most.load(Ordering::SeqCst)));
     }
 
     #[tokio::test]
     async fn who_comes_when_too_many_wait_is_refused_at_once() {
         let world = world();
-        let readers = Readers::open(&world.path).unwrap();
+        let readers = readers(&world);
         let gate = Arc::new(tokio::sync::RwLock::new(()));
         let closed = gate.write().await;
         let mut questions = tokio::task::JoinSet::new();
-        for _ in 0..READERS + WAITING + 1 {
+        for _ in 0..LOOKUPS + WAITING + 1 {
             let (readers, gate) = (readers.clone(), gate.clone());
             questions.spawn(async move {
                 let ask = move |reader: &Reader| {
@@ -226,8 +277,8 @@ mod tests {
     #[tokio::test]
     async fn a_question_that_panics_gives_its_reader_back() {
         let world = world();
-        let readers = Readers::open(&world.path).unwrap();
-        for _ in 0..2 * READERS {
+        let readers = readers(&world);
+        for _ in 0..2 * LOOKUPS {
             let readers = readers.clone();
             let ask = async move {
                 readers

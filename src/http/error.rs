@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::http::header::UPGRADE;
+use axum::http::header::{RETRY_AFTER, UPGRADE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -111,6 +111,10 @@ impl IntoResponse for HttpError {
             body["totals"] = json!(totals);
         }
         let mut response = (self.code.status(), Json(body)).into_response();
+        if matches!(self.code, Code::TooManyRequests | Code::Unavailable) {
+            let soon = HeaderValue::from_static("1");
+            response.headers_mut().insert(RETRY_AFTER, soon);
+        }
         if self.code == Code::UpgradeRequired {
             let protocol = HeaderValue::from_static("websocket");
             response.headers_mut().insert(UPGRADE, protocol);
@@ -127,6 +131,13 @@ impl From<report::Error> for HttpError {
                 HttpError::new(Code::UnknownExecution, error.to_string())
             }
             report::Error::Unavailable(_) => HttpError::unavailable("no answer can be given now"),
+            report::Error::Busy(_) => {
+                HttpError::unavailable("too much is asked at once: ask again later")
+            }
+            report::Error::TooMany => HttpError::new(
+                Code::TooManyRequests,
+                "you ask too much at once: wait for the answers",
+            ),
         }
     }
 }

@@ -133,6 +133,9 @@ impl Gate {
             }
         };
         remove_credentials(request);
+        request
+            .extensions_mut()
+            .insert(client(peer, pass.as_ref()).asker());
         if let Some(pass) = pass {
             request.extensions_mut().insert(pass);
         }
@@ -156,11 +159,7 @@ impl Gate {
             Some(Credential::Key(text)) => self.access.admit(text, now_ms),
             Some(Credential::Ticket(text)) => self.access.redeem(text, now, now_ms),
         };
-        let client = match &pass {
-            Some(pass) => Client::Key(pass.id().to_owned()),
-            None => Client::at(peer),
-        };
-        if let Err(refusal) = self.take(client, now) {
+        if let Err(refusal) = self.take(client(peer, pass.as_ref()), now) {
             return Err((refusal, pass));
         }
         match (need, &pass) {
@@ -221,6 +220,13 @@ impl Gate {
             },
         };
         self.access.refused(actor, reason.name(), 1);
+    }
+}
+
+fn client(peer: IpAddr, pass: Option<&Pass>) -> Client {
+    match pass {
+        Some(pass) => Client::Key(pass.id().to_owned()),
+        None => Client::at(peer),
     }
 }
 

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
+use crate::report::Asker;
+
 /// Clients that are told apart. Beyond that the one that was quiet the longest is forgotten: it
 /// begins again with a full bucket.
 const MAX_BUCKETS: usize = 4_096;
@@ -22,6 +24,14 @@ pub enum Client {
 impl Client {
     pub fn at(address: IpAddr) -> Client {
         Client::Address(network(address))
+    }
+
+    /// As the reports tell clients apart.
+    pub fn asker(&self) -> Asker {
+        Asker(match self {
+            Client::Key(id) => format!("key {id}").into(),
+            Client::Address(address) | Client::Stranger(address) => address.to_string().into(),
+        })
     }
 
     pub fn stranger(address: IpAddr) -> Client {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Request};
+use axum::http::{Extensions, HeaderMap, Request};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
@@ -13,7 +13,7 @@ use super::HttpState;
 use super::conditional::respond;
 use super::error::HttpError;
 use super::params::Params;
-use crate::report::Query;
+use crate::report::{Asker, Query};
 
 type Http = State<Arc<HttpState>>;
 
@@ -22,7 +22,7 @@ pub fn read(parse: fn(&Params) -> Result<Query, HttpError>) -> MethodRouter<Arc<
     get(
         move |State(http): Http, request: Request<Body>| async move {
             let query = parse(&Params::of(request.uri())?)?;
-            answer(&http, &query, request.headers()).await
+            answer(&http, &query, request.extensions(), request.headers()).await
         },
     )
 }
@@ -37,7 +37,7 @@ pub fn read_named(
         let Path(name) =
             name.map_err(|_| HttpError::invalid_parameter("the path must be UTF-8"))?;
         let query = parse(&Params::of(request.uri())?, &name)?;
-        answer(&http, &query, request.headers()).await
+        answer(&http, &query, request.extensions(), request.headers()).await
     };
     get(handler)
 }
@@ -45,8 +45,10 @@ pub fn read_named(
 async fn answer(
     http: &HttpState,
     query: &Query,
-    request: &HeaderMap,
+    extensions: &Extensions,
+    headers: &HeaderMap,
 ) -> Result<Response, HttpError> {
-    let answer = http.reports.answer(query).await?;
-    Ok(respond(answer, request))
+    let asker = extensions.get::<Asker>();
+    let answer = http.reports.answer(query, asker).await?;
+    Ok(respond(answer, headers))
 }

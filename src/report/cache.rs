@@ -2,6 +2,7 @@
 //! the same.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,8 +12,8 @@ use tokio::sync::OnceCell;
 /// A dashboard that polls every second sees nothing older, and a thousand of them cost four
 /// computations a second.
 pub const FRESH: Duration = Duration::from_millis(250);
-/// Reports with different parameters that are kept at once. One that finds no place is made for
-/// whoever asks, and not kept.
+/// Reports with different parameters that are kept at once. The one that was made first makes room;
+/// while all are being made, one more is made for whoever asks, and not kept.
 const MAX_SLOTS: usize = 256;
 /// All bodies together. A page of executions has at most 8 MiB, most answers have a few KiB.
 const MAX_BYTES: usize = 64 << 20;
@@ -47,18 +48,33 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     where
         F: Future<Output = V>,
     {
+        let make = || async { Ok::<V, Infallible>(make().await) };
+        let Ok(value) = self.try_get(key, now, make).await;
+        value
+    }
+
+    /// As [`get`](Self::get). An error is only of who makes it: the next one that waits makes it.
+    pub async fn try_get<F, E>(
+        &self,
+        key: &K,
+        now: Instant,
+        make: impl FnOnce() -> F,
+    ) -> Result<V, E>
+    where
+        F: Future<Output = Result<V, E>>,
+    {
         let slot = self.slot(key, now);
         let mut made_here = false;
         let make = || async {
-            let value = make().await;
+            let value = make().await?;
             made_here = true;
-            (now, value)
+            Ok((now, value))
         };
-        let value = slot.0.get_or_init(make).await.1.clone();
+        let value = slot.0.get_or_try_init(make).await?.1.clone();
         if made_here && self.weight() > MAX_BYTES {
             self.shed(key, now);
         }
-        value
+        Ok(value)
     }
 
     fn slot(&self, key: &K, now: Instant) -> Arc<Slot<V>> {
@@ -71,6 +87,9 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         let slot = Arc::new(Slot(OnceCell::new()));
         if slots.len() >= MAX_SLOTS {
             slots.retain(|_, slot| is_wanted(slot, now));
+        }
+        if slots.len() >= MAX_SLOTS && !slots.contains_key(key) {
+            forget_oldest(&mut slots);
         }
         if slots.len() < MAX_SLOTS || slots.contains_key(key) {
             slots.insert(key.clone(), slot.clone());
@@ -95,6 +114,18 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     /// A panic elsewhere leaves the map whole: every change to it is one call.
     fn slots(&self) -> MutexGuard<'_, HashMap<K, Arc<Slot<V>>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who asks for many different answers must not take the places of what many ask for. What is being
+/// made stays.
+fn forget_oldest<K: Clone + Eq + Hash, V>(slots: &mut HashMap<K, Arc<Slot<V>>>) {
+    let made = slots
+        .iter()
+        .filter_map(|(key, slot)| Some((slot.0.get()?.0, key)));
+    let oldest = made.min_by_key(|(began, _)| *began);
+    if let Some(key) = oldest.map(|(_, key)| key.clone()) {
+        slots.remove(&key);
     }
 }
 
@@ -165,6 +196,15 @@ mod tests {
         let later = now + FRESH;
         assert_eq!(cache.get(&9_999, later, || async { 1 }).await, 1);
         assert_eq!(cache.slots().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_error_is_of_who_makes_it() {
+        let (cache, now) = (cache(), Instant::now());
+        let refused = cache.try_get(&1, now, || async { Err("no place") }).await;
+        assert_eq!(refused, Err("no place"));
+        let made = cache.try_get(&1, now, || async { Ok::<_, &str>(4) }).await;
+        assert_eq!(made, Ok(4));
     }
 
     #[tokio::test]

@@ -215,6 +215,7 @@ fn help(counter: &str) -> String {
         "timeouts" => "Executions of which nothing was heard until their deadline.",
         "revivals" => "Executions that were heard of again after their deadline.",
         "orphan_stops" => "Stops whose start had not been seen.",
+        "reads_refused" => "Reports that were not made: too much was asked of history at once.",
         "socket_connections" => "Connections to the event socket.",
         "socket_connections_refused" => "Connections to the event socket that found no place.",
         "socket_peers_refused" => "Connections to the event socket of other users.",

@@ -17,6 +17,7 @@ mod metrics;
 pub mod performance;
 pub mod probe;
 pub mod requests;
+mod share;
 mod source;
 pub mod stream;
 pub mod system;
@@ -25,25 +26,27 @@ pub mod tools;
 pub mod types;
 mod window;
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
-use tracing::error;
+use tracing::{error, warn};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::domain::bucket::Day;
-use crate::domain::names::Names;
-use crate::flow::live_state::LiveState;
-use crate::flow::spending::Spending;
-use crate::history::{self, Readers};
-use crate::live::Live;
+use crate::domain::execution::Status;
+use crate::domain::names::OTHER;
+use crate::flow::counters::Counters;
+use crate::history::{self, LOOKUPS, Readers, SCANS};
 use cache::Cache;
 use costs::CostsBy;
 use dashboard::Part;
 use executions::Page;
-pub use source::{Sources, View};
+pub use share::Asker;
+use share::{Shares, TooMany};
+pub use source::{Pictures, Sources, View};
+use window::{days_are_few, hours_are_live};
 
 /// Beyond this an answer comes too late for who asked: the dashboard gives up at 10 s.
 const MAX_WAIT: Duration = Duration::from_secs(10);
@@ -108,47 +111,125 @@ pub enum Error {
     /// Neither view answers. The cause is for the log.
     #[error("{0}")]
     Unavailable(String),
+    /// History is asked too much at once. The cause is for the log.
+    #[error("{0}")]
+    Busy(String),
+    /// The client asks too much at once.
+    #[error("too many questions of one client at once")]
+    TooMany,
+}
+
+/// Questions that wait for each other, and for no others.
+struct Lane {
+    sources: Sources,
+    shares: Shares,
 }
 
 pub struct Reports {
-    sources: Sources,
+    lookups: Lane,
+    scans: Lane,
+    /// What those who watch are shown.
+    own: Sources,
+    counters: Arc<Counters>,
     now_ms: fn() -> i64,
     cache: Cache<Query, Result<Answer, Error>>,
 }
 
+impl Query {
+    /// Whether history may have to read many rows for it.
+    fn is_scan(&self) -> bool {
+        match self {
+            Query::Current { hours: Some(hours) }
+            | Query::Timeline { hours }
+            | Query::Types { hours } => !hours_are_live(*hours),
+            Query::Performance { agent_name, days } => agent_name == OTHER || !days_are_few(*days),
+            Query::Tools { days, .. } | Query::Daily { days } => !days_are_few(*days),
+            Query::Costs { by, days, .. } => *by != CostsBy::Day && !days_are_few(*days),
+            // No index tells these apart.
+            Query::Executions(page) => {
+                let of_type = page.agent_type.is_some() || page.model.is_some();
+                of_type || page.session_id.is_some() || page.status == Some(Status::Success)
+            }
+            Query::Errors { agent_name } => agent_name == OTHER,
+            Query::Current { hours: None } | Query::Execution { .. } => false,
+            Query::Active | Query::Dashboard(_) => false,
+        }
+    }
+}
+
 impl Reports {
     /// `now_ms` is the wall clock.
-    pub fn new(
-        live: Live,
-        readers: Readers,
-        names: Arc<RwLock<Names>>,
-        state: Arc<LiveState>,
-        spending: Arc<Spending>,
-        now_ms: fn() -> i64,
-    ) -> Reports {
+    pub fn new(pictures: Pictures, counters: Arc<Counters>, now_ms: fn() -> i64) -> Reports {
+        // The last reader of a lane is always for others.
+        let lane = |readers: &Readers, count: usize| Lane {
+            sources: Sources::new(&pictures, readers),
+            shares: Shares::new(count - 1),
+        };
         Reports {
-            sources: Sources::new(live, readers, names, state, spending),
+            lookups: lane(&pictures.lanes.lookups, LOOKUPS),
+            scans: lane(&pictures.lanes.scans, SCANS),
+            own: Sources::new(&pictures, &pictures.lanes.own),
+            counters,
             now_ms,
             cache: Cache::new(|answer| answer.as_ref().map_or(0, |answer| answer.body.len())),
         }
     }
 
-    /// The answer, at most a quarter of a second old. Once for all who wait for the same.
-    pub async fn answer(&self, query: &Query) -> Result<Answer, Error> {
-        let compute = || async {
-            let made = tokio::time::timeout(MAX_WAIT, Box::pin(self.make(query))).await;
-            let late = || Error::Unavailable(format!("no answer in {} s", MAX_WAIT.as_secs()));
-            let answer = made.unwrap_or_else(|_| Err(late()));
-            if let Err(Error::Unavailable(cause)) = &answer {
-                error!(cause, ?query, "a report could not be made");
+    /// The answer, at most a quarter of a second old. Once for all who wait for the same. Of
+    /// `asker` only so many are made at once; the daemon itself is none.
+    pub async fn answer(&self, query: &Query, asker: Option<&Asker>) -> Result<Answer, Error> {
+        let shares = &self.lane(query).shares;
+        let mut held = None;
+        loop {
+            let place = held.take();
+            let make = || async move {
+                // Who has no place must not keep others waiting that have one.
+                let place = match (place, asker) {
+                    (None, Some(asker)) => Some(shares.try_take(asker).ok_or(TooMany)?),
+                    (place, _) => place,
+                };
+                let answer = self.compute(query).await;
+                drop(place);
+                Ok(answer)
+            };
+            match (self.cache.try_get(query, Instant::now(), make).await, asker) {
+                (Ok(answer), _) => return answer,
+                (Err(TooMany), None) => return Err(Error::TooMany),
+                (Err(TooMany), Some(asker)) => {
+                    let taken = shares.take(asker, MAX_WAIT).await;
+                    held = Some(taken.map_err(|TooMany| {
+                        self.counters.reads_refused.add(1);
+                        Error::TooMany
+                    })?);
+                }
             }
-            answer
-        };
-        self.cache.get(query, Instant::now(), compute).await
+        }
+    }
+
+    async fn compute(&self, query: &Query) -> Result<Answer, Error> {
+        let made = tokio::time::timeout(MAX_WAIT, Box::pin(self.make(query))).await;
+        let late = || Error::Unavailable(format!("no answer in {} s", MAX_WAIT.as_secs()));
+        let answer = made.unwrap_or_else(|_| Err(late()));
+        match &answer {
+            Err(Error::Unavailable(cause)) => error!(cause, ?query, "a report could not be made"),
+            Err(Error::Busy(cause)) => {
+                self.counters.reads_refused.add(1);
+                warn!(cause, ?query, "a report could not be made");
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    fn lane(&self, query: &Query) -> &Lane {
+        match query.is_scan() {
+            true => &self.scans,
+            false => &self.lookups,
+        }
     }
 
     async fn make(&self, query: &Query) -> Result<Answer, Error> {
-        let (sources, now_ms) = (&self.sources, (self.now_ms)());
+        let (sources, now_ms) = (&self.lane(query).sources, (self.now_ms)());
         match query {
             Query::Current { hours } => seal(current::fetch(sources, *hours, now_ms).await?),
             Query::Timeline { hours } => seal(timeline::fetch(sources, *hours, now_ms).await?),
@@ -181,6 +262,10 @@ fn seal((report, view): (impl Serialize, View)) -> Result<Answer, Error> {
 
 impl From<history::Error> for Error {
     fn from(error: history::Error) -> Error {
-        Error::Unavailable(format!("history: {error}"))
+        let cause = format!("history: {error}");
+        match error.is_busy() {
+            true => Error::Busy(cause),
+            false => Error::Unavailable(cause),
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::names::{NameKind, Names};
 use crate::domain::view::{Active, HourTally, ToolDay, ToolPair, TypeTool};
 use crate::flow::live_state::LiveState;
 use crate::flow::spending::Spending;
-use crate::history::{self, Reader, Readers};
+use crate::history::{self, Lanes, Reader, Readers};
 use crate::live::{self, Actives, Live};
 
 /// Redis answers in milliseconds. One that takes this long stands still, and history answers.
@@ -42,20 +42,23 @@ pub struct Sources {
     spending: Arc<Spending>,
 }
 
+/// What all reports are made of.
+pub struct Pictures {
+    pub live: Live,
+    pub lanes: Lanes,
+    pub names: Arc<RwLock<Names>>,
+    pub state: Arc<LiveState>,
+    pub spending: Arc<Spending>,
+}
+
 impl Sources {
-    pub(super) fn new(
-        live: Live,
-        readers: Readers,
-        names: Arc<RwLock<Names>>,
-        state: Arc<LiveState>,
-        spending: Arc<Spending>,
-    ) -> Sources {
+    pub(super) fn new(pictures: &Pictures, readers: &Readers) -> Sources {
         Sources {
-            live,
-            readers,
-            names,
-            state,
-            spending,
+            live: pictures.live.clone(),
+            readers: readers.clone(),
+            names: pictures.names.clone(),
+            state: pictures.state.clone(),
+            spending: pictures.spending.clone(),
         }
     }
 

@@ -22,6 +22,11 @@ pub fn last_days(days: i32, now_ms: i64) -> (Day, Day) {
     (today.back(days - 1), today)
 }
 
+/// Whether so many days are few enough for a lookup, with a name for each hour or tool of them.
+pub fn days_are_few(days: i32) -> bool {
+    days <= LIVE_DAYS
+}
+
 /// Whether the live view still has all days from `first` on.
 pub fn is_live(first: Day, now_ms: i64) -> bool {
     first >= Day::of(now_ms).back(LIVE_DAYS - 1)

@@ -58,7 +58,7 @@ async fn look(
 ) -> Result<bool, Ending> {
     let mut all = true;
     for (part, sent) in Part::ALL.into_iter().zip(sent) {
-        match reports.answer(&Query::Dashboard(part)).await {
+        match reports.answer(&Query::Dashboard(part), None).await {
             Ok(answer) if *sent != Some(answer.digest) => {
                 *sent = Some(answer.digest);
                 socket.send(answer.body).await?;

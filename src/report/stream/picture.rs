@@ -25,7 +25,7 @@ impl Picture {
         shown: u64,
     ) -> Result<Option<Picture>, Error> {
         let (applied, now_ms) = (Applied::now(changes), (reports.now_ms)());
-        let sources = &reports.sources;
+        let sources = &reports.own;
         let (data, active) = tokio::try_join!(
             current::fetch(sources, None, now_ms),
             active::fetch(sources, now_ms)
@@ -45,7 +45,7 @@ pub(super) async fn totals(
     shown: u64,
 ) -> Result<Option<Current>, Error> {
     let (applied, now_ms) = (Applied::now(changes), (reports.now_ms)());
-    let (data, view) = current::fetch(&reports.sources, None, now_ms).await?;
+    let (data, view) = current::fetch(&reports.own, None, now_ms).await?;
     Ok((applied.of(view) >= shown).then_some(data))
 }
 
