@@ -38,7 +38,7 @@
 //! | [`access`] | API keys, tickets, and the audit trail |
 //! | [`backup`] | the databases in one file, and the way back |
 //! | [`live`] | the picture in Redis: the key table, the scripts, the reads |
-//! | [`redis_child`] | the private server: find, start, adopt, stop |
+//! | [`redis_child`] | the private server: find, start, check, adopt, stop |
 //! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts, what is spent so far, what ended lately |
 //! | [`intake`] | the socket and the spool |
 //! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |

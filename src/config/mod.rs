@@ -24,7 +24,7 @@ use meant::Reader;
 pub use redact::Redact;
 pub use section::{
     Data, History, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
-    Transcript, mask_password,
+    Transcript,
 };
 pub use unit::parse_duration;
 use written::Written;

@@ -1,7 +1,6 @@
 //! The sections of the settings: what there is, its default, and its bounds with their reason.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use tracing::Level;
 
 use super::meant::Reader;
 use super::{ConfigError, absolute};
+use crate::domain::redis_url::RedisUrl;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -25,8 +25,6 @@ const SOCKET_PATH_MAX_BYTES: usize = if cfg!(target_os = "macos") { 103 } else {
 /// Each connection is a task and a file descriptor; 65,536 are more than one user's agents open.
 pub(super) const CONNECTIONS_MAX: usize = 65_536;
 
-const URL_SCHEMES: [&str; 3] = ["redis", "rediss", "unix"];
-
 const PREFIX_MAX_BYTES: usize = 64;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -39,10 +37,10 @@ pub struct Socket {
     pub path: PathBuf,
 }
 
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Redis {
     /// None: the daemon runs a private server of its own.
-    pub url: Option<String>,
+    pub url: Option<RedisUrl>,
     /// The private server's program; none: `valkey-server` or `redis-server` of `PATH`.
     pub server: Option<PathBuf>,
     /// Stands in front of every key; may hold a hash tag.
@@ -156,9 +154,10 @@ impl Redis {
             url: r.text(
                 "redis.url",
                 None,
-                "empty, or begin with redis://, rediss:// or unix://",
+                "empty, or redis://[user:password@]host[:port][/database], the same with \
+                 rediss://, or unix://[user:password@]/path[?db=database]",
                 parse_url,
-                |url| url.as_deref().map_or(String::new(), mask_password),
+                |url| url.as_ref().map_or(String::new(), RedisUrl::to_string),
             )?,
             server: r.optional_path("redis.server")?,
             prefix: r.text(
@@ -279,15 +278,10 @@ impl Log {
     }
 }
 
-/// By hand, so that no log of a configuration shows the password.
-impl fmt::Debug for Redis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis")
-            .field("url", &self.url.as_deref().map(mask_password))
-            .field("server", &self.server)
-            .field("prefix", &self.prefix)
-            .field("maxmemory", &self.maxmemory)
-            .finish()
+fn parse_url(text: &str) -> Option<Option<RedisUrl>> {
+    match text {
+        "" => Some(None),
+        text => RedisUrl::parse(text).map(Some),
     }
 }
 
@@ -295,34 +289,4 @@ fn parse_prefix(text: &str) -> Option<String> {
     // The others are wildcards of SCAN: a rebuild must not delete a neighbour's keys.
     let plain = |c: char| c.is_ascii_graphic() && !"*?[]\\".contains(c);
     (text.len() <= PREFIX_MAX_BYTES && text.chars().all(plain)).then(|| text.to_string())
-}
-
-fn parse_url(text: &str) -> Option<Option<String>> {
-    if text.is_empty() {
-        return Some(None);
-    }
-    let (scheme, _) = text.split_once("://")?;
-    let plain = text.chars().all(|c| c.is_ascii_graphic());
-    (plain && URL_SCHEMES.contains(&scheme)).then(|| Some(text.to_string()))
-}
-
-/// Hides what may be a secret, rather too much than too little: everything before the last
-/// `@` but a user's name, and all parameters, of which one may be `sentinelPassword`.
-pub fn mask_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return "***".to_string();
-    };
-    let (user_info, host) = match rest.rsplit_once('@') {
-        Some((user_info, host)) => (Some(user_info), host),
-        None => (None, rest),
-    };
-    let host = match host.split_once('?') {
-        Some((host, _)) => format!("{host}?***"),
-        None => host.to_string(),
-    };
-    match user_info.map(|info| info.split_once(':')) {
-        None => format!("{scheme}://{host}"),
-        Some(Some((user, _))) => format!("{scheme}://{user}:***@{host}"),
-        Some(None) => format!("{scheme}://***@{host}"),
-    }
 }

@@ -1,6 +1,7 @@
 mod documented;
 
 use super::*;
+use crate::domain::redis_url::RedisUrl;
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
     list.iter()
@@ -334,13 +335,22 @@ fn hosts_origins_prefixes_and_urls() {
     for bad in ["a*", "a b", "ä", "a?", "[a]", &"x".repeat(65)] {
         check("redis.prefix", bad, false);
     }
-    for good in ["redis://h", "rediss://h:1/0", "unix:///s"] {
+    for good in [
+        "redis://h",
+        "rediss://h:1/0",
+        "unix:///s",
+        "unix://u:p@/s?db=1",
+    ] {
         check("redis.url", good, true);
     }
     for bad in [
         "h:6379",
         "http://h",
         "redis-x://h",
+        "redis://user@h",
+        "redis://h?db=1",
+        "unix://u:p@h/s",
+        "unix:///s?password=p",
         "redis://h\n",
         "redis:// h",
     ] {
@@ -353,17 +363,22 @@ fn a_password_is_never_shown() {
     let check = |url: &str, expect: &str| {
         let config = load("", &[], &[("redis.url", url)]).expect("valid");
         assert_eq!(described(&config, "redis.url").0, expect);
-        assert_eq!(config.redis.url.as_deref(), Some(url));
+        assert_eq!(config.redis.url, RedisUrl::parse(url));
         assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
     };
     check("redis://127.0.0.1:6379/1", "redis://127.0.0.1:6379/1");
     check("redis://me:s3cret@h:1/2", "redis://me:***@h:1/2");
     check("redis://:s3cret@h", "redis://:***@h");
-    check("redis://s3cret@h", "redis://***@h");
+    check("unix://me:s3cret@/s", "unix://me:***@/s");
     check("redis://me:s3c@s3cret@h", "redis://me:***@h");
-    check("redis://h?password=s3cret", "redis://h?***");
-    let refusal = error("", &[], &[("redis.url", "http://me:s3cret@h")]);
-    assert!(!refusal.contains("s3cret"), "{refusal}");
+    for url in [
+        "http://me:s3cret@h",
+        "redis://s3cret@h",
+        "redis://h?password=s3cret",
+    ] {
+        let refusal = error("", &[], &[("redis.url", url)]);
+        assert!(!refusal.contains("s3cret"), "{refusal}");
+    }
 }
 
 #[test]

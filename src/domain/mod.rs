@@ -11,6 +11,7 @@ pub mod execution;
 pub mod names;
 pub mod price;
 pub mod redact;
+pub mod redis_url;
 pub mod sketch;
 pub mod source;
 pub mod sums;

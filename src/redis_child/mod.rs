@@ -2,12 +2,15 @@
 //! restarted when it dies, stopped last. The caller holds the lock of the data folder, so that two
 //! daemons never have one server.
 
+mod ask;
+mod conf;
 mod process;
 mod program;
 mod server;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +18,58 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use self::server::{ANSWER_DEADLINE, START_DEADLINE, Server};
+use self::server::{ANSWER_DEADLINE, Server};
+use crate::domain::redis_url::RedisUrl;
 
 /// Why there is no server, in one line.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Error(String);
+#[error("{message}")]
+pub struct Error {
+    message: String,
+    is_of_file: bool,
+}
+
+impl Error {
+    /// A file or a folder cannot be written, because the disk is full for instance.
+    pub fn is_of_file(&self) -> bool {
+        self.is_of_file
+    }
+
+    fn other(message: impl Into<String>) -> Error {
+        Error {
+            message: message.into(),
+            is_of_file: false,
+        }
+    }
+
+    fn no_file(message: String) -> Error {
+        Error {
+            message,
+            is_of_file: true,
+        }
+    }
+
+    fn of_file(path: &Path, error: &io::Error) -> Error {
+        let shown = path.display();
+        Error::no_file(match error.kind() {
+            io::ErrorKind::StorageFull => format!("{shown}: {error}, {}", free(path)),
+            _ => format!("{shown}: {error}"),
+        })
+    }
+}
+
+/// How much room there is on the disk of a file or a folder, in words.
+fn free(path: &Path) -> String {
+    match free_bytes(path) {
+        Some(bytes) => format!("{} KiB are free", bytes >> 10),
+        None => "nobody knows how much is free".to_owned(),
+    }
+}
+
+fn free_bytes(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -36,8 +85,8 @@ pub struct Settings {
 }
 
 /// Where the server of a data folder is to be reached, if it runs.
-pub fn url(data_dir: &Path) -> String {
-    format!("unix://{}", server::socket(data_dir).display())
+pub fn url(data_dir: &Path) -> RedisUrl {
+    RedisUrl::of_socket(&server::socket(data_dir))
 }
 
 pub struct RedisChild {
@@ -58,7 +107,7 @@ impl RedisChild {
         } else {
             server.clear().await?;
             server.spawn()?;
-            if let Err(error) = server.wait_until_it_answers(START_DEADLINE).await {
+            if let Err(error) = server.come_up().await {
                 server.end_own(ANSWER_DEADLINE).await;
                 return Err(error);
             }
@@ -67,8 +116,8 @@ impl RedisChild {
         Ok(RedisChild { server, watch })
     }
 
-    pub fn url(&self) -> String {
-        format!("unix://{}", self.server.socket.display())
+    pub fn url(&self) -> RedisUrl {
+        RedisUrl::of_socket(&self.server.socket)
     }
 
     /// Lets the server write what it has and end; after the deadline it is killed.

@@ -40,14 +40,14 @@ pub fn exists(pid: i32) -> bool {
 }
 
 /// From /proc where there is one, because a container may be without `ps`.
-pub fn command_line(pid: i32) -> Option<String> {
+pub fn command_line(pid: i32) -> Option<Vec<u8>> {
     if let Ok(args) = fs::read(format!("/proc/{pid}/cmdline")) {
-        return Some(String::from_utf8_lossy(&args).replace('\0', " "));
+        return Some(args);
     }
     let pid = pid.to_string();
     let output = Command::new("ps")
         .args(["-ww", "-o", "args=", "-p", &pid])
         .output()
         .ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    Some(output.stdout)
 }

@@ -12,7 +12,7 @@ pub fn find(configured: Option<&Path>) -> Result<PathBuf, Error> {
         return if program.is_file() {
             Ok(program.to_owned())
         } else {
-            Err(Error(format!(
+            Err(Error::other(format!(
                 "redis.server {}: no such program",
                 program.display()
             )))
@@ -28,10 +28,9 @@ pub fn find(configured: Option<&Path>) -> Result<PathBuf, Error> {
         .into_iter()
         .find(|program| program.is_file())
         .ok_or_else(|| {
-            Error(
-            "neither valkey-server nor redis-server is in PATH: make setup installs one, or give \
-             --redis URL"
-                .to_owned(),
-        )
+            Error::other(
+                "neither valkey-server nor redis-server is in PATH: make setup installs one, or \
+                 give --redis URL",
+            )
         })
 }

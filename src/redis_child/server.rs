@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 
+use super::conf;
 use super::process::{Process, command_line, exists, signal};
 use super::program::find;
 use super::{Error, Settings};
@@ -37,12 +37,13 @@ const RESTART_AFTER: [Duration; 4] = [
 const WELL_AFTER: Duration = Duration::from_secs(30);
 
 pub struct Server {
-    program: PathBuf,
+    pub program: PathBuf,
     pub socket: PathBuf,
     pub config: PathBuf,
     pidfile: PathBuf,
-    dir: PathBuf,
-    maxmemory: u64,
+    pub dir: PathBuf,
+    pub maxmemory: u64,
+    pub template: String,
     process: Mutex<Option<Process>>,
 }
 
@@ -55,7 +56,7 @@ impl Server {
         let dir = settings.dir.join("redis");
         let socket = socket(&settings.dir);
         if socket.as_os_str().len() > MAX_SOCKET_PATH_BYTES {
-            return Err(Error(format!(
+            return Err(Error::other(format!(
                 "the path of the private Redis's socket, {}, must be at most \
                  {MAX_SOCKET_PATH_BYTES} bytes: choose a shorter data.dir",
                 socket.display()
@@ -65,35 +66,32 @@ impl Server {
         folder.recursive(true).mode(0o700);
         folder
             .create(&dir)
-            .map_err(|error| Error(format!("{}: {error}", dir.display())))?;
+            .map_err(|error| Error::of_file(&dir, &error))?;
         let server = Server {
             program: find(settings.server.as_deref())?,
             config: dir.join("redis.conf"),
             pidfile: dir.join("redis.pid"),
             socket,
             maxmemory: settings.maxmemory,
+            template: settings.template.clone(),
             dir,
             process: Mutex::new(None),
         };
-        let config = server.fill(&settings.template);
-        fs::write(&server.config, config)
-            .map_err(|error| Error(format!("{}: {error}", server.config.display())))?;
+        // A disk without room shows here, before a server is started on it.
+        server.write_config()?;
         Ok(server)
     }
 
-    pub fn fill(&self, template: &str) -> String {
-        let quoted = |path: &Path| {
-            path.display()
-                .to_string()
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-        };
-        template
-            .replace("{socket}", &quoted(&self.socket))
-            .replace("{pidfile}", &quoted(&self.pidfile))
-            .replace("{logfile}", &quoted(&self.logfile()))
-            .replace("{dir}", &quoted(&self.dir))
-            .replace("{maxmemory}", &self.maxmemory.to_string())
+    /// Anew for each start, so that nothing comes of what was changed in it.
+    fn write_config(&self) -> Result<(), Error> {
+        let config = self
+            .template
+            .replace("{socket}", &conf::quoted(&self.socket))
+            .replace("{pidfile}", &conf::quoted(&self.pidfile))
+            .replace("{logfile}", &conf::quoted(&self.logfile()))
+            .replace("{dir}", &conf::quoted(&self.dir))
+            .replace("{maxmemory}", &self.maxmemory.to_string());
+        fs::write(&self.config, config).map_err(|error| Error::of_file(&self.config, &error))
     }
 
     /// Takes over a server that answers and has our folder; it may be loading still. Nothing is
@@ -106,34 +104,33 @@ impl Server {
                 Ok(reply) if reply.starts_with("-LOADING") && Instant::now() < end => {
                     sleep(POLL).await;
                 }
-                Ok(reply) if reply.starts_with('-') => {
-                    let reply = reply.trim_end();
-                    return Err(Error(format!("{}: {reply}", self.socket.display())));
-                }
+                Ok(reply) if reply.starts_with('-') => return Err(self.refused(&reply)),
                 _ => return Ok(false),
             }
         }
-        let reply = self.ask("CONFIG GET dir").await.unwrap_or_default();
-        let found = reply.lines().last().map(|dir| fs::canonicalize(dir.trim()));
-        let wanted = fs::canonicalize(&self.dir).ok();
-        let is_ours = wanted.is_some() && found.and_then(Result::ok) == wanted;
+        let is_ours = self.is_ours().await?;
         let info = self.ask("INFO server").await.unwrap_or_default();
         let pid = info
             .lines()
             .find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
         let (true, Some(pid)) = (is_ours, pid) else {
-            return Err(Error(format!(
+            return Err(Error::other(format!(
                 "{} belongs to another server: end it or choose another data.dir",
                 self.socket.display()
             )));
         };
         let limit = format!("CONFIG SET maxmemory {}", self.maxmemory);
-        let reply = self.ask(&limit).await;
-        if !reply.is_ok_and(|reply| reply.starts_with("+OK")) {
-            warn!("the Redis that an earlier daemon left keeps its maxmemory");
-        }
+        // Whether it has taken it is looked at with the other settings.
+        let _ = self.ask(&limit).await;
         *self.process() = Some(Process::Adopted(pid));
-        Ok(true)
+        match self.check().await {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                warn!(%error, pid, "the Redis that an earlier daemon left is ended");
+                self.end(pid, ANSWER_DEADLINE).await;
+                Ok(false)
+            }
+        }
     }
 
     /// Ends what the pid file names, if it is a server on our socket, and removes what it left.
@@ -147,46 +144,60 @@ impl Server {
         }
         match fs::remove_file(&self.socket) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error(format!("{}: {error}", self.socket.display())))
+                Err(Error::of_file(&self.socket, &error))
             }
             _ => Ok(()),
         }
     }
 
     /// In a process group of its own: a Ctrl-C on the terminal must not end it before the daemon.
+    ///
+    /// The configuration is its standard input: a path on the command line would be taken for a
+    /// pattern, and where that matches nothing it starts without one, on port 6379 of all
+    /// interfaces. The socket is named again there, so that its command line tells whose it is.
     pub fn spawn(&self) -> Result<(), Error> {
+        self.write_config()?;
+        let config = fs::File::open(&self.config);
+        let config = config.map_err(|error| Error::of_file(&self.config, &error))?;
         // Whatever it says before it has opened its log, of its configuration for instance.
         let logfile = self.logfile();
         let log = fs::File::options().create(true).append(true).open(&logfile);
-        let log = log.map_err(|error| Error(format!("{}: {error}", logfile.display())))?;
+        let log = log.map_err(|error| Error::of_file(&logfile, &error))?;
         let child = Command::new(&self.program)
-            .arg(&self.config)
-            .stdin(Stdio::null())
+            .args(["-", "--unixsocket"])
+            .arg(&self.socket)
+            .stdin(config)
             .stdout(Stdio::null())
             .stderr(log)
             .process_group(0)
             .spawn()
-            .map_err(|error| Error(format!("{}: {error}", self.program.display())))?;
+            .map_err(|error| Error::other(format!("{}: {error}", self.program.display())))?;
         *self.process() = Some(Process::Child(child));
         Ok(())
+    }
+
+    /// Waits until the server that was spawned answers. One that has other settings than it was
+    /// given is ended.
+    pub async fn come_up(&self) -> Result<(), Error> {
+        self.wait_until_it_answers(START_DEADLINE).await?;
+        let checked = self.check().await;
+        if checked.is_err() {
+            self.end_own(ANSWER_DEADLINE).await;
+        }
+        checked
     }
 
     pub async fn wait_until_it_answers(&self, deadline: Duration) -> Result<(), Error> {
         let end = Instant::now() + deadline;
         while Instant::now() < end {
-            if self.is_up().await {
-                return Ok(());
+            match self.ask("PING").await {
+                Ok(reply) if reply.starts_with("+PONG") => return Ok(()),
+                Ok(reply) if reply.starts_with("-MISCONF") => return Err(self.refused(&reply)),
+                _ if self.has_exited() => return Err(self.ended_at_once()),
+                _ => sleep(POLL).await,
             }
-            if self.has_exited() {
-                return Err(Error(format!(
-                    "{} ended at once: see {}",
-                    self.program.display(),
-                    self.logfile().display()
-                )));
-            }
-            sleep(POLL).await;
         }
-        Err(Error(format!(
+        Err(Error::other(format!(
             "the private Redis did not answer within {} s",
             deadline.as_secs()
         )))
@@ -217,13 +228,13 @@ impl Server {
             let cleared = self.clear().await;
             if let Err(error) = cleared.and_then(|()| self.spawn()) {
                 warn!(%error, "the private Redis could not be restarted");
-            } else if let Err(error) = self.wait_until_it_answers(START_DEADLINE).await {
+            } else if let Err(error) = self.come_up().await {
                 warn!(%error, "the private Redis was restarted in vain");
             }
         }
     }
 
-    fn logfile(&self) -> PathBuf {
+    pub fn logfile(&self) -> PathBuf {
         self.dir.join("redis.log")
     }
 
@@ -244,10 +255,12 @@ impl Server {
             .parse()
             .ok()?;
         let args = command_line(pid)?;
-        let is_server = args.contains("redis-server") || args.contains("valkey-server");
+        let names = |word: &[u8]| args.windows(word.len()).any(|part| part == word);
+        let is_server = names(b"redis-server") || names(b"valkey-server");
+        // That of version 0.1.0 had its configuration on its command line.
         let is_ours = [&self.socket, &self.config]
             .iter()
-            .any(|path| args.contains(&path.display().to_string()));
+            .any(|path| names(path.as_os_str().as_bytes()));
         (is_server && is_ours).then_some(pid)
     }
 
@@ -258,6 +271,9 @@ impl Server {
     }
 
     pub async fn end(&self, pid: i32, deadline: Duration) {
+        if self.is_gone(pid) {
+            return;
+        }
         signal(pid, Signal::TERM);
         if !self.wait_until_it_is_gone(pid, deadline).await {
             warn!(pid, "Redis did not end within its deadline: it is killed");
@@ -283,27 +299,6 @@ impl Server {
             Some(process) if process.pid() == pid => process.has_exited(),
             _ => !exists(pid),
         }
-    }
-
-    /// LOADING is an answer, but not yet the word.
-    pub async fn is_up(&self) -> bool {
-        self.ask("PING")
-            .await
-            .is_ok_and(|reply| reply.starts_with("+PONG"))
-    }
-
-    pub async fn ask(&self, command: &str) -> io::Result<String> {
-        let exchange = async {
-            let mut stream = UnixStream::connect(&self.socket).await?;
-            stream
-                .write_all(format!("{command}\r\n").as_bytes())
-                .await?;
-            // Every reply that is asked for here fits one read.
-            let mut reply = [0; 4096];
-            let count = stream.read(&mut reply).await?;
-            Ok(String::from_utf8_lossy(&reply[..count]).into_owned())
-        };
-        timeout(ANSWER_DEADLINE, exchange).await?
     }
 
     pub fn process(&self) -> MutexGuard<'_, Option<Process>> {

@@ -1,5 +1,8 @@
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -49,7 +52,12 @@ async fn a_server_that_outlives_its_daemon_is_adopted_and_one_that_dies_is_resta
         child.wait().unwrap();
     }
     eventually("the server is restarted", async || {
-        second.server.is_up().await && second.server.pid() != Some(pid)
+        second
+            .server
+            .ask("PING")
+            .await
+            .is_ok_and(|pong| pong == "+PONG\r\n")
+            && second.server.pid() != Some(pid)
     })
     .await;
     assert_eq!(second.server.ask("GET seen").await.unwrap(), "$1\r\n1\r\n");
@@ -137,7 +145,6 @@ async fn a_server_that_is_not_ours_keeps_its_socket_and_its_settings() {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut foreign = Server::prepare(&settings(elsewhere.path())).unwrap();
     foreign.socket = dir.path().join("redis.sock");
-    fs::write(&foreign.config, foreign.fill(TEMPLATE)).unwrap();
     foreign.spawn().unwrap();
     foreign.wait_until_it_answers(START_DEADLINE).await.unwrap();
     let mut ours = settings(dir.path());
@@ -158,4 +165,174 @@ async fn a_configuration_that_is_refused_is_told_in_the_log() {
     assert!(error.contains("redis.log"), "{error}");
     let log = fs::read_to_string(dir.path().join("redis/redis.log")).unwrap();
     assert!(log.contains("no-such-setting"), "{log}");
+}
+
+/// The TCP sockets of a process that take connections; only Linux tells.
+fn tcp_listeners(pid: i32) -> usize {
+    let sockets: Vec<String> = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .map(|link| link.to_string_lossy().into_owned())
+        .collect();
+    let tables = ["tcp", "tcp6"].map(|name| fs::read_to_string(format!("/proc/{pid}/net/{name}")));
+    let lines = tables.iter().flatten().flat_map(|table| table.lines());
+    let listening = lines.filter(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.get(3) == Some(&"0A") && sockets.contains(&format!("socket:[{}]", words[9]))
+    });
+    listening.count()
+}
+
+#[tokio::test]
+async fn a_path_is_no_pattern_and_needs_no_plain_letters() {
+    let names: [&[u8]; 7] = [
+        b"proj[1]",
+        b"a*b?",
+        b"with \"quote\" and space",
+        b"it's \\ {dir}{maxmemory}",
+        b"two\nlines",
+        b"-- port 6379",
+        b"caf\xe9",
+    ];
+    for name in names {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join(OsStr::from_bytes(name));
+        // Where the name is a pattern, this one fits it.
+        fs::create_dir(parent.path().join("proj1")).unwrap();
+        fs::write(parent.path().join("proj1/redis.conf"), "port 6379\n").unwrap();
+        let child = RedisChild::start(&settings(&dir)).await.unwrap();
+        let pid = child.server.pid().unwrap();
+        assert_eq!(tcp_listeners(pid), 0, "{dir:?}");
+        child.server.check().await.unwrap();
+        assert_eq!(child.server.pid_in_file(), Some(pid), "{dir:?}");
+        assert_eq!(child.server.ask("SET seen 1").await.unwrap(), "+OK\r\n");
+        child.watch.abort();
+        let again = RedisChild::start(&settings(&dir)).await.unwrap();
+        assert_eq!(again.server.pid(), Some(pid), "{dir:?}");
+        child.stop(Duration::from_secs(10)).await;
+        assert!(dir.join("redis/appendonlydir").is_dir(), "{dir:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_other_settings_is_ended() {
+    let free_port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let port = format!("port {free_port}\nbind 127.0.0.1");
+    let eviction = "maxmemory-policy allkeys-lru".to_owned();
+    for (from, to) in [
+        ("port 0", port.as_str()),
+        ("maxmemory-policy noeviction", &eviction),
+        ("appendonly yes", "appendonly no"),
+        ("maxmemory {maxmemory}", "maxmemory 0"),
+        ("dir \"{dir}\"", "dir \"/\""),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut wrong = settings(dir.path());
+        wrong.template = wrong.template.replace(from, to);
+        let error = RedisChild::start(&wrong).await.err().unwrap().to_string();
+        let name = from.split(' ').next().unwrap();
+        assert!(error.contains(&format!("({name} is ")), "{error}");
+        assert!(!dir.path().join("redis.sock").exists(), "{from}");
+    }
+}
+
+#[tokio::test]
+async fn one_whose_settings_were_changed_is_replaced_when_it_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = RedisChild::start(&settings(dir.path())).await.unwrap();
+    first.watch.abort();
+    let change = "CONFIG SET maxmemory-policy allkeys-lru";
+    assert_eq!(first.server.ask(change).await.unwrap(), "+OK\r\n");
+    let again = settings(dir.path());
+    let (second, ()) = tokio::join!(
+        RedisChild::start(&again),
+        eventually("it is ended", async || first.server.has_exited())
+    );
+    let second = second.unwrap();
+    assert_ne!(second.server.pid(), first.server.pid());
+    second.server.check().await.unwrap();
+    second.stop(Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+async fn a_server_of_version_0_1_0_is_taken_over_and_known_by_its_command_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::prepare(&settings(dir.path())).unwrap();
+    let mut left = Command::new("redis-server")
+        .arg(&server.config)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("it answers", async || {
+        server
+            .ask("PING")
+            .await
+            .is_ok_and(|pong| pong == "+PONG\r\n")
+    })
+    .await;
+    assert_eq!(server.pid_in_file(), Some(left.id() as i32));
+    let child = RedisChild::start(&settings(dir.path())).await.unwrap();
+    assert_eq!(child.server.pid(), Some(left.id() as i32));
+    tokio::join!(
+        child.stop(Duration::from_secs(10)),
+        eventually("it ends", async || left.try_wait().unwrap().is_some())
+    );
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_with_its_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs"]);
+    let mounted = mount.arg(dir.path()).stderr(Stdio::null()).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        return; // Only root may.
+    }
+    let fill = || {
+        let mut file = fs::File::create(dir.path().join("fill")).unwrap();
+        let full = std::io::copy(&mut std::io::repeat(0), &mut file).unwrap_err();
+        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    };
+    // It can be started, and has no room for the files that it makes then.
+    let server = Server::prepare(&settings(dir.path())).unwrap();
+    fill();
+    let unborn = server.ended_at_once();
+    let refused = RedisChild::start(&settings(dir.path()))
+        .await
+        .err()
+        .unwrap();
+    // It runs, and then there is no more room for what it writes.
+    fs::remove_file(dir.path().join("fill")).unwrap();
+    let child = RedisChild::start(&settings(dir.path())).await.unwrap();
+    child.watch.abort();
+    fill();
+    eventually("it refuses", async || {
+        let _ = child
+            .server
+            .ask(&format!("SET a {}", "x".repeat(3_000)))
+            .await;
+        child
+            .server
+            .ask("PING")
+            .await
+            .unwrap()
+            .starts_with("-MISCONF")
+    })
+    .await;
+    let waited = child.server.wait_until_it_answers(START_DEADLINE).await;
+    let found = child.server.adopt().await;
+    let pid = child.server.pid().unwrap();
+    child.server.end(pid, Duration::from_secs(10)).await;
+    let folder = dir.path().display().to_string();
+    let unmounted = Command::new("umount").arg("-l").arg(dir.path()).status();
+    assert!(unmounted.unwrap().success());
+    for error in [unborn, refused, waited.unwrap_err(), found.unwrap_err()] {
+        let told = error.to_string();
+        assert!(error.is_of_file() && told.contains(&folder), "{told}");
+        assert!(told.contains("KiB are free"), "{told}");
+    }
 }
