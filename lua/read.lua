@@ -8,11 +8,13 @@
 --            zset    { member, score … }, the highest first
 --            list    { element … }
 --            string  { value }
+--            set     { member … }
 
 local ranges = {
   hash = function(key) return redis.call('HGETALL', key) end,
   zset = function(key) return redis.call('ZRANGE', key, 0, -1, 'REV', 'WITHSCORES') end,
   list = function(key) return redis.call('LRANGE', key, 0, -1) end,
+  set = function(key) return redis.call('SMEMBERS', key) end,
   string = function(key) return { redis.call('GET', key) or nil } end,
 }
 

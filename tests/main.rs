@@ -35,6 +35,7 @@
 //! | `folders` | a wrong folder is refused, and left as it is |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `views_away` | Redis gone or stopped |
+//! | `redis_user` | a user of Redis who may do little, and URLs |
 //! | `reaper` | hung executions |
 //! | `signs` | signs of life of what began just now, whatever becomes of Redis |
 //! | `caps` | more names than there is room for |
@@ -117,6 +118,7 @@ mod reaper;
 mod receiver;
 mod redaction;
 mod redis_server;
+mod redis_user;
 mod reload;
 mod schema;
 mod scrape;

@@ -88,7 +88,7 @@ impl Gather {
             durations: Some(self.durations(window_ms(Rule::AvgDuration), now_ms)),
             today,
             active: running.map(|(count, _)| count),
-            memory: memory.ok(),
+            memory: memory.ok().flatten(),
             requests: self.latencies.look(
                 self.system.requests.latency(),
                 latency_window,

@@ -50,7 +50,7 @@ pub use self::restore::{Keys, restore};
 use self::stores::Stores;
 pub use self::stores::{FOREIGN_MEND, cursor_is_ours};
 use crate::access::Access;
-use crate::config::{Config, mask_password};
+use crate::config::Config;
 use crate::domain::redact;
 use crate::flow::clock::now_ms;
 use crate::flow::operations::{Facts, Operations};
@@ -311,7 +311,7 @@ fn facts(config: &Config, redis: &Redis, http: &str) -> Facts {
         data_dir: config.data.dir.display().to_string(),
         spool_dir: config.spool.path.clone(),
         spool_max_bytes: config.spool.max_bytes,
-        redis_url: mask_password(&redis.url),
+        redis_url: redis.url.to_string(),
         redis_private: redis.child.is_some(),
         redis_version: redis.version.clone(),
     }

@@ -6,24 +6,28 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::info;
 
-use super::failure::{EXIT_NO_REDIS, Failure};
+use super::failure::{EXIT_CANNOT_CREATE, EXIT_NO_REDIS, Failure};
 use super::folder;
 use super::stores::Stores;
 use crate::config::Config;
 use crate::domain::names::Names;
+use crate::domain::redis_url::RedisUrl;
 use crate::live::{Live, LiveConfig};
-use crate::redis_child::RedisChild;
+use crate::redis_child::{self, RedisChild};
 
 /// For the first answer of Redis.
 const REDIS_DEADLINE: Duration = Duration::from_secs(10);
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 const REDIS_STOP_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The version of a server that is not allowed to tell it.
+const UNKNOWN: &str = "unknown";
+
 /// Redis, and what is to be known of it.
 pub struct Redis {
     pub child: Option<RedisChild>,
     pub live: Live,
-    pub url: String,
+    pub url: RedisUrl,
     pub version: String,
 }
 
@@ -34,7 +38,7 @@ impl Redis {
         let deadline = Instant::now() + REDIS_DEADLINE;
         loop {
             match self.live.check().await {
-                Ok(facts) => return Ok(facts.version),
+                Ok(facts) => return Ok(facts.map_or(UNKNOWN.to_owned(), |facts| facts.version)),
                 Err(error)
                     if (error.is_away() || error.is_loading()) && Instant::now() < deadline =>
                 {
@@ -78,7 +82,7 @@ pub async fn connect(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Redi
         None => {
             let redis = RedisChild::start(&folder::redis_settings(config))
                 .await
-                .map_err(|error| Failure::new(EXIT_NO_REDIS, error.to_string()))?;
+                .map_err(no_child)?;
             let url = redis.url();
             (Some(redis), url)
         }
@@ -115,6 +119,14 @@ pub async fn connect(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Redi
         "reached Redis"
     );
     Ok(redis)
+}
+
+fn no_child(error: redis_child::Error) -> Failure {
+    let code = match error.is_of_file() {
+        true => EXIT_CANNOT_CREATE,
+        false => EXIT_NO_REDIS,
+    };
+    Failure::new(code, error.to_string())
 }
 
 fn no_redis(error: crate::live::Error) -> Failure {

@@ -12,6 +12,7 @@ use super::notify::Notifier;
 use super::{Failure, entrance, parts, stores};
 use crate::access::{Access, Action, Actor, Entry};
 use crate::config::{Config, ConfigError};
+use crate::domain::redis_url::RedisUrl;
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 use crate::flow::reload::{Command, ReloadState, Reloaded};
@@ -79,7 +80,7 @@ pub struct Reloader {
 #[derive(Clone, PartialEq)]
 pub struct Present {
     described: BTreeMap<String, String>,
-    redis_url: Option<String>,
+    redis_url: Option<RedisUrl>,
 }
 
 impl Present {

@@ -7,12 +7,13 @@ use std::time::Duration;
 use fred::clients::{Client, WithOptions};
 use fred::error::{Error as Cause, ErrorKind};
 use fred::interfaces::{ClientLike, EventInterface};
-use fred::types::config::{Config, Options, ReconnectPolicy, ServerConfig};
+use fred::types::config::{Config, Options, ReconnectPolicy, ServerConfig, TlsConnector};
 use fred::types::{Builder, RespVersion, Value};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::error::Error;
+use crate::domain::redis_url::{Place, RedisUrl};
 
 /// A batch of 1,024 takes Redis some 25 ms; without a bound a lost answer would be waited for for
 /// ever.
@@ -38,7 +39,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(url: &str) -> Result<(Connection, WithOptions<Client>), Error> {
+    pub(super) async fn open(url: &RedisUrl) -> Result<(Connection, WithOptions<Client>), Error> {
         let client = client(url)?;
         let last_error = Arc::default();
         let mut connected = client.reconnect_rx();
@@ -59,7 +60,10 @@ impl Connection {
         let last_error = self.last_error.lock();
         let last_error = last_error.unwrap_or_else(PoisonError::into_inner);
         match (&*last_error, cause.kind()) {
-            (Some(last), ErrorKind::Canceled) => Error::away(plain(last.details())),
+            (Some(last), ErrorKind::Canceled) => {
+                let details = plain(last.details()).to_owned();
+                Error::from(Cause::new(last.kind().clone(), details))
+            }
             _ => Error::from(cause),
         }
     }
@@ -87,7 +91,7 @@ impl Drop for Connection {
     }
 }
 
-fn client(url: &str) -> Result<Client, Error> {
+fn client(url: &RedisUrl) -> Result<Client, Error> {
     let config = Config {
         // Only RESP3 can be spoken while the server loads, so that we are told that it does.
         version: RespVersion::RESP3,
@@ -112,19 +116,20 @@ fn client(url: &str) -> Result<Client, Error> {
         .map_err(Error::from)
 }
 
-fn config(url: &str) -> Result<Config, Error> {
-    if let Some(path) = url.strip_prefix("unix://") {
-        return Ok(Config {
-            server: ServerConfig::new_unix_socket(path),
-            ..Config::default()
-        });
-    }
-    if !(url.starts_with("redis://") || url.starts_with("rediss://")) {
-        return Err(Error::unfit(
-            "its URL must begin with redis://, rediss:// or unix://",
-        ));
-    }
-    Config::from_url_centralized(url).map_err(Error::from)
+fn config(url: &RedisUrl) -> Result<Config, Error> {
+    let tls = matches!(url.place, Place::Tcp { tls: true, .. });
+    let tls = tls.then(TlsConnector::default_rustls).transpose()?;
+    Ok(Config {
+        server: match &url.place {
+            Place::Tcp { host, port, .. } => ServerConfig::new_centralized(host, *port),
+            Place::Unix(path) => ServerConfig::new_unix_socket(path),
+        },
+        username: url.user.clone(),
+        password: url.password.clone(),
+        database: url.database,
+        tls: tls.map(Into::into),
+        ..Config::default()
+    })
 }
 
 /// The client reconnects by itself for ever, but for a queue that is full at the wrong moment, when
@@ -133,9 +138,10 @@ fn config(url: &str) -> Result<Config, Error> {
 /// a request to reconnect, so that it is ended.
 async fn keep(client: Client, last_error: Arc<Mutex<Option<Cause>>>) {
     let tell = |error| {
-        *last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
     };
     let mut errors = client.error_rx();
+    let mut connected = client.reconnect_rx();
     loop {
         let mut task = AbortOnDrop(client.connect());
         let mut silent = pin!(silent(&client));
@@ -145,10 +151,12 @@ async fn keep(client: Client, last_error: Arc<Mutex<Option<Cause>>>) {
                 () = &mut silent => {
                     let seconds = SILENT_AFTER.as_secs();
                     let message = format!("no answer for {seconds} s, connecting anew");
-                    tell(Cause::new(ErrorKind::Timeout, message));
+                    tell(Some(Cause::new(ErrorKind::Timeout, message)));
                     break;
                 }
-                Ok((error, _)) = errors.recv() => tell(error),
+                Ok((error, _)) = errors.recv() => tell(Some(error)),
+                // What was wrong before is no reason of what will be.
+                Ok(_) = connected.recv() => tell(None),
             }
         }
         drop(task);

@@ -18,6 +18,7 @@ enum Kind {
     Loading,
     OutOfMemory,
     ReadOnly,
+    Denied,
     Unfit,
     Broken,
 }
@@ -43,6 +44,12 @@ impl Error {
         self.kind == Kind::ReadOnly
     }
 
+    /// It does not let its user in, or not do this. Whoever keeps its users may change that while
+    /// the daemon runs.
+    pub fn is_denied(&self) -> bool {
+        self.kind == Kind::Denied
+    }
+
     /// This server, or the way to it, cannot serve us as it is configured.
     pub fn is_unfit(&self) -> bool {
         self.kind == Kind::Unfit
@@ -51,6 +58,13 @@ impl Error {
     /// Something else is wrong, a key of another type for instance: only a rebuild helps.
     pub fn is_broken(&self) -> bool {
         self.kind == Kind::Broken
+    }
+
+    pub(super) fn denied(message: impl Into<String>) -> Error {
+        Error {
+            kind: Kind::Denied,
+            message: message.into(),
+        }
     }
 
     pub(super) fn unfit(message: impl Into<String>) -> Error {
@@ -67,6 +81,14 @@ impl Error {
         }
     }
 
+    /// The same, with more to say.
+    pub(super) fn with(self, more: &str) -> Error {
+        Error {
+            message: format!("{}; {more}", self.message),
+            ..self
+        }
+    }
+
     pub(super) fn away(message: impl Into<String>) -> Error {
         Error {
             kind: Kind::Away,
@@ -75,15 +97,21 @@ impl Error {
     }
 }
 
-/// The client has no kinds for most of what a server answers: the first word decides.
+/// The client has no kinds for most of what a server answers: the first word decides. Only what a
+/// wait cannot mend is broken. Nearly every word tells of a state that the server is in, and it
+/// may leave that by itself or by its operator's hand.
 impl From<Cause> for Error {
     fn from(cause: Cause) -> Error {
-        let code = cause.details().split(' ').next().unwrap_or_default();
-        let kind = match code {
+        let details = cause.details();
+        let kind = match details.split(' ').next().unwrap_or_default() {
             "LOADING" => Kind::Loading,
             "OOM" => Kind::OutOfMemory,
             "READONLY" | "MISCONF" | "NOREPLICAS" => Kind::ReadOnly,
-            "BUSY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "NOSCRIPT" => Kind::Away,
+            "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => Kind::Denied,
+            "CROSSSLOT" | "NOPROTO" => Kind::Unfit,
+            "WRONGTYPE" => Kind::Broken,
+            "ERR" => without_a_word(details),
+            word if is_code(word) => Kind::Away,
             _ => match cause.kind() {
                 ErrorKind::IO
                 | ErrorKind::Timeout
@@ -92,18 +120,35 @@ impl From<Cause> for Error {
                 | ErrorKind::Backpressure
                 | ErrorKind::Protocol
                 | ErrorKind::Tls
-                | ErrorKind::Auth => Kind::Away,
-                ErrorKind::Config | ErrorKind::Url => Kind::Unfit,
+                | ErrorKind::Auth
                 // The client's own words about a connection that it lost.
-                ErrorKind::Unknown if !is_code(code) => Kind::Away,
+                | ErrorKind::Unknown => Kind::Away,
+                ErrorKind::Config | ErrorKind::Url => Kind::Unfit,
                 _ => Kind::Broken,
             },
         };
         Error {
             kind,
-            message: cause.details().to_owned(),
+            message: details.to_owned(),
         }
     }
+}
+
+/// Of errors that have no word of their own, by how they begin.
+fn without_a_word(details: &str) -> Kind {
+    const KINDS: [(&str, Kind); 8] = [
+        ("max number of clients", Kind::Away),
+        ("The user executing the script can't", Kind::Denied),
+        ("invalid password", Kind::Denied),
+        ("AUTH <password> called without", Kind::Denied),
+        ("Client sent AUTH", Kind::Denied),
+        ("DB index is out of range", Kind::Unfit),
+        ("invalid DB index", Kind::Unfit),
+        ("unknown command", Kind::Unfit),
+    ];
+    let details = details.trim_start_matches("ERR ");
+    let known = KINDS.iter().find(|(begin, _)| details.starts_with(begin));
+    known.map_or(Kind::Broken, |(_, kind)| *kind)
 }
 
 /// A server's error begins with a word in capitals.
@@ -118,6 +163,7 @@ impl fmt::Display for Error {
             Kind::Loading => "Redis is loading",
             Kind::OutOfMemory => "Redis is out of memory",
             Kind::ReadOnly => "Redis takes no writes",
+            Kind::Denied => "Redis refuses its user",
             Kind::Unfit => "Redis cannot be used",
             Kind::Broken => "the live picture in Redis is broken",
         };
@@ -126,3 +172,73 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_no_wait_mends_is_broken() {
+        use Kind::*;
+        for (details, kind) in [
+            ("LOADING Redis is loading the dataset in memory", Loading),
+            (
+                "OOM command not allowed when used memory > 'maxmemory'.",
+                OutOfMemory,
+            ),
+            (
+                "READONLY You can't write against a read only replica.",
+                ReadOnly,
+            ),
+            (
+                "MISCONF Errors writing to the AOF file: No space left on device",
+                ReadOnly,
+            ),
+            ("NOREPLICAS Not enough good replicas to write.", ReadOnly),
+            ("NOAUTH Authentication required.", Denied),
+            (
+                "WRONGPASS invalid username-password pair or user is disabled.",
+                Denied,
+            ),
+            (
+                "NOPERM this user has no permissions to run the 'info' command",
+                Denied,
+            ),
+            ("DENIED Redis is running in protected mode", Denied),
+            (
+                "ERR The user executing the script can't run this command",
+                Denied,
+            ),
+            ("ERR Client sent AUTH, but no password is set", Denied),
+            ("ERR invalid password", Denied),
+            ("BUSY Redis is busy running a script.", Away),
+            ("MASTERDOWN Link with MASTER is down", Away),
+            ("CLUSTERDOWN Hash slot not served", Away),
+            (
+                "TRYAGAIN Multiple keys request during rehashing of slot",
+                Away,
+            ),
+            ("MOVED 3999 127.0.0.1:6381", Away),
+            ("ASK 3999 127.0.0.1:6381", Away),
+            ("NOSCRIPT No matching script.", Away),
+            ("UNBLOCKED client unblocked", Away),
+            ("ERR max number of clients reached", Away),
+            (
+                "CROSSSLOT Keys in request don't hash to the same slot",
+                Unfit,
+            ),
+            ("NOPROTO unsupported protocol version", Unfit),
+            ("ERR DB index is out of range", Unfit),
+            (
+                "ERR unknown command 'EVALSHA', with args beginning with: ",
+                Unfit,
+            ),
+            ("WRONGTYPE Operation against a key", Broken),
+            ("ERR value is not an integer or out of range", Broken),
+        ] {
+            let error = Error::from(Cause::new(ErrorKind::Unknown, details));
+            assert_eq!(error.kind, kind, "{details}");
+            assert_eq!(error.is_broken(), kind == Broken, "{details}");
+        }
+    }
+}

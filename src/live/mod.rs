@@ -4,6 +4,7 @@
 //! the batch begins (`lua/apply.lua`), so that whoever applies may ask, fail and ask again. What a
 //! rebuild deletes is guarded by the cursor likewise (`lua/clear.lua`).
 
+mod commands;
 mod connection;
 mod content;
 mod error;
@@ -31,6 +32,7 @@ pub use read::{Actives, AgentDays, Current};
 pub use writes::Writes;
 
 use crate::domain::names::Names;
+use crate::domain::redis_url::RedisUrl;
 use crate::domain::view::Active;
 use connection::Connection;
 
@@ -39,6 +41,8 @@ const CLEARED_AT_ONCE: usize = 1_000;
 /// Executions of one call of the progress script, for the same reason.
 const PROGRESS_AT_ONCE: usize = 500;
 
+static ALLOWED: LazyLock<Script> =
+    LazyLock::new(|| Script::from_lua(include_str!("../../lua/allowed.lua")));
 static APPLY: LazyLock<Script> =
     LazyLock::new(|| Script::from_lua(include_str!("../../lua/apply.lua")));
 static CLEAR: LazyLock<Script> =
@@ -52,8 +56,7 @@ static READ: LazyLock<Script> =
 
 #[derive(Clone, Debug)]
 pub struct LiveConfig {
-    /// `redis://`, `rediss://` or `unix:///path/of/the.sock`.
-    pub url: String,
+    pub url: RedisUrl,
     /// In front of every key.
     pub prefix: String,
 }
@@ -100,28 +103,16 @@ impl Live {
     }
 
     /// Whether this server can serve us. One that drops keys to make room would lose counts and
-    /// keep the cursor that says they are there.
-    pub async fn check(&self) -> Result<Facts, Error> {
-        let info: String = self.ask(self.client.info(Some(InfoKind::Default))).await?;
-        let facts = Facts::read(&info)?;
-        let (name, least) = if facts.is_valkey {
-            ("Valkey", (7, 2))
-        } else {
-            ("Redis", (7, 0))
+    /// keep the cursor that says they are there. Returns None if it is not allowed to tell of
+    /// itself, as users of managed servers often are not.
+    pub async fn check(&self) -> Result<Option<Facts>, Error> {
+        let info = self.ask(self.client.info::<String>(Some(InfoKind::Default)));
+        let facts = match info.await {
+            Err(error) if error.is_denied() => None,
+            info => Some(Facts::read(&info?)?),
         };
-        if major_minor(&facts.version) < Some(least) {
-            return Err(Error::unfit(format!(
-                "this is {name} {}, and {}.{} is the oldest that refuses a script whole when its \
-                 memory is full",
-                facts.version, least.0, least.1
-            )));
-        }
-        if facts.maxmemory_policy != "noeviction" {
-            return Err(Error::unfit(format!(
-                "its maxmemory-policy is {}, which drops counts silently: set it to noeviction",
-                facts.maxmemory_policy
-            )));
-        }
+        facts.as_ref().map_or(Ok(()), Facts::are_fit)?;
+        self.check_commands().await?;
         Ok(facts)
     }
 
@@ -235,12 +226,15 @@ impl Live {
         Ok(noted)
     }
 
-    /// Bytes in use, and at most; 0 is no bound.
-    pub async fn memory(&self) -> Result<(u64, u64), Error> {
-        let info: String = self.ask(self.client.info(Some(InfoKind::Memory))).await?;
+    /// Bytes in use, and at most; 0 is no bound. Returns None if it is not allowed to tell.
+    pub async fn memory(&self) -> Result<Option<(u64, u64)>, Error> {
+        let info: String = match self.ask(self.client.info(Some(InfoKind::Memory))).await {
+            Err(error) if error.is_denied() => return Ok(None),
+            info => info?,
+        };
         let bytes = |name| field(&info, name).and_then(|bytes| bytes.parse().ok());
         match (bytes("used_memory"), bytes("maxmemory")) {
-            (Some(used), Some(most)) => Ok((used, most)),
+            (Some(used), Some(most)) => Ok(Some((used, most))),
             _ => Err(Error::unfit("INFO does not tell its memory")),
         }
     }
@@ -305,6 +299,37 @@ impl Facts {
             is_appending: field(info, "aof_enabled") == Some("1"),
         })
     }
+
+    fn are_fit(&self) -> Result<(), Error> {
+        let (name, least) = if self.is_valkey {
+            ("Valkey", (7, 2))
+        } else {
+            ("Redis", (7, 0))
+        };
+        if major_minor(&self.version) < Some(least) {
+            return Err(Error::unfit(format!(
+                "this is {name} {}, and {}.{} is the oldest that refuses a script whole when its \
+                 memory is full",
+                self.version, least.0, least.1
+            )));
+        }
+        if self.maxmemory_policy != "noeviction" {
+            return Err(Error::unfit(format!(
+                "its maxmemory-policy is {}, which drops counts silently: set it to noeviction",
+                self.maxmemory_policy
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn texts(value: Value) -> Result<Vec<String>, Error> {
+    value
+        .into_array()
+        .into_iter()
+        .map(|value| value.into_string())
+        .collect::<Option<_>>()
+        .ok_or_else(|| Error::broken("a value is no text"))
 }
 
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {

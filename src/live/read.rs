@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::keys::{Key, Kind};
 use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
-use super::{CURRENT, Error, Live, READ, pair};
+use super::{CURRENT, Error, Live, READ, pair, texts};
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::execution::Status;
 use crate::domain::names::{NameKind, OTHER};
@@ -325,15 +325,6 @@ impl Live {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
         names.place(NameKind::Agent, agent)
     }
-}
-
-fn texts(value: Value) -> Result<Vec<String>, Error> {
-    value
-        .into_array()
-        .into_iter()
-        .map(|value| value.into_string())
-        .collect::<Option<_>>()
-        .ok_or_else(|| Error::broken("a value is no text"))
 }
 
 fn value<'a>(content: &'a [String], name: &str) -> Option<&'a str> {

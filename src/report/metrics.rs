@@ -30,7 +30,8 @@ pub struct Scrape {
     pub live_lag_ms: i64,
     pub live_state: &'static str,
     pub flushed_ms: Option<i64>,
-    /// Nothing where Redis did not answer.
+    pub redis_up: bool,
+    /// Nothing where Redis did not tell.
     pub memory: Option<Memory>,
     pub room: Option<Room>,
     pub spool_max_bytes: u64,
@@ -271,7 +272,7 @@ fn pipeline(page: &mut Page, scrape: &Scrape) {
     gauge(
         "redis_up",
         "1 when Redis answered for this scrape.",
-        f64::from(u8::from(scrape.memory.is_some())),
+        f64::from(u8::from(scrape.redis_up)),
     );
     let mut states = page.family(
         "agentpulse_live_state",

@@ -78,9 +78,10 @@ impl Probes {
         }
     }
 
-    pub async fn memory(&self, deadline: Duration) -> Result<Memory, Silence> {
+    /// Nothing where Redis answers, and is not allowed to tell its memory.
+    pub async fn memory(&self, deadline: Duration) -> Result<Option<Memory>, Silence> {
         match timeout(deadline, self.live.memory()).await {
-            Ok(Ok((used, max))) => Ok(Memory { used, max }),
+            Ok(Ok(memory)) => Ok(memory.map(|(used, max)| Memory { used, max })),
             Ok(Err(error)) => Err(Silence::of(error)),
             Err(_) => Err(Silence::late(deadline)),
         }

@@ -11,6 +11,7 @@ use super::Finding;
 use crate::config::Config;
 use crate::daemon::{FOREIGN_MEND, JOURNAL, cursor_is_ours};
 use crate::domain::names::{NameLimits, Names};
+use crate::domain::redis_url::RedisUrl;
 use crate::journal::Tail;
 use crate::live::{Facts, Live, LiveConfig};
 use crate::redis_child;
@@ -33,12 +34,19 @@ pub async fn findings(config: &Config, running: Option<&Value>) -> Vec<Finding> 
     let is_private = config.redis.url.is_none();
     match timeout(DEADLINE, ask(config, url)).await {
         Ok(Ok((facts, cursor, key))) => {
-            let mut findings = facts_of(&facts, is_private);
+            let mut findings = match facts {
+                Some(facts) => facts_of(&facts, is_private),
+                None => vec![untold()],
+            };
             // A running daemon has looked at it, and follows it.
             if running.is_none() {
                 findings.extend(foreign(config, cursor.as_deref(), key.as_deref()));
             }
             findings
+        }
+        Ok(Err(error)) if error.is_denied() => {
+            let mend = "give its user what docs/operations.md lists, or mend redis.url";
+            vec![Finding::wrong(SUBJECT, error.to_string(), mend)]
         }
         Ok(Err(error)) if error.is_unfit() => {
             let mend = "mend its settings, and start the daemon anew";
@@ -63,8 +71,8 @@ fn unreachable(state: String) -> Finding {
 /// What it says of itself, the cursor, and without one a key of our names.
 async fn ask(
     config: &Config,
-    url: String,
-) -> Result<(Facts, Option<String>, Option<String>), crate::live::Error> {
+    url: RedisUrl,
+) -> Result<(Option<Facts>, Option<String>, Option<String>), crate::live::Error> {
     let place = LiveConfig {
         url,
         prefix: config.redis.prefix.clone(),
@@ -82,6 +90,15 @@ async fn ask(
         None => live.any_key().await?,
     };
     Ok((facts, cursor, key))
+}
+
+fn untold() -> Finding {
+    Finding::hint(
+        SUBJECT,
+        "it answers; its version, memory and memory policy are unknown, because its user may not \
+         run INFO",
+        "allow +info, or see yourself that it evicts nothing and has room",
+    )
 }
 
 fn facts_of(facts: &Facts, is_private: bool) -> Vec<Finding> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Finding;
 use crate::access::Access;
-use crate::config::{Config, Source, mask_password};
+use crate::config::{Config, Source};
 use crate::daemon::ACCESS;
 
 pub fn findings(config: &Config, file: Option<&Path>) -> Vec<Finding> {
@@ -17,7 +17,7 @@ pub fn findings(config: &Config, file: Option<&Path>) -> Vec<Finding> {
 /// The settings that stand in the file and that nobody else is to know.
 fn secrets(config: &Config) -> Vec<String> {
     let url = config.redis.url.as_ref();
-    let has_password = url.is_some_and(|url| mask_password(url) != *url);
+    let has_password = url.is_some_and(|url| url.password.is_some());
     let is_secret = |key: &str| match key {
         "redis.url" => has_password,
         key => key.starts_with("alerts.webhooks.") && key.ends_with(".url"),

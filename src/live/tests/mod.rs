@@ -19,6 +19,7 @@ use fred::types::Value;
 use super::{Key, Keyspace, Kind, Live, LiveConfig, Writes, command};
 use crate::domain::change::Change;
 use crate::domain::names::{NameKind, NameLimits, Names};
+use crate::domain::redis_url::RedisUrl;
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -100,8 +101,8 @@ impl Server {
         self.folder.path().join("s")
     }
 
-    pub(super) fn url(&self) -> String {
-        format!("unix://{}", self.socket().display())
+    pub(super) fn url(&self) -> RedisUrl {
+        RedisUrl::of_socket(&self.socket())
     }
 
     pub(super) async fn live(&self) -> Live {

@@ -36,7 +36,8 @@ pub struct Asked {
     pub spool_max_bytes: u64,
     /// About how many are kept, and how long it took to ask.
     pub executions: Result<(u64, Duration), Silence>,
-    pub memory: Result<(Memory, Duration), Silence>,
+    /// Nothing where Redis does not tell it.
+    pub memory: Result<(Option<Memory>, Duration), Silence>,
     pub room: Result<Room, Silence>,
     pub condition: &'static str,
     pub reason: Option<String>,
@@ -133,17 +134,18 @@ fn redis(asked: &Asked) -> Check<Redis> {
     let answer = asked.memory.as_ref();
     let finding = match answer {
         Err(silence) => silent(silence),
-        Ok((memory, _)) if is_full(memory.used, memory.max) => {
+        Ok((Some(memory), _)) if is_full(memory.used, memory.max) => {
             let (used, max) = (memory.used >> 20, memory.max >> 20);
             degraded(format!("{used} of {max} MiB are used"))
         }
         Ok(_) => None,
     };
+    let memory = answer.ok().and_then(|(memory, _)| *memory);
     let figures = Redis {
         private: asked.redis_private,
         version: asked.redis_version.clone(),
-        memory_bytes: answer.ok().map(|(memory, _)| memory.used),
-        memory_max_bytes: answer.ok().map(|(memory, _)| memory.max),
+        memory_bytes: memory.map(|memory| memory.used),
+        memory_max_bytes: memory.map(|memory| memory.max),
         took_ms: answer.ok().map(|(_, took)| took.as_millis() as u64),
     };
     check(finding, figures)

@@ -18,10 +18,10 @@ fn well() -> Asked {
         spool_max_bytes: 64 * MIB,
         executions: Ok((7, Duration::from_millis(3))),
         memory: Ok((
-            Memory {
+            Some(Memory {
                 used: 8 * MIB,
                 max: 10 * MIB,
-            },
+            }),
             Duration::ZERO,
         )),
         room: Ok(Room {
@@ -66,7 +66,7 @@ fn each_fault_has_its_verdict_and_only_what_is_needed_fails_the_whole() {
             asked.memory = Err(Silence::of("no such file"));
         }),
         ("redis", Verdict::Degraded, Verdict::Degraded, |asked| {
-            asked.memory.as_mut().unwrap().0.used += 1;
+            asked.memory.as_mut().unwrap().0.as_mut().unwrap().used += 1;
         }),
         ("journal", Verdict::Failed, Verdict::Failed, |asked| {
             asked.counters.last.journal_failed.set(9_001);
