@@ -4,6 +4,7 @@
 mod checkpoint;
 mod copy;
 mod error;
+mod sound;
 
 use std::fs;
 use std::io;
@@ -21,6 +22,7 @@ pub use checkpoint::Checkpointer;
 pub(crate) use copy::copy;
 use error::Kind;
 pub use error::{Error, Result};
+pub(crate) use sound::check;
 
 /// How long a statement waits for a lock. Only one process writes, so that whoever waits longer
 /// meets a second daemon or a backup tool that hangs.
@@ -188,12 +190,17 @@ pub fn quick_check(path: &Path) -> Result<()> {
     let db = Db::open(path, READER_CACHE_KIB)?;
     db.read(|conn| {
         let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if found == "ok" {
-            return Ok(());
-        }
-        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-        Err(rusqlite::Error::SqliteFailure(code, Some(found)))
+        damaged(found)
     })
+}
+
+/// What a check of SQLite has found.
+fn damaged(found: String) -> rusqlite::Result<()> {
+    if found == "ok" {
+        return Ok(());
+    }
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    Err(rusqlite::Error::SqliteFailure(code, Some(found)))
 }
 
 /// The text of a stored value.

@@ -49,6 +49,11 @@ pub enum Error {
     NoRandom(String),
 }
 
+/// Whether a file from elsewhere is what this version or an older one makes; it is not changed.
+pub fn check(path: &Path) -> Result<(), sqlite::Error> {
+    sqlite::check(path, store::SCHEMA)
+}
+
 /// What a new key is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {

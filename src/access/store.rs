@@ -20,7 +20,7 @@ const PRUNE_BATCH: usize = 5_000;
 /// A row of the trail goes by its age alone: a refusal after 30 days, anything else after a year.
 /// The file itself holds to that, whoever writes to it. (REPLACE deletes without a trigger of
 /// DELETE, hence the one of INSERT.) A released version is never edited.
-const SCHEMA: &[M] = &[M::up(
+pub(super) const SCHEMA: &[M] = &[M::up(
     "CREATE TABLE keys (
          id TEXT PRIMARY KEY,
          name TEXT NOT NULL UNIQUE,

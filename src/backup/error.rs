@@ -16,6 +16,8 @@ pub enum Error {
     Gap(u64),
     #[error("the backup was not made to its end")]
     Interrupted,
+    #[error("{0} is there and is no backup: name another file, or a folder")]
+    InTheWay(String),
     #[error("{0} is no backup of agentpulse")]
     NotABackup(String),
     #[error("{0} is torn: it ends before its end; take another backup")]
@@ -46,7 +48,16 @@ impl Error {
             | Error::Torn(_)
             | Error::Damaged(_)
             | Error::Newer { .. } => true,
-            Error::Io { .. } | Error::Interrupted => false,
+            Error::Io { .. } | Error::InTheWay(_) | Error::Interrupted => false,
+        }
+    }
+
+    /// The place of the backup, or its disk, does not take it.
+    pub fn is_of_place(&self) -> bool {
+        match self {
+            Error::Store(error) => error.is_full(),
+            Error::Io { .. } | Error::InTheWay(_) => true,
+            _ => false,
         }
     }
 }

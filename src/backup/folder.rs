@@ -1,11 +1,12 @@
 //! Where backups are put, how they are called, and which of them go.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use super::{Error, PARTIAL};
+use super::{Error, PARTIAL, manifest_of};
 
 const OWN_FOLDER: &str = "backups";
 const PREFIX: &str = "agentpulse-";
@@ -40,6 +41,52 @@ impl Target {
             named_by_time: true,
         }
     }
+
+    /// Makes the folder that a slash at the end names, and clears what backups into it that broke
+    /// off have left. A file is only replaced by a backup where it is one.
+    ///
+    /// # Errors
+    /// Those of the file system, and what is in the way.
+    pub fn prepare(&self, abandoned_after: Duration) -> Result<(), Error> {
+        if self.named_by_time {
+            let folder = self.path.parent().unwrap_or(Path::new("/"));
+            if !folder.exists() {
+                let made = fs::DirBuilder::new().mode(0o700).create(folder);
+                made.map_err(|error| Error::io(folder, error))?;
+            }
+            return clear(folder, abandoned_after);
+        }
+        match fs::metadata(&self.path) {
+            Ok(data) if data.is_file() && (data.len() == 0 || manifest_of(&self.path).is_ok()) => {
+                Ok(())
+            }
+            Ok(_) => Err(Error::InTheWay(self.path.display().to_string())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io(&self.path, error)),
+        }
+    }
+}
+
+/// Removes the work on backups that broke off. What is younger may be another daemon's.
+fn clear(folder: &Path, abandoned_after: Duration) -> Result<(), Error> {
+    let ending = format!("{ENDING}.{PARTIAL}");
+    for entry in fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
+        let path = entry.map_err(|error| Error::io(folder, error))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let stamp = name
+            .strip_prefix(PREFIX)
+            .and_then(|name| name.strip_suffix(&ending));
+        if stamp.is_some_and(is_stamp) && is_older(&path, abandoned_after) {
+            fs::remove_dir_all(&path).map_err(|error| Error::io(&path, error))?;
+        }
+    }
+    Ok(())
+}
+
+fn is_older(path: &Path, than: Duration) -> bool {
+    let modified = fs::metadata(path).and_then(|data| data.modified());
+    let age = modified.map(|time| SystemTime::now().duration_since(time));
+    matches!(age, Ok(Ok(age)) if age >= than)
 }
 
 /// The daemon's own folder of backups, made with mode 0700.
@@ -69,39 +116,29 @@ pub fn newest(data_dir: &Path) -> Option<SystemTime> {
         .max()
 }
 
-/// Removes all but the `keep` newest backups of the folder that `newest` is in, and what broken
-/// ones have left there. Answers what went.
+/// Removes all but the `keep` newest backups of the folder that `newest` is in. Answers what went.
 ///
 /// # Errors
 /// Those of the file system.
 pub fn rotate(newest: &Path, keep: usize) -> Result<Vec<PathBuf>, Error> {
     let folder = newest.parent().unwrap_or(Path::new("/"));
     let mut backups = Vec::new();
-    let mut going = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
         let entry = entry.map_err(|error| Error::io(folder, error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(rest) = name.strip_prefix(PREFIX) else {
             continue;
         };
-        let path = entry.path();
         if rest.strip_suffix(ENDING).is_some_and(is_stamp) {
-            backups.push(path);
-        } else if rest.ends_with(&format!("{ENDING}.{PARTIAL}")) && path.as_path() < newest {
-            going.push(path);
+            backups.push(entry.path());
         }
     }
     backups.sort_unstable();
     backups.truncate(backups.len().saturating_sub(keep));
-    going.extend(backups);
-    for path in &going {
-        let removed = match path.is_dir() {
-            true => fs::remove_dir_all(path),
-            false => fs::remove_file(path),
-        };
-        removed.map_err(|error| Error::io(path, error))?;
+    for path in &backups {
+        fs::remove_file(path).map_err(|error| Error::io(path, error))?;
     }
-    Ok(going)
+    Ok(backups)
 }
 
 /// Whether this program wrote it: another's file is not to be rotated away.
@@ -150,8 +187,13 @@ mod tests {
         }
         let broken = dir.path().join(format!("{}.partial", name(3)));
         fs::create_dir(&broken).unwrap();
+        let target = Target::of(dir.path(), 0);
+        target.prepare(Duration::from_secs(3_600)).unwrap();
+        assert!(broken.exists(), "it may be under way");
+        target.prepare(Duration::ZERO).unwrap();
+        assert!(!broken.exists());
         let newest = dir.path().join(name(5));
-        assert_eq!(rotate(&newest, 2).unwrap().len(), 4);
+        assert_eq!(rotate(&newest, 2).unwrap().len(), 3);
         let mut left: Vec<String> = fs::read_dir(dir.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

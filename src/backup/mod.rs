@@ -61,6 +61,7 @@ pub fn take(
     progress: &Progress,
 ) -> Result<Taken, Error> {
     let work = with_ending(target, PARTIAL);
+    make_work_folder(&work)?;
     let taken = take_in(&work, data, target, created_ms, progress);
     let removed = fs::remove_dir_all(&work);
     let taken = taken?;
@@ -75,7 +76,6 @@ fn take_in(
     created_ms: i64,
     progress: &Progress,
 ) -> Result<Taken, Error> {
-    make_work_folder(work)?;
     let parts = parts_of(data);
     for &name in &parts {
         progress.begin(match name {
@@ -108,18 +108,21 @@ fn parts_of(data: &Path) -> Vec<&'static str> {
     [HISTORY, JOURNAL].into_iter().chain(access).collect()
 }
 
-/// What a backup that broke off has left is not another's: its name is that of this one.
+/// What a backup of that name that broke off has left goes; anything else stays.
 fn make_work_folder(work: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(work) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Error::io(work, error));
+    let io = |error| Error::io(work, error);
+    if work.exists() {
+        for entry in fs::read_dir(work).map_err(io)? {
+            let name = entry.map_err(io)?.file_name();
+            let name = name.to_string_lossy();
+            let ours = [HISTORY, JOURNAL, ACCESS, ARCHIVE];
+            if !ours.iter().any(|ours| name.starts_with(ours)) {
+                return Err(Error::InTheWay(work.display().to_string()));
+            }
         }
-        _ => {}
+        fs::remove_dir_all(work).map_err(io)?;
     }
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(work)
-        .map_err(|error| Error::io(work, error))
+    fs::DirBuilder::new().mode(0o700).create(work).map_err(io)
 }
 
 /// Looks through the copies: a backup that cannot be restored is none.

@@ -10,6 +10,8 @@ const MAX_OCTAL: u64 = 0o77_777_777_777;
 const SIZE: std::ops::Range<usize> = 124..136;
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 const NAME_BYTES: usize = 100;
+const KIND: usize = 156;
+const PREFIX: usize = 345;
 
 /// The file that follows a header.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,6 +72,10 @@ pub fn read_header(input: &mut impl Read) -> io::Result<Header> {
         return Ok(Header::End);
     }
     let stored = octal(&header[CHECKSUM]);
+    // A link, a folder or a device, and a name that goes on in another field, are none of ours.
+    if !matches!(header[KIND], b'0' | 0) || header[PREFIX] != 0 {
+        return Ok(Header::Strange);
+    }
     if !header[257..].starts_with(b"ustar") || stored != Some(checksum(&header)) {
         return Ok(Header::Strange);
     }

@@ -174,6 +174,90 @@ fn whatever_byte_of_it_is_changed_it_is_refused_or_means_the_same() {
     }
 }
 
+/// The archive with another header of its first database, whose sum is right.
+fn with_header(whole: &[u8], change: fn(&mut [u8])) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    let header = &mut bytes[1_536..2_048];
+    change(header);
+    header[148..156].fill(b' ');
+    let sum: u64 = header.iter().map(|&byte| u64::from(byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    bytes
+}
+
+#[test]
+fn no_member_is_another_than_it_should_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = fs::read(backup(dir.path()).path).unwrap();
+    unpacked(dir.path(), &with_header(&whole, |_| {})).unwrap();
+    let changes: [fn(&mut [u8]); 5] = [
+        |header| header[..11].copy_from_slice(b"/etc/passwd"),
+        |header| header[..10].copy_from_slice(b"journal.db"),
+        |header| header[156] = b'2',
+        |header| header[345..348].copy_from_slice(b"../"),
+        |header| header[124..135].copy_from_slice(b"77777777777"),
+    ];
+    for (n, change) in changes.into_iter().enumerate() {
+        let error = unpacked(dir.path(), &with_header(&whole, change)).unwrap_err();
+        assert!(matches!(error, Error::Damaged(_)), "{n}: {error}");
+    }
+    let mut twice = whole[..whole.len() - 1_024].to_vec();
+    twice.extend_from_slice(&whole[1_536..]);
+    let error = unpacked(dir.path(), &twice).unwrap_err();
+    assert!(matches!(error, Error::Damaged(_)), "{error}");
+}
+
+/// A sparse file is as long as it says and takes no room, until it is unpacked.
+#[test]
+fn what_a_manifest_claims_must_be_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = fs::read(backup(dir.path()).path).unwrap();
+    let text = String::from_utf8_lossy(&whole[512..1_536]).into_owned();
+    let at = text.find("\"bytes\": ").unwrap() + 9;
+    let digits = text[at..].bytes().take_while(u8::is_ascii_digit).count();
+    let size = "9".repeat(digits);
+    let claimed = [&text[..at], &size, &text[at + digits..]].concat();
+    let bytes = [&whole[..512], claimed.as_bytes(), &whole[1_536..]].concat();
+    let error = unpacked(dir.path(), &bytes).unwrap_err();
+    assert!(matches!(error, Error::Torn(_)), "{error}");
+}
+
+#[test]
+fn a_path_has_one_outcome() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(dir.path(), 15);
+    let to = |path: &Path| -> Result<Taken, Error> {
+        let target = Target::of(path, CREATED_MS);
+        target.prepare(std::time::Duration::ZERO)?;
+        take(&data, &target.path, CREATED_MS, &Progress::default())
+    };
+    let at = |name: &str| dir.path().join(name);
+    let made = to(&at("new/")).unwrap();
+    assert_eq!(made.path.parent(), Some(at("new").as_path()));
+    let mode = fs::metadata(at("new")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    to(&at("one.tar")).unwrap();
+    to(&at("one.tar")).unwrap();
+    fs::write(at("empty"), "").unwrap();
+    to(&at("empty")).unwrap();
+    fs::write(at("notes"), "somebody's").unwrap();
+    fs::create_dir(at("two.tar.partial")).unwrap();
+    fs::write(at("two.tar.partial/notes"), "somebody's").unwrap();
+    for (wrong, words) in [
+        ("notes", "is no backup"),
+        ("notes/", "notes"),
+        ("two.tar", "two.tar.partial"),
+        ("none/two/", "none/two"),
+        ("none/two.tar", "none/two.tar"),
+    ] {
+        let error = to(&at(wrong)).unwrap_err();
+        assert!(error.is_of_place(), "{wrong}: {error}");
+        assert!(error.to_string().contains(words), "{wrong}: {error}");
+    }
+    assert_eq!(fs::read(at("notes")).unwrap(), b"somebody's");
+    assert!(at("two.tar.partial/notes").exists() && !at("none").exists());
+}
+
 #[test]
 fn a_newer_format_and_a_strange_file_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();

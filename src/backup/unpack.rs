@@ -11,15 +11,18 @@ use super::hash::Hashing;
 use super::manifest::{AnyFormat, FORMAT, Manifest, Part};
 use super::tar::{self, Entry, Header};
 use super::{ACCESS, Error, HISTORY, JOURNAL, MANIFEST, Progress, Stage};
-use crate::access::Access;
-use crate::history::Reader;
-use crate::journal::{Journal, Tail};
+use crate::access::{self, Access};
+use crate::history::{self, History, Reader};
+use crate::journal::{self, Journal, Tail};
 
 /// A manifest is some hundred bytes.
 const MAX_MANIFEST_BYTES: u64 = 64 * 1024;
 
 /// Between two looks at how far it is.
 const STEP_BYTES: u64 = 1 << 20;
+
+/// Changes that are read at once.
+const READ_BACK: usize = 1_024;
 
 /// What was unpacked.
 #[derive(Clone, Debug)]
@@ -219,9 +222,25 @@ fn copy(
     }
 }
 
+/// What a start reads back: the changes that history does not have.
+fn readable(journal: &Path, history_seq: u64) -> Result<(), Error> {
+    let tail = Tail::open(journal)?;
+    let mut seq = history_seq;
+    while let Some(last) = tail.read(seq, READ_BACK)?.last() {
+        seq = last.seq;
+    }
+    Ok(())
+}
+
 /// The hashes say that the databases are what was backed up; this, that they belong together.
 fn renew(name: &str, manifest: &Manifest, into: &Path, past: &[String]) -> Result<String, Error> {
-    let [history, journal] = [HISTORY, JOURNAL].map(|file| into.join(file));
+    let [history, journal, access] = [HISTORY, JOURNAL, ACCESS].map(|file| into.join(file));
+    // Before a statement of ours runs: it would run what others put beside it as well.
+    history::check(&history)?;
+    journal::check(&journal)?;
+    if access.exists() {
+        access::check(&access)?;
+    }
     let epoch = {
         let mut journal = Journal::open(&journal)?;
         let follows = Tail::open(&into.join(JOURNAL))?
@@ -229,20 +248,22 @@ fn renew(name: &str, manifest: &Manifest, into: &Path, past: &[String]) -> Resul
         if journal.epoch() != manifest.epoch || !follows {
             return Err(Error::Damaged(name.to_owned()));
         }
+        readable(&into.join(JOURNAL), manifest.history_seq)?;
         for epoch in past {
             journal.adopt_past_epoch(epoch)?;
         }
         journal.renew_epoch()?;
         journal.epoch().to_owned()
     };
+    // A history of an older version is brought to this one now, and not by the daemon.
+    drop(History::open(&history)?);
     let seq = Reader::open(&history)?.cursor()?.map_or(0, |at| at.seq);
     if seq != manifest.history_seq {
         return Err(Error::Damaged(name.to_owned()));
     }
     let mut databases = vec![history, journal];
-    let access = into.join(ACCESS);
     if access.exists() {
-        // One of a newer version, or that is none, is refused now and not by the daemon.
+        // One that cannot be read is refused now and not by the daemon.
         Access::open(&access)?;
         databases.push(access);
     }

@@ -12,7 +12,7 @@ use super::client::{AskError, Control};
 use super::{Failure, Place, bar, block_on, failed, io_failed, print};
 use crate::backup::Progress;
 use crate::config::Config;
-use crate::daemon::{self, EXIT_CORRUPT};
+use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
 use crate::flow::backup::{KEEP, Order};
 
 /// A little longer than the daemon itself works on one.
@@ -45,6 +45,9 @@ impl Backup {
                 Err(AskError::NotRunning(_)) => without_a_daemon(&config, &order),
                 Err(AskError::Refused(StatusCode::UNPROCESSABLE_ENTITY, reason)) => {
                     Err(Failure::new(EXIT_CORRUPT, reason))
+                }
+                Err(AskError::Refused(StatusCode::INSUFFICIENT_STORAGE, reason)) => {
+                    Err(Failure::new(EXIT_CANNOT_CREATE, reason))
                 }
                 Err(error) => Err(error.into()),
                 Ok(made) => Ok(made),

@@ -34,7 +34,7 @@ pub fn backup_offline(
 pub fn no_backup(error: &Error) -> Failure {
     let code = match error {
         error if error.is_damage() => EXIT_CORRUPT,
-        Error::Io { .. } => EXIT_CANNOT_CREATE,
+        error if error.is_of_place() => EXIT_CANNOT_CREATE,
         _ => 1,
     };
     Failure::new(code, error.to_string())

@@ -153,6 +153,11 @@ pub fn perform(order: &Order, data_dir: PathBuf, progress: &Progress) -> Result<
     if order.keep.is_some() && !target.named_by_time {
         return Err(Refused::KeepOfFile);
     }
+    // Into the daemon's own folder there is one backup at a time.
+    target.prepare(match order.to {
+        Some(_) => BACKUP_DEADLINE,
+        None => Duration::ZERO,
+    })?;
     let taken = backup::take(&data_dir, &target.path, now_ms, progress)?;
     let removed = match order.keep {
         Some(keep) => rotate(&taken.path, keep)?,

@@ -28,3 +28,9 @@ pub use pool::{LOOKUPS, Lanes, Readers, SCANS};
 pub use prune::Pruned;
 pub use read::Reader;
 pub use totals::{Total, Totals};
+
+/// Whether a file from elsewhere is a sound history of this version or an older one; it is not
+/// changed.
+pub fn check(path: &std::path::Path) -> crate::sqlite::Result<()> {
+    crate::sqlite::check(path, schema::SCHEMA)
+}

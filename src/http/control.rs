@@ -133,6 +133,7 @@ fn no_backup(refused: Refused) -> HttpError {
         Refused::Busy => Code::Busy,
         Refused::KeepOfFile => Code::InvalidParameter,
         Refused::Backup(error) if error.is_damage() => Code::Damaged,
+        Refused::Backup(error) if error.is_of_place() => Code::CannotWrite,
         _ => Code::Failed,
     };
     HttpError::new(code, refused.to_string())

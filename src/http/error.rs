@@ -67,6 +67,7 @@ codes! {
     UpgradeRequired, "upgrade_required", UPGRADE_REQUIRED, "this is a WebSocket";
     TooManyRequests, "too_many_requests", TOO_MANY_REQUESTS, "come again later";
     Failed, "failed", INTERNAL_SERVER_ERROR, "it could not be done";
+    CannotWrite, "cannot_write", INSUFFICIENT_STORAGE, "the place does not take the file";
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "nothing can be told or taken now";
     Interrupted, "interrupted", SERVICE_UNAVAILABLE, "what totals tell of was taken, no more";
     NotReady, "not_ready", SERVICE_UNAVAILABLE, "the message says why";

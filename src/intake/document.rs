@@ -14,6 +14,9 @@ use crate::domain::event::{Clock, decode};
 
 /// A part ends with the event that goes beyond so many bytes.
 const PART_BYTES: usize = 256 << 10;
+/// Lines of a part, also of those that are refused: these do not go to the writer, and to hand a
+/// part to another thread costs more than to refuse some hundred lines.
+const PART_LINES: usize = 4_096;
 /// What is smaller costs about as much as handing it to another thread.
 const SMALL_BYTES: usize = 16 << 10;
 /// Parts that are decoded at once beside the threads that answer everybody.
@@ -96,7 +99,7 @@ impl Document {
     fn decode(&mut self, clock: &Clock) -> Decoded {
         let mut decoded = Decoded::default();
         let end = self.at + PART_BYTES;
-        while decoded.len() < MAX_SUBMISSION && self.at < end {
+        while decoded.events() < MAX_SUBMISSION && decoded.len() < PART_LINES && self.at < end {
             let place = match self.is_array {
                 true => self.item(),
                 false => self.line(),
@@ -242,6 +245,8 @@ mod tests {
             };
             assert_eq!(counts(many.join(between)), [MAX_SUBMISSION, 1]);
             assert_eq!(counts(large.join(between)), [2, 1]);
+            let refused = vec!["{}"; PART_LINES + 7];
+            assert_eq!(counts(refused.join(between)), [PART_LINES, 7]);
         }
     }
 

@@ -95,6 +95,10 @@ impl Decoded {
         self.lines.len()
     }
 
+    pub fn events(&self) -> usize {
+        self.events.len()
+    }
+
     fn has_hooks(&self) -> bool {
         self.events.iter().any(is_of_hook)
     }

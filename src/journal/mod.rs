@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use crate::domain::change::Change;
 use crate::domain::names::NameKind;
 use crate::domain::turns::Turns;
-use crate::sqlite::{Db, Result, to_json};
+use crate::sqlite::{self, Db, Result, to_json};
 
 pub use crate::sqlite::Error;
 pub use prune::Prune;
@@ -28,6 +28,12 @@ const PRUNE_BESIDE_APPEND: usize = 1_000;
 
 /// The journal is appended to at one end and pruned at the other; more was not quicker.
 const CACHE_KIB: u32 = 8 * 1024;
+
+/// Whether a file from elsewhere is a sound journal of this version or an older one; it is not
+/// changed.
+pub fn check(path: &Path) -> Result<()> {
+    sqlite::check(path, SCHEMA)
+}
 
 /// What one commit keeps.
 #[derive(Default)]

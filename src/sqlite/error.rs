@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Older { found: i64, known: usize },
     #[error("is damaged: restore a backup (agentpulse restore)")]
     Corrupt(#[source] rusqlite::Error),
+    #[error("has tables, views or triggers that no version of agentpulse makes")]
+    Strange,
     #[error("cannot be written: make room on its disk")]
     Full(#[source] rusqlite::Error),
     #[error("is locked by another process")]
@@ -65,7 +67,7 @@ impl std::error::Error for Error {
 impl Error {
     /// The file is no database, or its content cannot be what was written.
     pub fn is_corrupt(&self) -> bool {
-        matches!(self.kind, Kind::Corrupt(_))
+        matches!(self.kind, Kind::Corrupt(_) | Kind::Strange)
     }
 
     /// A newer version of this program wrote the file.

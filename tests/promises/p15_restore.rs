@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -140,4 +141,41 @@ fn p15_a_folder_without_history_beside_a_broken_restore_is_not_begun_anew() {
     assert!(told.status.success(), "{told:?}");
     daemon.restart();
     check::everywhere(&daemon, &World::of(&then));
+}
+
+/// What others put beside our tables would run with our own statements.
+#[test]
+fn p15_a_backup_with_a_schema_of_others_is_refused() {
+    let (mut daemon, file, _, all) = stopped();
+    let good = fs::read(daemon.data.join("journal.db")).expect("our own");
+    let for_ever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+        INSERT INTO names SELECT 'a', i FROM n";
+    let trigger = format!("CREATE TRIGGER t AFTER INSERT ON epochs BEGIN {for_ever}; END");
+    for (name, sql) in [
+        ("journal.db", trigger.as_str()),
+        ("history.db", "CREATE VIEW v AS SELECT 1"),
+        (
+            "access.db",
+            "CREATE TRIGGER t AFTER INSERT ON keys BEGIN SELECT 1; END",
+        ),
+    ] {
+        let path = daemon.data.join(name);
+        let before = fs::read(&path).expect("our own");
+        let changed = Connection::open(&path).and_then(|conn| conn.execute_batch(sql));
+        changed.expect("an ordinary database");
+        let made = daemon.command(&["backup", file.to_str().expect("UTF-8")]);
+        assert!(made.status.success(), "{made:?}");
+        fs::write(&path, before).expect("our own");
+        let told = daemon.command(&["restore", "--force", file.to_str().expect("UTF-8")]);
+        let said = String::from_utf8_lossy(&told.stderr);
+        assert_eq!(told.status.code(), Some(65), "{name}: {said}");
+        assert!(said.contains("no version of agentpulse makes"), "{said}");
+        assert!(said.contains(name), "{said}");
+    }
+    assert_eq!(
+        fs::read(daemon.data.join("journal.db")).expect("our own"),
+        good
+    );
+    daemon.restart();
+    check::everywhere(&daemon, &World::of(&all));
 }

@@ -6,6 +6,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 use crate::cli::failure::io_failed;
 use crate::cli::{Failure, failed};
 use crate::daemon::{EXIT_CANNOT_CREATE, EXIT_CORRUPT};
@@ -88,6 +91,7 @@ impl SettingsFile {
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
         let folder = folder.unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(failed)?;
+        clear_abandoned(folder, path).map_err(failed)?;
         let temporary = folder.join(temporary_name(path));
         let written = self
             .write_temporary(&temporary, text)
@@ -156,11 +160,37 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many links"))
 }
 
+const TEMPORARY_ENDING: &str = ".tmp";
+
+/// Ends with the number of this process and [`TEMPORARY_ENDING`].
 fn temporary_name(path: &Path) -> OsString {
+    let mut name = temporary_beginning(path);
+    name.push(format!("{}{TEMPORARY_ENDING}", std::process::id()));
+    name
+}
+
+fn temporary_beginning(path: &Path) -> OsString {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".agentpulse-{}.tmp", std::process::id()));
+    name.push(".agentpulse-");
     name
+}
+
+/// Removes what a process that was killed while it wrote this file has left.
+fn clear_abandoned(folder: &Path, path: &Path) -> io::Result<()> {
+    let beginning = temporary_beginning(path);
+    let beginning = beginning.as_encoded_bytes();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let rest = name.as_encoded_bytes().strip_prefix(beginning);
+        let pid = rest.and_then(|rest| rest.strip_suffix(TEMPORARY_ENDING.as_bytes()));
+        let pid = pid.and_then(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
+        let is_gone = |pid| test_kill_process(pid) == Err(Errno::SRCH);
+        if pid.and_then(Pid::from_raw).is_some_and(is_gone) {
+            fs::remove_file(folder.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -194,6 +224,34 @@ mod tests {
         assert_eq!(failure.code, 1, "it is no longer what was read: {failure}");
         SettingsFile::read(&path).unwrap().replace(None).unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_killed_install_has_left_goes_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let gone = child.id();
+        child.wait().unwrap();
+        let left = |pid: u32| format!(".settings.json.agentpulse-{pid}.tmp");
+        let kept = [
+            ".settings.json.agentpulse-mine.tmp".to_owned(),
+            format!(".other.json.agentpulse-{gone}.tmp"),
+            left(1),
+        ];
+        for name in kept.iter().chain([&left(gone)]) {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let file = SettingsFile::read(&path).unwrap();
+        file.replace(Some("new")).unwrap();
+        let names = fs::read_dir(folder.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        let mut expect = kept.to_vec();
+        expect.push("settings.json".to_owned());
+        expect.sort();
+        assert_eq!(names, expect);
     }
 
     #[test]
