@@ -58,8 +58,8 @@
 //!    missed is rebuilt.
 //! 5. Every number in a bucket is an integer that adds up. Averages, rates and percentiles are made
 //!    when they are read. Money is in millionths of a dollar.
-//! 6. A bucket is chosen by the end of an execution, in UTC. Signs of life are counted on the
-//!    monotonic clock.
+//! 6. A bucket is chosen by the end of an execution, in UTC. Silence is counted in
+//!    time that the daemon has listened, over all of its lives.
 //! 7. Nothing unredacted is behind [`domain::event`].
 //! 8. Every queue, list and wait has a named limit; what is refused is counted.
 //! 9. A counter that was shown never falls, by no correction and by no crash: what is shown of the

@@ -37,6 +37,7 @@
 //! | `views_away` | Redis gone or stopped |
 //! | `redis_user` | a user of Redis who may do little, and URLs |
 //! | `reaper` | hung executions |
+//! | `restarts` | hung executions, over restarts of the daemon |
 //! | `signs` | signs of life of what began just now, whatever becomes of Redis |
 //! | `caps` | more names than there is room for |
 //! | `large_events` | the largest events, and a Redis that is too small |
@@ -120,6 +121,7 @@ mod redaction;
 mod redis_server;
 mod redis_user;
 mod reload;
+mod restarts;
 mod schema;
 mod scrape;
 mod security;

@@ -265,7 +265,6 @@ async fn serve<F: Future<Output = ()>>(
         door,
         changes: parts.changes.clone(),
         state: parts.state.clone(),
-        tuned: parts.tuned.clone(),
     };
     doors.spawn(usage_reader.run(intake_stopped.clone()));
     doors.spawn(spending_reader.run(intake_stopped.clone()));

@@ -169,8 +169,11 @@ pub fn spawn_writer(
     let memory = stores.memory(tuning.timeouts)?;
     memory.unread().for_each(|id| parts.unread.put(id));
     memory.running().for_each(|run| parts.spending.follow(run));
+    let listening = stores.listening()?;
     let writer = Writer {
         tuning,
+        noted: listening.now().listened,
+        listening,
         journal: stores.journal,
         history: stores.lookup,
         names: parts.names.clone(),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
-use std::time::Instant;
 
 use tracing::{info, warn};
 
@@ -17,8 +16,8 @@ use crate::domain::execution::Catalog;
 use crate::domain::names::{NameKind, NameLimits, Names};
 use crate::domain::price::Prices;
 use crate::flow::applier::REBUILDING;
-use crate::flow::clock::now_ms;
-use crate::flow::running::{Now, Timeouts};
+use crate::flow::clock::Listening;
+use crate::flow::running::Timeouts;
 use crate::flow::writer::Memory;
 use crate::history::{History, Lanes, Reader};
 use crate::journal::{Entry, Journal, Prune, Tail};
@@ -69,19 +68,23 @@ impl Stores {
 
     /// What the writer has to remember: what runs, and what history does not have yet.
     pub fn memory(&self, timeouts: Timeouts) -> Result<Memory, Failure> {
-        let now = Now {
-            wall_ms: now_ms(),
-            monotonic: Instant::now(),
-        };
+        let now = self.listening()?.now();
+        let signs = self.journal.last_signs().map_err(failure)?;
         let mut memory = Memory::new(timeouts);
         let running = self.lookup.running().map_err(failure)?;
-        memory.load_running(&running, self.history_seq, now);
+        memory.load_running(&running, self.history_seq, &signs, now);
         self.each_unflushed(|changes| {
             for change in changes {
-                memory.load(change, now);
+                memory.load(change, &signs, now);
             }
         })?;
         Ok(memory)
+    }
+
+    /// Goes on where the last life of the daemon ended.
+    pub fn listening(&self) -> Result<Listening, Failure> {
+        let listened = self.journal.listened().map_err(failure)?;
+        Ok(Listening::after(listened))
     }
 
     /// The changes that history does not have yet, in order.

@@ -1,10 +1,55 @@
-//! The wall clock, read in one place. What is measured is measured with `Instant`.
+//! The clocks: the wall clock, read in one place, and how long the daemon has listened. What else
+//! is measured is measured with `Instant`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970; before it the clock is not set, and every time is as good as 0.
 pub fn now_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Now, on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    pub wall_ms: i64,
+    /// How long the daemon has listened, over all of its lives. It does not jump, and stands while
+    /// nobody could be heard.
+    pub listened: Duration,
+}
+
+/// How long the daemon has listened.
+pub struct Listening {
+    /// In earlier lives.
+    before: Duration,
+    since: Option<Instant>,
+}
+
+impl Listening {
+    pub fn after(before: Duration) -> Listening {
+        Listening {
+            before,
+            since: None,
+        }
+    }
+
+    /// Whether that is news.
+    pub fn begin(&mut self) -> bool {
+        let is_news = self.since.is_none();
+        self.since.get_or_insert_with(Instant::now);
+        is_news
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.since.is_some()
+    }
+
+    pub fn now(&self) -> Now {
+        let since = self.since.map_or(Duration::ZERO, |since| since.elapsed());
+        Now {
+            wall_ms: now_ms(),
+            listened: self.before + since,
+        }
+    }
 }

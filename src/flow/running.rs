@@ -1,23 +1,21 @@
-//! The executions that run now, with the last that was heard of each. Signs of life are counted
-//! on the monotonic clock, so that a sleeping laptop or a moved clock ends nobody.
+//! The executions that run now, with the last that was heard of each. Silence is counted in time
+//! that the daemon has listened, so that a sleeping laptop, a moved clock or a stopped daemon ends
+//! nobody, and a restart prolongs nothing.
+
+mod keep;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::clock::Now;
 use crate::domain::event::{Progress, ToolCall};
 use crate::domain::execution::{Execution, TokenUsage};
+use crate::domain::last_sign::LastSign;
 use crate::domain::view::{Active, Sign};
 
 /// Calls that one execution has open at once, and that are told apart.
 const MAX_OPEN_CALLS: usize = 64;
-
-/// Now, on both clocks.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    pub wall_ms: i64,
-    pub monotonic: Instant,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -30,7 +28,9 @@ pub struct Timeouts {
 pub struct Running {
     timeouts: Timeouts,
     runs: HashMap<String, Run>,
-    deadlines: BTreeSet<(Instant, String)>,
+    deadlines: BTreeSet<(Duration, String)>,
+    /// Those whose last sign is not on the disk, by `Run::kept_at`.
+    unkept: BTreeSet<(Duration, String)>,
 }
 
 /// What is shown of a running execution.
@@ -56,8 +56,19 @@ struct Run {
     /// Calls may have been open when the daemon ended, and it has heard nothing since: that one
     /// has begun is a sign of life, and no sign of life is kept.
     may_be_open: bool,
+    /// The last sign of life, by the wall clock.
     last_sign_ms: i64,
-    deadline: Instant,
+    /// By how much it was then late.
+    late_ms: i64,
+    /// The last sign of life, in time that was listened, as the next two.
+    heard_at: Duration,
+    /// The sign that would be known after a restart.
+    kept_at: Duration,
+    deadline: Duration,
+    /// Whether any sign is on the disk: the first seconds of an execution leave nothing there.
+    is_kept: bool,
+    /// The beginning of its silence by the wall clock, and its deadline.
+    silent_since_ms: i64,
     deadline_ms: i64,
 }
 
@@ -67,6 +78,7 @@ impl Running {
             timeouts,
             runs: HashMap::new(),
             deadlines: BTreeSet::new(),
+            unkept: BTreeSet::new(),
         }
     }
 
@@ -77,9 +89,7 @@ impl Running {
         self.deadlines.clear();
         for (id, run) in &mut self.runs {
             let (old, new) = (before.of(run), timeouts.of(run));
-            // A deadline is never before the beginning of its clock.
-            let last_sign = run.deadline.checked_sub(old).unwrap_or(run.deadline);
-            run.deadline = last_sign + new;
+            run.deadline = run.heard_at + new;
             run.deadline_ms += new.as_millis() as i64 - old.as_millis() as i64;
             self.deadlines.insert((run.deadline, id.clone()));
         }
@@ -98,29 +108,55 @@ impl Running {
         // A start that was kept somewhere for longer than the time-out is no sign of life from
         // now, but from when it was made.
         let started_ms = execution.started_ms().unwrap_or(now.wall_ms);
-        let late = now.wall_ms > started_ms.saturating_add(self.timeouts.idle.as_millis() as i64);
-        let last_sign_ms = if late { started_ms } else { now.wall_ms };
-        self.put(execution, seq, last_sign_ms, now);
+        let late_ms = now.wall_ms.saturating_sub(started_ms);
+        let is_late = late_ms > self.timeouts.idle.as_millis() as i64;
+        self.put(execution, seq, if is_late { late_ms } else { 0 }, now);
     }
 
-    /// As [`follow`](Self::follow), for what ran before the daemon started: what was heard of it
-    /// is forgotten, so that the start of the daemon stands for it. Of what hooks tell, open calls
-    /// are forgotten as well.
-    pub fn load(&mut self, execution: &Arc<Execution>, seq: u64, now: Now) {
-        self.put(execution, seq, now.wall_ms, now);
-        if execution.hooked.is_some()
-            && let Some(run) = self.runs.get_mut(&execution.id)
-        {
-            run.may_be_open = true;
-            self.postpone(&execution.id, now);
+    /// As [`follow`](Self::follow), for what ran before the daemon started. `last` is the sign of
+    /// life that was kept; without one the execution had just begun. A later one may have been
+    /// lost, also that a call has begun, where hooks tell of it.
+    pub fn load(
+        &mut self,
+        execution: &Arc<Execution>,
+        seq: u64,
+        last: Option<&LastSign>,
+        now: Now,
+    ) {
+        let is_new = !self.runs.contains_key(&execution.id);
+        self.put(execution, seq, 0, now);
+        let Some(run) = self.runs.get_mut(&execution.id) else {
+            return;
+        };
+        if let Some(last) = last.filter(|_| is_new) {
+            self.unkept.remove(&(run.kept_at, execution.id.clone()));
+            run.kept_at = Duration::from_millis(last.listened_ms);
+            run.heard_at = now.listened.min(run.kept_at + self.timeouts.lag());
+            run.is_kept = true;
+            run.last_sign_ms = last.at_ms;
+            run.late_ms = last.late_ms;
+            run.open = last.open.clone();
+            run.current_tool = run.open.last().map(|(_, tool)| tool.clone());
+            run.is_heard = true;
+        }
+        run.may_be_open |= execution.hooked.is_some();
+        self.postpone(&execution.id, now);
+    }
+
+    /// From now on the daemon listens: until now the wall clock went on, and silence did not.
+    pub fn listen(&mut self, now: Now) {
+        let ids: Vec<String> = self.runs.keys().cloned().collect();
+        for id in ids {
+            self.postpone(&id, now);
         }
     }
 
-    fn put(&mut self, execution: &Arc<Execution>, seq: u64, last_sign_ms: i64, now: Now) {
+    fn put(&mut self, execution: &Arc<Execution>, seq: u64, late_ms: i64, now: Now) {
         let id = &execution.id;
         if !execution.is_running() {
             if let Some(run) = self.runs.remove(id) {
                 self.deadlines.remove(&(run.deadline, id.clone()));
+                self.unkept.remove(&(run.kept_at, id.clone()));
             }
         } else if let Some(run) = self.runs.get_mut(id) {
             if !is_of_the_same_lines(&run.execution, execution) {
@@ -138,12 +174,18 @@ impl Running {
                 current_tool: None,
                 open: Vec::new(),
                 may_be_open: false,
-                last_sign_ms,
-                deadline: now.monotonic + self.timeouts.idle,
-                deadline_ms: now.wall_ms + self.timeouts.idle.as_millis() as i64,
+                last_sign_ms: now.wall_ms - late_ms,
+                late_ms,
+                heard_at: now.listened,
+                kept_at: now.listened,
+                deadline: Duration::ZERO,
+                is_kept: false,
+                silent_since_ms: 0,
+                deadline_ms: 0,
             };
-            self.deadlines.insert((run.deadline, id.clone()));
+            self.unkept.insert((run.kept_at, id.clone()));
             self.runs.insert(id.clone(), run);
+            self.postpone(id, now);
         }
     }
 
@@ -161,18 +203,23 @@ impl Running {
         }
         run.may_be_open = false;
         run.last_sign_ms = now.wall_ms;
+        run.late_ms = 0;
+        run.heard_at = now.listened;
+        self.unkept.insert((run.kept_at, progress.id.clone()));
         self.postpone(&progress.id, now)
     }
 
-    /// Sets its deadline, counted from now.
+    /// Sets its deadline, counted from its last sign of life.
     fn postpone(&mut self, id: &str, now: Now) -> Option<Shown> {
         let run = self.runs.get_mut(id)?;
         let timeout = self.timeouts.of(run);
-        let deadline = now.monotonic + timeout;
         self.deadlines.remove(&(run.deadline, id.to_owned()));
-        self.deadlines.insert((deadline, id.to_owned()));
-        run.deadline = deadline;
-        run.deadline_ms = now.wall_ms + timeout.as_millis() as i64;
+        run.deadline = run.heard_at + timeout;
+        self.deadlines.insert((run.deadline, id.to_owned()));
+        let silent = now.listened.saturating_sub(run.heard_at);
+        let since_ms = now.wall_ms - silent.as_millis() as i64;
+        run.silent_since_ms = since_ms - run.late_ms;
+        run.deadline_ms = since_ms + timeout.as_millis() as i64;
         Some(run.shown())
     }
 
@@ -196,18 +243,18 @@ impl Running {
 
     /// Those of which nothing was heard until their deadline, with the end that they then have; at
     /// most `max`.
-    pub fn due(&self, now: Instant, max: usize) -> Vec<(String, i64)> {
+    pub fn due(&self, listened: Duration, max: usize) -> Vec<(String, i64)> {
         let due = self
             .deadlines
             .iter()
-            .take_while(|(deadline, _)| *deadline <= now)
+            .take_while(|(deadline, _)| *deadline <= listened)
             .take(max);
         due.filter_map(|(_, id)| self.runs.get(id).map(|run| (id.clone(), self.end_ms(run))))
             .collect()
     }
 
     fn end_ms(&self, run: &Run) -> i64 {
-        run.last_sign_ms + self.timeouts.of(run).as_millis() as i64
+        run.silent_since_ms + self.timeouts.of(run).as_millis() as i64
     }
 
     /// Those of a session.

@@ -4,6 +4,7 @@
 mod heard;
 mod prune;
 mod schema;
+mod signs;
 mod tail;
 
 use std::path::Path;
@@ -43,6 +44,8 @@ pub struct Entry<'a> {
     pub names: &'a [(NameKind, String)],
     pub turns: Vec<(&'a str, &'a Turns)>,
     pub session_ends: Vec<(&'a str, i64)>,
+    /// Executions that no longer run, and whose last sign of life was kept.
+    pub ended: Vec<&'a str>,
 }
 
 /// The writer's end of the journal. There is one.
@@ -167,6 +170,7 @@ impl Journal {
             insert(tx, changes)?;
             insert_names(tx, entry.names)?;
             heard::put(tx, entry)?;
+            signs::forget(tx, &entry.ended)?;
             delete(tx, prune, last_seq, max_pruned)
         })?;
         self.last_seq = last_seq;

@@ -44,4 +44,17 @@ pub(super) const SCHEMA: &[M] = &[
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX session_ends_by_age ON session_ends (at_ms);",
     ),
+    M::up(
+        "-- Of executions that run.
+     CREATE TABLE last_signs (
+         id TEXT NOT NULL PRIMARY KEY,
+         sign TEXT NOT NULL
+     ) STRICT, WITHOUT ROWID;
+
+     -- How long the daemon has listened, in milliseconds: at most one row.
+     CREATE TABLE listened (
+         only INTEGER PRIMARY KEY CHECK (only = 1),
+         ms INTEGER NOT NULL
+     ) STRICT;",
+    ),
 ];

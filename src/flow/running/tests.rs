@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use super::*;
 use crate::domain::execution::{Catalog, Fact, Origin, Start};
 
@@ -19,6 +21,13 @@ fn execution(id: &str, started_ms: i64) -> Arc<Execution> {
     Arc::new(execution)
 }
 
+fn at(s: u64) -> Now {
+    Now {
+        wall_ms: 1_000_000 + s as i64 * 1000,
+        listened: Duration::from_secs(s),
+    }
+}
+
 fn progress(id: &str, tool_open: Option<bool>) -> Progress {
     Progress {
         id: id.to_owned(),
@@ -37,26 +46,21 @@ fn a_sign_of_life_moves_the_deadline_and_an_open_tool_moves_it_further() {
         idle: IDLE,
         tool: TOOL,
     });
-    let begin = Instant::now();
-    let at = |s: u64| Now {
-        wall_ms: 1_000_000 + s as i64 * 1000,
-        monotonic: begin + Duration::from_secs(s),
-    };
     running.follow(&execution("x", 1_000_000), 1, at(0));
-    assert_eq!(running.due(at(299).monotonic, 9), []);
+    assert_eq!(running.due(at(299).listened, 9), []);
     assert_eq!(
-        running.due(at(300).monotonic, 9),
+        running.due(at(300).listened, 9),
         [("x".to_owned(), 1_300_000)]
     );
     running.heard(&progress("x", Some(true)), at(200));
-    assert_eq!(running.due(at(1999).monotonic, 9), []);
+    assert_eq!(running.due(at(1999).listened, 9), []);
     assert_eq!(
-        running.due(at(2000).monotonic, 9),
+        running.due(at(2000).listened, 9),
         [("x".to_owned(), 3_000_000)]
     );
     running.heard(&progress("x", Some(false)), at(400));
     assert_eq!(
-        running.due(at(700).monotonic, 9),
+        running.due(at(700).listened, 9),
         [("x".to_owned(), 1_700_000)]
     );
     assert!(running.heard(&progress("y", None), at(400)).is_none());
@@ -68,11 +72,6 @@ fn other_timeouts_count_from_the_last_sign() {
         idle: IDLE,
         tool: TOOL,
     });
-    let begin = Instant::now();
-    let at = |s: u64| Now {
-        wall_ms: 1_000_000 + s as i64 * 1000,
-        monotonic: begin + Duration::from_secs(s),
-    };
     running.follow(&execution("idle", 1_000_000), 1, at(0));
     running.follow(&execution("tool", 1_000_000), 2, at(0));
     running.heard(&progress("tool", Some(true)), at(10));
@@ -80,7 +79,7 @@ fn other_timeouts_count_from_the_last_sign() {
         idle: 2 * IDLE,
         tool: IDLE / 10,
     });
-    let due = |s: u64| running.due(at(s).monotonic, 9);
+    let due = |s: u64| running.due(at(s).listened, 9);
     assert_eq!(due(39), []);
     assert_eq!(due(40), [("tool".to_owned(), 1_040_000)]);
     let both = ["tool", "idle"].map(str::to_owned);
@@ -106,19 +105,14 @@ fn what_hooks_told_of_before_the_daemon_started_may_have_a_call_open() {
         idle: IDLE,
         tool: TOOL,
     });
-    let begin = Instant::now();
-    let at = |s: u64| Now {
-        wall_ms: 1_000_000 + s as i64 * 1000,
-        monotonic: begin + Duration::from_secs(s),
-    };
     let plain = execution("x", 1_000_000);
     let mut hooked = Execution::clone(&plain);
     hooked.hooked = Some(Box::default());
-    running.load(&execution("plain", 1_000_000), 1, at(0));
+    running.load(&execution("plain", 1_000_000), 1, None, at(0));
     // A later change in the journal says that hooks tell of it.
-    running.load(&plain, 2, at(0));
-    running.load(&Arc::new(hooked), 3, at(0));
-    let due = |running: &Running, s: u64| running.due(at(s).monotonic, 9);
+    running.load(&plain, 2, None, at(0));
+    running.load(&Arc::new(hooked), 3, None, at(0));
+    let due = |running: &Running, s: u64| running.due(at(s).listened, 9);
     assert_eq!(due(&running, 1_799), [("plain".to_owned(), 1_300_000)]);
     assert_eq!(due(&running, 1_800)[1], ("x".to_owned(), 2_800_000));
     running.retune(Timeouts {
@@ -140,9 +134,111 @@ fn a_start_that_comes_late_ends_by_its_own_stamp() {
     });
     let now = Now {
         wall_ms: 10_000_000,
-        monotonic: Instant::now(),
+        listened: Duration::ZERO,
     };
     running.follow(&execution("x", 1_000_000), 1, now);
-    let due = running.due(now.monotonic + IDLE, 9);
+    let due = running.due(now.listened + IDLE, 9);
     assert_eq!(due, [("x".to_owned(), 1_300_000)]);
+}
+
+/// Everything that must be kept by then is on the disk; answers what is there in the end.
+fn keep(running: &mut Running, kept: &mut HashMap<String, LastSign>, s: u64) {
+    let signs = running.to_keep(at(s).listened, 9);
+    running.kept(&signs);
+    kept.extend(signs);
+}
+
+fn timeouts() -> Timeouts {
+    Timeouts {
+        idle: IDLE,
+        tool: TOOL,
+    }
+}
+
+#[test]
+fn a_restart_is_no_sign_of_life_however_often() {
+    let mut kept = HashMap::new();
+    let mut running = Running::new(timeouts());
+    running.follow(&execution("x", 1_000_000), 1, at(0));
+    keep(&mut running, &mut kept, 4);
+    assert!(!running.is_kept("x"), "it may end within seconds");
+    keep(&mut running, &mut kept, 5);
+    assert!(running.is_kept("x"));
+    running.heard(&progress("x", None), at(100));
+    keep(&mut running, &mut kept, 100);
+    // The daemon is away for an hour after each 50 s, and loses nothing of the time it listened.
+    for (life, listened_s) in [150, 200, 250, 300].into_iter().enumerate() {
+        let down_s = 3_600 * (life as i64 + 1);
+        let now = Now {
+            wall_ms: at(listened_s).wall_ms + down_s * 1_000,
+            ..at(listened_s)
+        };
+        running = Running::new(timeouts());
+        running.load(&execution("x", 1_000_000), 1, kept.get("x"), now);
+        let due = |s: u64| running.due(at(s).listened, 9);
+        // 5 s more, because a sign of the 5 s after the last may have been lost.
+        assert_eq!(due(404), []);
+        let end_ms = 1_405_000 + down_s * 1_000;
+        assert_eq!(due(405), [("x".to_owned(), end_ms)], "life {life}");
+        let shown = &running.all()[0].active;
+        assert_eq!(shown.deadline_ms, Some(end_ms));
+        assert_eq!(shown.last_sign_ms, Some(1_100_000));
+        assert_eq!(running.to_keep(now.listened, 9), [], "nothing is new");
+    }
+}
+
+#[test]
+fn a_sign_is_kept_at_once_when_the_last_was_long_ago_and_others_go_along() {
+    let (mut running, mut kept) = (Running::new(timeouts()), HashMap::new());
+    for (id, s) in [("a", 0), ("b", 3)] {
+        running.follow(&execution(id, 1_000_000), 1, at(s));
+    }
+    keep(&mut running, &mut kept, 5);
+    assert_eq!(kept["b"].listened_ms, 3_000, "it goes along");
+    for s in 6..=8 {
+        running.heard(&progress("b", None), at(s));
+        if s < 8 {
+            assert_eq!(running.to_keep(at(s).listened, 9), [], "at {s}");
+        }
+    }
+    running.heard(&progress("a", None), at(8));
+    let signs = running.to_keep(at(8).listened, 9);
+    let ids: Vec<&str> = signs.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["a", "b"], "the oldest first");
+    running.kept(&signs);
+    assert_eq!(running.unkept(9), []);
+}
+
+#[test]
+fn open_calls_are_known_again_after_a_restart() {
+    let (mut running, mut kept) = (Running::new(timeouts()), HashMap::new());
+    let mut hooked = Execution::clone(&execution("x", 1_000_000));
+    hooked.hooked = Some(Box::default());
+    let hooked = Arc::new(hooked);
+    running.follow(&hooked, 1, at(0));
+    running.heard(&progress("x", Some(true)), at(100));
+    keep(&mut running, &mut kept, 100);
+    let mut running = Running::new(timeouts());
+    running.load(&hooked, 1, kept.get("x"), at(200));
+    let shown = running.all().remove(0).active;
+    assert_eq!(shown.current_tool.as_deref(), Some("Bash"));
+    assert_eq!(running.due(at(1_904).listened, 9), []);
+    assert_eq!(running.due(at(1_905).listened, 9).len(), 1);
+    running.heard(&progress("x", Some(false)), at(300));
+    assert_eq!(running.due(at(600).listened, 9).len(), 1);
+}
+
+#[test]
+fn silence_does_not_begin_before_the_daemon_listens() {
+    let mut running = Running::new(timeouts());
+    running.load(&execution("x", 1_000_000), 1, None, at(100));
+    // To empty the spool took 40 s, in which nobody could be heard.
+    let opened = Now {
+        wall_ms: at(140).wall_ms,
+        ..at(100)
+    };
+    running.listen(opened);
+    assert_eq!(running.due(at(399).listened, 9), []);
+    let due = running.due(at(400).listened, 9);
+    assert_eq!(due, [("x".to_owned(), 1_440_000)]);
 }

@@ -12,7 +12,7 @@ use crate::domain::error::Refusal;
 use crate::domain::event::{Event, Progress};
 use crate::domain::execution::{Execution, Fact};
 use crate::domain::names::NameKind;
-use crate::flow::running::Now;
+use crate::flow::clock::Now;
 use crate::journal::Entry;
 
 /// One commit's worth of decisions. Nothing of it is remembered before it is committed.
@@ -42,6 +42,7 @@ impl Batch {
                 .map(|(id, turns)| (id.as_str(), turns.as_ref()))
                 .collect(),
             session_ends: ends.map(|(id, at_ms)| (id.as_str(), *at_ms)).collect(),
+            ended: Vec::new(),
         }
     }
 

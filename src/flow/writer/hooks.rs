@@ -10,7 +10,7 @@ use crate::domain::error::Refusal;
 use crate::domain::event::{Event, Progress, Read, ToolCall};
 use crate::domain::execution::{Execution, Status};
 use crate::domain::turns::{Hook, Said, Taken, Turns, What, execution_id, turn_of};
-use crate::flow::running::Now;
+use crate::flow::clock::Now;
 use crate::history::Filter;
 
 /// Executions of one session that had timed out before it ended.

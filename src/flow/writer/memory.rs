@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::domain::change::Change;
 use crate::domain::execution::Execution;
-use crate::flow::running::{Now, Running, Timeouts};
+use crate::domain::last_sign::LastSign;
+use crate::flow::clock::Now;
+use crate::flow::running::{Running, Timeouts};
 
 /// What the writer remembers: the executions that run, and those that history does not have yet.
 pub struct Memory {
@@ -57,15 +59,23 @@ impl Memory {
     }
 
     /// Takes in what history, which has all changes up to `seq`, says that runs.
-    pub fn load_running(&mut self, executions: &[Arc<Execution>], seq: u64, now: Now) {
+    pub fn load_running(
+        &mut self,
+        executions: &[Arc<Execution>],
+        seq: u64,
+        signs: &HashMap<String, LastSign>,
+        now: Now,
+    ) {
         for execution in executions {
-            self.running.load(execution, seq, now);
+            let last = signs.get(&execution.id);
+            self.running.load(execution, seq, last, now);
         }
     }
 
     /// Takes in a change that history does not have yet.
-    pub fn load(&mut self, change: &Change, now: Now) {
-        self.running.load(&change.after, change.seq, now);
+    pub fn load(&mut self, change: &Change, signs: &HashMap<String, LastSign>, now: Now) {
+        let last = signs.get(change.id());
+        self.running.load(&change.after, change.seq, last, now);
         self.remember(change);
     }
 

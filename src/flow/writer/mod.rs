@@ -5,6 +5,7 @@ mod decide;
 mod door;
 mod heard;
 mod hooks;
+mod keep;
 mod memory;
 mod retell;
 mod signs;
@@ -20,11 +21,10 @@ pub use self::door::{Door, Message, Submission, Unavailable, Verdict, door};
 pub use self::memory::Memory;
 pub use self::signs::Signs;
 use super::changes::{Changes, View};
-use super::clock::now_ms;
+use super::clock::{Listening, Now, now_ms};
 use super::counters::Counters;
 use super::holds::Holds;
 use super::pulse::{Part, Pulse};
-use super::running::Now;
 use super::spending::Spending;
 use super::tuning::Tuning;
 use super::usage::Unread;
@@ -71,6 +71,9 @@ pub struct Writer {
     pub damage: mpsc::Sender<String>,
     /// When what hooks told is forgotten next.
     pub forget_at: Instant,
+    pub listening: Listening,
+    /// Of `listening`, what is in the journal.
+    pub noted: Duration,
 }
 
 impl Writer {
@@ -101,6 +104,7 @@ impl Writer {
             self.bound_wal();
             self.pulse.waits(Part::Writer);
         }
+        self.keep_all_signs(&mut memory);
     }
 
     fn attend(&mut self, memory: &mut Memory, message: Message) {
@@ -114,9 +118,12 @@ impl Writer {
             Message::Running(reply) => drop(reply.send(memory.running.all())),
             Message::Spent(spent) => self.spent(memory, spent),
             Message::Tend { reap } => {
+                self.listen(memory);
                 if reap {
                     self.reap(memory);
                 }
+                self.keep_signs(memory);
+                self.note_listened(memory);
                 let prune = self.prune(memory);
                 crash_point("prune.reckoned");
                 match self.journal.prune(&prune, MAX_BATCH) {
@@ -127,6 +134,18 @@ impl Writer {
                 self.forget();
             }
             Message::Submit(_) => {}
+        }
+    }
+
+    /// Who tends knows that the socket is open. What was shown of deadlines was reckoned before.
+    fn listen(&mut self, memory: &mut Memory) {
+        if self.listening.begin() {
+            memory.running.listen(self.listening.now());
+            memory
+                .running
+                .all()
+                .into_iter()
+                .for_each(|sign| self.signs.put(sign));
         }
     }
 
@@ -159,7 +178,7 @@ impl Writer {
     }
 
     fn accept(&mut self, memory: &mut Memory, submissions: Vec<Submission>) {
-        let now = now();
+        let now = self.listening.now();
         let (events, replies): (Vec<_>, Vec<_>) = submissions
             .into_iter()
             .map(|submission| (submission.events, submission.reply))
@@ -223,7 +242,13 @@ impl Writer {
         if !batch.is_empty() {
             let prune = self.prune(memory);
             crash_point("commit.decided");
-            let entry = batch.entry(now);
+            let mut entry = batch.entry(now);
+            let ended = batch
+                .changes
+                .iter()
+                .filter(|change| !change.after.is_running());
+            let ended = ended.map(|change| change.id());
+            entry.ended = ended.filter(|id| memory.running.is_kept(id)).collect();
             if let Err(error) = self.journal.append(&entry, &prune) {
                 self.counters.journal_failures.add(1);
                 self.counters.last.journal_failed.set(now.wall_ms);
@@ -258,6 +283,7 @@ impl Writer {
                 self.signs.put(sign);
             }
         }
+        self.keep_signs(memory);
         Ok(())
     }
 
@@ -270,8 +296,8 @@ impl Writer {
     }
 
     fn reap(&mut self, memory: &mut Memory) {
-        let now = now();
-        let due = memory.running.due(now.monotonic, MAX_REAPED);
+        let now = self.listening.now();
+        let due = memory.running.due(now.listened, MAX_REAPED);
         if due.is_empty() {
             return;
         }
@@ -330,12 +356,5 @@ impl Writer {
                 Verdict::Refused(_) => self.counters.events_rejected.add(1),
             }
         }
-    }
-}
-
-fn now() -> Now {
-    Now {
-        wall_ms: now_ms(),
-        monotonic: Instant::now(),
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::bucket::Day;
 use crate::domain::error::Refusal;
 use crate::domain::execution::{Execution, Origin, Start, Status, Stop, Told};
 use crate::domain::turns::{End, Turn, Turns, execution_id, turn_of};
-use crate::flow::running::Now;
+use crate::flow::clock::Now;
 
 /// Agents that follow one that they descend from, in one commit.
 const MAX_DESCENDANTS: usize = 4_096;

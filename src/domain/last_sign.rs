@@ -1,0 +1,24 @@
+//! The last sign of life of a running execution, as it is kept over a restart of the daemon.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSign {
+    /// When it came, in milliseconds that the daemon had listened by then, over all of its lives.
+    /// No wall clock tells how long an execution was silent: that one jumps, and goes on while
+    /// nobody listens.
+    pub listened_ms: u64,
+    /// When it came, by the wall clock.
+    pub at_ms: i64,
+    /// By how much a start came later than it says that it was made, when that is more than the
+    /// time-out: its silence counts from then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late_ms: i64,
+    /// The tool calls that were open, by their id, with their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<(Option<String>, String)>,
+}
+
+fn is_zero(ms: &i64) -> bool {
+    *ms == 0
+}

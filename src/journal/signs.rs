@@ -1,0 +1,89 @@
+//! The last signs of life of what runs, and how long the daemon has listened: so that a restart is
+//! no sign of life. Rows are few: one for each execution that runs for some seconds already.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Journal;
+use crate::domain::last_sign::LastSign;
+use crate::sqlite::{Result, from_json, to_json};
+
+impl Journal {
+    /// By the id of the execution.
+    pub fn last_signs(&self) -> Result<HashMap<String, LastSign>> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare("SELECT id, sign FROM last_signs")?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, from_json(row, 1)?)))?;
+            rows.collect()
+        })
+    }
+
+    /// How long the daemon had listened, over all of its lives, when that was last noted.
+    pub fn listened(&self) -> Result<Duration> {
+        self.db.read(|conn| {
+            let select = "SELECT ms FROM listened";
+            let ms: Option<i64> = conn.query_row(select, [], |row| row.get(0)).optional()?;
+            Ok(Duration::from_millis(ms.unwrap_or(0).max(0) as u64))
+        })
+    }
+
+    /// Keeps signs in the place of earlier ones, and how long the daemon has listened by now.
+    pub fn keep_signs(&mut self, signs: &[(String, LastSign)], listened: Duration) -> Result<()> {
+        self.db.write(|tx| {
+            let mut put =
+                tx.prepare_cached("INSERT OR REPLACE INTO last_signs (id, sign) VALUES (?1, ?2)")?;
+            for (id, sign) in signs {
+                put.execute((id, to_json(sign)?))?;
+            }
+            tx.prepare_cached("INSERT OR REPLACE INTO listened (only, ms) VALUES (1, ?1)")?
+                .execute([listened.as_millis() as i64])
+        })?;
+        Ok(())
+    }
+}
+
+pub(super) fn forget(conn: &Connection, ended: &[&str]) -> rusqlite::Result<()> {
+    let mut delete = conn.prepare_cached("DELETE FROM last_signs WHERE id = ?1")?;
+    for id in ended {
+        delete.execute([id])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::KEEP_ALL;
+    use super::super::*;
+    use super::*;
+
+    #[test]
+    fn the_last_sign_of_each_is_kept_until_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let mut journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.listened().unwrap(), Duration::ZERO);
+        let sign = |listened_ms| LastSign {
+            listened_ms,
+            at_ms: 5,
+            late_ms: 0,
+            open: vec![(None, "Bash".to_owned())],
+        };
+        let signs = [1, 2].map(|n| (format!("run-{n}"), sign(n)));
+        let listened = Duration::from_millis(7);
+        journal.keep_signs(&signs, listened).unwrap();
+        let later = ("run-1".to_owned(), sign(9));
+        journal.keep_signs(&[later], 2 * listened).unwrap();
+        let entry = Entry {
+            ended: vec!["run-2", "nobody"],
+            ..Entry::default()
+        };
+        journal.append(&entry, &KEEP_ALL).unwrap();
+        drop(journal);
+        let journal = Journal::open(&path).unwrap();
+        let expect = HashMap::from([("run-1".to_owned(), sign(9))]);
+        assert_eq!(journal.last_signs().unwrap(), expect);
+        assert_eq!(journal.listened().unwrap(), 2 * listened);
+    }
+}
