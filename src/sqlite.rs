@@ -18,6 +18,7 @@ use rusqlite_migration::{M, Migrations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::crash_point::crash_point;
 pub use checkpoint::Checkpointer;
 pub(crate) use copy::copy;
 use error::Kind;
@@ -59,9 +60,12 @@ impl Db {
         if mode != "wal" {
             return Err(Error::at(path, Kind::NoWal));
         }
+        // All steps that a file lacks are one transaction: a start that is killed begins again.
+        crash_point("migrate.begin");
         Migrations::from_slice(schema)
             .to_latest(&mut db.conn)
             .map_err(|error| migration_failed(path, error))?;
+        crash_point("migrate.done");
         Ok(db)
     }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::check;
 use crate::harness::{Daemon, now_ms};
 use crate::model::{Arrival, World, rfc3339};
-use crate::setup::Setup;
+use crate::setup::{Setup, wait_exit};
 
 fn stop(id: &str) -> Value {
     json!({"event":"stop","agent_id":id,"agent_name":"zorp","duration_ms":5,
@@ -143,13 +143,83 @@ fn p15_a_folder_without_history_beside_a_broken_restore_is_not_begun_anew() {
     check::everywhere(&daemon, &World::of(&then));
 }
 
+/// A journal and a history as the first versions had them.
+fn make_old(data: &Path) {
+    let run = |name: &str, sql: &str| {
+        let done = Connection::open(data.join(name)).and_then(|conn| conn.execute_batch(sql));
+        done.unwrap_or_else(|error| panic!("{name}: {error}"));
+    };
+    run(
+        "journal.db",
+        "DROP TABLE turns; DROP TABLE session_ends; PRAGMA user_version = 1",
+    );
+    run(
+        "history.db",
+        "DROP TABLE totals; DROP TABLE counters;
+         DROP INDEX agents_by_cost; DROP INDEX models_by_cost; DROP INDEX models_by_name;
+         DROP INDEX sessions_by_cost; DROP INDEX sessions_by_name;
+         PRAGMA user_version = 2",
+    );
+}
+
+#[test]
+fn p15_a_start_that_is_killed_while_it_brings_databases_forward_begins_again() {
+    if !has_crash_points() {
+        return;
+    }
+    let (mut daemon, _, _, all) = stopped();
+    let setup = daemon.setup.clone();
+    // The keys come first, then the journal, then the history.
+    for place in [
+        "migrate.begin:2",
+        "migrate.done:2",
+        "migrate.begin:3",
+        "migrate.done:3",
+    ] {
+        make_old(&daemon.data);
+        let mut child = setup.clone().crash_at(place).spawn(&daemon.data);
+        let status = wait_exit(&mut child);
+        assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{place}");
+        daemon.restart();
+        check::everywhere(&daemon, &World::of(&all));
+        assert_eq!(daemon.sigterm().code(), Some(0));
+    }
+}
+
+/// Beside the daemon each form of a path has the outcome that it has without one.
+#[test]
+fn p15_a_backup_beside_the_daemon_has_one_outcome_for_each_path() {
+    let daemon = Setup::new().start();
+    let at = |name: &str| daemon.folder.path().join(name).display().to_string();
+    fs::write(at("notes"), "somebody's").expect("a file");
+    for (to, code, word) in [
+        ("new/", 0, "new/agentpulse-"),
+        ("one.tar", 0, "one.tar"),
+        ("one.tar", 0, "one.tar"),
+        ("notes", 73, "is no backup"),
+        ("notes/", 73, "notes"),
+        ("none/one.tar", 73, "none/one.tar"),
+        ("none/two/", 73, "none/two"),
+    ] {
+        let told = daemon.command(&["backup", &at(to)]);
+        let said = String::from_utf8_lossy(&[told.stdout, told.stderr].concat()).into_owned();
+        assert_eq!(told.status.code(), Some(code), "{to}: {said}");
+        assert!(said.contains(word), "{to}: {said}");
+    }
+    assert_eq!(fs::read(at("notes")).expect("a file"), b"somebody's");
+    let entries = fs::read_dir(daemon.folder.path()).expect("our own");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let mut left = names.filter(|name| name.to_string_lossy().contains("partial"));
+    assert_eq!(left.next(), None);
+}
+
 /// What others put beside our tables would run with our own statements.
 #[test]
 fn p15_a_backup_with_a_schema_of_others_is_refused() {
     let (mut daemon, file, _, all) = stopped();
     let good = fs::read(daemon.data.join("journal.db")).expect("our own");
-    let for_ever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-        INSERT INTO names SELECT 'a', i FROM n";
+    let for_ever = "INSERT INTO names SELECT 'a', i FROM (
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n)";
     let trigger = format!("CREATE TRIGGER t AFTER INSERT ON epochs BEGIN {for_ever}; END");
     for (name, sql) in [
         ("journal.db", trigger.as_str()),
