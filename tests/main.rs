@@ -64,6 +64,8 @@
 //! | `promises` | what must hold whatever happens, a file a promise |
 //! | `browser` | a headless Chromium |
 //! | `page` | the page in it: its numbers, its states, its company |
+//! | `page_proxy` | the page below a path of a reverse proxy |
+//! | `page_hostile` | names and errors that look like markup |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
 mod alerts;
@@ -111,6 +113,8 @@ mod openapi_answers;
 mod openapi_events;
 mod orders;
 mod page;
+mod page_hostile;
+mod page_proxy;
 mod power_cut;
 mod prices;
 mod process;

@@ -26,9 +26,12 @@ export function setKey(next) {
   }
 }
 
-// A browser can set no header on a WebSocket: the key goes as a subprotocol.
+// A browser can set no header on a WebSocket: the key goes as a subprotocol. Every address is
+// relative to the page, which a proxy may serve below a path of its own.
 export function openStream() {
-  const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/agents/stream`;
+  const url = new URL("api/agents/stream", document.baseURI);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.hash = "";
   return key ? new WebSocket(url, ["agentpulse", `agentpulse.key.${key}`]) : new WebSocket(url);
 }
 

@@ -148,8 +148,8 @@ async function poll() {
   try {
     const live = state.link === "live";
     const [current, active] = await Promise.all([
-      read("/api/agents/metrics/current"),
-      live ? null : read("/api/agents/active"),
+      read("api/agents/metrics/current"),
+      live ? null : read("api/agents/active"),
     ]);
     pollFailures = 0;
     setSource(current.source);

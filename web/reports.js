@@ -13,21 +13,21 @@ export const DAYS = { "1h": 1, "6h": 1, "24h": 1, "7d": 7, "30d": 30 };
 const PERIOD = { "1h": "day", "6h": "day", "24h": "day", "7d": "week", "30d": "month" };
 
 const failures = (range, status) =>
-  `/api/agents/executions?status=${status}&limit=${LISTED}&timeRange=${range}`;
+  `api/agents/executions?status=${status}&limit=${LISTED}&timeRange=${range}`;
 
 // Name: the address of each, by the range.
 const REPORTS = {
-  window: (range) => [`/api/agents/metrics/current?timeRange=${range}`],
+  window: (range) => [`api/agents/metrics/current?timeRange=${range}`],
   timeline: (range) => {
-    if (range === "1h") return ["/api/agents/executions?limit=500&timeRange=1h"];
-    if (range === "30d") return ["/api/agents/metrics/daily?days=30"];
-    return [`/api/agents/metrics/timeline?timeRange=${range}`];
+    if (range === "1h") return ["api/agents/executions?limit=500&timeRange=1h"];
+    if (range === "30d") return ["api/agents/metrics/daily?days=30"];
+    return [`api/agents/metrics/timeline?timeRange=${range}`];
   },
-  types: (range) => [`/api/agents/types/distribution?timeRange=${range}`],
-  tools: (range) => [`/api/agents/tools/usage?period=${PERIOD[range]}`],
-  agents: (range) => [`/api/agents/costs?by=agent&limit=1000&days=${DAYS[range]}`],
+  types: (range) => [`api/agents/types/distribution?timeRange=${range}`],
+  tools: (range) => [`api/agents/tools/usage?period=${PERIOD[range]}`],
+  agents: (range) => [`api/agents/costs?by=agent&limit=1000&days=${DAYS[range]}`],
   errors: (range) => [failures(range, "failure"), failures(range, "timeout")],
-  ended: () => [`/api/agents/executions?limit=${LISTED}`],
+  ended: () => [`api/agents/executions?limit=${LISTED}`],
 };
 
 let busyUntil = 0;

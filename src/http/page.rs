@@ -169,7 +169,7 @@ mod tests {
 
     /// The files that the page names, and those that they import.
     fn loaded() -> BTreeSet<String> {
-        let named = Regex::new(r#"(?:href|src)="/assets/([^"]+)""#).unwrap();
+        let named = Regex::new(r#"(?:href|src)="assets/([^"]+)""#).unwrap();
         let import = Regex::new(r#"(?m)^(?:import .*|\}) from "(\.[^"]+)";$"#).unwrap();
         let mut waiting: Vec<String> = named
             .captures_iter(text(INDEX))
@@ -195,6 +195,17 @@ mod tests {
         let bytes: usize = loaded.iter().map(|path| text(path).len()).sum();
         let bytes = bytes + text(INDEX).len();
         assert!(bytes <= MAX_PAGE_BYTES, "{bytes} bytes");
+    }
+
+    #[test]
+    fn every_address_is_relative_to_the_page() {
+        let absolute =
+            r#"(?:href|src|action)="/|url\(["']?/|["'`(]/(?:api|assets|version|stream)\b"#;
+        let absolute = Regex::new(absolute).unwrap();
+        for asset in ASSETS {
+            let found = absolute.find(asset.text).map(|found| found.as_str());
+            assert_eq!(found, None, "{}", asset.path);
+        }
     }
 
     #[test]

@@ -141,8 +141,8 @@ async function load() {
   const path = encodeURIComponent(name);
   try {
     const [performance, errors] = await Promise.all([
-      read(`/api/agents/performance/${path}?days=${days}`),
-      read(`/api/agents/errors/${path}`),
+      read(`api/agents/performance/${path}?days=${days}`),
+      read(`api/agents/errors/${path}`),
     ]);
     if (mine === asked) detail(place, name, days, performance.data, errors.data.errors);
   } catch (error) {
@@ -165,7 +165,7 @@ function detail(place, name, days, one, errors) {
   const half = (title, content) => h("div", null, h("h4", null, title), content);
   fill(
     place,
-    h("h3", null, name, h("span", { class: "covered" }, `last ${days} days`)),
+    h("h3", null, h("span", null, name), h("span", { class: "covered" }, `last ${days} days`)),
     h(
       "dl",
       { class: "figures" },

@@ -20,7 +20,7 @@ async function load() {
   timer = setTimeout(load, EVERY_MS);
   if (state.link === "locked") return;
   try {
-    const { data } = await read("/api/agents/alerts");
+    const { data } = await read("api/agents/alerts");
     state.alerts = data.alerts;
     state.budgets = data.budgets;
     changed("alerts");

@@ -85,7 +85,7 @@ function banner(words, label, action, kind) {
 
 async function checkVersion() {
   try {
-    const { data } = await read("/version");
+    const { data } = await read("version");
     outdated = version !== null && version !== data.version;
     version ??= data.version;
     text($("#about"), `${data.name} ${version} · days are UTC days, clock times are yours`);

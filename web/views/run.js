@@ -29,7 +29,7 @@ function open() {
 async function load() {
   const id = state.run;
   try {
-    const { data } = await read(`/api/agents/executions/${encodeURIComponent(id)}`);
+    const { data } = await read(`api/agents/executions/${encodeURIComponent(id)}`);
     if (id !== state.run) return;
     item = data;
     show();

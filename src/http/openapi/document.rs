@@ -65,7 +65,7 @@ fn document(described: &[Described]) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "MIT or Apache-2.0", "identifier": env!("CARGO_PKG_LICENSE")},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": ".."}],
         "paths": paths,
         "components": {
             "schemas": generator.take_definitions(true),
