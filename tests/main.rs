@@ -57,6 +57,7 @@
 //! | `stream_dashboard` | the existing dashboard's dialect, field by field |
 //! | `security` | keys: what they open, how they end, where they are never found; the audit trail |
 //! | `security_doors` | limits, slow clients, headers, foreign pages, other users |
+//! | `readiness` | a daemon that takes nothing says so, everywhere |
 //! | `corpus` | planted secrets, and what only looks like one |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
 //! | `compat` | what released versions left on a disk |
@@ -119,6 +120,7 @@ mod power_cut;
 mod prices;
 mod process;
 mod promises;
+mod readiness;
 mod reaper;
 mod receiver;
 mod redaction;

@@ -123,14 +123,14 @@ fn the_users_unit_asks_for_nothing_that_only_the_system_can_give() {
 }
 
 /// What the daemon tells a service manager.
-struct Manager {
+pub struct Manager {
     socket: UnixDatagram,
-    path: PathBuf,
+    pub path: PathBuf,
     told: Vec<String>,
 }
 
 impl Manager {
-    fn at(path: PathBuf) -> Manager {
+    pub fn at(path: PathBuf) -> Manager {
         let socket = UnixDatagram::bind(&path).expect("a socket");
         let wait = Duration::from_millis(20);
         socket.set_read_timeout(Some(wait)).expect("a socket");
@@ -139,7 +139,7 @@ impl Manager {
     }
 
     /// Waits for a word, and answers its whole datagram; what came before it is forgotten.
-    fn hears(&mut self, word: &str) -> String {
+    pub fn hears(&mut self, word: &str) -> String {
         eventually(word, || {
             let mut buffer = [0; 4_096];
             while let Ok(len) = self.socket.recv(&mut buffer) {

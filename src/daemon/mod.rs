@@ -156,6 +156,7 @@ async fn serve<F: Future<Output = ()>>(
         reload: reload_commands,
         reloaded: Arc::default(),
         tuned: parts.tuned.clone(),
+        pulse: parts.pulse.clone(),
         facts: Arc::new(facts(config, redis, &address.to_string())),
         head_at_start: parts.changes.head(),
         open: open.clone(),
@@ -209,9 +210,8 @@ async fn serve<F: Future<Output = ()>>(
     let reloads = reloader.run(reload_received, signals.hangups, intake_stopped.clone());
     doors.spawn(reloads);
     if let Some(notifier) = &notifier {
-        let operations = operations.clone();
         let notifier = notifier.clone();
-        doors.spawn(notifier.run(operations, parts.pulse.clone(), intake_stopped.clone()));
+        doors.spawn(notifier.run(operations.clone(), intake_stopped.clone()));
     }
     let watched = parts.watched(config, reports.clone());
     let (stream, hub) = stream::open(watched, intake_stopped.clone());

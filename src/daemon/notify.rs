@@ -11,10 +11,12 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use crate::flow::operations::Operations;
-use crate::flow::pulse::{Part, Pulse};
+use crate::flow::pulse::Part;
 
 /// Until it is ready.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Once it was ready, to tell when it is not.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// The socket of the service manager, and how often it wants to hear from us.
 pub struct Notifier {
@@ -59,33 +61,44 @@ impl Notifier {
         self.tell("STOPPING=1\nSTATUS=drains what was sent\n");
     }
 
-    /// Says that the daemon is ready once `/ready` says so, then that it lives as long as the
-    /// writer and the views move.
-    pub async fn run(
-        self: Arc<Self>,
-        operations: Operations,
-        pulse: Arc<Pulse>,
-        mut stop: watch::Receiver<bool>,
-    ) {
+    /// Says that the daemon is ready once `/ready` says so, then whether it still is, and that it
+    /// lives as long as the writer and the views move. A daemon that takes no events is not
+    /// restarted for it: that makes no room on a disk.
+    pub async fn run(self: Arc<Self>, operations: Operations, mut stop: watch::Receiver<bool>) {
         let life = async {
             while let Err(reason) = operations.ready() {
-                self.tell(&format!("STATUS=not ready: {reason}\n"));
+                self.status(Some(&reason));
                 sleep(LOOK_EVERY).await;
             }
             self.ready();
-            let Some(every) = self.watchdog else { return };
-            let mut stuck = None;
+            let (mut stuck, mut told, mut beat_at) = (None, None, Instant::now());
             loop {
-                let found = pulse.stuck(every / 2, Instant::now());
-                self.beat(found, stuck);
-                stuck = found;
-                sleep(every / 4).await;
+                if let Some(every) = self.watchdog.filter(|_| Instant::now() >= beat_at) {
+                    beat_at = Instant::now() + every / 4;
+                    let found = operations.pulse.stuck(every / 2, Instant::now());
+                    self.beat(found, stuck);
+                    stuck = found;
+                }
+                let reason = operations.ready().err();
+                if reason != told && stuck.is_none() {
+                    self.status(reason.as_deref());
+                    told = reason;
+                }
+                let watched = self.watchdog.map_or(TELL_EVERY, |every| every / 4);
+                sleep(watched.min(TELL_EVERY)).await;
             }
         };
         tokio::select! {
             () = life => {}
             // Without a sender the daemon is gone already.
             _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    fn status(&self, not_ready: Option<&str>) {
+        match not_ready {
+            Some(reason) => self.tell(&format!("STATUS=not ready: {reason}\n")),
+            None => self.tell("STATUS=takes events\n"),
         }
     }
 

@@ -185,6 +185,7 @@ pub fn spawn_writer(
         pulse: parts.pulse.clone(),
         holds: parts.holds.clone(),
         damage,
+        try_at: std::time::Instant::now(),
         forget_at: std::time::Instant::now(),
     };
     let thread = std::thread::Builder::new()

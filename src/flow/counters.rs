@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::blocked::Blocked;
+
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -68,7 +70,6 @@ impl Moment {
 #[derive(Debug, Default)]
 pub struct Last {
     pub journal_written: Moment,
-    pub journal_failed: Moment,
     /// History had everything that was committed when it was looked at.
     pub flushed: Moment,
     /// A hook was heard.
@@ -122,6 +123,8 @@ pub struct Counters {
     pub webhooks_dropped: Counter,
     #[serde(skip)]
     pub last: Last,
+    #[serde(skip)]
+    pub blocked: Blocked,
 }
 
 impl Counters {

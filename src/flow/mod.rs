@@ -3,6 +3,7 @@
 
 pub mod applier;
 pub mod backup;
+pub mod blocked;
 pub mod changes;
 pub mod clock;
 pub mod counters;

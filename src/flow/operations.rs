@@ -15,6 +15,7 @@ use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
 use super::live_state::{Condition, LiveState};
+use super::pulse::{Part, Pulse};
 use super::reload::{self, ReloadState};
 use super::tuning::Tuned;
 use super::{applier, flusher};
@@ -28,6 +29,8 @@ const PRUNE_DEADLINE: Duration = Duration::from_secs(600);
 /// History may be this far beyond its interval before the daemon says that it is not ready.
 pub const FLUSH_LAG_ALLOWED_MS: i64 = 10_000;
 pub const LIVE_LAG_ALLOWED_MS: i64 = 5_000;
+/// One commit may take so long: another program may hold the journal for a moment.
+const COMMIT_ALLOWED: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub struct Operations {
@@ -40,6 +43,7 @@ pub struct Operations {
     pub reload: mpsc::Sender<reload::Command>,
     pub reloaded: Arc<ReloadState>,
     pub tuned: Tuned,
+    pub pulse: Arc<Pulse>,
     pub facts: Arc<Facts>,
     /// Where the journal was when the daemon started: it is ready once live has applied that.
     pub head_at_start: u64,
@@ -63,6 +67,7 @@ pub struct Facts {
 impl Operations {
     pub fn status(&self) -> Value {
         let now_ms = now_ms();
+        let not_ready = self.ready().err();
         let (condition, reason) = describe(self.state.condition());
         let settings = self.reloaded.last();
         let [live, history] = [View::Live, View::History].map(|view| self.changes.pending(view));
@@ -102,8 +107,19 @@ impl Operations {
             },
             // Null is without a limit.
             "max_open_files": getrlimit(Resource::Nofile).current,
-            "ready": self.ready().is_ok(),
+            "ready": not_ready.is_none(),
+            "not_ready": not_ready,
             "counters": &*self.counters,
+        })
+    }
+
+    /// Why no event is taken now, if none is. It clears by itself.
+    pub fn blocked(&self) -> Option<String> {
+        let now = std::time::Instant::now();
+        let is_stuck = self.pulse.is_stuck(Part::Writer, COMMIT_ALLOWED, now);
+        self.counters.blocked.reason().or_else(|| {
+            let s = COMMIT_ALLOWED.as_secs();
+            is_stuck.then(|| format!("a commit to the journal takes more than {s} s"))
         })
     }
 
@@ -112,6 +128,9 @@ impl Operations {
         let now_ms = now_ms();
         if !self.open.load(Ordering::Acquire) {
             return Err("the event socket is not open yet".to_owned());
+        }
+        if let Some(reason) = self.blocked() {
+            return Err(format!("no event is taken: {reason}"));
         }
         if let (condition @ ("away" | "broken" | "rebuilding"), reason) =
             describe(self.state.condition())

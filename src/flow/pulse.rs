@@ -55,12 +55,15 @@ impl Pulse {
 
     /// The first part that is at the same piece of work for longer than this.
     pub fn stuck(&self, longer_than: Duration, now: Instant) -> Option<Part> {
-        let now_ms = now.saturating_duration_since(self.began).as_millis() as u64;
-        let is_stuck = |part: &Part| {
-            let since_ms = self.since_ms[*part as usize].load(Ordering::Relaxed);
-            u128::from(now_ms.saturating_sub(since_ms)) > longer_than.as_millis()
-        };
+        let is_stuck = |part: &Part| self.is_stuck(*part, longer_than, now);
         Part::ALL.into_iter().find(is_stuck)
+    }
+
+    /// Whether this part is at the same piece of work for longer than this.
+    pub fn is_stuck(&self, part: Part, longer_than: Duration, now: Instant) -> bool {
+        let now_ms = now.saturating_duration_since(self.began).as_millis() as u64;
+        let since_ms = self.since_ms[part as usize].load(Ordering::Relaxed);
+        u128::from(now_ms.saturating_sub(since_ms)) > longer_than.as_millis()
     }
 }
 

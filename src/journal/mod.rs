@@ -6,6 +6,7 @@ mod prune;
 mod schema;
 mod signs;
 mod tail;
+mod trial;
 
 use std::path::Path;
 use std::sync::Arc;

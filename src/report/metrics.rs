@@ -28,6 +28,7 @@ pub struct Scrape {
     pub journal_pending: u64,
     /// `i64::MAX` where it is longer than anybody remembers.
     pub live_lag_ms: i64,
+    pub ready: bool,
     pub live_state: &'static str,
     pub flushed_ms: Option<i64>,
     pub redis_up: bool,
@@ -244,6 +245,11 @@ fn pipeline(page: &mut Page, scrape: &Scrape) {
         i64::MAX => f64::INFINITY,
         lag_ms => lag_ms as f64 / 1e3,
     };
+    gauge(
+        "ready",
+        "1 when events are taken and the views follow, as /ready says.",
+        f64::from(u8::from(scrape.ready)),
+    );
     gauge(
         "journal_pending",
         "Changes in the journal that Redis or history have still to take in.",

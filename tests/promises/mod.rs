@@ -24,6 +24,8 @@ mod p15_restore;
 mod p16_percentiles;
 mod p17_soak;
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,6 +48,15 @@ pub fn is_long() -> bool {
 /// What a test does in its short form, and what in its long one.
 pub fn sized<T>(short: T, long: T) -> T {
     if is_long() { long } else { short }
+}
+
+/// Takes all room that there is on a small disk.
+pub fn fill(path: &Path) {
+    let mut file = File::create(path).expect("a file");
+    for bytes in [1 << 20, 4_096, 1] {
+        let block = vec![0; bytes];
+        while file.write_all(&block).is_ok() {}
+    }
 }
 
 pub fn arrivals(lines: &[Value], at_ms: i64) -> Vec<Arrival> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Load, arrivals, equals, sized, stops};
+use super::{Load, arrivals, equals, fill, sized, stops};
 use crate::check::{self, over_http};
 use crate::harness::{Daemon, eventually, now_ms};
 use crate::load::shuffled;
@@ -27,15 +27,6 @@ fn takes_nothing(daemon: &Daemon, probe: &Value) -> Result<(), String> {
     (answer.status == 503)
         .then_some(())
         .ok_or(format!("{} {}", answer.status, answer.text()))
-}
-
-/// Takes all room that there is.
-fn fill(path: &Path) {
-    let mut file = File::create(path).expect("a file");
-    for bytes in [1 << 20, 4_096, 1] {
-        let block = vec![0; bytes];
-        while file.write_all(&block).is_ok() {}
-    }
 }
 
 #[test]

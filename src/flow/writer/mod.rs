@@ -1,6 +1,7 @@
 //! The one writer: decides what each event changes, journals the changes in one commit for all
 //! that are queued, and only then acknowledges them.
 
+mod blocked;
 mod decide;
 mod door;
 mod heard;
@@ -74,6 +75,8 @@ pub struct Writer {
     pub listening: Listening,
     /// Of `listening`, what is in the journal.
     pub noted: Duration,
+    /// When it is tried next whether events can be taken again.
+    pub try_at: Instant,
 }
 
 impl Writer {
@@ -132,6 +135,7 @@ impl Writer {
                     Err(error) => warn!(%error, "the journal could not be pruned"),
                 }
                 self.forget();
+                self.try_again(memory);
             }
             Message::Submit(_) => {}
         }
@@ -204,6 +208,7 @@ impl Writer {
                 }
             }
             Err(unavailable) => {
+                self.counters.blocked.set(&unavailable.0);
                 for reply in replies {
                     drop(reply.send(Err(unavailable.clone())));
                 }
@@ -251,13 +256,15 @@ impl Writer {
             entry.ended = ended.filter(|id| memory.running.is_kept(id)).collect();
             if let Err(error) = self.journal.append(&entry, &prune) {
                 self.counters.journal_failures.add(1);
-                self.counters.last.journal_failed.set(now.wall_ms);
                 error!(%error, "the journal could not be written");
                 self.tell_damage(&error);
                 self.forget_names(&batch);
-                return Err(Unavailable("the journal cannot be written".to_owned()));
+                let unavailable = blocked::unwritten(&error);
+                self.counters.blocked.set(&unavailable.0);
+                return Err(unavailable);
             }
             self.counters.last.journal_written.set(now.wall_ms);
+            self.counters.blocked.clear();
         }
         crash_point("commit.journaled");
         for change in &batch.changes {

@@ -39,6 +39,8 @@ pub struct Asked {
     /// Nothing where Redis does not tell it.
     pub memory: Result<(Option<Memory>, Duration), Silence>,
     pub room: Result<Room, Silence>,
+    /// Why no event is taken.
+    pub blocked: Option<String>,
     pub condition: &'static str,
     pub reason: Option<String>,
     pub head: u64,
@@ -154,8 +156,8 @@ fn redis(asked: &Asked) -> Check<Redis> {
 fn journal(asked: &Asked) -> Check<Journal> {
     let last = &asked.counters.last;
     let pending = pending(asked).into_iter().max().unwrap_or(0);
-    let finding = if last.journal_failed.get() > last.journal_written.get() {
-        failed("the last event could not be written".to_owned())
+    let finding = if let Some(reason) = &asked.blocked {
+        failed(format!("no event is taken: {reason}"))
     } else if pending > PENDING_ALLOWED {
         degraded(format!("{pending} changes wait"))
     } else {

@@ -28,6 +28,7 @@ fn well() -> Asked {
             free_bytes: LOW_DISK_BYTES,
             ..Room::default()
         }),
+        blocked: None,
         condition: "following",
         reason: None,
         head: 12,
@@ -69,7 +70,7 @@ fn each_fault_has_its_verdict_and_only_what_is_needed_fails_the_whole() {
             asked.memory.as_mut().unwrap().0.as_mut().unwrap().used += 1;
         }),
         ("journal", Verdict::Failed, Verdict::Failed, |asked| {
-            asked.counters.last.journal_failed.set(9_001);
+            asked.blocked = Some("the journal cannot be written".to_owned());
         }),
         ("journal", Verdict::Degraded, Verdict::Degraded, |asked| {
             asked.applied[1] = 0;
