@@ -57,6 +57,7 @@
 //! | `stream_dashboard` | the existing dashboard's dialect, field by field |
 //! | `security` | keys: what they open, how they end, where they are never found; the audit trail |
 //! | `security_doors` | limits, slow clients, headers, foreign pages, other users |
+//! | `security_addresses` | which addresses are one client, for limits and for the audit trail |
 //! | `readiness` | a daemon that takes nothing says so, everywhere |
 //! | `corpus` | planted secrets, and what only looks like one |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
@@ -131,6 +132,7 @@ mod restarts;
 mod schema;
 mod scrape;
 mod security;
+mod security_addresses;
 mod security_doors;
 mod seed_example;
 mod seed_fields;

@@ -1,5 +1,6 @@
 //! The audit trail: who did what, when, from where, and what came of it.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use schemars::JsonSchema;
@@ -7,11 +8,17 @@ use serde::Serialize;
 
 /// Of refusals, one row a minute an address, a user and a reason.
 const ROW_EVERY_MS: i64 = 60_000;
-/// Addresses, users and reasons that have rows of their own within a minute; all others share one
-/// row a reason. With 30 days' keeping this bounds the table whoever knocks: 16 rows and one for
-/// each of six reasons a minute are 950,000 rows.
-const MAX_PLACES: usize = 16;
+/// Rows a minute of addresses that showed no key: those that were refused most. All others share
+/// one row a reason. With 30 days' keeping this bounds the table whoever knocks: 16 rows and one
+/// for each of six reasons a minute are 950,000 rows. Who is known by name has rows of its own.
+const MAX_ADDRESSES: usize = 16;
+/// Addresses and reasons that are told apart until their rows are written.
+const MAX_TRACKED: usize = 256;
+/// Rows a minute of one who is known, and a reason, by where it came from; it shares a further one
+/// with nobody. Keys are 256 at most, and made by the operator.
+const MAX_ORIGINS: usize = 4;
 const OTHERS: &str = "other addresses";
+const UNKNOWN: &str = "-";
 /// A reason is told in a line.
 const MAX_DETAIL_CHARS: usize = 200;
 
@@ -53,6 +60,14 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Somebody of whom only the address is known.
+    pub fn unknown(origin: String) -> Actor {
+        Actor {
+            who: UNKNOWN.to_owned(),
+            origin,
+        }
+    }
+
     /// Somebody who has a user's rights on this machine.
     pub fn user(uid: u32, origin: &str) -> Actor {
         Actor {
@@ -119,12 +134,31 @@ pub struct Row {
 
 /// Refusals that are not written yet: whoever knocks a thousand times is one row with a count.
 #[derive(Default)]
-pub struct Refusals(HashMap<(Place, &'static str), Heap>);
+pub struct Refusals {
+    heaps: HashMap<Place, Heap>,
+    /// When the minute began in which so many rows of addresses were written.
+    minute: Option<i64>,
+    written: usize,
+}
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Place {
     who: String,
     origin: String,
+    reason: &'static str,
+}
+
+impl Place {
+    fn is_address(&self) -> bool {
+        self.who == UNKNOWN && self.origin != OTHERS
+    }
+
+    fn others(&self) -> Place {
+        Place {
+            origin: OTHERS.to_owned(),
+            ..self.clone()
+        }
+    }
 }
 
 #[derive(Default)]
@@ -135,49 +169,104 @@ struct Heap {
 
 impl Heap {
     fn is_due(&self, now_ms: i64) -> bool {
-        // A clock that was set back holds nothing up.
         self.written_ms
-            .is_none_or(|written| !(written..written + ROW_EVERY_MS).contains(&now_ms))
+            .is_none_or(|written_ms| is_over(written_ms, now_ms))
     }
+}
+
+/// A clock that was set back holds nothing up.
+fn is_over(began_ms: i64, now_ms: i64) -> bool {
+    !(began_ms..began_ms + ROW_EVERY_MS).contains(&now_ms)
 }
 
 impl Refusals {
     pub fn add(&mut self, actor: Actor, reason: &'static str, count: u64) {
-        let place = Place {
+        let mut place = Place {
             who: actor.who,
             origin: actor.origin,
+            reason,
         };
-        let mut key = (place, reason);
-        if !self.0.contains_key(&key) && self.0.len() >= MAX_PLACES {
-            key.0 = Place {
-                who: "-".to_owned(),
-                origin: OTHERS.to_owned(),
-            };
+        if !self.heaps.contains_key(&place) {
+            if place.is_address() {
+                self.make_room();
+            } else if self.origins(&place) >= MAX_ORIGINS {
+                place = place.others();
+            }
         }
-        self.0.entry(key).or_default().count += count;
+        self.heaps.entry(place).or_default().count += count;
+    }
+
+    fn origins(&self, place: &Place) -> usize {
+        let same = |other: &&Place| {
+            (&other.who, other.reason) == (&place.who, place.reason) && other.origin != OTHERS
+        };
+        self.heaps.keys().filter(same).count()
+    }
+
+    /// The address that was refused the fewest times goes to the others.
+    fn make_room(&mut self) {
+        let addresses = self.heaps.iter().filter(|(place, _)| place.is_address());
+        if addresses.clone().count() < MAX_TRACKED {
+            return;
+        }
+        let fewest = addresses.min_by_key(|(_, heap)| (heap.count, heap.written_ms));
+        if let Some(place) = fewest.map(|(place, _)| place.clone()) {
+            self.merge(&place);
+        }
+    }
+
+    fn merge(&mut self, place: &Place) {
+        let heap = self.heaps.remove(place).unwrap_or_default();
+        if heap.count > 0 {
+            self.heaps.entry(place.others()).or_default().count += heap.count;
+        }
     }
 
     /// The rows that are due; at the end, all that is left.
     pub fn take_due(&mut self, now_ms: i64, is_end: bool) -> Vec<Entry> {
-        self.0
-            .retain(|_, heap| heap.count > 0 || !heap.is_due(now_ms));
-        let due = |heap: &Heap| heap.count > 0 && (is_end || heap.is_due(now_ms));
-        let mut rows = Vec::new();
-        for ((place, reason), heap) in self.0.iter_mut().filter(|(_, heap)| due(heap)) {
-            rows.push(Entry {
-                at_ms: now_ms,
-                action: Action::AccessRefused,
-                actor: Actor {
-                    who: place.who.clone(),
-                    origin: place.origin.clone(),
-                },
-                outcome: "refused",
-                detail: Some((*reason).to_owned()),
-                count: std::mem::take(&mut heap.count),
-            });
-            heap.written_ms = Some(now_ms);
+        let is_new = self.minute.is_none_or(|began_ms| is_over(began_ms, now_ms));
+        if is_new {
+            (self.minute, self.written) = (Some(now_ms), 0);
         }
-        rows
+        self.heaps
+            .retain(|_, heap| heap.count > 0 || !heap.is_due(now_ms));
+        let mut addresses = self.due(now_ms, is_end, true);
+        addresses.sort_by_key(|(_, count)| Reverse(*count));
+        let room = MAX_ADDRESSES - self.written;
+        let beyond = addresses.split_off(room.min(addresses.len()));
+        self.written += addresses.len();
+        // Within the minute they wait: one of them may come to be among those refused most.
+        if is_new || is_end {
+            beyond.iter().for_each(|(place, _)| self.merge(place));
+        }
+        let known = self.due(now_ms, is_end, false);
+        let due = addresses.into_iter().chain(known);
+        due.map(|(place, _)| self.take(place, now_ms)).collect()
+    }
+
+    fn due(&self, now_ms: i64, is_end: bool, addresses: bool) -> Vec<(Place, u64)> {
+        let is_due = |(place, heap): &(&Place, &Heap)| {
+            place.is_address() == addresses && heap.count > 0 && (is_end || heap.is_due(now_ms))
+        };
+        let due = self.heaps.iter().filter(is_due);
+        due.map(|(place, heap)| (place.clone(), heap.count))
+            .collect()
+    }
+
+    fn take(&mut self, place: Place, now_ms: i64) -> Entry {
+        let heap = self.heaps.entry(place.clone()).or_default();
+        heap.written_ms = Some(now_ms);
+        Entry {
+            at_ms: now_ms,
+            action: Action::AccessRefused,
+            actor: Actor {
+                who: place.who,
+                origin: place.origin,
+            },
+            outcome: "refused",
+            detail: Some(place.reason.to_owned()),
+            count: std::mem::take(&mut heap.count),
+        }
     }
 }
 
@@ -186,8 +275,12 @@ mod tests {
     use super::*;
 
     fn actor(origin: &str) -> Actor {
+        Actor::unknown(origin.to_owned())
+    }
+
+    fn key(name: &str, origin: &str) -> Actor {
         Actor {
-            who: "-".to_owned(),
+            who: format!("key {name}"),
             origin: origin.to_owned(),
         }
     }
@@ -217,7 +310,7 @@ mod tests {
         refusals.add(actor("a"), "unauthorized", 1);
         assert_eq!(told(&mut refusals, 61_000), [("a".to_owned(), 6)]);
         told(&mut refusals, 121_000);
-        assert!(refusals.0.is_empty(), "what is quiet is forgotten");
+        assert!(refusals.heaps.is_empty(), "what is quiet is forgotten");
     }
 
     #[test]
@@ -227,9 +320,55 @@ mod tests {
             refusals.add(actor(&format!("{n:04}")), "unauthorized", 1);
         }
         let rows = told(&mut refusals, 0);
-        assert_eq!(rows.len(), MAX_PLACES + 1);
+        assert_eq!(rows.len(), MAX_ADDRESSES + 1);
         assert_eq!(rows.iter().map(|(_, count)| count).sum::<u64>(), 1_000);
-        assert_eq!(rows[MAX_PLACES], (OTHERS.to_owned(), 984));
+        assert_eq!(rows[MAX_ADDRESSES], (OTHERS.to_owned(), 984));
+    }
+
+    #[test]
+    fn a_crowd_hides_no_key() {
+        let mut refusals = Refusals::default();
+        for n in 0..1_000 {
+            refusals.add(actor(&format!("{n:04}")), "forbidden", 1);
+        }
+        for n in 0..10 {
+            refusals.add(key("a", &format!("a{n}")), "forbidden", 1);
+        }
+        refusals.add(key("b", "0001"), "forbidden", 7);
+        let rows = refusals.take_due(0, false);
+        let of = |who: &str| {
+            let rows = rows.iter().filter(|row| row.actor.who == who);
+            let mut rows: Vec<_> = rows
+                .map(|row| (row.actor.origin.as_str(), row.count))
+                .collect();
+            rows.sort();
+            rows
+        };
+        let first = [("a0", 1), ("a1", 1), ("a2", 1), ("a3", 1), (OTHERS, 6)];
+        assert_eq!(of("key a"), first);
+        assert_eq!(of("key b"), [("0001", 7)]);
+        assert_eq!(rows.iter().map(|row| row.count).sum::<u64>(), 1_017);
+    }
+
+    #[test]
+    fn the_most_refused_address_has_its_row_however_many_came_before() {
+        let mut refusals = Refusals::default();
+        for n in 0..MAX_ADDRESSES {
+            refusals.add(actor(&format!("{n:04}")), "unauthorized", 1);
+        }
+        assert_eq!(told(&mut refusals, 1_000).len(), MAX_ADDRESSES);
+        refusals.add(actor("loud"), "unauthorized", 50);
+        for n in 0..1_000 {
+            refusals.add(actor(&format!("x{n:04}")), "unauthorized", 2);
+        }
+        // One row of those that were pushed out; nothing more of addresses within the minute.
+        assert_eq!(
+            told(&mut refusals, 2_000),
+            [(OTHERS.to_owned(), 2 * (1_001 - MAX_TRACKED as u64))]
+        );
+        let next = told(&mut refusals, 62_000);
+        assert!(next.contains(&("loud".to_owned(), 50)), "{next:?}");
+        assert_eq!(next.len(), MAX_ADDRESSES + 1);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How an event becomes numbers: the one writer decides, journals and acknowledges; the applier
 //! and the flusher follow the journal, each with a cursor of its own.
 
+pub mod address;
 pub mod applier;
 pub mod backup;
 pub mod blocked;

@@ -13,6 +13,7 @@ use super::credential::{Credential, credential, remove_credentials};
 use super::error::{Code, HttpError};
 use super::limit::{Buckets, Client};
 use crate::access::{Access, Actor, Pass, Scope};
+use crate::flow::address::Network;
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 
@@ -211,13 +212,10 @@ impl Gate {
             _ => &self.counters.http_doors_refused,
         };
         counter.add(1);
-        let origin = peer.to_canonical().to_string();
+        let origin = Network::of(peer).to_string();
         let actor = match pass {
             Some(pass) => pass.actor(origin),
-            None => Actor {
-                who: "-".to_owned(),
-                origin,
-            },
+            None => Actor::unknown(origin),
         };
         self.access.refused(actor, reason.name(), 1);
     }
