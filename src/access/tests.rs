@@ -13,8 +13,12 @@ fn wish(name: &str) -> Wish {
 }
 
 pub(super) fn pass() -> Pass {
+    pass_of("00000000")
+}
+
+pub(super) fn pass_of(id: &str) -> Pass {
     let key = Key {
-        id: "00000000".to_owned(),
+        id: id.to_owned(),
         name: "a".to_owned(),
         scopes: Scopes::parse("read").unwrap(),
         created_ms: 0,

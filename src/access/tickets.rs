@@ -6,11 +6,14 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::key::Digest;
-use super::{Error, Pass};
+use super::{Error, MAX_KEYS, Pass};
 
 pub const TICKET_LIFE: Duration = Duration::from_secs(30);
-/// Thirty-four a second, all of them unused.
-const MAX_TICKETS: usize = 1_024;
+/// Of one key, all of them unused. With one more the oldest of them is not good any more: nobody
+/// uses up what others need.
+const MAX_TICKETS_OF_KEY: usize = 64;
+/// All keys at once. Those of keys that were revoked meanwhile count until they are past.
+const MAX_TICKETS: usize = MAX_KEYS * MAX_TICKETS_OF_KEY;
 
 #[derive(Default)]
 pub struct Tickets(HashMap<Digest, (Pass, Instant)>);
@@ -19,8 +22,16 @@ impl Tickets {
     /// # Errors
     /// [`Error::TooManyTickets`] while so many are out.
     pub fn put(&mut self, ticket: &str, pass: Pass, now: Instant) -> Result<(), Error> {
-        if self.0.len() >= MAX_TICKETS {
-            self.0.retain(|_, (_, until)| *until > now);
+        self.0.retain(|_, (_, until)| *until > now);
+        let own = |(_, (other, _)): &(&Digest, &(Pass, Instant))| other.id() == pass.id();
+        if self.0.iter().filter(own).count() >= MAX_TICKETS_OF_KEY {
+            let oldest = self
+                .0
+                .iter()
+                .filter(own)
+                .min_by_key(|(_, (_, until))| *until);
+            let oldest = oldest.map(|(digest, _)| *digest);
+            oldest.and_then(|digest| self.0.remove(&digest));
         }
         if self.0.len() >= MAX_TICKETS {
             return Err(Error::TooManyTickets);
@@ -38,7 +49,7 @@ impl Tickets {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::pass;
+    use super::super::tests::{pass, pass_of};
     use super::*;
 
     #[test]
@@ -55,11 +66,21 @@ mod tests {
     #[test]
     fn there_are_no_more_than_can_be_kept() {
         let (mut tickets, now) = (Tickets::default(), Instant::now());
-        for n in 0..MAX_TICKETS {
-            tickets.put(&n.to_string(), pass(), now).unwrap();
+        let at = |n: usize| now + Duration::from_millis(n as u64);
+        tickets.put("of another", pass_of("b"), now).unwrap();
+        for n in 0..=MAX_TICKETS_OF_KEY {
+            tickets.put(&n.to_string(), pass(), at(n)).unwrap();
         }
-        assert!(tickets.put("more", pass(), now).is_err());
-        tickets.put("later", pass(), now + TICKET_LIFE).unwrap();
+        assert_eq!(tickets.0.len(), MAX_TICKETS_OF_KEY + 1);
+        assert!(tickets.take("0", now).is_none(), "the oldest");
+        assert!(tickets.take("1", now).is_some());
+        assert!(tickets.take("of another", now).is_some());
+        for n in tickets.0.len()..MAX_TICKETS {
+            let pass = pass_of(&n.to_string());
+            tickets.put(&format!("k{n}"), pass, now).unwrap();
+        }
+        assert!(tickets.put("more", pass_of("c"), now).is_err());
+        tickets.put("later", pass(), now + 2 * TICKET_LIFE).unwrap();
         assert_eq!(tickets.0.len(), 1);
     }
 }
