@@ -57,6 +57,7 @@
 //! | `stream_dashboard` | the existing dashboard's dialect, field by field |
 //! | `security` | keys: what they open, how they end, where they are never found; the audit trail |
 //! | `security_doors` | limits, slow clients, headers, foreign pages, other users |
+//! | `places` | connections that only hold places, and who comes in all the same |
 //! | `security_addresses` | which addresses are one client, for limits and for the audit trail |
 //! | `readiness` | a daemon that takes nothing says so, everywhere |
 //! | `corpus` | planted secrets, and what only looks like one |
@@ -117,6 +118,7 @@ mod orders;
 mod page;
 mod page_hostile;
 mod page_proxy;
+mod places;
 mod power_cut;
 mod prices;
 mod process;

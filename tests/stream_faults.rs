@@ -172,9 +172,10 @@ fn who_came_without_a_key_is_cut_off_once_one_is_asked_for() {
 #[test]
 fn who_finds_no_place_is_answered_503_until_one_is_free() {
     let daemon = Setup::new().set("limits.stream_clients", "2").start();
-    let first = Watcher::connect(&daemon, STREAM);
+    let mut first = Watcher::connect(&daemon, STREAM);
     let mut second = Watcher::connect(&daemon, DASHBOARD);
-    second.read_type("initial");
+    first.answer_ping();
+    second.answer_ping();
     for path in [STREAM, DASHBOARD] {
         let (status, body) = Watcher::ask(daemon.http, path, &[])
             .err()

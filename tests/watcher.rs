@@ -117,14 +117,23 @@ impl Watcher {
         }
     }
 
-    /// Whether nothing comes for so long.
+    /// Answers the ping that a connection begins with; what comes before it is passed over.
+    pub fn answer_ping(&mut self) {
+        while !self.socket.read().expect("a message").is_ping() {}
+        self.socket.flush().expect("the daemon reads");
+    }
+
+    /// Whether nothing but pings comes for so long.
     pub fn is_quiet(&mut self, patience: Duration) -> bool {
         let stream = self.socket.get_ref();
         stream.set_read_timeout(Some(patience)).expect("a timeout");
-        let quiet = matches!(
-            self.socket.read(),
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock
-        );
+        let quiet = loop {
+            match self.socket.read() {
+                Ok(Message::Ping(_)) => {}
+                Err(Error::Io(error)) => break error.kind() == io::ErrorKind::WouldBlock,
+                _ => break false,
+            }
+        };
         let stream = self.socket.get_ref();
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         quiet

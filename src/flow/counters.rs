@@ -92,12 +92,18 @@ pub struct Counters {
     pub revivals: Counter,
     pub socket_connections: Counter,
     pub socket_connections_refused: Counter,
+    /// Idle ones that were closed for another.
+    pub socket_connections_evicted: Counter,
     pub socket_peers_refused: Counter,
     /// Of HTTP: a foreign host or origin; no good key; a key that does not open that; too many.
     pub http_doors_refused: Counter,
     pub http_unauthorized: Counter,
     pub http_forbidden: Counter,
     pub http_rate_limited: Counter,
+    /// Of HTTP and the control socket: requests that found no place among those at work; idle or
+    /// stalled connections that were closed for another.
+    pub http_connections_refused: Counter,
+    pub http_connections_evicted: Counter,
     /// Reports that were not made: history was asked too much at once, by one client or by all.
     pub reads_refused: Counter,
     /// What had gathered for the audit trail and could not be written.
@@ -112,6 +118,8 @@ pub struct Counters {
     /// Clients of both WebSockets.
     pub stream_clients: Gauge,
     pub stream_clients_refused: Counter,
+    /// Owed a pong, and were closed for another.
+    pub stream_clients_evicted: Counter,
     /// Closed by the daemon, for a fault of the client's.
     pub stream_clients_cut: Counter,
     pub stream_resyncs: Counter,

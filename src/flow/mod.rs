@@ -15,6 +15,7 @@ pub mod holds;
 pub mod kept;
 pub mod live_state;
 pub mod operations;
+pub mod places;
 pub mod pulse;
 pub mod reaper;
 mod rebuild;

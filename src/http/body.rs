@@ -1,5 +1,6 @@
 //! Reads what a client sends, within bounds of size, time and memory.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -10,13 +11,16 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::error::{Code, HttpError};
+use super::seat::Seat;
+use crate::flow::places::STALLED_AFTER;
 
 /// What all bodies that are being read or decoded hold at once: eight of the largest.
 const MAX_TOTAL_KIB: usize = 64 << 10;
 /// A client that takes longer may come again.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-/// For room that others hold. Shorter than theirs, so that half bodies do not hold each other up.
-const MAX_ROOM_WAIT: Duration = Duration::from_secs(5);
+/// For room that others hold, each as long as it takes until one that sends nothing is stalled.
+/// Together shorter than theirs, so that half bodies do not hold each other up.
+const ROOM_WAITS: usize = 5;
 /// Of a body that is too large so much is still read and let go, so that the client has sent it
 /// and reads the refusal; of a larger one it may see no more than a broken connection.
 const MAX_DISCARDED: usize = 64 << 20;
@@ -48,7 +52,9 @@ impl Bodies {
         if length.is_some_and(|length| length > limit.max(MAX_DISCARDED)) {
             return Err(too_large(limit));
         }
-        let received = timeout(MAX_WAIT, self.collect(request.into_body(), limit)).await;
+        let seat = request.extensions().get::<Seat>().cloned();
+        let collected = self.collect(request.into_body(), limit, seat.as_ref());
+        let received = timeout(MAX_WAIT, collected).await;
         received.unwrap_or_else(|_| {
             let message = format!("the body must arrive within {} s", MAX_WAIT.as_secs());
             Err(HttpError::new(Code::TooSlow, message))
@@ -57,9 +63,14 @@ impl Bodies {
 
     /// Room is taken for what has come, not for what was announced: whoever announces much and
     /// sends nothing holds nobody up.
-    async fn collect(&self, mut body: Body, limit: usize) -> Result<Received<'_>, HttpError> {
+    async fn collect(
+        &self,
+        mut body: Body,
+        limit: usize,
+        seat: Option<&Seat>,
+    ) -> Result<Received<'_>, HttpError> {
         let mut bytes = Vec::new();
-        let mut room = self.room(0).await?;
+        let mut room = self.room(0, seat).await?;
         let mut received = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| HttpError::invalid_body("the body ended too early"))?;
@@ -69,7 +80,7 @@ impl Bodies {
             received += data.len();
             if received <= limit {
                 let more_kib = received.div_ceil(1024) - room.num_permits();
-                room.merge(self.room(more_kib).await?);
+                room.merge(self.room(more_kib, seat).await?);
                 bytes.extend_from_slice(&data);
             } else {
                 bytes = Vec::new();
@@ -87,11 +98,23 @@ impl Bodies {
         })
     }
 
-    async fn room(&self, kib: usize) -> Result<SemaphorePermit<'_>, HttpError> {
-        match timeout(MAX_ROOM_WAIT, self.0.acquire_many(kib as u32)).await {
-            Ok(Ok(room)) => Ok(room),
-            _ => Err(HttpError::unavailable("too much is being sent at once")),
+    /// Whoever sends nothing more gives way, with what it holds.
+    async fn room(
+        &self,
+        kib: usize,
+        seat: Option<&Seat>,
+    ) -> Result<SemaphorePermit<'_>, HttpError> {
+        let mut acquired = pin!(self.0.acquire_many(kib as u32));
+        for _ in 0..ROOM_WAITS {
+            if let Ok(Ok(room)) = timeout(Duration::ZERO, &mut acquired).await {
+                return Ok(room);
+            }
+            seat.inspect(|seat| seat.displace_stalled());
+            if let Ok(Ok(room)) = timeout(STALLED_AFTER, &mut acquired).await {
+                return Ok(room);
+            }
         }
+        Err(HttpError::unavailable("too much is being sent at once"))
     }
 }
 

@@ -6,24 +6,40 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Method, Request, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use tracing::warn;
 
 use super::error::{Code, HttpError};
+use super::gate::Refusal;
 use super::params::Params;
 use super::router::{finish, routes};
+use super::seat::Seat;
+use super::server::Received;
 use super::{HttpState, keys};
 use crate::access::{Action, Actor, Entry};
 use crate::flow::backup::{KEEP, Order, Refused};
 use crate::flow::clock::now_ms;
+use crate::flow::places::Holder;
 
 const ORIGIN: &str = "control socket";
+
+/// Who is on the other side.
+#[derive(Clone, Copy)]
+pub struct User {
+    pub uid: u32,
+    pub pid: Option<i32>,
+}
+
+impl User {
+    pub fn holder(self) -> Holder {
+        Holder::Process(self.pid)
+    }
+}
 
 /// The open routes, and those of control.
 pub fn router(state: Arc<HttpState>) -> Router {
@@ -43,11 +59,19 @@ pub fn router(state: Arc<HttpState>) -> Router {
 pub async fn answer(
     http: &HttpState,
     routes: &TowerToHyperService<Router>,
-    uid: u32,
-    mut request: Request<Incoming>,
+    user: User,
+    mut request: Received,
 ) -> Response {
+    let holder = user.holder();
+    let seat = request.extensions().get::<Seat>();
+    let admitted = seat.map_or(Ok(()), |seat| seat.admit(holder.clone(), holder.rank()));
+    if admitted.is_err() {
+        http.intake.counters.http_connections_refused.add(1);
+        return Refusal::NoRoom.into_response();
+    }
+    request.extensions_mut().insert(holder);
     let action = noted(request.method(), request.uri().path());
-    let actor = Actor::user(uid, ORIGIN);
+    let actor = Actor::user(user.uid, ORIGIN);
     request.extensions_mut().insert(actor.clone());
     let Ok(response) = routes.call(request).await;
     if let Some(action) = action {

@@ -71,6 +71,7 @@ codes! {
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "nothing can be told or taken now";
     Interrupted, "interrupted", SERVICE_UNAVAILABLE, "what totals tell of was taken, no more";
     NotReady, "not_ready", SERVICE_UNAVAILABLE, "the message says why";
+    TooManyConnections, "too_many_connections", SERVICE_UNAVAILABLE, "all connections are at work";
     TooManyClients, "too_many_clients", SERVICE_UNAVAILABLE, "there is no room for one more";
 }
 

@@ -5,17 +5,19 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Method, Request};
 use axum::response::{IntoResponse, Response};
 
 use super::credential::{Credential, credential, remove_credentials};
 use super::error::{Code, HttpError};
 use super::limit::{Buckets, Client};
+use super::seat::Seat;
 use crate::access::{Access, Actor, Pass, Scope};
 use crate::flow::address::Network;
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
+use crate::flow::places::{Full, Holder, Rank};
 
 /// The files of the page, which hold no numbers.
 const PAGE_FILES: &str = "/assets/";
@@ -68,6 +70,8 @@ pub enum Refusal {
     TooMany {
         retry_after_s: u64,
     },
+    /// All connections are at work.
+    NoRoom,
 }
 
 impl Refusal {
@@ -76,6 +80,7 @@ impl Refusal {
             Refusal::Unauthorized => Code::Unauthorized,
             Refusal::Forbidden => Code::Forbidden,
             Refusal::TooMany { .. } => Code::TooManyRequests,
+            Refusal::NoRoom => Code::TooManyConnections,
         }
     }
 }
@@ -88,6 +93,7 @@ impl IntoResponse for Refusal {
             }
             Refusal::Forbidden => "the key does not open this",
             Refusal::TooMany { .. } => "too many requests",
+            Refusal::NoRoom => "http.max_connections are at work: come again later",
         };
         let mut response = HttpError::new(self.code(), message).into_response();
         let headers = response.headers_mut();
@@ -97,6 +103,11 @@ impl IntoResponse for Refusal {
             }
             Refusal::TooMany { retry_after_s } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
+            }
+            Refusal::NoRoom => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                // Whose answer is written idles, and may be closed for another.
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Refusal::Forbidden => {}
         }
@@ -133,6 +144,12 @@ impl Gate {
                 return Err(refusal);
             }
         };
+        let holder = match &pass {
+            Some(pass) => Holder::Key(pass.id().to_owned()),
+            None => Holder::Network(Network::of(peer)),
+        };
+        self.admit(request, &holder)?;
+        request.extensions_mut().insert(holder);
         remove_credentials(request);
         request
             .extensions_mut()
@@ -141,6 +158,21 @@ impl Gate {
             request.extensions_mut().insert(pass);
         }
         Ok(())
+    }
+
+    /// Gives the request a place among those at work. Tests ask without a connection.
+    fn admit<B>(&self, request: &Request<B>, holder: &Holder) -> Result<(), Refusal> {
+        let Some(seat) = request.extensions().get::<Seat>() else {
+            return Ok(());
+        };
+        let rank = match is_counted(request.uri().path()) {
+            true => holder.rank(),
+            false => Rank::Probe,
+        };
+        seat.admit(holder.clone(), rank).map_err(|Full| {
+            self.counters.http_connections_refused.add(1);
+            Refusal::NoRoom
+        })
     }
 
     fn judge<B>(

@@ -24,6 +24,7 @@ mod probes;
 mod queries;
 mod reads;
 mod router;
+mod seat;
 mod server;
 mod stream;
 mod tickets;

@@ -8,19 +8,24 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::seat::Seat;
+
 /// Fails to write with `TimedOut` when nothing could be written for so long.
 pub struct Patient<S> {
     stream: S,
     patience: Duration,
+    /// Is told when a write waits, and when nothing is left to write.
+    seat: Seat,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub fn new(stream: S, patience: Duration) -> Patient<S> {
+    pub fn new(stream: S, patience: Duration, seat: Seat) -> Patient<S> {
         Patient {
             stream,
             patience,
+            seat,
             waiting: None,
         }
     }
@@ -31,13 +36,16 @@ impl<S> Patient<S> {
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.waiting = None;
+            if self.waiting.take().is_some() {
+                self.seat.stall(false);
+            }
             return written;
         }
-        let patience = self.patience;
-        let waiting = self
-            .waiting
-            .get_or_insert_with(|| Box::pin(sleep(patience)));
+        let (patience, seat) = (self.patience, &self.seat);
+        let waiting = self.waiting.get_or_insert_with(|| {
+            seat.stall(true);
+            Box::pin(sleep(patience))
+        });
         waiting
             .as_mut()
             .poll(cx)
@@ -80,6 +88,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if flushed.is_ready() {
+            self.seat.flushed();
+        }
         self.bounded(cx, flushed)
     }
 
@@ -94,11 +105,14 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
+    use crate::flow::places::{Holder, Places, Reserve};
 
     #[tokio::test]
     async fn who_stops_reading_is_given_up() {
         let (ours, mut theirs) = duplex(8);
-        let mut patient = Patient::new(ours, Duration::from_millis(20));
+        let places = Places::new(1, Reserve::default(), || ());
+        let seat = Seat::new(places.enter(Holder::Process(None)).await);
+        let mut patient = Patient::new(ours, Duration::from_millis(20), seat);
         patient.write_all(b"12345678").await.unwrap();
         let stalled = patient.write_all(b"9").await.unwrap_err();
         assert_eq!(stalled.kind(), io::ErrorKind::TimedOut);

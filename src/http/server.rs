@@ -16,14 +16,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::control::User;
 use super::patience::Patient;
+use super::seat::{Seat, Sending};
 use super::{HttpState, control, router};
+use crate::flow::address::Network;
 use crate::flow::counters::Counters;
+use crate::flow::places::{Holder, Places, Reserve};
 use crate::intake::socket::is_own;
 
 /// From the first wait for a request to the end of its headers; so long a connection may also
@@ -39,18 +43,25 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// After an accept that failed, for want of file descriptors say.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// A request, whose body tells the place of its connection when it waits for its client.
+pub type Received = Request<Sending<Incoming>>;
+
 /// What one listener grants its clients.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Limits {
-    connections: usize,
+    places: Arc<Places>,
     headers_within: Duration,
     read_within: Duration,
 }
 
 impl Limits {
     fn of(state: &HttpState) -> Limits {
+        let max = state.max_connections;
+        let counters = state.intake.counters.clone();
+        let reserve = Reserve::for_keys_and_probes(max);
+        let evicted = move || counters.http_connections_evicted.add(1);
         Limits {
-            connections: state.max_connections,
+            places: Places::new(max, reserve, evicted),
             headers_within: HEADERS_WITHIN,
             read_within: READ_WITHIN,
         }
@@ -66,7 +77,7 @@ pub async fn serve_tcp(
 ) {
     let routes = TowerToHyperService::new(router(state.clone()));
     let limits = Limits::of(&state);
-    let answer = move |peer: IpAddr, request: Request<Incoming>| {
+    let answer = move |peer: IpAddr, request: Received| {
         let (routes, state) = (routes.clone(), state.clone());
         let guard = state.guard.borrow().clone();
         async move { guard.answer(&routes, peer, request).await }
@@ -87,9 +98,9 @@ pub async fn serve_control(
         listener,
         counters: state.intake.counters.clone(),
     };
-    let answer = move |uid: u32, request: Request<Incoming>| {
+    let answer = move |user: User, request: Received| {
         let (routes, state) = (routes.clone(), state.clone());
-        async move { control::answer(&state, &routes, uid, request).await }
+        async move { control::answer(&state, &routes, user, request).await }
     };
     serve(listener, limits, answer, shutdown).await;
 }
@@ -99,12 +110,18 @@ trait Accept {
     /// Who is on the other side.
     type Peer: Copy + Send + Sync + 'static;
 
+    fn holder(peer: Self::Peer) -> Holder;
+
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
 }
 
 impl Accept for TcpListener {
     type Stream = TcpStream;
     type Peer = IpAddr;
+
+    fn holder(peer: IpAddr) -> Holder {
+        Holder::Network(Network::of(peer))
+    }
 
     async fn accept(&self) -> io::Result<(TcpStream, IpAddr)> {
         let (stream, peer) = TcpListener::accept(self).await?;
@@ -122,53 +139,58 @@ struct OwnUsers {
 
 impl Accept for OwnUsers {
     type Stream = UnixStream;
-    type Peer = u32;
+    type Peer = User;
 
-    async fn accept(&self) -> io::Result<(UnixStream, u32)> {
+    fn holder(peer: User) -> Holder {
+        peer.holder()
+    }
+
+    async fn accept(&self) -> io::Result<(UnixStream, User)> {
         loop {
             let (stream, _) = self.listener.accept().await?;
             if is_own(&stream) {
-                let uid = stream.peer_cred()?.uid();
-                return Ok((stream, uid));
+                let peer = stream.peer_cred()?;
+                let (uid, pid) = (peer.uid(), peer.pid());
+                return Ok((stream, User { uid, pid }));
             }
             self.counters.socket_peers_refused.add(1);
         }
     }
 }
 
-/// Who comes when all places are taken waits in the listener's own queue.
+/// Who comes when all places are at work waits, and those behind it in the listener's own queue.
 async fn serve<L, A, F>(listener: L, limits: Limits, answer: A, shutdown: impl Future<Output = ()>)
 where
     L: Accept,
-    A: Fn(L::Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    A: Fn(L::Peer, Received) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let mut shutdown = pin!(shutdown);
-    let places = Arc::new(Semaphore::new(limits.connections));
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = async {
-            let place = places.clone().acquire_owned().await;
-            (place, listener.accept().await)
+            let (stream, peer) = listener.accept().await?;
+            let place = limits.places.enter(L::holder(peer)).await;
+            Ok::<_, io::Error>((stream, peer, place))
         };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
+            Ok((stream, peer, place)) => {
                 let answer = answer.clone();
                 let answer = move |request| answer(peer, request);
-                let connection = connection(stream, limits, answer, stopped.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+                let seat = Seat::new(place);
+                let connection = connection(stream, seat, limits.clone(), answer, stopped.clone());
+                connections.spawn(connection);
             }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
+                // It may be for want of files, of which one that idles holds one.
+                limits.places.evict_idle();
                 sleep(ACCEPT_AGAIN).await;
             }
         }
@@ -181,33 +203,45 @@ where
 }
 
 /// `stopped` ends when the daemon stops: the request that is being answered is the last one then.
-async fn connection<S, A, F>(stream: S, limits: Limits, answer: A, mut stopped: watch::Receiver<()>)
-where
+async fn connection<S, A, F>(
+    stream: S,
+    seat: Seat,
+    limits: Limits,
+    answer: A,
+    mut stopped: watch::Receiver<()>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Fn(Request<Incoming>) -> F,
+    A: Fn(Received) -> F,
     F: Future<Output = Response<Body>>,
 {
-    let service = service_fn(|request| {
-        let response = answer(request);
-        async move { Ok::<_, Infallible>(response.await) }
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(seat.clone());
+        let response = answer(request.map(|body| seat.sending(body)));
+        let seat = seat.clone();
+        async move { Ok::<_, Infallible>(response.await.map(|body| seat.answering(body))) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers_within)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(
-            TokioIo::new(Patient::new(stream, limits.read_within)),
+            TokioIo::new(Patient::new(stream, limits.read_within, seat.clone())),
             service,
         )
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
+        () = seat.lost() => {
+            debug!("a connection was closed to make room for another");
+            Ok(())
+        }
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
+    seat.leave();
     if let Err(error) = ended {
         debug!(%error, "a connection broke");
     }
@@ -222,13 +256,13 @@ mod tests {
 
     const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-    async fn ok(_: IpAddr, _: Request<Incoming>) -> Response<Body> {
+    async fn ok(_: IpAddr, _: Received) -> Response<Body> {
         Response::new(Body::from("ok"))
     }
 
     fn places(connections: usize) -> Limits {
         Limits {
-            connections,
+            places: Places::new(connections, Reserve::default(), || ()),
             headers_within: HEADERS_WITHIN,
             read_within: READ_WITHIN,
         }
@@ -244,7 +278,7 @@ mod tests {
         tokio::task::JoinHandle<()>,
     )
     where
-        A: Fn(IpAddr, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        A: Fn(IpAddr, Received) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -315,7 +349,7 @@ mod tests {
     async fn a_stop_answers_what_is_asked_and_closes_what_idles() {
         let (asked, open) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (asked_there, open_there) = (asked.clone(), open.clone());
-        let answer = move |peer: IpAddr, request: Request<Incoming>| {
+        let answer = move |peer: IpAddr, request: Received| {
             let (asked, open) = (asked_there.clone(), open_there.clone());
             async move {
                 if request.uri().path() == "/slow" {

@@ -5,18 +5,18 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{debug, warn};
 
 use super::outbox::Outbox;
 use super::{Answer, Decoded, Intake, MAX_LINE_BYTES, MAX_SUBMISSION, decode_line, too_long};
+use crate::flow::places::{Holder, Place, Places, Reserve};
 use crate::flow::writer::{Unavailable, Verdict};
 
 /// Submissions of one connection that wait for their commit while more is read.
@@ -41,14 +41,17 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves connections until `stop`, and then until each has been told its totals.
+/// Serves connections until `stop`, and then until each has been told its totals. When all places
+/// are taken, one that waits for nothing of ours is closed for the next: what it was told is final.
 pub async fn serve(
     listener: UnixListener,
     intake: Intake,
     max_connections: usize,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(max_connections));
+    let counters = intake.counters.clone();
+    let evicted = move || counters.socket_connections_evicted.add(1);
+    let places = Places::new(max_connections, Reserve::default(), evicted);
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {
@@ -56,6 +59,8 @@ pub async fn serve(
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     warn!(%error, "a connection could not be accepted");
+                    // It may be for want of files, of which one that idles holds one.
+                    places.evict_idle();
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                     continue;
                 }
@@ -68,14 +73,17 @@ pub async fn serve(
             intake.counters.socket_peers_refused.add(1);
             continue;
         }
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+        let Some(place) = places.try_enter(Holder::Process(pid)) else {
             intake.counters.socket_connections_refused.add(1);
             continue;
         };
         let (intake, stop) = (intake.clone(), stop.clone());
         connections.spawn(async move {
-            connection(stream, intake, stop).await;
-            drop(place);
+            tokio::select! {
+                () = connection(stream, intake, &place, stop) => {}
+                () = place.lost() => debug!("a connection was closed to make room for another"),
+            }
         });
     }
     drop(listener);
@@ -95,11 +103,16 @@ struct Outstanding {
     verdicts: Option<oneshot::Receiver<Result<Vec<Verdict>, Unavailable>>>,
 }
 
-async fn connection(stream: UnixStream, intake: Intake, stop: watch::Receiver<bool>) {
+async fn connection(
+    stream: UnixStream,
+    intake: Intake,
+    place: &Place,
+    stop: watch::Receiver<bool>,
+) {
     let (reader, writer) = stream.into_split();
     let (outstanding, settled) = mpsc::channel(MAX_OUTSTANDING);
-    let reading = read(reader, intake, outstanding, stop);
-    let (_, told) = tokio::join!(reading, tell(writer, settled));
+    let reading = read(reader, intake, place, outstanding, stop);
+    let (_, told) = tokio::join!(reading, tell(writer, place, settled));
     if let Err(error) = told {
         debug!(%error, "a client left before it was told its totals");
     }
@@ -154,6 +167,7 @@ impl Lines {
 async fn read(
     reader: OwnedReadHalf,
     intake: Intake,
+    place: &Place,
     outstanding: mpsc::Sender<Outstanding>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -183,7 +197,10 @@ async fn read(
         while !rest.is_empty() {
             let (some, more) = rest.split_at(end_of_lines(rest, MAX_SUBMISSION));
             let decoded = decode_some(&intake, |each| lines.feed(some, each));
-            if hand_on(&intake, decoded, &outstanding).await.is_err() {
+            if hand_on(&intake, place, decoded, &outstanding)
+                .await
+                .is_err()
+            {
                 return;
             }
             rest = more;
@@ -191,7 +208,7 @@ async fn read(
     }
     let decoded = decode_some(&intake, |each| lines.finish(each));
     // When the other half is gone there is nobody left to tell.
-    let _ = hand_on(&intake, decoded, &outstanding).await;
+    let _ = hand_on(&intake, place, decoded, &outstanding).await;
 }
 
 /// Where so many lines end, or all bytes do. Short lines that are refused take more memory than
@@ -217,6 +234,7 @@ fn decode_some(intake: &Intake, feed: impl FnOnce(&mut dyn FnMut(u64, Option<&[u
 
 async fn hand_on(
     intake: &Intake,
+    place: &Place,
     mut decoded: Decoded,
     outstanding: &mpsc::Sender<Outstanding>,
 ) -> Result<(), ()> {
@@ -224,6 +242,8 @@ async fn hand_on(
         return Ok(());
     }
     intake.note(&decoded);
+    // Until what became of it is known.
+    place.begin();
     let events = decoded.take_events();
     let verdicts = if events.is_empty() {
         None
@@ -241,7 +261,11 @@ fn failed(unavailable: Unavailable) -> oneshot::Receiver<Result<Vec<Verdict>, Un
     verdicts
 }
 
-async fn tell(writer: OwnedWriteHalf, mut settled: mpsc::Receiver<Outstanding>) -> io::Result<()> {
+async fn tell(
+    writer: OwnedWriteHalf,
+    place: &Place,
+    mut settled: mpsc::Receiver<Outstanding>,
+) -> io::Result<()> {
     let mut outbox = Outbox::default();
     loop {
         tokio::select! {
@@ -252,6 +276,8 @@ async fn tell(writer: OwnedWriteHalf, mut settled: mpsc::Receiver<Outstanding>) 
                     // What follows would be accepted after a gap; the client sends it all again.
                     settled.close();
                     break;
+                } else {
+                    place.end();
                 },
             },
             writable = writer.writable(), if !outbox.is_empty() => {

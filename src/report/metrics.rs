@@ -220,6 +220,19 @@ fn help(counter: &str) -> String {
         "reads_refused" => "Reports that were not made: too much was asked of history at once.",
         "socket_connections" => "Connections to the event socket.",
         "socket_connections_refused" => "Connections to the event socket that found no place.",
+        "socket_connections_evicted" => {
+            "Idle connections to the event socket that were closed to make room for another."
+        }
+        "http_connections_refused" => {
+            "Requests that found all places of http.max_connections at work."
+        }
+        "http_connections_evicted" => {
+            "Idle or stalled connections of HTTP that were closed to make room for another."
+        }
+        "stream_clients_refused" => "Clients of the stream that found no place.",
+        "stream_clients_evicted" => {
+            "Clients of the stream that owed a pong and were closed to make room for another."
+        }
         "socket_peers_refused" => "Connections to the event socket of other users.",
         "spool_files" => "Lines that were taken in from the spool.",
         "journal_failures" => "Commits to the journal that failed.",

@@ -126,7 +126,12 @@ fn operation(
 
 /// What doors and gate may answer before a route is reached.
 fn codes_of_all(need: Need, is_counted: bool) -> Vec<Code> {
-    let mut codes = vec![Code::InvalidHost, Code::ForbiddenOrigin, Code::UnknownHost];
+    let mut codes = vec![
+        Code::InvalidHost,
+        Code::ForbiddenOrigin,
+        Code::UnknownHost,
+        Code::TooManyConnections,
+    ];
     if is_counted || need != Need::Nothing {
         codes.push(Code::TooManyRequests);
     }

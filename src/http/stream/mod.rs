@@ -20,6 +20,7 @@ use super::error::{Code, HttpError};
 use super::guard::Guard;
 use crate::access::{Actor, Pass};
 use crate::flow::clock::now_ms;
+use crate::flow::places::Holder;
 use crate::report::stream::Place;
 
 pub const OWN: &str = "/api/agents/stream";
@@ -28,16 +29,23 @@ pub const OF_DASHBOARD: &str = "/stream";
 type Http = State<Arc<HttpState>>;
 /// What the connection came in with.
 type Key = (Option<Extension<Pass>>, Option<Extension<Actor>>);
+type Whose = Extension<Holder>;
 type Asked = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// [`OWN`]
-pub async fn own(State(http): Http, pass: Key, asked: Asked) -> Result<Response, HttpError> {
-    let (upgrade, place) = admit(&http, asked)?;
+pub async fn own(
+    State(http): Http,
+    pass: Key,
+    holder: Whose,
+    asked: Asked,
+) -> Result<Response, HttpError> {
+    let (upgrade, place) = admit(&http, holder, asked)?;
     Ok(upgrade.on_upgrade(async move |socket| {
-        let mut socket = Socket::new(socket, &http.stream);
+        let mut socket = Socket::new(socket, &http.stream, &place);
         let ending = tokio::select! {
             ending = changes::serve(&mut socket) => ending,
             ending = shut_out(&http, pass) => ending,
+            () = place.lost() => Ending::Evicted,
         };
         socket.close(ending).await;
         drop(place);
@@ -48,14 +56,16 @@ pub async fn own(State(http): Http, pass: Key, asked: Asked) -> Result<Response,
 pub async fn of_dashboard(
     State(http): Http,
     pass: Key,
+    holder: Whose,
     asked: Asked,
 ) -> Result<Response, HttpError> {
-    let (upgrade, place) = admit(&http, asked)?;
+    let (upgrade, place) = admit(&http, holder, asked)?;
     Ok(upgrade.on_upgrade(async move |socket| {
-        let mut socket = Socket::new(socket, &http.stream);
+        let mut socket = Socket::new(socket, &http.stream, &place);
         let ending = tokio::select! {
             ending = dashboard::serve(&mut socket, &http.reports) => ending,
             ending = shut_out(&http, pass) => ending,
+            () = place.lost() => Ending::Evicted,
         };
         socket.close(ending).await;
         drop(place);
@@ -92,12 +102,16 @@ async fn keys_needed(mut guards: watch::Receiver<Arc<Guard>>) {
     }
 }
 
-fn admit(http: &HttpState, asked: Asked) -> Result<(WebSocketUpgrade, Place), HttpError> {
+fn admit(
+    http: &HttpState,
+    Extension(holder): Whose,
+    asked: Asked,
+) -> Result<(WebSocketUpgrade, Place), HttpError> {
     let upgrade = asked.map_err(|_| {
         let message = "this is a WebSocket: ask for an upgrade by GET";
         HttpError::new(Code::UpgradeRequired, message)
     })?;
-    let place = http.stream.enter().ok_or_else(|| {
+    let place = http.stream.enter(holder).ok_or_else(|| {
         let message = "limits.stream_clients are connected: come again later";
         HttpError::new(Code::TooManyClients, message)
     })?;

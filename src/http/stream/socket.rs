@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::debug;
 use tungstenite::Error as WireError;
 
-use crate::report::stream::Stream;
+use crate::report::stream::{Place, Stream};
 
 /// A client has nothing to say but that it lives.
 pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
@@ -20,6 +20,9 @@ const MESSAGES_WITHIN: Duration = Duration::from_secs(10);
 /// Routers forget connections that are silent for some 30 s.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
+/// Who owes a pong for so long may lose its place, and after [`STALLED_AFTER`] does where another
+/// needs it.
+const PONG_OWED: Duration = Duration::from_secs(1);
 /// A client that does not take a frame for so long does not read.
 const SEND_DEADLINE: Duration = Duration::from_secs(5);
 /// To take the reason of the end, and to answer it.
@@ -37,6 +40,8 @@ pub enum Ending {
     KeyEnded,
     /// It came without a key, and by now one is asked for.
     KeyNeeded,
+    /// It owed a pong, and another client needed its place.
+    Evicted,
     TooSlow,
     Silent,
     TooLarge,
@@ -58,6 +63,7 @@ impl Ending {
             Ending::Silent => (1008, "no pong within 10 s"),
             Ending::TooMany => (1008, "more than 100 messages within 10 s"),
             Ending::TooLarge => (1009, "a message must be 0..=65536 bytes"),
+            Ending::Evicted => (1013, "no pong came, and another client needed the place"),
             Ending::NoPicture => (1013, "no picture can be given now"),
             Ending::TooSlow => (1013, "too slow: frames were waiting"),
         })
@@ -79,22 +85,25 @@ impl Ending {
                 | Ending::NoPicture
                 | Ending::KeyEnded
                 | Ending::KeyNeeded
+                | Ending::Evicted
         )
     }
 }
 
 pub struct Socket<'a> {
     pub stream: &'a Stream,
+    place: &'a Place,
     wire: WebSocket,
     pulse: Pulse,
     budget: Budget,
 }
 
 impl<'a> Socket<'a> {
-    pub fn new(wire: WebSocket, stream: &'a Stream) -> Socket<'a> {
+    pub fn new(wire: WebSocket, stream: &'a Stream, place: &'a Place) -> Socket<'a> {
         let now = Instant::now();
         Socket {
             stream,
+            place,
             wire,
             pulse: Pulse::new(now),
             budget: Budget::new(now),
@@ -108,14 +117,18 @@ impl<'a> Socket<'a> {
             let message = tokio::select! {
                 message = self.wire.recv() => message.ok_or(Ending::Gone)?.map_err(ending_of)?,
                 () = sleep_until(self.pulse.due()) => {
-                    self.pulse.beat(Instant::now())?;
-                    // Given up, it waits in the connection for what is sent next.
-                    self.put(Message::Ping(Bytes::new())).await?;
+                    match self.pulse.beat(Instant::now())? {
+                        // Given up, it waits in the connection for what is sent next.
+                        Beat::Ping => self.put(Message::Ping(Bytes::new())).await?,
+                        Beat::Owed => self.place.owes_pong(true),
+                    }
                     continue;
                 }
                 () = self.stream.stopped() => return Err(Ending::Stopping),
             };
-            self.pulse.heard();
+            if self.pulse.heard() {
+                self.place.owes_pong(false);
+            }
             self.budget.spend(Instant::now())?;
             match message {
                 Message::Text(text) => return Ok(text),
@@ -189,17 +202,32 @@ pub fn is_ping(text: &str) -> bool {
 }
 
 /// When to ask whether the client lives, and until when it must have said so. Whatever it sends
-/// says so.
+/// says so. It is asked at once: whoever only opens connections is known by that.
 struct Pulse {
     due: Instant,
-    awaited: bool,
+    asked: Asked,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Not,
+    Now,
+    /// For longer than an answer takes.
+    Long,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beat {
+    Ping,
+    Owed,
 }
 
 impl Pulse {
     fn new(now: Instant) -> Pulse {
         Pulse {
-            due: now + PING_EVERY,
-            awaited: false,
+            due: now,
+            asked: Asked::Not,
         }
     }
 
@@ -207,19 +235,33 @@ impl Pulse {
         self.due
     }
 
-    /// At [`due`](Self::due): a ping is to be sent, or the client does not live.
-    fn beat(&mut self, now: Instant) -> Result<(), Ending> {
-        if self.awaited {
-            return Err(Ending::Silent);
+    /// At [`due`](Self::due): a ping is to be sent, a pong is owed, or the client does not live.
+    fn beat(&mut self, now: Instant) -> Result<Beat, Ending> {
+        match self.asked {
+            Asked::Not => {
+                (self.due, self.asked) = (now + PONG_OWED, Asked::Now);
+                Ok(Beat::Ping)
+            }
+            Asked::Now => {
+                (self.due, self.asked) = (self.due + (PONG_WITHIN - PONG_OWED), Asked::Long);
+                Ok(Beat::Owed)
+            }
+            Asked::Long => Err(Ending::Silent),
         }
-        (self.due, self.awaited) = (now + PONG_WITHIN, true);
-        Ok(())
     }
 
-    fn heard(&mut self) {
-        if self.awaited {
-            self.due += PING_EVERY - PONG_WITHIN;
-            self.awaited = false;
+    /// Whether a pong was owed until now.
+    fn heard(&mut self) -> bool {
+        match std::mem::replace(&mut self.asked, Asked::Not) {
+            Asked::Not => false,
+            Asked::Now => {
+                self.due += PING_EVERY - PONG_OWED;
+                false
+            }
+            Asked::Long => {
+                self.due += PING_EVERY - PONG_WITHIN;
+                true
+            }
         }
     }
 }
@@ -256,14 +298,19 @@ mod tests {
         let begin = Instant::now();
         let at = |s| begin + Duration::from_secs(s);
         let mut pulse = Pulse::new(begin);
-        pulse.heard();
+        assert_eq!(pulse.due(), at(0));
+        assert_eq!(pulse.beat(at(0)), Ok(Beat::Ping));
+        assert_eq!(pulse.due(), at(1));
+        assert!(!pulse.heard(), "in time");
+        assert!(!pulse.heard());
         assert_eq!(pulse.due(), at(20));
-        assert_eq!(pulse.beat(at(20)), Ok(()));
+        assert_eq!(pulse.beat(at(20)), Ok(Beat::Ping));
+        assert_eq!(pulse.beat(at(21)), Ok(Beat::Owed));
         assert_eq!(pulse.due(), at(30));
-        pulse.heard();
-        pulse.heard();
+        assert!(pulse.heard(), "late");
         assert_eq!(pulse.due(), at(40));
-        assert_eq!(pulse.beat(at(40)), Ok(()));
+        assert_eq!(pulse.beat(at(40)), Ok(Beat::Ping));
+        assert_eq!(pulse.beat(at(41)), Ok(Beat::Owed));
         assert_eq!(pulse.due(), at(50));
         assert_eq!(pulse.beat(at(50)), Err(Ending::Silent));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::broadcast::error::TryRecvError;
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::warn;
 
@@ -18,6 +18,7 @@ use crate::domain::alert::Alert;
 use crate::domain::bucket::Day;
 use crate::domain::change::Change;
 use crate::flow::changes::View;
+use crate::flow::places::Places;
 
 /// Between two frames: nobody reads faster.
 const WINDOW: Duration = Duration::from_millis(100);
@@ -42,7 +43,7 @@ const REBUILT: &str = "the live picture is made anew";
 pub struct Hub {
     watched: Watched,
     joining: mpsc::Receiver<oneshot::Sender<Joined>>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     stop: watch::Receiver<bool>,
     frames: broadcast::Sender<Bytes>,
     /// Who waits for a first picture.
@@ -72,7 +73,7 @@ impl Hub {
     pub(super) fn new(
         watched: Watched,
         joining: mpsc::Receiver<oneshot::Sender<Joined>>,
-        places: Arc<Semaphore>,
+        places: Arc<Places>,
         stop: watch::Receiver<bool>,
     ) -> Hub {
         let now = Instant::now();
@@ -117,8 +118,7 @@ impl Hub {
             self.end();
         }
         self.waiting.clear();
-        let all = self.watched.max_clients as u32;
-        if timeout(LEAVE_DEADLINE, self.places.acquire_many(all))
+        if timeout(LEAVE_DEADLINE, self.places.emptied())
             .await
             .is_err()
         {

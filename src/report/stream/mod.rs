@@ -36,9 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{
-    OwnedSemaphorePermit, Semaphore, SemaphorePermit, broadcast, mpsc, oneshot, watch,
-};
+use tokio::sync::{Semaphore, SemaphorePermit, broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::Reports;
@@ -47,6 +45,7 @@ use crate::domain::bucket::Hour;
 use crate::flow::changes::Changes;
 use crate::flow::counters::Counters;
 use crate::flow::live_state::LiveState;
+use crate::flow::places::{self, Holder, Places, Reserve};
 use crate::flow::tuning::Tuned;
 use crate::flow::writer::Signs;
 pub use hub::Hub;
@@ -81,7 +80,7 @@ pub struct Stream {
     state: Arc<LiveState>,
     counters: Arc<Counters>,
     now_ms: fn() -> i64,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     copies: Semaphore,
     joins: mpsc::Sender<oneshot::Sender<Joined>>,
     stop: watch::Receiver<bool>,
@@ -96,13 +95,15 @@ pub struct Joined {
 /// A client's place, until it is dropped.
 pub struct Place {
     counters: Arc<Counters>,
-    _permit: OwnedSemaphorePermit,
+    place: places::Place,
 }
 
 /// Makes the stream, and what has to run so that frames come. `stop` ends both.
 pub fn open(watched: Watched, stop: watch::Receiver<bool>) -> (Stream, Hub) {
     let (joins, joining) = mpsc::channel(MAX_JOINING);
-    let places = Arc::new(Semaphore::new(watched.max_clients));
+    let (max, counters) = (watched.max_clients, watched.counters.clone());
+    let evicted = move || counters.stream_clients_evicted.add(1);
+    let places = Places::new(max, Reserve::for_keys(max), evicted);
     let stream = Stream {
         state: watched.state.clone(),
         counters: watched.counters.clone(),
@@ -116,16 +117,17 @@ pub fn open(watched: Watched, stop: watch::Receiver<bool>) -> (Stream, Hub) {
 }
 
 impl Stream {
-    /// Nothing when all places are taken.
-    pub fn enter(&self) -> Option<Place> {
-        let Ok(permit) = self.places.clone().try_acquire_owned() else {
+    /// Returns None when all places are taken, and none by a client that owes a pong.
+    pub fn enter(&self, holder: Holder) -> Option<Place> {
+        let rank = holder.rank();
+        let Ok(place) = self.places.admit(holder, rank) else {
             self.counters.stream_clients_refused.add(1);
             return None;
         };
         self.counters.stream_clients.rise();
         Some(Place {
             counters: self.counters.clone(),
-            _permit: permit,
+            place,
         })
     }
 
@@ -162,6 +164,18 @@ impl Stream {
     /// The daemon closes a connection for a fault of the client's.
     pub fn count_cut(&self) {
         self.counters.stream_clients_cut.add(1);
+    }
+}
+
+impl Place {
+    /// The client owes a pong, or has said that it lives.
+    pub fn owes_pong(&self, owes: bool) {
+        self.place.stall(owes);
+    }
+
+    /// Waits until the place is given to another.
+    pub async fn lost(&self) {
+        self.place.lost().await;
     }
 }
 
