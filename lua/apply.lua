@@ -9,7 +9,7 @@
 --           never), the number of its operations, and for each of them its name, the number of its
 --           values and the values:
 --             hash    merge  a l m, then a+l+m fields, then as many integers: the first a are added
---                            (a sum of zero goes), then l least and m most ones are kept
+--                            (a sum of zero or less goes), then l least and m most ones are kept
 --                     put    field value …, where the sums left anything
 --             zset    add    n members, then n integers to be added (a sum of zero or less goes)
 --                     score  score member …
@@ -23,6 +23,8 @@
 --                     keep   n: the newest n stay
 --             string  set    value
 --                     del
+--           A sum that reaches 2^53 - 1, in a hash or as a score, is no longer exact: it stays
+--           there whatever is taken away, and its readers ask history.
 -- RETURNS   the cursor as it is now: ARGV[2], or another one (empty: none), and then nothing was
 --           changed. An error WRONGTYPE when a key holds what the batch cannot be added to, and
 --           then nothing was changed either: everything is checked before the first write, because
@@ -32,10 +34,8 @@ local call, KEYS, ARGV, unpack, tonumber = redis.call, KEYS, ARGV, unpack, tonum
 
 -- Lua's stack ends at 8,000 values.
 local MOST = 4000
--- Lua's numbers are exact to 2^53; the sum of two numbers of at most 15 digits is below it.
-local EXACT = 15
--- HINCRBY adds exactly up to 2^63; the sum of two numbers of at most 18 digits is below it.
-local LARGEST = 18
+-- Lua's numbers and the scores of sorted sets are doubles, which are exact up to here.
+local EXACT = 9007199254740991
 
 local cursor = call('GET', KEYS[1]) or ''
 if cursor ~= ARGV[1] then
@@ -65,7 +65,15 @@ local function read(command, key, first, last)
 end
 
 local function is_integer(text)
-  return #text <= LARGEST and text:find('^%-?%d+$') ~= nil
+  return text:find('^%-?%d+$') ~= nil
+end
+
+-- What a sum comes to. What is added may be larger than is exact; then the sum is as well.
+local function added(old, given)
+  if old >= EXACT then
+    return EXACT
+  end
+  return math.min(old + given, EXACT)
 end
 
 -- What a `merge` at ARGV[at…] comes to; nothing, and the field that holds no integer, when it does
@@ -75,34 +83,26 @@ local function merged(key, exists, at)
   local count = adds + least + tonumber(ARGV[at + 2])
   local field, value = at + 2, at + 2 + count
   local held = exists and read('HMGET', key, field + 1, field + count) or {}
-  local sums, gone, large = {}, {}, {}
+  local sums, gone = {}, {}
   for i = 1, count do
     local name, given, old = ARGV[field + i], ARGV[value + i], held[i]
-    if not old then
-      sums[#sums + 1] = name
-      sums[#sums + 1] = given
-    elseif not (is_integer(old) and is_integer(given)) then
+    if old and not (is_integer(old) and is_integer(given)) then
       return nil, name
-    elseif i > adds then
-      local less = tonumber(given) < tonumber(old)
-      if less == (i <= adds + least) then
-        sums[#sums + 1] = name
-        sums[#sums + 1] = given
-      end
-    elseif #old > EXACT or #given > EXACT then
-      large[#large + 1] = name
-      large[#large + 1] = given
-    else
-      local sum = tonumber(old) + tonumber(given)
-      if sum == 0 then
-        gone[#gone + 1] = name
-      else
+    end
+    if i <= adds then
+      local sum = added(tonumber(old or 0), tonumber(given))
+      if sum > 0 then
         sums[#sums + 1] = name
         sums[#sums + 1] = ('%d'):format(sum)
+      elseif old then
+        gone[#gone + 1] = name
       end
+    elseif not old or (tonumber(given) < tonumber(old)) == (i <= adds + least) then
+      sums[#sums + 1] = name
+      sums[#sums + 1] = given
     end
   end
-  return { sums = sums, gone = gone, large = large, exists = exists }
+  return { sums = sums, gone = gone, exists = exists }
 end
 
 -- What an `add` of `count` members at ARGV[at…] comes to.
@@ -111,7 +111,7 @@ local function ranked(key, exists, at, count)
   local sums, gone = {}, {}
   for i = 1, count do
     local member, old = ARGV[at + i - 1], held[i]
-    local sum = (old and tonumber(old) or 0) + tonumber(ARGV[at + count + i - 1])
+    local sum = added(tonumber(old or 0), tonumber(ARGV[at + count + i - 1]))
     if sum > 0 then
       sums[#sums + 1] = sum
       sums[#sums + 1] = member
@@ -156,9 +156,6 @@ local operate = {
   merge = function(key, plan)
     write('HSET', key, plan.sums, 1, #plan.sums)
     write('HDEL', key, plan.gone, 1, #plan.gone)
-    for i = 1, #plan.large, 2 do
-      call('HINCRBY', key, plan.large[i], plan.large[i + 1])
-    end
   end,
   put = function(key, _, first, last)
     if call('EXISTS', key) == 1 then

@@ -41,6 +41,7 @@
 //! | `signs` | signs of life of what began just now, whatever becomes of Redis |
 //! | `caps` | more names than there is room for |
 //! | `large_events` | the largest events, and a Redis that is too small |
+//! | `edges` | legal numbers whose sum is not, times of every form |
 //! | `interleavings` | the sequences that break a careless version |
 //! | `reload` | settings that are read again |
 //! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
@@ -94,6 +95,7 @@ mod counters;
 mod deployed;
 mod doctor;
 mod doctor_daemon;
+mod edges;
 mod events;
 mod events_taken;
 mod export;

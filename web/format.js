@@ -10,6 +10,9 @@ export const count = (n) => (n === null || n === undefined ? NONE : WHOLE.format
 export function short(n) {
   if (n === null || n === undefined) return NONE;
   for (const [size, unit] of [
+    [1e18, "E"],
+    [1e15, "P"],
+    [1e12, "T"],
     [1e9, "G"],
     [1e6, "M"],
     [1e3, "k"],

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::domain::bucket::{Day, HOUR_MS, Hour};
+use crate::domain::sum::add;
 use crate::domain::view::HourTally;
 use crate::history::{Error, Reader};
 
@@ -49,7 +50,7 @@ impl UsualTokens {
             true => &mut self.in_hour,
             false => &mut self.in_hour_before,
         };
-        *tokens = tokens.saturating_add(row.tally.total_tokens);
+        add(tokens, row.tally.total_tokens);
     }
 
     pub fn is_of(&self, now_ms: i64) -> bool {
@@ -105,7 +106,7 @@ pub fn read_durations(
         let (mut count, mut total_ms) = (0, 0);
         for day in days {
             count += day.tally.duration_count;
-            total_ms += day.tally.total_duration_ms;
+            add(&mut total_ms, day.tally.total_duration_ms);
         }
         let mean_ms = (count >= MIN_EXECUTIONS).then(|| total_ms as f64 / count as f64);
         Ok((agent_name.clone(), mean_ms))

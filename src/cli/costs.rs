@@ -7,6 +7,7 @@ use super::client::Control;
 use super::table::{Column, table, terminal_width};
 use super::text::dollars;
 use super::{Failure, Place, block_on, failed, print, print_json};
+use crate::domain::sum::add;
 
 #[derive(Args)]
 pub struct Costs {
@@ -105,7 +106,9 @@ fn shown(by: By, listed: &Listed, max_width: Option<usize>) -> String {
         let counts = [cost.executions, cost.total_tokens, cost.unpriced_count];
         let name = by.of(cost).clone().unwrap_or("(none named)".to_owned());
         rows.push(row(name, counts, cost.estimated_cost));
-        sums = std::array::from_fn(|at| sums[at] + counts[at]);
+        for (sum, count) in sums.iter_mut().zip(counts) {
+            add(sum, count);
+        }
         sum += cost.estimated_cost;
     }
     rows.push(row("all".to_owned(), sums, sum));

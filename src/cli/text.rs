@@ -115,9 +115,9 @@ pub fn duration(duration_ms: i64) -> String {
 /// With three or four digits: `999`, `12.3k`, `4.6M`.
 pub fn short(count: i64) -> String {
     let mut scaled = count as f64;
-    for unit in ["", "k", "M", "G"] {
+    for unit in ["", "k", "M", "G", "T", "P", "E"] {
         // What would be rounded to 1000.0 belongs to the next unit.
-        if scaled.abs() < 999.95 || unit == "G" {
+        if scaled.abs() < 999.95 || unit == "E" {
             return match unit {
                 "" => count.to_string(),
                 unit => format!("{scaled:.1}{unit}"),
@@ -204,8 +204,12 @@ mod tests {
     #[test]
     fn figures_are_short() {
         let counts = [0, 999, 1_000, 12_345, 999_949, 999_950, 4_560_000_000_000];
-        let expect = ["0", "999", "1.0k", "12.3k", "999.9k", "1.0M", "4560.0G"];
+        let expect = ["0", "999", "1.0k", "12.3k", "999.9k", "1.0M", "4.6T"];
         assert_eq!(counts.map(short), expect);
+        assert_eq!(
+            [9_007_199_254_740_991, i64::MAX].map(short),
+            ["9.0P", "9.2E"]
+        );
         let sums = [0.0, 0.0076, 0.01, 12.345, 232.8];
         let expect = ["$0.00", "$0.0076", "$0.01", "$12.35", "$232.80"];
         assert_eq!(sums.map(dollars), expect);

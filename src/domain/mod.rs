@@ -15,6 +15,7 @@ pub mod redact;
 pub mod redis_url;
 pub mod sketch;
 pub mod source;
+pub mod sum;
 pub mod sums;
 pub mod tally;
 pub mod totals;

@@ -120,7 +120,7 @@ impl Prices {
         if !lowest.covers(tokens) {
             return None;
         }
-        rounded_micros(lowest.millionths(tokens)?)
+        Some(rounded_micros(lowest.millionths(tokens)))
     }
 
     /// The cost, in micro-dollars, of requests whose usage is known one by one: each at its own
@@ -131,9 +131,9 @@ impl Prices {
         for request in requests {
             let tiers = self.tiers(request.model, request.day)?;
             let tier = tiers.iter().find(|tier| tier.covers(&request.tokens))?;
-            sum = sum.checked_add(tier.millionths(&request.tokens)?)?;
+            sum = sum.saturating_add(tier.millionths(&request.tokens));
         }
-        rounded_micros(sum)
+        Some(rounded_micros(sum))
     }
 
     /// A model's tiers on a day, the shortest prompts first.
@@ -214,8 +214,8 @@ impl Tier {
         tokens.prompt() <= self.prompt_up_to
     }
 
-    /// The cost in millionths of a micro-dollar.
-    fn millionths(&self, tokens: &Tokens) -> Option<i128> {
+    /// The cost in millionths of a micro-dollar: below 5 × 2^64 × 10^12, far inside an `i128`.
+    fn millionths(&self, tokens: &Tokens) -> i128 {
         let parts = [
             (tokens.input, self.input),
             (tokens.output, self.output),
@@ -223,16 +223,15 @@ impl Tier {
             (tokens.cache_write_5m, self.cache_write_5m),
             (tokens.cache_write_1h, self.cache_write_1h),
         ];
-        parts.into_iter().try_fold(0_i128, |sum, (count, rate)| {
-            sum.checked_add(i128::from(count).checked_mul(i128::from(rate))?)
-        })
+        let costs = parts.map(|(count, rate)| i128::from(count) * i128::from(rate));
+        costs.into_iter().sum()
     }
 }
 
-/// `None` beyond an `i64`: more than nine million million dollars.
-fn rounded_micros(millionths: i128) -> Option<i64> {
-    let half_up = millionths.checked_add(TOKENS_PER_RATE / 2)?;
-    i64::try_from(half_up.div_euclid(TOKENS_PER_RATE)).ok()
+/// What is beyond an `i64`, nine million million dollars, is its largest.
+fn rounded_micros(millionths: i128) -> i64 {
+    let half_up = millionths.saturating_add(TOKENS_PER_RATE / 2);
+    i64::try_from(half_up.div_euclid(TOKENS_PER_RATE)).unwrap_or(i64::MAX)
 }
 
 /// Micro-dollars per million tokens, exactly, from the dollars a table states.

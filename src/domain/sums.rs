@@ -7,6 +7,7 @@ use super::change::Change;
 use super::execution::Contribution;
 use super::names::{NameKind, Names, OTHER};
 use super::sketch::Sketch;
+use super::sum::add;
 use super::tally::Tally;
 
 /// Every map is sorted by its bucket, which is the order in which a database is quickest.
@@ -79,7 +80,7 @@ impl<'a> Sums<'a> {
         }
         for &(tool, calls) in &contribution.tools {
             let sum = self.tools.entry((day, agent_type, tool)).or_default();
-            sum.calls += sign * calls;
+            add(&mut sum.calls, sign * calls);
             sum.executions += sign;
         }
         for (first, second) in contribution.tool_pairs() {
@@ -118,7 +119,7 @@ impl<'a> Sums<'a> {
                 place(NameKind::Tool, tool),
             );
             let placed = placed.tools.entry(key).or_default();
-            placed.calls += sum.calls;
+            add(&mut placed.calls, sum.calls);
             placed.executions += sum.executions;
         }
         let tool = |tool| names.is_admitted(NameKind::Tool, tool);

@@ -5,6 +5,8 @@ use std::ops::{AddAssign, Neg};
 
 use serde::{Deserialize, Serialize};
 
+use super::sum::add;
+
 /// The names of the fields, in the order of [`Tally::to_array`]; they are the fields of the Redis
 /// hashes and the columns of the rollups.
 pub const FIELDS: [&str; 13] = [
@@ -117,9 +119,9 @@ impl Tally {
 
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Tally) {
-        let (mut sum, add) = (self.to_array(), other.to_array());
-        for (field, value) in sum.iter_mut().zip(add) {
-            *field = field.saturating_add(value);
+        let (mut sum, more) = (self.to_array(), other.to_array());
+        for (field, value) in sum.iter_mut().zip(more) {
+            add(field, value);
         }
         *self = Tally::from_array(sum);
     }
@@ -129,7 +131,7 @@ impl Neg for Tally {
     type Output = Tally;
 
     fn neg(self) -> Tally {
-        Tally::from_array(self.to_array().map(|value| -value))
+        Tally::from_array(self.to_array().map(i64::saturating_neg))
     }
 }
 

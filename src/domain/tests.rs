@@ -1,6 +1,8 @@
 //! The heart, held by properties: order and repetition mean nothing, and what changes add up to is
 //! what the executions contribute.
 
+mod edges;
+
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;

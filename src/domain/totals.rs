@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::change::Change;
 use super::execution::Contribution;
 use super::names::{NameKind, Names};
+use super::sum::add;
 
 pub const EXECUTIONS: &str = "executions";
 pub const STARTED: &str = "started";
@@ -112,7 +113,7 @@ impl<'a> Totals<'a> {
     fn add(&mut self, name: &'static str, label: &'a str, part: &'static str, count: i64) {
         if count != 0 {
             let sum = self.0.entry(Series { name, label, part }).or_default();
-            *sum = sum.saturating_add(count);
+            add(sum, count);
         }
     }
 }

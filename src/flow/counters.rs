@@ -88,6 +88,10 @@ pub struct Counters {
     pub orphan_stops: Counter,
     pub transcripts_read: Counter,
     pub transcripts_unreadable: Counter,
+    /// Executions whose own numbers came to more than a run counts for.
+    pub executions_capped: Counter,
+    /// Additions to buckets of history that have a sum at its limit.
+    pub sums_at_limit: Counter,
     pub timeouts: Counter,
     pub revivals: Counter,
     pub socket_connections: Counter,

@@ -8,7 +8,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::domain::bucket::{DAY_MS, HOUR_MS};
 use crate::domain::change::Change;
+use crate::domain::event::MAX_COUNT;
 use crate::domain::execution::{Execution, Status};
+use crate::domain::sum::add;
 use crate::history::Ended;
 
 /// A window is exact to this.
@@ -254,7 +256,8 @@ impl Sums {
             executions: 1,
             successes: i64::from(ended.status == Status::Success),
             reaped: i64::from(ended.is_reaped()),
-            tokens: ended.total_tokens,
+            // A row of an older version may hold more than a run counts for now.
+            tokens: ended.total_tokens.min(MAX_COUNT as i64),
         }
     }
 
@@ -273,7 +276,7 @@ impl AddAssign for Sums {
         self.executions += other.executions;
         self.successes += other.successes;
         self.reaped += other.reaped;
-        self.tokens = self.tokens.saturating_add(other.tokens);
+        add(&mut self.tokens, other.tokens);
     }
 }
 

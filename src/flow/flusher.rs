@@ -216,8 +216,9 @@ impl Flusher {
                 Totals::of(batch.iter().map(Arc::as_ref), &names)
             };
             crash_point("flush.read");
-            this.history
-                .flush(&batch, &totals, &Cursor::new(&this.epoch, last.seq))?;
+            let cursor = Cursor::new(&this.epoch, last.seq);
+            let at_limit = this.history.flush(&batch, &totals, &cursor)?;
+            this.counters.sums_at_limit.add(at_limit);
             crash_point("flush.committed");
             if this.history.wal_bytes() > MAX_WAL_BYTES
                 && let Err(error) = this.history.restart_wal()

@@ -105,6 +105,8 @@ fn costliest(
     let mut rest = Tally::default();
     days.values().for_each(|tally| rest += *tally);
     rows.iter().for_each(|(_, tally)| rest += -*tally);
+    // Where the sum of the days is at its limit, the names may come to more.
+    let rest = Tally::from_array(rest.to_array().map(|sum| sum.max(0)));
     Ok(Costliest { rows, rest })
 }
 

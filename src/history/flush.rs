@@ -47,20 +47,22 @@ impl History {
 
     /// Applies the changes, which follow the cursor as it is and end at `cursor`: all of them and
     /// the cursor, or, after an error, nothing. To apply one twice counts it twice. `totals` is
-    /// what the same changes add to the counters of all time.
+    /// what the same changes add to the counters of all time. Says how many buckets with a sum at
+    /// its limit were added to.
     pub fn flush(
         &mut self,
         changes: &[Arc<Change>],
         totals: &Totals,
         cursor: &Cursor,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let last_states = LastState::of_each(changes);
         let sums = Sums::of(changes.iter().map(Arc::as_ref));
         self.db.write(|tx| {
             put_executions(tx, &last_states)?;
-            add_sums(tx, &sums)?;
+            let at_limit = add_sums(tx, &sums)?;
             add_totals(tx, totals)?;
-            put_cursor(tx, cursor)
+            put_cursor(tx, cursor)?;
+            Ok(at_limit)
         })
     }
 
@@ -175,7 +177,7 @@ fn put(statement: &mut CachedStatement, state: &LastState) -> rusqlite::Result<u
         execution.origin(|origin| &origin.session_id),
         execution.model(),
         total_tokens,
-        execution.resolved.cost_micros,
+        execution.cost_micros(),
         to_json(execution)?,
         execution.is_unread(),
     ])

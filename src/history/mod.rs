@@ -17,6 +17,8 @@ mod rollups;
 #[cfg(test)]
 mod sample;
 mod schema;
+#[cfg(test)]
+mod sums_at_limit;
 mod totals;
 
 pub use crate::sqlite::Error;

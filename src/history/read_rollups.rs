@@ -1,10 +1,13 @@
 //! The rollups by hour and by day. Ranges include both ends; buckets without executions are not
 //! there.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, Params, Row};
 
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::names::NameKind;
+use crate::domain::sum::{MAX_SUM, add};
 use crate::domain::tally::{FIELDS, Tally};
 use crate::domain::view::{AgentDay, DayTally, HourTally, ToolDay, ToolPair, TypeTool};
 use crate::sqlite::Result;
@@ -83,16 +86,20 @@ impl Reader {
 
     /// By day and tool, of all agent types together.
     pub fn tools(&self, from: Day, to: Day) -> Result<Vec<ToolDay>> {
-        let sql = "SELECT day, tool, sum(calls), sum(executions) FROM tools
-                   WHERE day BETWEEN ?1 AND ?2 GROUP BY day, tool ORDER BY day, tool";
-        self.list(sql, (from.0, to.0), |row| {
-            Ok(ToolDay {
-                day: Day(row.get(0)?),
-                tool: row.get(1)?,
-                calls: row.get(2)?,
-                executions: row.get(3)?,
-            })
-        })
+        let mut tools: BTreeMap<(Day, String), (i64, i64)> = BTreeMap::new();
+        for (of_type, runs) in self.type_tool_sums(from, to)? {
+            let (calls, executions) = tools.entry((of_type.day, of_type.tool)).or_default();
+            // SQLite's own sum fails beyond 64 bits.
+            add(calls, of_type.calls);
+            add(executions, runs);
+        }
+        let row = |((day, tool), (calls, executions))| ToolDay {
+            day,
+            tool,
+            calls,
+            executions,
+        };
+        Ok(tools.into_iter().map(row).collect())
     }
 
     /// By day, agent type and tool.
@@ -110,7 +117,7 @@ impl Reader {
                 day: Day(row.get(0)?),
                 agent_type: row.get(1)?,
                 tool: row.get(2)?,
-                calls: row.get(3)?,
+                calls: count(row, 3)?,
             };
             Ok((type_tool, row.get(4)?))
         })
@@ -160,11 +167,16 @@ impl Reader {
     }
 }
 
+/// A sum of one bucket. One that an older version stored may be beyond the limit.
+fn count(row: &Row, column: usize) -> rusqlite::Result<i64> {
+    Ok(row.get::<_, i64>(column)?.clamp(0, MAX_SUM))
+}
+
 /// The 13 columns from `first` on.
 pub(super) fn tally(row: &Row, first: usize) -> rusqlite::Result<Tally> {
     let mut values = [0; FIELDS.len()];
     for (i, value) in values.iter_mut().enumerate() {
-        *value = row.get(first + i)?;
+        *value = count(row, first + i)?;
     }
     Ok(Tally::from_array(values))
 }

@@ -74,11 +74,13 @@ impl Choice {
 
     fn consider(&mut self, row: &Row, place: &dyn Fn(&str) -> String) -> rusqlite::Result<()> {
         let id = row.get_ref(1)?.as_str()?;
-        let started_ms: Option<i64> = row.get(3)?;
+        let (started_ms, ended_ms): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
+        // A row of an older version may say that it began after its end.
+        let started_ms = started_ms.map(|ms| ms.min(ended_ms.unwrap_or(ms)));
         if let Some(started_ms) = started_ms.filter(|&ms| ms >= self.since_ms) {
             self.started.offer_named(started_ms, id);
         }
-        let Some(ended_ms) = row.get::<_, Option<i64>>(4)? else {
+        let Some(ended_ms) = ended_ms else {
             return Ok(());
         };
         let is_recent = ended_ms >= self.since_ms;

@@ -4,11 +4,13 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
 
 use crate::domain::bucket::Day;
 use crate::domain::sketch::Sketch;
+use crate::domain::sum::MAX_SUM;
 use crate::domain::sums::{AgentSum, Sums};
 use crate::domain::tally::FIELDS;
 
 /// The executions must be in before: the smallest and largest durations are looked up there.
-pub(super) fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<()> {
+/// Says how many buckets with a sum at its limit were added to.
+pub(super) fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<u64> {
     let mut hours = Rollup::new(conn, "hours", &["hour", "agent_type"], &FIELDS)?;
     for ((hour, agent_type), tally) in &sums.hours {
         hours.add(&[&hour.0, agent_type], &tally.to_array())?;
@@ -39,13 +41,25 @@ pub(super) fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<()> {
     for ((day, first, second), executions) in &sums.pairs {
         pairs.add(&[&day.0, first, second], &[*executions])?;
     }
-    Ok(())
+    let rollups = [hours, days, models, sessions, agents, tools, pairs];
+    Ok(rollups.iter().map(|rollup| rollup.at_limit).sum())
 }
 
 /// A table of buckets that add up.
 struct Rollup<'c> {
     add: CachedStatement<'c>,
     delete_empty: CachedStatement<'c>,
+    /// Buckets with a sum at its limit, each time that they were added to.
+    at_limit: u64,
+}
+
+/// What a column comes to with what is added: once at its limit it stays there. Both are at most
+/// [`MAX_SUM`], so that the sum is an integer.
+pub(super) fn sum_of(column: &str) -> String {
+    format!(
+        "CASE WHEN {column} >= {MAX_SUM} THEN {MAX_SUM}
+              ELSE min({MAX_SUM}, {column} + excluded.{column}) END"
+    )
 }
 
 impl<'c> Rollup<'c> {
@@ -58,11 +72,16 @@ impl<'c> Rollup<'c> {
     ) -> rusqlite::Result<Rollup<'c>> {
         let columns = [keys, counts].concat();
         let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
-        // A sum beyond 64 bits would become a REAL, which the table refuses: then no flush would
-        // ever succeed again. The cast ends it at the largest integer.
         let sums: Vec<String> = counts
             .iter()
-            .map(|count| format!("{count} = CAST({count} + excluded.{count} AS INTEGER)"))
+            .map(|count| {
+                let sum = sum_of(count);
+                format!("{count} = max(0, {sum})")
+            })
+            .collect();
+        let at_limit: Vec<String> = counts
+            .iter()
+            .map(|count| format!("{count} >= {MAX_SUM}"))
             .collect();
         let bucket: Vec<String> = keys
             .iter()
@@ -71,13 +90,15 @@ impl<'c> Rollup<'c> {
             .collect();
         Ok(Rollup {
             add: conn.prepare_cached(&format!(
-                "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT DO UPDATE SET {}",
+                "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT DO UPDATE SET {} RETURNING {}",
                 columns.join(", "),
                 places.join(", "),
-                sums.join(", ")
+                sums.join(", "),
+                at_limit.join(" OR ")
             ))?,
+            at_limit: 0,
             delete_empty: conn.prepare_cached(&format!(
-                "DELETE FROM {table} WHERE {} AND {} = 0",
+                "DELETE FROM {table} WHERE {} AND {} <= 0",
                 bucket.join(" AND "),
                 counts[0]
             ))?,
@@ -90,7 +111,8 @@ impl<'c> Rollup<'c> {
         }
         let mut values = keys.to_vec();
         values.extend(counts.iter().map(|count| count as &dyn ToSql));
-        self.add.execute(&*values)?;
+        let at_limit: bool = self.add.query_row(&*values, |row| row.get(0))?;
+        self.at_limit += u64::from(at_limit);
         if counts[0] <= 0 {
             self.delete_empty.execute(keys)?;
         }
@@ -352,26 +374,6 @@ mod tests {
         assert_eq!(
             (days(&world)[0].day, days(&world)[0].tally.success_count),
             (TODAY, 1)
-        );
-    }
-
-    #[test]
-    fn a_sum_beyond_64_bits_ends_at_the_largest() {
-        let mut world = World::new();
-        for id in ["a", "b"] {
-            let mut stop = stop(NOW_MS, None, Status::Success);
-            stop.token_usage = Some(crate::domain::execution::TokenUsage {
-                total_tokens: i64::MAX as u64,
-                cost_micros: Some(1),
-                ..Default::default()
-            });
-            world.tell(id, Fact::Stop(Box::new(stop)));
-            world.flush();
-        }
-        let days = world.reader().days(TODAY, TODAY).unwrap();
-        assert_eq!(
-            (days[0].tally.total_tokens, days[0].tally.cost_micros),
-            (i64::MAX, 2)
         );
     }
 }

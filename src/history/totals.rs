@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
+use crate::domain::sum::MAX_SUM;
 use crate::domain::totals::Totals as Added;
 use crate::sqlite::Result;
 
 use super::flush::History;
 use super::read::Reader;
+use super::rollups::sum_of;
 
 /// One counter; see [`Series`](crate::domain::totals::Series) for its names.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,12 +34,11 @@ pub struct Totals {
 }
 
 pub(super) fn add_totals(conn: &Connection, totals: &Added) -> rusqlite::Result<()> {
-    // As in the rollups, a sum beyond 64 bits ends at the largest integer.
-    let mut add = conn.prepare_cached(
+    let sum = sum_of("value");
+    let mut add = conn.prepare_cached(&format!(
         "INSERT INTO totals (name, label, part, value, peak) VALUES (?1, ?2, ?3, ?4, max(?4, 0))
-         ON CONFLICT DO UPDATE SET value = CAST(value + excluded.value AS INTEGER),
-             peak = max(peak, CAST(value + excluded.value AS INTEGER))",
-    )?;
+         ON CONFLICT DO UPDATE SET value = {sum}, peak = max(peak, {sum})",
+    ))?;
     for (series, count) in &totals.0 {
         add.execute((series.name, series.label, series.part, count))?;
     }
@@ -71,7 +72,7 @@ impl Reader {
                         name: row.get(0)?,
                         label: row.get(1)?,
                         part: row.get(2)?,
-                        count: row.get(3)?,
+                        count: row.get::<_, i64>(3)?.min(MAX_SUM),
                     })
                 })?;
                 let mut select = conn.prepare_cached(

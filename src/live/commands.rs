@@ -9,12 +9,11 @@ const SENT: [&str; 8] = [
     "eval", "evalsha", "exists", "get", "ping", "scan", "scard", "zcount",
 ];
 /// What scripts run besides: a user needs to be allowed that, too.
-pub(super) const IN_SCRIPTS: [&str; 24] = [
+pub(super) const IN_SCRIPTS: [&str; 23] = [
     "del",
     "expireat",
     "hdel",
     "hgetall",
-    "hincrby",
     "hmget",
     "hset",
     "lpush",

@@ -11,6 +11,7 @@ use crate::domain::bucket::{Day, Hour};
 use crate::domain::change::Change;
 use crate::domain::execution::{Execution, Status};
 use crate::domain::names::{NameKind, Names};
+use crate::domain::sum::add;
 use crate::domain::sums::{AgentSum, Sums};
 use crate::domain::tally::Tally;
 use crate::domain::view::{
@@ -111,16 +112,12 @@ impl<'a> Content<'a> {
         self.days = sums.days;
         self.agents = sums.agents;
         for ((day, agent_type, tool), sum) in sums.tools {
-            *self
-                .tool_calls
-                .entry(day)
-                .or_default()
-                .entry(tool)
-                .or_default() += sum.calls;
+            let calls = self.tool_calls.entry(day).or_default();
+            add(calls.entry(tool).or_default(), sum.calls);
             let executions = self.tool_executions.entry(day).or_default();
-            *executions.entry(tool).or_default() += sum.executions;
+            add(executions.entry(tool).or_default(), sum.executions);
             let of_type = self.type_tools.entry((day, agent_type)).or_default();
-            *of_type.entry(tool).or_default() += sum.calls;
+            add(of_type.entry(tool).or_default(), sum.calls);
         }
         for ((day, first, second), executions) in sums.pairs {
             let pairs = self.pairs.entry(day).or_default();
@@ -152,29 +149,23 @@ impl<'a> Content<'a> {
     fn take_tools(&mut self, rows: &Rows<'a>, names: &Names) {
         for row in rows.tools {
             let place = names.place(NameKind::Tool, &row.tool);
-            *self
-                .tool_calls
-                .entry(row.day)
-                .or_default()
-                .entry(place)
-                .or_default() += row.calls;
+            let calls = self.tool_calls.entry(row.day).or_default();
+            add(calls.entry(place).or_default(), row.calls);
             let executions = self.tool_executions.entry(row.day).or_default();
-            *executions.entry(place).or_default() += row.executions;
+            add(executions.entry(place).or_default(), row.executions);
         }
         for row in rows.type_tools {
             let of_type = names.place(NameKind::Type, &row.agent_type);
             let tools = self.type_tools.entry((row.day, of_type)).or_default();
-            *tools
-                .entry(names.place(NameKind::Tool, &row.tool))
-                .or_default() += row.calls;
+            let place = names.place(NameKind::Tool, &row.tool);
+            add(tools.entry(place).or_default(), row.calls);
         }
         let admitted = |tool: &str| names.is_admitted(NameKind::Tool, tool);
         for row in rows.pairs {
             if admitted(&row.first) && admitted(&row.second) {
                 let pairs = self.pairs.entry(row.day).or_default();
-                *pairs
-                    .entry(pair::write(&row.first, &row.second))
-                    .or_default() += row.executions;
+                let pair = pair::write(&row.first, &row.second);
+                add(pairs.entry(pair).or_default(), row.executions);
             }
         }
     }

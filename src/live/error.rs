@@ -20,6 +20,7 @@ enum Kind {
     ReadOnly,
     Denied,
     Unfit,
+    Inexact,
     Broken,
 }
 
@@ -55,6 +56,11 @@ impl Error {
         self.kind == Kind::Unfit
     }
 
+    /// It holds a sum that is larger than it can hold exactly: history knows it.
+    pub fn is_inexact(&self) -> bool {
+        self.kind == Kind::Inexact
+    }
+
     /// Something else is wrong, a key of another type for instance: only a rebuild helps.
     pub fn is_broken(&self) -> bool {
         self.kind == Kind::Broken
@@ -70,6 +76,13 @@ impl Error {
     pub(super) fn unfit(message: impl Into<String>) -> Error {
         Error {
             kind: Kind::Unfit,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn inexact(message: impl Into<String>) -> Error {
+        Error {
+            kind: Kind::Inexact,
             message: message.into(),
         }
     }
@@ -165,6 +178,7 @@ impl fmt::Display for Error {
             Kind::ReadOnly => "Redis takes no writes",
             Kind::Denied => "Redis refuses its user",
             Kind::Unfit => "Redis cannot be used",
+            Kind::Inexact => "Redis does not hold it exactly",
             Kind::Broken => "the live picture in Redis is broken",
         };
         write!(f, "{what}: {}", self.message)

@@ -14,6 +14,7 @@ use crate::domain::bucket::{Day, Hour};
 use crate::domain::execution::Status;
 use crate::domain::names::{NameKind, OTHER};
 use crate::domain::sketch::Sketch;
+use crate::domain::sum::MAX_EXACT;
 use crate::domain::tally::{FIELDS, Tally};
 use crate::domain::view::{
     Active, AgentDay, DayTally, Failed, HourTally, ToolDay, ToolPair, TypeTool,
@@ -338,7 +339,7 @@ fn tally(content: &[String]) -> Result<Tally, Error> {
     let mut values = [0; FIELDS.len()];
     for (field, slot) in FIELDS.iter().zip(&mut values) {
         if let Some(text) = value(content, field) {
-            *slot = number(text)?;
+            *slot = sum(text)?;
         }
     }
     Ok(Tally::from_array(values))
@@ -347,7 +348,7 @@ fn tally(content: &[String]) -> Result<Tally, Error> {
 fn read_sketch(content: &[String]) -> Result<Sketch, Error> {
     let buckets = content.chunks_exact(2);
     buckets
-        .map(|bucket| Ok((number(&bucket[0])?.max(0) as u64, number(&bucket[1])?)))
+        .map(|bucket| Ok((number(&bucket[0])?.max(0) as u64, sum(&bucket[1])?)))
         .collect()
 }
 
@@ -359,9 +360,21 @@ fn ranking(content: &[String]) -> Result<Vec<(String, i64)>, Error> {
             let score: f64 = member[1]
                 .parse()
                 .map_err(|_| Error::broken(format!("{} is no score", member[1])))?;
-            Ok((member[0].clone(), score as i64))
+            Ok((member[0].clone(), exact(score as i64)?))
         })
         .collect()
+}
+
+/// The number itself, where the script has added it up exactly.
+fn exact(sum: i64) -> Result<i64, Error> {
+    if sum >= MAX_EXACT {
+        return Err(Error::inexact(format!("a sum has reached {MAX_EXACT}")));
+    }
+    Ok(sum)
+}
+
+fn sum(text: &str) -> Result<i64, Error> {
+    exact(number(text)?)
 }
 
 fn number(text: &str) -> Result<i64, Error> {

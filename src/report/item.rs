@@ -33,6 +33,9 @@ pub struct Item<'a> {
     /// Calls that failed; null where no hook told of it.
     tool_errors: Option<u64>,
     token_usage: Option<Tokens>,
+    /// Some of its numbers came to more than a run counts for, and count as that: 10^12 tokens of
+    /// each kind, 1,000,000 dollars.
+    is_capped: bool,
     /// Requests and tokens by the model's id; null where no transcript was read.
     usage_by_model: Option<&'a BTreeMap<String, ModelUsage>>,
     /// Why the transcript could not be read; null where it was, or where there is none.
@@ -90,6 +93,7 @@ impl<'a> Item<'a> {
             tool_calls: execution.tool_calls(),
             tool_errors: execution.tool_errors(),
             token_usage: tokens(execution),
+            is_capped: execution.is_capped(),
             usage_by_model: execution.usage().map(|usage| &usage.models),
             unreadable: execution.unreadable(),
             performance_metrics: stop.and_then(|stop| stop.performance_metrics.as_ref()),
@@ -126,7 +130,7 @@ fn tools_used(execution: &Execution) -> Vec<&str> {
 fn tokens(execution: &Execution) -> Option<Tokens> {
     let usage = execution.token_usage()?;
     Some(Tokens::from(TokenUsage {
-        cost_micros: execution.resolved.cost_micros,
+        cost_micros: execution.cost_micros(),
         ..usage
     }))
 }
@@ -246,6 +250,7 @@ pub mod tests {
                 "input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 3,
                 "cache_write_tokens": 4, "total_tokens": 30, "estimated_cost": 0.0076,
             },
+            "is_capped": false,
             "unreadable": null, "performance_metrics": null, "task_metadata": null,
             "output_metrics": {"files_created": 2},
             "task_description": null, "tools_granted": [], "context_size": null,

@@ -8,6 +8,7 @@ use super::exposition::{Kind, Page};
 use super::probe::{Memory, Room};
 use super::requests::Requests;
 use crate::domain::names::{NameKind, Names};
+use crate::domain::sum::add;
 use crate::domain::tally::dollars;
 use crate::domain::totals::{
     BEYOND, BUCKETS, COST_MICROS, DIRECTIONS, DURATION_MS, DURATIONS, EXECUTIONS, STARTED,
@@ -86,7 +87,7 @@ impl<'a> Counted<'a> {
                 _ => names.place(NameKind::Type, &total.label),
             };
             let key = (total.name.as_str(), label, total.part.as_str());
-            *counts.entry(key).or_default() += total.count;
+            add(counts.entry(key).or_default(), total.count);
             if total.name == EXECUTIONS {
                 // A type that does not run now has 0 of them, which is not the same as nothing.
                 running.entry(label).or_default();
@@ -214,6 +215,8 @@ fn counters(page: &mut Page, counters: &BTreeMap<String, u64>) {
 
 fn help(counter: &str) -> String {
     let help = match counter {
+        "executions_capped" => "Executions whose own numbers came to more than a run counts for.",
+        "sums_at_limit" => "Additions to sums of history that are at their limit.",
         "timeouts" => "Executions of which nothing was heard until their deadline.",
         "revivals" => "Executions that were heard of again after their deadline.",
         "orphan_stops" => "Stops whose start had not been seen.",

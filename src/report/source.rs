@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::Error;
 use super::active::MAX_LISTED;
@@ -71,6 +71,7 @@ impl Sources {
         if self.state.readable() {
             match timeout(MAX_LIVE_WAIT, live).await {
                 Ok(Ok(rows)) => return Ok((rows, View::Live)),
+                Ok(Err(error)) if error.is_inexact() => debug!(%error, "history is asked"),
                 Ok(Err(error)) => warn!(%error, "live does not answer, history does"),
                 Err(_) => warn!("live answers too late, history does"),
             }

@@ -11,6 +11,7 @@ use super::window::is_live;
 use super::{Error, Sources, View};
 use crate::domain::bucket::Day;
 use crate::domain::names::Names;
+use crate::domain::sum::{add, sum};
 use crate::domain::tally::ratio;
 use crate::domain::view::{DayTally, ToolDay, ToolPair, TypeTool};
 use crate::history::{self, Reader};
@@ -113,9 +114,10 @@ impl Place for Rows {
 }
 
 pub fn build(rows: &Rows, first: Day, last: Day) -> ToolUsage {
-    let executions = rows.days.iter().map(|row| row.tally.execution_count).sum();
+    let executions = rows.days.iter().map(|row| row.tally.execution_count);
+    let executions = sum(executions);
     let sums = tool_sums(&rows.tools);
-    let total_calls = sums.iter().map(|tool| tool.calls).sum();
+    let total_calls = sum(sums.iter().map(|tool| tool.calls));
     let mut users = users(&rows.type_tools);
     let tools: Vec<Tool> = sums
         .iter()
@@ -158,8 +160,8 @@ fn tool_sums(rows: &[ToolDay]) -> Vec<ToolSum<'_>> {
     let mut sums: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     for row in rows {
         let (calls, executions) = sums.entry(&row.tool).or_default();
-        *calls += row.calls;
-        *executions += row.executions;
+        add(calls, row.calls);
+        add(executions, row.executions);
     }
     let mut sums: Vec<ToolSum> = sums
         .into_iter()
@@ -178,7 +180,8 @@ fn tool_sums(rows: &[ToolDay]) -> Vec<ToolSum<'_>> {
 fn users(rows: &[TypeTool]) -> BTreeMap<&str, Vec<String>> {
     let mut calls: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     for row in rows {
-        *calls.entry((&row.tool, &row.agent_type)).or_default() += row.calls;
+        let calls = calls.entry((&*row.tool, &*row.agent_type)).or_default();
+        add(calls, row.calls);
     }
     let mut called: Vec<_> = calls.into_iter().filter(|&(_, calls)| calls > 0).collect();
     called.sort_by_key(|&(_, calls)| Reverse(calls));
@@ -218,7 +221,8 @@ fn correlated(rows: &[ToolPair], sums: &[ToolSum]) -> Vec<[String; 2]> {
         .collect();
     let mut both: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     for row in rows {
-        *both.entry((&row.first, &row.second)).or_default() += row.executions;
+        let both = both.entry((&*row.first, &*row.second)).or_default();
+        add(both, row.executions);
     }
     let mut pairs: Vec<Pair> = both
         .into_iter()

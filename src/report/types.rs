@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::source::Place;
 use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
+use crate::domain::sum::{add, sum};
 use crate::domain::tally::{Tally, ratio};
 use crate::domain::view::{HourTally, TypeTool};
 use crate::history::Reader;
@@ -67,7 +68,7 @@ pub fn build(hours: &[HourTally], tools: &[TypeTool]) -> Distribution {
         *types.entry(&row.agent_type).or_default() += row.tally;
     }
     types.retain(|_, tally| tally.execution_count > 0);
-    let total = types.values().map(|tally| tally.execution_count).sum();
+    let total = sum(types.values().map(|tally| tally.execution_count));
     let mut common = common_tools(tools);
     let mut distribution: Vec<Share> = types
         .into_iter()
@@ -88,7 +89,7 @@ fn common_tools(rows: &[TypeTool]) -> BTreeMap<&str, Vec<String>> {
     let mut calls: BTreeMap<&str, BTreeMap<&str, i64>> = BTreeMap::new();
     for row in rows {
         let tools = calls.entry(&row.agent_type).or_default();
-        *tools.entry(&row.tool).or_default() += row.calls;
+        add(tools.entry(&row.tool).or_default(), row.calls);
     }
     let most = |tools: BTreeMap<&str, i64>| {
         let mut tools: Vec<_> = tools.into_iter().filter(|&(_, calls)| calls > 0).collect();

@@ -92,7 +92,7 @@ function show() {
       ["Context", item.context_size && `${count(item.context_size)} bytes`],
       ["Agent", h("a", { href: href({ agent: item.agent_name, run: null }) }, "all its runs")],
     ]),
-    tokens(item.token_usage, item.usage_by_model),
+    tokens(item.token_usage, item.usage_by_model, item.is_capped),
     calls(item.tool_calls, item.tool_errors),
     item.tools_granted.length > 0 &&
       part(
@@ -139,7 +139,7 @@ function error({ type, message, stack_trace, ...rest }) {
   );
 }
 
-function tokens(usage, models) {
+function tokens(usage, models, isCapped) {
   if (!usage) return null;
   const rows = [
     ["Input", count(usage.input_tokens)],
@@ -149,6 +149,7 @@ function tokens(usage, models) {
     ["Total", count(usage.total_tokens)],
     ["Cost", usage.estimated_cost === null ? "price not known" : dollars(usage.estimated_cost)],
   ];
+  if (isCapped) rows.push(["Cut", "to the most that a run counts for"]);
   const by = Object.entries(models ?? {}).map(([model, used]) => [
     model,
     `${count(used.requests ?? 0)} requests`,

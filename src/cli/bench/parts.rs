@@ -176,7 +176,8 @@ fn flush(history: &mut History, changes: &[Arc<Change>], cursor: &Cursor) -> Res
         tools: 0,
     });
     let totals = Totals::of(changes.iter().map(Arc::as_ref), &names);
-    history.flush(changes, &totals, cursor).map_err(failed)
+    history.flush(changes, &totals, cursor).map_err(failed)?;
+    Ok(())
 }
 
 #[derive(Clone, Copy)]

@@ -43,7 +43,7 @@ const COLUMNS: &[Column] = &[
         shown(run.token_usage().map(|usage| usage.total_tokens))
     }),
     ("estimated_cost", |run| {
-        shown(run.resolved.cost_micros.map(dollars))
+        shown(run.cost_micros().map(dollars))
     }),
     ("tool_calls", tool_calls),
     ("error_type", |run| error(run, "type")),

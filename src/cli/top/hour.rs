@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::picture::{Moment, Totals};
 use crate::domain::bucket::{Day, HOUR_MS};
+use crate::domain::sum::add;
 
 pub const MINUTES: usize = 60;
 const MINUTE_MS: i64 = 60_000;
@@ -64,7 +65,7 @@ impl Ended {
 
     fn add(&mut self, more: Ended) {
         self.executions += more.executions;
-        self.tokens += more.tokens;
+        add(&mut self.tokens, more.tokens);
         self.cost += more.cost;
     }
 }

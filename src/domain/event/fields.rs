@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::clean::{clean_name, clean_object, clean_text};
 use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
-use super::{Clock, MAX_AHEAD_MS, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
+use super::{Clock, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
 use crate::domain::error::Refusal;
 use crate::domain::execution::{Details, Origin, Status, TokenUsage};
 use crate::domain::redact::redact;
@@ -146,12 +146,13 @@ impl Fields<'_> {
         let object = self.fields_of(field)?.unwrap_or_default();
         let mut calls = BTreeMap::new();
         for (tool, value) in object {
-            let count = whole(&value, MAX_COUNT).ok_or_else(|| {
+            let tool = self.as_name(field, Value::String(tool))?;
+            // Names that differ may be one when they are redacted.
+            let before = calls.get(&tool).unwrap_or(&0);
+            let count = whole(&value, MAX_COUNT - before).ok_or_else(|| {
                 self.refuse(format_args!("{field}: calls must be 0..={MAX_COUNT}"))
             })?;
-            *calls
-                .entry(self.as_name(field, Value::String(tool))?)
-                .or_default() += count;
+            *calls.entry(tool).or_default() += count;
         }
         Ok(calls)
     }
@@ -231,11 +232,16 @@ impl Fields<'_> {
         if time_ms < oldest.start_ms() {
             return Err(self.refuse(format_args!("{field} is too old: before {oldest}")));
         }
-        Ok(if time_ms > self.clock.now_ms + MAX_AHEAD_MS {
+        Ok(self.not_ahead(time_ms))
+    }
+
+    /// A time far ahead of our clock is taken at receipt.
+    pub fn not_ahead(&self, time_ms: i64) -> i64 {
+        if self.clock.is_ahead(time_ms) {
             self.clock.now_ms
         } else {
             time_ms
-        })
+        }
     }
 }
 

@@ -26,10 +26,13 @@ pub const MAX_NAME_BYTES: usize = 256;
 pub const MAX_ITEMS: usize = 256;
 /// Free text is cut here, in bytes.
 pub const MAX_TEXT_BYTES: usize = 4096;
-/// Tokens and calls of one execution: sums of a million such still fit 64 bits.
+/// Tokens of each kind and calls of each tool of one execution, 10^12. Where legal parts come to
+/// more, they are cut to it.
 pub const MAX_COUNT: u64 = 1_000_000_000_000;
 /// Dollars of one execution.
 pub const MAX_COST: f64 = 1e6;
+/// The same, in millionths of a dollar.
+pub const MAX_COST_MICROS: i64 = 1_000_000_000_000;
 pub const MAX_NESTING: usize = 32;
 /// A clock may be this far ahead of ours before its time is replaced by ours.
 pub const MAX_AHEAD_MS: i64 = 5 * 60_000;
@@ -87,6 +90,11 @@ impl Clock {
     /// The first day that is still remembered.
     pub fn oldest_day(&self) -> Day {
         Day::of(self.now_ms - self.keep_ms)
+    }
+
+    /// Whether a time is further ahead than clocks differ.
+    pub fn is_ahead(&self, time_ms: i64) -> bool {
+        time_ms > self.now_ms + MAX_AHEAD_MS
     }
 }
 
@@ -167,7 +175,8 @@ fn progress(mut fields: Fields) -> Result<Event, Refusal> {
     let progress = match fields.take("progress") {
         None => None,
         Some(value) => match value.as_f64() {
-            Some(share) if (0.0..=1.0).contains(&share) => Some(share),
+            // A zero has no sign in an answer.
+            Some(share) if (0.0..=1.0).contains(&share) => Some(share.abs()),
             _ => return Err(fields.refuse("progress must be 0..=1")),
         },
     };
@@ -186,10 +195,11 @@ fn stop(mut fields: Fields) -> Result<Event, Refusal> {
     let now_ms = fields.clock.now_ms;
     let ended_ms = fields.time("execution_end")?.unwrap_or(now_ms);
     let ended_ms = fields.remembered("execution_end", ended_ms)?;
+    let started_ms = fields.time("execution_start")?;
     let stop = Stop {
         agent_name: fields.name("agent_name")?,
         agent_type: fields.name("agent_type")?,
-        started_ms: fields.time("execution_start")?,
+        started_ms: started_ms.map(|time_ms| fields.not_ahead(time_ms)),
         ended_ms,
         duration_ms: fields.number("duration_ms", MAX_DURATION_MS)?,
         status: fields.status()?,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Execution, Outcome, Status};
 use crate::domain::bucket::{Day, Hour};
+use crate::domain::event::MAX_COUNT;
 use crate::domain::tally::Tally;
 
 /// Of an execution's tools only the most called count in pairs: all pairs of 30 tools took 846 µs
@@ -47,7 +48,7 @@ impl Execution {
         let mut tools: BTreeMap<&str, i64> = named.map(|tool| (tool.as_str(), 0)).collect();
         for (tool, &calls) in self.tool_calls() {
             if calls > 0 {
-                tools.insert(tool, calls as i64);
+                tools.insert(tool, calls.min(MAX_COUNT) as i64);
             }
         }
         tools.into_iter().collect()
@@ -68,7 +69,7 @@ impl Execution {
             cache_read_tokens: usage.cache_read_tokens as i64,
             cache_write_tokens: usage.cache_write_tokens as i64,
             total_tokens: usage.total_tokens as i64,
-            cost_micros: self.resolved.cost_micros.unwrap_or(0),
+            cost_micros: self.cost_micros().unwrap_or(0),
             unpriced_count: i64::from(self.resolved.unpriced),
         }
     }

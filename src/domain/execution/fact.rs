@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Details;
+use crate::domain::event::{MAX_COST_MICROS, MAX_COUNT};
 use crate::domain::price::Tokens;
 
 /// What an event, or the reaper, says of an execution.
@@ -154,6 +155,20 @@ impl Stop {
 }
 
 impl TokenUsage {
+    /// Each number at the most that a run counts for: those of an event are within it one by one,
+    /// and not what they come to.
+    pub(super) fn capped(self) -> TokenUsage {
+        let cap = |count| MAX_COUNT.min(count);
+        TokenUsage {
+            input_tokens: cap(self.input_tokens),
+            output_tokens: cap(self.output_tokens),
+            cache_read_tokens: cap(self.cache_read_tokens),
+            cache_write_tokens: cap(self.cache_write_tokens),
+            total_tokens: cap(self.total_tokens),
+            cost_micros: self.cost_micros.map(|cost| cost.min(MAX_COST_MICROS)),
+        }
+    }
+
     pub(super) fn is_spent(&self) -> bool {
         self.tokens() != Tokens::default() || self.total_tokens > 0
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Catalog, Execution, Origin, Start, Stop, TokenUsage};
+use crate::domain::price::Tokens;
 use crate::domain::source::SOURCES;
 use crate::domain::transcript::Usage;
 
@@ -276,17 +277,30 @@ impl Execution {
     }
 }
 
+/// Each sum at the most that a run counts for.
 impl From<&Usage> for TokenUsage {
     fn from(usage: &Usage) -> TokenUsage {
-        let mut sum = TokenUsage::default();
-        for model in usage.models.values() {
-            sum.input_tokens += model.input_tokens;
-            sum.output_tokens += model.output_tokens;
-            sum.cache_read_tokens += model.cache_read_tokens;
-            sum.cache_write_tokens += model.cache_write_5m_tokens + model.cache_write_1h_tokens;
+        TokenUsage::of_models(usage).capped()
+    }
+}
+
+impl TokenUsage {
+    /// The sums over all models, each of which is within the limit of a run.
+    pub(super) fn of_models(usage: &Usage) -> TokenUsage {
+        let Tokens {
+            input,
+            output,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h,
+        } = usage.tokens();
+        TokenUsage {
+            input_tokens: input,
+            output_tokens: output,
+            cache_read_tokens: cache_read,
+            cache_write_tokens: cache_write_5m.saturating_add(cache_write_1h),
+            total_tokens: input.saturating_add(output),
+            cost_micros: usage.cost_micros,
         }
-        sum.total_tokens = sum.input_tokens + sum.output_tokens;
-        sum.cost_micros = usage.cost_micros;
-        sum
     }
 }

@@ -25,6 +25,7 @@ pub use self::fact::{Fact, Origin, Start, Status, Stop, TokenUsage};
 pub use self::hooked::{Hooked, Own, Reading, Told};
 use super::agent_type::AgentTypes;
 use super::bucket::Day;
+use super::event::MAX_COST_MICROS;
 use super::price::{Prices, Tokens};
 use super::sketch::MAX_DURATION_MS;
 use super::transcript::{ApiFailure, Usage};
@@ -41,6 +42,9 @@ pub struct Resolved {
     pub cost_micros: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpriced: bool,
+    /// Some of its numbers came to more than a run counts for, and count as the most.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_capped: bool,
 }
 
 /// The tables by which an accepted event is resolved.
@@ -169,12 +173,21 @@ impl Execution {
         &self.resolved.agent_type
     }
 
+    /// As it was said, but never after the end: a start that is later was stamped by another
+    /// clock, and the execution began no later than it ended.
     pub fn started_ms(&self) -> Option<i64> {
         let stop = self.stop.as_ref();
-        stop.and_then(|stop| stop.started_ms)
+        let lasted = |stop: &Arc<Stop>| {
+            let duration_ms = i64::try_from(stop.duration_ms?).ok()?;
+            stop.ended_ms.checked_sub(duration_ms)
+        };
+        let started_ms = stop
+            .and_then(|stop| stop.started_ms)
             .or_else(|| self.start.as_ref().map(|start| start.started_ms))
-            .or_else(|| stop.and_then(|s| Some(s.ended_ms - s.duration_ms? as i64)))
-            .or_else(|| self.usage()?.first_ms)
+            .or_else(|| stop.and_then(lasted))
+            .or_else(|| self.usage()?.first_ms)?;
+        let ended_ms = self.outcome().map(|outcome| outcome.ended_ms);
+        Some(ended_ms.map_or(started_ms, |ended_ms| started_ms.min(ended_ms)))
     }
 
     /// Where it belongs: what the stop says, else what the start said, else what hooks told.
@@ -194,12 +207,29 @@ impl Execution {
         of_usage.or_else(|| self.origin(|origin| &origin.model))
     }
 
-    /// Of the transcript, else as the stop says.
+    /// Of the transcript, else as the stop says; each number at the most that a run counts for.
     pub fn token_usage(&self) -> Option<TokenUsage> {
+        self.told_usage().map(TokenUsage::capped)
+    }
+
+    /// The same, as it was told.
+    fn told_usage(&self) -> Option<TokenUsage> {
         match self.counted_usage() {
-            Some(usage) => Some(TokenUsage::from(usage)),
+            Some(usage) => Some(TokenUsage::of_models(usage)),
             None => self.stop.as_ref().and_then(|stop| stop.token_usage),
         }
+    }
+
+    /// What it counts for, in millionths of a dollar; none where its price is not known.
+    pub fn cost_micros(&self) -> Option<i64> {
+        // A row of an older version may hold more.
+        let cost_micros = self.resolved.cost_micros?;
+        Some(cost_micros.min(MAX_COST_MICROS))
+    }
+
+    /// Some of its numbers came to more than a run counts for.
+    pub fn is_capped(&self) -> bool {
+        self.resolved.is_capped
     }
 
     /// What a stop said of its error, and what the provider answered.
@@ -252,11 +282,15 @@ impl Execution {
             (None, Some(usage)) => usage.cost_micros,
             (None, None) => self.price(catalog),
         };
-        let spent = self.token_usage().is_some_and(|usage| usage.is_spent());
+        let told = self.told_usage();
+        let spent = told.is_some_and(|usage| usage.is_spent());
+        let is_cut = self.counted_usage().is_some_and(|usage| usage.is_capped);
+        let is_beyond = told.is_some_and(|usage| usage != usage.capped());
         self.resolved = Resolved {
             agent_type,
-            cost_micros,
+            cost_micros: cost_micros.map(|cost| cost.min(MAX_COST_MICROS)),
             unpriced: spent && cost_micros.is_none(),
+            is_capped: is_cut || is_beyond || cost_micros > Some(MAX_COST_MICROS),
         };
     }
 

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::domain::error::Refusal;
-use crate::domain::event::{Event, Fields};
+use crate::domain::event::{Event, Fields, MAX_AHEAD_MS};
 use crate::domain::turns::{Hook, Imported, Outcome, Said, What, turn_of};
 
 pub const SOURCE: &str = "claude-code";
@@ -158,6 +158,13 @@ fn imported_turn(payload: &mut Fields, turn: Value) -> Result<Imported, Refusal>
         return Err(turn.refuse("turns: started_at and ended_at are required"));
     };
     turn.remembered("ended_at", ended_ms)?;
+    if turn.clock.is_ahead(ended_ms) {
+        // Taken at receipt it would be another turn each time that it is sent.
+        return Err(turn.refuse(format_args!(
+            "turns: ended_at must be at most {} min ahead",
+            MAX_AHEAD_MS / 60_000
+        )));
+    }
     let outcome = match turn.name("outcome")?.as_deref() {
         Some("success") => Outcome::Success,
         Some("failure") => Outcome::Failure,

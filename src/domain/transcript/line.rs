@@ -8,7 +8,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::ApiFailure;
-use crate::domain::event::{MAX_COUNT, clean_name, clean_text};
+use crate::domain::event::{MAX_COUNT, TIME_RANGE_MS, clean_name, clean_text};
 use crate::domain::price::Tokens;
 
 /// What the client puts in the place of a model where it made the message up.
@@ -150,10 +150,10 @@ impl<'a> Line<'a> {
         self.is_assistant() && (is_last || self.is_api_failure())
     }
 
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970; none for a time that no event may have.
     pub fn time_ms(&self) -> Option<i64> {
         let time: jiff::Timestamp = self.timestamp.as_ref()?.0.parse().ok()?;
-        Some(time.as_millisecond())
+        Some(time.as_millisecond()).filter(|time_ms| TIME_RANGE_MS.contains(time_ms))
     }
 
     pub fn session_id(&self) -> Option<&str> {

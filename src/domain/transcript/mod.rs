@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::event::{MAX_COST_MICROS, MAX_COUNT};
 use super::price::Tokens;
 
 pub use beginning::Beginning;
@@ -65,6 +66,9 @@ pub struct Usage {
     pub cost_micros: Option<i64>,
     #[serde(skip_serializing_if = "is_false")]
     pub unpriced: bool,
+    /// Something of it came to more than a run counts for, and was cut.
+    #[serde(skip_serializing_if = "is_false")]
+    pub is_capped: bool,
 }
 
 /// What one model was asked for in a turn.
@@ -126,7 +130,35 @@ impl Usage {
     }
 }
 
+impl Usage {
+    /// Each sum at the most that a run counts for. Requests are legal one by one, and there may be
+    /// [`MAX_REQUESTS`] of them.
+    fn capped(mut self) -> Usage {
+        let mut is_capped = false;
+        for model in self.models.values_mut() {
+            for count in model.token_counts() {
+                is_capped |= *count > MAX_COUNT;
+                *count = MAX_COUNT.min(*count);
+            }
+        }
+        is_capped |= self.cost_micros > Some(MAX_COST_MICROS);
+        self.cost_micros = self.cost_micros.map(|cost| cost.min(MAX_COST_MICROS));
+        self.is_capped = is_capped;
+        self
+    }
+}
+
 impl ModelUsage {
+    fn token_counts(&mut self) -> [&mut u64; 5] {
+        [
+            &mut self.input_tokens,
+            &mut self.output_tokens,
+            &mut self.cache_read_tokens,
+            &mut self.cache_write_5m_tokens,
+            &mut self.cache_write_1h_tokens,
+        ]
+    }
+
     pub fn tokens(&self) -> Tokens {
         Tokens {
             input: self.input_tokens,

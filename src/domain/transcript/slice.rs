@@ -121,7 +121,7 @@ impl Slice {
         usage.tool_errors = self.tool_errors.len() as u64;
         usage.cost_micros = self.cost_micros(prices);
         usage.unpriced = usage.cost_micros.is_none();
-        usage
+        usage.capped()
     }
 
     /// The offset in the file, in bytes, behind the last line that was taken.

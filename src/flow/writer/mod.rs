@@ -268,6 +268,10 @@ impl Writer {
         }
         crash_point("commit.journaled");
         for change in &batch.changes {
+            let was_capped = change.before.as_ref().is_some_and(|one| one.is_capped());
+            if change.after.is_capped() && !was_capped {
+                self.counters.executions_capped.add(1);
+            }
             memory.follow(change, now);
             self.spending.follow(&change.after);
             if !change.after.is_running() {

@@ -101,46 +101,13 @@ async fn a_hash_field_that_is_no_number_leaves_nothing_half_written() {
         .unwrap()
         .day();
     let name = keys().name(Key::DayTally, &[&day]);
-    for value in ["many", "1.5", "0x10", "inf", "9223372036854775807"] {
+    for value in ["many", "1.5", "0x10", "inf", "1e3", ""] {
         ask(&live, &["HSET", &name, "execution_count", value]).await;
         let before = dump(&live).await;
         let error = live.apply("e:0", "e:1", &batch).await.unwrap_err();
         assert!(error.is_broken(), "{error}");
         assert_eq!(dump(&live).await, before);
     }
-}
-
-#[tokio::test]
-async fn sums_beyond_the_numbers_of_lua_are_exact() {
-    let server = Server::start(&[]).await;
-    let live = server.live().await;
-    set_cursor(&live, "e:0").await;
-    let mut journey = Journey::new(4);
-    let tokens = 1_000_000_000_001;
-    let mut expected = 90_071_992_547_409_931; // Above 2^53, and odd: no double is equal to it.
-    let mut day = None;
-    for i in 0..3 {
-        let change = journey
-            .happen(
-                &format!("{i}"),
-                Fact::Stop(Box::new(stop("agent-0", tokens))),
-            )
-            .unwrap();
-        let bucket = change.added().unwrap().day();
-        if day.is_none() {
-            let name = keys().name(Key::DayTally, &[&bucket]);
-            ask(
-                &live,
-                &["HSET", &name, "total_tokens", &expected.to_string()],
-            )
-            .await;
-            day = Some(bucket);
-        }
-        apply(&live, i, i + 1, &writes(&[change])).await;
-        expected += tokens as i64;
-    }
-    let days = live.days(day.unwrap(), day.unwrap()).await.unwrap();
-    assert_eq!(days[0].tally.total_tokens, expected);
 }
 
 #[tokio::test]

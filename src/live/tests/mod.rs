@@ -6,6 +6,7 @@ mod journey;
 mod reads;
 mod rebuild;
 mod scripts;
+mod sums;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
