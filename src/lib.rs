@@ -39,7 +39,7 @@
 //! | [`backup`] | the databases in one file, and the way back |
 //! | [`live`] | the picture in Redis: the key table, the scripts, the reads |
 //! | [`redis_child`] | the private server: find, start, check, adopt, stop |
-//! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts, what is spent so far, what ended lately, who holds a connection |
+//! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts, what is spent so far, what ended lately, who holds a connection, the look at what Redis holds |
 //! | [`intake`] | the socket and the spool |
 //! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
 //! | [`alert`] | rules, what is pending, fires and was resolved, webhooks |

@@ -35,6 +35,7 @@
 //! | `folders` | a wrong folder is refused, and left as it is |
 //! | `process` | exit codes, signals, modes, commands |
 //! | `views_away` | Redis gone or stopped |
+//! | `redis_changed` | a Redis whose keys or settings others change |
 //! | `redis_user` | a user of Redis who may do little, and URLs |
 //! | `reaper` | hung executions |
 //! | `restarts` | hung executions, over restarts of the daemon |
@@ -129,6 +130,7 @@ mod readiness;
 mod reaper;
 mod receiver;
 mod redaction;
+mod redis_changed;
 mod redis_server;
 mod redis_user;
 mod reload;

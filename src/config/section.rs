@@ -47,6 +47,8 @@ pub struct Redis {
     pub prefix: String,
     /// Of the private server, in bytes.
     pub maxmemory: u64,
+    /// Between two looks at whether it holds what it was given.
+    pub check_interval: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -169,6 +171,11 @@ impl Redis {
             )?,
             // The floor holds the timeline's 10,000 entries (1.3 MB), the server itself, and the
             // buffers of one batch.
+            check_interval: r.duration(
+                "redis.check_interval",
+                Duration::from_secs(30),
+                SECOND..=60 * MINUTE,
+            )?,
             maxmemory: r.bytes("redis.maxmemory", 256 * MIB, 16 * MIB..=TIB)?,
         })
     }

@@ -25,6 +25,7 @@ use crate::flow::running::Timeouts;
 use crate::flow::spending::{Spending, SpendingReader};
 use crate::flow::tuning::{Tuned, Tuning};
 use crate::flow::usage::{Unread, UsageReader};
+use crate::flow::verify::Verifier;
 use crate::flow::writer::{self, Door, Signs, Writer};
 use crate::history::History;
 use crate::journal::Tail;
@@ -94,6 +95,7 @@ impl Parts {
             nonce: nonce()?,
             attempt: 0,
             starved: 0,
+            verifier: Verifier::new(Instant::now()),
             release_at: 0,
         })
     }
@@ -207,6 +209,7 @@ pub fn tuning(config: &Config, catalog: Arc<Catalog>) -> Tuning {
         keep_ms: config.journal.keep.as_millis() as i64,
         remember_ms: config.history.keep.as_millis() as i64,
         flush_interval: config.history.flush_interval,
+        check_interval: config.redis.check_interval,
         transcript_roots: config.transcript.roots.clone(),
         transcript_max_bytes: config.transcript.max_bytes,
         catalog,

@@ -22,13 +22,14 @@ use crate::http::guard::Guard;
 
 /// Settings that are gone by anew; every other one needs a restart. A name that ends in a star
 /// stands for all that begin so.
-const RELOADED: [&str; 19] = [
+const RELOADED: [&str; 20] = [
     "http.allowed_hosts",
     "http.allowed_origins",
     "http.require_key",
     "http.rate_limit",
     "http.rate_burst",
     "http.frame_ancestors",
+    "redis.check_interval",
     "journal.keep_rows",
     "journal.keep",
     "history.flush_interval",

@@ -15,14 +15,16 @@ use super::counters::Counters;
 use super::holds::{Holder, Holds};
 use super::live_state::{Condition, LiveState};
 use super::pulse::{Part, Pulse};
+use super::trouble::Trouble;
 use super::tuning::Tuned;
+use super::verify::Verifier;
 use super::writer::{Door, Signs};
 use crate::crash_point::crash_point;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::names::Names;
 use crate::journal::Tail;
-use crate::live::{self, Live, Writes};
+use crate::live::{Live, Writes};
 
 /// Changes in one script without a backlog; Redis is then blocked for some 5 ms.
 const BATCH: usize = 256;
@@ -36,30 +38,11 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// long as nobody gives it more the next ends as the last did.
 const STARVED_AFTER_MAX: Duration = Duration::from_secs(64);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(1);
+/// Of what only a rebuild by hand mends.
+const BROKEN_WAIT: Duration = Duration::from_secs(3600);
 
 /// The cursor of a live picture that is being made; our own epoch and the step follow it.
 pub const REBUILDING: &str = "rebuilding";
-
-/// Why the live picture cannot be followed.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    Live(live::Error),
-    Other(String),
-    /// The cursor in Redis is of a journal that was never ours.
-    Foreign(String),
-}
-
-impl From<live::Error> for Trouble {
-    fn from(error: live::Error) -> Trouble {
-        Trouble::Live(error)
-    }
-}
-
-impl Trouble {
-    pub(super) fn is_out_of_memory(&self) -> bool {
-        matches!(self, Trouble::Live(error) if error.is_out_of_memory())
-    }
-}
 
 pub enum Command {
     Rebuild {
@@ -85,6 +68,7 @@ pub struct Applier {
     pub holds: Arc<Holds>,
     /// The cursor alone does not tell that the live picture must be made anew.
     pub must_rebuild: bool,
+    pub verifier: Verifier,
     pub look_at: Instant,
     /// Tells the rebuilds of this start from those of others; `attempt` counts them.
     pub nonce: u64,
@@ -121,8 +105,8 @@ impl Applier {
                 Err(trouble) => {
                     position = None;
                     self.release();
-                    self.report(&trouble);
-                    self.wait_out(&mut commands, &mut stop).await;
+                    let wait = self.report(&trouble);
+                    self.wait_out(wait, &mut commands, &mut stop).await;
                 }
             }
             let done = position.is_some_and(|seq| seq >= self.changes.head());
@@ -134,6 +118,9 @@ impl Applier {
 
     /// Reads the cursor and makes it one to go on from, by a rebuild if need be.
     pub(super) async fn establish(&mut self) -> Result<Option<u64>, Trouble> {
+        if let Some(reason) = self.fit().await? {
+            self.note_difference(&reason);
+        }
         let (cursor, found) = self.found().await?;
         let seq = match found {
             Found::Ours(seq) if !self.must_rebuild => seq,
@@ -238,7 +225,10 @@ impl Applier {
         let cursor = timeout(ANSWER_DEADLINE, self.live.cursor())
             .await
             .map_err(|_| Trouble::Other("Redis does not answer".to_owned()))??;
-        Ok(cursor.as_deref() == Some(ours.as_str()))
+        if cursor.as_deref() != Some(ours.as_str()) {
+            return Ok(false);
+        }
+        self.verify(seq).await
     }
 
     /// Applies the next batch.
@@ -313,19 +303,28 @@ impl Applier {
         self.establish().await
     }
 
-    fn report(&mut self, trouble: &Trouble) {
+    /// Answers how long to wait before the next try; what is broken needs a rebuild by hand.
+    fn report(&mut self, trouble: &Trouble) -> Duration {
         if !trouble.is_out_of_memory() {
             self.starved = 0;
         }
+        let mut wait = self.retry_after();
         let condition = match trouble {
             _ if self.starved > 0 => {
-                let wait_s = self.retry_after().as_secs_f32();
+                let wait_s = wait.as_secs_f32();
                 Condition::Away(format!("{trouble}; it is made anew in {wait_s} s"))
             }
             Trouble::Live(error) if !error.is_broken() => Condition::Away(error.to_string()),
-            Trouble::Live(error) => Condition::Broken(error.to_string()),
-            Trouble::Foreign(_) => Condition::Broken(trouble.to_string()),
             Trouble::Other(reason) => Condition::Away(reason.clone()),
+            Trouble::Changed(_) => {
+                wait = wait.max(self.verifier.rebuild_at - Instant::now());
+                let wait_s = wait.as_secs();
+                Condition::Broken(format!("{trouble}; it is rebuilt in {wait_s} s"))
+            }
+            Trouble::Live(_) | Trouble::Foreign(_) => {
+                wait = BROKEN_WAIT;
+                Condition::Broken(trouble.to_string())
+            }
         };
         self.counters.apply_failures.add(1);
         if self.state.set(condition.clone()) {
@@ -339,6 +338,7 @@ impl Applier {
                 _ => warn!(reason = %trouble, "Redis is away; answers come from history"),
             }
         }
+        wait
     }
 
     fn retry_after(&self) -> Duration {
@@ -346,23 +346,17 @@ impl Applier {
         doubled.min(STARVED_AFTER_MAX)
     }
 
-    /// Until the next try, or until a rebuild that was asked for has gone well; when broken, only
-    /// that.
+    /// Until the next try, or until a rebuild that was asked for has gone well.
     async fn wait_out(
         &mut self,
+        mut wait: Duration,
         commands: &mut mpsc::Receiver<Command>,
         stop: &mut watch::Receiver<bool>,
     ) {
         while !*stop.borrow() {
-            let broken = matches!(self.state.condition(), Condition::Broken(_));
-            let until = if broken {
-                Duration::from_secs(3600)
-            } else {
-                self.retry_after()
-            };
             self.pulse.waits(Part::Live);
             let command = tokio::select! {
-                command = timeout(until, commands.recv()) => command.ok().flatten(),
+                command = timeout(wait, commands.recv()) => command.ok().flatten(),
                 _ = stop.changed() => None,
             };
             let Some(command) = command else { return };
@@ -370,21 +364,7 @@ impl Applier {
                 return;
             };
             self.release();
-            self.report(&trouble);
-        }
-    }
-}
-
-impl std::fmt::Display for Trouble {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Trouble::Live(error) => error.fmt(f),
-            Trouble::Other(reason) => f.write_str(reason),
-            Trouble::Foreign(cursor) => write!(
-                f,
-                "another daemon's numbers are in this Redis (journal:cursor is {cursor}): set \
-                 redis.prefix to a name of its own, or give them up with agentpulse rebuild --force"
-            ),
+            wait = self.report(&trouble);
         }
     }
 }

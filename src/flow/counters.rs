@@ -119,6 +119,8 @@ pub struct Counters {
     pub flush_failures: Counter,
     pub apply_failures: Counter,
     pub rebuilds: Counter,
+    /// Redis did not hold what it was given.
+    pub live_differences: Counter,
     /// Clients of both WebSockets.
     pub stream_clients: Gauge,
     pub stream_clients_refused: Counter,
@@ -133,6 +135,9 @@ pub struct Counters {
     pub webhooks_failed: Counter,
     /// Found no place in the queue of their webhook.
     pub webhooks_dropped: Counter,
+    /// What Redis holds was compared with history. An idle daemon does so, too, and writes nothing.
+    #[serde(skip)]
+    pub live_checks: Counter,
     #[serde(skip)]
     pub last: Last,
     #[serde(skip)]

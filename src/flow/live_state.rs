@@ -25,6 +25,8 @@ pub struct LiveState {
     condition: RwLock<Condition>,
     /// Of the last rebuild.
     rebuilt_percent: AtomicU64,
+    /// The last that Redis did not hold as it should, since the daemon started.
+    difference: RwLock<Option<String>>,
     changes: Arc<Changes>,
 }
 
@@ -34,6 +36,7 @@ impl LiveState {
         LiveState {
             condition,
             rebuilt_percent: AtomicU64::new(0),
+            difference: RwLock::default(),
             changes,
         }
     }
@@ -66,6 +69,16 @@ impl LiveState {
         let percent = done * 100 / all.max(1);
         self.rebuilt_percent
             .store(percent as u64, Ordering::Relaxed);
+    }
+
+    pub fn difference(&self) -> Option<String> {
+        let difference = self.difference.read();
+        difference.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_difference(&self, reason: &str) {
+        let difference = self.difference.write();
+        *difference.unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
     }
 
     pub fn is_following(&self) -> bool {

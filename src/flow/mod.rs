@@ -22,6 +22,8 @@ mod rebuild;
 pub mod reload;
 pub mod running;
 pub mod spending;
+mod trouble;
 pub mod tuning;
 pub mod usage;
+pub mod verify;
 pub mod writer;

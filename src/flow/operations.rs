@@ -90,6 +90,7 @@ impl Operations {
             "live": {
                 "condition": condition,
                 "reason": reason,
+                "last_difference": self.state.difference(),
                 "rebuilt_percent": self.state.rebuilt_percent(),
                 "applied": self.changes.position(View::Live),
                 "pending": live,

@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use tracing::info;
 
-use super::applier::{Applier, Trouble};
+use super::applier::Applier;
 use super::changes::View;
 use super::clock::now_ms;
 use super::holds::Holder;
 use super::live_state::Condition;
 use super::pulse::Part;
+use super::trouble::Trouble;
 use crate::crash_point::crash_point;
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::cursor::Cursor;
@@ -106,16 +107,22 @@ impl Applier {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let epoch = self.epoch.clone();
+        let read = move |reader: &Reader| Snapshot::read(reader, &names, now_ms());
+        let (seq, snapshot) = self.history(read).await?;
+        Ok((Cursor::new(&self.epoch, seq), snapshot))
+    }
+
+    /// Reads history as of one moment; answers also up to which change it then reached. A reader
+    /// of its own: a million executions take seconds, and others want answers.
+    pub(super) async fn history<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce(&Reader) -> Result<T, history::Error> + Send + 'static,
+    ) -> Result<(u64, T), Trouble> {
         let path = self.history_path.clone();
-        // A reader of its own: a million executions take seconds, and others want answers.
-        let look = move || -> Result<(Cursor, Snapshot), history::Error> {
+        let look = move || -> Result<(u64, T), history::Error> {
             Reader::open(&path)?.snapshot(|reader| {
                 let seq = reader.cursor()?.map_or(0, |cursor| cursor.seq);
-                Ok((
-                    Cursor::new(&epoch, seq),
-                    Snapshot::read(reader, &names, now_ms())?,
-                ))
+                Ok((seq, read(reader)?))
             })
         };
         match tokio::task::spawn_blocking(look).await {
@@ -126,7 +133,7 @@ impl Applier {
 
     /// What was heard of a running execution is known to the writer, and written after the
     /// rebuild; until then its start stands for it.
-    fn sign(&self) -> impl Fn(&Execution) -> Sign + Sync + use<> {
+    pub(super) fn sign(&self) -> impl Fn(&Execution) -> Sign + Sync + use<> {
         let idle_ms = self.tuned.borrow().idle_ms();
         move |execution| {
             let last_sign_ms = execution.started_ms().unwrap_or_else(now_ms);
@@ -143,7 +150,8 @@ impl Applier {
 }
 
 /// All that the live picture may still show, by the lives of its keys; of one moment.
-struct Snapshot {
+#[derive(Default)]
+pub(super) struct Snapshot {
     hours: Vec<HourTally>,
     days: Vec<DayTally>,
     agents: Vec<AgentDay>,
@@ -175,7 +183,33 @@ impl Snapshot {
         })
     }
 
-    fn borrowed<'a>(&'a self, sign: &'a (dyn Fn(&Execution) -> Sign + Sync)) -> Rows<'a> {
+    /// Of these days alone, and what runs.
+    pub(super) fn of_days(
+        reader: &Reader,
+        days: &[Day],
+        now_ms: i64,
+    ) -> Result<Snapshot, history::Error> {
+        let mut snapshot = Snapshot::default();
+        for &day in days {
+            snapshot.days.extend(reader.days(day, day)?);
+            snapshot.tools.extend(reader.tools(day, day)?);
+            if day <= Day::of(now_ms).back(AGENT_DAYS) {
+                continue;
+            }
+            let hours = reader.hours(day.first_hour(), Hour(day.first_hour().0 + 23))?;
+            snapshot.hours.extend(hours);
+            snapshot.agents.extend(reader.agent_days(None, day, day)?);
+            snapshot.type_tools.extend(reader.type_tools(day, day)?);
+            snapshot.pairs.extend(reader.pairs(day, day)?);
+        }
+        snapshot.recent.running = reader.running()?;
+        Ok(snapshot)
+    }
+
+    pub(super) fn borrowed<'a>(
+        &'a self,
+        sign: &'a (dyn Fn(&Execution) -> Sign + Sync),
+    ) -> Rows<'a> {
         Rows {
             hours: &self.hours,
             days: &self.days,

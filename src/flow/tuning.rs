@@ -20,6 +20,8 @@ pub struct Tuning {
     /// Of history: how long an id is remembered, and what hooks told.
     pub remember_ms: i64,
     pub flush_interval: Duration,
+    /// Between two looks at whether Redis holds what it was given.
+    pub check_interval: Duration,
     /// Where transcripts may be read, and the largest of them, in bytes.
     pub transcript_roots: Vec<PathBuf>,
     pub transcript_max_bytes: u64,

@@ -107,6 +107,15 @@ impl<'a> Content<'a> {
         content
     }
 
+    /// Sums, and beside them the tallies of rows.
+    pub(super) fn of_sums(sums: Sums<'a>, rows: &Rows<'a>, names: &Names) -> Content<'a> {
+        let mut content = Content::default();
+        content.take_sums(sums);
+        content.take_tallies(rows, names);
+        content.take_tools(rows, names);
+        content
+    }
+
     fn take_sums(&mut self, sums: Sums<'a>) {
         self.hours = sums.hours;
         self.days = sums.days;

@@ -8,6 +8,7 @@ mod commands;
 mod connection;
 mod content;
 mod error;
+mod expected;
 mod keys;
 mod listed;
 mod pair;
@@ -27,6 +28,7 @@ use fred::types::{CustomCommand, InfoKind, Value};
 
 pub use content::Rows;
 pub use error::Error;
+pub use expected::Expected;
 pub use keys::{Key, Keyspace, Kind, Life, Merge, Moment, Row, TABLE};
 pub use read::{Actives, AgentDays, Current};
 pub use writes::Writes;
@@ -70,6 +72,10 @@ pub struct Facts {
     pub maxmemory: u64,
     pub maxmemory_policy: String,
     pub used_memory: u64,
+    /// Tells one start of the server from the next.
+    pub run_id: String,
+    /// Keys that it has dropped since that start, to make room.
+    pub evicted_keys: u64,
     /// Whether it writes what it holds to an append-only file.
     pub is_appending: bool,
 }
@@ -296,6 +302,8 @@ impl Facts {
             maxmemory: number("maxmemory")?,
             maxmemory_policy: text("maxmemory_policy")?.to_owned(),
             used_memory: number("used_memory")?,
+            run_id: text("run_id")?.to_owned(),
+            evicted_keys: number("evicted_keys")?,
             is_appending: field(info, "aof_enabled") == Some("1"),
         })
     }

@@ -1,5 +1,6 @@
 //! What a batch writes, as `lua/apply.lua` takes it: for each key a section of operations.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -70,8 +71,8 @@ impl Writes {
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) name: String,
-    kind: Kind,
-    expires_s: i64,
+    pub(super) kind: Kind,
+    pub(super) expires_s: i64,
     operations: usize,
     /// The operations, each with its name and the number of its values.
     args: Vec<String>,
@@ -129,6 +130,28 @@ impl Section {
         values.extend(fields);
         values.extend(given);
         self.operation("merge", values)
+    }
+
+    /// What is added to its fields or members, by their names; the least and the most are left out.
+    pub(super) fn sums(&self) -> BTreeMap<&str, &str> {
+        let mut sums = BTreeMap::new();
+        let mut args = self.args.as_slice();
+        while let [name, count, rest @ ..] = args {
+            let values;
+            (values, args) = rest.split_at(count.parse().unwrap_or(rest.len()));
+            let (names, amounts) = match (name.as_str(), values) {
+                ("merge", [adds, _, _, merged @ ..]) => {
+                    let (fields, given) = merged.split_at(merged.len() / 2);
+                    let adds = adds.parse().unwrap_or(0);
+                    (&fields[..adds], &given[..adds])
+                }
+                ("add", members) => members.split_at(members.len() / 2),
+                _ => continue,
+            };
+            let names = names.iter().map(String::as_str);
+            sums.extend(names.zip(amounts.iter().map(String::as_str)));
+        }
+        sums
     }
 
     /// Its arguments to the script.

@@ -242,6 +242,7 @@ fn help(counter: &str) -> String {
         "lines_held_off" => "Lines that were not taken because history was too far behind.",
         "flush_failures" => "Transactions of history that failed.",
         "apply_failures" => "Attempts to follow the journal in Redis that failed.",
+        "live_differences" => "Times that Redis did not hold what it was given.",
         "rebuilds" => "Times that the live picture was made anew.",
         "alerts_fired" => "Alerts of the daemon's own that fired.",
         "webhooks_sent" => "News of alerts that webhooks took.",

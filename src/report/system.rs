@@ -149,6 +149,7 @@ impl System {
             blocked: operations.blocked(),
             condition,
             reason,
+            difference: operations.state.difference(),
             head: changes.head(),
             applied: [View::Live, View::History].map(|view| changes.position(view)),
             lag_ms: [View::Live, View::History].map(|view| changes.lag_ms(view, now_ms)),

@@ -39,9 +39,10 @@ pub async fn findings(config: &Config, running: Option<&Value>) -> Vec<Finding> 
                 None => vec![untold()],
             };
             // A running daemon has looked at it, and follows it.
-            if running.is_none() {
-                findings.extend(foreign(config, cursor.as_deref(), key.as_deref()));
-            }
+            findings.extend(match running {
+                None => foreign(config, cursor.as_deref(), key.as_deref()),
+                Some(status) => changed(status),
+            });
             findings
         }
         Ok(Err(error)) if error.is_denied() => {
@@ -136,6 +137,16 @@ fn facts_of(facts: &Facts, is_private: bool) -> Vec<Finding> {
     findings
 }
 
+/// What the daemon found since it started.
+fn changed(status: &Value) -> Option<Finding> {
+    let reason = status["live"]["last_difference"].as_str()?;
+    Some(Finding::hint(
+        SUBJECT,
+        format!("it did not hold what it was given, and was rebuilt: {reason}"),
+        "let nobody else write to these keys, and have it evict nothing",
+    ))
+}
+
 /// As a daemon that starts looks at it.
 fn foreign(config: &Config, cursor: Option<&str>, key: Option<&str>) -> Option<Finding> {
     let journal = config.data.dir.join(JOURNAL);
@@ -160,6 +171,8 @@ mod tests {
             maxmemory,
             maxmemory_policy: "noeviction".to_owned(),
             used_memory,
+            run_id: "r".to_owned(),
+            evicted_keys: 0,
             is_appending,
         }
     }

@@ -1,6 +1,7 @@
 //! Against a real server, each test its own.
 
 mod apply;
+mod expected;
 mod failures;
 mod journey;
 mod reads;

@@ -43,6 +43,7 @@ pub struct Asked {
     pub blocked: Option<String>,
     pub condition: &'static str,
     pub reason: Option<String>,
+    pub difference: Option<String>,
     pub head: u64,
     /// Of live and of history.
     pub applied: [u64; 2],
@@ -188,6 +189,9 @@ fn live(asked: &Asked) -> Check<Live> {
         applied,
         pending: pending(asked)[0],
         lag_ms,
+        checks: asked.counters.live_checks.get(),
+        differences: asked.counters.live_differences.get(),
+        last_difference: asked.difference.clone(),
     };
     check(finding, figures)
 }

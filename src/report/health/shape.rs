@@ -77,6 +77,12 @@ pub struct Live {
     pub applied: u64,
     pub pending: u64,
     pub lag_ms: Option<i64>,
+    /// Times that what Redis holds was compared with history, since the daemon started.
+    pub checks: u64,
+    /// Times that Redis did not hold what it was given, since the daemon started.
+    pub differences: u64,
+    /// The last of them.
+    pub last_difference: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

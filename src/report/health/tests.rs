@@ -31,6 +31,7 @@ fn well() -> Asked {
         blocked: None,
         condition: "following",
         reason: None,
+        difference: None,
         head: 12,
         applied: [12, 10],
         lag_ms: [0, 1_500],

@@ -1,0 +1,147 @@
+//! Looks now and then whether Redis still is what it was, and holds what it was given: somebody may
+//! have deleted or changed keys, and a server that was told to make room drops them without a word.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::error;
+
+use super::applier::Applier;
+use super::changes::View;
+use super::clock::now_ms;
+use super::rebuild::Snapshot;
+use super::trouble::Trouble;
+use crate::domain::bucket::Day;
+use crate::domain::change::Change;
+use crate::history::Reader;
+use crate::live::Expected;
+
+/// After a rebuild because of a difference: when it differs again so soon, something goes on
+/// changing it, and a rebuild every half minute would help nobody.
+const REBUILD_AFTER: Duration = Duration::from_secs(600);
+/// While history is further behind than this the look is put off: what it lacks is added to it.
+const BEHIND_MAX: u64 = 4_096;
+/// Days whose tallies live in Redis, without the last, which may go at any moment.
+const DAYS: i32 = 89;
+
+/// What was looked at, and when is the next time.
+pub struct Verifier {
+    pub at: Instant,
+    /// How many days the last look went back beside today.
+    pub back: i32,
+    /// No rebuild because of a difference before this.
+    pub rebuild_at: Instant,
+    /// The run of the server, and how many keys it had dropped by then.
+    pub evicted: Option<(String, u64)>,
+}
+
+impl Verifier {
+    /// The first look is due `now`.
+    pub fn new(now: Instant) -> Verifier {
+        Verifier {
+            at: now,
+            back: 0,
+            rebuild_at: now,
+            evicted: None,
+        }
+    }
+}
+
+impl Applier {
+    /// Whether this server can be followed. One that could not, or has dropped keys since it was
+    /// last looked at, has to be filled again; the latter is answered in words.
+    pub(super) async fn fit(&mut self) -> Result<Option<String>, Trouble> {
+        let checked = self.live.check().await;
+        let facts = checked.inspect_err(|error| self.must_rebuild |= error.is_unfit())?;
+        let Some(facts) = facts else { return Ok(None) };
+        let before = match &self.verifier.evicted {
+            None => facts.evicted_keys,
+            Some((run, before)) if *run == facts.run_id => *before,
+            Some(_) => 0,
+        };
+        let dropped = facts.evicted_keys.saturating_sub(before);
+        self.verifier.evicted = Some((facts.run_id, facts.evicted_keys));
+        self.must_rebuild |= dropped > 0;
+        Ok((dropped > 0).then(|| format!("Redis has dropped {dropped} keys to make room")))
+    }
+
+    pub(super) fn note_difference(&self, reason: &str) {
+        self.counters.live_differences.add(1);
+        self.state.set_difference(reason);
+        error!(
+            reason,
+            "Redis does not hold what it was given: it is rebuilt"
+        );
+    }
+
+    /// Says whether Redis holds what it was given, when it is time to look. If it does not, it is
+    /// rebuilt, but not over and over.
+    pub(super) async fn verify(&mut self, seq: u64) -> Result<bool, Trouble> {
+        let behind = seq.checked_sub(self.changes.position(View::History));
+        let is_near = behind.is_some_and(|behind| behind <= BEHIND_MAX);
+        if self.verifier.at > Instant::now() || !is_near {
+            return Ok(true);
+        }
+        self.verifier.at = Instant::now() + self.tuned.borrow().check_interval;
+        let reason = match self.fit().await? {
+            Some(reason) => Some(reason),
+            None => self.difference(seq).await?,
+        };
+        let Some(reason) = reason else {
+            return Ok(true);
+        };
+        self.note_difference(&reason);
+        self.must_rebuild = true;
+        let now = Instant::now();
+        if now < self.verifier.rebuild_at {
+            return Err(Trouble::Changed(reason));
+        }
+        self.verifier.rebuild_at = now + REBUILD_AFTER;
+        Ok(false)
+    }
+
+    /// Today is compared with history, and one day after the other of those before.
+    async fn difference(&mut self, seq: u64) -> Result<Option<String>, Trouble> {
+        let now_ms = now_ms();
+        let today = Day::of(now_ms);
+        let back = self.verifier.back % DAYS + 1;
+        let days = [today, today.back(back)];
+        let read = move |reader: &Reader| Snapshot::of_days(reader, &days, now_ms);
+        let (flushed, sample) = self.history(read).await?;
+        let Some(changes) = self.since(flushed, seq)? else {
+            // History has gone on meanwhile: the next look compares.
+            self.verifier.at = Instant::now();
+            return Ok(None);
+        };
+        let expected = {
+            let sign = self.sign();
+            let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+            let rows = sample.borrowed(&sign);
+            Expected::of(&rows, &changes, &days, &names, self.live.keys(), now_ms)
+        };
+        let found = match self.live.difference(&expected).await {
+            // A key of another type is a difference, too.
+            Err(error) if error.is_broken() => Some(error.to_string()),
+            found => found?,
+        };
+        self.verifier.back = back;
+        self.counters.live_checks.add(1);
+        Ok(found)
+    }
+
+    /// The changes after `flushed` up to `seq`. Returns None if history is further, or if they are
+    /// not to be had at once.
+    fn since(&self, flushed: u64, seq: u64) -> Result<Option<Vec<Arc<Change>>>, Trouble> {
+        let Some(count) = seq
+            .checked_sub(flushed)
+            .filter(|&count| count <= BEHIND_MAX)
+        else {
+            return Ok(None);
+        };
+        let changes = self.changes.after(flushed, count as usize, &self.tail);
+        let changes = changes.map_err(|error| Trouble::Other(error.to_string()))?;
+        let last = changes.last().map_or(flushed, |last| last.seq);
+        Ok((last == seq).then_some(changes))
+    }
+}

@@ -1,0 +1,155 @@
+//! Whether Redis still holds what it was given: of some days, by what a rebuild would write. What
+//! somebody deletes or changes, and what a server drops, says nothing of itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fred::interfaces::KeysInterface;
+
+use super::content::{Content, Rows};
+use super::keys::{Key, Keyspace, Kind, SLOWEST_MS};
+use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
+use super::writes::Section;
+use super::{Error, Live};
+use crate::domain::bucket::{DAY_MS, Day};
+use crate::domain::change::Change;
+use crate::domain::names::Names;
+use crate::domain::sums::Sums;
+
+/// A key that is about to go may be gone.
+const MARGIN_S: i64 = 60;
+/// Keys of one EXISTS.
+const COUNTED_AT_ONCE: usize = 500;
+
+/// What is to be in Redis.
+pub struct Expected {
+    sums: Vec<Section>,
+    /// Keys of which more is not known than that they are there.
+    present: Vec<String>,
+    running: BTreeSet<String>,
+}
+
+impl Expected {
+    /// `rows` are of the `days` alone, and of all that runs; `changes` are those that came since,
+    /// in order.
+    pub fn of(
+        rows: &Rows,
+        changes: &[Arc<Change>],
+        days: &[Day],
+        names: &Names,
+        keys: &Keyspace,
+        now_ms: i64,
+    ) -> Expected {
+        let mut sums = Sums::of(changes.iter().map(|change| &**change)).placed(names);
+        sums.hours.retain(|(hour, _), _| days.contains(&hour.day()));
+        sums.days.retain(|day, _| days.contains(day));
+        sums.agents.retain(|(day, _), _| days.contains(day));
+        sums.tools.retain(|(day, ..), _| days.contains(day));
+        sums.pairs.retain(|(day, ..), _| days.contains(day));
+        let content = Content::of_sums(sums, rows, names);
+        let present = lists(&content, keys, now_ms);
+        let mut sections = content.writes(keys, now_ms).sections;
+        let alive_s = now_ms.div_euclid(1_000) + MARGIN_S;
+        sections.retain(|section| section.expires_s > alive_s);
+        let running = rows.recent.running.iter();
+        let mut running: BTreeSet<String> = running.map(|run| run.id.clone()).collect();
+        for change in changes {
+            match change.after.is_running() {
+                true => running.insert(change.after.id.clone()),
+                false => running.remove(&change.after.id),
+            };
+        }
+        Expected {
+            sums: sections,
+            present,
+            running,
+        }
+    }
+}
+
+/// The lists of the agents that ended something on these days. Redis keeps them for longer.
+fn lists(content: &Content, keys: &Keyspace, now_ms: i64) -> Vec<String> {
+    let mut lists = BTreeSet::new();
+    for ((day, agent), sum) in &content.agents {
+        let tally = &sum.tally;
+        let is_recent = day.end_ms() - DAY_MS > now_ms - SLOWEST_MS;
+        for (key, is_there) in [
+            (Key::History, tally.execution_count > 0),
+            (Key::Errors, tally.failure_count + tally.timeout_count > 0),
+            (Key::Slowest, tally.duration_count > 0 && is_recent),
+        ] {
+            if is_there {
+                lists.insert(keys.name(key, &[agent]));
+            }
+        }
+    }
+    lists.into_iter().collect()
+}
+
+impl Live {
+    /// Where Redis holds something else, in words; nothing where it holds all of it.
+    pub async fn difference(&self, expected: &Expected) -> Result<Option<String>, Error> {
+        for kind in [Kind::Hash, Kind::SortedSet] {
+            let sections = expected.sums.iter().filter(|section| section.kind == kind);
+            let sections: Vec<&Section> = sections.collect();
+            let names = sections.iter().map(|section| section.name.clone());
+            let contents = self.read(kind, names.collect()).await?;
+            for (section, content) in sections.into_iter().zip(contents) {
+                if content.is_empty() {
+                    return Ok(Some(format!("{} is gone", section.name)));
+                }
+                if !agree(kind, section, &content) {
+                    return Ok(Some(format!("{} was changed", section.name)));
+                }
+            }
+        }
+        for names in expected.present.chunks(COUNTED_AT_ONCE) {
+            let found: usize = self.ask(self.client.exists(names.to_vec())).await?;
+            if found < names.len() {
+                let gone = names.len() - found;
+                return Ok(Some(format!("{gone} lists of agents are gone")));
+            }
+        }
+        self.difference_of_running(&expected.running).await
+    }
+
+    async fn difference_of_running(
+        &self,
+        expected: &BTreeSet<String>,
+    ) -> Result<Option<String>, Error> {
+        for (key, step) in [(Key::Active, 1), (Key::Deadlines, 2)] {
+            let name = self.keys.name(key, &[]);
+            let found = self.read(key.row().kind, vec![name.clone()]).await?;
+            let found = found.into_iter().flatten().step_by(step);
+            if found.collect::<BTreeSet<String>>() != *expected {
+                return Ok(Some(format!("{name} was changed")));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn agree(kind: Kind, section: &Section, content: &[String]) -> bool {
+    let found = content.chunks_exact(2);
+    let found = found.map(|pair| (pair[0].as_str(), pair[1].as_str()));
+    let expected = section.sums();
+    match kind {
+        Kind::Hash => {
+            let is_sum =
+                |field: &str| ![MIN_DURATION, MAX_DURATION, EXTREMES_FROM_HISTORY].contains(&field);
+            let found = found.filter(|(field, _)| is_sum(field));
+            found.collect::<BTreeMap<_, _>>() == expected
+        }
+        // Scores are no whole numbers to Redis: beyond 2^53 they are rounded.
+        _ => {
+            let found: BTreeMap<_, _> = found.collect();
+            let close = |(member, sum): (&&str, &&str)| {
+                let [sum, score] = [Some(*sum), found.get(member).copied()]
+                    .map(|number| number.and_then(|number| number.parse::<f64>().ok()));
+                let [sum, score] = [sum.unwrap_or(f64::NAN), score.unwrap_or(f64::NAN)];
+                (sum - score).abs() <= sum.abs() * f64::EPSILON
+            };
+            found.len() == expected.len() && expected.iter().all(close)
+        }
+    }
+}

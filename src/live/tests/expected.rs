@@ -1,0 +1,84 @@
+//! What somebody else changes is found, key by key.
+
+use std::sync::Arc;
+
+use super::apply::apply;
+use super::journey::Journey;
+use super::{IDLE_MS, Server, ask, dump, keys, names, now_ms, set_cursor};
+use crate::domain::bucket::Day;
+use crate::domain::change::Change;
+use crate::domain::execution::Execution;
+use crate::domain::view::{Recent, Sign};
+use crate::live::{Expected, Key, Rows, Writes};
+
+/// As history would have it that knows none of the changes.
+fn expected(changes: &[Arc<Change>]) -> Expected {
+    let sign = |_: &Execution| Sign::of_change(0, IDLE_MS);
+    let recent = Recent::default();
+    let rows = Rows {
+        hours: &[],
+        days: &[],
+        agents: &[],
+        tools: &[],
+        type_tools: &[],
+        pairs: &[],
+        recent: &recent,
+        sign: &sign,
+    };
+    let today = Day::of(now_ms());
+    let days: Vec<Day> = (0..7).map(|back| today.back(back)).collect();
+    Expected::of(&rows, changes, &days, &names(), &keys(), now_ms())
+}
+
+#[tokio::test]
+async fn each_key_that_goes_or_changes_is_found() {
+    let server = Server::start(&[]).await;
+    let live = server.live().await;
+    set_cursor(&live, "e:0").await;
+    let changes = Journey::new(7).changes(400);
+    let batch = Writes::of(&changes, &names(), &keys(), IDLE_MS, now_ms());
+    apply(&live, 0, 400, &batch).await;
+    let expected = expected(&changes);
+    assert_eq!(live.difference(&expected).await.unwrap(), None);
+    let today = Day::of(now_ms());
+    let recent: Vec<String> = (0..7).map(|back| today.back(back).to_string()).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    for (name, (kind, content, _)) in dump(&live).await {
+        let key = keys().recognize(&name).unwrap();
+        let is_dated = content.is_empty() || !name.contains("-");
+        let is_recent = recent.iter().any(|day| name.contains(day.as_str()));
+        let is_left_out = [Key::Cursor, Key::ActiveOf, Key::Timeline].contains(&key);
+        let is_list = [Key::History, Key::Errors, Key::Slowest].contains(&key);
+        if is_left_out || !(is_recent || is_list || is_dated) {
+            continue;
+        }
+        let copy = format!("{name}.copy");
+        ask(&live, &["COPY", &name, &copy]).await;
+        ask(&live, &["DEL", &name]).await;
+        let found = live.difference(&expected).await.unwrap();
+        assert!(found.is_some(), "{name} is gone");
+        if !is_list {
+            assert!(found.unwrap().contains(&name));
+        }
+        ask(&live, &["COPY", &copy, &name]).await;
+        assert_eq!(live.difference(&expected).await.unwrap(), None, "{name}");
+        let change = match kind.as_str() {
+            "hash" => vec!["HINCRBY", &name, content[0].split('=').next().unwrap(), "1"],
+            "zset" if !is_list => vec!["ZADD", &name, "1", "somebody's"],
+            "set" => vec!["SADD", &name, "somebody's"],
+            _ => vec!["PING"],
+        };
+        let is_extreme = change[0] == "HINCRBY" && change[2].ends_with("x_duration_ms");
+        if change[0] != "PING" && !is_extreme && change.get(2) != Some(&"min_duration_ms") {
+            ask(&live, &change).await;
+            let found = live.difference(&expected).await.unwrap();
+            assert_eq!(found, Some(format!("{name} was changed")));
+            ask(&live, &["DEL", &name]).await;
+            ask(&live, &["COPY", &copy, &name]).await;
+        }
+        ask(&live, &["DEL", &copy]).await;
+        seen.insert(keys().recognize(&name).map(|key| key.row().pattern));
+    }
+    // All of the table but the three that are left out.
+    assert_eq!(seen.len(), 13, "{seen:?}");
+}
