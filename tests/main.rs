@@ -54,6 +54,7 @@
 //! | `health` | the health report |
 //! | `alerts`, `receiver` | the daemon's own alerts, and a webhook that is told them |
 //! | `redaction` | secrets reach no disk, no Redis, no client |
+//! | `redaction_refused` | nor does what is refused reach an answer or a log |
 //! | `watcher` | a client of the WebSockets, and the picture that it makes of what it is sent |
 //! | `stream`, `stream_faults` | everybody sees every change or a new picture; bad clients |
 //! | `stream_dashboard` | the existing dashboard's dialect, field by field |
@@ -63,7 +64,7 @@
 //! | `security_addresses` | which addresses are one client, for limits and for the audit trail |
 //! | `readiness` | a daemon that takes nothing says so, everywhere |
 //! | `corpus` | planted secrets, and what only looks like one |
-//! | `redaction` | secrets reach no disk, no Redis, no client |
+//! | `public_rules` | what a public set of rules finds is taken out |
 //! | `compat` | what released versions left on a disk |
 //! | `power_cut` | what a power cut leaves of a folder |
 //! | `promises` | what must hold whatever happens, a file a promise |
@@ -126,10 +127,12 @@ mod power_cut;
 mod prices;
 mod process;
 mod promises;
+mod public_rules;
 mod readiness;
 mod reaper;
 mod receiver;
 mod redaction;
+mod redaction_refused;
 mod redis_changed;
 mod redis_server;
 mod redis_user;

@@ -1,11 +1,12 @@
 //! A secret in an event reaches no file, no Redis, no log and no client, whichever way it comes
 //! and wherever it stands; what only looks like one arrives as it was sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use memchr::memmem;
+use agentpulse::domain::redact::telling;
+use regex::bytes::Regex;
 use serde_json::{Value, json};
 
 use crate::corpus::{Planted, look_alikes, planted};
@@ -33,10 +34,27 @@ const WAYS: [Way; 6] = [
     Way::Emit,
 ];
 
+/// A text, alone under a name or in another text.
+struct Told {
+    text: String,
+    said: String,
+    key: Option<String>,
+}
+
+impl Told {
+    fn of(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            said: format!("it said {text} and stopped"),
+            key: None,
+        }
+    }
+}
+
 /// Under a name that says nothing, in a sentence, deep in an object, as a name of a field.
-fn details(text: &str, key: Option<&str>) -> Value {
-    let said = format!("it said {text} and stopped");
-    match key {
+fn details(one: &Told) -> Value {
+    let (text, said) = (one.text.as_str(), one.said.as_str());
+    match one.key.as_deref() {
         Some(key) => json!({(key): text, "deep": [{"er": {(key): [text]}}]}),
         None => json!({"type": "E", "message": said, "note": text, "stack_trace": said,
             "deep": {"er": [said]}, (text): "a name"}),
@@ -55,14 +73,14 @@ fn stop(id: &str, details: &Value) -> Value {
 }
 
 /// The events about one text: one that ended, one that runs, and one with the text for a name.
-fn about(way: Way, n: usize, text: &str, key: Option<&str>) -> Vec<Value> {
+fn about(way: Way, n: usize, one: &Told) -> Vec<Value> {
+    let text = one.text.as_str();
     let id = |what: &str| format!("{what}-{way:?}-{n}");
-    let mut lines = vec![stop(&id("ended"), &details(text, key))];
-    if key.is_none() {
-        let said = format!("it said {text} and stopped");
-        lines.insert(0, start(&id("ended"), &said));
-        lines.push(start(&id("runs"), &said));
-        if text.len() <= 200 && !text.contains('\n') {
+    let mut lines = vec![stop(&id("ended"), &details(one))];
+    if one.key.is_none() {
+        lines.insert(0, start(&id("ended"), &one.said));
+        lines.push(start(&id("runs"), &one.said));
+        if text.len() <= 200 && !text.chars().any(char::is_control) {
             let mut named = stop(&id("named"), &json!({}));
             named["agent_name"] = text.into();
             named["agent_type"] = text.into();
@@ -124,12 +142,12 @@ fn spooled(daemon: &Daemon, lines: &[Value]) {
 }
 
 /// Sends everything about these texts by every way, and waits until history has it.
-fn tell(daemon: &Daemon, texts: &[(String, Option<&str>)]) {
+fn tell(daemon: &Daemon, texts: &[Told]) {
     let mut ended = 0;
     for way in WAYS {
         let lines: Vec<Value> = (0..)
             .zip(texts)
-            .flat_map(|(n, (text, key))| about(way, n, text, *key))
+            .flat_map(|(n, one)| about(way, n, one))
             .collect();
         ended += lines.iter().filter(|line| line["event"] == "stop").count();
         send(daemon, way, &lines);
@@ -210,15 +228,16 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 #[track_caller]
 fn nowhere(seen: &BTreeMap<String, Vec<u8>>, planted: &[Planted]) {
-    let mut found = Vec::new();
-    for one in planted {
-        // A short one may stand in the middle of other bytes by chance, but not of so many.
-        let finder = memmem::Finder::new(&one.core);
-        let places = seen
-            .iter()
-            .filter(|(_, bytes)| finder.find(bytes).is_some());
-        for (place, _) in places {
-            found.push(format!("{} {:?} in {place}", one.kind, one.text));
+    // One walk for all of them. A short one may stand in the middle of other bytes by chance, but
+    // not of so many.
+    let cores: Vec<String> = planted.iter().map(|one| regex::escape(&one.core)).collect();
+    let any = Regex::new(&cores.join("|")).expect("an expression");
+    let mut found = BTreeSet::new();
+    for (place, bytes) in seen {
+        for core in any.find_iter(bytes) {
+            let is_it = |one: &&Planted| one.core.as_bytes() == core.as_bytes();
+            let one = planted.iter().find(is_it).expect("one of them");
+            found.insert(format!("{} {:?} in {place}", one.kind, one.text));
         }
     }
     assert!(found.is_empty(), "{found:#?}");
@@ -230,7 +249,11 @@ fn no_secret_of_an_event_is_ever_seen_again() {
     let planted = planted();
     let texts: Vec<_> = planted
         .iter()
-        .map(|one| (one.text.clone(), one.key))
+        .map(|one| Told {
+            text: one.text.clone(),
+            said: one.said(),
+            key: one.key.clone(),
+        })
         .collect();
     tell(&daemon, &texts);
     let seen = seen(&daemon);
@@ -263,7 +286,7 @@ fn no_secret_of_an_event_is_ever_seen_again() {
 fn what_only_looks_like_a_secret_arrives_as_it_was_sent() {
     let daemon = Setup::new().start();
     let clean = look_alikes();
-    let texts: Vec<_> = clean.iter().map(|text| (text.clone(), None)).collect();
+    let texts: Vec<_> = clean.iter().map(|text| Told::of(text)).collect();
     tell(&daemon, &texts);
     let mut changed = Vec::new();
     for way in WAYS {
@@ -275,7 +298,7 @@ fn what_only_looks_like_a_secret_arrives_as_it_was_sent() {
             let said = format!("it said {text} and stopped");
             let same = details["note"] == **text
                 && details["message"] == *said
-                && details[text.as_str()] == "a name"
+                && (details[text.as_str()] == "a name" || telling(text).is_some())
                 && told["task_description"] == *said;
             if !same {
                 changed.push(format!("{way:?} {text:?}: {details}"));
@@ -286,10 +309,36 @@ fn what_only_looks_like_a_secret_arrives_as_it_was_sent() {
 }
 
 #[test]
+fn the_agent_of_a_plugin_keeps_its_name() {
+    let daemon = Setup::new().start();
+    let names = [
+        "design-token:auditor-v2",
+        "api-key:rotation-planner2",
+        "session-token:reviewer3",
+        "secret-santa:planner-2026",
+    ];
+    let lines = names.iter().enumerate().flat_map(|(n, name)| {
+        ["SubagentStart", "SubagentStop"].map(|event| {
+            let payload = json!({"session_id": "s", "hook_event_name": event, "agent_type": name,
+                "agent_id": format!("a{n}"), "stop_hook_active": false});
+            json!({"event": "hook", "id": format!("{n:031x}{}", event.len() % 2), "source": "claude-code",
+                "observed_at": now_ms() as f64 / 1e3, "payload": payload})
+        })
+    });
+    daemon.accept(&lines.collect::<Vec<_>>());
+    for (n, name) in names.iter().enumerate() {
+        let told = eventually("the run", || {
+            daemon.read(&format!("/api/agents/executions/a{n}"))
+        });
+        assert_eq!(told["agent_name"], *name);
+    }
+}
+
+#[test]
 fn addresses_of_people_can_be_kept() {
     let daemon = Setup::new().set("redact.emails", "\"keep\"").start();
     let address = "jane.doe@example.com";
-    tell(&daemon, &[(address.to_owned(), None)]);
+    tell(&daemon, &[Told::of(address)]);
     let told = daemon
         .read("/api/agents/executions/named-Socket-0")
         .expect("it is there");

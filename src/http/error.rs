@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::domain::redact::redact;
 use crate::intake::{Totals, Unavailable, Untaken};
 use crate::report;
 
@@ -127,20 +128,24 @@ impl IntoResponse for HttpError {
 
 impl From<report::Error> for HttpError {
     fn from(error: report::Error) -> HttpError {
-        match error {
-            report::Error::UnknownAgent(_) => HttpError::new(Code::UnknownAgent, error.to_string()),
-            report::Error::UnknownExecution(_) => {
-                HttpError::new(Code::UnknownExecution, error.to_string())
+        let code = match error {
+            report::Error::UnknownAgent(_) => Code::UnknownAgent,
+            report::Error::UnknownExecution(_) => Code::UnknownExecution,
+            report::Error::Unavailable(_) => {
+                return HttpError::unavailable("no answer can be given now");
             }
-            report::Error::Unavailable(_) => HttpError::unavailable("no answer can be given now"),
             report::Error::Busy(_) => {
-                HttpError::unavailable("too much is asked at once: ask again later")
+                return HttpError::unavailable("too much is asked at once: ask again later");
             }
-            report::Error::TooMany => HttpError::new(
-                Code::TooManyRequests,
-                "you ask too much at once: wait for the answers",
-            ),
-        }
+            report::Error::TooMany => {
+                return HttpError::new(
+                    Code::TooManyRequests,
+                    "you ask too much at once: wait for the answers",
+                );
+            }
+        };
+        // An answer is logged by whoever stands between, so that it repeats no secret.
+        HttpError::new(code, redact(&error.to_string()).into_owned())
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use crate::domain::redact::{
-    Telling, is_stack, redact, telling, top_frames, top_of_stacks, without_homes,
+    Telling, is_stack, redact, redact_name, telling, top_frames, top_of_stacks, without_homes,
 };
 
 /// The mark of what was cut.
@@ -21,7 +21,7 @@ const REDACTED: &str = "[redacted:name]";
 /// after a restore, and in a spool that another daemon takes. So whoever can guess a secret can
 /// see that the guess is right; of one that nobody guesses it says nothing.
 fn redacted(name: String) -> String {
-    let secrets = redact(&name);
+    let secrets = redact_name(&name);
     let clean = without_homes(&secrets);
     if *clean == *name {
         return name;
@@ -29,7 +29,7 @@ fn redacted(name: String) -> String {
     // A mark may be longer than what it stands for, and what is shown can be asked for by name.
     let hash = format!("~{:032x}", hash(&name));
     let named = format!("{}{hash}", begin(&clean, MAX_NAME_BYTES - hash.len()));
-    let is_clean = *without_homes(&redact(&named)) == *named;
+    let is_clean = *without_homes(&redact_name(&named)) == *named;
     if is_clean {
         return named;
     }
@@ -70,6 +70,7 @@ pub fn clean_object(object: Map<String, Value>) -> Map<String, Value> {
 
 /// What stands in `under` a telling name is secret all the way down.
 fn clean_fields(object: Map<String, Value>, under: Option<Telling>) -> Map<String, Value> {
+    let named = named(&object);
     object
         .into_iter()
         .map(|(key, value)| {
@@ -77,10 +78,24 @@ fn clean_fields(object: Map<String, Value>, under: Option<Telling>) -> Map<Strin
                 true => top_frames(value),
                 false => value,
             };
-            let value = clean_value(value, under.or_else(|| telling(&key)));
-            (clean_text(key), value)
+            let told = under.or_else(|| telling(&key));
+            let told = told.or(named.filter(|_| key.eq_ignore_ascii_case("value")));
+            (clean_text(key), clean_value(value, told))
         })
         .collect()
+}
+
+/// What the value of a pair is called, as in `{"name": "DB_PASSWORD", "value": "…"}`.
+fn named(object: &Map<String, Value>) -> Option<Telling> {
+    let name = |field: &str| object.get(field).and_then(Value::as_str);
+    ["name", "key", "Name", "Key"]
+        .into_iter()
+        .find_map(|field| telling(name(field)?))
+}
+
+/// What the argument behind a flag is: `["--password", "…"]`.
+fn flagged(argument: &Value) -> Option<Telling> {
+    telling(argument.as_str()?.strip_prefix("--")?)
 }
 
 fn clean_value(value: Value, under: Option<Telling>) -> Value {
@@ -94,9 +109,15 @@ fn clean_value(value: Value, under: Option<Telling>) -> Value {
             Some(mark) => Value::String(mark),
         },
         Value::Array(items) => {
-            let items = items.into_iter().map(|item| match item {
-                Value::Array(pair) if pair.len() == 2 => clean_pair(pair, under),
-                item => clean_value(item, under),
+            let mut flag = None;
+            let items = items.into_iter().map(|item| {
+                let is_flag = item.as_str().is_some_and(|item| item.starts_with('-'));
+                let told = under.or(flag.take().filter(|_| !is_flag));
+                flag = flagged(&item);
+                match item {
+                    Value::Array(pair) if pair.len() == 2 => clean_pair(pair, told),
+                    item => clean_value(item, told),
+                }
             });
             Value::Array(items.collect())
         }
@@ -172,6 +193,39 @@ mod tests {
                 {"x": "[redacted:password]"}]], ["a", "b", "password"]]});
         assert_eq!(clean(given), wanted);
         assert_eq!(clean(wanted.clone()), wanted);
+    }
+
+    #[test]
+    fn what_stands_beside_a_name_or_behind_a_flag_is_secret() {
+        let given = json!({"env": [{"name": "DB_PASSWORD", "value": "open"},
+                {"name": "token_count", "value": "1500"}],
+            "argv": ["tool", "--password", "open", "--verbose", "open"],
+            "pass\u{200b}word": "open"});
+        let wanted = json!({"env": [{"name": "DB_PASSWORD", "value": "[redacted:password]"},
+                {"name": "token_count", "value": "1500"}],
+            "argv": ["tool", "--password", "[redacted:password]", "--verbose", "open"],
+            "pass\u{200b}word": "[redacted:password]"});
+        assert_eq!(clean(given), wanted);
+        assert_eq!(clean(wanted.clone()), wanted);
+    }
+
+    #[test]
+    fn the_agent_of_a_plugin_keeps_its_name() {
+        for name in [
+            "design-token:auditor-v2",
+            "api-key:rotation-planner2",
+            "password:rotator3",
+            "mcp__vault__read_token",
+        ] {
+            assert_eq!(redacted(name.to_owned()), name);
+        }
+        for name in ["password=hunter2hunter2", "token:a8f3c19e77d24b06"] {
+            let clean = redacted(name.to_owned());
+            assert!(
+                clean.contains("[redacted:") && clean.contains('~'),
+                "{clean}"
+            );
+        }
     }
 
     #[test]

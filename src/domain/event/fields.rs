@@ -10,7 +10,7 @@ use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
 use super::{Clock, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
 use crate::domain::error::Refusal;
 use crate::domain::execution::{Details, Origin, Status, TokenUsage};
-use crate::domain::redact::redact;
+use crate::domain::redact::redact_name;
 
 /// The longest path that Linux takes.
 const MAX_PATH_BYTES: usize = 4096;
@@ -72,7 +72,7 @@ impl Fields<'_> {
     /// with it.
     pub fn path(&mut self, field: &str) -> Option<String> {
         match self.take(field) {
-            Some(Value::String(path)) if is_path(&path) => Some(match redact(&path) {
+            Some(Value::String(path)) if is_path(&path) => Some(match redact_name(&path) {
                 Cow::Borrowed(_) => path,
                 Cow::Owned(_) => format!("{REDACTED_PATH}/x.jsonl"),
             }),

@@ -2,13 +2,20 @@
 //! a password in a URL.
 
 use super::assignment::value_start;
+use super::encoded::decoded;
 use super::trigger::Trigger;
+use super::value::is_quote;
 use super::{MARK, Secret, ends_with_word, has_digit, has_word, is_base64, is_blank, run};
 
 const MIN_VALUE_BYTES: usize = 8;
 /// A value without a digit is a word unless it is longer than words are.
 const MIN_VALUE_BYTES_WITHOUT_DIGIT: usize = 20;
-const SCHEMES: &[&str] = &["basic", "bearer", "token", "digest", "apikey", "negotiate"];
+const SCHEMES: &[&str] = &["basic", "bearer", "token", "apikey", "negotiate", "ntlm"];
+/// Schemes of which the credential is a list of `name=value`, to the end of the line.
+const LIST_SCHEMES: &[&str] = &["digest", "aws4-hmac-sha256", "oauth", "hawk"];
+/// What a cookie is told to the browser, as against what it holds.
+const COOKIE_ATTRIBUTES: &[&str] = &["samesite", "path", "domain", "max-age", "expires"];
+const MAX_LINE_BYTES: usize = 8192;
 /// Longer than any user and password; without a cap, a long word would be read again and
 /// again.
 const MAX_USERINFO_BYTES: usize = 1024;
@@ -22,7 +29,7 @@ pub(super) fn triggers() -> Vec<Trigger> {
                 .filter(|byte| !byte.is_ascii_alphanumeric())
                 .collect(),
             second: vec![b'b', b'B'],
-            find: Box::new(bearer_at),
+            find: Box::new(|text, at| bearer_at(text, at).or_else(|| basic_at(text, at))),
         },
         Trigger {
             first: bytes.filter(u8::is_ascii_alphanumeric).collect(),
@@ -46,13 +53,90 @@ fn bearer_at(text: &[u8], at: usize) -> Option<Secret> {
     })
 }
 
+/// A user and a password as HTTP encodes them, without the name of the header.
+fn basic_at(text: &[u8], at: usize) -> Option<Secret> {
+    if !has_word(text, at, "basic ") {
+        return None;
+    }
+    let start = at + "basic ".len();
+    let value = value(text, start)?;
+    let pair = decoded(value)?;
+    pair.contains(&b':').then_some(Secret {
+        start,
+        end: start + value.len(),
+        kind: "credentials",
+    })
+}
+
+/// The content of a `Cookie` or `Set-Cookie` header: whatever its cookies are called, one of them
+/// is a session.
+pub(super) fn cookie_at(text: &[u8], name: &[u8], sign: usize) -> Option<Secret> {
+    if !is_cookie(name) {
+        return None;
+    }
+    let opening = value_start(text, sign)?;
+    let start = opening.at;
+    let first = run(text, start, |byte| {
+        byte.is_ascii_graphic() && !b"=;,:".contains(&byte)
+    });
+    let is_attribute = COOKIE_ATTRIBUTES
+        .iter()
+        .any(|word| text[start..start + first].eq_ignore_ascii_case(word.as_bytes()));
+    let is_pair = first > 0 && text.get(start + first) == Some(&b'=');
+    if is_attribute || !is_pair {
+        return None;
+    }
+    let end = opening
+        .quoted_end(text)
+        .unwrap_or_else(|| line_end(text, start));
+    (start + first + 1 < end).then_some(Secret {
+        start,
+        end,
+        kind: "cookie",
+    })
+}
+
+/// Whether what is assigned to a name is cookies.
+pub(super) fn is_cookie(name: &[u8]) -> bool {
+    ends_with_word(name, "cookie") || ends_with_word(name, "cookies")
+}
+
+/// The end of a header that starts within a quotation, or in none.
+fn line_end(text: &[u8], start: usize) -> usize {
+    let window = &text[..text.len().min(start + MAX_LINE_BYTES)];
+    let end = start
+        + run(window, start, |byte| {
+            !is_quote(byte) && !matches!(byte, b'\n' | b'\r' | b'\\' | b'[')
+        });
+    start + text[start..end].trim_ascii_end().len()
+}
+
 /// The credential of an `Authorization` header, if that is the name before the colon at
 /// `sign`. What follows a scheme is one, whatever it looks like.
 pub(super) fn authorization_at(text: &[u8], name: &[u8], sign: usize) -> Option<Secret> {
     if !ends_with_word(name, "authorization") {
         return None;
     }
-    let start = value_start(text, sign)?.at;
+    let opening = value_start(text, sign)?;
+    let start = opening.at;
+    let is_list = |scheme: &&str| {
+        has_word(text, start, scheme) && run(text, start + scheme.len(), is_blank) > 0
+    };
+    if let Some(scheme) = LIST_SCHEMES.iter().find(|scheme| is_list(scheme)) {
+        let start = start + scheme.len() + run(text, start + scheme.len(), is_blank);
+        if text[start..].starts_with(MARK.as_bytes()) {
+            return None;
+        }
+        let window = &text[..text.len().min(start + MAX_LINE_BYTES)];
+        let end = opening.quoted_end(text).unwrap_or_else(|| {
+            start + run(window, start, |byte| !matches!(byte, b'\n' | b'\r' | b'\''))
+        });
+        return (end > start).then_some(Secret {
+            start,
+            end,
+            kind: "credentials",
+        });
+    }
     let scheme = SCHEMES.iter().find(|scheme| {
         has_word(text, start, scheme) && run(text, start + scheme.len(), is_blank) > 0
     });

@@ -131,7 +131,6 @@ pub(super) static FORMS: &[Form] = &[
     form("doppler-token", "dp.st.", 2, is_dotted_slug, 40, has_digit),
     form("onepassword-token", "ops_eyJ", 3, is_base64, 40, anything),
     form("pulumi-token", "pul-", 3, is_hex, 40, anything),
-    form("terraform-token", "atlasv1.", 7, is_slug, 60, has_digit),
     form("mailgun-key", "key-", 3, is_hex, 32, anything),
     form("resend-key", "re_", 2, is_word, 32, has_digit_and_upper),
     form("brevo-key", "xkeysib-", 7, is_slug, 64, anything),
@@ -159,6 +158,81 @@ pub(super) static FORMS: &[Form] = &[
     form("circleci-token", "CCIPAT_", 6, is_word, 40, has_digit),
     form("buildkite-token", "bkua_", 4, is_hex, 40, anything),
     form("posthog-key", "phx_", 3, is_alphanumeric, 40, has_digit),
+    form("stripe-key", "sk_prod_", 2, is_alphanumeric, 10, anything),
+    form("stripe-key", "rk_prod_", 2, is_alphanumeric, 10, anything),
+    form("aws-key", "A3T", 2, is_upper_or_digit, 17, has_digit),
+    form("aws-key", "bedrock-api-key-", 7, is_base64, 20, anything),
+    form("aws-signature", "X-Amz-Signature=", 1, is_hex, 64, anything),
+    form("google-signature", "X-Goog-Signature=", 1, is_hex, 64, anything),
+    form("onepassword-key", "A3-", 2, is_upper_dash, 30, has_digit),
+    form("adobe-secret", "p8e-", 3, is_alphanumeric, 32, has_digit),
+    form("adafruit-key", "aio_", 3, is_alphanumeric, 28, has_digit),
+    form("artifactory-key", "AKCp", 2, is_alphanumeric, 60, has_digit),
+    form("artifactory-token", "cmVmd", 3, is_alphanumeric, 59, has_digit),
+    form("authress-key", "sc_", 2, is_dotted_base64, 50, has_access),
+    form("authress-key", "ext_", 3, is_dotted_base64, 50, has_access),
+    form("authress-key", "scauth_", 6, is_dotted_base64, 50, has_access),
+    form("authress-key", "authress_", 8, is_dotted_base64, 50, has_access),
+    form("clickhouse-key", "4b1d", 1, is_alphanumeric, 38, has_digit_and_upper),
+    form("clojars-token", "CLOJARS_", 7, is_alphanumeric, 60, anything),
+    form("cloudflare-key", "v1.0-", 4, is_hex_dash, 150, anything),
+    form("databricks-token", "dapi", 2, is_hex, 32, anything),
+    form("defined-networking-key", "dnkey-", 5, is_assigned_slug, 60, has_digit),
+    form("duffel-token", "duffel_live_", 6, is_assigned_slug, 40, anything),
+    form("duffel-token", "duffel_test_", 6, is_assigned_slug, 40, anything),
+    form("dynatrace-token", "dt0c01.", 6, is_dotted_slug, 80, anything),
+    form("easypost-key", "EZAK", 1, is_alphanumeric, 54, anything),
+    form("easypost-key", "EZTK", 1, is_alphanumeric, 54, anything),
+    form("facebook-token", "EAAC", 1, is_alphanumeric, 90, has_digit),
+    form("facebook-token", "EAAM", 1, is_alphanumeric, 90, has_digit),
+    form("flutterwave-key", "FLWSECK_TEST-", 7, is_slug, 12, anything),
+    form("flutterwave-key", "FLWSECK-", 7, is_slug, 30, has_digit),
+    form("fly-token", "fo1_", 3, is_slug, 40, has_digit),
+    form("fly-token", "fm1a_", 4, is_base64, 80, has_digit),
+    form("fly-token", "fm1r_", 4, is_base64, 80, has_digit),
+    form("frameio-token", "fio-u-", 3, is_assigned_slug, 60, has_digit),
+    form("gitlab-token", "glffct-", 6, is_slug, 16, has_digit),
+    form("gitlab-token", "glimt-", 5, is_slug, 20, has_digit),
+    form("gitlab-token", "gloas-", 5, is_slug, 60, has_digit),
+    form("gitlab-token", "GR1348941", 1, is_slug, 20, anything),
+    form("gitlab-token", "_gitlab_session=", 1, is_alphanumeric, 32, anything),
+    form("grafana-key", "eyJrIjoi", 2, is_base64, 60, has_digit),
+    form("harness-key", "pat.", 3, is_dotted_slug, 60, has_digit_and_upper),
+    form("harness-key", "sat.", 3, is_dotted_slug, 60, has_digit_and_upper),
+    form("huggingface-token", "api_org_", 3, is_alphanumeric, 30, anything),
+    form("infracost-key", "ico-", 3, is_alphanumeric, 32, has_digit),
+    form("intra42-secret", "s-s4t2ud-", 1, is_hex, 64, anything),
+    form("intra42-secret", "s-s4t2af-", 1, is_hex, 64, anything),
+    form("lob-key", "live_", 4, is_hex, 35, anything),
+    form("lob-key", "test_", 4, is_hex, 35, anything),
+    form("mapbox-token", "sk.eyJ", 2, is_dotted_slug, 60, has_digit),
+    form("newrelic-key", "NRII-", 4, is_slug, 32, has_digit),
+    form("newrelic-key", "NRJS-", 4, is_hex, 19, anything),
+    form("octopus-key", "API-", 3, is_upper_or_digit, 26, has_digit),
+    form("openshift-token", "sha256~", 6, is_slug, 43, anything),
+    form("plaid-token", "access-sandbox-", 6, is_hex_dash, 36, anything),
+    form("plaid-token", "access-development-", 6, is_hex_dash, 36, anything),
+    form("plaid-token", "access-production-", 6, is_hex_dash, 36, anything),
+    form("planetscale-token", "pscale_oauth_", 6, is_dotted_slug, 32, has_digit),
+    form("prefect-token", "pnu_", 3, is_alphanumeric, 36, has_digit),
+    form("readme-token", "rdme_", 4, is_alphanumeric, 70, anything),
+    form("scalingo-token", "tk-us-", 2, is_slug, 48, has_digit),
+    form("settlemint-token", "sm_aat_", 2, is_alphanumeric, 16, has_digit),
+    form("settlemint-token", "sm_pat_", 2, is_alphanumeric, 16, has_digit),
+    form("settlemint-token", "sm_sat_", 2, is_alphanumeric, 16, has_digit),
+    form("shippo-token", "shippo_live_", 6, is_any_hex, 40, anything),
+    form("shippo-token", "shippo_test_", 6, is_any_hex, 40, anything),
+    form("sonar-token", "squ_", 3, is_hex, 40, anything),
+    form("sonar-token", "sqp_", 3, is_hex, 40, anything),
+    form("sonar-token", "sqa_", 3, is_hex, 40, anything),
+    form("sourcegraph-token", "sgp_", 3, is_word, 40, has_digit),
+    form("square-token", "EAAA", 1, is_slug, 22, has_digit_and_upper),
+    form("twitter-token", "AAAAAAAAAAAAAAAAAAAAAA", 1, is_percent_base64, 80, has_digit),
+    form("typeform-token", "tfp_", 3, is_dotted_slug, 40, has_digit),
+    form("vault-token", "s.", 1, is_alphanumeric, 24, is_of_24),
+    form("yandex-key", "AQVN", 1, is_slug, 35, has_digit),
+    form("yandex-key", "YC", 1, is_slug, 38, is_of_38),
+    form("yandex-token", "t1.", 2, is_dotted_base64, 86, has_digit),
 ];
 
 fn is_alphanumeric(byte: u8) -> bool {
@@ -213,4 +287,34 @@ fn is_assigned_slug(byte: u8) -> bool {
 /// As it stands in an address.
 fn is_percent_base64(byte: u8) -> bool {
     is_base64(byte) || byte == b'%'
+}
+
+fn is_any_hex(byte: u8) -> bool {
+    byte.is_ascii_hexdigit()
+}
+
+fn is_hex_dash(byte: u8) -> bool {
+    is_hex(byte) || byte == b'-'
+}
+
+fn is_upper_dash(byte: u8) -> bool {
+    is_upper_or_digit(byte) || byte == b'-'
+}
+
+fn is_dotted_base64(byte: u8) -> bool {
+    is_base64(byte) || matches!(byte, b'-' | b'.' | b'_')
+}
+
+/// The part that says what the rest opens.
+fn has_access(body: &[u8]) -> bool {
+    body.windows(4).any(|bytes| bytes == b".acc")
+}
+
+/// Their prefixes are so short that only the exact length tells.
+fn is_of_24(body: &[u8]) -> bool {
+    body.len() == 24 && has_digit_and_upper(body)
+}
+
+fn is_of_38(body: &[u8]) -> bool {
+    body.len() == 38 && has_digit_and_upper(body)
 }

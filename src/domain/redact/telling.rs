@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::assignment::{Kind, is_variable};
+use super::kind::Kind;
+use super::value::is_variable;
+use super::view::views;
 use super::{MARK, ends_with_word, redact};
 
 /// Names beside those of assignments, by their ends.
@@ -20,6 +22,8 @@ const NAMES: [(&str, &str); 9] = [
 ];
 /// What is longer is a text, and so is what has other than letters, digits and joints in it.
 const MAX_NAME_BYTES: usize = 64;
+/// As in `secret access key`.
+const MAX_BLANKS: usize = 2;
 /// A shorter token is one of a grammar more often than one of an account.
 const MIN_TOKEN_BYTES: usize = 8;
 /// `pass` is how a test ended, or how many did, as well: `{"pass": "all"}`.
@@ -49,9 +53,14 @@ pub struct Telling {
 /// Whether a name says that what stands under it is a secret: also that of the second of them, or
 /// of a list. Of `tokens` there is a count, or a list of words.
 pub fn telling(name: &str) -> Option<Telling> {
-    let name = name.as_bytes();
+    if name.len() > MAX_NAME_BYTES {
+        return None;
+    }
+    let view = views(name).pop();
+    let name = view.as_ref().map_or(name.as_bytes(), |view| &view.text);
     let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte);
-    if name.len() > MAX_NAME_BYTES || !name.iter().all(is_name_byte) {
+    let blanks = name.iter().filter(|byte| **byte == b' ').count();
+    if blanks > MAX_BLANKS || !name.iter().all(is_name_byte) {
         return None;
     }
     if name == b"pass" {

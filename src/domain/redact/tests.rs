@@ -1,11 +1,76 @@
 mod planted;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use proptest::prelude::*;
 
-use self::planted::{NAMED, PASSWORD, RANDOM, pem, tokens};
-use super::redact;
+use self::planted::{NAMED, PASSWORD, PIECES, RANDOM, pem, tokens};
+use super::{redact, redact_name};
+
+thread_local! {
+    static WALKED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts bytes that were read in this thread.
+pub(super) fn count(bytes: usize) {
+    WALKED.set(WALKED.get() + bytes + 1);
+}
+
+/// The bytes that are read to redact a text.
+fn walked(text: &str) -> usize {
+    WALKED.set(0);
+    redact(text);
+    WALKED.get()
+}
+
+/// What a search starts at, and what ends none: the cap of each is reached well below 32 KiB.
+#[test]
+fn twice_the_text_is_read_in_twice_the_steps() {
+    const BYTES: usize = 32 * 1024;
+    let private = ["PRIV", "ATE KEY"].concat();
+    let of_keys = [
+        format!("-----BEGIN {private}"),
+        format!("-----END {private}----- "),
+    ];
+    let starts = [
+        "ghp_",
+        "hvs.a",
+        "eyJ",
+        "12Q~",
+        "1234567:",
+        "token=\"",
+        "password: ",
+        "password:\n ",
+        "| password |",
+        " -p",
+        " --token ",
+        "curl -u a",
+        "<password>",
+        "Cookie: a",
+        "://",
+        "a@b.",
+        "api_keys: [",
+        "password ",
+        "\u{1b}[",
+        "%41",
+        "&#x41;",
+        "\\u0041",
+        "aGVsbG8gd29ybGQ",
+        "value=",
+        "datadog=",
+        "MIIEvQIBADAN ",
+    ];
+    for start in starts
+        .iter()
+        .map(|start| (*start).to_owned())
+        .chain(of_keys)
+    {
+        let once = walked(&start.repeat(BYTES / start.len()));
+        let twice = walked(&start.repeat(2 * BYTES / start.len()));
+        assert!(twice < 3 * once + BYTES, "{start:?}: {once}, then {twice}");
+    }
+}
 
 #[test]
 fn planted_tokens_are_marked_wherever_they_stand() {
@@ -221,57 +286,9 @@ fn long_texts_are_searched_to_the_end() {
     assert_eq!(redact(&many), "[redacted:github-token] ".repeat(2_000));
 }
 
-/// Pieces of which secrets are made, and what may stand between them.
 fn piece() -> impl Strategy<Value = String> {
-    let starts = [
-        "token=",
-        "token: ",
-        "password=\"",
-        "secret: '",
-        "api_key = ",
-        "Bearer ",
-        "pwd:",
-        "Authorization: Basic ",
-        "://",
-        "user:",
-        "https://",
-        "@host",
-        "me@corp.example",
-        "@corp.example",
-        "jörg",
-        "@müller.example",
-        "/home/al/",
-        "sk-",
-        "-----",
-        "BEGIN ",
-        "PRIVATE KEY",
-        "END ",
-        "[redacted:jwt]",
-        "[redacted:",
-        "]",
-        "\"",
-        "'",
-        "\\\"",
-        "\n",
-        " ",
-        ".",
-        "(",
-        "é",
-        "/",
-        "=",
-        ":",
-        "-",
-        "_",
-        "AKIA",
-        "SK",
-        "123456789:A",
-        "ghp_",
-        "eyJ",
-        "$",
-        "undefined",
-    ];
     prop_oneof![
-        4 => proptest::sample::select(starts.to_vec()).prop_map(str::to_owned),
+        4 => proptest::sample::select(PIECES).prop_map(str::to_owned),
         1 => proptest::sample::select(tokens()).prop_map(|(token, _)| token),
         2 => "[a-zA-Z0-9]{1,24}",
         1 => "\\PC{0,4}",
@@ -295,8 +312,12 @@ proptest! {
     #[test]
     fn redacting_twice_equals_once(pieces in proptest::collection::vec(piece(), 0..14)) {
         let text = pieces.concat();
-        let once = redact(&text).into_owned();
-        prop_assert_eq!(redact(&once), once.as_str(), "of {:?}", text);
+        for redact in [redact, redact_name] {
+            let once = redact(&text).into_owned();
+            prop_assert_eq!(redact(&once), once.as_str(), "of {:?}", text);
+            // A mark is no longer than this, and what it stands for no shorter than three bytes.
+            prop_assert!(once.len() <= 10 * text.len(), "of {:?}", text);
+        }
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use super::forms::{FORMS, Form, is_dotted_slug, is_hex, is_slug};
+use super::forms::{FORMS, Form, is_dotted_slug, is_slug};
 use super::trigger::Trigger;
 use super::{Secret, run, starts_word};
 
 /// A header is at most a few hundred bytes; the cap keeps a text of nothing but starts linear.
 const MAX_JWT_HEADER_BYTES: usize = 512;
 const MIN_JWT_HEADER_BYTES: usize = 16;
+/// Of a token that may be longer; the cap keeps a text of nothing but prefixes linear.
+const MAX_PROBE_BYTES: usize = 256;
 const TELEGRAM_ID_DIGITS: RangeInclusive<usize> = 6..=12;
 /// Of 35.
 const MIN_TELEGRAM_SECRET_BYTES: usize = 30;
@@ -18,19 +20,27 @@ const AZURE_START_BYTES: usize = 4;
 const AZURE_BYTES: RangeInclusive<usize> = 36..=42;
 
 pub(super) fn triggers() -> Vec<Trigger> {
-    let mut by_second: BTreeMap<u8, Vec<&Form>> = BTreeMap::new();
+    let mut by_second: BTreeMap<u8, BTreeMap<u8, Vec<&Form>>> = BTreeMap::new();
     for form in FORMS {
-        by_second.entry(form.trigger()[1]).or_default().push(form);
+        let [first, second] = form.trigger();
+        let of_second = by_second.entry(second).or_default();
+        of_second.entry(first).or_default().push(form);
     }
-    let forms = by_second.into_iter().map(|(second, forms)| Trigger {
-        first: forms.iter().map(|form| form.trigger()[0]).collect(),
+    let forms = by_second.into_iter().map(|(second, mut by_first)| Trigger {
+        first: by_first.keys().copied().collect(),
         second: vec![second],
-        find: Box::new(move |text, at| {
-            let first = *text.get(at.checked_sub(1)?)?;
-            let mut of_pair = forms.iter().filter(|form| form.trigger()[0] == first);
-            of_pair.find_map(|form| form.secret_at(text, at))
-        }),
+        find: {
+            let by_first: Vec<Vec<&Form>> = (0..=u8::MAX)
+                .map(|first| by_first.remove(&first).unwrap_or_default())
+                .collect();
+            Box::new(move |text, at| {
+                let first = *text.get(at.checked_sub(1)?)?;
+                let mut forms = by_first[usize::from(first)].iter();
+                forms.find_map(|form| form.secret_at(text, at))
+            })
+        },
     });
+    let alphanumeric: Vec<u8> = (0..=u8::MAX).filter(u8::is_ascii_alphanumeric).collect();
     let others = [
         Trigger {
             first: vec![b'y'],
@@ -52,6 +62,28 @@ pub(super) fn triggers() -> Vec<Trigger> {
             second: vec![b'Q'],
             find: Box::new(azure_secret_at),
         },
+        Trigger {
+            first: (b'0'..=b'9').collect(),
+            second: vec![b'|'],
+            find: Box::new(facebook_token_at),
+        },
+        Trigger {
+            first: vec![b'1'],
+            second: vec![b'.'],
+            find: Box::new(terraform_token_at),
+        },
+        Trigger {
+            first: alphanumeric.clone(),
+            second: vec![b'.'],
+            find: Box::new(airtable_token_at),
+        },
+        Trigger {
+            first: alphanumeric,
+            second: vec![b'_', b'-'],
+            find: Box::new(|text, at| {
+                maxmind_key_at(text, at).or_else(|| mailchimp_key_at(text, at))
+            }),
+        },
     ];
     forms.chain(others).collect()
 }
@@ -68,10 +100,15 @@ impl Form {
             return None;
         }
         let from = start + self.prefix.len();
-        let end = without_dots(text, from + run(text, from, self.body));
-        let is_token = end >= from + self.min_body_bytes
-            && ends_word(text, end)
-            && (self.needs)(&text[from..end]);
+        let window = &text[..text.len().min(from + MAX_PROBE_BYTES)];
+        let probe = from + run(window, from, self.body);
+        let probe = without_dots(text, probe).max(from);
+        if probe < from + self.min_body_bytes || !(self.needs)(&text[from..probe]) {
+            return None;
+        }
+        // Only what shows by then that it is a token is read to its end.
+        let end = without_dots(text, probe + run(text, probe, self.body));
+        let is_token = ends_word(text, end);
         is_token.then_some(Secret {
             start,
             end,
@@ -103,7 +140,7 @@ fn jwt_at(text: &[u8], rare: usize) -> Option<Secret> {
 
 fn twilio_key_at(text: &[u8], rare: usize) -> Option<Secret> {
     let start = rare - 1;
-    let end = rare + 1 + run(text, rare + 1, is_hex);
+    let end = rare + 1 + run(text, rare + 1, |byte| byte.is_ascii_hexdigit());
     let is_key = end - start == "SK".len() + TWILIO_HEX_BYTES
         && starts_word(text, start)
         && ends_word(text, end);
@@ -141,7 +178,8 @@ fn telegram_token_at(text: &[u8], colon: usize) -> Option<Secret> {
 /// The secret of an application: three characters, a digit, `Q~` and 31 more.
 fn azure_secret_at(text: &[u8], rare: usize) -> Option<Secret> {
     let start = rare.checked_sub(AZURE_START_BYTES)?;
-    let end = without_dots(text, start + run(text, start, is_azure));
+    let window = &text[..text.len().min(start + AZURE_BYTES.end() + 1)];
+    let end = without_dots(text, start + run(window, start, is_azure));
     let is_secret = text.get(rare + 1) == Some(&b'~')
         && (start == 0 || !is_azure(text[start - 1]))
         && AZURE_BYTES.contains(&(end - start));
@@ -149,6 +187,96 @@ fn azure_secret_at(text: &[u8], rare: usize) -> Option<Secret> {
         start,
         end,
         kind: "azure-secret",
+    })
+}
+
+/// The number of an application and its secret.
+fn facebook_token_at(text: &[u8], bar: usize) -> Option<Secret> {
+    let before = &text[bar.saturating_sub(17)..bar];
+    let digits = before
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let window = &text[..text.len().min(bar + 42)];
+    let end = bar + 1 + run(window, bar + 1, is_slug);
+    let is_token = (15..=16).contains(&digits) && (27..=40).contains(&(end - bar - 1));
+    is_token.then_some(Secret {
+        start: bar - digits,
+        end,
+        kind: "facebook-token",
+    })
+}
+
+/// 14 characters, `.atlasv1.` and 60 more.
+fn terraform_token_at(text: &[u8], dot: usize) -> Option<Secret> {
+    const ID_BYTES: usize = 14;
+    const MIN_SECRET_BYTES: usize = 40;
+    let word = dot.checked_sub("atlasv1".len())?;
+    let end = dot + 1 + run(text, dot + 1, is_slug);
+    if !text[word..].starts_with(b"atlasv1") || end - dot <= MIN_SECRET_BYTES {
+        return None;
+    }
+    let before = &text[word.saturating_sub(ID_BYTES + 1)..word];
+    let id = before.strip_suffix(b".").unwrap_or_default();
+    let letters = id
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphanumeric());
+    let start = word - letters.count() - usize::from(!id.is_empty());
+    Some(Secret {
+        start,
+        end,
+        kind: "terraform-token",
+    })
+}
+
+/// `pat`, 14 characters, a dot and 64 of hexadecimal.
+fn airtable_token_at(text: &[u8], dot: usize) -> Option<Secret> {
+    const HEX_BYTES: usize = 64;
+    let start = dot.checked_sub("pat".len() + 14)?;
+    let end = dot + 1 + HEX_BYTES;
+    let is_token = text.get(dot + 1..end)?.iter().all(u8::is_ascii_hexdigit)
+        && text[start..].starts_with(b"pat")
+        && starts_word(text, start);
+    is_token.then_some(Secret {
+        start,
+        end,
+        kind: "airtable-token",
+    })
+}
+
+/// Six characters, `_`, 29 characters and `_mmk`.
+fn maxmind_key_at(text: &[u8], joint: usize) -> Option<Secret> {
+    let suffix = joint + 1 + 29;
+    let is_key = text[joint] == b'_'
+        && text.get(suffix..suffix + 4) == Some(b"_mmk")
+        && text[joint + 1..suffix]
+            .iter()
+            .all(u8::is_ascii_alphanumeric);
+    let start = joint.checked_sub(6).filter(|_| is_key)?;
+    starts_word(text, start).then_some(Secret {
+        start,
+        end: suffix + 4,
+        kind: "maxmind-key",
+    })
+}
+
+/// 32 of hexadecimal, and the data centre.
+fn mailchimp_key_at(text: &[u8], joint: usize) -> Option<Secret> {
+    const HEX_BYTES: usize = 32;
+    if !text[joint..].starts_with(b"-us") {
+        return None;
+    }
+    let start = joint.checked_sub(HEX_BYTES)?;
+    let digits = run(text, joint + 3, |byte| byte.is_ascii_digit());
+    let is_key = (1..=2).contains(&digits)
+        && text[start..joint].iter().all(u8::is_ascii_hexdigit)
+        && starts_word(text, start);
+    is_key.then_some(Secret {
+        start,
+        end: joint + 3 + digits,
+        kind: "mailchimp-key",
     })
 }
 

@@ -2,10 +2,8 @@
 
 use super::Secret;
 
-/// A machine word of them is looked up at a time.
-const CHUNK_BYTES: usize = 8;
 /// One bit each.
-const MAX_TRIGGERS: usize = u64::BITS as usize;
+const MAX_TRIGGERS: usize = u128::BITS as usize;
 
 /// The secret whose trigger ends at the given byte.
 pub(super) type Find = Box<dyn Fn(&[u8], usize) -> Option<Secret> + Send + Sync>;
@@ -21,8 +19,11 @@ pub(super) struct Trigger {
 
 /// Triggers, by a bit each in a table for either byte.
 pub(super) struct Triggers {
-    first: [u64; 256],
-    second: [u64; 256],
+    /// A bit for each second byte, by the first: whether there is a trigger for the pair. It tells
+    /// that there is none with one step, as for most pairs of a text.
+    pairs: Box<[[u64; 4]; 256]>,
+    first: [u128; 256],
+    second: [u128; 256],
     finds: Vec<Find>,
 }
 
@@ -33,55 +34,60 @@ impl Triggers {
             "a bit for each of the fixed triggers"
         );
         let mut tables = Self {
+            pairs: Box::new([[0; 4]; 256]),
             first: [0; 256],
             second: [0; 256],
             finds: Vec::new(),
         };
         for (bit, trigger) in triggers.into_iter().enumerate() {
-            for byte in trigger.first {
-                tables.first[usize::from(byte)] |= 1 << bit;
+            for first in &trigger.first {
+                let seconds = &mut tables.pairs[usize::from(*first)];
+                for second in &trigger.second {
+                    seconds[usize::from(second / 64)] |= 1 << (second % 64);
+                }
+                tables.first[usize::from(*first)] |= 1 << bit;
             }
-            for byte in trigger.second {
-                tables.second[usize::from(byte)] |= 1 << bit;
+            for second in &trigger.second {
+                tables.second[usize::from(*second)] |= 1 << bit;
             }
             tables.finds.push(trigger.find);
         }
         tables
     }
 
-    /// The next secret that starts at `from` or later.
-    pub(super) fn next(&self, text: &[u8], from: usize) -> Option<Secret> {
-        let mut at = self.next_second(text, from)?;
-        loop {
-            let found = self
-                .secret_at(text, at)
-                .filter(|secret| secret.start >= from);
-            if found.is_some() {
-                return found;
-            }
-            at = self.next_second(text, at + 1)?;
+    /// The secrets of a text, in their order; none lies in another.
+    pub(super) fn all(&self, text: &[u8]) -> Vec<Secret> {
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(secret) = self.next(text, from) {
+            from = secret.end;
+            found.push(secret);
         }
+        found
     }
 
-    /// The next byte that may end a trigger.
-    fn next_second(&self, text: &[u8], from: usize) -> Option<usize> {
-        let rest = &text[from..];
-        let clean = rest.chunks_exact(CHUNK_BYTES).take_while(|chunk| {
-            chunk
-                .iter()
-                .fold(0, |bits, byte| bits | self.second[usize::from(*byte)])
-                == 0
-        });
-        let skipped = clean.count() * CHUNK_BYTES;
-        let found = rest[skipped..]
-            .iter()
-            .position(|byte| self.second[usize::from(*byte)] != 0)?;
-        Some(from + skipped + found)
+    /// The next secret that starts at `from` or later.
+    pub(super) fn next(&self, text: &[u8], from: usize) -> Option<Secret> {
+        let mut first = match from.checked_sub(1) {
+            None => b' ',
+            Some(before) => text[before],
+        };
+        for (offset, byte) in text[from..].iter().enumerate() {
+            let seconds = &self.pairs[usize::from(first)];
+            if seconds[usize::from(byte / 64)] >> (byte % 64) & 1 != 0 {
+                let found = self.secret_at(text, first, from + offset);
+                let found = found.filter(|secret| secret.start >= from);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            first = *byte;
+        }
+        None
     }
 
     /// The secret of a trigger that ends at `at`.
-    fn secret_at(&self, text: &[u8], at: usize) -> Option<Secret> {
-        let first = if at == 0 { b' ' } else { text[at - 1] };
+    fn secret_at(&self, text: &[u8], first: u8, at: usize) -> Option<Secret> {
         let mut bits = self.first[usize::from(first)] & self.second[usize::from(text[at])];
         while bits != 0 {
             let found = self.finds[bits.trailing_zeros() as usize](text, at);

@@ -1,0 +1,98 @@
+//! A password behind the word itself, without a sign: in SQL, in a netrc file, after "is".
+
+use super::kind::Kind;
+use super::trigger::Trigger;
+use super::value::{
+    bare_end, closing_quote, is_mixed, is_quote, is_secret_given, is_secret_placed, is_wordy,
+};
+use super::{Secret, has_word, is_blank, run};
+
+/// Between `login` or `IDENTIFIED` and the value.
+const MAX_BEFORE_BYTES: usize = 160;
+const MIN_BYTES_IN_PROSE: usize = 6;
+/// What joins the word and the value in prose.
+const VERBS: [&str; 5] = ["is ", "was ", "to ", "of ", "= "];
+
+pub(super) fn triggers() -> Vec<Trigger> {
+    vec![
+        Trigger {
+            first: b"sS".to_vec(),
+            second: b"wW".to_vec(),
+            find: Box::new(password_at),
+        },
+        Trigger {
+            first: b" \t(".to_vec(),
+            second: b"'\"".to_vec(),
+            find: Box::new(identified_at),
+        },
+    ]
+}
+
+/// The value behind the word whose `w` is at `at`.
+fn password_at(text: &[u8], at: usize) -> Option<Secret> {
+    let start = at.checked_sub("pass".len())?;
+    let word = ["password", "passwd"]
+        .iter()
+        .find(|word| has_word(text, start, word))?;
+    let end = start + word.len();
+    let next = end + run(text, end, |byte| byte.is_ascii_whitespace() || byte == b'(');
+    if next == end {
+        return None;
+    }
+    if is_quote(*text.get(next)?) {
+        let close = closing_quote(text, next + 1, text[next], false)?;
+        return secret(text, next + 1, close).filter(|_| is_one_word(&text[next + 1..close]));
+    }
+    let is_netrc = {
+        let before = text[start.saturating_sub(MAX_BEFORE_BYTES)..start].to_ascii_lowercase();
+        let has = |word: &[u8]| before.windows(word.len()).any(|bytes| bytes == word);
+        has(b"login ") && (has(b"machine ") || has(b"default "))
+    };
+    if is_netrc {
+        return secret(text, next, bare_end(text, next));
+    }
+    let verb = VERBS.iter().find(|verb| has_word(text, next, verb));
+    let from = next + verb.map_or(0, |verb| verb.len());
+    let quote = text.get(from).copied().filter(|byte| is_quote(*byte));
+    let (from, to) = match quote.filter(|_| verb.is_some()) {
+        Some(quote) => (from + 1, closing_quote(text, from + 1, quote, false)?),
+        None => (from, bare_end(text, from)),
+    };
+    let value = &text[from..to];
+    let is_opaque = is_mixed(value)
+        && value.len() >= MIN_BYTES_IN_PROSE
+        && value.iter().any(u8::is_ascii_digit)
+        && (verb.is_some() || !is_wordy(value));
+    let is_secret = is_opaque || quote.is_some() && is_one_word(value);
+    secret(text, from, to).filter(|_| is_secret)
+}
+
+/// The value of `IDENTIFIED BY '…'`, whose quote is at `quote`.
+fn identified_at(text: &[u8], quote: usize) -> Option<Secret> {
+    let before = text[..quote].trim_ascii_end();
+    let by = before.len().checked_sub(" by".len())?;
+    if !has_word(before, by, " by") {
+        return None;
+    }
+    let from = by.saturating_sub(MAX_BEFORE_BYTES / 2);
+    let is_identified = (from..by).any(|at| has_word(before, at, "identified"));
+    let close = closing_quote(text, quote + 1, text[quote], false)?;
+    let is_secret = is_secret_given(&text[quote + 1..close], Kind::Password);
+    (is_identified && is_secret).then_some(Secret {
+        start: quote + 1,
+        end: close,
+        kind: Kind::Password.text(),
+    })
+}
+
+fn secret(text: &[u8], start: usize, end: usize) -> Option<Secret> {
+    is_secret_placed(&text[start..end], Kind::Password).then_some(Secret {
+        start,
+        end,
+        kind: Kind::Password.text(),
+    })
+}
+
+fn is_one_word(value: &[u8]) -> bool {
+    !value.iter().any(|byte| is_blank(*byte))
+}
