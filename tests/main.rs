@@ -44,6 +44,7 @@
 //! | `large_events` | the largest events, and a Redis that is too small |
 //! | `edges` | legal numbers whose sum is not, times of every form |
 //! | `interleavings` | the sequences that break a careless version |
+//! | `running_bytes` | memory of what runs, and the list of it, when starts are large |
 //! | `reload` | settings that are read again |
 //! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
 //! | `counters` | no counter ever falls |
@@ -138,6 +139,7 @@ mod redis_server;
 mod redis_user;
 mod reload;
 mod restarts;
+mod running_bytes;
 mod schema;
 mod scrape;
 mod security;

@@ -97,7 +97,10 @@ fn a_daemon_without_events_answers_with_the_same_fields() {
         json!({"most_used_tool": null, "least_used_tool": null, "high_correlation": []})
     );
     assert_eq!(daemon.get("/api/agents/performance/nobody").status, 404);
-    assert_eq!(read(&daemon, "/api/agents/active"), json!({"active": []}));
+    assert_eq!(
+        read(&daemon, "/api/agents/active"),
+        json!({"active": [], "next_cursor": null, "omitted": 0})
+    );
     assert_eq!(
         read(&daemon, "/api/agents/executions"),
         json!({"executions": [], "next_cursor": null})
@@ -136,6 +139,6 @@ fn a_running_agent_is_shown_with_what_is_known_of_it() {
         &json!(0.45),
     );
     let active = read(&daemon, "/api/agents/active");
-    has_exactly(&active, &["active"]);
+    has_exactly(&active, &["active", "next_cursor", "omitted"]);
     assert_eq!(active["active"][0]["agent_id"], "ag_9");
 }

@@ -180,9 +180,12 @@ fn what_is_spent_is_told_after_a_restart_without_redis_and_to_those_who_watch() 
             .any(is_told)
     }));
     has_spent(&daemon, "x-a", &first);
-    let stored = daemon.redis(&["GET", "agent:active:x-a"]);
-    let stored = format!("{stored:?}");
-    assert!(stored.contains("input_tokens"), "{stored}");
+    eventually("Redis has it too", || {
+        let stored = daemon.redis(&["GET", "agent:active:x-a"]);
+        let stored = format!("{stored:?}");
+        let is_stored = stored.contains("input_tokens");
+        is_stored.then_some(()).ok_or(stored)
+    });
     // The picture in Redis is made anew, and the file is read anew.
     daemon.kill9();
     daemon.restart();
@@ -224,7 +227,7 @@ fn it_is_told_from_memory_while_redis_is_away() {
     has_spent(&daemon, "x-a", &usage([11, 5, 0, 0, 0]));
     assert_eq!(
         daemon
-            .get("/api/agents/active")
+            .get("/api/agents/metrics/current")
             .header("x-agentpulse-source"),
         Some("history")
     );

@@ -76,6 +76,8 @@ pub struct Limits {
     pub tools: usize,
     /// Executions that may run at once.
     pub running: usize,
+    /// What may be held of them in memory, in bytes.
+    pub running_bytes: u64,
     /// Connections to the socket.
     pub connections: usize,
     /// Clients of the WebSockets.
@@ -221,8 +223,9 @@ impl Limits {
             agent_names: r.count("limits.agent_names", 1_000, 1..=10_000)?,
             agent_types: r.count("limits.agent_types", 64, 1..=1_000)?,
             tools: r.count("limits.tools", 512, 1..=10_000)?,
-            // All running executions are held in memory, about a kilobyte each.
             running: r.count("limits.running", 100_000, 1..=1_000_000)?,
+            // A usual one takes about 1.2 KB, so that the default holds 100,000 of them.
+            running_bytes: r.bytes("limits.running_bytes", 128 * MIB, MIB..=64 * GIB)?,
             connections: r.count("limits.connections", 1_024, 1..=CONNECTIONS_MAX)?,
             // Every client is sent every frame: of a hundred kilobytes, ten times a second.
             stream_clients: r.count("limits.stream_clients", 256, 1..=10_000)?,

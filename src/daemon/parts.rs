@@ -21,7 +21,7 @@ use crate::flow::holds::Holds;
 use crate::flow::kept::Kept;
 use crate::flow::live_state::LiveState;
 use crate::flow::pulse::Pulse;
-use crate::flow::running::Timeouts;
+use crate::flow::running::{Running, Timeouts};
 use crate::flow::spending::{Spending, SpendingReader};
 use crate::flow::tuning::{Tuned, Tuning};
 use crate::flow::usage::{Unread, UsageReader};
@@ -38,6 +38,8 @@ pub struct Parts {
     pub changes: Arc<Changes>,
     pub signs: Arc<Signs>,
     pub unread: Arc<Unread>,
+    /// What runs, as the writer knows it.
+    pub running: Arc<Running>,
     pub spending: Arc<Spending>,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
@@ -53,10 +55,15 @@ impl Parts {
         let counters = Arc::<Counters>::default();
         let changes = Arc::new(Changes::new(stores.journal.last_seq()));
         changes.applied(View::History, stores.history_seq);
+        let (timeouts, max_bytes) = {
+            let tuning = tuned.borrow();
+            (tuning.timeouts, tuning.max_running_bytes)
+        };
         Parts {
             names: stores.names.clone(),
             signs: Arc::default(),
             unread: Arc::default(),
+            running: Arc::new(Running::new(timeouts, max_bytes)),
             spending: Arc::default(),
             state: Arc::new(LiveState::new(changes.clone())),
             changes,
@@ -142,7 +149,7 @@ impl Parts {
             lanes: stores.lanes.clone(),
             names: self.names.clone(),
             state: self.state.clone(),
-            spending: self.spending.clone(),
+            running: self.running.clone(),
         }
     }
 
@@ -168,9 +175,8 @@ pub fn spawn_writer(
 ) -> Result<(JoinHandle<()>, mpsc::Receiver<String>), Failure> {
     let (damage, damaged) = mpsc::channel(1);
     let tuning = parts.tuned.borrow().clone();
-    let memory = stores.memory(tuning.timeouts)?;
+    let memory = stores.memory(parts.running.clone(), &parts.spending)?;
     memory.unread().for_each(|id| parts.unread.put(id));
-    memory.running().for_each(|run| parts.spending.follow(run));
     let listening = stores.listening()?;
     let writer = Writer {
         tuning,
@@ -205,6 +211,7 @@ pub fn tuning(config: &Config, catalog: Arc<Catalog>) -> Tuning {
             tool: config.reaper.tool_timeout,
         },
         max_running: config.limits.running,
+        max_running_bytes: config.limits.running_bytes as usize,
         keep_rows: config.journal.keep_rows,
         keep_ms: config.journal.keep.as_millis() as i64,
         remember_ms: config.history.keep.as_millis() as i64,

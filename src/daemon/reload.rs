@@ -22,7 +22,7 @@ use crate::http::guard::Guard;
 
 /// Settings that are gone by anew; every other one needs a restart. A name that ends in a star
 /// stands for all that begin so.
-const RELOADED: [&str; 20] = [
+const RELOADED: [&str; 21] = [
     "http.allowed_hosts",
     "http.allowed_origins",
     "http.require_key",
@@ -37,6 +37,7 @@ const RELOADED: [&str; 20] = [
     "reaper.idle_timeout",
     "reaper.tool_timeout",
     "limits.running",
+    "limits.running_bytes",
     "transcript.roots",
     "transcript.max_bytes",
     "tables.agent_types",

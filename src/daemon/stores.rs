@@ -12,12 +12,13 @@ use crate::config::Config;
 use crate::domain::agent_type::AgentTypes;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
-use crate::domain::execution::Catalog;
+use crate::domain::execution::{Catalog, Execution};
 use crate::domain::names::{NameKind, NameLimits, Names};
 use crate::domain::price::Prices;
 use crate::flow::applier::REBUILDING;
 use crate::flow::clock::Listening;
-use crate::flow::running::Timeouts;
+use crate::flow::running::Running;
+use crate::flow::spending::Spending;
 use crate::flow::writer::Memory;
 use crate::history::{History, Lanes, Reader};
 use crate::journal::{Entry, Journal, Prune, Tail};
@@ -67,15 +68,19 @@ impl Stores {
     }
 
     /// What the writer has to remember: what runs, and what history does not have yet.
-    pub fn memory(&self, timeouts: Timeouts) -> Result<Memory, Failure> {
+    pub fn memory(&self, running: Arc<Running>, spending: &Spending) -> Result<Memory, Failure> {
         let now = self.listening()?.now();
         let signs = self.journal.last_signs().map_err(failure)?;
-        let mut memory = Memory::new(timeouts);
-        let running = self.lookup.running().map_err(failure)?;
-        memory.load_running(&running, self.history_seq, &signs, now);
+        let mut memory = Memory::new(running);
+        let load = |run: Execution| {
+            memory.load_running(&run, self.history_seq, &signs, now);
+            spending.follow(&run);
+        };
+        self.lookup.each_running(load).map_err(failure)?;
         self.each_unflushed(|changes| {
             for change in changes {
                 memory.load(change, &signs, now);
+                spending.follow(&change.after);
             }
         })?;
         Ok(memory)

@@ -1,5 +1,7 @@
 //! The last sign of life of a running execution, as it is kept over a restart of the daemon.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,9 +16,9 @@ pub struct LastSign {
     /// time-out: its silence counts from then.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub late_ms: i64,
-    /// The tool calls that were open, by their id, with their names.
+    /// The tool calls that were open, by the hash of their id, with their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub open: Vec<(Option<String>, String)>,
+    pub open: Vec<(Option<u64>, Arc<str>)>,
 }
 
 fn is_zero(ms: &i64) -> bool {

@@ -8,6 +8,7 @@ pub mod cursor;
 pub mod error;
 pub mod event;
 pub mod execution;
+pub mod json;
 pub mod last_sign;
 pub mod names;
 pub mod price;

@@ -1,5 +1,7 @@
 //! What both views answer, in the same types, so that a report need not know which one it asks.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::bucket::{Day, Hour};
@@ -14,7 +16,7 @@ const MAX_GRANTED_BYTES: usize = 4 << 10;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sign {
     pub progress: Option<f64>,
-    pub current_tool: Option<String>,
+    pub current_tool: Option<Arc<str>>,
     pub last_sign_ms: i64,
     /// When it counts as hung, if nothing more is heard.
     pub deadline_ms: i64,
@@ -62,8 +64,8 @@ pub struct Active {
 }
 
 impl Active {
-    /// `sign` is unknown where only history is asked.
-    pub fn of(execution: &Execution, sign: Option<&Sign>) -> Active {
+    /// Without a sign of life.
+    pub fn of(execution: &Execution) -> Active {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let start = execution.start.as_ref();
         Active {
@@ -82,15 +84,26 @@ impl Active {
             model: text(execution.model()),
             host: text(execution.origin(|origin| &origin.host)),
             source: text(execution.origin(|origin| &origin.source)),
-            progress: sign.and_then(|sign| sign.progress),
-            current_tool: sign.and_then(|sign| sign.current_tool.clone()),
-            last_sign_ms: sign.map(|sign| sign.last_sign_ms),
-            deadline_ms: sign.map(|sign| sign.deadline_ms),
+            progress: None,
+            current_tool: None,
+            last_sign_ms: None,
+            deadline_ms: None,
             // One that had timed out, and was read then, has spent that much.
-            token_usage: sign
-                .and_then(|sign| sign.token_usage)
-                .or_else(|| execution.token_usage()),
+            token_usage: execution.token_usage(),
         }
+    }
+
+    pub fn with(mut self, sign: &Sign) -> Active {
+        self.take_sign(sign);
+        self
+    }
+
+    pub fn take_sign(&mut self, sign: &Sign) {
+        self.progress = sign.progress;
+        self.current_tool = sign.current_tool.as_deref().map(str::to_owned);
+        self.last_sign_ms = Some(sign.last_sign_ms);
+        self.deadline_ms = Some(sign.deadline_ms);
+        self.token_usage = sign.token_usage.or(self.token_usage);
     }
 }
 
@@ -181,9 +194,9 @@ impl Failed {
 /// in Redis.
 #[derive(Debug, Default)]
 pub struct Recent {
-    pub running: Vec<std::sync::Arc<Execution>>,
+    pub running: Vec<Active>,
     /// The last that ended or failed, of each agent; in the order of their last change.
-    pub ended: Vec<std::sync::Arc<Execution>>,
+    pub ended: Vec<Arc<Execution>>,
     /// Agent, execution and its duration: the slowest of each agent.
     pub slowest: Vec<(String, String, u64)>,
     /// Executions by their start, the newest.

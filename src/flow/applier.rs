@@ -15,6 +15,7 @@ use super::counters::Counters;
 use super::holds::{Holder, Holds};
 use super::live_state::{Condition, LiveState};
 use super::pulse::{Part, Pulse};
+use super::running::Shown;
 use super::trouble::Trouble;
 use super::tuning::Tuned;
 use super::verify::Verifier;
@@ -180,8 +181,7 @@ impl Applier {
         let (known, early): (Vec<_>, Vec<_>) =
             running.into_iter().partition(|sign| sign.after <= seq);
         self.signs.put_back(early);
-        let known: Vec<_> = known.into_iter().map(|sign| sign.active).collect();
-        self.live.progress(&known).await?;
+        self.live.progress(known.iter().map(Shown::active)).await?;
         Ok(())
     }
 
@@ -219,7 +219,7 @@ impl Applier {
         self.look_at = Instant::now() + LOOK_EVERY;
         let signs = self.signs.take(seq);
         if !signs.is_empty() {
-            self.live.progress(&signs).await?;
+            self.live.progress(signs.iter().map(Shown::active)).await?;
         }
         let ours = Cursor::new(&self.epoch, seq).to_string();
         let cursor = timeout(ANSWER_DEADLINE, self.live.cursor())

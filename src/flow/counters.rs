@@ -94,6 +94,11 @@ pub struct Counters {
     pub sums_at_limit: Counter,
     pub timeouts: Counter,
     pub revivals: Counter,
+    /// Starts, or what would make a running execution larger, for which `limits.running` or
+    /// `limits.running_bytes` had no room.
+    pub starts_refused: Counter,
+    /// Names of tools of running executions for which `limits.running_bytes` had no room.
+    pub tool_names_dropped: Counter,
     pub socket_connections: Counter,
     pub socket_connections_refused: Counter,
     /// Idle ones that were closed for another.

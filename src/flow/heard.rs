@@ -61,7 +61,7 @@ impl Heard {
         let turns: Vec<u64> = ready.take(max).map(|(turn, _)| *turn).collect();
         let ids = turns.iter().filter_map(|turn| waiting.order.remove(turn));
         ids.filter_map(|id| waiting.signs.remove(&id))
-            .map(|sign| sign.shown.active)
+            .map(|sign| sign.shown.active())
             .collect()
     }
 
@@ -73,15 +73,15 @@ impl Heard {
 
 impl Waiting {
     fn put(&mut self, shown: Shown) {
-        let id = &shown.active.agent_id;
-        if let Some(sign) = self.signs.get_mut(id) {
+        if let Some(sign) = self.signs.get_mut(shown.id()) {
             sign.shown = shown;
             return;
         }
         let turn = self.turns;
         self.turns += 1;
+        let id = shown.id().to_owned();
         self.order.insert(turn, id.clone());
-        self.signs.insert(id.clone(), Sign { shown, turn });
+        self.signs.insert(id, Sign { shown, turn });
     }
 }
 
@@ -89,11 +89,16 @@ impl Waiting {
 mod tests {
     use super::*;
     use crate::domain::execution::Execution;
+    use crate::domain::view;
 
     fn sign(id: &str, progress: f64, after: u64) -> Shown {
-        let mut active = Active::of(&Execution::new(id.to_owned()), None);
-        active.progress = Some(progress);
-        Shown { active, after }
+        let mut sign = view::Sign::of_change(0, 0);
+        sign.progress = Some(progress);
+        Shown {
+            known: Active::of(&Execution::new(id.to_owned())).into(),
+            sign,
+            after,
+        }
     }
 
     fn taken(heard: &Heard, shown: u64, max: usize) -> Vec<(String, f64)> {

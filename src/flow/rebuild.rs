@@ -16,10 +16,9 @@ use super::trouble::Trouble;
 use crate::crash_point::crash_point;
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::cursor::Cursor;
-use crate::domain::execution::Execution;
 use crate::domain::names::{NameKind, Names};
 use crate::domain::view::{
-    AgentDay, DayTally, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
+    Active, AgentDay, DayTally, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
 };
 use crate::history::{self, Reader};
 use crate::live::{Rows, Writes};
@@ -61,13 +60,9 @@ impl Applier {
         let (cursor, rows) = self.snapshot().await?;
         let chunks = {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-            Writes::of_rows(
-                &rows.borrowed(&self.sign()),
-                &names,
-                self.live.keys(),
-                now_ms(),
-            )
+            Writes::of_rows(&rows.borrowed(), &names, self.live.keys(), now_ms())
         };
+        drop(rows);
         let count = chunks.len();
         for (step, chunk) in chunks.into_iter().enumerate() {
             self.pulse.works(Part::Live);
@@ -107,7 +102,8 @@ impl Applier {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let read = move |reader: &Reader| Snapshot::read(reader, &names, now_ms());
+        let sign = self.sign();
+        let read = move |reader: &Reader| Snapshot::read(reader, &names, &sign, now_ms());
         let (seq, snapshot) = self.history(read).await?;
         Ok((Cursor::new(&self.epoch, seq), snapshot))
     }
@@ -133,18 +129,11 @@ impl Applier {
 
     /// What was heard of a running execution is known to the writer, and written after the
     /// rebuild; until then its start stands for it.
-    pub(super) fn sign(&self) -> impl Fn(&Execution) -> Sign + Sync + use<> {
+    pub(super) fn sign(&self) -> impl Fn(&Active) -> Sign + Send + use<> {
         let idle_ms = self.tuned.borrow().idle_ms();
-        move |execution| {
-            let last_sign_ms = execution.started_ms().unwrap_or_else(now_ms);
-            let deadline_ms = now_ms() + idle_ms;
-            Sign {
-                progress: None,
-                current_tool: None,
-                last_sign_ms,
-                deadline_ms,
-                token_usage: None,
-            }
+        move |active| Sign {
+            deadline_ms: now_ms() + idle_ms,
+            ..Sign::of_change(active.started_ms, 0)
         }
     }
 }
@@ -167,11 +156,21 @@ const AGENT_DAYS: i32 = 9;
 const DAILY_DAYS: i32 = 91;
 
 impl Snapshot {
-    fn read(reader: &Reader, names: &Names, now_ms: i64) -> Result<Snapshot, history::Error> {
+    fn read(
+        reader: &Reader,
+        names: &Names,
+        sign: &dyn Fn(&Active) -> Sign,
+        now_ms: i64,
+    ) -> Result<Snapshot, history::Error> {
         // Without an upper bound: a clock that was ahead has left ends in the future.
         let today = Day::of(now_ms);
         let (daily, recent) = (today.back(DAILY_DAYS), today.back(AGENT_DAYS));
         let place = |agent: &str| names.place(NameKind::Agent, agent).to_owned();
+        let mut recent_rows = reader.recent(&place, now_ms)?;
+        for active in &mut recent_rows.running {
+            let sign = sign(active);
+            active.take_sign(&sign);
+        }
         Ok(Snapshot {
             hours: reader.hours(today.back(HOURLY_DAYS).first_hour(), Hour(i32::MAX))?,
             days: reader.days(daily, Day(i32::MAX))?,
@@ -179,7 +178,7 @@ impl Snapshot {
             tools: reader.tools(daily, Day(i32::MAX))?,
             type_tools: reader.type_tools(recent, Day(i32::MAX))?,
             pairs: reader.pairs(recent, Day(i32::MAX))?,
-            recent: reader.recent(&place, now_ms)?,
+            recent: recent_rows,
         })
     }
 
@@ -202,14 +201,12 @@ impl Snapshot {
             snapshot.type_tools.extend(reader.type_tools(day, day)?);
             snapshot.pairs.extend(reader.pairs(day, day)?);
         }
-        snapshot.recent.running = reader.running()?;
+        let running = &mut snapshot.recent.running;
+        reader.each_running(|execution| running.push(Active::of(&execution)))?;
         Ok(snapshot)
     }
 
-    pub(super) fn borrowed<'a>(
-        &'a self,
-        sign: &'a (dyn Fn(&Execution) -> Sign + Sync),
-    ) -> Rows<'a> {
+    pub(super) fn borrowed(&self) -> Rows<'_> {
         Rows {
             hours: &self.hours,
             days: &self.days,
@@ -218,7 +215,6 @@ impl Snapshot {
             type_tools: &self.type_tools,
             pairs: &self.pairs,
             recent: &self.recent,
-            sign,
         }
     }
 }

@@ -14,6 +14,8 @@ pub struct Tuning {
     pub timeouts: Timeouts,
     /// Executions that may run at once.
     pub max_running: usize,
+    /// What may be held of them, in bytes.
+    pub max_running_bytes: usize,
     /// Of the journal.
     pub keep_rows: u64,
     pub keep_ms: i64,

@@ -115,9 +115,8 @@ impl Applier {
             return Ok(None);
         };
         let expected = {
-            let sign = self.sign();
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-            let rows = sample.borrowed(&sign);
+            let rows = sample.borrowed();
             Expected::of(&rows, &changes, &days, &names, self.live.keys(), now_ms)
         };
         let found = match self.live.difference(&expected).await {

@@ -51,7 +51,7 @@ fn traced(reader: &Reader, f: impl FnOnce(&Reader) -> Result<()>) -> (BTreeSet<S
 fn ask_all(reader: &Reader) -> Result<()> {
     let (from, to) = (TODAY.back(9), TODAY);
     reader.find(&["run-1", "nobody"])?;
-    reader.running()?;
+    reader.each_running(|_| {})?;
     reader.running_count()?;
     reader.unread(9)?;
     reader.has_agent("agent-1")?;

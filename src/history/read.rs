@@ -67,9 +67,9 @@ impl Reader {
         Ok(self.find(&[id])?.remove(id))
     }
 
-    /// All that run.
-    pub fn running(&self) -> Result<Vec<Arc<Execution>>> {
-        self.db.read(running)
+    /// Each that runs, one at a time: all of them may take more memory than there is.
+    pub fn each_running(&self, f: impl FnMut(Execution)) -> Result<()> {
+        self.db.read(|conn| each_running(conn, f))
     }
 
     /// Those whose transcripts have still to be read, at most `max`, the oldest ends first.
@@ -114,13 +114,21 @@ impl Reader {
     }
 }
 
-pub(super) fn running(conn: &Connection) -> rusqlite::Result<Vec<Arc<Execution>>> {
+pub(super) fn each_running(
+    conn: &Connection,
+    mut f: impl FnMut(Execution),
+) -> rusqlite::Result<()> {
     let mut select = conn.prepare_cached(
         "SELECT execution FROM executions INDEXED BY executions_running WHERE ended_ms IS NULL",
     )?;
-    let rows = select.query_map([], |row| execution(row, 0))?;
-    let is_void = |row: &rusqlite::Result<Arc<Execution>>| row.as_ref().is_ok_and(|e| e.is_void());
-    rows.filter(|row| !is_void(row)).collect()
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let execution: Execution = from_json(row, 0)?;
+        if !execution.is_void() {
+            f(execution);
+        }
+    }
+    Ok(())
 }
 
 /// The executions in the given rows, in that order.
@@ -144,6 +152,12 @@ mod tests {
     use super::super::sample::{NOW_MS, World, start, stop_of};
     use super::*;
     use crate::domain::execution::Status;
+
+    fn running(reader: &Reader) -> Vec<Execution> {
+        let mut running = Vec::new();
+        reader.each_running(|run| running.push(run)).unwrap();
+        running
+    }
 
     #[test]
     fn what_is_not_known_is_not_found() {
@@ -176,7 +190,7 @@ mod tests {
         world.tell("b", stop_of("z", NOW_MS, 1, Status::Success));
         world.flush();
         assert_eq!(reader.execution("b").unwrap().unwrap().agent_name(), "z");
-        assert_eq!(reader.running().unwrap()[0].agent_name(), "x");
+        assert_eq!(running(&reader)[0].agent_name(), "x");
     }
 
     #[test]
@@ -191,13 +205,13 @@ mod tests {
                 world.tell("b", start("y", NOW_MS));
                 world.flush();
                 assert_eq!(reader.cursor()?, cursor);
-                assert_eq!(reader.running()?.len(), 1);
+                assert_eq!(running(reader).len(), 1);
                 assert_eq!(reader.execution("b")?, None);
                 assert!(!reader.has_agent("y")?);
                 Ok(())
             })
             .unwrap();
-        assert_eq!(reader.running().unwrap().len(), 2);
+        assert_eq!(running(&reader).len(), 2);
         assert!(reader.has_agent("y").unwrap());
     }
 

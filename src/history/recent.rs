@@ -8,10 +8,10 @@ use rusqlite::{Connection, Row};
 
 use crate::domain::bucket::DAY_MS;
 use crate::domain::execution::{Execution, MAX_ERROR_BYTES, Status};
-use crate::domain::view::Recent;
+use crate::domain::view::{Active, Recent};
 use crate::sqlite::{Result, from_json};
 
-use super::read::{Reader, running};
+use super::read::{Reader, each_running};
 
 /// Of each agent, as many as its lists in Redis hold.
 const LAST_ENDED: usize = 100;
@@ -124,8 +124,10 @@ impl Choice {
             }
         }
         let started = self.started.into_descending();
+        let mut running = Vec::new();
+        each_running(conn, |execution| running.push(Active::of(&execution)))?;
         Ok(Recent {
-            running: running(conn)?,
+            running,
             ended: listed(conn, ended.into_iter().map(|(_, rowid)| rowid))?,
             slowest,
             started: started.map(|(started_ms, id)| (id, started_ms)).collect(),
@@ -278,7 +280,7 @@ mod tests {
             found
                 .running
                 .iter()
-                .map(|e| &*e.id)
+                .map(|active| &*active.agent_id)
                 .collect::<BTreeSet<_>>(),
             running
         );

@@ -9,6 +9,7 @@ use super::error::HttpError;
 use super::params::{Params, whole_days};
 use crate::domain::execution::Status;
 use crate::report::Query;
+use crate::report::active::{self, MAX_LISTED};
 use crate::report::costs::{self, CostsBy};
 use crate::report::executions::{Page, PageEnd};
 
@@ -54,7 +55,13 @@ impl Params {
     }
 
     pub fn active(&self) -> Result<Query, HttpError> {
-        Ok(Query::Active)
+        let limit = self.number("limit", 1..=MAX_LISTED, Some(MAX_LISTED))?;
+        let cursor = || json!({"type": "string", "pattern": active::PageEnd::PATTERN});
+        let parse = active::PageEnd::parse;
+        Ok(Query::Active(active::Page {
+            after: self.parsed("cursor", cursor, parse, "a next_cursor")?,
+            limit: limit.unwrap_or(MAX_LISTED),
+        }))
     }
 
     pub fn executions(&self) -> Result<Query, HttpError> {
@@ -269,6 +276,17 @@ mod tests {
         );
         let expect = "until must be a date, an RFC 3339 time or a Unix number";
         refused(params("until=yesterday").executions(), expect);
+    }
+
+    #[test]
+    fn what_runs_is_paged() {
+        let page = |after, limit| Query::Active(active::Page { after, limit });
+        let all = params("").active().unwrap();
+        assert_eq!(all, page(None, MAX_LISTED));
+        let part = params("limit=2&cursor=5_a%20%23b").active().unwrap();
+        assert_eq!(part, page(active::PageEnd::parse("5_a #b"), 2));
+        refused(params("limit=10001").active(), "limit must be 1..=10000");
+        refused(params("cursor=5").active(), "cursor must be a next_cursor");
     }
 
     #[test]

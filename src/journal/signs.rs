@@ -68,7 +68,7 @@ mod tests {
             listened_ms,
             at_ms: 5,
             late_ms: 0,
-            open: vec![(None, "Bash".to_owned())],
+            open: vec![(None, "Bash".into())],
         };
         let signs = [1, 2].map(|n| (format!("run-{n}"), sign(n)));
         let listened = Duration::from_millis(7);

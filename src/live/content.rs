@@ -1,6 +1,7 @@
 //! What goes to which key, of a run of changes or of all that history knows. Both become the same
 //! content, and the same content becomes the same writes: so a rebuilt Redis equals an applied one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,9 +27,8 @@ pub struct Rows<'a> {
     pub tools: &'a [ToolDay],
     pub type_tools: &'a [TypeTool],
     pub pairs: &'a [ToolPair],
+    /// Those that run with the last that was heard of them.
     pub recent: &'a Recent,
-    /// The last that was heard of each of `recent.running`.
-    pub sign: &'a (dyn Fn(&Execution) -> Sign + Sync),
 }
 
 type Ranking<'a> = BTreeMap<&'a str, i64>;
@@ -43,7 +43,7 @@ pub(super) struct Content<'a> {
     pub(super) tool_executions: BTreeMap<Day, Ranking<'a>>,
     pub(super) type_tools: BTreeMap<(Day, &'a str), Ranking<'a>>,
     pub(super) pairs: BTreeMap<Day, BTreeMap<String, i64>>,
-    pub(super) running: BTreeMap<&'a str, Running>,
+    pub(super) running: BTreeMap<&'a str, Running<'a>>,
     pub(super) timeline: Touched<BTreeMap<&'a str, i64>>,
     pub(super) slowest: BTreeMap<&'a str, Touched<BTreeMap<&'a str, Option<u64>>>>,
     pub(super) history: BTreeMap<&'a str, Touched<Listed<'a, &'a Execution>>>,
@@ -57,11 +57,11 @@ pub(super) struct Touched<T> {
     pub(super) what: T,
 }
 
-pub(super) struct Running {
+pub(super) struct Running<'a> {
     /// Whether it ran before, as far as Redis knows.
     pub(super) was: bool,
     /// What is shown of it, if it runs now.
-    pub(super) is: Option<Active>,
+    pub(super) is: Option<Cow<'a, Active>>,
 }
 
 impl<'a> Content<'a> {
@@ -79,13 +79,12 @@ impl<'a> Content<'a> {
         let mut content = Content::default();
         content.take_tallies(rows, names);
         content.take_tools(rows, names);
-        for execution in &rows.recent.running {
-            let is = Active::of(execution, Some(&(rows.sign)(execution)));
+        for active in &rows.recent.running {
             let running = Running {
                 was: false,
-                is: Some(is),
+                is: Some(Cow::Borrowed(active)),
             };
-            content.running.insert(&execution.id, running);
+            content.running.insert(&active.agent_id, running);
         }
         for execution in &rows.recent.ended {
             let place = names.place(NameKind::Agent, execution.agent_name());
@@ -188,7 +187,7 @@ impl<'a> Content<'a> {
         });
         running.is = after
             .is_running()
-            .then(|| Active::of(after, Some(&Sign::of_change(at_ms, idle_ms))));
+            .then(|| Cow::Owned(Active::of(after).with(&Sign::of_change(at_ms, idle_ms))));
         if let Some(started_ms) = after.started_ms() {
             self.timeline.touch(at_ms).insert(&after.id, started_ms);
         }

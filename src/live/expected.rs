@@ -52,7 +52,7 @@ impl Expected {
         let alive_s = now_ms.div_euclid(1_000) + MARGIN_S;
         sections.retain(|section| section.expires_s > alive_s);
         let running = rows.recent.running.iter();
-        let mut running: BTreeSet<String> = running.map(|run| run.id.clone()).collect();
+        let mut running: BTreeSet<String> = running.map(|run| run.agent_id.clone()).collect();
         for change in changes {
             match change.after.is_running() {
                 true => running.insert(change.after.id.clone()),

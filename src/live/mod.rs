@@ -30,7 +30,7 @@ pub use content::Rows;
 pub use error::Error;
 pub use expected::Expected;
 pub use keys::{Key, Keyspace, Kind, Life, Merge, Moment, Row, TABLE};
-pub use read::{Actives, AgentDays, Current};
+pub use read::{AgentDays, Current};
 pub use writes::Writes;
 
 use crate::domain::names::Names;
@@ -40,8 +40,10 @@ use connection::Connection;
 
 /// Keys of one SCAN and one call of the script that deletes: below a millisecond of Redis's time.
 const CLEARED_AT_ONCE: usize = 1_000;
-/// Executions of one call of the progress script, for the same reason.
+/// Executions of one call of the progress script, for the same reason; and their bytes, which are
+/// copied several times on the way.
 const PROGRESS_AT_ONCE: usize = 500;
+const PROGRESS_BYTES_AT_ONCE: usize = 1 << 20;
 
 static ALLOWED: LazyLock<Script> =
     LazyLock::new(|| Script::from_lua(include_str!("../../lua/allowed.lua")));
@@ -211,17 +213,24 @@ impl Live {
 
     /// Notes signs of life of executions that run, and says how many of them were there. Those that
     /// have ended stay so.
-    pub async fn progress(&self, active: &[Active]) -> Result<u64, Error> {
+    pub async fn progress(&self, active: impl Iterator<Item = Active>) -> Result<u64, Error> {
+        let mut active = active.peekable();
         let mut noted = 0;
-        for active in active.chunks(PROGRESS_AT_ONCE) {
+        while active.peek().is_some() {
             let mut names = vec![self.keys.name(Key::Deadlines, &[])];
-            let mut args = Vec::with_capacity(active.len() * 4);
-            for active in active {
+            let mut args = Vec::new();
+            let mut bytes = 0;
+            while names.len() <= PROGRESS_AT_ONCE
+                && bytes < PROGRESS_BYTES_AT_ONCE
+                && let Some(active) = active.next()
+            {
                 let deadline_ms = active.deadline_ms.unwrap_or(0);
                 names.push(self.keys.name(Key::ActiveOf, &[&active.agent_id]));
+                let json = sections::json(&active);
+                bytes += json.len();
                 args.extend([
-                    active.agent_id.clone(),
-                    sections::json(active),
+                    active.agent_id,
+                    json,
                     Key::ActiveOf.expires_s(deadline_ms).to_string(),
                     deadline_ms.to_string(),
                 ]);

@@ -16,30 +16,16 @@ use crate::domain::names::{NameKind, OTHER};
 use crate::domain::sketch::Sketch;
 use crate::domain::sum::MAX_EXACT;
 use crate::domain::tally::{FIELDS, Tally};
-use crate::domain::view::{
-    Active, AgentDay, DayTally, Failed, HourTally, ToolDay, ToolPair, TypeTool,
-};
+use crate::domain::view::{AgentDay, DayTally, Failed, HourTally, ToolDay, ToolPair, TypeTool};
 
 /// Keys of one call: each is a hash of some 15 fields, and others wait.
 const READ_AT_ONCE: usize = 500;
-/// Running executions that are looked at to show the oldest of them.
-const ACTIVE_LISTED: usize = 10_000;
 
-/// What runs now, and what the day has come to; the count and the tally are of one moment.
+/// How many run now, and what the day has come to; of one moment.
 #[derive(Debug)]
 pub struct Current {
     pub running: u64,
-    pub shown: Actives,
     pub today: Tally,
-}
-
-#[derive(Debug, Default)]
-pub struct Actives {
-    /// The oldest start first.
-    pub active: Vec<Active>,
-    /// Ids that run and of which no more is known here: nothing was heard of them for so long that
-    /// their key has expired, or they ended just now. History tells.
-    pub silent: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -50,22 +36,16 @@ pub struct AgentDays {
 }
 
 impl Live {
-    /// At most `most` of what runs are shown.
-    pub async fn current(&self, day: Day, most: usize) -> Result<Current, Error> {
+    pub async fn current(&self, day: Day) -> Result<Current, Error> {
         let names = vec![
             self.keys.name(Key::Active, &[]),
-            self.keys.name(Key::Deadlines, &[]),
             self.keys.name(Key::DayTally, &[&day]),
         ];
-        let listed = most.clamp(READ_AT_ONCE, ACTIVE_LISTED);
-        let answer = self.run(&CURRENT, names, vec![listed.to_string()]).await?;
-        let [running, ids, today] = <[Value; 3]>::try_from(answer.into_array())
-            .map_err(|_| Error::broken("current answers other than three parts"))?;
-        let mut shown = self.actives(texts(ids)?).await?;
-        shown.active.truncate(most);
+        let answer = self.run(&CURRENT, names, Vec::new()).await?;
+        let [running, today] = <[Value; 2]>::try_from(answer.into_array())
+            .map_err(|_| Error::broken("current answers other than two parts"))?;
         Ok(Current {
             running: running.as_u64().unwrap_or(0),
-            shown,
             today: tally(&texts(today)?)?,
         })
     }
@@ -78,29 +58,6 @@ impl Live {
             .client
             .zcount(deadlines, f64::NEG_INFINITY, before_ms as f64);
         tokio::try_join!(self.ask(running), self.ask(due))
-    }
-
-    /// All that runs, as far as [`ACTIVE_LISTED`].
-    pub async fn active(&self) -> Result<Actives, Error> {
-        let names = vec![self.keys.name(Key::Deadlines, &[])];
-        let mut ids = self.read(Kind::SortedSet, names).await?;
-        let ids = ids.pop().unwrap_or_default().into_iter().step_by(2);
-        self.actives(ids.take(ACTIVE_LISTED).collect()).await
-    }
-
-    async fn actives(&self, ids: Vec<String>) -> Result<Actives, Error> {
-        let names = ids.iter().map(|id| self.keys.name(Key::ActiveOf, &[id]));
-        let contents = self.read(Kind::String, names.collect()).await?;
-        let mut actives = Actives::default();
-        for (id, content) in ids.into_iter().zip(contents) {
-            match content.first() {
-                Some(content) => actives.active.push(json(content)?),
-                None => actives.silent.push(id),
-            }
-        }
-        let order = |active: &Active| (active.started_ms, active.agent_id.clone());
-        actives.active.sort_by_cached_key(order);
-        Ok(actives)
     }
 
     /// Both hours included, by the types that have a place.

@@ -87,7 +87,7 @@ impl Content<'_> {
         let mut started = Vec::new();
         let mut ended = Vec::new();
         for (id, running) in &self.running {
-            if let Some(active) = &running.is {
+            if let Some(active) = running.is.as_deref() {
                 let deadline_ms = active.deadline_ms.unwrap_or(0);
                 started.push((deadline_ms, *id));
                 let section = Section::new(keys, Key::ActiveOf, &[id], deadline_ms);

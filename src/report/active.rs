@@ -1,20 +1,74 @@
-//! What runs now, one by one.
+//! What runs now, one by one and page by page.
+
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::item::Tokens;
-use super::{Error, Sources, View};
+use super::{MAX_ANSWER_BYTES, Sources, View};
 use crate::domain::bucket::rfc3339;
+use crate::domain::event::MAX_NAME_BYTES;
+use crate::domain::json::json_bytes;
 use crate::domain::view::Active;
+use crate::flow::running::Shown;
 
-/// Ten times what any machine has been seen to run at once; the oldest are listed.
-pub(super) const MAX_LISTED: usize = 10_000;
+/// Ten times what any machine has been seen to run at once.
+pub const MAX_LISTED: usize = 10_000;
+
+/// What is asked for: the oldest, or what follows another page.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Page {
+    pub after: Option<PageEnd>,
+    pub limit: usize,
+}
+
+/// The last execution of a page. Its text is opaque to clients.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PageEnd {
+    pub started_ms: i64,
+    pub agent_id: String,
+}
+
+impl PageEnd {
+    /// What [`parse`](Self::parse) takes.
+    pub const PATTERN: &str = "^-?[0-9]{1,18}_.{1,256}$";
+    const MAX_DIGITS: usize = 18;
+
+    pub fn parse(text: &str) -> Option<PageEnd> {
+        let (started_ms, agent_id) = text.split_once('_')?;
+        let digits = started_ms.strip_prefix('-').unwrap_or(started_ms);
+        let is_number =
+            digits.len() <= Self::MAX_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let is_name = (1..=MAX_NAME_BYTES).contains(&agent_id.len());
+        Some(PageEnd {
+            started_ms: started_ms.parse().ok().filter(|_| is_number && is_name)?,
+            agent_id: agent_id.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for PageEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.started_ms, self.agent_id)
+    }
+}
+
+impl Serialize for PageEnd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ActiveList {
-    /// Oldest first.
+    /// Oldest first, at most 4 MiB.
     pub active: Vec<Listed>,
+    /// Null on the last page.
+    #[schemars(with = "Option<String>", extend("pattern" = PageEnd::PATTERN))]
+    pub next_cursor: Option<PageEnd>,
+    /// How many more run that started later.
+    pub omitted: usize,
 }
 
 /// A running execution in short, as the current picture shows it.
@@ -59,17 +113,36 @@ pub struct Listed {
     pub deadline: Option<String>,
 }
 
-pub async fn fetch(sources: &Sources, now_ms: i64) -> Result<(ActiveList, View), Error> {
-    let (active, view) = sources.active().await?;
-    Ok((build(active, now_ms), view))
+pub fn fetch(sources: &Sources, page: &Page, now_ms: i64) -> (ActiveList, View) {
+    let (running, view) = sources.running();
+    let after = page.after.as_ref();
+    let after = after.map(|end| (end.started_ms, end.agent_id.as_str()));
+    let (shown, rest) = running.page(after, page.limit);
+    (build(&shown, rest, MAX_ANSWER_BYTES, now_ms), view)
 }
 
-pub fn build(mut active: Vec<Active>, now_ms: i64) -> ActiveList {
-    active.sort_by(|a, b| (a.started_ms, &a.agent_id).cmp(&(b.started_ms, &b.agent_id)));
-    active.truncate(MAX_LISTED);
-    let listed = active.into_iter().map(|active| Listed::of(active, now_ms));
+/// `rest`: how many follow these. A page that would be too large ends early, but never empty.
+pub fn build(shown: &[Shown], rest: usize, max_bytes: usize, now_ms: i64) -> ActiveList {
+    let mut active = Vec::new();
+    let mut bytes = 0;
+    for one in shown {
+        let listed = Listed::of(one.active(), now_ms);
+        bytes += json_bytes(&listed) + ",".len();
+        if bytes > max_bytes && !active.is_empty() {
+            break;
+        }
+        active.push(listed);
+    }
+    let omitted = shown.len() - active.len() + rest;
+    let last = active.len().checked_sub(1).map(|last| &shown[last].known);
+    let end = last.map(|last| PageEnd {
+        started_ms: last.started_ms,
+        agent_id: last.agent_id.clone(),
+    });
     ActiveList {
-        active: listed.collect(),
+        active,
+        next_cursor: end.filter(|_| omitted > 0),
+        omitted,
     }
 }
 
@@ -114,6 +187,7 @@ pub mod tests {
 
     use super::*;
     use crate::domain::execution::TokenUsage;
+    use crate::domain::view::Sign;
 
     pub fn active(id: &str, started_ms: i64) -> Active {
         Active {
@@ -138,12 +212,74 @@ pub mod tests {
         }
     }
 
+    /// Of which nothing was heard.
+    pub fn shown(active: Active) -> Shown {
+        let sign = Sign {
+            deadline_ms: 301_000,
+            ..Sign::of_change(2_000, 0)
+        };
+        Shown {
+            known: active.into(),
+            sign,
+            after: 1,
+        }
+    }
+
     #[test]
-    fn what_runs_is_listed_oldest_first_with_nulls_for_the_unknown() {
+    fn a_page_ends_with_the_place_of_the_next() {
+        let all = ["a", "b", "c"].map(|id| shown(active(id, 1_000)));
+        let one = json_bytes(&Listed::of(all[0].active(), 4_000)) + 1;
+        let ids = |list: &ActiveList| {
+            let ids = list
+                .active
+                .iter()
+                .map(|listed| listed.running.agent_id.clone());
+            (ids.collect::<Vec<_>>().concat(), list.omitted)
+        };
+        let end = |id: &str| {
+            Some(PageEnd {
+                started_ms: 1_000,
+                agent_id: id.to_owned(),
+            })
+        };
+        let whole = build(&all, 0, 3 * one, 4_000);
+        assert_eq!(
+            (ids(&whole), whole.next_cursor),
+            (("abc".to_owned(), 0), None)
+        );
+        let part = build(&all, 4, 2 * one, 4_000);
+        assert_eq!(
+            (ids(&part), part.next_cursor),
+            (("ab".to_owned(), 5), end("b"))
+        );
+        let least = build(&all, 0, 1, 4_000);
+        assert_eq!(
+            (ids(&least), least.next_cursor),
+            (("a".to_owned(), 2), end("a"))
+        );
+        assert_eq!(build(&[], 0, 1, 4_000).next_cursor, None);
+        for text in ["1000_b", "-5_b_c", "0__"] {
+            assert_eq!(PageEnd::parse(text).unwrap().to_string(), text);
+        }
+        for damaged in [
+            "",
+            "7",
+            "7_",
+            "_b",
+            "x_b",
+            "+1_b",
+            "1e3_b",
+            "9999999999999999999_b",
+        ] {
+            assert_eq!(PageEnd::parse(damaged), None, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn what_runs_is_listed_with_nulls_for_the_unknown() {
         let mut known = active("z", 1_000);
         known.tools_granted = vec!["Read".to_owned()];
         known.session_id = Some("s".to_owned());
-        known.deadline_ms = Some(301_000);
         known.token_usage = Some(TokenUsage {
             input_tokens: 10,
             output_tokens: 2,
@@ -154,7 +290,8 @@ pub mod tests {
         });
         // Its clock runs ahead of ours.
         let ahead = active("y", 5_000);
-        let list = serde_json::to_value(build(vec![ahead, known], 4_000)).unwrap();
+        let list = build(&[shown(known), shown(ahead)], 0, MAX_ANSWER_BYTES, 4_000);
+        let list = serde_json::to_value(list).unwrap();
         let expect = json!({
             "agent_id": "z", "agent_name": "a", "agent_type": "generic", "status": "running",
             "start_time": "1970-01-01T00:00:01.000Z", "duration_so_far_ms": 3000,
@@ -166,7 +303,7 @@ pub mod tests {
             "depth": null,
             "task_description": null, "tools_granted": ["Read"], "context_size": null,
             "session_id": "s", "model": null, "host": null, "source": null,
-            "last_sign": null, "deadline": "1970-01-01T00:05:01.000Z",
+            "last_sign": "1970-01-01T00:00:02.000Z", "deadline": "1970-01-01T00:05:01.000Z",
         });
         assert_eq!(list["active"][0], expect);
         assert_eq!(list["active"][1]["agent_id"], "y");

@@ -4,17 +4,20 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::active::Running;
-use super::source::running;
 use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
 use crate::domain::bucket::Day;
+use crate::domain::json::json_bytes;
 use crate::domain::tally::Tally;
 use crate::domain::view::{Active, HourTally};
+use crate::flow::running::Shown;
 use crate::history::{self, Reader};
-use crate::live::{self, Actives};
+use crate::live;
 
 /// Running executions that are shown one by one, the oldest; the number counts all.
 const MAX_DETAILS: usize = 1_000;
+/// What they may have, in bytes: a frame of the stream holds them twice a second.
+const MAX_DETAILS_BYTES: usize = 256 << 10;
 
 /// `…_today` is the UTC day, or the hours that were asked for.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
@@ -27,12 +30,12 @@ pub struct Current {
     pub tokens_used_today: i64,
     /// Dollars.
     pub estimated_cost_today: f64,
+    /// The oldest, at most 1,000 of them and 256 KiB.
     pub active_agent_details: Vec<Running>,
 }
 
 struct Rows {
     running: u64,
-    shown: Actives,
     tally: Tally,
 }
 
@@ -48,7 +51,8 @@ pub async fn fetch(
     } else {
         (sources.history(history).await?, View::History)
     };
-    let details = sources.complete(rows.shown, MAX_DETAILS).await;
+    let (shown, _) = sources.running().0.page(None, MAX_DETAILS);
+    let details = shown.iter().map(Shown::active);
     Ok((build(rows.running, details, &rows.tally, now_ms), view))
 }
 
@@ -57,7 +61,7 @@ async fn from_live(
     hours: Option<i32>,
     now_ms: i64,
 ) -> Result<Rows, live::Error> {
-    let current = sources.live.current(Day::of(now_ms), MAX_DETAILS);
+    let current = sources.live.current(Day::of(now_ms));
     let (current, tally) = match hours {
         None => (current.await?, None),
         Some(hours) => {
@@ -68,13 +72,11 @@ async fn from_live(
     };
     Ok(Rows {
         running: current.running,
-        shown: current.shown,
         tally: tally.unwrap_or(current.today),
     })
 }
 
 fn from_history(reader: &Reader, hours: Option<i32>, now_ms: i64) -> Result<Rows, history::Error> {
-    let shown = running(reader)?;
     let tally = match hours {
         None => {
             let today = Day::of(now_ms);
@@ -87,8 +89,7 @@ fn from_history(reader: &Reader, hours: Option<i32>, now_ms: i64) -> Result<Rows
         }
     };
     Ok(Rows {
-        running: shown.active.len() as u64,
-        shown,
+        running: reader.running_count()?,
         tally,
     })
 }
@@ -101,10 +102,19 @@ fn sum(rows: &[HourTally]) -> Tally {
     sum
 }
 
-/// The details are shown oldest first.
-pub fn build(active: u64, mut details: Vec<Active>, tally: &Tally, now_ms: i64) -> Current {
-    details.sort_by(|a, b| (a.started_ms, &a.agent_id).cmp(&(b.started_ms, &b.agent_id)));
-    details.truncate(MAX_DETAILS);
+/// The details come oldest first.
+pub fn build(
+    active: u64,
+    details: impl Iterator<Item = Active>,
+    tally: &Tally,
+    now_ms: i64,
+) -> Current {
+    let mut bytes = 0;
+    let details = details.map(|active| Running::of(active, now_ms));
+    let details = details.take_while(|running| {
+        bytes += json_bytes(running) + ",".len();
+        bytes <= MAX_DETAILS_BYTES
+    });
     Current {
         active_agents: active,
         executions_today: tally.execution_count,
@@ -112,10 +122,7 @@ pub fn build(active: u64, mut details: Vec<Active>, tally: &Tally, now_ms: i64) 
         avg_duration_ms: tally.avg_duration_ms(),
         tokens_used_today: tally.total_tokens,
         estimated_cost_today: tally.cost(),
-        active_agent_details: details
-            .into_iter()
-            .map(|active| Running::of(active, now_ms))
-            .collect(),
+        active_agent_details: details.collect(),
     }
 }
 
@@ -141,7 +148,8 @@ mod tests {
         };
         let mut later = active("late", 9_500);
         later.progress = Some(0.45);
-        let current = build(2, vec![later, active("early", 9_000)], &tally, 10_234);
+        let details = [active("early", 9_000), later].into_iter();
+        let current = build(2, details, &tally, 10_234);
         let expect = json!({
             "active_agents": 2, "executions_today": 3, "success_rate": 0.6667,
             "avg_duration_ms": 1001, "tokens_used_today": 4800, "estimated_cost_today": 0.0076,
@@ -161,7 +169,7 @@ mod tests {
 
     #[test]
     fn when_nothing_ran_every_number_is_zero() {
-        let current = build(0, Vec::new(), &Tally::default(), 0);
+        let current = build(0, std::iter::empty(), &Tally::default(), 0);
         let expect = json!({
             "active_agents": 0, "executions_today": 0, "success_rate": 0.0, "avg_duration_ms": 0,
             "tokens_used_today": 0, "estimated_cost_today": 0.0, "active_agent_details": [],
@@ -170,12 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn all_that_runs_counts_and_some_of_it_is_shown() {
-        let details = (0..1_005).map(|i| active(&format!("x{i}"), i)).collect();
-        let current = build(1_005, details, &Tally::default(), 10_000);
-        assert_eq!(current.active_agents, 1_005);
-        assert_eq!(current.active_agent_details.len(), MAX_DETAILS);
-        assert_eq!(current.active_agent_details[999].agent_id, "x999");
+    fn all_that_runs_counts_and_what_fits_is_shown() {
+        let named = |i: i64| active(&format!("x{i:0>255}"), i);
+        let current = build(900, (0..900).map(named), &Tally::default(), 9_999);
+        assert_eq!(current.active_agents, 900);
+        let shown = &current.active_agent_details;
+        let one = json_bytes(&shown[0]) + 1;
+        assert_eq!(shown.len(), MAX_DETAILS_BYTES / one);
+        assert!(shown.len() > 600 && shown[0].agent_id.ends_with("00"));
     }
 
     #[test]

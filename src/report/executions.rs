@@ -1,7 +1,6 @@
 //! Ended executions, newest first and page by page, and any single one.
 
 use std::fmt;
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -9,12 +8,10 @@ use serde::{Serialize, Serializer};
 
 use super::item::{Item, started};
 use super::window::last_hours;
-use super::{Error, Sources, View};
+use super::{Error, MAX_ANSWER_BYTES, Sources, View};
 use crate::domain::execution::{Execution, Status, TokenUsage};
+use crate::domain::json::json_bytes;
 use crate::history::{self, Filter, Position, Reader};
-
-/// What one page may take, in bytes; what does not fit is on the next one.
-const MAX_PAGE_BYTES: usize = 8 << 20;
 
 /// What is asked for. Times are of the end of an execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -111,7 +108,7 @@ pub async fn fetch(
     let limit = page.limit;
     let ask = move |reader: &Reader| reader.executions(&filter, before, limit);
     let rows = sources.history(ask).await?;
-    Ok((build(rows, MAX_PAGE_BYTES), View::History))
+    Ok((build(rows, MAX_ANSWER_BYTES), View::History))
 }
 
 /// A single execution; one that runs with what it has spent so far.
@@ -132,7 +129,9 @@ impl Serialize for Single {
 
 /// History first: it knows most. What it does not have yet may run.
 pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Single, View), Error> {
-    let spent = sources.spent(id);
+    let (running, view) = sources.running();
+    let shown = running.get(id);
+    let spent = shown.as_ref().and_then(|shown| shown.sign.token_usage);
     let asked = id.to_owned();
     let known = sources
         .history(move |reader| reader.execution(&asked))
@@ -140,9 +139,7 @@ pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Single, View), Er
     if let Some(execution) = known.filter(|execution| !execution.is_void()) {
         return Ok((Single { execution, spent }, View::History));
     }
-    let (active, view) = sources.active().await?;
-    let found = active.into_iter().find(|active| active.agent_id == id);
-    let execution = found.map(|active| Arc::new(started(active)));
+    let execution = shown.map(|shown| Arc::new(started(shown.active())));
     let unknown = || Error::UnknownExecution(id.to_owned());
     let execution = execution.ok_or_else(unknown)?;
     Ok((Single { execution, spent }, view))
@@ -151,7 +148,7 @@ pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Single, View), Er
 /// A page that would be too large ends early, but never empty.
 pub fn build(page: history::Page, max_bytes: usize) -> Executions {
     let mut executions = Vec::with_capacity(page.executions.len());
-    let mut length = Length(0);
+    let mut bytes = 0;
     let mut end = None;
     let next = page
         .next
@@ -161,9 +158,8 @@ pub fn build(page: history::Page, max_bytes: usize) -> Executions {
             continue;
         };
         let shown = Shown(execution);
-        // A length cannot fail to be written, and an item is made of what was JSON before.
-        let _ = serde_json::to_writer(&mut length, &shown);
-        if length.0 > max_bytes && end.is_some() {
+        bytes += json_bytes(&shown) + ",".len();
+        if bytes > max_bytes && end.is_some() {
             return Executions {
                 executions,
                 next_cursor: end,
@@ -176,20 +172,6 @@ pub fn build(page: history::Page, max_bytes: usize) -> Executions {
     Executions {
         executions,
         next_cursor: next,
-    }
-}
-
-/// Counts what is written, and keeps nothing.
-struct Length(usize);
-
-impl Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -243,9 +225,7 @@ mod tests {
 
     #[test]
     fn a_page_that_would_be_too_large_is_shorter_and_never_empty() {
-        let one = serde_json::to_vec(&Shown(rows(&[9], None).executions[0].1.clone()))
-            .unwrap()
-            .len();
+        let one = json_bytes(&Shown(rows(&[9], None).executions[0].1.clone())) + 1;
         let page = build(rows(&[9, 7, 5], None), 2 * one);
         assert_eq!(ids(&page), ["x9", "x7"]);
         assert_eq!(page.next_cursor, PageEnd::parse("7_107"));

@@ -221,6 +221,8 @@ fn help(counter: &str) -> String {
         "revivals" => "Executions that were heard of again after their deadline.",
         "orphan_stops" => "Stops whose start had not been seen.",
         "reads_refused" => "Reports that were not made: too much was asked of history at once.",
+        "starts_refused" => "Starts for which limits.running or limits.running_bytes had no room.",
+        "tool_names_dropped" => "Names of tools for which limits.running_bytes had no room.",
         "socket_connections" => "Connections to the event socket.",
         "socket_connections_refused" => "Connections to the event socket that found no place.",
         "socket_connections_evicted" => {

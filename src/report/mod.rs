@@ -76,7 +76,7 @@ pub enum Query {
     Daily {
         days: i32,
     },
-    Active,
+    Active(active::Page),
     Executions(Page),
     Execution {
         id: String,
@@ -152,7 +152,7 @@ impl Query {
             }
             Query::Errors { agent_name } => agent_name == OTHER,
             Query::Current { hours: None } | Query::Execution { .. } => false,
-            Query::Active | Query::Dashboard(_) => false,
+            Query::Active(_) | Query::Dashboard(_) => false,
         }
     }
 }
@@ -239,7 +239,7 @@ impl Reports {
             }
             Query::Tools { last, days } => seal(tools::fetch(sources, *last, *days, now_ms).await?),
             Query::Daily { days } => seal(daily::fetch(sources, *days, now_ms).await?),
-            Query::Active => seal(active::fetch(sources, now_ms).await?),
+            Query::Active(page) => seal(active::fetch(sources, page, now_ms)),
             Query::Executions(page) => seal(executions::fetch(sources, page, now_ms).await?),
             Query::Execution { id } => seal(executions::fetch_one(sources, id).await?),
             Query::Errors { agent_name } => seal(errors::fetch(sources, agent_name).await?),
@@ -250,6 +250,9 @@ impl Reports {
         }
     }
 }
+
+/// What an answer with a list in it may have, in bytes; what does not fit is on the next page.
+pub const MAX_ANSWER_BYTES: usize = 4 << 20;
 
 fn seal((report, view): (impl Serialize, View)) -> Result<Answer, Error> {
     let body = serde_json::to_vec(&report).map_err(|e| Error::Unavailable(e.to_string()))?;

@@ -7,14 +7,12 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::Error;
-use super::active::MAX_LISTED;
-use crate::domain::execution::TokenUsage;
 use crate::domain::names::{NameKind, Names};
-use crate::domain::view::{Active, HourTally, ToolDay, ToolPair, TypeTool};
+use crate::domain::view::{HourTally, ToolDay, ToolPair, TypeTool};
 use crate::flow::live_state::LiveState;
-use crate::flow::spending::Spending;
+use crate::flow::running::Running;
 use crate::history::{self, Lanes, Reader, Readers};
-use crate::live::{self, Actives, Live};
+use crate::live::{self, Live};
 
 /// Redis answers in milliseconds. One that takes this long stands still, and history answers.
 const MAX_LIVE_WAIT: Duration = Duration::from_secs(1);
@@ -39,7 +37,7 @@ pub struct Sources {
     readers: Readers,
     names: Arc<RwLock<Names>>,
     state: Arc<LiveState>,
-    spending: Arc<Spending>,
+    running: Arc<Running>,
 }
 
 /// What all reports are made of.
@@ -48,7 +46,7 @@ pub struct Pictures {
     pub lanes: Lanes,
     pub names: Arc<RwLock<Names>>,
     pub state: Arc<LiveState>,
-    pub spending: Arc<Spending>,
+    pub running: Arc<Running>,
 }
 
 impl Sources {
@@ -58,7 +56,7 @@ impl Sources {
             readers: readers.clone(),
             names: pictures.names.clone(),
             state: pictures.state.clone(),
-            spending: pictures.spending.clone(),
+            running: pictures.running.clone(),
         }
     }
 
@@ -87,62 +85,21 @@ impl Sources {
         Ok(self.readers.run(ask).await?)
     }
 
-    /// What runs now.
-    pub async fn active(&self) -> Result<(Vec<Active>, View), Error> {
-        let (mut actives, view) = self.either(self.live.active(), running).await?;
-        if view == View::History {
-            self.tell_spent(&mut actives.active);
-        }
-        Ok((self.complete(actives, MAX_LISTED).await, view))
-    }
-
-    /// What a running execution has spent so far. Memory tells, and waits for nobody.
-    pub(super) fn spent(&self, id: &str) -> Option<TokenUsage> {
-        self.spending.spent(id)
-    }
-
-    /// History knows nothing of what is still to be spent.
-    fn tell_spent(&self, active: &mut [Active]) {
-        for active in active {
-            active.token_usage = self.spent(&active.agent_id).or(active.token_usage);
-        }
-    }
-
-    /// With what history knows of those that are silent in the live view, at most `most` of them.
-    /// Without that the rest of an answer is still good.
-    pub(super) async fn complete(&self, actives: Actives, most: usize) -> Vec<Active> {
-        let Actives { mut active, silent } = actives;
-        if silent.is_empty() {
-            return active;
-        }
-        let ask = move |reader: &Reader| {
-            let mut found = Vec::new();
-            for id in silent.iter().take(most) {
-                let execution = reader.execution(id)?;
-                let running = execution.filter(|execution| execution.is_running());
-                found.extend(running.map(|execution| Active::of(&execution, None)));
-            }
-            Ok(found)
+    /// What runs now is known to the daemon itself, whichever view answers all else.
+    pub(super) fn running(&self) -> (&Running, View) {
+        let view = match self.state.readable() {
+            true => View::Live,
+            false => View::History,
         };
-        match self.history(ask).await {
-            Ok(mut found) => {
-                self.tell_spent(&mut found);
-                active.extend(found);
-            }
-            Err(error) => warn!(%error, "details of what runs are missing"),
-        }
-        active
+        (&self.running, view)
     }
 
     /// Whether an agent of that name ever ran, or runs; `_other` is known though it be nobody.
     pub(super) async fn is_known(&self, agent_name: &str) -> Result<bool, Error> {
         let name = agent_name.to_owned();
-        if self.has_place(agent_name) || self.history(move |reader| reader.has_agent(&name)).await?
-        {
-            return Ok(true);
-        }
-        let (active, _) = self.active().await?;
-        Ok(active.iter().any(|active| active.agent_name == agent_name))
+        Ok(self.has_place(agent_name)
+            || self.running.has_agent(agent_name)
+            || self.history(move |reader| reader.has_agent(&name)).await?)
     }
 
     /// Whether the live view counts by this name: an agent's own, or `_other`.
@@ -154,15 +111,6 @@ impl Sources {
     pub(super) fn names(&self) -> RwLockReadGuard<'_, Names> {
         self.names.read().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-pub(super) fn running(reader: &Reader) -> Result<Actives, history::Error> {
-    let running = reader.running()?;
-    let active = running.iter().map(|execution| Active::of(execution, None));
-    Ok(Actives {
-        active: active.collect(),
-        silent: Vec::new(),
-    })
 }
 
 /// Rows by the names that have a place in the live view, so that both views answer alike. Rows

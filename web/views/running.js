@@ -23,7 +23,9 @@ function show() {
   if (state.link === "loading") return;
   const rows = tree();
   if (!rows.length) return fill(body("running"), quiet(...nothing()));
-  const hidden = rows.length - MAX_ROWS;
+  // Of very many the daemon lists the oldest, and counts all.
+  const all = Math.max(rows.length, state.totals?.active_agents ?? 0);
+  const hidden = all - Math.min(rows.length, MAX_ROWS);
   fill(
     body("running"),
     h(

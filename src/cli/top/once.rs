@@ -1,6 +1,6 @@
 //! What runs now as plain text: no escape codes, and whole lines where nobody reads a terminal.
 
-use super::draw::head::{alerts, rates, sums};
+use super::draw::head::{alerts, omitted, rates, sums};
 use super::hour::LastHour;
 use super::order::{Sort, rows};
 use super::picture::Picture;
@@ -16,6 +16,7 @@ pub fn shown(picture: &Picture, hour: &LastHour, now_ms: i64, max_width: Option<
     for (_, alert) in alerts(picture) {
         text += &(alert + "\n");
     }
+    text.extend(omitted(picture).map(|line| line + "\n"));
     let rows = rows(&picture.running, "", Sort::default(), false);
     let cells = |row: &super::order::Row| {
         let running = row.running;
@@ -95,6 +96,7 @@ mod tests {
                 text: "too much".to_owned(),
             }],
             from_history: false,
+            omitted: 7,
         };
         let ended = Ended {
             at_ms: 99_000,
@@ -107,6 +109,7 @@ mod tests {
 running 2  today 1832  success 93.8%  avg 1m43s  tokens 8.3M  cost $232.80
 last minute  2 ended  12.3k tokens  $0.25
 ALERT  too much
+7 more run and are not listed
 agent      type    elapsed  tool  done  tokens   cost  execution  hung
 agent-x    tester    1m00s  –        –       –      –  x
   agent-y  tester     9.5s  Bash   46%   12345  $0.25  y          in 5.0s

@@ -11,6 +11,8 @@ use crate::cli::text::clean;
 pub struct Picture {
     pub totals: Totals,
     pub running: Vec<Running>,
+    /// How many more run than the daemon listed.
+    pub omitted: usize,
     /// What is wrong now, the worst first as the daemon lists it.
     pub alerts: Vec<Alert>,
     /// Without the live view no progress and no tool is known.
@@ -75,6 +77,8 @@ impl TryFrom<String> for Moment {
 #[derive(Deserialize)]
 struct Active {
     active: Vec<Listed>,
+    #[serde(default)]
+    omitted: usize,
 }
 
 #[derive(Deserialize)]
@@ -108,10 +112,11 @@ impl Picture {
         alerts: &Value,
         from_history: bool,
     ) -> Result<Picture, serde_json::Error> {
-        let active = Active::deserialize(active)?.active;
+        let Active { active, omitted } = Active::deserialize(active)?;
         Ok(Picture {
             totals: Totals::deserialize(totals)?,
             running: active.into_iter().map(Running::of).collect(),
+            omitted,
             alerts: read_alerts(alerts),
             from_history,
         })
@@ -186,7 +191,7 @@ mod tests {
             "parent_agent_id": "p", "task_description": null,
             "token_usage": {"total_tokens": 9, "estimated_cost": 0.5},
             "last_sign": "1970-01-01T00:00:02.000Z", "deadline": "1970-01-01T00:00:12.000Z",
-        }]});
+        }], "omitted": 3});
         let alerts = json!({"alerts": [
             {"state": "firing", "severity": "critical", "message": "too\u{7} much"},
             {"state": "resolved", "message": "over"},
@@ -206,7 +211,7 @@ mod tests {
             deadline_ms: Some(12_000),
             ..Running::default()
         };
-        assert_eq!(picture.running, [running]);
+        assert_eq!((picture.running, picture.omitted), (vec![running], 3));
         let alert = Alert {
             is_critical: true,
             text: "too much".to_owned(),

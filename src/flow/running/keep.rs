@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::{Run, Running, Timeouts};
+use super::{Running, Runs, Timeouts};
 use crate::domain::last_sign::LastSign;
 
 /// What a restart may add to the life of an execution, at most.
@@ -23,32 +23,33 @@ impl Timeouts {
 impl Running {
     /// Whether a last sign is kept that its end must take away.
     pub fn is_kept(&self, id: &str) -> bool {
-        self.runs.get(id).is_some_and(|run| run.is_kept)
+        let runs = self.runs();
+        runs.by_id.get(id).is_some_and(|run| run.is_kept)
     }
 
     /// The signs that are to be kept now, at most `max`; while none must be, none. Those that may
     /// wait go along: what is written together costs one commit.
     pub fn to_keep(&self, listened: Duration, max: usize) -> Vec<(String, LastSign)> {
-        let lag = self.timeouts.lag();
-        match self.unkept.first() {
-            Some((kept, _)) if *kept + lag <= listened => self.unkept(max),
+        let runs = self.runs();
+        let lag = runs.timeouts.lag();
+        match runs.unkept.first() {
+            Some((kept, _)) if *kept + lag <= listened => runs.unkept(max),
             _ => Vec::new(),
         }
     }
 
     /// All that are not kept yet, at most `max`, the oldest first.
     pub fn unkept(&self, max: usize) -> Vec<(String, LastSign)> {
-        let unkept = self.unkept.iter().take(max);
-        unkept
-            .filter_map(|(_, id)| Some((id.clone(), self.runs.get(id)?.last_sign())))
-            .collect()
+        self.runs().unkept(max)
     }
 
     /// These signs are on the disk.
-    pub fn kept(&mut self, signs: &[(String, LastSign)]) {
+    pub fn kept(&self, signs: &[(String, LastSign)]) {
+        let mut runs = self.runs();
+        let runs = &mut *runs;
         for (id, _) in signs {
-            if let Some(run) = self.runs.get_mut(id) {
-                self.unkept.remove(&(run.kept_at, id.clone()));
+            if let Some(run) = runs.by_id.get_mut(id.as_str()) {
+                runs.unkept.remove(&(run.kept_at, id.as_str().into()));
                 run.kept_at = run.heard_at;
                 run.is_kept = true;
             }
@@ -56,13 +57,11 @@ impl Running {
     }
 }
 
-impl Run {
-    fn last_sign(&self) -> LastSign {
-        LastSign {
-            listened_ms: self.heard_at.as_millis() as u64,
-            at_ms: self.last_sign_ms,
-            late_ms: self.late_ms,
-            open: self.open.clone(),
-        }
+impl Runs {
+    fn unkept(&self, max: usize) -> Vec<(String, LastSign)> {
+        let unkept = self.unkept.iter().take(max);
+        unkept
+            .filter_map(|(_, id)| Some((id.to_string(), self.by_id.get(id)?.last_sign())))
+            .collect()
     }
 }

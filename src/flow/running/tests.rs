@@ -1,10 +1,15 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::domain::event::ToolCall;
 use crate::domain::execution::{Catalog, Fact, Origin, Start};
 
 const IDLE: Duration = Duration::from_secs(300);
 const TOOL: Duration = Duration::from_secs(1800);
+const TIMEOUTS: Timeouts = Timeouts {
+    idle: IDLE,
+    tool: TOOL,
+};
 
 fn execution(id: &str, started_ms: i64) -> Arc<Execution> {
     let mut execution = Execution::new(id.to_owned());
@@ -42,10 +47,7 @@ fn progress(id: &str, tool_open: Option<bool>) -> Progress {
 
 #[test]
 fn a_sign_of_life_moves_the_deadline_and_an_open_tool_moves_it_further() {
-    let mut running = Running::new(Timeouts {
-        idle: IDLE,
-        tool: TOOL,
-    });
+    let running = Running::new(TIMEOUTS, usize::MAX);
     running.follow(&execution("x", 1_000_000), 1, at(0));
     assert_eq!(running.due(at(299).listened, 9), []);
     assert_eq!(
@@ -68,17 +70,15 @@ fn a_sign_of_life_moves_the_deadline_and_an_open_tool_moves_it_further() {
 
 #[test]
 fn other_timeouts_count_from_the_last_sign() {
-    let mut running = Running::new(Timeouts {
-        idle: IDLE,
-        tool: TOOL,
-    });
+    let running = Running::new(TIMEOUTS, usize::MAX);
     running.follow(&execution("idle", 1_000_000), 1, at(0));
     running.follow(&execution("tool", 1_000_000), 2, at(0));
     running.heard(&progress("tool", Some(true)), at(10));
-    running.retune(Timeouts {
+    let other = Timeouts {
         idle: 2 * IDLE,
         tool: IDLE / 10,
-    });
+    };
+    running.retune(other, usize::MAX);
     let due = |s: u64| running.due(at(s).listened, 9);
     assert_eq!(due(39), []);
     assert_eq!(due(40), [("tool".to_owned(), 1_040_000)]);
@@ -93,7 +93,7 @@ fn other_timeouts_count_from_the_last_sign() {
     let mut shown: Vec<_> = running
         .all()
         .iter()
-        .map(|shown| shown.active.deadline_ms)
+        .map(|shown| shown.active().deadline_ms)
         .collect();
     shown.sort();
     assert_eq!(shown, [Some(1_040_000), Some(1_600_000)]);
@@ -101,10 +101,7 @@ fn other_timeouts_count_from_the_last_sign() {
 
 #[test]
 fn what_hooks_told_of_before_the_daemon_started_may_have_a_call_open() {
-    let mut running = Running::new(Timeouts {
-        idle: IDLE,
-        tool: TOOL,
-    });
+    let running = Running::new(TIMEOUTS, usize::MAX);
     let plain = execution("x", 1_000_000);
     let mut hooked = Execution::clone(&plain);
     hooked.hooked = Some(Box::default());
@@ -115,10 +112,11 @@ fn what_hooks_told_of_before_the_daemon_started_may_have_a_call_open() {
     let due = |running: &Running, s: u64| running.due(at(s).listened, 9);
     assert_eq!(due(&running, 1_799), [("plain".to_owned(), 1_300_000)]);
     assert_eq!(due(&running, 1_800)[1], ("x".to_owned(), 2_800_000));
-    running.retune(Timeouts {
-        idle: IDLE,
+    let longer = Timeouts {
         tool: 2 * TOOL,
-    });
+        ..TIMEOUTS
+    };
+    running.retune(longer, usize::MAX);
     assert_eq!(due(&running, 3_599).len(), 1);
     assert_eq!(due(&running, 3_600)[1], ("x".to_owned(), 4_600_000));
     // Whatever is heard of it then says what is open.
@@ -128,10 +126,7 @@ fn what_hooks_told_of_before_the_daemon_started_may_have_a_call_open() {
 
 #[test]
 fn a_start_that_comes_late_ends_by_its_own_stamp() {
-    let mut running = Running::new(Timeouts {
-        idle: IDLE,
-        tool: TOOL,
-    });
+    let running = Running::new(TIMEOUTS, usize::MAX);
     let now = Now {
         wall_ms: 10_000_000,
         listened: Duration::ZERO,
@@ -142,30 +137,23 @@ fn a_start_that_comes_late_ends_by_its_own_stamp() {
 }
 
 /// Everything that must be kept by then is on the disk; answers what is there in the end.
-fn keep(running: &mut Running, kept: &mut HashMap<String, LastSign>, s: u64) {
+fn keep(running: &Running, kept: &mut HashMap<String, LastSign>, s: u64) {
     let signs = running.to_keep(at(s).listened, 9);
     running.kept(&signs);
     kept.extend(signs);
 }
 
-fn timeouts() -> Timeouts {
-    Timeouts {
-        idle: IDLE,
-        tool: TOOL,
-    }
-}
-
 #[test]
 fn a_restart_is_no_sign_of_life_however_often() {
     let mut kept = HashMap::new();
-    let mut running = Running::new(timeouts());
+    let mut running = Running::new(TIMEOUTS, usize::MAX);
     running.follow(&execution("x", 1_000_000), 1, at(0));
-    keep(&mut running, &mut kept, 4);
+    keep(&running, &mut kept, 4);
     assert!(!running.is_kept("x"), "it may end within seconds");
-    keep(&mut running, &mut kept, 5);
+    keep(&running, &mut kept, 5);
     assert!(running.is_kept("x"));
     running.heard(&progress("x", None), at(100));
-    keep(&mut running, &mut kept, 100);
+    keep(&running, &mut kept, 100);
     // The daemon is away for an hour after each 50 s, and loses nothing of the time it listened.
     for (life, listened_s) in [150, 200, 250, 300].into_iter().enumerate() {
         let down_s = 3_600 * (life as i64 + 1);
@@ -173,14 +161,14 @@ fn a_restart_is_no_sign_of_life_however_often() {
             wall_ms: at(listened_s).wall_ms + down_s * 1_000,
             ..at(listened_s)
         };
-        running = Running::new(timeouts());
+        running = Running::new(TIMEOUTS, usize::MAX);
         running.load(&execution("x", 1_000_000), 1, kept.get("x"), now);
         let due = |s: u64| running.due(at(s).listened, 9);
         // 5 s more, because a sign of the 5 s after the last may have been lost.
         assert_eq!(due(404), []);
         let end_ms = 1_405_000 + down_s * 1_000;
         assert_eq!(due(405), [("x".to_owned(), end_ms)], "life {life}");
-        let shown = &running.all()[0].active;
+        let shown = running.all()[0].active();
         assert_eq!(shown.deadline_ms, Some(end_ms));
         assert_eq!(shown.last_sign_ms, Some(1_100_000));
         assert_eq!(running.to_keep(now.listened, 9), [], "nothing is new");
@@ -189,11 +177,11 @@ fn a_restart_is_no_sign_of_life_however_often() {
 
 #[test]
 fn a_sign_is_kept_at_once_when_the_last_was_long_ago_and_others_go_along() {
-    let (mut running, mut kept) = (Running::new(timeouts()), HashMap::new());
+    let (running, mut kept) = (Running::new(TIMEOUTS, usize::MAX), HashMap::new());
     for (id, s) in [("a", 0), ("b", 3)] {
         running.follow(&execution(id, 1_000_000), 1, at(s));
     }
-    keep(&mut running, &mut kept, 5);
+    keep(&running, &mut kept, 5);
     assert_eq!(kept["b"].listened_ms, 3_000, "it goes along");
     for s in 6..=8 {
         running.heard(&progress("b", None), at(s));
@@ -211,16 +199,16 @@ fn a_sign_is_kept_at_once_when_the_last_was_long_ago_and_others_go_along() {
 
 #[test]
 fn open_calls_are_known_again_after_a_restart() {
-    let (mut running, mut kept) = (Running::new(timeouts()), HashMap::new());
+    let (running, mut kept) = (Running::new(TIMEOUTS, usize::MAX), HashMap::new());
     let mut hooked = Execution::clone(&execution("x", 1_000_000));
     hooked.hooked = Some(Box::default());
     let hooked = Arc::new(hooked);
     running.follow(&hooked, 1, at(0));
     running.heard(&progress("x", Some(true)), at(100));
-    keep(&mut running, &mut kept, 100);
-    let mut running = Running::new(timeouts());
+    keep(&running, &mut kept, 100);
+    let running = Running::new(TIMEOUTS, usize::MAX);
     running.load(&hooked, 1, kept.get("x"), at(200));
-    let shown = running.all().remove(0).active;
+    let shown = running.all().remove(0).active();
     assert_eq!(shown.current_tool.as_deref(), Some("Bash"));
     assert_eq!(running.due(at(1_904).listened, 9), []);
     assert_eq!(running.due(at(1_905).listened, 9).len(), 1);
@@ -230,7 +218,7 @@ fn open_calls_are_known_again_after_a_restart() {
 
 #[test]
 fn silence_does_not_begin_before_the_daemon_listens() {
-    let mut running = Running::new(timeouts());
+    let running = Running::new(TIMEOUTS, usize::MAX);
     running.load(&execution("x", 1_000_000), 1, None, at(100));
     // To empty the spool took 40 s, in which nobody could be heard.
     let opened = Now {
@@ -241,4 +229,77 @@ fn silence_does_not_begin_before_the_daemon_listens() {
     assert_eq!(running.due(at(399).listened, 9), []);
     let due = running.due(at(400).listened, 9);
     assert_eq!(due, [("x".to_owned(), 1_440_000)]);
+}
+
+/// A call with an id and a name of its own.
+fn call(id: &str, n: usize, is_open: bool) -> Progress {
+    Progress {
+        current_tool: is_open.then(|| format!("{n:0>256}")),
+        tool_call: Some(ToolCall {
+            use_id: Some(format!("call-{n}")),
+            is_open,
+        }),
+        ..progress(id, None)
+    }
+}
+
+#[test]
+fn what_is_held_is_counted_and_names_beyond_the_limit_are_not_kept() {
+    let now = at(0);
+    let mut large = Execution::clone(&execution("large", 1_000_000));
+    let start = Arc::make_mut(large.start.as_mut().unwrap());
+    start.task_description = Some("\u{1}".repeat(4_000));
+    start.tools_granted = (0..256).map(|n| format!("{n:0>256}")).collect();
+    let small = execution("x", 1_000_000);
+    // Each control character takes six bytes as JSON, and of the tools 4 KiB are held.
+    let bytes = run_bytes(&large) - run_bytes(&small);
+    assert!((24_000 + 3_500..24_000 + 4_500).contains(&bytes), "{bytes}");
+    let room = 4_000;
+    let max_bytes = run_bytes(&large) + run_bytes(&small) + room;
+    let running = Running::new(TIMEOUTS, max_bytes);
+    running.follow(&large, 1, now);
+    running.follow(&small, 2, now);
+    assert_eq!(running.bytes(), max_bytes - room);
+    for n in 0..64 {
+        running.heard(&call("x", n, true), now);
+        assert!(running.bytes() <= max_bytes);
+    }
+    let dropped = running.take_names_dropped();
+    assert!((50..64).contains(&dropped), "{dropped}");
+    assert_eq!(running.take_names_dropped(), 0);
+    let shown = running.get("x").unwrap();
+    let last = shown.sign.current_tool.unwrap();
+    assert_eq!(*last, *format!("{:0>256}", 63 - dropped));
+    // A call whose name is not kept is open all the same.
+    assert_eq!(running.due(now.listened + TOOL, 9).len(), 2);
+    assert_eq!(running.due(now.listened + TOOL / 2, 9).len(), 1);
+    for n in 0..64 {
+        running.heard(&call("x", n, false), now);
+    }
+    assert_eq!(running.bytes(), max_bytes - room);
+    let mut ended = large;
+    ended.merge(Fact::TimedOut { ended_ms: 1 }, &Catalog::default());
+    running.follow(&ended, 3, now);
+    assert_eq!(running.bytes(), run_bytes(&small));
+}
+
+#[test]
+fn pages_are_in_the_order_of_the_starts() {
+    let now = at(0);
+    let running = Running::new(TIMEOUTS, usize::MAX);
+    for (id, started_ms) in [("c", 5), ("b", 7), ("a", 7), ("d", 1)] {
+        running.follow(&execution(id, started_ms), 1, now);
+    }
+    let page = |after, max| {
+        let (shown, rest) = running.page(after, max);
+        let ids: Vec<_> = shown.iter().map(|shown| shown.id().to_owned()).collect();
+        (ids.concat(), rest)
+    };
+    assert_eq!(page(None, 9), ("dcab".to_owned(), 0));
+    assert_eq!(page(None, 2), ("dc".to_owned(), 2));
+    assert_eq!(page(Some((5, "c")), 1), ("a".to_owned(), 1));
+    // What a page ended with may have gone, or have another start by now.
+    running.follow(&execution("c", 9), 2, now);
+    assert_eq!(page(Some((5, "c")), 9), ("abc".to_owned(), 0));
+    assert_eq!(page(Some((9, "c")), 9), (String::new(), 0));
 }

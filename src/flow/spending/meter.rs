@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use crate::domain::execution::{Execution, TokenUsage};
+use crate::domain::execution::TokenUsage;
 use crate::domain::price::Prices;
 use crate::domain::transcript::{Beginning, Slice, Span};
 use crate::flow::usage::Files;
@@ -66,10 +66,9 @@ pub(super) struct Look {
 
 impl Meter {
     /// `from` is the offset in bytes behind the turn before it in the same file.
-    pub fn new(execution: &Execution, edition: u64, from: u64) -> Meter {
-        let start = execution.start.as_ref();
+    pub fn new(started_ms: Option<i64>, edition: u64, from: u64) -> Meter {
         let span = Span {
-            started_ms: start.map(|start| start.started_ms),
+            started_ms,
             ended_ms: None,
         };
         Meter {

@@ -14,12 +14,10 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::reader::SpendingReader;
-use super::running::is_of_the_same_lines;
-use crate::domain::execution::{Execution, TokenUsage};
+use crate::domain::execution::Execution;
 use crate::domain::turns::{execution_id, turn_of};
 
-/// The running executions that have a transcript, and what they have spent: from the writer to
-/// the reader, and to reports where the live picture does not answer.
+/// The running executions that have a transcript: from the writer to the reader.
 #[derive(Default)]
 pub struct Spending(Mutex<Watched>);
 
@@ -31,42 +29,53 @@ struct Watched {
 }
 
 struct One {
-    execution: Arc<Execution>,
+    lines: Arc<Lines>,
     /// Another one when what was read before is not to be gone on with; never the same again.
     edition: u64,
-    spent: Option<TokenUsage>,
+}
+
+/// Which lines of which file tell what an execution has spent.
+#[derive(Debug, PartialEq)]
+pub struct Lines {
+    pub id: String,
+    pub transcript: String,
+    /// By the start itself.
+    pub started_ms: Option<i64>,
+}
+
+impl Lines {
+    /// Returns None if it has no transcript.
+    pub fn of(execution: &Execution) -> Option<Lines> {
+        let start = execution.start.as_ref();
+        Some(Lines {
+            id: execution.id.clone(),
+            transcript: execution.transcript()?.to_owned(),
+            started_ms: start.map(|start| start.started_ms),
+        })
+    }
 }
 
 /// An execution to look at.
 #[derive(Clone, Debug)]
 pub struct Due {
-    pub execution: Arc<Execution>,
+    pub lines: Arc<Lines>,
     pub edition: u64,
 }
 
 impl Spending {
     /// Takes in an execution as it is after a change.
-    pub fn follow(&self, execution: &Arc<Execution>) {
+    pub fn follow(&self, execution: &Execution) {
         let mut watched = self.watched();
-        if execution.is_running() && execution.transcript().is_some() {
-            watched.watch(execution);
+        if execution.is_running()
+            && let Some(lines) = Lines::of(execution)
+        {
+            watched.watch(lines);
             return;
         }
         watched.ones.remove(&execution.id);
         if execution.usage().is_some() {
             watched.reread_next(execution);
         }
-    }
-
-    /// What the writer has shown of one that runs.
-    pub fn note(&self, id: &str, spent: Option<TokenUsage>) {
-        if let Some(one) = self.watched().ones.get_mut(id) {
-            one.spent = spent;
-        }
-    }
-
-    pub fn spent(&self, id: &str) -> Option<TokenUsage> {
-        self.watched().ones.get(id)?.spent
     }
 
     /// The next after an id, at most `max`; after the last the first is next.
@@ -79,7 +88,7 @@ impl Spending {
             .chain(before)
             .filter(|(_, one)| !watched.has_gone_on(one));
         let due = ones.map(|(_, one)| Due {
-            execution: one.execution.clone(),
+            lines: one.lines.clone(),
             edition: one.edition,
         });
         due.take(max).collect()
@@ -101,20 +110,17 @@ impl Watched {
         self.editions
     }
 
-    fn watch(&mut self, execution: &Arc<Execution>) {
-        let known = self.ones.get_mut(&execution.id);
-        if let Some(one) = known
-            && is_of_the_same_lines(&one.execution, execution)
-        {
-            one.execution = execution.clone();
+    fn watch(&mut self, lines: Lines) {
+        let known = self.ones.get(&lines.id);
+        if known.is_some_and(|one| *one.lines == lines) {
             return;
         }
+        let id = lines.id.clone();
         let one = One {
-            execution: execution.clone(),
+            lines: Arc::new(lines),
             edition: self.edition(),
-            spent: None,
         };
-        self.ones.insert(execution.id.clone(), one);
+        self.ones.insert(id, one);
     }
 
     /// A turn begins in the file where the one before it ends, which may be elsewhere now.
@@ -132,8 +138,8 @@ impl Watched {
 
     /// The lines that come now are of the next turn: the stop of this one was not told.
     fn has_gone_on(&self, one: &One) -> bool {
-        let (agent_id, number) = turn_of(&one.execution.id);
+        let (agent_id, number) = turn_of(&one.lines.id);
         let next = self.ones.get(&execution_id(agent_id, number + 1));
-        next.is_some_and(|next| next.execution.transcript() == one.execution.transcript())
+        next.is_some_and(|next| next.lines.transcript == one.lines.transcript)
     }
 }

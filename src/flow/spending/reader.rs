@@ -10,8 +10,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::meter::Meter;
-use super::{Due, Spending};
-use crate::domain::execution::{Execution, TokenUsage};
+use super::{Due, Lines, Spending};
+use crate::domain::execution::TokenUsage;
 use crate::flow::tuning::Tuned;
 use crate::flow::usage::{Files, turn_before};
 use crate::flow::writer::{Door, Message};
@@ -58,15 +58,15 @@ impl SpendingReader {
     async fn round(&self, last: &mut String, meters: &mut Meters) {
         meters.0.retain(|id, _| self.spending.is_watched(id));
         let due = self.spending.next(last, MAX_LOOKS);
-        let Some(end) = due.last().map(|one| one.execution.id.clone()) else {
+        let Some(end) = due.last().map(|one| one.lines.id.clone()) else {
             return;
         };
         for one in &due {
             if !meters.has(one)
-                && let Some(from) = self.beginning(&one.execution).await
+                && let Some(from) = self.beginning(&one.lines).await
             {
-                let meter = Meter::new(&one.execution, one.edition, from);
-                meters.0.insert(one.execution.id.clone(), Some(meter));
+                let meter = Meter::new(one.lines.started_ms, one.edition, from);
+                meters.0.insert(one.lines.id.clone(), Some(meter));
             }
         }
         let files = Files::of(&self.tuned.borrow());
@@ -89,8 +89,9 @@ impl SpendingReader {
 
     /// The offset in the file at which the turn begins, or after which it is to be found; nothing
     /// while the turn before it has not been read.
-    async fn beginning(&self, execution: &Execution) -> Option<u64> {
-        match turn_before(&self.door, execution).await.ok()? {
+    async fn beginning(&self, lines: &Lines) -> Option<u64> {
+        let before = turn_before(&self.door, &lines.id, Some(&lines.transcript));
+        match before.await.ok()? {
             Some(before) if before.is_unread() || before.is_running() => None,
             Some(before) => Some(before.usage().map_or(0, |usage| usage.end_offset)),
             None => Some(0),
@@ -100,7 +101,7 @@ impl SpendingReader {
 
 impl Meters {
     fn has(&self, due: &Due) -> bool {
-        let known = self.0.get(&due.execution.id);
+        let known = self.0.get(&due.lines.id);
         known.is_some_and(|meter| {
             let meter = meter.as_ref();
             meter.is_none_or(|meter| meter.edition == due.edition)
@@ -111,19 +112,18 @@ impl Meters {
     fn look(&mut self, due: &[Due], files: &Files) -> (Told, Option<String>) {
         let (mut told, mut bytes) = (Told::new(), 0);
         let mut remembered: usize = self.0.values().flatten().map(Meter::remembered).sum();
-        for Due { execution, edition } in due {
-            let place = self.0.get_mut(&execution.id);
-            let Some((place, path)) = place.zip(execution.transcript()) else {
+        for Due { lines, edition } in due {
+            let Some(place) = self.0.get_mut(&lines.id) else {
                 continue;
             };
             let Some(meter) = place.as_mut().filter(|meter| meter.edition == *edition) else {
                 continue;
             };
             remembered -= meter.remembered();
-            let look = meter.look(Path::new(path), files, MAX_BYTES - bytes);
+            let look = meter.look(Path::new(&lines.transcript), files, MAX_BYTES - bytes);
             remembered += meter.remembered();
             bytes += look.bytes;
-            let id = execution.id.clone();
+            let id = lines.id.clone();
             if remembered > MAX_REMEMBERED {
                 remembered -= meter.remembered();
                 *place = None;
@@ -132,7 +132,7 @@ impl Meters {
                 told.push((id, spent));
             }
             if bytes >= MAX_BYTES {
-                return (told, Some(execution.id.clone()));
+                return (told, Some(lines.id.clone()));
             }
         }
         (told, None)

@@ -8,7 +8,7 @@ use tempfile::{TempDir, tempdir};
 
 use super::meter::{Look, MAX_READ_BYTES, Meter};
 use super::*;
-use crate::domain::execution::{Catalog, Fact, Hooked, Origin, Start};
+use crate::domain::execution::{Catalog, Fact, Hooked, Origin, Start, TokenUsage};
 use crate::domain::transcript::Span;
 use crate::flow::usage::lines::MAX_LINE_BYTES;
 use crate::flow::usage::{Files, read};
@@ -74,7 +74,7 @@ impl Place {
         let folder = tempdir().unwrap();
         fs::create_dir(folder.path().join("projects")).unwrap();
         let path = folder.path().join("projects/agent-a.jsonl");
-        let meter = Meter::new(&running("a", &path, STARTED_MS), 0, from);
+        let meter = Meter::new(Some(STARTED_MS), 0, from);
         Place {
             folder,
             path,
@@ -240,7 +240,7 @@ fn a_look_has_an_end_and_a_line_too_long_is_passed_over() {
     assert_eq!(first.told, None, "a part is no sum");
     assert!(first.bytes <= 2 * MAX_READ_BYTES);
     assert_eq!(place.told(), spent(2, 2, 0));
-    let mut again = Meter::new(&running("a", &place.path, STARTED_MS), 0, 0);
+    let mut again = Meter::new(Some(STARTED_MS), 0, 0);
     let whole = again.look(&place.path, &place.files(), 16 * MIB);
     assert_eq!(whole.told, spent(2, 2, 0), "in more steps");
     for _ in 0..3 {
@@ -292,49 +292,40 @@ fn it_says_what_the_reading_at_the_end_would() {
 fn what_runs_is_gone_round() {
     let spending = Spending::default();
     let path = Path::new("/p/agent.jsonl");
-    let follow = |id: &str| spending.follow(&Arc::new(running(id, path, STARTED_MS)));
+    let follow = |id: &str| spending.follow(&running(id, path, STARTED_MS));
     let ids = |after: &str, max| -> Vec<String> {
         let due = spending.next(after, max).into_iter();
-        due.map(|due| due.execution.id.clone()).collect()
+        due.map(|due| due.lines.id.clone()).collect()
     };
     assert!(ids("", 9).is_empty());
     ["b", "c", "a"].into_iter().for_each(follow);
     assert_eq!(ids("", 2), ["a", "b"]);
     assert_eq!(ids("b", 2), ["c", "a"]);
     assert_eq!(ids("b", 9), ["c", "a", "b"]);
-    let usage = spent(1, 2, 3).flatten();
-    spending.note("b", usage);
-    assert_eq!(spending.spent("b"), usage);
     // It ended.
     let mut ended = running("b", path, STARTED_MS);
     let end = Fact::TimedOut { ended_ms: 1 };
     ended.merge(end, &Catalog::default());
-    spending.follow(&Arc::new(ended));
-    spending.note("b", usage);
-    assert_eq!(
-        (spending.spent("b"), ids("", 9)),
-        (None, vec!["a".into(), "c".into()])
-    );
+    spending.follow(&ended);
+    assert_eq!(ids("", 9), ["a", "c"]);
 }
 
 #[test]
 fn lines_that_are_of_another_turn_now_are_read_anew() {
     let spending = Spending::default();
     let path = Path::new("/p/agent.jsonl");
-    let follow = |execution| spending.follow(&Arc::new(execution));
+    let follow = |execution| spending.follow(&execution);
     let edition = |id: &str| {
         let due = spending.next("", 9).into_iter();
-        due.filter(|due| due.execution.id == id)
+        due.filter(|due| due.lines.id == id)
             .map(|due| due.edition)
             .next()
     };
-    let usage = spent(1, 2, 3).flatten();
     follow(running("a#3", path, STARTED_MS));
-    spending.note("a#3", usage);
     let first = edition("a#3");
     assert!(first.is_some());
     follow(running("a#3", path, STARTED_MS));
-    assert_eq!((edition("a#3"), spending.spent("a#3")), (first, usage));
+    assert_eq!(edition("a#3"), first);
     // The turn before it is read: it may end elsewhere than was thought.
     let mut before = running("a#2", path, STARTED_MS);
     before.merge(Fact::TimedOut { ended_ms: 1 }, &Catalog::default());
@@ -342,10 +333,8 @@ fn lines_that_are_of_another_turn_now_are_read_anew() {
     follow(before);
     let second = edition("a#3");
     assert!(second > first);
-    assert_eq!(spending.spent("a#3"), usage);
     follow(running("a#3", path, STARTED_MS + 1));
     assert!(edition("a#3") > second);
-    assert_eq!(spending.spent("a#3"), None);
     // It timed out and is heard of again: nothing is gone on with.
     let third = edition("a#3");
     let mut hung = running("a#3", path, STARTED_MS + 1);

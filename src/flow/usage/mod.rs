@@ -219,7 +219,8 @@ impl UsageReader {
         execution: &Execution,
         waited: Duration,
     ) -> Result<Option<u64>, Unavailable> {
-        let Some(before) = turn_before(&self.door, execution).await? else {
+        let before = turn_before(&self.door, &execution.id, execution.transcript());
+        let Some(before) = before.await? else {
             return Ok(Some(0));
         };
         let is_awaited = before.is_unread() || before.is_running();
@@ -259,17 +260,18 @@ impl UsageReader {
     }
 }
 
-/// The last turn of the agent before an execution whose lines are in the same file.
+/// The last turn of the agent before the execution `id` whose lines are in the same file.
 pub(super) async fn turn_before(
     door: &Door,
-    execution: &Execution,
+    id: &str,
+    transcript: Option<&str>,
 ) -> Result<Option<Arc<Execution>>, Unavailable> {
-    let (agent_id, number) = turn_of(&execution.id);
+    let (agent_id, number) = turn_of(id);
     for number in (1..number).rev().take(MAX_TURNS_BETWEEN) {
         let Some(before) = door.look(&execution_id(agent_id, number)).await? else {
             return Ok(None);
         };
-        if before.transcript() == execution.transcript() {
+        if before.transcript() == transcript {
             return Ok(Some(before));
         }
     }

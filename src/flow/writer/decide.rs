@@ -13,6 +13,7 @@ use crate::domain::event::{Event, Progress};
 use crate::domain::execution::{Execution, Fact};
 use crate::domain::names::NameKind;
 use crate::flow::clock::Now;
+use crate::flow::running::run_bytes;
 use crate::journal::Entry;
 
 /// One commit's worth of decisions. Nothing of it is remembered before it is committed.
@@ -25,6 +26,11 @@ pub struct Batch {
     pub signs: Vec<Progress>,
     pub names: Vec<(NameKind, String)>,
     started: usize,
+    /// About what the changes take, and what hooks told, in bytes.
+    pub bytes: usize,
+    /// What the memory of running executions grows by, in bytes; what it shrinks by counts once
+    /// the batch is committed.
+    grown: usize,
 }
 
 impl Batch {
@@ -46,6 +52,14 @@ impl Batch {
         }
     }
 
+    /// Whether an execution runs after all that the batch has decided.
+    pub(super) fn is_running(&self, memory: &Memory, id: &str) -> bool {
+        match self.staged.get(id) {
+            Some(execution) => execution.is_running(),
+            None => memory.running.has(id),
+        }
+    }
+
     fn known<'a>(&'a self, memory: &'a Memory, id: &str) -> Option<&'a Arc<Execution>> {
         let newer = self.staged.get(id).or_else(|| memory.get(id));
         newer.or_else(|| self.found.get(id))
@@ -55,28 +69,30 @@ impl Batch {
 impl Writer {
     /// Fetches from history, in one look, what memory does not hold.
     pub(super) fn look_up(
-        &mut self,
+        &self,
         memory: &Memory,
-        events: &[Vec<Event>],
+        events: &[Event],
         batch: &mut Batch,
     ) -> Result<(), Unavailable> {
         let mut unknown: Vec<&str> = events
             .iter()
-            .flatten()
             .filter_map(|event| match event {
                 Event::Fact { id, .. } => Some(id.as_str()),
+                // It changes nothing of one that runs.
+                Event::Progress(progress) if memory.running.has(&progress.id) => None,
                 Event::Progress(progress) => Some(progress.id.as_str()),
                 // What hooks tell is rare, and of whom is known only when it is taken in.
                 Event::Hook(_) | Event::Read(_) | Event::Ignored => None,
             })
-            .filter(|id| memory.get(id).is_none())
+            .filter(|id| !batch.staged.contains_key(*id) && memory.get(id).is_none())
             .collect();
         unknown.sort_unstable();
         unknown.dedup();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        batch.found = self.find(&unknown)?;
+        // What was found for the events before these is staged by now, or is found again.
+        batch.found = match unknown.is_empty() {
+            true => HashMap::new(),
+            false => self.find(&unknown)?,
+        };
         Ok(())
     }
 
@@ -116,41 +132,19 @@ impl Writer {
         event: Event,
         now: Now,
     ) -> Result<Verdict, Unavailable> {
-        let (id, fact, accepted) = match event {
+        let (id, fact) = match event {
             Event::Ignored => {
                 self.counters.events_ignored.add(1);
                 return Ok(Verdict::Progress);
             }
             Event::Hook(hook) => return self.hear(memory, batch, &hook, now),
             Event::Read(read) => return self.read(memory, batch, *read, now),
-            Event::Fact { id, fact } => (id, fact, Verdict::Accepted),
-            Event::Progress(progress) => {
-                let id = progress.id.clone();
-                batch.signs.push(progress);
-                (id, Fact::Alive, Verdict::Progress)
-            }
+            Event::Fact { id, fact } => (id, fact),
+            Event::Progress(progress) => return Ok(self.progress(memory, batch, progress, now)),
         };
         let before = batch.known(memory, &id).cloned();
-        let takes = match &before {
-            Some(execution) => execution.takes(&fact),
-            None => fact != Fact::Alive,
-        };
-        if !takes {
-            // A progress that is ahead of its start must not count as heard once it starts.
-            let idle = before.is_none_or(|execution| !execution.is_running());
-            if fact == Fact::Alive && idle {
-                batch.signs.pop();
-            }
-            return Ok(if fact == Fact::Alive {
-                Verdict::Progress
-            } else {
-                Verdict::Duplicate
-            });
-        }
-        let ended = before.as_ref().is_some_and(|before| before.stop.is_some());
-        let starts = matches!(fact, Fact::Start(_) | Fact::Alive) && !ended;
-        if starts && self.is_full(memory, batch) {
-            return Ok(Verdict::Refused(self.full()));
+        if before.as_ref().is_some_and(|before| !before.takes(&fact)) {
+            return Ok(Verdict::Duplicate);
         }
         let mut after = match &before {
             Some(execution) => Execution::clone(execution),
@@ -161,19 +155,71 @@ impl Writer {
         if is_over {
             self.retell_over(batch, &mut after)?;
         }
+        if let Err(refusal) = self.make_room(memory, batch, before.as_deref(), &after) {
+            return Ok(Verdict::Refused(refusal));
+        }
         self.stage(batch, before, after, now);
-        Ok(accepted)
+        Ok(Verdict::Accepted)
     }
 
-    pub(super) fn is_full(&self, memory: &Memory, batch: &Batch) -> bool {
-        memory.running.count() + batch.started >= self.tuning.max_running
+    /// A sign of life of what runs; it brings back what had timed out. Of any other execution it
+    /// means nothing: one that is ahead of its start must not count as heard once it starts.
+    fn progress(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        progress: Progress,
+        now: Now,
+    ) -> Verdict {
+        if !batch.is_running(memory, &progress.id) {
+            let known = batch.known(memory, &progress.id).cloned();
+            let Some(before) = known.filter(|known| known.takes(&Fact::Alive)) else {
+                return Verdict::Progress;
+            };
+            let mut after = Execution::clone(&before);
+            after.merge(Fact::Alive, &self.tuning.catalog);
+            if let Err(refusal) = self.make_room(memory, batch, Some(&before), &after) {
+                return Verdict::Refused(refusal);
+            }
+            self.stage(batch, Some(before), after, now);
+        }
+        batch.signs.push(progress);
+        Verdict::Progress
     }
 
-    pub(super) fn full(&self) -> Refusal {
-        Refusal::new(format!(
-            "start: limits.running allows {} executions at once",
-            self.tuning.max_running
-        ))
+    /// Takes the room that a running execution needs in memory beyond what it had.
+    ///
+    /// # Errors
+    /// There is none: it begins to run, or grows, beyond a limit.
+    pub(super) fn make_room(
+        &self,
+        memory: &Memory,
+        batch: &mut Batch,
+        before: Option<&Execution>,
+        after: &Execution,
+    ) -> Result<(), Refusal> {
+        if !after.is_running() {
+            return Ok(());
+        }
+        let before = before.filter(|before| before.is_running());
+        let (running, tuning) = (&memory.running, &self.tuning);
+        if before.is_none() && running.count() + batch.started >= tuning.max_running {
+            self.counters.starts_refused.add(1);
+            return Err(Refusal::new(format!(
+                "start: limits.running allows {} executions at once",
+                tuning.max_running
+            )));
+        }
+        let more = run_bytes(after).saturating_sub(before.map_or(0, run_bytes));
+        if more > 0 && running.bytes() + batch.grown + more > tuning.max_running_bytes {
+            self.counters.starts_refused.add(1);
+            return Err(Refusal::new(format!(
+                "start: limits.running_bytes allows {} bytes for all that run",
+                tuning.max_running_bytes
+            )));
+        }
+        batch.grown += more;
+        Ok(())
     }
 
     pub(super) fn stage(
@@ -189,6 +235,7 @@ impl Writer {
         let seq = self.journal.last_seq() + 1 + batch.changes.len() as u64;
         let change = Change::between(before, after.clone(), seq, now.wall_ms);
         self.admit(batch, &change);
+        batch.bytes += after.bytes();
         batch.staged.insert(after.id.clone(), after);
         batch.changes.push(Arc::new(change));
     }

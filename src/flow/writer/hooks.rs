@@ -143,8 +143,7 @@ impl Writer {
         if turn.is_none_or(|turn| turn.end.is_some()) {
             return Ok(false);
         }
-        let execution = self.execution(memory, batch, &execution_id(agent_id, number))?;
-        Ok(execution.is_some_and(|execution| execution.is_running()))
+        Ok(batch.is_running(memory, &execution_id(agent_id, number)))
     }
 
     /// What had timed out ended with its session after all.
@@ -176,8 +175,9 @@ impl Writer {
             .staged
             .values()
             .filter(|execution| of_session(execution));
-        let running = memory.running.of_session(session_id).into_iter();
-        let ids = running
+        let running = memory.running.of_session(session_id);
+        let ids = running.iter().map(|id| &**id);
+        let ids = ids
             .chain(staged.map(|execution| execution.id.as_str()))
             .chain(
                 memory
@@ -252,7 +252,9 @@ impl Writer {
         let derived = self.derive_uncounted(batch, &turns)?;
         let number = Turns::number_at(&derived, hook.session_id.as_deref(), hook.at_ms);
         let id = execution_id(agent_id, number);
-        self.execution(memory, batch, &id)?;
+        if !batch.is_running(memory, &id) {
+            self.execution(memory, batch, &id)?;
+        }
         let progress = Progress {
             id,
             progress: None,

@@ -7,11 +7,12 @@ use crate::domain::change::Change;
 use crate::domain::execution::Execution;
 use crate::domain::last_sign::LastSign;
 use crate::flow::clock::Now;
-use crate::flow::running::{Running, Timeouts};
+use crate::flow::running::Running;
 
-/// What the writer remembers: the executions that run, and those that history does not have yet.
+/// What the writer remembers: of the executions that run what decisions need, and those that
+/// history does not have yet.
 pub struct Memory {
-    pub(super) running: Running,
+    pub(super) running: Arc<Running>,
     unflushed: HashMap<String, (u64, Arc<Execution>)>,
     /// Of the executions in `unflushed`, about.
     unflushed_bytes: usize,
@@ -20,9 +21,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    pub fn new(timeouts: Timeouts) -> Memory {
+    pub fn new(running: Arc<Running>) -> Memory {
         Memory {
-            running: Running::new(timeouts),
+            running,
             unflushed: HashMap::new(),
             unflushed_bytes: 0,
             order: VecDeque::new(),
@@ -53,23 +54,17 @@ impl Memory {
         unflushed.filter(|execution| execution.timed_out_ms.is_some())
     }
 
-    /// What runs.
-    pub fn running(&self) -> impl Iterator<Item = &Arc<Execution>> {
-        self.running.executions()
-    }
-
-    /// Takes in what history, which has all changes up to `seq`, says that runs.
+    /// Takes in an execution of which history, which has all changes up to `seq`, says that it
+    /// runs.
     pub fn load_running(
         &mut self,
-        executions: &[Arc<Execution>],
+        execution: &Execution,
         seq: u64,
         signs: &HashMap<String, LastSign>,
         now: Now,
     ) {
-        for execution in executions {
-            let last = signs.get(&execution.id);
-            self.running.load(execution, seq, last, now);
-        }
+        let last = signs.get(&execution.id);
+        self.running.load(execution, seq, last, now);
     }
 
     /// Takes in a change that history does not have yet.
@@ -98,11 +93,10 @@ impl Memory {
         self.unflushed_bytes -= gone.map_or(0, |(_, execution)| execution.bytes());
     }
 
+    /// An execution that history does not have as it is. All others history has, also those that
+    /// run.
     pub(super) fn get(&self, id: &str) -> Option<&Arc<Execution>> {
-        self.unflushed
-            .get(id)
-            .map(|(_, execution)| execution)
-            .or_else(|| self.running.get(id))
+        self.unflushed.get(id).map(|(_, execution)| execution)
     }
 
     pub(super) fn flushed(&mut self, seq: u64) {

@@ -1,6 +1,7 @@
 //! The one writer: decides what each event changes, journals the changes in one commit for all
 //! that are queued, and only then acknowledges them.
 
+mod accept;
 mod blocked;
 mod decide;
 mod door;
@@ -32,7 +33,6 @@ use super::usage::Unread;
 use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
 use crate::domain::change::ChangeKind;
-use crate::domain::event::Event;
 use crate::domain::execution::{Execution, Fact, TokenUsage};
 use crate::domain::names::Names;
 use crate::history::Reader;
@@ -41,10 +41,8 @@ use crate::sqlite;
 
 /// Events in one commit: a larger one gains nothing and makes the first of them wait longer.
 const MAX_BATCH: usize = 4_096;
-/// Executions that history does not have yet; about 2 KB each. A flush takes half a second.
-const MAX_UNFLUSHED: usize = 65_536;
-/// The same in bytes: of the largest events 65,536 would take 16 GB.
-const MAX_UNFLUSHED_BYTES: usize = 128 << 20;
+/// The same in bytes of what they make of executions; one submission may go beyond it.
+const MAX_BATCH_BYTES: usize = 16 << 20;
 /// Executions that time out in one commit.
 const MAX_REAPED: usize = 1_024;
 /// Above this the writer itself waits for the log to be written back; else the log would grow as
@@ -115,7 +113,8 @@ impl Writer {
             Message::Flushed(seq) => memory.flushed(seq),
             Message::Look(id, reply) => self.look(memory, &id, reply),
             Message::Retune(tuning) => {
-                memory.running.retune(tuning.timeouts);
+                let (timeouts, max_bytes) = (tuning.timeouts, tuning.max_running_bytes);
+                memory.running.retune(timeouts, max_bytes);
                 self.tuning = tuning;
             }
             Message::Running(reply) => drop(reply.send(memory.running.all())),
@@ -168,7 +167,6 @@ impl Writer {
     fn spent(&self, memory: &mut Memory, spent: Vec<(String, Option<TokenUsage>)>) {
         for (id, usage) in spent {
             if let Some(sign) = memory.running.spent(&id, usage) {
-                self.spending.note(&id, usage);
                 self.signs.put(sign);
             }
         }
@@ -179,68 +177,6 @@ impl Writer {
         if let Ok(execution) = self.execution(memory, &mut Batch::default(), id) {
             drop(reply.send(execution));
         }
-    }
-
-    fn accept(&mut self, memory: &mut Memory, submissions: Vec<Submission>) {
-        let now = self.listening.now();
-        let (events, replies): (Vec<_>, Vec<_>) = submissions
-            .into_iter()
-            .map(|submission| (submission.events, submission.reply))
-            .unzip();
-        let mut batch = Batch::default();
-        let held_off = || events.iter().map(|events| events.len() as u64).sum();
-        let outcome = self
-            .room(memory)
-            .inspect_err(|_| self.counters.lines_held_off.add(held_off()))
-            .and_then(|()| self.look_up(memory, &events, &mut batch));
-        let outcome = outcome.and_then(|()| {
-            let verdicts = self.decide_all(memory, &mut batch, events, now);
-            let verdicts = verdicts.inspect_err(|_| self.forget_names(&batch))?;
-            self.commit(memory, batch, now).map(|()| verdicts)
-        });
-        match outcome {
-            Ok(verdicts) => {
-                crash_point("commit.published");
-                for (reply, verdicts) in replies.into_iter().zip(verdicts) {
-                    self.count(&verdicts);
-                    // Whoever has gone away meanwhile will send again, and be told: duplicate.
-                    drop(reply.send(Ok(verdicts)));
-                }
-            }
-            Err(unavailable) => {
-                self.counters.blocked.set(&unavailable.0);
-                for reply in replies {
-                    drop(reply.send(Err(unavailable.clone())));
-                }
-            }
-        }
-    }
-
-    fn decide_all(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
-        events: Vec<Vec<Event>>,
-        now: Now,
-    ) -> Result<Vec<Vec<Verdict>>, Unavailable> {
-        let decide_some = |some: Vec<Event>| {
-            let verdicts = some.into_iter();
-            verdicts
-                .map(|event| self.decide(memory, batch, event, now))
-                .collect()
-        };
-        events.into_iter().map(decide_some).collect()
-    }
-
-    /// What history does not have is held in memory, so that a history that stands still ends the
-    /// intake before it ends the memory.
-    fn room(&self, memory: &Memory) -> Result<(), Unavailable> {
-        let has_room =
-            memory.unflushed() < MAX_UNFLUSHED && memory.unflushed_bytes() < MAX_UNFLUSHED_BYTES;
-        if has_room {
-            return Ok(());
-        }
-        Err(Unavailable("history is too far behind".to_owned()))
     }
 
     fn commit(&mut self, memory: &mut Memory, batch: Batch, now: Now) -> Result<(), Unavailable> {
@@ -295,6 +231,8 @@ impl Writer {
             }
         }
         self.keep_signs(memory);
+        let dropped = memory.running.take_names_dropped();
+        self.counters.tool_names_dropped.add(dropped);
         Ok(())
     }
 
@@ -312,20 +250,26 @@ impl Writer {
         if due.is_empty() {
             return;
         }
-        let count = due.len() as u64;
         let mut batch = Batch::default();
         for (id, ended_ms) in due {
-            let before = memory.get(&id).cloned();
+            // The others are due again with the next look.
+            if batch.bytes >= MAX_BATCH_BYTES {
+                break;
+            }
+            // What cannot be read now is reaped when it can.
+            let Ok(before) = self.execution(memory, &mut batch, &id) else {
+                return;
+            };
             if let Some(before) = before.filter(|execution| execution.is_running()) {
                 let mut after = Execution::clone(&before);
                 after.merge(Fact::TimedOut { ended_ms }, &self.tuning.catalog);
-                // What cannot be read now is reaped when it can.
                 if self.retell_over(&mut batch, &mut after).is_err() {
                     return;
                 }
                 self.stage(&mut batch, Some(before), after, now);
             }
         }
+        let count = batch.changes.len() as u64;
         if self.commit(memory, batch, now).is_ok() {
             self.counters.timeouts.add(count);
         }

@@ -15,6 +15,9 @@ use crate::flow::clock::Now;
 /// Agents that follow one that they descend from, in one commit.
 const MAX_DESCENDANTS: usize = 4_096;
 
+/// An execution before, if it was known, and after.
+type Moved = (Option<Arc<Execution>>, Execution);
+
 impl Writer {
     /// Keeps the marks of an agent, and stages each of its turns that is not as it was. The
     /// refusal is of a start for which there is no room.
@@ -34,9 +37,14 @@ impl Writer {
         let other = (1..)
             .zip(&derived)
             .filter(|&(number, turn)| !is_described_as || before.get(number - 1) != Some(turn));
-        if let Some(refusal) = self.tell(memory, batch, agent_id, &turns, other, now)? {
-            return Ok(Some(refusal));
+        let moved = self.moved(memory, batch, agent_id, &turns, other, now)?;
+        for (before, after) in &moved {
+            let made = self.make_room(memory, batch, before.as_deref(), after);
+            if let Err(refusal) = made {
+                return Ok(Some(refusal));
+            }
         }
+        self.stage_all(batch, moved, now);
         for number in derived.len() + 1..=before.len() {
             self.forget_turn(memory, batch, &execution_id(agent_id, number), now)?;
         }
@@ -60,8 +68,9 @@ impl Writer {
     ) -> Result<(), Unavailable> {
         let turns = self.turns(batch, agent_id)?;
         let derived = self.derive(batch, &turns)?;
-        // Nothing begins by this, so that there is room for all.
-        self.tell(memory, batch, agent_id, &turns, (1..).zip(&derived), now)?;
+        // Nothing begins by this, and nothing grows by more than a name.
+        let moved = self.moved(memory, batch, agent_id, &turns, (1..).zip(&derived), now)?;
+        self.stage_all(batch, moved, now);
         Ok(())
     }
 
@@ -83,8 +92,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Stages each of the turns that is not as it was.
-    fn tell<'a>(
+    /// Each of the turns that is not as it was, before and after.
+    fn moved<'a>(
         &self,
         memory: &Memory,
         batch: &mut Batch,
@@ -92,7 +101,7 @@ impl Writer {
         turns: &Turns,
         some: impl Iterator<Item = (usize, &'a Turn)>,
         now: Now,
-    ) -> Result<Option<Refusal>, Unavailable> {
+    ) -> Result<Vec<Moved>, Unavailable> {
         // What ended before this was counted, and history has let go of it.
         let forgotten_ms = Day::of(now.wall_ms - self.tuning.remember_ms).start_ms();
         let mut moved = Vec::new();
@@ -108,18 +117,17 @@ impl Writer {
                 None => Execution::new(id),
             };
             after.retell(self.told(batch, turns, turn)?, &self.tuning.catalog);
-            let was_running = before.as_ref().is_some_and(|before| before.is_running());
-            if after.is_running() && !was_running && self.is_full(memory, batch) {
-                return Ok(Some(self.full()));
-            }
             if before.as_deref() != Some(&after) {
                 moved.push((before, after));
             }
         }
+        Ok(moved)
+    }
+
+    fn stage_all(&self, batch: &mut Batch, moved: Vec<Moved>, now: Now) {
         for (before, after) in moved {
             self.stage(batch, before, after, now);
         }
-        Ok(None)
     }
 
     /// What had been imported as several turns was one, as hooks tell: the last is none.

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::view::Active;
 use crate::flow::heard::Heard;
 use crate::flow::running::Shown;
 
-/// Signs of life on their way to the live picture; of each execution the last.
+/// Signs of life on their way to the live picture; of each execution the last. They share their
+/// texts with what is held of what runs, so that those that wait while Redis is away take little.
 #[derive(Default)]
 pub struct Signs {
     live: Mutex<HashMap<String, Shown>>,
@@ -18,7 +18,7 @@ pub struct Signs {
 impl Signs {
     pub fn put(&self, sign: Shown) {
         self.heard.put(&sign);
-        self.live().insert(sign.active.agent_id.clone(), sign);
+        self.live().insert(sign.id().to_owned(), sign);
     }
 
     /// An execution that has ended gives no more signs: what waits is at most what runs.
@@ -29,17 +29,17 @@ impl Signs {
 
     /// Those that the live picture has a place for once it has applied the journal up to here. The
     /// others wait: written now they would be refused, or lost to the change that comes after.
-    pub fn take(&self, applied: u64) -> Vec<Active> {
+    pub fn take(&self, applied: u64) -> Vec<Shown> {
         let mut signs = self.live();
         let ready = signs.extract_if(|_, sign| sign.after <= applied);
-        ready.map(|(_, sign)| sign.active).collect()
+        ready.map(|(_, sign)| sign).collect()
     }
 
     /// Those for which it was too early. What was put meanwhile is newer.
     pub fn put_back(&self, signs: impl IntoIterator<Item = Shown>) {
         let mut live = self.live();
         for sign in signs {
-            let id = sign.active.agent_id.clone();
+            let id = sign.id().to_owned();
             live.entry(id).or_insert(sign);
         }
     }

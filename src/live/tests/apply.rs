@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::journey::Journey;
 use super::rebuild::keep_newest;
-use super::{IDLE_MS, PREFIX, Server, ask, dump, keys, names, now_ms, set_cursor, writes};
+use super::{IDLE_MS, PREFIX, Server, active, ask, dump, keys, names, now_ms, set_cursor, writes};
 use crate::domain::bucket::DAY_MS;
 use crate::domain::execution::{Fact, Start, Stop};
 use crate::live::keys::{HISTORY_KEPT, SLOWEST_KEPT, TIMELINE_KEPT};
@@ -264,7 +264,7 @@ async fn a_name_that_redis_takes_for_something_else_is_a_name() {
         changes.extend(journey.happen(id, Fact::Start(Box::new(start("agent-0")))));
     }
     apply(&live, 0, 3, &writes(&changes)).await;
-    assert_eq!(live.active().await.unwrap().active.len(), 3);
+    assert_eq!(active(&live).await.len(), 3);
     assert_eq!(live.clear("e:3").await.unwrap(), Some(6));
 }
 

@@ -7,13 +7,11 @@ use super::journey::Journey;
 use super::{IDLE_MS, Server, ask, dump, keys, names, now_ms, set_cursor};
 use crate::domain::bucket::Day;
 use crate::domain::change::Change;
-use crate::domain::execution::Execution;
-use crate::domain::view::{Recent, Sign};
+use crate::domain::view::Recent;
 use crate::live::{Expected, Key, Rows, Writes};
 
 /// As history would have it that knows none of the changes.
 fn expected(changes: &[Arc<Change>]) -> Expected {
-    let sign = |_: &Execution| Sign::of_change(0, IDLE_MS);
     let recent = Recent::default();
     let rows = Rows {
         hours: &[],
@@ -23,7 +21,6 @@ fn expected(changes: &[Arc<Change>]) -> Expected {
         type_tools: &[],
         pairs: &[],
         recent: &recent,
-        sign: &sign,
     };
     let today = Day::of(now_ms());
     let days: Vec<Day> = (0..7).map(|back| today.back(back)).collect();

@@ -22,6 +22,7 @@ use super::{Key, Keyspace, Kind, Live, LiveConfig, Writes, command};
 use crate::domain::change::Change;
 use crate::domain::names::{NameKind, NameLimits, Names};
 use crate::domain::redis_url::RedisUrl;
+use crate::domain::view::Active;
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -218,6 +219,26 @@ pub(super) async fn dump(live: &Live) -> Dump {
         dump.insert(name, (kind, content, expires));
     }
     dump
+}
+
+/// What is shown of those that run and have a deadline, the oldest start first.
+pub(super) async fn active(live: &Live) -> Vec<Active> {
+    let deadlines = vec![live.keys().name(Key::Deadlines, &[])];
+    let ids = live
+        .read(Kind::SortedSet, deadlines)
+        .await
+        .unwrap()
+        .concat();
+    let ids = ids.iter().step_by(2);
+    let names = ids.map(|id| live.keys().name(Key::ActiveOf, &[id]));
+    let contents = live.read(Kind::String, names.collect()).await.unwrap();
+    let contents = contents.concat();
+    let mut active: Vec<Active> = contents
+        .iter()
+        .map(|content| serde_json::from_str(content).unwrap())
+        .collect();
+    active.sort_by_key(|active| active.started_ms);
+    active
 }
 
 fn pairs(hash: Value) -> Vec<Value> {

@@ -1,6 +1,6 @@
 use super::apply::{apply, start, stop};
 use super::journey::Journey;
-use super::{IDLE_MS, Server, ask, dump, now_ms, set_cursor, writes};
+use super::{IDLE_MS, Server, active, ask, dump, now_ms, set_cursor, writes};
 use crate::domain::bucket::{DAY_MS, Day, HOUR_MS, Hour};
 use crate::domain::execution::{Fact, Status};
 use crate::domain::names::OTHER;
@@ -179,32 +179,26 @@ async fn what_runs_is_counted_and_shown_from_its_first_to_its_last_moment() {
         changes.extend(journey.happen(id, Fact::Start(Box::new(start))));
     }
     apply(&live, 0, 3, &writes(&changes)).await;
-    let current = live.current(today, 2).await.unwrap();
+    let current = live.current(today).await.unwrap();
     assert_eq!((current.running, current.today.execution_count), (3, 0));
-    let ids: Vec<&str> = current
-        .shown
-        .active
-        .iter()
-        .map(|a| a.agent_id.as_str())
-        .collect();
-    assert_eq!(ids, ["c", "a"]);
-    let first = &current.shown.active[0];
+    let shown = active(&live).await;
+    let ids: Vec<&str> = shown.iter().map(|a| a.agent_id.as_str()).collect();
+    assert_eq!(ids, ["c", "a", "b"]);
+    let first = &shown[0];
     assert_eq!(first.last_sign_ms, Some(changes[2].accepted_ms));
     assert_eq!(first.deadline_ms, Some(changes[2].accepted_ms + IDLE_MS));
 
-    // One whose key has gone is still counted, and listed apart.
+    // One whose key has gone is still counted.
     ask(&live, &["DEL", "test:agent:active:a"]).await;
     let mut stop = stop("agent-0", 1);
     stop.ended_ms = today.start_ms();
     let change = journey.happen("c", Fact::Stop(Box::new(stop))).unwrap();
     apply(&live, 3, 4, &writes(&[change])).await;
-    let current = live.current(today, 9).await.unwrap();
+    let current = live.current(today).await.unwrap();
     assert_eq!((current.running, current.today.execution_count), (2, 1));
-    assert_eq!(current.shown.silent, ["a"]);
-    let active = live.active().await.unwrap();
-    assert_eq!(active.active.len(), 1);
-    assert_eq!(active.active[0].agent_id, "b");
-    assert_eq!(active.silent, ["a"]);
+    let shown = active(&live).await;
+    assert_eq!(shown.len(), 1);
+    assert_eq!(shown[0].agent_id, "b");
     // Nothing of it is left, neither the key nor its deadline.
     let dump = dump(&live).await;
     assert!(!dump.contains_key("test:agent:active:c"));
@@ -228,29 +222,21 @@ async fn progress_shows_and_never_brings_an_ended_execution_back() {
     let heard = |id: &str| {
         let sign = Sign {
             progress: Some(0.5),
-            current_tool: Some("Tool1".to_owned()),
+            current_tool: Some("Tool1".into()),
             last_sign_ms: deadline_ms - 5,
             deadline_ms,
             token_usage: None,
         };
         let mut execution = (*journey.executions["runs"]).clone();
         execution.id = id.to_owned();
-        Active::of(&execution, Some(&sign))
+        Active::of(&execution).with(&sign)
     };
-    assert_eq!(
-        live.progress(&[heard("ends"), heard("never")])
-            .await
-            .unwrap(),
-        0
-    );
+    let noted = live.progress(["ends", "never"].into_iter().map(heard));
+    assert_eq!(noted.await.unwrap(), 0);
     assert_eq!(dump(&live).await, before);
-    assert_eq!(
-        live.progress(&[heard("runs"), heard("ends")])
-            .await
-            .unwrap(),
-        1
-    );
-    assert_eq!(live.active().await.unwrap().active, [heard("runs")]);
+    let noted = live.progress(["runs", "ends"].into_iter().map(heard));
+    assert_eq!(noted.await.unwrap(), 1);
+    assert_eq!(active(&live).await, [heard("runs")]);
     let dump = dump(&live).await;
     assert_eq!(dump["test:agents:deadlines"].1[1], deadline_ms.to_string());
     let expires_s = dump["test:agent:active:runs"].2;

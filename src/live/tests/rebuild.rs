@@ -2,13 +2,13 @@ use std::collections::HashSet;
 
 use super::apply::apply;
 use super::journey::Journey;
-use super::{Dump, IDLE_MS, Server, ask, dump, keys, names, set_cursor, writes};
+use super::{Dump, IDLE_MS, Server, active, ask, dump, keys, names, set_cursor, writes};
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::execution::{Contribution, Execution};
 use crate::domain::names::NameKind;
 use crate::domain::tally::Tally;
 use crate::domain::view::{
-    AgentDay, DayTally, Failed, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
+    Active, AgentDay, DayTally, Failed, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
 };
 use crate::live::{Key, Live, Rows, Writes};
 
@@ -97,10 +97,9 @@ async fn a_rebuild_is_divided_and_each_part_applies_once() {
     }
     let running = recent.running.len();
     assert!(running > 2_000, "{running}");
-    let current = live.current(Day::of(journey.now_ms()), 10).await.unwrap();
+    let current = live.current(Day::of(journey.now_ms())).await.unwrap();
     assert_eq!(current.running as usize, running);
-    let oldest: Vec<i64> = current.shown.active.iter().map(|a| a.started_ms).collect();
-    assert!(oldest.len() == 10 && oldest.is_sorted(), "{oldest:?}");
+    assert_eq!(active(&live).await.len(), running);
 }
 
 /// The tables of history, as far as they are asked.
@@ -132,13 +131,6 @@ pub(super) async fn apply_rows(
 }
 
 fn chunks(tables: &Tables, recent: &Recent, now_ms: i64) -> Vec<Writes> {
-    let sign = |_: &Execution| Sign {
-        progress: None,
-        current_tool: None,
-        last_sign_ms: now_ms,
-        deadline_ms: now_ms + IDLE_MS,
-        token_usage: None,
-    };
     let rows = Rows {
         hours: &tables.hours,
         days: &tables.days,
@@ -147,7 +139,6 @@ fn chunks(tables: &Tables, recent: &Recent, now_ms: i64) -> Vec<Writes> {
         type_tools: &tables.type_tools,
         pairs: &tables.pairs,
         recent,
-        sign: &sign,
     };
     Writes::of_rows(&rows, &names(), &keys(), now_ms)
 }
@@ -159,7 +150,8 @@ fn history(journey: &Journey) -> (Tables, Recent) {
     for id in &journey.order {
         let execution = &journey.executions[id];
         if execution.is_running() {
-            recent.running.push(execution.clone());
+            let sign = Sign::of_change(journey.now_ms(), IDLE_MS);
+            recent.running.push(Active::of(execution).with(&sign));
         }
         if let Some(started_ms) = execution.started_ms() {
             recent.started.push((id.clone(), started_ms));

@@ -45,7 +45,7 @@ impl Element {
         match change.kind {
             ChangeKind::Started | ChangeKind::Revived => {
                 let sign = Sign::of_change(change.accepted_ms, idle_ms);
-                let active = Active::of(&change.after, Some(&sign));
+                let active = Active::of(&change.after).with(&sign);
                 Element::Started {
                     execution: Listed::of(active, now_ms),
                 }

@@ -5,12 +5,9 @@ use serde::Serialize;
 
 use super::element::Element;
 use super::picture::Picture;
-use crate::report::active::Listed;
 
 /// Larger than 200 usual executions by far. A window with more in it is shown by a picture.
 const MAX_CHANGES_BYTES: usize = 1 << 20;
-/// What the list of running executions may take in a picture; the oldest are listed.
-const MAX_ACTIVE_BYTES: usize = 8 << 20;
 
 /// Nothing when it would be too large.
 pub(super) fn changes(seq: u64, elements: &[Element]) -> Option<Bytes> {
@@ -35,9 +32,10 @@ impl Body {
     pub fn of(picture: &Picture) -> Body {
         let mut body = br#""data":"#.to_vec();
         write(&mut body, &picture.data);
-        body.extend_from_slice(br#","active":["#);
-        write_list(&mut body, &picture.active.active, MAX_ACTIVE_BYTES);
-        body.extend_from_slice(b"]}");
+        body.extend_from_slice(br#","active":"#);
+        write(&mut body, &picture.active.active);
+        let omitted = picture.active.omitted;
+        body.extend_from_slice(format!(r#","omitted":{omitted}}}"#).as_bytes());
         Body(body)
     }
 
@@ -61,21 +59,6 @@ impl Body {
     }
 }
 
-fn write_list(out: &mut Vec<u8>, listed: &[Listed], max_bytes: usize) {
-    let begin = out.len();
-    for (i, execution) in listed.iter().enumerate() {
-        let end = out.len();
-        if i > 0 {
-            out.push(b',');
-        }
-        write(out, execution);
-        if out.len() - begin > max_bytes {
-            out.truncate(end);
-            return;
-        }
-    }
-}
-
 fn write(out: &mut Vec<u8>, value: &impl Serialize) {
     serde_json::to_writer(out, value)
         .expect("memory takes every byte, and every key of ours is a string");
@@ -87,7 +70,8 @@ mod tests {
 
     use super::*;
     use crate::domain::tally::Tally;
-    use crate::report::active::tests::active;
+    use crate::flow::running::Shown;
+    use crate::report::active::tests::{active, shown};
     use crate::report::{active as list, current};
 
     fn read(frame: &Bytes) -> Value {
@@ -95,10 +79,11 @@ mod tests {
     }
 
     fn picture() -> Picture {
-        let running = || vec![active("x", 1_000), active("y", 2_000)];
+        let running = [active("x", 1_000), active("y", 2_000)].map(shown);
+        let details = running.iter().map(Shown::active);
         Picture {
-            data: current::build(2, running(), &Tally::default(), 3_000),
-            active: list::build(running(), 3_000),
+            data: current::build(5, details, &Tally::default(), 3_000),
+            active: list::build(&running, 3, 1 << 20, 3_000),
         }
     }
 
@@ -128,7 +113,8 @@ mod tests {
         let (snapshot, resync) = (read(&body.snapshot(3)), read(&body.resync(4, "too much")));
         assert_eq!(snapshot["type"], "snapshot");
         assert_eq!(snapshot["seq"], 3);
-        assert_eq!(snapshot["data"]["active_agents"], 2);
+        assert_eq!(snapshot["data"]["active_agents"], 5);
+        assert_eq!(snapshot["omitted"], 3);
         assert_eq!(snapshot["active"][0]["agent_id"], "x");
         assert_eq!(
             (&resync["seq"], &resync["reason"]),
@@ -136,14 +122,5 @@ mod tests {
         );
         assert_eq!(resync["type"], "resync");
         assert_eq!(resync["active"], snapshot["active"]);
-    }
-
-    #[test]
-    fn a_list_that_would_be_too_large_is_shorter() {
-        let listed = picture().active.active;
-        let one = serde_json::to_vec(&listed[0]).unwrap();
-        let mut out = b"[".to_vec();
-        write_list(&mut out, &listed, one.len());
-        assert_eq!(out[1..], one);
     }
 }

@@ -1,7 +1,8 @@
 //! What those who watch are sent. Each frame is made once, and shared by all:
 //!
 //! ```text
-//! {"type":"snapshot","seq":n,"data":<metrics/current>,"active":[<as in /active>]}
+//! {"type":"snapshot","seq":n,"data":<metrics/current>,"active":[<as in /active>],
+//!  "omitted":<as in /active>}
 //! {"type":"changes","seq":n+1,"data":[
 //!     {"kind":"started","execution":<as in /active>},       it runs now, or runs again
 //!     {"kind":"progress","execution":<as in /active>},      the last that was heard of it
@@ -9,7 +10,7 @@
 //!     {"kind":"corrected","execution":<as in /executions>}, it had ended, and is known better
 //!     {"kind":"alert","alert":<as in /alerts>},             it fires, or is resolved
 //!     {"kind":"totals","data":<metrics/current>}]}          twice a second at most
-//! {"type":"resync","seq":n+2,"reason":"…","data":…,"active":[…]}
+//! {"type":"resync","seq":n+2,"reason":"…","data":…,"active":[…],"omitted":…}
 //! ```
 //!
 //! The snapshot comes first; its number is that of the last frame before it. Every frame of

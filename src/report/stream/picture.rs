@@ -2,7 +2,7 @@
 //! what has been shown.
 
 use crate::flow::changes::{self, Changes};
-use crate::report::active::{self, ActiveList};
+use crate::report::active::{self, ActiveList, MAX_LISTED};
 use crate::report::current::{self, Current};
 use crate::report::{Error, Reports, View};
 
@@ -26,15 +26,13 @@ impl Picture {
     ) -> Result<Option<Picture>, Error> {
         let (applied, now_ms) = (Applied::now(changes), (reports.now_ms)());
         let sources = &reports.own;
-        let (data, active) = tokio::try_join!(
-            current::fetch(sources, None, now_ms),
-            active::fetch(sources, now_ms)
-        )?;
-        let is_true = applied.of(data.1).min(applied.of(active.1)) >= shown;
-        Ok(is_true.then_some(Picture {
-            data: data.0,
-            active: active.0,
-        }))
+        let (data, view) = current::fetch(sources, None, now_ms).await?;
+        let all = active::Page {
+            after: None,
+            limit: MAX_LISTED,
+        };
+        let (active, _) = active::fetch(sources, &all, now_ms);
+        Ok((applied.of(view) >= shown).then_some(Picture { data, active }))
     }
 }
 

@@ -31,6 +31,7 @@ pub fn lines(state: &State, now_ms: i64, paint: Paint, max_width: usize) -> Vec<
     lines.extend(sums.into_iter().map(|line| (line, paint.strong())));
     let rates = flowed(&rates(&state.hour, now_ms), max_width);
     lines.extend(rates.into_iter().map(|line| (line, paint.plain())));
+    lines.extend(omitted(picture).map(|line| (line, paint.warning())));
     lines.push((sparkline(&state.hour, now_ms, max_width), paint.bars()));
     lines
 }
@@ -103,6 +104,12 @@ pub fn alerts(picture: &Picture) -> Vec<(bool, String)> {
         lines.push((false, format!("ALERT  and {more} more")));
     }
     lines
+}
+
+/// That more run than one answer of the daemon has room for.
+pub fn omitted(picture: &Picture) -> Option<String> {
+    let omitted = picture.omitted;
+    (omitted > 0).then(|| format!("{omitted} more run and are not listed"))
 }
 
 /// As many on a line as have room, two blanks apart.

@@ -54,6 +54,7 @@ fn two() -> State {
             is_critical: true,
             text: "success rate 61% over 5 min".to_owned(),
         }],
+        omitted: 0,
         from_history: false,
     };
     state.take(Told::Picture(picture), NOW);
@@ -193,6 +194,7 @@ fn states_that_say_so() {
     let away = "agentpulse  AWAY  no daemon runs on /d; asking again";
     assert_eq!(shown(&mut state, 80, 6)[0], away);
     let picture = Picture {
+        omitted: 0,
         from_history: true,
         ..Picture::default()
     };

@@ -1,0 +1,219 @@
+//! What is held of one running execution.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::domain::event::{Progress, ToolCall};
+use crate::domain::execution::{Execution, TokenUsage};
+use crate::domain::json::json_bytes;
+use crate::domain::last_sign::LastSign;
+use crate::domain::view::{Active, Sign};
+use crate::flow::clock::Now;
+
+/// Calls that one execution has open at once, and that are told apart.
+const MAX_OPEN_CALLS: usize = 64;
+/// Of one run beside its texts: the structures here, the entries of maps that lead to it, and its
+/// last sign of life on the way to Redis and to those who watch.
+const RUN_BYTES: usize = 640;
+/// Of one name of a tool, beside its text.
+const NAME_BYTES: usize = 48;
+
+/// About how much memory is held of an execution while it runs. Its texts count as they are as
+/// JSON: so long they are in Redis and in lists, and here they take less.
+pub fn run_bytes(execution: &Execution) -> usize {
+    bytes_of(&Active::of(execution), execution)
+}
+
+fn bytes_of(known: &Active, execution: &Execution) -> usize {
+    let transcript = execution.transcript().map_or(0, str::len);
+    RUN_BYTES + json_bytes(known) + transcript
+}
+
+/// What is shown of a running execution. To copy it is cheap: its texts are shared.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Without a sign of life.
+    pub known: Arc<Active>,
+    pub sign: Sign,
+    /// The last change to the execution. Where that is not yet applied, the execution may not be
+    /// known, or what the change makes of it would take this one's place.
+    pub after: u64,
+}
+
+impl Shown {
+    pub fn id(&self) -> &str {
+        &self.known.agent_id
+    }
+
+    pub fn active(&self) -> Active {
+        Active::clone(&self.known).with(&self.sign)
+    }
+}
+
+pub(super) struct Run {
+    /// Without a sign of life.
+    pub known: Arc<Active>,
+    /// Of all but the names of its tools; see [`run_bytes`].
+    pub bytes: usize,
+    /// By which lines of which transcript tell what it has spent, hashed.
+    lines: u64,
+    /// The last change to it.
+    changed_seq: u64,
+    /// More is known of it than its changes tell.
+    pub is_heard: bool,
+    pub token_usage: Option<TokenUsage>,
+    progress: Option<f64>,
+    current_tool: Option<Arc<str>>,
+    /// The tool calls that have begun and not ended, by the hash of their id, with their names.
+    pub open: Vec<(Option<u64>, Arc<str>)>,
+    /// A call may be open that is not among those: one of which the sign was lost when the daemon
+    /// ended, or one that found no room. Nothing was heard of the execution since.
+    pub may_be_open: bool,
+    /// The last sign of life, by the wall clock.
+    last_sign_ms: i64,
+    /// By how much it was then late.
+    pub late_ms: i64,
+    /// The last sign of life, in time that was listened, as the next two.
+    pub heard_at: Duration,
+    /// The sign that would be known after a restart.
+    pub kept_at: Duration,
+    pub deadline: Duration,
+    /// Whether any sign is on the disk: the first seconds of an execution leave nothing there.
+    pub is_kept: bool,
+    /// The beginning of its silence by the wall clock, and its deadline.
+    pub silent_since_ms: i64,
+    pub deadline_ms: i64,
+}
+
+impl Run {
+    /// The deadline is to be set.
+    pub fn new(execution: &Execution, seq: u64, late_ms: i64, now: Now) -> Run {
+        let known = Arc::new(Active::of(execution));
+        Run {
+            bytes: bytes_of(&known, execution),
+            known,
+            lines: lines_of(execution),
+            changed_seq: seq,
+            is_heard: false,
+            token_usage: None,
+            progress: None,
+            current_tool: None,
+            open: Vec::new(),
+            may_be_open: false,
+            last_sign_ms: now.wall_ms - late_ms,
+            late_ms,
+            heard_at: now.listened,
+            kept_at: now.listened,
+            deadline: Duration::ZERO,
+            is_kept: false,
+            silent_since_ms: 0,
+            deadline_ms: 0,
+        }
+    }
+
+    /// Takes over the sign that was kept. `lag`: so much later another one may have been lost.
+    pub fn remember(&mut self, last: &LastSign, listened: Duration, lag: Duration) {
+        self.kept_at = Duration::from_millis(last.listened_ms);
+        self.heard_at = listened.min(self.kept_at + lag);
+        self.is_kept = true;
+        self.last_sign_ms = last.at_ms;
+        self.late_ms = last.late_ms;
+        self.open = last.open.clone();
+        self.current_tool = self.open.last().map(|(_, tool)| tool.clone());
+        self.is_heard = true;
+    }
+
+    pub fn last_sign(&self) -> LastSign {
+        LastSign {
+            listened_ms: self.heard_at.as_millis() as u64,
+            at_ms: self.last_sign_ms,
+            late_ms: self.late_ms,
+            open: self.open.clone(),
+        }
+    }
+
+    /// As it is after a change.
+    pub fn changed(mut self, execution: &Execution, seq: u64) -> Run {
+        let lines = lines_of(execution);
+        if lines != self.lines {
+            self.token_usage = None;
+        }
+        self.known = Arc::new(Active::of(execution));
+        self.bytes = bytes_of(&self.known, execution);
+        (self.lines, self.changed_seq) = (lines, seq);
+        self
+    }
+
+    /// Whether every name of a tool found room, of which there are so many bytes.
+    pub fn hear(&mut self, progress: &Progress, room: usize, now: Now) -> bool {
+        self.last_sign_ms = now.wall_ms;
+        self.late_ms = 0;
+        self.heard_at = now.listened;
+        self.is_heard = true;
+        self.may_be_open = false;
+        self.progress = progress.progress.or(self.progress);
+        let tool = progress.current_tool.as_deref();
+        match (&progress.tool_call, tool) {
+            (Some(call), tool) => self.follow_call(call, tool, room),
+            (None, Some(tool)) => {
+                self.current_tool = None;
+                let fits = self.name_bytes() + tool.len() + NAME_BYTES <= room;
+                self.current_tool = fits.then(|| tool.into());
+                fits
+            }
+            (None, None) => true,
+        }
+    }
+
+    /// Shown is the call that began last of those that are open.
+    fn follow_call(&mut self, call: &ToolCall, tool: Option<&str>, room: usize) -> bool {
+        let use_id = call.use_id.as_deref().map(|id| xxh3_64(id.as_bytes()));
+        let known = self.open.iter().position(|(id, _)| *id == use_id);
+        if let Some(known) = known {
+            self.open.remove(known);
+        }
+        self.current_tool = None;
+        let mut fits = true;
+        if let (true, Some(tool)) = (call.is_open, tool) {
+            // The name counts among the open ones and as the one that is shown.
+            fits = self.name_bytes() + 2 * (tool.len() + NAME_BYTES) <= room;
+            if fits && self.open.len() < MAX_OPEN_CALLS {
+                self.open.push((use_id, tool.into()));
+            } else {
+                self.may_be_open = true;
+            }
+        }
+        self.current_tool = self.open.last().map(|(_, tool)| tool.clone());
+        fits
+    }
+
+    /// Of the names of its tools.
+    pub fn name_bytes(&self) -> usize {
+        let open = self.open.iter().map(|(_, tool)| tool);
+        let names = open.chain(&self.current_tool);
+        names.map(|tool| tool.len() + NAME_BYTES).sum()
+    }
+
+    pub fn shown(&self) -> Shown {
+        Shown {
+            known: self.known.clone(),
+            sign: Sign {
+                progress: self.progress,
+                current_tool: self.current_tool.clone(),
+                last_sign_ms: self.last_sign_ms,
+                deadline_ms: self.deadline_ms,
+                token_usage: self.token_usage,
+            },
+            after: self.changed_seq,
+        }
+    }
+}
+
+/// Equal where what was read for one execution is what would be read for the other.
+fn lines_of(execution: &Execution) -> u64 {
+    let started_ms = execution.start.as_ref().map(|start| start.started_ms);
+    let lines = (execution.transcript(), started_ms);
+    xxh3_64(format!("{lines:?}").as_bytes())
+}

@@ -1,0 +1,187 @@
+//! What runs is bounded in bytes, whatever its starts are made of: beyond the limit they are
+//! refused and counted, also after a kill and a restart; lists are bounded in bytes, and whole when
+//! their cursor is followed.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Daemon, eventually, now_ms};
+use crate::model::rfc3339;
+use crate::setup::Setup;
+
+const LIMIT: usize = 8 << 20;
+/// Of the process at its highest, in a debug build: what waits for history has a bound of its own.
+/// With all starts in memory it took 228 MiB.
+const MAX_PEAK_MIB: u64 = 190;
+/// Without what is only mapped from files, after a restart. Of all starts it was 149 MiB.
+const MAX_HELD_MIB: u64 = 90;
+const MAX_ANSWER: usize = 4 << 20;
+
+/// Starts of some 70 KB: the most tools that are allowed, with the longest names.
+fn large(range: std::ops::Range<usize>) -> Vec<Value> {
+    let tools: Vec<String> = (0..256).map(|n| format!("{n:0>256}")).collect();
+    starts("large", range, json!({"tools_granted": tools}))
+}
+
+/// Starts of 4 KB that are 24 KB as JSON.
+fn escaped(range: std::ops::Range<usize>) -> Vec<Value> {
+    let task = "\u{1}".repeat(4_096);
+    starts("escaped", range, json!({"task_description": task}))
+}
+
+fn starts(name: &str, range: std::ops::Range<usize>, rest: Value) -> Vec<Value> {
+    let begin_ms = now_ms() - 60_000;
+    range
+        .map(|n| {
+            let mut start = rest.clone();
+            start["event"] = "start".into();
+            start["agent_id"] = format!("{name}-{n:04}").into();
+            start["agent_name"] = name.into();
+            // Some begin in the same millisecond.
+            start["start_time"] = rfc3339(begin_ms + n as i64 / 3).into();
+            start
+        })
+        .collect()
+}
+
+/// Sends them, and says which are taken; each of the others is refused for the limit.
+fn send(daemon: &Daemon, lines: &[Value]) -> BTreeSet<String> {
+    let mut taken = BTreeSet::new();
+    for lines in lines.chunks(100) {
+        let (_, answer) = daemon.send(lines);
+        let refused: BTreeSet<u64> = answer.refusals.iter().map(|refusal| refusal.line).collect();
+        for refusal in &answer.refusals {
+            let error = &refusal.error;
+            assert!(
+                error.contains("limits.running_bytes allows 8388608"),
+                "{error}"
+            );
+        }
+        assert_eq!(answer.totals.rejected as usize, refused.len());
+        let ids = lines.iter().map(|line| line["agent_id"].as_str());
+        let ids = ids.zip(1..).filter(|(_, line)| !refused.contains(line));
+        taken.extend(ids.map(|(id, _)| id.expect("an id").to_owned()));
+    }
+    taken
+}
+
+fn memory_mib(daemon: &Daemon, field: &str) -> u64 {
+    let status = format!("/proc/{}/status", daemon.pid().as_raw_nonzero());
+    let text = fs::read_to_string(status).expect("it runs");
+    let line = text.lines().find(|line| line.starts_with(field));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.expect("a number") / 1024
+}
+
+fn encoded(text: &str) -> String {
+    let bytes = text.bytes().map(|byte| format!("%{byte:02X}"));
+    bytes.collect()
+}
+
+/// The ids of all that runs, oldest first, by the cursor of the list.
+fn listed(daemon: &Daemon, limit: &str) -> Vec<String> {
+    let (mut ids, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let answer = daemon.get(&format!("/api/agents/active?{limit}{cursor}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(
+            answer.body.len() < MAX_ANSWER + 1_000,
+            "{}",
+            answer.body.len()
+        );
+        let page = answer.json();
+        let active = page["active"].as_array().expect("a list");
+        ids.extend(
+            active
+                .iter()
+                .map(|run| run["agent_id"].as_str().expect("an id").to_owned()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={}", encoded(next)),
+            None => {
+                assert_eq!(page["omitted"], 0);
+                return ids;
+            }
+        }
+        assert!(page["omitted"].as_u64() > Some(0) && !active.is_empty());
+    }
+}
+
+fn count(daemon: &Daemon) -> Result<u64, String> {
+    let current = daemon.read("/api/agents/metrics/current")?;
+    current["active_agents"].as_u64().ok_or(current.to_string())
+}
+
+/// The daemon lists and counts these and no others, and its answers are small.
+#[track_caller]
+fn shows(daemon: &Daemon, running: &BTreeSet<String>) {
+    eventually("all that run are counted", || {
+        let count = count(daemon)?;
+        (count == running.len() as u64)
+            .then_some(())
+            .ok_or(count.to_string())
+    });
+    let ids = listed(daemon, "");
+    assert_eq!(ids.len(), running.len(), "each once");
+    assert_eq!(&ids.iter().cloned().collect::<BTreeSet<_>>(), running);
+    assert_eq!(listed(daemon, "limit=7"), ids, "in the same order");
+    let current = daemon.get("/api/agents/metrics/current");
+    assert!(current.body.len() < 300 << 10, "{}", current.body.len());
+}
+
+fn starts_refused(daemon: &Daemon) -> u64 {
+    let output = daemon.command(&["status", "--json"]);
+    let status: Value = serde_json::from_slice(&output.stdout).expect("status is JSON");
+    status["counters"]["starts_refused"]
+        .as_u64()
+        .expect("a counter")
+}
+
+#[test]
+fn what_runs_is_bounded_in_bytes_and_its_list_is_whole_also_after_a_kill() {
+    let setup = Setup::new().set("limits.running_bytes", "\"8MiB\"");
+    let mut daemon = setup.start();
+    let large = large(0..600);
+    let mut running = send(&daemon, &large);
+    // Each takes 4 KiB of its tools, and what every run takes.
+    assert_eq!(running.len(), 600);
+    let escaped = escaped(0..400);
+    running.extend(send(&daemon, &escaped));
+    let taken = running.len() - 600;
+    // Room for 8 MiB less 600 of some 5.3 KB, of 25 KB each.
+    let room = (LIMIT - 600 * 5_300) / 25_500;
+    assert!((room - 20..room + 20).contains(&taken), "{taken}, {room}");
+    assert_eq!(starts_refused(&daemon), 400 - taken as u64);
+    shows(&daemon, &running);
+    let peak = memory_mib(&daemon, "VmHWM");
+    assert!(peak < MAX_PEAK_MIB, "{peak} MiB");
+
+    daemon.restart();
+    shows(&daemon, &running);
+    let held = memory_mib(&daemon, "RssAnon");
+    assert!(held < MAX_HELD_MIB, "{held} MiB");
+    let peak = memory_mib(&daemon, "VmHWM");
+    assert!(peak < MAX_PEAK_MIB, "{peak} MiB");
+    assert_eq!(send(&daemon, &escaped[399..]), BTreeSet::new());
+    // What ends makes room, and is known in full.
+    let ended: Vec<Value> = large[..10]
+        .iter()
+        .map(|start| json!({"event":"stop","agent_id":start["agent_id"]}))
+        .collect();
+    daemon.accept(&ended);
+    for stop in &ended {
+        running.remove(stop["agent_id"].as_str().expect("an id"));
+    }
+    running.extend(send(&daemon, &escaped[399..]));
+    assert_eq!(running.len(), 590 + taken + 1);
+    shows(&daemon, &running);
+    let known = eventually("history has it", || {
+        let known = daemon.read("/api/agents/executions/large-0003")?;
+        (known["status"] == "success")
+            .then_some(known)
+            .ok_or("it runs".to_owned())
+    });
+    assert_eq!(known["tools_granted"], large[3]["tools_granted"]);
+}
