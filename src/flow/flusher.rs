@@ -84,9 +84,14 @@ impl Flusher {
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), Trouble> {
         let mut pruned = Instant::now() - PRUNE_EVERY;
+        let mut pruning = None;
         loop {
             self.pulse.waits(Part::History);
-            let command = self.wait(&mut commands, &mut stop).await;
+            // Between two steps of a prune only what is there is flushed.
+            let command = match &pruning {
+                None => self.wait(&mut commands, &mut stop).await,
+                Some(_) => commands.try_recv().ok(),
+            };
             let stopping = *stop.borrow();
             let flushed;
             (self, flushed) = self.flush_all().await;
@@ -111,19 +116,17 @@ impl Flusher {
             match command {
                 Some(Command::Flush(reply)) => drop(reply.send(Ok(()))),
                 Some(Command::Prune(reply)) => {
-                    let outcome;
-                    (self, outcome) = self.prune(stop.clone()).await;
-                    drop(reply.send(outcome.map_err(|error| error.to_string())));
+                    let asked: &mut Pruning = pruning.get_or_insert_default();
+                    asked.replies.push(reply);
                 }
                 None if pruned.elapsed() >= PRUNE_EVERY && !stopping => {
                     pruned = Instant::now();
-                    let outcome;
-                    (self, outcome) = self.prune(stop.clone()).await;
-                    if let Err(error) = outcome {
-                        error!(%error, "old history could not be pruned");
-                    }
+                    pruning.get_or_insert_default();
                 }
                 None => {}
+            }
+            if let Some(under_way) = pruning.take() {
+                (self, pruning) = self.prune(under_way, stopping).await;
             }
             if stopping && self.changes.pending(View::History) == 0 {
                 return Ok(());
@@ -220,43 +223,68 @@ impl Flusher {
             let at_limit = this.history.flush(&batch, &totals, &cursor)?;
             this.counters.sums_at_limit.add(at_limit);
             crash_point("flush.committed");
-            if this.history.wal_bytes() > MAX_WAL_BYTES
-                && let Err(error) = this.history.restart_wal()
-            {
-                warn!(%error, "history's log could not be written back");
-            }
+            this.bound_wal();
             Ok(last.seq)
         })
         .await
     }
 
-    async fn prune(self, stop: watch::Receiver<bool>) -> (Flusher, Result<Pruned, history::Error>) {
-        blocking(self, move |this| {
+    /// One step of a prune; answers what is left to do of it. A flush comes between two steps, so
+    /// that history falls behind by one of them at most.
+    async fn prune(self, mut pruning: Pruning, last: bool) -> (Flusher, Option<Pruning>) {
+        self.pulse.works(Part::History);
+        let (this, outcome) = blocking(self, move |this| {
             // A day later than what intake refuses, so that no event is on its way to what is
             // being forgotten, also around midnight.
             let oldest = Day::of(now_ms() - this.tuned.borrow().remember_ms).back(1);
-            let mut all = Pruned::default();
-            loop {
-                this.pulse.works(Part::History);
-                let pruned = this.history.prune(oldest, PRUNE_BATCH)?;
-                crash_point("prune.history");
-                all.executions += pruned.executions;
-                all.buckets += pruned.buckets;
-                if pruned.rows() < PRUNE_BATCH || *stop.borrow() {
-                    break;
-                }
-            }
-            if all.rows() > 0 {
-                info!(
-                    executions = all.executions,
-                    buckets = all.buckets,
-                    "pruned old history"
-                );
-            }
-            Ok(all)
+            let pruned = this.history.prune(oldest, PRUNE_BATCH);
+            crash_point("prune.history");
+            this.bound_wal();
+            pruned
         })
-        .await
+        .await;
+        let outcome = match outcome {
+            Ok(pruned) => {
+                pruning.all.executions += pruned.executions;
+                pruning.all.buckets += pruned.buckets;
+                if pruned.rows() == PRUNE_BATCH && !last {
+                    return (this, Some(pruning));
+                }
+                Ok(pruning.all)
+            }
+            Err(error) => {
+                error!(%error, "old history could not be pruned");
+                Err(error.to_string())
+            }
+        };
+        let Pruned {
+            executions,
+            buckets,
+        } = pruning.all;
+        if pruning.all.rows() > 0 {
+            info!(executions, buckets, "pruned old history");
+        }
+        for reply in pruning.replies {
+            drop(reply.send(outcome.clone()));
+        }
+        (this, None)
     }
+
+    fn bound_wal(&self) {
+        if self.history.wal_bytes() > MAX_WAL_BYTES
+            && let Err(error) = self.history.restart_wal()
+        {
+            warn!(%error, "history's log could not be written back");
+        }
+    }
+}
+
+/// A prune that is under way.
+#[derive(Default)]
+struct Pruning {
+    all: Pruned,
+    /// Who asked for it; nobody for the one of every hour.
+    replies: Vec<oneshot::Sender<Result<Pruned, String>>>,
 }
 
 async fn blocking<T: Send + 'static>(

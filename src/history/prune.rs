@@ -21,17 +21,20 @@ impl Pruned {
 }
 
 impl History {
-    /// Deletes executions that ended before the day `oldest`, then the buckets of hours, sessions,
-    /// tools and pairs before it, at most `max_rows` rows in all. The rollups of days, agents and
-    /// models stay for ever: they are small, and say what was spent.
+    /// Deletes executions that ended before the day `oldest`, then the buckets before it, at most
+    /// `max_rows` rows in all. The pages become free for new rows: the file does not shrink.
     pub fn prune(&mut self, oldest: Day, max_rows: usize) -> Result<Pruned> {
         self.db.write(|tx| {
             let mut pruned = Pruned {
                 executions: executions(tx, oldest, max_rows)?,
                 buckets: 0,
             };
+            pruned.executions += voids(tx, max_rows - pruned.rows())?;
             for (table, key, bound) in [
                 ("hours", "hour, agent_type", oldest.first_hour().0),
+                ("days", "day", oldest.0),
+                ("agents", "day, agent_name", oldest.0),
+                ("models", "day, model", oldest.0),
                 ("sessions", "day, session_id", oldest.0),
                 ("tools", "day, agent_type, tool", oldest.0),
                 ("pairs", "day, first, second", oldest.0),
@@ -51,6 +54,19 @@ fn executions(conn: &Connection, oldest: Day, max_rows: usize) -> rusqlite::Resu
              WHERE ended_ms < ?1 ORDER BY ended_ms LIMIT ?2)",
     )?
     .execute((oldest.start_ms(), max_rows as i64))
+}
+
+/// A row of which nothing is left has no time. It goes once all that ended and was inserted before
+/// it has gone.
+fn voids(conn: &Connection, max_rows: usize) -> rusqlite::Result<usize> {
+    conn.prepare_cached(
+        "DELETE FROM executions WHERE rowid IN (
+             SELECT rowid FROM executions INDEXED BY executions_running
+             WHERE ended_ms IS NULL AND rowid < (
+                 SELECT rowid FROM executions WHERE ended_ms IS NOT NULL ORDER BY rowid LIMIT 1)
+             AND execution ->> 'start' IS NULL LIMIT ?1)",
+    )?
+    .execute([max_rows as i64])
 }
 
 /// `key` is the table's primary key; it begins with the hour or the day.
@@ -78,7 +94,7 @@ mod tests {
     use crate::domain::execution::Status;
 
     #[test]
-    fn old_executions_go_a_few_at_a_time_and_their_days_stay() {
+    fn what_is_old_goes_a_few_rows_at_a_time() {
         let mut world = World::new();
         for day in 0..10 {
             for run in 0..5 {
@@ -94,33 +110,99 @@ mod tests {
             executions,
             buckets,
         };
-        // Seven days are older: 35 executions, and for each day an hour and a session.
+        // Seven days are older: 35 executions, and for each day one bucket of an hour, of the day,
+        // an agent, a model and a session.
         assert_eq!(world.history.prune(oldest, 30).unwrap(), executions(30, 0));
         assert_eq!(world.history.prune(oldest, 10).unwrap(), executions(5, 5));
-        assert_eq!(world.history.prune(oldest, 100).unwrap(), executions(0, 9));
-        assert_eq!(world.history.prune(oldest, 100).unwrap(), Pruned::default());
+        assert_eq!(world.history.prune(oldest, 20).unwrap(), executions(0, 20));
+        assert_eq!(world.history.prune(oldest, 20).unwrap(), executions(0, 10));
+        assert_eq!(world.history.prune(oldest, 20).unwrap(), Pruned::default());
 
         let reader = world.reader();
         for (id, stays) in [("run-2-0", true), ("run-3-0", false), ("long", true)] {
             assert_eq!(reader.execution(id).unwrap().is_some(), stays, "{id}");
         }
-        let (from, to) = (TODAY.back(100), TODAY);
-        assert_eq!(reader.hours(Hour(0), to.first_hour()).unwrap().len(), 2);
-        assert_eq!(reader.hours(Hour(0), Hour::of(NOW_MS)).unwrap().len(), 3);
-        let sessions = reader.costliest(Named::Session, from, to, 100).unwrap();
-        // What was pruned is in the rest: the days still have it.
-        let kept = sessions.rows[0].1.execution_count;
-        assert_eq!((kept, sessions.rest.execution_count), (15, 35));
-        let days = reader.days(from, to).unwrap();
-        assert_eq!(days.len(), 10);
-        assert_eq!(reader.agent_days(Some("x"), from, to).unwrap().len(), 10);
-        let all: i64 = days.iter().map(|day| day.tally.execution_count).sum();
-        let models = reader.costliest(Named::Model, from, to, 100).unwrap();
-        let of_models: i64 = models
-            .rows
-            .iter()
-            .map(|(_, tally)| tally.execution_count)
-            .sum();
-        assert_eq!(of_models, all);
+    }
+
+    /// Every rollup of these days.
+    fn rollups(world: &World, from: Day, to: Day) -> String {
+        let reader = world.reader();
+        let last = Hour(to.first_hour().0 + 23);
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            reader.hours(from.first_hour(), last).unwrap(),
+            reader.days(from, to).unwrap(),
+            reader.agent_days(None, from, to).unwrap(),
+            reader.costliest(Named::Model, from, to, 1_000).unwrap(),
+            reader.costliest(Named::Session, from, to, 1_000).unwrap(),
+            reader.type_tool_sums(from, to).unwrap(),
+            reader.pairs(from, to).unwrap(),
+        )
+    }
+
+    #[test]
+    fn the_days_that_are_kept_answer_as_before_and_go_on() {
+        let (mut pruned, mut whole) = (World::any(), World::any());
+        let (oldest, before) = (TODAY.back(5), TODAY.back(6));
+        let counted = |world: &World| world.reader().totals().unwrap().counted;
+        let counted_before = counted(&pruned);
+        while pruned.history.prune(oldest, 50).unwrap().rows() == 50 {}
+        assert_eq!(
+            rollups(&pruned, oldest, TODAY),
+            rollups(&whole, oldest, TODAY)
+        );
+        let nothing = rollups(&World::new(), Day(0), before);
+        assert_ne!(rollups(&whole, Day(0), before), nothing);
+        assert_eq!(rollups(&pruned, Day(0), before), nothing);
+        assert_eq!(counted(&pruned), counted_before);
+
+        // Late ends of the first day that is kept, and corrections of what has been pruned.
+        let gone = |(_, run): &(u64, std::sync::Arc<crate::domain::execution::Execution>)| {
+            let outcome = run.outcome()?;
+            let is_hung = run.timed_out_ms.is_some() && run.stop.is_none();
+            (is_hung && outcome.ended_ms < oldest.start_ms()).then(|| run.id.clone())
+        };
+        let hung: Vec<String> = whole.executions.values().filter_map(gone).collect();
+        assert!(
+            !hung.is_empty(),
+            "the sample has hung executions that are old"
+        );
+        for world in [&mut pruned, &mut whole] {
+            world.tell(
+                "late",
+                stop_of("agent-0", oldest.start_ms(), 9, Status::Failure),
+            );
+            for id in &hung {
+                world.tell(id, stop_of("agent-1", NOW_MS, 7, Status::Success));
+            }
+            world.flush();
+        }
+        assert_eq!(
+            rollups(&pruned, oldest, TODAY),
+            rollups(&whole, oldest, TODAY)
+        );
+        assert_eq!(rollups(&pruned, Day(0), before), nothing);
+    }
+
+    #[test]
+    fn pages_that_became_free_are_used_again() {
+        let mut world = World::new();
+        let mut sizes = Vec::new();
+        for round in 0..4 {
+            for run in 0..400 {
+                let fact = stop_of("x", NOW_MS + round * DAY_MS, 1, Status::Success);
+                world.tell(&format!("run-{round}-{run}"), fact);
+            }
+            world.flush();
+            let oldest = TODAY.back(-(round as i32));
+            while world.history.prune(oldest, 100).unwrap().rows() == 100 {}
+            let pages = world
+                .history
+                .db
+                .read(|conn| conn.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)));
+            sizes.push(pages.unwrap());
+        }
+        // Two rounds are there at once, and no third one.
+        assert!(sizes[3] <= sizes[1] + 4, "{sizes:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! Sums, added to the rollups. A bucket whose executions have all left it is deleted.
+//! Sums, added to the rollups. A bucket whose executions have all left it is deleted. So is one
+//! below zero: what is taken away there was pruned before.
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
 
