@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::check_redis;
 use crate::compare::{
     Check, dollars, equal, keyed, near, only_these, rate, rows, same, text, texts, whole,
 };
 use crate::harness::{Daemon, eventually, now_ms};
 use crate::model::{DAY_MS, Ended, HOUR_MS, Tally, World, day, hour, rfc3339, share};
+use crate::{check_errors, check_redis};
 
 /// Waits until HTTP, the private Redis and history all say what the model says.
 #[track_caller]
@@ -33,6 +33,7 @@ pub fn over_http(daemon: &Daemon, world: &World) -> Check {
     tools(daemon, world)?;
     daily(daemon, world)?;
     costs(daemon, world)?;
+    check_errors::errors(daemon, world)?;
     executions(daemon, world)
 }
 

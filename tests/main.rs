@@ -8,7 +8,7 @@
 //! | `bytes` | which bytes lie in a folder |
 //! | `wire` | clients of the event socket, of HTTP and of Redis |
 //! | `load` | events at random |
-//! | `check`, `check_redis`, `compare` | what the daemon says against what the model says |
+//! | `check`, `check_errors`, `check_redis`, `compare` | what the daemon says against what the model says |
 //! | `seed_fields`, `seed_example` | the JSON of every answer, field by field |
 //! | `events`, `events_taken` | what is refused, what is a duplicate, what is taken as it is |
 //! | `orders` | any order, any repetition, any restart: the same numbers |
@@ -40,7 +40,8 @@
 //! | `reaper` | hung executions |
 //! | `restarts` | hung executions, over restarts of the daemon |
 //! | `signs` | signs of life of what began just now, whatever becomes of Redis |
-//! | `caps` | more names than there is room for |
+//! | `caps`, `names` | more names than there is room for |
+//! | `corrections` | what is known better later: both views and the model |
 //! | `large_events` | the largest events, and a Redis that is too small |
 //! | `edges` | legal numbers whose sum is not, times of every form |
 //! | `interleavings` | the sequences that break a careless version |
@@ -81,6 +82,7 @@ mod browser;
 mod bytes;
 mod caps;
 mod check;
+mod check_errors;
 mod check_redis;
 mod claude_code;
 mod claude_code_files;
@@ -94,6 +96,7 @@ mod claude_script;
 mod compare;
 mod compat;
 mod corpus;
+mod corrections;
 mod counters;
 mod deployed;
 mod doctor;
@@ -116,6 +119,7 @@ mod load;
 mod man;
 mod metrics;
 mod model;
+mod names;
 mod openapi;
 mod openapi_answers;
 mod openapi_events;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::access::Access;
+use crate::domain::bucket::Day;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start};
@@ -51,11 +52,12 @@ fn data(dir: &Path, kept: u64) -> PathBuf {
     };
     journal.append(&entry, &prune).unwrap();
     let cursor = Cursor::new(journal.epoch(), 20);
-    let names = Names::new(NameLimits {
+    let limits = NameLimits {
         agents: 1,
         types: 1,
         tools: 1,
-    });
+    };
+    let names = Names::new(limits, Day(0));
     let totals = Totals::of(all[..20].iter().map(Arc::as_ref), &names);
     history.flush(&all[..20], &totals, &cursor).unwrap();
     Access::open(&data.join(ACCESS)).unwrap();

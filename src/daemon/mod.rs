@@ -10,6 +10,7 @@ mod folder;
 mod notify;
 mod ownership;
 mod parts;
+mod places;
 mod rebuild;
 mod redis;
 mod reload;
@@ -172,7 +173,6 @@ async fn serve<F: Future<Output = ()>>(
         parts.kept.clone(),
         redis.live.clone(),
         stores.lanes.own.clone(),
-        parts.names.clone(),
     ));
     alerts::restore(&stores, &parts.changes.ends)?;
     let gather = alerts::gather(&operations, &system, &redis.live, &stores);

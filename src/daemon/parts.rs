@@ -97,7 +97,7 @@ impl Parts {
             state: self.state.clone(),
             counters: self.counters.clone(),
             holds: self.holds.clone(),
-            must_rebuild: stores.names_grew,
+            must_rebuild: false,
             look_at: Instant::now(),
             nonce: nonce()?,
             attempt: 0,

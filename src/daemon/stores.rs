@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::folder::{HISTORY, JOURNAL};
-use super::{EXIT_CONFIG, EXIT_CORRUPT, Failure};
+use super::{EXIT_CONFIG, EXIT_CORRUPT, Failure, places};
 use crate::config::Config;
 use crate::domain::agent_type::AgentTypes;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::execution::{Catalog, Execution};
-use crate::domain::names::{NameKind, NameLimits, Names};
+use crate::domain::names::Names;
 use crate::domain::price::Prices;
 use crate::flow::applier::REBUILDING;
 use crate::flow::clock::Listening;
@@ -21,7 +21,7 @@ use crate::flow::running::Running;
 use crate::flow::spending::Spending;
 use crate::flow::writer::Memory;
 use crate::history::{History, Lanes, Reader};
-use crate::journal::{Entry, Journal, Prune, Tail};
+use crate::journal::{Journal, Tail};
 
 pub struct Stores {
     pub journal: Journal,
@@ -32,15 +32,13 @@ pub struct Stores {
     pub lookup: Reader,
     pub lanes: Lanes,
     pub names: Arc<RwLock<Names>>,
-    /// Names got a place that history knows and the live picture does not.
-    pub names_grew: bool,
     pub catalog: Arc<Catalog>,
     /// What the daemon had counted before.
     pub counted: BTreeMap<String, u64>,
 }
 
 /// Changes that are read back at once.
-const LOADED: usize = 1_024;
+pub const LOADED: usize = 1_024;
 
 impl Stores {
     pub fn open(config: &Config) -> Result<Stores, Failure> {
@@ -52,7 +50,11 @@ impl Stores {
         let tail = Tail::open(&journal_path).map_err(failure)?;
         let history_seq = relate(&mut journal, &mut history, &tail)?;
         let lookup = Reader::open(&history_path).map_err(failure)?;
-        let (names, names_grew) = names(config, &mut journal, &lookup)?;
+        let names = places::names(&config.limits, &mut journal, &lookup, &tail)?;
+        // The epoch is another one where places were made.
+        history
+            .set_cursor(&Cursor::new(journal.epoch(), history_seq))
+            .map_err(failure)?;
         Ok(Stores {
             counted: lookup.counters().map_err(failure)?,
             journal,
@@ -62,7 +64,6 @@ impl Stores {
             journal_path,
             history_path,
             names: Arc::new(RwLock::new(names)),
-            names_grew,
             catalog: Arc::new(catalog),
         })
     }
@@ -169,7 +170,9 @@ fn relate(journal: &mut Journal, history: &mut History, tail: &Tail) -> Result<u
             ));
         }
         // A journal that was made anew goes on behind what history has.
-        warn!(history = %cursor, journal = epoch, "history goes on with a new journal");
+        if !known {
+            warn!(history = %cursor, journal = epoch, "history goes on with a new journal");
+        }
         journal.adopt_past_epoch(&cursor.epoch).map_err(failure)?;
     }
     journal.raise_seq(cursor.seq).map_err(failure)?;
@@ -186,49 +189,6 @@ fn relate(journal: &mut Journal, history: &mut History, tail: &Tail) -> Result<u
         .set_cursor(&Cursor::new(&epoch, cursor.seq))
         .map_err(failure)?;
     Ok(cursor.seq)
-}
-
-/// Names in the places that they have. Where a cap was raised, or the journal is new, what history
-/// knows is admitted first, and the live picture must be made anew.
-fn names(
-    config: &Config,
-    journal: &mut Journal,
-    history: &Reader,
-) -> Result<(Names, bool), Failure> {
-    let limits = NameLimits {
-        agents: config.limits.agent_names,
-        types: config.limits.agent_types,
-        tools: config.limits.tools,
-    };
-    let mut names = Names::new(limits);
-    for (kind, name) in journal.names().map_err(failure)? {
-        names.restore(kind, name);
-    }
-    let mut grown = Vec::new();
-    for kind in NameKind::ALL {
-        for name in history.names(kind).map_err(failure)? {
-            if names.admit(kind, &name) {
-                grown.push((kind, name));
-            }
-        }
-    }
-    if !grown.is_empty() {
-        info!(
-            count = grown.len(),
-            "gave places to names that history knows"
-        );
-        let keep_all = Prune {
-            history_seq: 0,
-            keep_rows: u64::MAX,
-            older_than_ms: i64::MIN,
-        };
-        let entry = Entry {
-            names: &grown,
-            ..Entry::default()
-        };
-        journal.append(&entry, &keep_all).map_err(failure)?;
-    }
-    Ok((names, !grown.is_empty()))
 }
 
 pub fn catalog(config: &Config) -> Result<Catalog, Failure> {

@@ -1,13 +1,33 @@
-//! Which names have a place of their own in Redis. Names come from outside, so their number is
-//! capped; the rest counts there under [`OTHER`], and by its name in history.
+//! Which names have a place of their own in Redis, day by day. Names come from outside, so their
+//! number is limited; the rest counts there under [`OTHER`], and by its name in history.
+//!
+//! A place is given for one UTC day and counts for all buckets of that day. A day begins with the
+//! names that were counted in the [`HELD_DAYS`] days before it; further names take what is left,
+//! in the order in which they are accepted. What late events have counted on the days around it is
+//! not left: however the days are filled, so many days together have not many more names than one
+//! may have. The first name that finds no place closes the day: it counted under `_other`, and
+//! would be in two buckets if a later event of it had a place. So the names of a day only become
+//! more, and what was counted under one is taken away there. Every place is in the journal: a
+//! restart or a rebuild decides nothing.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::bucket::Day;
+
+#[cfg(test)]
+mod tests;
 
 /// The name of all that has no place of its own. What calls itself so has none either: it would be
 /// counted with the rest, and then once more by itself.
 pub const OTHER: &str = "_other";
+/// Days after the last one that counted a name for which its place is held.
+pub const HELD_DAYS: i32 = 7;
+/// Days before today whose places are known: the longest life of a key with a name and a day, 90
+/// days after the day, and one more.
+pub const KNOWN_DAYS: i32 = 91;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NameKind {
     Agent,
     Type,
@@ -26,7 +46,7 @@ impl NameKind {
     }
 }
 
-/// The caps, in the order of [`NameKind::ALL`].
+/// The limits of each day, in the order of [`NameKind::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameLimits {
     pub agents: usize,
@@ -34,85 +54,230 @@ pub struct NameLimits {
     pub tools: usize,
 }
 
+/// What the journal keeps of a name on a day. [`OTHER`] stands for the end of the day's places.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub day: Day,
+    pub kind: NameKind,
+    pub name: Arc<str>,
+    /// Something was counted under it; else the place is held since the days before.
+    pub counted: bool,
+}
+
+/// A clone is cheap: the days are shared until one of them changes.
 #[derive(Clone, Debug)]
 pub struct Names {
     limits: NameLimits,
-    admitted: [HashSet<String>; 3],
+    /// Places of days before this are forgotten.
+    first: Day,
+    days: [BTreeMap<Day, Arc<OfDay>>; 3],
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct OfDay {
+    /// Whether something was counted under it.
+    names: HashMap<Arc<str>, bool>,
+    is_closed: bool,
 }
 
 impl Names {
-    pub fn new(limits: NameLimits) -> Names {
+    /// `today`: places are known of the [`KNOWN_DAYS`] days before it.
+    pub fn new(limits: NameLimits, today: Day) -> Names {
         Names {
             limits,
-            admitted: Default::default(),
+            first: today.back(KNOWN_DAYS),
+            days: Default::default(),
         }
     }
 
-    /// Gives the name a place while there is one; says whether it is new there. Once admitted it
-    /// stays, so that a rebuild puts every count where it was.
-    pub fn admit(&mut self, kind: NameKind, name: &str) -> bool {
-        let limit = match kind {
-            NameKind::Agent => self.limits.agents,
-            NameKind::Type => self.limits.types,
-            NameKind::Tool => self.limits.tools,
+    pub fn is_empty(&self) -> bool {
+        self.days.iter().all(BTreeMap::is_empty)
+    }
+
+    /// The first day whose places are known.
+    pub fn first(&self) -> Day {
+        self.first
+    }
+
+    /// Gives the name a place on the day while there is one. Answers what is new, to be written
+    /// down before anything is counted.
+    pub fn admit(&mut self, kind: NameKind, day: Day, name: &str) -> Vec<Place> {
+        if self.is_settled(kind, day, name) {
+            return Vec::new();
+        }
+        let mut news = self.open(kind, day);
+        let has_room = self.has_room(kind, day, name);
+        let of_day = Arc::make_mut(self.days[kind as usize].entry(day).or_default());
+        let place = |name: Arc<str>, counted| Place {
+            day,
+            kind,
+            name,
+            counted,
         };
-        let admitted = &mut self.admitted[kind as usize];
-        if name == OTHER || admitted.len() >= limit || admitted.contains(name) {
+        if let Some(counted) = of_day.names.get_mut(name) {
+            *counted = true;
+            news.push(place(name.into(), true));
+        } else if has_room {
+            let name: Arc<str> = name.into();
+            of_day.names.insert(name.clone(), true);
+            news.push(place(name, true));
+        } else if !of_day.is_closed {
+            of_day.is_closed = true;
+            news.push(place(OTHER.into(), true));
+        }
+        news
+    }
+
+    /// Whether the day, with those around it, has not as many names as it may, or has this one.
+    fn has_room(&self, kind: NameKind, day: Day, name: &str) -> bool {
+        let (limit, days) = (self.limit(kind), &self.days[kind as usize]);
+        let around = || days.range(day.back(HELD_DAYS)..=day.back(-HELD_DAYS));
+        let is_closed = self.is_closed(kind, day);
+        let own = days.get(&day).map_or(0, |of_day| of_day.names.len());
+        if is_closed || own >= limit {
             return false;
         }
-        admitted.insert(name.to_owned())
+        let most: usize = around().map(|(_, of_day)| of_day.names.len()).sum();
+        if most < limit {
+            return true;
+        }
+        let all = around().flat_map(|(of, of_day)| {
+            let names = of_day.names.iter();
+            let takes_place = move |&(_, &counted): &(&Arc<str>, &bool)| counted || *of == day;
+            names.filter(takes_place).map(|(name, _)| &**name)
+        });
+        let all: HashSet<&str> = all.collect();
+        all.len() < limit || all.contains(name)
     }
 
-    /// Takes an admission back that could not be written down.
-    pub fn forget(&mut self, kind: NameKind, name: &str) {
-        self.admitted[kind as usize].remove(name);
+    /// Ends the places of a day: from here on only those that are held are given.
+    pub fn close(&mut self, kind: NameKind, day: Day) -> Vec<Place> {
+        if day < self.first || self.is_closed(kind, day) {
+            return Vec::new();
+        }
+        let mut news = self.open(kind, day);
+        Arc::make_mut(self.days[kind as usize].entry(day).or_default()).is_closed = true;
+        news.push(Place {
+            day,
+            kind,
+            name: OTHER.into(),
+            counted: true,
+        });
+        news
     }
 
-    /// Takes in what was admitted before, even if the cap is lower now.
-    pub fn restore(&mut self, kind: NameKind, name: String) {
-        if name != OTHER {
-            self.admitted[kind as usize].insert(name);
+    /// Begins a day with the names of the days before it.
+    fn open(&mut self, kind: NameKind, day: Day) -> Vec<Place> {
+        let limit = self.limit(kind);
+        let days = &mut self.days[kind as usize];
+        if days.contains_key(&day) {
+            return Vec::new();
+        }
+        let before = days.range(day.back(HELD_DAYS)..day);
+        let counted = before.flat_map(|(_, of_day)| &of_day.names);
+        // Sorted, so that equal days begin equally; more than the limit are there only after late
+        // events or a lower limit.
+        let held: BTreeSet<Arc<str>> = counted
+            .filter(|&(_, &counted)| counted)
+            .map(|(name, _)| name.clone())
+            .collect();
+        let held: Vec<Arc<str>> = held.into_iter().take(limit).collect();
+        let of_day = OfDay {
+            names: held.iter().map(|name| (name.clone(), false)).collect(),
+            is_closed: false,
+        };
+        days.insert(day, Arc::new(of_day));
+        let place = |name| Place {
+            day,
+            kind,
+            name,
+            counted: false,
+        };
+        held.into_iter().map(place).collect()
+    }
+
+    /// Takes in what was written down.
+    pub fn restore(&mut self, place: Place) {
+        if place.day < self.first {
+            return;
+        }
+        let of_kind = &mut self.days[place.kind as usize];
+        let of_day = Arc::make_mut(of_kind.entry(place.day).or_default());
+        if &*place.name == OTHER {
+            of_day.is_closed = true;
+        } else {
+            of_day.names.insert(place.name, place.counted);
         }
     }
 
-    pub fn is_admitted(&self, kind: NameKind, name: &str) -> bool {
-        self.admitted[kind as usize].contains(name)
+    /// Forgets the places of days whose keys have expired.
+    pub fn forget(&mut self, today: Day) {
+        self.first = self.first.max(today.back(KNOWN_DAYS));
+        for of_kind in &mut self.days {
+            *of_kind = of_kind.split_off(&self.first);
+        }
     }
 
-    /// The name under which Redis counts it.
-    pub fn place<'a>(&self, kind: NameKind, name: &'a str) -> &'a str {
-        if self.is_admitted(kind, name) {
+    /// The name under which Redis counts it on that day. Of days that are forgotten history alone
+    /// knows; there a name stands for itself while it has a place on any day.
+    pub fn place<'a>(&self, kind: NameKind, day: Day, name: &'a str) -> &'a str {
+        if self.has_place(kind, day, name) {
             name
         } else {
             OTHER
         }
     }
 
-    pub fn admitted(&self, kind: NameKind) -> impl Iterator<Item = &str> {
-        self.admitted[kind as usize].iter().map(String::as_str)
+    pub fn has_place(&self, kind: NameKind, day: Day, name: &str) -> bool {
+        match self.days[kind as usize].get(&day) {
+            Some(of_day) => of_day.names.contains_key(name),
+            None => day < self.first && self.is_known(kind, name),
+        }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Whether anything was counted under it on a day that is known.
+    pub fn is_known(&self, kind: NameKind, name: &str) -> bool {
+        let mut days = self.days[kind as usize].values();
+        days.any(|of_day| of_day.names.get(name) == Some(&true))
+    }
 
-    #[test]
-    fn the_first_names_keep_their_places() {
-        let mut names = Names::new(NameLimits {
-            agents: 2,
-            types: 1,
-            tools: 1,
-        });
-        assert!(!names.admit(NameKind::Agent, OTHER));
-        names.restore(NameKind::Agent, OTHER.to_owned());
-        assert!(!names.is_admitted(NameKind::Agent, OTHER));
-        assert!(names.admit(NameKind::Agent, "a"));
-        assert!(!names.admit(NameKind::Agent, "a"));
-        assert!(names.admit(NameKind::Agent, "b"));
-        assert!(!names.admit(NameKind::Agent, "c"));
-        assert_eq!(names.place(NameKind::Agent, "b"), "b");
-        assert_eq!(names.place(NameKind::Agent, "c"), OTHER);
-        assert_eq!(names.place(NameKind::Tool, "b"), OTHER);
+    /// Whether a name found no place on that day.
+    pub fn is_closed(&self, kind: NameKind, day: Day) -> bool {
+        let of_day = self.days[kind as usize].get(&day);
+        of_day.is_some_and(|of_day| of_day.is_closed)
+    }
+
+    /// The days on which a name found no place, the newest first.
+    pub fn closed(&self, kind: NameKind) -> impl Iterator<Item = Day> {
+        let days = self.days[kind as usize].iter().rev();
+        days.filter(|(_, of_day)| of_day.is_closed)
+            .map(|(&day, _)| day)
+    }
+
+    /// Those under which something is counted on that day, without [`OTHER`].
+    pub fn counted(&self, kind: NameKind, day: Day) -> impl Iterator<Item = &str> {
+        let of_day = self.days[kind as usize].get(&day);
+        let names = of_day.into_iter().flat_map(|of_day| &of_day.names);
+        names
+            .filter(|&(_, &counted)| counted)
+            .map(|(name, _)| &**name)
+    }
+
+    /// Nothing is to be decided: it is counted under its name already, or without a place.
+    pub fn is_settled(&self, kind: NameKind, day: Day, name: &str) -> bool {
+        let of_day = self.days[kind as usize].get(&day);
+        let is_decided = |of_day: &Arc<OfDay>| match of_day.names.get(name) {
+            Some(counted) => *counted,
+            None => of_day.is_closed,
+        };
+        day < self.first || name == OTHER || of_day.is_some_and(is_decided)
+    }
+
+    fn limit(&self, kind: NameKind) -> usize {
+        match kind {
+            NameKind::Agent => self.limits.agents,
+            NameKind::Type => self.limits.types,
+            NameKind::Tool => self.limits.tools,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::bucket::{Day, Hour};
 use super::change::Change;
 use super::execution::Contribution;
-use super::names::{NameKind, Names, OTHER};
+use super::names::{NameKind, Names};
 use super::sketch::Sketch;
 use super::sum::add;
 use super::tally::Tally;
@@ -91,13 +91,6 @@ impl<'a> Sums<'a> {
     /// The same by the names that have a place in Redis. A pair with a tool that has none says
     /// nothing and is left out.
     pub fn placed(self, names: &Names) -> Sums<'a> {
-        let place = |kind, name: &'a str| {
-            if names.is_admitted(kind, name) {
-                name
-            } else {
-                OTHER
-            }
-        };
         let mut placed = Sums {
             days: self.days,
             ..Sums::default()
@@ -105,29 +98,28 @@ impl<'a> Sums<'a> {
         for ((hour, agent_type), tally) in self.hours {
             *placed
                 .hours
-                .entry((hour, place(NameKind::Type, agent_type)))
+                .entry((hour, names.place(NameKind::Type, hour.day(), agent_type)))
                 .or_default() += tally;
         }
         for ((day, agent), sum) in self.agents {
-            let place = place(NameKind::Agent, agent);
+            let place = names.place(NameKind::Agent, day, agent);
             placed.agents.entry((day, place)).or_default().merge(&sum);
         }
         for ((day, agent_type, tool), sum) in self.tools {
             let key = (
                 day,
-                place(NameKind::Type, agent_type),
-                place(NameKind::Tool, tool),
+                names.place(NameKind::Type, day, agent_type),
+                names.place(NameKind::Tool, day, tool),
             );
             let placed = placed.tools.entry(key).or_default();
             add(&mut placed.calls, sum.calls);
             placed.executions += sum.executions;
         }
-        let tool = |tool| names.is_admitted(NameKind::Tool, tool);
-        let pairs = self
-            .pairs
-            .into_iter()
-            .filter(|((_, a, b), _)| tool(a) && tool(b));
-        placed.pairs = pairs.collect();
+        let has_place = |day, tool| names.has_place(NameKind::Tool, day, tool);
+        let pairs = self.pairs.into_iter();
+        placed.pairs = pairs
+            .filter(|&((day, a, b), _)| has_place(day, a) && has_place(day, b))
+            .collect();
         placed
     }
 }

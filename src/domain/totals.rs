@@ -60,7 +60,7 @@ pub struct Series<'a> {
 pub struct Totals<'a>(pub BTreeMap<Series<'a>, i64>);
 
 impl<'a> Totals<'a> {
-    /// By the names that have a place; the others count as `_other`.
+    /// By the names that have a place on their day; the others count as `_other`.
     pub fn of(changes: impl IntoIterator<Item = &'a Change>, names: &Names) -> Totals<'a> {
         let mut totals = Totals::default();
         for change in changes {
@@ -73,7 +73,8 @@ impl<'a> Totals<'a> {
     }
 
     fn add_contribution(&mut self, sign: i64, contribution: &Contribution<'a>, names: &Names) {
-        let agent_type = names.place(NameKind::Type, contribution.agent_type);
+        let day = contribution.day();
+        let agent_type = names.place(NameKind::Type, day, contribution.agent_type);
         let tally = &contribution.tally;
         let outcomes = [
             tally.success_count,
@@ -103,7 +104,7 @@ impl<'a> Totals<'a> {
         for &(tool, calls) in &contribution.tools {
             self.add(
                 TOOL_CALLS,
-                names.place(NameKind::Tool, tool),
+                names.place(NameKind::Tool, day, tool),
                 "",
                 sign * calls,
             );
@@ -132,6 +133,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::domain::bucket::Day;
     use crate::domain::execution::{
         Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage,
     };
@@ -173,13 +175,16 @@ mod tests {
     }
 
     fn names() -> Names {
-        let mut names = Names::new(NameLimits {
+        let limits = NameLimits {
             agents: 1,
             types: 1,
             tools: 1,
-        });
-        names.admit(NameKind::Type, "tester");
-        names.admit(NameKind::Tool, "Read");
+        };
+        // All ends of these tests are of the first day.
+        let day = Day(0);
+        let mut names = Names::new(limits, day);
+        names.admit(NameKind::Type, day, "tester");
+        names.admit(NameKind::Tool, day, "Read");
         names
     }
 

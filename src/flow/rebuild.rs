@@ -165,7 +165,7 @@ impl Snapshot {
         // Without an upper bound: a clock that was ahead has left ends in the future.
         let today = Day::of(now_ms);
         let (daily, recent) = (today.back(DAILY_DAYS), today.back(AGENT_DAYS));
-        let place = |agent: &str| names.place(NameKind::Agent, agent).to_owned();
+        let place = |agent: &str, day| names.place(NameKind::Agent, day, agent).to_owned();
         let mut recent_rows = reader.recent(&place, now_ms)?;
         for active in &mut recent_rows.running {
             let sign = sign(active);

@@ -5,14 +5,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::error;
+use tracing::{error, info};
 
 use super::applier::Applier;
 use super::changes::View;
 use super::clock::now_ms;
 use super::rebuild::Snapshot;
 use super::trouble::Trouble;
-use crate::domain::bucket::Day;
+use crate::domain::bucket::{DAY_MS, Day};
 use crate::domain::change::Change;
 use crate::history::Reader;
 use crate::live::Expected;
@@ -24,6 +24,14 @@ const REBUILD_AFTER: Duration = Duration::from_secs(600);
 const BEHIND_MAX: u64 = 4_096;
 /// Days whose tallies live in Redis, without the last, which may go at any moment.
 const DAYS: i32 = 89;
+
+/// What a look at Redis says.
+enum Found {
+    Same,
+    /// So many lists of agents are not there.
+    WithoutLists(usize),
+    Different(String),
+}
 
 /// What was looked at, and when is the next time.
 pub struct Verifier {
@@ -84,35 +92,45 @@ impl Applier {
             return Ok(true);
         }
         self.verifier.at = Instant::now() + self.tuned.borrow().check_interval;
-        let reason = match self.fit().await? {
-            Some(reason) => Some(reason),
+        let found = match self.fit().await? {
+            Some(reason) => Found::Different(reason),
             None => self.difference(seq).await?,
         };
-        let Some(reason) = reason else {
-            return Ok(true);
-        };
-        self.note_difference(&reason);
-        self.must_rebuild = true;
         let now = Instant::now();
-        if now < self.verifier.rebuild_at {
-            return Err(Trouble::Changed(reason));
+        match found {
+            Found::Same => return Ok(true),
+            // No answer is made of them, so that they can wait for their time.
+            Found::WithoutLists(_) if now < self.verifier.rebuild_at => return Ok(true),
+            Found::WithoutLists(count) => {
+                info!(count, "lists of agents are gone from Redis: it is rebuilt");
+                self.must_rebuild = true;
+            }
+            Found::Different(reason) => {
+                self.note_difference(&reason);
+                self.must_rebuild = true;
+                if now < self.verifier.rebuild_at {
+                    return Err(Trouble::Changed(reason));
+                }
+            }
         }
         self.verifier.rebuild_at = now + REBUILD_AFTER;
         Ok(false)
     }
 
     /// Today is compared with history, and one day after the other of those before.
-    async fn difference(&mut self, seq: u64) -> Result<Option<String>, Trouble> {
+    async fn difference(&mut self, seq: u64) -> Result<Found, Trouble> {
         let now_ms = now_ms();
         let today = Day::of(now_ms);
-        let back = self.verifier.back % DAYS + 1;
+        // History may be pruned earlier than the keys go.
+        let kept = (self.tuned.borrow().remember_ms / DAY_MS) as i32;
+        let back = self.verifier.back % DAYS.min(kept - 1) + 1;
         let days = [today, today.back(back)];
         let read = move |reader: &Reader| Snapshot::of_days(reader, &days, now_ms);
         let (flushed, sample) = self.history(read).await?;
         let Some(changes) = self.since(flushed, seq)? else {
             // History has gone on meanwhile: the next look compares.
             self.verifier.at = Instant::now();
-            return Ok(None);
+            return Ok(Found::Same);
         };
         let expected = {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
@@ -121,8 +139,12 @@ impl Applier {
         };
         let found = match self.live.difference(&expected).await {
             // A key of another type is a difference, too.
-            Err(error) if error.is_broken() => Some(error.to_string()),
-            found => found?,
+            Err(error) if error.is_broken() => Found::Different(error.to_string()),
+            found => match (found?, self.live.lists_gone(&expected).await?) {
+                (Some(reason), _) => Found::Different(reason),
+                (None, 0) => Found::Same,
+                (None, gone) => Found::WithoutLists(gone),
+            },
         };
         self.verifier.back = back;
         self.counters.live_checks.add(1);

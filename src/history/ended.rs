@@ -65,6 +65,12 @@ impl Reader {
         })
     }
 
+    /// Of one agent, the last ends since then, the newest first.
+    pub fn ended_of(&self, agent_name: &str, since_ms: i64, each: usize) -> Result<Vec<Ended>> {
+        self.db
+            .read(|conn| last_of(conn, agent_name, since_ms, each))
+    }
+
     /// How many run.
     pub fn running_count(&self) -> Result<u64> {
         self.db.read(|conn| {

@@ -57,10 +57,12 @@ impl History {
     ) -> Result<u64> {
         let last_states = LastState::of_each(changes);
         let sums = Sums::of(changes.iter().map(Arc::as_ref));
+        let accepted_ms = changes.iter().map(|change| change.accepted_ms).max();
+        let day = Day::of(accepted_ms.unwrap_or(0));
         self.db.write(|tx| {
             put_executions(tx, &last_states)?;
             let at_limit = add_sums(tx, &sums)?;
-            add_totals(tx, totals)?;
+            add_totals(tx, totals, day)?;
             put_cursor(tx, cursor)?;
             Ok(at_limit)
         })

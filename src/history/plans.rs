@@ -10,6 +10,7 @@ use super::sample::{NOW_MS, TODAY, World};
 use super::{Filter, Named, Position, Reader};
 use crate::domain::bucket::Hour;
 use crate::domain::execution::Status;
+use crate::domain::names::NameKind;
 use crate::sqlite::Result;
 
 thread_local! {
@@ -63,14 +64,20 @@ fn ask_all(reader: &Reader) -> Result<()> {
     reader.days(from, to)?;
     reader.agent_days(None, from, to)?;
     reader.agent_days(Some("agent-1"), from, to)?;
-    reader.agent_names(from, to)?;
+    for kind in NameKind::ALL {
+        reader.names(kind, to)?;
+    }
+    reader.counted_days(from)?;
     reader.tools(from, to)?;
     reader.type_tools(from, to)?;
     reader.pairs(from, to)?;
     reader.slowest("agent-1", from, to, 9)?;
+    reader.slowest_where(&|_, _| true, from, to, 9)?;
     reader.failed("agent-1", 9)?;
+    reader.failed_where(&|_| true, to, 9)?;
     reader.ended_since(0, 9)?;
     reader.ended_of_failing(0, 9, 9)?;
+    reader.ended_of("agent-1", 0, 9)?;
     for by in Named::ALL {
         reader.costliest(by, from, to, 9)?;
     }

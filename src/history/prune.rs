@@ -6,6 +6,7 @@ use crate::domain::bucket::Day;
 use crate::sqlite::Result;
 
 use super::flush::History;
+use super::totals::prune_labels;
 
 /// What one call deleted. When it is less than the call was allowed, nothing is left to delete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,9 @@ impl History {
             ] {
                 let max_rows = max_rows - pruned.rows();
                 pruned.buckets += buckets(tx, table, key, bound, max_rows)?;
+            }
+            if pruned.rows() < max_rows {
+                prune_labels(tx, oldest)?;
             }
             Ok(pruned)
         })

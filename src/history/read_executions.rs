@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use crate::domain::bucket::Day;
 use crate::domain::execution::Execution;
@@ -21,23 +21,72 @@ impl Reader {
         to: Day,
         limit: usize,
     ) -> Result<Vec<Arc<Execution>>> {
-        self.db.snapshot(|_| {
+        let sql = "SELECT day, agent_name FROM agents INDEXED BY agents_by_name
+                   WHERE agent_name = ?3 AND day BETWEEN ?1 AND ?2";
+        let range = params![from.0, to.0, agent_name];
+        self.snapshot(|_| {
             self.db
-                .read(|conn| slowest(conn, agent_name, from, to, limit))
+                .read(|conn| slowest(conn, sql, range, &|_, _| true, limit))
         })
     }
 
-    /// The last executions of the agent that did not succeed, newest end first.
+    /// The same of all agents that are chosen on a day.
+    pub fn slowest_where(
+        &self,
+        choose: &dyn Fn(Day, &str) -> bool,
+        from: Day,
+        to: Day,
+        limit: usize,
+    ) -> Result<Vec<Arc<Execution>>> {
+        let sql = "SELECT day, agent_name FROM agents WHERE day BETWEEN ?1 AND ?2";
+        let range = params![from.0, to.0];
+        self.snapshot(|_| {
+            self.db
+                .read(|conn| slowest(conn, sql, range, choose, limit))
+        })
+    }
+
+    /// The last executions of the agent that did not succeed, newest end first, by id where two
+    /// ended at once.
     pub fn failed(&self, agent_name: &str, limit: usize) -> Result<Vec<Failed>> {
-        self.db.read(|conn| {
-            let mut select = conn.prepare_cached(
-                "SELECT execution FROM executions INDEXED BY executions_failed_of_agent
-                 WHERE agent_name = ?1 AND status IN ('failure', 'timeout')
-                 ORDER BY ended_ms DESC, rowid DESC LIMIT ?2",
-            )?;
-            let rows = select.query_map((agent_name, limit as i64), |row| execution(row, 0))?;
-            let failed = rows.filter_map(|row| row.map(|row| Failed::of(&row)).transpose());
-            failed.collect()
+        self.snapshot(|_| {
+            self.db.read(|conn| {
+                let mut select = conn.prepare_cached(
+                    "SELECT rowid FROM executions INDEXED BY executions_failed_of_agent
+                     WHERE agent_name = ?1 AND status IN ('failure', 'timeout')
+                     ORDER BY ended_ms DESC, id LIMIT ?2",
+                )?;
+                let rows = select.query_map((agent_name, limit as i64), |row| row.get(0))?;
+                failed(conn, rows.collect::<rusqlite::Result<_>>()?)
+            })
+        })
+    }
+
+    /// The same of the chosen agents, on one day.
+    pub fn failed_where(
+        &self,
+        choose: &dyn Fn(&str) -> bool,
+        day: Day,
+        limit: usize,
+    ) -> Result<Vec<Failed>> {
+        self.snapshot(|_| {
+            self.db.read(|conn| {
+                let mut select = conn.prepare_cached(
+                    "SELECT rowid, agent_name FROM executions INDEXED BY executions_failed
+                     WHERE ended_ms >= ?1 AND ended_ms < ?2 AND status IN ('failure', 'timeout')
+                     ORDER BY ended_ms DESC, id",
+                )?;
+                let mut rows = select.query((day.start_ms(), day.end_ms()))?;
+                let mut chosen = Vec::new();
+                while chosen.len() < limit
+                    && let Some(row) = rows.next()?
+                {
+                    if choose(row.get_ref(1)?.as_str()?) {
+                        chosen.push(row.get(0)?);
+                    }
+                }
+                failed(conn, chosen)
+            })
         })
     }
 
@@ -71,28 +120,36 @@ impl Reader {
     }
 }
 
-/// Of each day that the agent has, the index tells the slowest; of those the slowest of all.
+fn failed(conn: &Connection, rowids: Vec<i64>) -> rusqlite::Result<Vec<Failed>> {
+    let executions = by_rowid(conn, rowids)?;
+    Ok(executions
+        .iter()
+        .filter_map(|one| Failed::of(one))
+        .collect())
+}
+
+/// Of each day of an agent, which `sql` selects, the index tells the slowest; of those the slowest
+/// of all.
 fn slowest(
     conn: &Connection,
-    agent_name: &str,
-    from: Day,
-    to: Day,
+    sql: &str,
+    range: &[&dyn ToSql],
+    choose: &dyn Fn(Day, &str) -> bool,
     limit: usize,
 ) -> rusqlite::Result<Vec<Arc<Execution>>> {
-    let mut days = conn.prepare_cached(
-        "SELECT day FROM agents INDEXED BY agents_by_name
-         WHERE agent_name = ?1 AND day BETWEEN ?2 AND ?3",
-    )?;
+    let mut days = conn.prepare_cached(sql)?;
     let mut of_day = conn.prepare_cached(
         "SELECT duration_ms, rowid FROM executions INDEXED BY executions_by_duration
          WHERE agent_name = ?1 AND day = ?2 AND duration_ms IS NOT NULL
          ORDER BY duration_ms DESC LIMIT ?3",
     )?;
-    let days: Vec<i32> = days
-        .query_map((agent_name, from.0, to.0), |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
     let mut slowest: Vec<(i64, i64)> = Vec::new();
-    for day in days {
+    let mut days = days.query(range)?;
+    while let Some(row) = days.next()? {
+        let (day, agent_name): (i32, &str) = (row.get(0)?, row.get_ref(1)?.as_str()?);
+        if !choose(Day(day), agent_name) {
+            continue;
+        }
         let rows = of_day.query_map((agent_name, day, limit as i64), |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;

@@ -137,20 +137,29 @@ impl Reader {
         })
     }
 
-    /// Agents that ended executions in these days.
-    pub fn agent_names(&self, from: Day, to: Day) -> Result<Vec<String>> {
-        let sql = "SELECT DISTINCT agent_name FROM agents WHERE day BETWEEN ?1 AND ?2 ORDER BY 1";
-        self.list(sql, (from.0, to.0), |row| row.get(0))
+    /// The days from `first` on that have executions.
+    pub fn counted_days(&self, first: Day) -> Result<Vec<Day>> {
+        let sql = "SELECT day FROM days WHERE day >= ?1 ORDER BY day";
+        self.list(sql, [first.0], |row| Ok(Day(row.get(0)?)))
     }
 
-    /// All names that ever counted, sorted.
-    pub fn names(&self, kind: NameKind) -> Result<Vec<String>> {
-        let sql = match kind {
-            NameKind::Agent => "SELECT DISTINCT agent_name FROM agents ORDER BY 1",
-            NameKind::Type => "SELECT DISTINCT agent_type FROM hours ORDER BY 1",
-            NameKind::Tool => "SELECT DISTINCT tool FROM tools ORDER BY 1",
+    /// The names that count on a day, sorted.
+    pub fn names(&self, kind: NameKind, day: Day) -> Result<Vec<String>> {
+        let (sql, range) = match kind {
+            NameKind::Agent => (
+                "SELECT agent_name FROM agents WHERE day BETWEEN ?1 AND ?2 ORDER BY 1",
+                (day.0, day.0),
+            ),
+            NameKind::Type => (
+                "SELECT DISTINCT agent_type FROM hours WHERE hour BETWEEN ?1 AND ?2 ORDER BY 1",
+                (day.first_hour().0, day.first_hour().0 + 23),
+            ),
+            NameKind::Tool => (
+                "SELECT DISTINCT tool FROM tools WHERE day BETWEEN ?1 AND ?2 ORDER BY 1",
+                (day.0, day.0),
+            ),
         };
-        self.list(sql, (), |row| row.get(0))
+        self.list(sql, range, |row| row.get(0))
     }
 
     fn list<T>(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
-use crate::domain::bucket::DAY_MS;
+use crate::domain::bucket::{DAY_MS, Day};
 use crate::domain::execution::{Execution, MAX_ERROR_BYTES, Status};
 use crate::domain::view::{Active, Recent};
 use crate::sqlite::{Result, from_json};
@@ -22,11 +22,13 @@ const LAST_STARTED: usize = 10_000;
 /// How far back the slowest and the timeline reach.
 const WINDOW_MS: i64 = 7 * DAY_MS;
 
+/// The name under which Redis counts an agent on a day; several may share one.
+type Place<'a> = &'a dyn Fn(&str, Day) -> String;
+
 impl Reader {
-    /// `place` is the name under which Redis counts an agent; several may share one.
     ///
     /// It reads every row once, but only of the chosen ones the execution itself.
-    pub fn recent(&self, place: &dyn Fn(&str) -> String, now_ms: i64) -> Result<Recent> {
+    pub fn recent(&self, place: Place, now_ms: i64) -> Result<Recent> {
         self.db.snapshot(|_| {
             self.db.read(|conn| {
                 let mut choice = Choice::new(now_ms - WINDOW_MS);
@@ -46,7 +48,7 @@ impl Reader {
 
 struct Choice {
     since_ms: i64,
-    agents: HashMap<String, usize>,
+    by_name: HashMap<String, usize>,
     places: Vec<OfPlace>,
     /// Start and id: equal starts are sorted by id, as Redis does it.
     started: Top<(i64, String)>,
@@ -66,13 +68,13 @@ impl Choice {
     fn new(since_ms: i64) -> Choice {
         Choice {
             since_ms,
-            agents: HashMap::new(),
+            by_name: HashMap::new(),
             places: Vec::new(),
             started: Top::new(LAST_STARTED),
         }
     }
 
-    fn consider(&mut self, row: &Row, place: &dyn Fn(&str) -> String) -> rusqlite::Result<()> {
+    fn consider(&mut self, row: &Row, place: Place) -> rusqlite::Result<()> {
         let id = row.get_ref(1)?.as_str()?;
         let (started_ms, ended_ms): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
         // A row of an older version may say that it began after its end.
@@ -84,7 +86,8 @@ impl Choice {
             return Ok(());
         };
         let is_recent = ended_ms >= self.since_ms;
-        let of_place = self.of_place(row.get_ref(5)?.as_str()?, place);
+        let place = place(row.get_ref(5)?.as_str()?, Day::of(ended_ms));
+        let of_place = self.of_place(place);
         let key = (row.get(2)?, row.get(0)?);
         of_place.ended.offer(key);
         if row.get_ref(6)?.as_str()? != Status::Success.as_str() {
@@ -96,20 +99,11 @@ impl Choice {
         Ok(())
     }
 
-    fn of_place(&mut self, agent_name: &str, place: &dyn Fn(&str) -> String) -> &mut OfPlace {
-        let index = match self.agents.get(agent_name) {
-            Some(&index) => index,
-            None => {
-                let name = place(agent_name);
-                let known = self.places.iter().position(|of| of.name == name);
-                let index = known.unwrap_or(self.places.len());
-                if known.is_none() {
-                    self.places.push(OfPlace::new(name));
-                }
-                self.agents.insert(agent_name.to_owned(), index);
-                index
-            }
-        };
+    fn of_place(&mut self, name: String) -> &mut OfPlace {
+        let index = *self.by_name.entry(name).or_insert_with_key(|name| {
+            self.places.push(OfPlace::new(name.clone()));
+            self.places.len() - 1
+        });
         &mut self.places[index]
     }
 
@@ -203,11 +197,11 @@ impl Top<(i64, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{NOW_MS, Random, World};
+    use super::super::sample::{NOW_MS, Random, TODAY, World};
     use super::*;
 
     /// Half of the agents share a place.
-    fn place(agent_name: &str) -> String {
+    fn place(agent_name: &str, _: Day) -> String {
         match agent_name {
             "agent-0" | "agent-1" => agent_name.to_owned(),
             _ => "_other".to_owned(),
@@ -233,7 +227,7 @@ mod tests {
             let mut of_place: Vec<_> = world
                 .executions
                 .values()
-                .filter(|(_, e)| e.outcome().is_some() && place(e.agent_name()) == name)
+                .filter(|(_, e)| e.outcome().is_some() && place(e.agent_name(), TODAY) == name)
                 .collect();
             of_place.sort_by_key(|(seq, _)| Reverse(*seq));
             assert!(

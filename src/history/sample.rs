@@ -27,6 +27,8 @@ pub struct World {
     pub pending: Vec<Arc<Change>>,
     catalog: Catalog,
     seq: u64,
+    /// When what is told is accepted.
+    pub accepted_ms: i64,
 }
 
 impl World {
@@ -41,6 +43,7 @@ impl World {
             pending: Vec::new(),
             catalog: Catalog::default(),
             seq: 0,
+            accepted_ms: NOW_MS,
         }
     }
 
@@ -75,7 +78,7 @@ impl World {
         let after = Arc::new(after);
         self.executions
             .insert(id.to_owned(), (self.seq, after.clone()));
-        let change = Change::between(before, after, self.seq, NOW_MS);
+        let change = Change::between(before, after, self.seq, self.accepted_ms);
         self.pending.push(Arc::new(change));
     }
 
@@ -88,16 +91,18 @@ impl World {
 
     /// Every name has a place.
     pub fn totals<'a>(&self, changes: &'a [Arc<Change>]) -> Totals<'a> {
-        let mut names = Names::new(NameLimits {
+        let limits = NameLimits {
             agents: usize::MAX,
             types: usize::MAX,
             tools: usize::MAX,
-        });
+        };
+        let mut names = Names::new(limits, TODAY);
         for change in changes {
             for (_, contribution) in change.moves() {
-                names.admit(NameKind::Type, contribution.agent_type);
+                let day = contribution.day();
+                names.admit(NameKind::Type, day, contribution.agent_type);
                 for (tool, _) in contribution.tools {
-                    names.admit(NameKind::Tool, tool);
+                    names.admit(NameKind::Tool, day, tool);
                 }
             }
         }

@@ -34,6 +34,7 @@ pub(super) const SCHEMA: &[M] = &[
     M::up(UNREAD),
     M::up(TOTALS),
     M::up(COSTLIEST),
+    M::up(TOTALS_DAY),
 ];
 
 /// The most costly names of a day, and the days of a name. Agents have the second already.
@@ -43,6 +44,11 @@ const COSTLIEST: &str = "
      CREATE INDEX models_by_name ON models (model, day);
      CREATE INDEX sessions_by_cost ON sessions (day, cost_micros, total_tokens);
      CREATE INDEX sessions_by_name ON sessions (session_id, day);";
+
+/// The last day on which something was counted.
+const TOTALS_DAY: &str = "
+     ALTER TABLE totals ADD COLUMN day INTEGER NOT NULL DEFAULT 0;
+     UPDATE totals SET day = unixepoch() / 86400;";
 
 /// 1 for an execution whose transcript has still to be read.
 const UNREAD: &str = "

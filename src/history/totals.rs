@@ -8,13 +8,19 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
+use crate::domain::bucket::Day;
+use crate::domain::names::OTHER;
 use crate::domain::sum::MAX_SUM;
-use crate::domain::totals::Totals as Added;
+use crate::domain::totals::{TOOL_CALLS, Totals as Added};
 use crate::sqlite::Result;
 
 use super::flush::History;
 use super::read::Reader;
 use super::rollups::sum_of;
+
+/// Agent types, and tools, each with series of their own that stay though nothing was counted for
+/// long.
+const MAX_LABELS: i64 = 512;
 
 /// One counter; see [`Series`](crate::domain::totals::Series) for its names.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,16 +39,38 @@ pub struct Totals {
     pub running: Vec<(String, i64)>,
 }
 
-pub(super) fn add_totals(conn: &Connection, totals: &Added) -> rusqlite::Result<()> {
+/// `day` is the one on which the changes were accepted.
+pub(super) fn add_totals(conn: &Connection, totals: &Added, day: Day) -> rusqlite::Result<()> {
     let sum = sum_of("value");
     let mut add = conn.prepare_cached(&format!(
-        "INSERT INTO totals (name, label, part, value, peak) VALUES (?1, ?2, ?3, ?4, max(?4, 0))
-         ON CONFLICT DO UPDATE SET value = {sum}, peak = max(peak, {sum})",
+        "INSERT INTO totals (name, label, part, value, peak, day)
+         VALUES (?1, ?2, ?3, ?4, max(?4, 0), ?5)
+         ON CONFLICT DO UPDATE SET day = max(day, excluded.day), value = {sum},
+             peak = max(peak, {sum})",
     ))?;
     for (series, count) in &totals.0 {
-        add.execute((series.name, series.label, series.part, count))?;
+        add.execute((series.name, series.label, series.part, count, day.0))?;
     }
     Ok(())
+}
+
+/// While types or tools have more than [`MAX_LABELS`] of them, the labels go under which nothing
+/// was counted since the day `oldest`, the longest idle first: no correction can come to them.
+pub(super) fn prune_labels(conn: &Connection, oldest: Day) -> rusqlite::Result<usize> {
+    let mut pruned = 0;
+    for is_tool in [false, true] {
+        pruned += conn
+            .prepare_cached(
+                "DELETE FROM totals WHERE (name = ?1) = ?2 AND label IN (
+                     SELECT label FROM totals
+                     WHERE (name = ?1) = ?2 AND label NOT IN ('', ?3)
+                     GROUP BY label HAVING max(day) < ?4 ORDER BY max(day), label
+                     LIMIT max(0, (SELECT count(DISTINCT label) FROM totals
+                                   WHERE (name = ?1) = ?2) - ?5))",
+            )?
+            .execute((TOOL_CALLS, is_tool, OTHER, oldest.0, MAX_LABELS))?;
+    }
+    Ok(pruned)
 }
 
 impl History {
@@ -101,7 +129,9 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{NOW_MS, World, start, stop_of};
+    use std::collections::BTreeSet;
+
+    use super::super::sample::{NOW_MS, TODAY, World, start, stop, stop_of};
     use super::*;
     use crate::domain::execution::{Fact, Status};
 
@@ -209,6 +239,45 @@ mod tests {
             (executions[0].label.as_str(), executions[0].count),
             ("_other", 1)
         );
+    }
+
+    #[test]
+    fn labels_go_when_they_are_idle_and_more_than_there_is_room_for() {
+        let mut world = World::new();
+        // A tool each: more of them idle than there is room for, and some of today.
+        let mut tell = |names: std::ops::Range<i64>, today: Day| {
+            world.accepted_ms = today.start_ms();
+            for n in names {
+                let mut fact = stop(NOW_MS, Some(1), Status::Success);
+                fact.tool_calls = [(format!("tool-{n}"), 1)].into();
+                world.tell(&format!("run-{n}"), Fact::Stop(Box::new(fact)));
+            }
+            world.flush();
+        };
+        tell(0..10, TODAY.back(100));
+        tell(10..MAX_LABELS, TODAY.back(99));
+        tell(MAX_LABELS..MAX_LABELS + 4, TODAY);
+        let labels = |world: &World| {
+            let counted = world.reader().totals().unwrap().counted;
+            let tools = counted.into_iter().filter(|total| total.name == TOOL_CALLS);
+            tools.map(|total| total.label).collect::<BTreeSet<String>>()
+        };
+        assert_eq!(labels(&world).len() as i64, MAX_LABELS + 4);
+        world.history.prune(TODAY.back(100), 10).unwrap();
+        assert_eq!(
+            labels(&world).len() as i64,
+            MAX_LABELS + 4,
+            "none is idle for so long"
+        );
+        world.history.prune(TODAY.back(91), 10).unwrap();
+        let left = labels(&world);
+        assert_eq!(left.len() as i64, MAX_LABELS);
+        // The longest idle went first, and of equals the first by name.
+        for gone in 0..4 {
+            assert!(!left.contains(&format!("tool-{gone}")), "{gone}");
+        }
+        assert!(left.contains(&format!("tool-{}", MAX_LABELS + 3)));
+        assert_eq!(count(&world, "executions", "success"), MAX_LABELS + 4);
     }
 
     #[test]

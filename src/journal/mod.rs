@@ -2,6 +2,7 @@
 //! acknowledged. Both views follow it; what both no longer need is pruned.
 
 mod heard;
+mod places;
 mod prune;
 mod schema;
 mod signs;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::domain::change::Change;
-use crate::domain::names::NameKind;
+use crate::domain::names::Place;
 use crate::domain::turns::Turns;
 use crate::sqlite::{self, Db, Result, to_json};
 
@@ -42,7 +43,7 @@ pub fn check(path: &Path) -> Result<()> {
 pub struct Entry<'a> {
     pub at_ms: i64,
     pub changes: &'a [Arc<Change>],
-    pub names: &'a [(NameKind, String)],
+    pub places: &'a [Place],
     pub turns: Vec<(&'a str, &'a Turns)>,
     pub session_ends: Vec<(&'a str, i64)>,
     /// Executions that no longer run, and whose last sign of life was kept.
@@ -138,24 +139,9 @@ impl Journal {
         Ok(())
     }
 
-    /// The names that have a place in Redis.
-    pub fn names(&self) -> Result<Vec<(NameKind, String)>> {
-        self.db.read(|conn| {
-            let mut names = Vec::new();
-            for kind in NameKind::ALL {
-                let mut select = conn.prepare("SELECT name FROM names WHERE kind = ?1")?;
-                let rows = select.query_map([kind.as_str()], |row| row.get(0))?;
-                for name in rows {
-                    names.push((kind, name?));
-                }
-            }
-            Ok(names)
-        })
-    }
-
     /// Writes the changes under their own numbers, which follow [`Journal::last_seq`], together
-    /// with the names that they gave a place, and prunes a little. After an error nothing of it is
-    /// in the journal.
+    /// with the places that they gave to names, and prunes a little. After an error nothing of it
+    /// is in the journal.
     pub fn append(&mut self, entry: &Entry, prune: &Prune) -> Result<()> {
         let changes = entry.changes;
         let last_seq = changes.last().map_or(self.last_seq, |change| change.seq);
@@ -169,7 +155,7 @@ impl Journal {
         let max_pruned = 2 * changes.len() + PRUNE_BESIDE_APPEND;
         self.db.write(|tx| {
             insert(tx, changes)?;
-            insert_names(tx, entry.names)?;
+            places::put(tx, entry.places)?;
             heard::put(tx, entry)?;
             signs::forget(tx, &entry.ended)?;
             delete(tx, prune, last_seq, max_pruned)
@@ -206,15 +192,6 @@ fn insert(conn: &Connection, changes: &[Arc<Change>]) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn insert_names(conn: &Connection, names: &[(NameKind, String)]) -> rusqlite::Result<()> {
-    let mut insert =
-        conn.prepare_cached("INSERT OR IGNORE INTO names (kind, name) VALUES (?1, ?2)")?;
-    for (kind, name) in names {
-        insert.execute((kind.as_str(), name))?;
-    }
-    Ok(())
-}
-
 fn epochs(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut select = conn.prepare("SELECT epoch FROM epochs ORDER BY n")?;
     let rows = select.query_map([], |row| row.get(0))?;
@@ -229,7 +206,9 @@ fn last_seq(conn: &Connection) -> rusqlite::Result<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::domain::bucket::Day;
     use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start};
+    use crate::domain::names::NameKind;
 
     pub const KEEP_ALL: Prune = Prune {
         history_seq: 0,
@@ -238,13 +217,8 @@ pub(super) mod tests {
     };
 
     pub fn entry(changes: &[Arc<Change>]) -> Entry<'_> {
-        named(changes, &[])
-    }
-
-    fn named<'a>(changes: &'a [Arc<Change>], names: &'a [(NameKind, String)]) -> Entry<'a> {
         Entry {
             changes,
-            names,
             ..Entry::default()
         }
     }
@@ -314,52 +288,33 @@ pub(super) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
         let mut journal = Journal::open(&path).unwrap();
-        journal
-            .append(
-                &named(&changes(1..=3), &[(NameKind::Agent, "a".to_owned())]),
-                &KEEP_ALL,
-            )
-            .unwrap();
+        journal.append(&entry(&changes(1..=3)), &KEEP_ALL).unwrap();
         journal
             .db
             .read(|conn| conn.execute_batch("PRAGMA max_page_count = 8"))
             .unwrap();
         let many = changes(4..=1_000);
-        let error = journal
-            .append(
-                &named(&many, &[(NameKind::Agent, "b".to_owned())]),
-                &KEEP_ALL,
-            )
-            .unwrap_err();
+        let places = [Place {
+            day: Day(1),
+            kind: NameKind::Agent,
+            name: "b".into(),
+            counted: true,
+        }];
+        let with_place = Entry {
+            places: &places,
+            ..entry(&many)
+        };
+        let error = journal.append(&with_place, &KEEP_ALL).unwrap_err();
         assert!(error.is_full(), "{error:?}");
         assert_eq!(journal.last_seq(), 3);
         assert_eq!(seqs(&path), [1, 2, 3]);
-        assert_eq!(
-            journal.names().unwrap(),
-            [(NameKind::Agent, "a".to_owned())]
-        );
+        assert_eq!(journal.places().unwrap(), []);
         journal
             .db
             .read(|conn| conn.execute_batch("PRAGMA max_page_count = 100000"))
             .unwrap();
         journal.append(&entry(&many), &KEEP_ALL).unwrap();
         assert_eq!(journal.last_seq(), 1_000);
-    }
-
-    #[test]
-    fn names_are_kept_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.db");
-        let mut journal = Journal::open(&path).unwrap();
-        let names = [
-            (NameKind::Agent, "a".to_owned()),
-            (NameKind::Type, "a".to_owned()),
-            (NameKind::Tool, "b".to_owned()),
-        ];
-        journal.append(&named(&[], &names[..2]), &KEEP_ALL).unwrap();
-        journal.append(&named(&[], &names), &KEEP_ALL).unwrap();
-        drop(journal);
-        assert_eq!(Journal::open(&path).unwrap().names().unwrap(), names);
     }
 
     #[test]

@@ -57,4 +57,15 @@ pub(super) const SCHEMA: &[M] = &[
          ms INTEGER NOT NULL
      ) STRICT;",
     ),
+    M::up(
+        "-- Which names have a place of their own on a day; `names` is what an older version had of
+     -- all days, until it is taken over.
+     CREATE TABLE places (
+         day INTEGER NOT NULL,
+         kind TEXT NOT NULL,
+         name TEXT NOT NULL,
+         counted INTEGER NOT NULL,
+         PRIMARY KEY (day, kind, name)
+     ) STRICT, WITHOUT ROWID;",
+    ),
 ];

@@ -10,7 +10,7 @@ use super::listed::Listed;
 use super::pair;
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::change::Change;
-use crate::domain::execution::{Execution, Status};
+use crate::domain::execution::Execution;
 use crate::domain::names::{NameKind, Names};
 use crate::domain::sum::add;
 use crate::domain::sums::{AgentSum, Sums};
@@ -87,17 +87,20 @@ impl<'a> Content<'a> {
             content.running.insert(&active.agent_id, running);
         }
         for execution in &rows.recent.ended {
-            let place = names.place(NameKind::Agent, execution.agent_name());
+            let Some(outcome) = execution.outcome() else {
+                continue;
+            };
+            let day = Day::of(outcome.ended_ms);
+            let place = names.place(NameKind::Agent, day, execution.agent_name());
             let history = content.history.entry(place).or_default().touch(now_ms);
-            history.push(&execution.id, execution, None);
+            history.put(&execution.id, Some(execution), None);
             if let Some(failed) = Failed::of(execution) {
                 let errors = content.errors.entry(place).or_default().touch(now_ms);
-                errors.push(&execution.id, failed, None);
+                errors.put(&execution.id, Some(failed), None);
             }
         }
         for (agent, id, duration_ms) in &rows.recent.slowest {
-            let place = names.place(NameKind::Agent, agent);
-            let slowest = content.slowest.entry(place).or_default();
+            let slowest = content.slowest.entry(agent).or_default();
             slowest.touch(now_ms).insert(id, Some(*duration_ms));
         }
         for (id, started_ms) in &rows.recent.started {
@@ -135,14 +138,14 @@ impl<'a> Content<'a> {
 
     fn take_tallies(&mut self, rows: &Rows<'a>, names: &Names) {
         for row in rows.hours {
-            let place = names.place(NameKind::Type, &row.agent_type);
+            let place = names.place(NameKind::Type, row.hour.day(), &row.agent_type);
             *self.hours.entry((row.hour, place)).or_default() += row.tally;
         }
         for row in rows.days {
             *self.days.entry(row.day).or_default() += row.tally;
         }
         for row in rows.agents {
-            let place = names.place(NameKind::Agent, &row.agent_name);
+            let place = names.place(NameKind::Agent, row.day, &row.agent_name);
             let sum = AgentSum {
                 tally: row.tally,
                 sketch: row.sketch.clone(),
@@ -156,21 +159,21 @@ impl<'a> Content<'a> {
 
     fn take_tools(&mut self, rows: &Rows<'a>, names: &Names) {
         for row in rows.tools {
-            let place = names.place(NameKind::Tool, &row.tool);
+            let place = names.place(NameKind::Tool, row.day, &row.tool);
             let calls = self.tool_calls.entry(row.day).or_default();
             add(calls.entry(place).or_default(), row.calls);
             let executions = self.tool_executions.entry(row.day).or_default();
             add(executions.entry(place).or_default(), row.executions);
         }
         for row in rows.type_tools {
-            let of_type = names.place(NameKind::Type, &row.agent_type);
+            let of_type = names.place(NameKind::Type, row.day, &row.agent_type);
             let tools = self.type_tools.entry((row.day, of_type)).or_default();
-            let place = names.place(NameKind::Tool, &row.tool);
+            let place = names.place(NameKind::Tool, row.day, &row.tool);
             add(tools.entry(place).or_default(), row.calls);
         }
-        let admitted = |tool: &str| names.is_admitted(NameKind::Tool, tool);
         for row in rows.pairs {
-            if admitted(&row.first) && admitted(&row.second) {
+            let has_place = |tool: &str| names.has_place(NameKind::Tool, row.day, tool);
+            if has_place(&row.first) && has_place(&row.second) {
                 let pairs = self.pairs.entry(row.day).or_default();
                 let pair = pair::write(&row.first, &row.second);
                 add(pairs.entry(pair).or_default(), row.executions);
@@ -191,55 +194,40 @@ impl<'a> Content<'a> {
         if let Some(started_ms) = after.started_ms() {
             self.timeline.touch(at_ms).insert(&after.id, started_ms);
         }
-        let place = names.place(NameKind::Agent, after.agent_name());
-        let before = change.before.as_deref();
-        let place_before = before.map(|before| names.place(NameKind::Agent, before.agent_name()));
-        // Where an execution was and is no more, it is there as it is now, and a reader sees that
-        // it belongs elsewhere, runs, or has succeeded. What it was is taken out by its value: an
-        // older version may have written that otherwise, and then the newest entry counts.
-        let moved_from = place_before.filter(|&place_before| place_before != place);
-        for place in moved_from.into_iter().chain([place]) {
-            if before.is_some() || after.outcome().is_some() {
-                let stale = before.filter(|_| place_before == Some(place));
-                let history = self.history.entry(place).or_default().touch(at_ms);
-                history.push(&after.id, after, stale);
-            }
-        }
-        self.follow_errors(change, place, place_before);
-        let duration_ms = |execution: &Execution| {
-            let outcome = execution.outcome()?;
-            outcome
-                .duration_ms
-                .filter(|_| outcome.ended_ms >= at_ms - SLOWEST_MS)
-        };
-        let had = before.and_then(duration_ms).and(place_before);
-        let has = duration_ms(after).map(|_| place);
-        for place in had.filter(|&had| Some(had) != has).into_iter().chain(has) {
-            let slowest = self.slowest.entry(place).or_default();
-            let duration_ms = duration_ms(after).filter(|_| Some(place) == has);
-            slowest.touch(at_ms).insert(&after.id, duration_ms);
-        }
+        self.follow_lists(change, names);
     }
 
-    fn follow_errors(&mut self, change: &'a Change, place: &'a str, before: Option<&'a str>) {
+    /// The lists of agents. What an execution was there is taken out by its value, and what it is
+    /// now comes in.
+    fn follow_lists(&mut self, change: &'a Change, names: &Names) {
         let (id, at_ms) = (&change.after.id, change.accepted_ms);
-        let failed = Failed::of(&change.after);
-        let mut stale = change.before.as_deref().and_then(Failed::of);
-        if let Some(before) = before
-            && (failed.is_none() || before != place)
-            && let Some(had_failed) = stale.take()
-        {
-            let gone = Failed {
-                status: Status::Success,
-                error_details: None,
-                ..had_failed.clone()
+        let place = |execution: &'a Execution| {
+            let day = Day::of(execution.outcome()?.ended_ms);
+            Some(names.place(NameKind::Agent, day, execution.agent_name()))
+        };
+        let (before, after) = (change.before.as_deref(), &*change.after);
+        let (was, is) = (before.and_then(place), place(after));
+        for here in was.filter(|_| was != is).into_iter().chain(is) {
+            let stale = before.filter(|_| was == Some(here));
+            let newest = Some(after).filter(|_| is == Some(here));
+            let history = self.history.entry(here).or_default().touch(at_ms);
+            history.put(id, newest, stale);
+            let (had_failed, failed) = (stale.and_then(Failed::of), newest.and_then(Failed::of));
+            if had_failed.is_some() || failed.is_some() {
+                let errors = self.errors.entry(here).or_default().touch(at_ms);
+                errors.put(id, failed, had_failed);
+            }
+            let duration_ms = |execution: &Execution| {
+                let outcome = execution.outcome()?;
+                outcome
+                    .duration_ms
+                    .filter(|_| outcome.ended_ms >= at_ms - SLOWEST_MS)
             };
-            let errors = self.errors.entry(before).or_default().touch(at_ms);
-            errors.push(id, gone, Some(had_failed));
-        }
-        if let Some(failed) = failed {
-            let errors = self.errors.entry(place).or_default().touch(at_ms);
-            errors.push(id, failed, stale);
+            let duration = newest.and_then(duration_ms);
+            if duration.is_some() || stale.and_then(duration_ms).is_some() {
+                let slowest = self.slowest.entry(here).or_default();
+                slowest.touch(at_ms).insert(id, duration);
+            }
         }
     }
 }

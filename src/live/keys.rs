@@ -15,9 +15,8 @@ pub const SLOWEST_KEPT: usize = 100;
 pub const SLOWEST_MS: i64 = 7 * DAY_MS;
 /// Of each agent's executions.
 pub const HISTORY_KEPT: usize = 100;
-/// Of each agent's executions that did not succeed: twice what is shown, because one that succeeded
-/// after all keeps a place, and says so.
-pub const ERRORS_KEPT: usize = 100;
+/// Of each agent's executions that did not succeed.
+pub const ERRORS_KEPT: usize = 50;
 
 /// The rows of [`TABLE`], in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,12 +68,13 @@ pub enum Merge {
     Member,
     /// The last score of an id stands.
     Score,
-    /// As [`Merge::Score`], of the ids with the highest scores.
+    /// As [`Merge::Score`], of the ids with the highest scores. What was trimmed does not come
+    /// back, as in [`Merge::Newest`].
     Highest(usize),
     /// Integers add up, and what comes to zero goes.
     Add,
-    /// The newest first. What an execution was goes when it changes; where that is not found, its
-    /// newest entry counts.
+    /// The newest first. What an execution was goes when it changes. What was trimmed for it does
+    /// not come back, so that no answer is made of these lists: history has them whole.
     Newest(usize),
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Ids with what is shown of them, in the order of their last change.
+/// Ids with what the list holds of them, in the order of their last change.
 pub(super) struct Listed<'a, T> {
     entries: BTreeMap<&'a str, Entry<T>>,
     pushed: usize,
@@ -10,7 +10,8 @@ pub(super) struct Listed<'a, T> {
 
 struct Entry<T> {
     order: usize,
-    newest: T,
+    /// What is to stand in the list; `None` where it leaves it.
+    newest: Option<T>,
     /// What Redis holds of it, if it was there before the batch.
     stale: Option<T>,
 }
@@ -26,7 +27,7 @@ impl<T> Default for Listed<'_, T> {
 
 impl<'a, T> Listed<'a, T> {
     /// `stale`: what the list held of it until now.
-    pub(super) fn push(&mut self, id: &'a str, newest: T, stale: Option<T>) {
+    pub(super) fn put(&mut self, id: &'a str, newest: Option<T>, stale: Option<T>) {
         // What it was within the batch never comes to Redis.
         let stale = match self.entries.remove(id) {
             Some(earlier) => earlier.stale,
@@ -50,9 +51,12 @@ impl<'a, T> Listed<'a, T> {
 
     /// The last `kept` of them, the newest last: the others would only be pushed out again.
     pub(super) fn newest(&self, kept: usize) -> Vec<&T> {
-        let mut entries: Vec<&Entry<T>> = self.entries.values().collect();
-        entries.sort_unstable_by_key(|entry| entry.order);
+        let entries = self.entries.values();
+        let mut entries: Vec<(usize, &T)> = entries
+            .filter_map(|entry| Some((entry.order, entry.newest.as_ref()?)))
+            .collect();
+        entries.sort_unstable_by_key(|&(order, _)| order);
         let entries = &entries[entries.len().saturating_sub(kept)..];
-        entries.iter().map(|entry| &entry.newest).collect()
+        entries.iter().map(|&(_, newest)| newest).collect()
     }
 }

@@ -5,18 +5,16 @@ use std::sync::PoisonError;
 
 use fred::interfaces::{SetsInterface, SortedSetsInterface};
 use fred::types::Value;
-use serde::de::DeserializeOwned;
 
 use super::keys::{Key, Kind};
 use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
 use super::{CURRENT, Error, Live, READ, pair, texts};
 use crate::domain::bucket::{Day, Hour};
-use crate::domain::execution::Status;
 use crate::domain::names::{NameKind, OTHER};
 use crate::domain::sketch::Sketch;
 use crate::domain::sum::MAX_EXACT;
 use crate::domain::tally::{FIELDS, Tally};
-use crate::domain::view::{AgentDay, DayTally, Failed, HourTally, ToolDay, ToolPair, TypeTool};
+use crate::domain::view::{AgentDay, DayTally, HourTally, ToolDay, ToolPair, TypeTool};
 
 /// Keys of one call: each is a hash of some 15 fields, and others wait.
 const READ_AT_ONCE: usize = 500;
@@ -62,10 +60,10 @@ impl Live {
 
     /// Both hours included, by the types that have a place.
     pub async fn hours(&self, from: Hour, to: Hour) -> Result<Vec<HourTally>, Error> {
-        let types = self.places(NameKind::Type);
+        let types = self.places(NameKind::Type, from.day(), to.day());
         let buckets: Vec<(Hour, &String)> = from
             .to(to)
-            .flat_map(|hour| types.iter().map(move |agent_type| (hour, agent_type)))
+            .flat_map(|hour| types[&hour.day()].iter().map(move |name| (hour, name)))
             .collect();
         let names = buckets
             .iter()
@@ -97,11 +95,8 @@ impl Live {
         Ok(days)
     }
 
-    /// Of one agent, or of [`OTHER`]; nothing when the agent has no place of its own.
+    /// Of one agent, or of [`OTHER`]; without the days on which the agent has no place of its own.
     pub async fn agent_days(&self, agent: &str, from: Day, to: Day) -> Result<AgentDays, Error> {
-        if self.place(agent) != agent {
-            return Ok(AgentDays::default());
-        }
         let tallies = from
             .to(to)
             .map(|day| self.keys.name(Key::AgentTally, &[&day, &agent]));
@@ -138,21 +133,6 @@ impl Live {
         Ok(found)
     }
 
-    /// The slowest executions of one agent, or of [`OTHER`], ids with milliseconds, the slowest
-    /// first; nothing when the agent has no place of its own.
-    pub async fn slowest(&self, agent: &str) -> Result<Vec<(String, u64)>, Error> {
-        if self.place(agent) != agent {
-            return Ok(Vec::new());
-        }
-        let names = vec![self.keys.name(Key::Slowest, &[&agent])];
-        let mut contents = self.read(Kind::SortedSet, names).await?;
-        let ranking = ranking(&contents.pop().unwrap_or_default())?;
-        Ok(ranking
-            .into_iter()
-            .map(|(id, ms)| (id, ms.max(0) as u64))
-            .collect())
-    }
-
     /// Both days included; on each day by the tool's name.
     pub async fn tools(&self, from: Day, to: Day) -> Result<Vec<ToolDay>, Error> {
         let calls = self.by_day(Key::ToolCalls, from, to).await?;
@@ -179,10 +159,10 @@ impl Live {
 
     /// Both days included, by the types that have a place.
     pub async fn type_tools(&self, from: Day, to: Day) -> Result<Vec<TypeTool>, Error> {
-        let types = self.places(NameKind::Type);
-        let buckets: Vec<(Day, &String)> = from
-            .to(to)
-            .flat_map(|day| types.iter().map(move |agent_type| (day, agent_type)))
+        let types = self.places(NameKind::Type, from, to);
+        let buckets: Vec<(Day, &String)> = types
+            .iter()
+            .flat_map(|(&day, names)| names.iter().map(move |name| (day, name)))
             .collect();
         let names = buckets
             .iter()
@@ -220,26 +200,6 @@ impl Live {
         Ok(pairs)
     }
 
-    /// The last executions of one agent, or of [`OTHER`], that did not succeed, the newest first.
-    /// Those of an agent without a place share one list with others, and are soon pushed out of it.
-    pub async fn failed(&self, agent: &str) -> Result<Vec<Failed>, Error> {
-        let place = self.place(agent);
-        let names = vec![self.keys.name(Key::Errors, &[&place])];
-        let mut contents = self.read(Kind::List, names).await?;
-        let mut seen = std::collections::HashSet::new();
-        let mut found = Vec::new();
-        for content in contents.pop().unwrap_or_default() {
-            let failed: Failed = json(&content)?;
-            let is_newest = seen.insert(failed.agent_id.clone());
-            let is_here = failed.agent_name == agent
-                || (agent == OTHER && self.place(&failed.agent_name) == OTHER);
-            if is_newest && is_here && failed.status != Status::Success {
-                found.push(failed);
-            }
-        }
-        Ok(found)
-    }
-
     async fn by_day(
         &self,
         key: Key,
@@ -270,18 +230,16 @@ impl Live {
         Ok(contents)
     }
 
-    fn places(&self, kind: NameKind) -> Vec<String> {
+    /// Of each day, both included, the names that have keys.
+    fn places(&self, kind: NameKind, from: Day, to: Day) -> BTreeMap<Day, Vec<String>> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        let mut places: Vec<String> = names.admitted(kind).map(str::to_owned).collect();
-        places.push(OTHER.to_owned());
-        places.sort_unstable();
-        places
-    }
-
-    /// The name under which Redis counts the agent.
-    fn place<'a>(&self, agent: &'a str) -> &'a str {
-        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        names.place(NameKind::Agent, agent)
+        let of_day = |day| {
+            let counted = names.counted(kind, day).chain([OTHER]);
+            let mut counted: Vec<String> = counted.map(str::to_owned).collect();
+            counted.sort_unstable();
+            (day, counted)
+        };
+        from.to(to).map(of_day).collect()
     }
 }
 
@@ -337,9 +295,4 @@ fn sum(text: &str) -> Result<i64, Error> {
 fn number(text: &str) -> Result<i64, Error> {
     text.parse()
         .map_err(|_| Error::broken(format!("{text} is no whole number")))
-}
-
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::broken(format!("a value is not ours: {error}")))
 }

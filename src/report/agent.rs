@@ -1,7 +1,6 @@
 //! What history tells of one agent, by the name that was asked for. As `_other` is to the live view
 //! all that has no place there, it is that to history too, which knows each of them by its name.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,20 +11,17 @@ use crate::domain::names::{NameKind, Names, OTHER};
 use crate::domain::view::{AgentDay, Failed};
 use crate::history::{Error, Reader};
 
-/// Before and after all days.
-const EVER: (Day, Day) = (Day(i32::MIN), Day(i32::MAX));
-
 #[derive(Clone)]
 pub(super) enum Agent {
     Named(Arc<str>),
-    /// All that none of these names is.
-    Others(Arc<Names>),
+    /// All that have no place on a day.
+    Others(Names),
 }
 
 impl Sources {
     pub(super) fn agent(&self, agent_name: &str) -> Agent {
         if agent_name == OTHER {
-            Agent::Others(Arc::new(self.names().clone()))
+            Agent::Others(self.names().clone())
         } else {
             Agent::Named(agent_name.into())
         }
@@ -35,9 +31,13 @@ impl Sources {
 impl Agent {
     /// A row a day that had executions; both days included.
     pub(super) fn days(&self, reader: &Reader, from: Day, to: Day) -> Result<Vec<AgentDay>, Error> {
+        let names = match self {
+            Agent::Named(name) => return reader.agent_days(Some(name), from, to),
+            Agent::Others(names) => names,
+        };
         let mut days = BTreeMap::new();
-        for name in self.names(reader, from, to)? {
-            for row in reader.agent_days(Some(&name), from, to)? {
+        for row in reader.agent_days(None, from, to)? {
+            if !names.has_place(NameKind::Agent, row.day, &row.agent_name) {
                 add(&mut days, row);
             }
         }
@@ -51,38 +51,35 @@ impl Agent {
         (from, to): (Day, Day),
         limit: usize,
     ) -> Result<Vec<Arc<Execution>>, Error> {
-        let mut slowest = Vec::new();
-        for name in self.names(reader, from, to)? {
-            slowest.extend(reader.slowest(&name, from, to, limit)?);
-            slowest.sort_by_key(|slow| Reverse(slow.outcome().and_then(|end| end.duration_ms)));
-            slowest.truncate(limit);
+        match self {
+            Agent::Named(name) => reader.slowest(name, from, to, limit),
+            Agent::Others(names) => {
+                let is_other = |day, name: &str| !names.has_place(NameKind::Agent, day, name);
+                reader.slowest_where(&is_other, from, to, limit)
+            }
         }
-        Ok(slowest)
     }
 
     /// The last executions that did not succeed, newest end first.
     pub(super) fn failed(&self, reader: &Reader, limit: usize) -> Result<Vec<Failed>, Error> {
-        let mut failed = Vec::new();
-        for name in self.names(reader, EVER.0, EVER.1)? {
-            failed.extend(reader.failed(&name, limit)?);
-            failed.sort_by_key(|failed| Reverse(failed.ended_ms));
+        let names = match self {
+            Agent::Named(name) => return reader.failed(name, limit),
+            Agent::Others(names) => names,
+        };
+        // What calls itself so, and on days on which some found no place, those.
+        let mut failed = reader.failed(OTHER, limit)?;
+        for day in names.closed(NameKind::Agent) {
+            let is_other =
+                |name: &str| name != OTHER && !names.has_place(NameKind::Agent, day, name);
+            failed.extend(reader.failed_where(&is_other, day, limit)?);
+            failed.sort_by(|a, b| (b.ended_ms, &a.agent_id).cmp(&(a.ended_ms, &b.agent_id)));
             failed.truncate(limit);
+            let oldest = failed.get(limit - 1);
+            if oldest.is_some_and(|oldest| oldest.ended_ms >= day.start_ms()) {
+                break;
+            }
         }
         Ok(failed)
-    }
-
-    /// Those that ended executions in these days.
-    fn names(&self, reader: &Reader, from: Day, to: Day) -> Result<Vec<Arc<str>>, Error> {
-        Ok(match self {
-            Agent::Named(name) => vec![name.clone()],
-            Agent::Others(names) => {
-                let agents = reader.agent_names(from, to)?.into_iter();
-                agents
-                    .filter(|name| names.place(NameKind::Agent, name) == OTHER)
-                    .map(Arc::from)
-                    .collect()
-            }
-        })
     }
 }
 

@@ -9,7 +9,6 @@ use crate::domain::execution::{Details, Status};
 use crate::domain::view::Failed;
 use crate::history::Reader;
 
-/// As many as the live view keeps.
 const MAX_ERRORS: usize = 50;
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
@@ -31,19 +30,16 @@ pub struct Failure {
     pub error_details: Option<Details>,
 }
 
+/// History alone tells them: the list in Redis is bounded, and what was trimmed for a run that
+/// succeeded after all does not come back.
 pub async fn fetch(sources: &Sources, agent_name: &str) -> Result<(Errors, View), Error> {
     let agent = sources.agent(agent_name);
     let history = move |reader: &Reader| agent.failed(reader, MAX_ERRORS);
-    let (rows, view) = if sources.has_place(agent_name) {
-        let live = sources.live.failed(agent_name);
-        sources.either(live, history).await?
-    } else {
-        (sources.history(history).await?, View::History)
-    };
+    let rows = sources.history(history).await?;
     if rows.is_empty() && !sources.is_known(agent_name).await? {
         return Err(Error::UnknownAgent(agent_name.to_owned()));
     }
-    Ok((build(agent_name, rows), view))
+    Ok((build(agent_name, rows), View::History))
 }
 
 pub fn build(agent_name: &str, mut rows: Vec<Failed>) -> Errors {

@@ -1,5 +1,5 @@
-//! What Prometheus is told. No series bears an id: labels are the names that have a place, the
-//! patterns of routes, and words of ours.
+//! What Prometheus is told. No series bears an id: labels are the names under which history counts,
+//! the patterns of routes, and words of ours.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,8 +7,7 @@ use std::sync::Arc;
 use super::exposition::{Kind, Page};
 use super::probe::{Memory, Room};
 use super::requests::Requests;
-use crate::domain::names::{NameKind, Names};
-use crate::domain::sum::add;
+use crate::domain::names::OTHER;
 use crate::domain::tally::dollars;
 use crate::domain::totals::{
     BEYOND, BUCKETS, COST_MICROS, DIRECTIONS, DURATION_MS, DURATIONS, EXECUTIONS, STARTED,
@@ -41,9 +40,9 @@ pub struct Scrape {
     pub redis_version: String,
 }
 
-pub fn build(scrape: &Scrape, names: &Names, requests: &Requests) -> String {
+pub fn build(scrape: &Scrape, requests: &Requests) -> String {
     let mut page = Page::default();
-    let counted = Counted::of(&scrape.totals, names);
+    let counted = Counted::of(&scrape.totals);
     agents(&mut page, &counted);
     durations(&mut page, &counted);
     counters(&mut page, &scrape.counters);
@@ -70,33 +69,31 @@ pub fn build(scrape: &Scrape, names: &Names, requests: &Requests) -> String {
     page.finish()
 }
 
-/// The totals by the names that have a place now.
+/// The totals by their names.
 struct Counted<'a> {
     counts: BTreeMap<(&'a str, &'a str, &'a str), i64>,
     running: BTreeMap<&'a str, i64>,
 }
 
 impl<'a> Counted<'a> {
-    fn of(totals: &'a Totals, names: &Names) -> Counted<'a> {
+    fn of(totals: &'a Totals) -> Counted<'a> {
         let mut counts = BTreeMap::new();
         let mut running = BTreeMap::new();
         for total in &totals.counted {
-            let label = match total.name.as_str() {
-                _ if total.label.is_empty() => "",
-                TOOL_CALLS => names.place(NameKind::Tool, &total.label),
-                _ => names.place(NameKind::Type, &total.label),
-            };
-            let key = (total.name.as_str(), label, total.part.as_str());
-            add(counts.entry(key).or_default(), total.count);
+            let label = total.label.as_str();
+            counts.insert(
+                (total.name.as_str(), label, total.part.as_str()),
+                total.count,
+            );
             if total.name == EXECUTIONS {
                 // A type that does not run now has 0 of them, which is not the same as nothing.
                 running.entry(label).or_default();
             }
         }
         for (agent_type, count) in &totals.running {
-            *running
-                .entry(names.place(NameKind::Type, agent_type))
-                .or_default() += count;
+            let is_counted = running.contains_key(agent_type.as_str());
+            let label = if is_counted { agent_type } else { OTHER };
+            *running.entry(label).or_default() += count;
         }
         Counted { counts, running }
     }

@@ -101,7 +101,7 @@ async fn rows(
     let agent = sources.agent(agent_name);
     let agent_there = agent.clone();
     let history = move |reader: &Reader| agent_there.days(reader, from, to);
-    if !is_live(from, now_ms) || !sources.has_place(agent_name) {
+    if !is_live(from, now_ms) || !sources.is_live_by_name(agent_name, from, to) {
         return Ok((sources.history(history).await?, View::History));
     }
     let live = async {

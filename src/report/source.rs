@@ -7,7 +7,8 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::Error;
-use crate::domain::names::{NameKind, Names};
+use crate::domain::bucket::Day;
+use crate::domain::names::{NameKind, Names, OTHER};
 use crate::domain::view::{HourTally, ToolDay, ToolPair, TypeTool};
 use crate::flow::live_state::LiveState;
 use crate::flow::running::Running;
@@ -94,17 +95,24 @@ impl Sources {
         (&self.running, view)
     }
 
-    /// Whether an agent of that name ever ran, or runs; `_other` is known though it be nobody.
+    /// Whether an agent of that name ran lately, or runs; `_other` is known though nobody be in it.
     pub(super) async fn is_known(&self, agent_name: &str) -> Result<bool, Error> {
         let name = agent_name.to_owned();
-        Ok(self.has_place(agent_name)
+        let ended = agent_name == OTHER || self.names().is_known(NameKind::Agent, agent_name);
+        Ok(ended
             || self.running.has_agent(agent_name)
             || self.history(move |reader| reader.has_agent(&name)).await?)
     }
 
-    /// Whether the live view counts by this name: an agent's own, or `_other`.
-    pub(super) fn has_place(&self, agent_name: &str) -> bool {
-        self.names().place(NameKind::Agent, agent_name) == agent_name
+    /// Whether the live view counts all of the agent's executions of these days by its name: it has
+    /// no place on a day only if it has none there at all. Of `_other` it does.
+    pub(super) fn is_live_by_name(&self, agent_name: &str, from: Day, to: Day) -> bool {
+        let names = self.names();
+        let is_whole = |day| {
+            names.has_place(NameKind::Agent, day, agent_name)
+                || !names.is_closed(NameKind::Agent, day)
+        };
+        agent_name == OTHER || from.to(to).all(is_whole)
     }
 
     /// A panic elsewhere leaves the names whole: every change to them is one call.
@@ -122,7 +130,7 @@ pub(super) trait Place {
 impl Place for Vec<HourTally> {
     fn place(&mut self, names: &Names) {
         for row in self {
-            rename(NameKind::Type, &mut row.agent_type, names);
+            rename(NameKind::Type, row.hour.day(), &mut row.agent_type, names);
         }
     }
 }
@@ -130,7 +138,7 @@ impl Place for Vec<HourTally> {
 impl Place for Vec<ToolDay> {
     fn place(&mut self, names: &Names) {
         for row in self {
-            rename(NameKind::Tool, &mut row.tool, names);
+            rename(NameKind::Tool, row.day, &mut row.tool, names);
         }
     }
 }
@@ -138,8 +146,8 @@ impl Place for Vec<ToolDay> {
 impl Place for Vec<TypeTool> {
     fn place(&mut self, names: &Names) {
         for row in self {
-            rename(NameKind::Type, &mut row.agent_type, names);
-            rename(NameKind::Tool, &mut row.tool, names);
+            rename(NameKind::Type, row.day, &mut row.agent_type, names);
+            rename(NameKind::Tool, row.day, &mut row.tool, names);
         }
     }
 }
@@ -147,13 +155,13 @@ impl Place for Vec<TypeTool> {
 /// A pair with a tool that has no place says nothing.
 impl Place for Vec<ToolPair> {
     fn place(&mut self, names: &Names) {
-        let has_place = |tool: &str| names.is_admitted(NameKind::Tool, tool);
-        self.retain(|pair| has_place(&pair.first) && has_place(&pair.second));
+        let has_place = |day, tool: &str| names.has_place(NameKind::Tool, day, tool);
+        self.retain(|pair| has_place(pair.day, &pair.first) && has_place(pair.day, &pair.second));
     }
 }
 
-fn rename(kind: NameKind, name: &mut String, names: &Names) {
-    let place = names.place(kind, name);
+fn rename(kind: NameKind, day: Day, name: &mut String, names: &Names) {
+    let place = names.place(kind, day, name);
     if place != name {
         *name = place.to_owned();
     }
@@ -162,19 +170,19 @@ fn rename(kind: NameKind, name: &mut String, names: &Names) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::bucket::Day;
-    use crate::domain::names::{NameLimits, OTHER};
+    use crate::domain::names::NameLimits;
 
     #[test]
     fn rows_of_both_views_bear_the_same_names() {
-        let mut names = Names::new(NameLimits {
+        let limits = NameLimits {
             agents: 1,
             types: 1,
             tools: 2,
-        });
-        names.admit(NameKind::Type, "analyzer");
-        names.admit(NameKind::Tool, "Read");
-        names.admit(NameKind::Tool, "Edit");
+        };
+        let mut names = Names::new(limits, Day(1));
+        names.admit(NameKind::Type, Day(1), "analyzer");
+        names.admit(NameKind::Tool, Day(1), "Read");
+        names.admit(NameKind::Tool, Day(1), "Edit");
         let row = |agent_type: &str, tool: &str| TypeTool {
             day: Day(1),
             agent_type: agent_type.to_owned(),

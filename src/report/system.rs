@@ -1,7 +1,7 @@
 //! How the daemon itself does: for Prometheus, and for the person on call.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,7 +13,6 @@ use super::health::{self, Asked};
 use super::metrics::{self, Scrape};
 use super::probe::{Probes, Silence};
 use super::requests::Requests;
-use crate::domain::names::Names;
 use crate::flow::changes::View;
 use crate::flow::clock::now_ms;
 use crate::flow::kept::Kept;
@@ -30,7 +29,6 @@ const HEALTH_WAIT: Duration = Duration::from_millis(75);
 pub struct System {
     operations: Operations,
     kept: Arc<Kept>,
-    names: Arc<RwLock<Names>>,
     readers: Readers,
     pub probes: Probes,
     pub requests: Requests,
@@ -41,19 +39,12 @@ pub struct System {
 }
 
 impl System {
-    pub fn new(
-        operations: Operations,
-        kept: Arc<Kept>,
-        live: Live,
-        readers: Readers,
-        names: Arc<RwLock<Names>>,
-    ) -> System {
+    pub fn new(operations: Operations, kept: Arc<Kept>, live: Live, readers: Readers) -> System {
         let data_dir = PathBuf::from(&operations.facts.data_dir);
         let spool_dir = operations.facts.spool_dir.clone();
         System {
             operations,
             kept,
-            names,
             readers,
             probes: Probes::new(live, data_dir, spool_dir),
             requests: Requests::default(),
@@ -67,8 +58,7 @@ impl System {
     pub async fn metrics(&self) -> Bytes {
         let make = || async {
             let scrape = self.scrape().await;
-            let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-            metrics::build(&scrape, &names, &self.requests).into()
+            metrics::build(&scrape, &self.requests).into()
         };
         self.scrape.get(&(), Instant::now(), make).await
     }

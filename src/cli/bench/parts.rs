@@ -12,7 +12,7 @@ use super::load::Load;
 use super::machine::thread_cpu_ns;
 use super::result::{Row, row};
 use crate::cli::failure::{Failure, failed};
-use crate::domain::bucket::DAY_MS;
+use crate::domain::bucket::{DAY_MS, Day};
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::event::{Clock, Event, decode};
@@ -170,11 +170,12 @@ fn append(journal: &mut Journal, changes: &[Arc<Change>]) -> Result<(), Failure>
 }
 
 fn flush(history: &mut History, changes: &[Arc<Change>], cursor: &Cursor) -> Result<(), Failure> {
-    let names = Names::new(NameLimits {
+    let limits = NameLimits {
         agents: 0,
         types: 0,
         tools: 0,
-    });
+    };
+    let names = Names::new(limits, Day(0));
     let totals = Totals::of(changes.iter().map(Arc::as_ref), &names);
     history.flush(changes, &totals, cursor).map_err(failed)?;
     Ok(())

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::Finding;
 use crate::config::Config;
 use crate::daemon::{FOREIGN_MEND, JOURNAL, cursor_is_ours};
+use crate::domain::bucket::Day;
 use crate::domain::names::{NameLimits, Names};
 use crate::domain::redis_url::RedisUrl;
 use crate::journal::Tail;
@@ -79,11 +80,12 @@ async fn ask(
         prefix: config.redis.prefix.clone(),
     };
     // No key of a name is read here.
-    let names = Names::new(NameLimits {
+    let limits = NameLimits {
         agents: 1,
         types: 1,
         tools: 1,
-    });
+    };
+    let names = Names::new(limits, Day(0));
     let live = Live::connect(&place, Arc::new(RwLock::new(names))).await?;
     let (facts, cursor) = (live.check().await?, live.cursor().await?);
     let key = match cursor {

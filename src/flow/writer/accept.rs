@@ -49,7 +49,7 @@ impl Writer {
             outcome = self
                 .decide_all(memory, &mut batch, submission.events, now)
                 .map(|decided| verdicts.push(decided))
-                .inspect_err(|_| self.forget_names(&batch));
+                .inspect_err(|_| self.take_places_back(&mut batch));
         }
         let outcome = outcome.and_then(|()| self.commit(memory, batch, now));
         match outcome {

@@ -11,7 +11,7 @@ use crate::domain::change::Change;
 use crate::domain::error::Refusal;
 use crate::domain::event::{Event, Progress};
 use crate::domain::execution::{Execution, Fact};
-use crate::domain::names::NameKind;
+use crate::domain::names::{NameKind, Names, Place};
 use crate::flow::clock::Now;
 use crate::flow::running::run_bytes;
 use crate::journal::Entry;
@@ -24,7 +24,9 @@ pub struct Batch {
     pub heard: Heard,
     pub changes: Vec<Arc<Change>>,
     pub signs: Vec<Progress>,
-    pub names: Vec<(NameKind, String)>,
+    pub places: Vec<Place>,
+    /// The names before the first of these places, for a batch that comes to nothing.
+    pub(super) names_before: Option<Names>,
     started: usize,
     /// About what the changes take, and what hooks told, in bytes.
     pub bytes: usize,
@@ -43,7 +45,7 @@ impl Batch {
         Entry {
             at_ms: now.wall_ms,
             changes: &self.changes,
-            names: &self.names,
+            places: &self.places,
             turns: turns
                 .map(|(id, turns)| (id.as_str(), turns.as_ref()))
                 .collect(),
@@ -240,9 +242,10 @@ impl Writer {
         batch.changes.push(Arc::new(change));
     }
 
-    /// Gives the names of a change their place, before anything is counted under them.
+    /// Gives the names of a change their place on its day, before anything is counted under them.
     fn admit(&self, batch: &mut Batch, change: &Change) {
         let Some(added) = change.added() else { return };
+        let day = added.day();
         let named = [
             (NameKind::Agent, added.agent_name),
             (NameKind::Type, added.agent_type),
@@ -251,17 +254,16 @@ impl Writer {
         let unknown: Vec<_> = {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
             let all = named.into_iter().chain(tools);
-            all.filter(|(kind, name)| !names.is_admitted(*kind, name))
+            all.filter(|(kind, name)| !names.is_settled(*kind, day, name))
                 .collect()
         };
         if unknown.is_empty() {
             return;
         }
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        batch.names_before.get_or_insert_with(|| names.clone());
         for (kind, name) in unknown {
-            if names.admit(kind, name) {
-                batch.names.push((kind, name.to_owned()));
-            }
+            batch.places.extend(names.admit(kind, day, name));
         }
     }
 }

@@ -158,9 +158,18 @@ impl Writer {
             return;
         }
         self.forget_at = Instant::now() + FORGET_EVERY;
-        let oldest = Day::of(now_ms() - self.tuning.remember_ms).back(1);
+        let now_ms = now_ms();
+        let oldest = Day::of(now_ms - self.tuning.remember_ms).back(1);
         if let Err(error) = self.journal.forget(oldest.start_ms()) {
             warn!(%error, "what hooks told could not be forgotten");
+        }
+        let first = {
+            let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+            names.forget(Day::of(now_ms));
+            names.first()
+        };
+        if let Err(error) = self.journal.forget_places(first) {
+            warn!(%error, "the places of expired days could not be forgotten");
         }
     }
 
@@ -179,7 +188,12 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, memory: &mut Memory, batch: Batch, now: Now) -> Result<(), Unavailable> {
+    fn commit(
+        &mut self,
+        memory: &mut Memory,
+        mut batch: Batch,
+        now: Now,
+    ) -> Result<(), Unavailable> {
         if !batch.is_empty() {
             let prune = self.prune(memory);
             crash_point("commit.decided");
@@ -194,7 +208,7 @@ impl Writer {
                 self.counters.journal_failures.add(1);
                 error!(%error, "the journal could not be written");
                 self.tell_damage(&error);
-                self.forget_names(&batch);
+                self.take_places_back(&mut batch);
                 let unavailable = blocked::unwritten(&error);
                 self.counters.blocked.set(&unavailable.0);
                 return Err(unavailable);
@@ -236,11 +250,10 @@ impl Writer {
         Ok(())
     }
 
-    /// What was given a place in a commit that came to nothing.
-    fn forget_names(&self, batch: &Batch) {
-        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-        for (kind, name) in &batch.names {
-            names.forget(*kind, name);
+    /// Those of a commit that came to nothing. Only the writer gives places.
+    fn take_places_back(&self, batch: &mut Batch) {
+        if let Some(before) = batch.names_before.take() {
+            *self.names.write().unwrap_or_else(PoisonError::into_inner) = before;
         }
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Journey {
     /// Milliseconds from one change to the next.
     pub(super) step_ms: i64,
     pub(super) ids: u64,
+    /// How far back stops end.
+    pub(super) ends_within_ms: i64,
 }
 
 impl Journey {
@@ -37,6 +39,7 @@ impl Journey {
             now_ms: now_ms() - 60_000,
             step_ms: 7,
             ids: 300,
+            ends_within_ms: 3 * HOUR_MS,
         }
     }
 
@@ -105,7 +108,7 @@ impl Journey {
             agent_name: (self.below(2) == 0).then(|| format!("agent-{}", self.below(6))),
             agent_type: (self.below(2) == 0).then(|| format!("type-{}", self.below(3))),
             started_ms: None,
-            ended_ms: self.now_ms - self.below(3 * HOUR_MS as u64) as i64,
+            ended_ms: self.now_ms - self.below(self.ends_within_ms as u64) as i64,
             duration_ms: (self.below(3) > 0).then(|| self.below(100_000)),
             status,
             error_details: failed.then(|| [("type".to_owned(), json!("e"))].into_iter().collect()),

@@ -12,17 +12,18 @@ mod sums;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, LazyLock, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fred::interfaces::ClientLike;
 use fred::types::Value;
 
 use super::{Key, Keyspace, Kind, Live, LiveConfig, Writes, command};
+use crate::domain::bucket::Day;
 use crate::domain::change::Change;
 use crate::domain::names::{NameKind, NameLimits, Names};
 use crate::domain::redis_url::RedisUrl;
-use crate::domain::view::Active;
+use crate::domain::view::{Active, Failed};
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -143,15 +144,25 @@ fn spawn(folder: &tempfile::TempDir, options: &[&str]) -> Child {
 
 /// Some of the names that [`journey`] uses have a place, and some have not.
 pub(super) fn names() -> Names {
-    let mut names = Names::new(NameLimits {
+    static NAMES: LazyLock<Names> = LazyLock::new(some_names);
+    NAMES.clone()
+}
+
+fn some_names() -> Names {
+    let limits = NameLimits {
         agents: 4,
         types: 2,
         tools: 4,
-    });
-    for i in 0..9 {
-        names.admit(NameKind::Agent, &format!("agent-{i}"));
-        names.admit(NameKind::Type, &format!("type-{i}"));
-        names.admit(NameKind::Tool, &format!("Tool{i}"));
+    };
+    let today = Day::of(now_ms());
+    let mut names = Names::new(limits, today);
+    // Ends of tests lie some days back, or are of tomorrow where midnight comes in between.
+    for day in today.back(100).to(Day(today.0 + 2)) {
+        for i in 0..9 {
+            names.admit(NameKind::Agent, day, &format!("agent-{i}"));
+            names.admit(NameKind::Type, day, &format!("type-{i}"));
+            names.admit(NameKind::Tool, day, &format!("Tool{i}"));
+        }
     }
     names
 }
@@ -239,6 +250,26 @@ pub(super) async fn active(live: &Live) -> Vec<Active> {
         .collect();
     active.sort_by_key(|active| active.started_ms);
     active
+}
+
+/// The executions in a list of failures, the last change first.
+pub(super) async fn failed(live: &Live, place: &str) -> Vec<Failed> {
+    let name = live.keys().name(Key::Errors, &[&place]);
+    let mut content = live.read(Kind::List, vec![name]).await.unwrap();
+    let entries = content.pop().unwrap();
+    let entry = |entry: &String| serde_json::from_str(entry).unwrap();
+    entries.iter().map(entry).collect()
+}
+
+/// Ids with milliseconds, the slowest first.
+pub(super) async fn slowest(live: &Live, place: &str) -> Vec<(String, u64)> {
+    let name = live.keys().name(Key::Slowest, &[&place]);
+    let mut content = live.read(Kind::SortedSet, vec![name]).await.unwrap();
+    let content = content.pop().unwrap();
+    let pairs = content.chunks_exact(2);
+    pairs
+        .map(|pair| (pair[0].clone(), pair[1].parse().unwrap()))
+        .collect()
 }
 
 fn pairs(hash: Value) -> Vec<Value> {

@@ -1,16 +1,17 @@
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::apply::apply;
 use super::journey::Journey;
 use super::{Dump, IDLE_MS, Server, active, ask, dump, keys, names, set_cursor, writes};
-use crate::domain::bucket::{Day, Hour};
-use crate::domain::execution::{Contribution, Execution};
-use crate::domain::names::NameKind;
+use crate::domain::bucket::{DAY_MS, Day, Hour};
+use crate::domain::change::Change;
+use crate::domain::execution::Contribution;
+use crate::domain::names::{NameKind, NameLimits, Names};
 use crate::domain::tally::Tally;
 use crate::domain::view::{
-    Active, AgentDay, DayTally, Failed, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
+    Active, AgentDay, DayTally, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
 };
-use crate::live::{Key, Live, Rows, Writes};
+use crate::live::{Live, Rows, Writes};
 
 #[tokio::test]
 async fn a_rebuilt_redis_equals_an_applied_one() {
@@ -31,7 +32,7 @@ async fn a_rebuilt_redis_equals_an_applied_one() {
         set_cursor(&live, "rebuilding:x:0").await;
         let cleared = live.clear("rebuilding:x:0").await.unwrap();
         assert_eq!(cleared, Some(applied.len() as u64 - 1));
-        let (tables, recent) = history(&journey);
+        let (tables, recent) = history(&journey, &names());
         let last = apply_rows(&live, &tables, &recent, journey.now_ms()).await;
         live.apply(&last, "e:250", &Writes::default())
             .await
@@ -39,20 +40,61 @@ async fn a_rebuilt_redis_equals_an_applied_one() {
         let mut rebuilt = dump(&live).await;
 
         forget_lost_extremes(&mut applied, &mut rebuilt);
-        keep_newest(&mut applied);
-        keep_newest(&mut rebuilt);
         assert!(rebuilt.len() > 50, "seed {seed} says little");
         for name in applied.keys().chain(rebuilt.keys()) {
-            let (mut applied, mut rebuilt) =
-                (applied.get(name).cloned(), rebuilt.get(name).cloned());
-            // A bounded list holds fewer executions where some are in it repeatedly.
-            if let (Some((_, fewer, _)), Some((_, more, _))) = (&mut applied, &mut rebuilt)
-                && matches!(keys().recognize(name), Some(Key::History | Key::Errors))
-            {
-                assert!(!fewer.is_empty() && fewer.len() <= more.len(), "{name}");
-                more.truncate(fewer.len());
-            }
+            let (applied, rebuilt) = (applied.get(name), rebuilt.get(name));
             assert_eq!(applied, rebuilt, "seed {seed}: {name}");
+        }
+    }
+}
+
+/// As the writer gives them: whose name comes first on a day has a place on it.
+fn admit(names: &mut Names, changes: &[Arc<Change>]) {
+    for added in changes.iter().filter_map(|change| change.added()) {
+        let day = added.day();
+        names.admit(NameKind::Agent, day, added.agent_name);
+        names.admit(NameKind::Type, day, added.agent_type);
+        for (tool, _) in &added.tools {
+            names.admit(NameKind::Tool, day, tool);
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_that_found_a_place_on_some_days_are_rebuilt_where_they_were() {
+    let server = Server::start(&[]).await;
+    let live = server.live().await;
+    let limits = NameLimits {
+        agents: 3,
+        types: 2,
+        tools: 3,
+    };
+    for seed in 1..=6 {
+        ask(&live, &["FLUSHALL"]).await;
+        set_cursor(&live, "e:0").await;
+        let mut journey = Journey::new(seed);
+        journey.step_ms = 0;
+        journey.ends_within_ms = 30 * DAY_MS;
+        let mut names = Names::new(limits, Day::of(journey.now_ms()));
+        for (i, batch) in journey.changes(400).chunks(25).enumerate() {
+            admit(&mut names, batch);
+            let writes = Writes::of(batch, &names, &keys(), IDLE_MS, journey.now_ms());
+            let from = i as u64 * 25;
+            apply(&live, from, from + 25, &writes).await;
+        }
+        let mut applied = dump(&live).await;
+        set_cursor(&live, "rebuilding:x:0").await;
+        live.clear("rebuilding:x:0").await.unwrap();
+        let (tables, recent) = history(&journey, &names);
+        let last = apply_rows_by(&live, &names, &tables, &recent, journey.now_ms()).await;
+        let done = Writes::default();
+        live.apply(&last, "e:400", &done).await.unwrap();
+        let mut rebuilt = dump(&live).await;
+        forget_lost_extremes(&mut applied, &mut rebuilt);
+        let closed = names.closed(NameKind::Tool).count();
+        assert!(closed > 9, "seed {seed}: {closed} days were full");
+        for name in applied.keys().chain(rebuilt.keys()) {
+            assert_eq!(applied.get(name), rebuilt.get(name), "seed {seed}: {name}");
         }
     }
 }
@@ -82,8 +124,8 @@ async fn a_rebuild_is_divided_and_each_part_applies_once() {
     let mut journey = Journey::new(1);
     journey.ids = 10_000;
     journey.changes(8_000);
-    let (tables, recent) = history(&journey);
-    let chunks = chunks(&tables, &recent, journey.now_ms());
+    let (tables, recent) = history(&journey, &names());
+    let chunks = chunks(&names(), &tables, &recent, journey.now_ms());
     assert!(chunks.len() > 3, "{}", chunks.len());
     set_cursor(&live, "rebuilding:x:0").await;
     for (i, chunk) in chunks.iter().enumerate() {
@@ -120,9 +162,19 @@ pub(super) async fn apply_rows(
     recent: &Recent,
     now_ms: i64,
 ) -> String {
+    apply_rows_by(live, &names(), tables, recent, now_ms).await
+}
+
+async fn apply_rows_by(
+    live: &Live,
+    names: &Names,
+    tables: &Tables,
+    recent: &Recent,
+    now_ms: i64,
+) -> String {
     let mut mark = "rebuilding:x:0".to_owned();
     set_cursor(live, &mark).await;
-    for (i, chunk) in chunks(tables, recent, now_ms).iter().enumerate() {
+    for (i, chunk) in chunks(names, tables, recent, now_ms).iter().enumerate() {
         let to = format!("rebuilding:x:{}", i + 1);
         assert_eq!(live.apply(&mark, &to, chunk).await.unwrap(), to);
         mark = to;
@@ -130,7 +182,7 @@ pub(super) async fn apply_rows(
     mark
 }
 
-fn chunks(tables: &Tables, recent: &Recent, now_ms: i64) -> Vec<Writes> {
+fn chunks(names: &Names, tables: &Tables, recent: &Recent, now_ms: i64) -> Vec<Writes> {
     let rows = Rows {
         hours: &tables.hours,
         days: &tables.days,
@@ -140,11 +192,11 @@ fn chunks(tables: &Tables, recent: &Recent, now_ms: i64) -> Vec<Writes> {
         pairs: &tables.pairs,
         recent,
     };
-    Writes::of_rows(&rows, &names(), &keys(), now_ms)
+    Writes::of_rows(&rows, names, &keys(), now_ms)
 }
 
 /// What history holds of the executions, found one by one.
-fn history(journey: &Journey) -> (Tables, Recent) {
+fn history(journey: &Journey, names: &Names) -> (Tables, Recent) {
     let mut tables = Tables::default();
     let mut recent = Recent::default();
     for id in &journey.order {
@@ -160,9 +212,11 @@ fn history(journey: &Journey) -> (Tables, Recent) {
             continue;
         };
         recent.ended.push(execution.clone());
-        if let Some(ms) = contribution.duration_ms {
-            let agent = contribution.agent_name.to_owned();
-            recent.slowest.push((agent, id.clone(), ms));
+        let is_recent = contribution.ended_ms >= journey.now_ms() - 7 * DAY_MS;
+        if let Some(ms) = contribution.duration_ms.filter(|_| is_recent) {
+            let (day, agent) = (contribution.day(), contribution.agent_name);
+            let place = names.place(NameKind::Agent, day, agent).to_owned();
+            recent.slowest.push((place, id.clone(), ms));
         }
         tables.add(&contribution);
     }
@@ -242,36 +296,4 @@ fn forget_lost_extremes(applied: &mut Dump, rebuilt: &mut Dump) {
             }
         }
     }
-}
-
-/// Lists as a reader takes them: the newest entry of each execution, if it belongs there.
-pub(super) fn keep_newest(dump: &mut Dump) {
-    let names = names();
-    let mut emptied = Vec::new();
-    for (name, (_, content, _)) in dump.iter_mut() {
-        let Some(key @ (Key::History | Key::Errors)) = keys().recognize(name) else {
-            continue;
-        };
-        let mut seen = HashSet::new();
-        content.retain(|entry| {
-            let (id, agent, counts) = if key == Key::History {
-                let execution: Execution = serde_json::from_str(entry).unwrap();
-                let agent = execution.agent_name().to_owned();
-                let has_ended = execution.outcome().is_some();
-                (execution.id, agent, has_ended)
-            } else {
-                let failed: Failed = serde_json::from_str(entry).unwrap();
-                let has_failed = failed.status.as_str() != "success";
-                (failed.agent_id, failed.agent_name, has_failed)
-            };
-            let place = names.place(NameKind::Agent, &agent);
-            seen.insert(id) && counts && name.ends_with(&format!(":{place}"))
-        });
-        if content.is_empty() {
-            emptied.push(name.clone());
-        }
-    }
-    emptied.iter().for_each(|name| {
-        dump.remove(name);
-    });
 }

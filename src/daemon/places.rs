@@ -1,0 +1,104 @@
+//! The places of names at the start: as the journal has them. Where it has none, they are made of
+//! what history counts, and the live picture is rebuilt by them.
+
+use std::collections::HashSet;
+
+use tracing::info;
+
+use super::Failure;
+use super::stores::{LOADED, failure};
+use crate::config::Limits;
+use crate::domain::bucket::Day;
+use crate::domain::names::{NameKind, NameLimits, Names, Place};
+use crate::flow::clock::now_ms;
+use crate::history::Reader;
+use crate::journal::{Journal, Tail};
+
+pub fn names(
+    limits: &Limits,
+    journal: &mut Journal,
+    history: &Reader,
+    tail: &Tail,
+) -> Result<Names, Failure> {
+    let limits = NameLimits {
+        agents: limits.agent_names,
+        types: limits.agent_types,
+        tools: limits.tools,
+    };
+    let mut names = Names::new(limits, Day::of(now_ms()));
+    let places = journal.places().map_err(failure)?;
+    if !places.is_empty() {
+        places.into_iter().for_each(|place| names.restore(place));
+        return Ok(names);
+    }
+    let mut maker = Maker {
+        old: journal.old_names().map_err(failure)?.into_iter().collect(),
+        names,
+        made: Vec::new(),
+    };
+    maker.read_history(history)?;
+    maker.read_tail(history, tail)?;
+    if !maker.made.is_empty() {
+        info!(
+            count = maker.made.len(),
+            "gave places to the names that history counts"
+        );
+        // What Redis has is by other places. A new epoch has it rebuilt, also after a crash.
+        journal.renew_epoch().map_err(failure)?;
+        journal.take_over(&maker.made).map_err(failure)?;
+    }
+    Ok(maker.names)
+}
+
+/// Gives places for days that have been counted. Where an older version gave places for all days,
+/// those names have them, and no other name; else the first ones of each day, by name.
+struct Maker {
+    old: HashSet<(NameKind, String)>,
+    names: Names,
+    made: Vec<Place>,
+}
+
+impl Maker {
+    fn read_history(&mut self, history: &Reader) -> Result<(), Failure> {
+        let first = self.names.first();
+        for kind in NameKind::ALL {
+            for day in history.counted_days(first).map_err(failure)? {
+                let counted = history.names(kind, day).map_err(failure)?;
+                self.give(kind, day, &counted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes that history does not have yet.
+    fn read_tail(&mut self, history: &Reader, tail: &Tail) -> Result<(), Failure> {
+        let cursor = history.cursor().map_err(failure)?;
+        let mut seq = cursor.map_or(0, |cursor| cursor.seq);
+        loop {
+            let changes = tail.read(seq, LOADED).map_err(failure)?;
+            let Some(last) = changes.last() else {
+                return Ok(());
+            };
+            seq = last.seq;
+            for added in changes.iter().filter_map(|change| change.added()) {
+                let day = added.day();
+                self.give(NameKind::Agent, day, &[added.agent_name.to_owned()]);
+                self.give(NameKind::Type, day, &[added.agent_type.to_owned()]);
+                let tools: Vec<String> = added.tools.iter().map(|t| t.0.to_owned()).collect();
+                self.give(NameKind::Tool, day, &tools);
+            }
+        }
+    }
+
+    fn give(&mut self, kind: NameKind, day: Day, counted: &[String]) {
+        let has_place =
+            |name: &&String| self.old.is_empty() || self.old.contains(&(kind, (*name).clone()));
+        let (placed, others): (Vec<&String>, Vec<&String>) = counted.iter().partition(has_place);
+        for name in placed {
+            self.made.extend(self.names.admit(kind, day, name));
+        }
+        if !others.is_empty() {
+            self.made.extend(self.names.close(kind, day));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The names that have a place in Redis, by day.
+
+use rusqlite::Connection;
+
+use super::Journal;
+use crate::domain::bucket::Day;
+use crate::domain::names::{NameKind, Place};
+use crate::sqlite::Result;
+
+impl Journal {
+    /// All that are kept, oldest day first.
+    pub fn places(&self) -> Result<Vec<Place>> {
+        self.db.read(|conn| {
+            let mut places = Vec::new();
+            for kind in NameKind::ALL {
+                let mut select = conn.prepare(
+                    "SELECT day, name, counted FROM places WHERE kind = ?1 ORDER BY day, name",
+                )?;
+                let rows = select.query_map([kind.as_str()], |row| {
+                    Ok(Place {
+                        day: Day(row.get(0)?),
+                        kind,
+                        name: row.get::<_, String>(1)?.into(),
+                        counted: row.get(2)?,
+                    })
+                })?;
+                for place in rows {
+                    places.push(place?);
+                }
+            }
+            Ok(places)
+        })
+    }
+
+    /// The names to which an older version gave a place on all days.
+    pub fn old_names(&self) -> Result<Vec<(NameKind, String)>> {
+        self.db.read(|conn| {
+            let mut names = Vec::new();
+            for kind in NameKind::ALL {
+                let mut select = conn.prepare("SELECT name FROM names WHERE kind = ?1")?;
+                let rows = select.query_map([kind.as_str()], |row| row.get(0))?;
+                for name in rows {
+                    names.push((kind, name?));
+                }
+            }
+            Ok(names)
+        })
+    }
+
+    /// Puts these places in the place of what an older version had.
+    pub fn take_over(&mut self, places: &[Place]) -> Result<()> {
+        self.db.write(|tx| {
+            put(tx, places)?;
+            tx.execute("DELETE FROM names", [])
+        })?;
+        Ok(())
+    }
+
+    /// Forgets the places of days before `first`.
+    pub fn forget_places(&mut self, first: Day) -> Result<()> {
+        self.db
+            .write(|tx| tx.execute("DELETE FROM places WHERE day < ?1", [first.0]))?;
+        Ok(())
+    }
+}
+
+pub(super) fn put(conn: &Connection, places: &[Place]) -> rusqlite::Result<()> {
+    let mut put = conn.prepare_cached(
+        "INSERT OR REPLACE INTO places (day, kind, name, counted) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for place in places {
+        put.execute((
+            place.day.0,
+            place.kind.as_str(),
+            &*place.name,
+            place.counted,
+        ))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::KEEP_ALL;
+    use super::super::{Entry, Journal};
+    use super::*;
+
+    fn place(day: i32, kind: NameKind, name: &str, counted: bool) -> Place {
+        Place {
+            day: Day(day),
+            kind,
+            name: name.into(),
+            counted,
+        }
+    }
+
+    #[test]
+    fn a_place_is_kept_once_as_it_is_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let mut journal = Journal::open(&path).unwrap();
+        let mut append = |places: &[Place]| {
+            let entry = Entry {
+                places,
+                ..Entry::default()
+            };
+            journal.append(&entry, &KEEP_ALL).unwrap();
+        };
+        let all = [
+            place(1, NameKind::Agent, "a", true),
+            place(2, NameKind::Agent, "a", true),
+            place(2, NameKind::Tool, "a", true),
+        ];
+        append(&[place(2, NameKind::Agent, "a", false), all[0].clone()]);
+        append(&all);
+        drop(journal);
+        let mut journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.places().unwrap(), all);
+        journal.forget_places(Day(2)).unwrap();
+        assert_eq!(journal.places().unwrap(), all[1..]);
+    }
+
+    #[test]
+    fn what_an_older_version_had_is_read_until_it_is_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let mut journal = Journal::open(&path).unwrap();
+        journal
+            .db
+            .read(|conn| conn.execute("INSERT INTO names VALUES ('tool', 'Read')", []))
+            .unwrap();
+        let old = [(NameKind::Tool, "Read".to_owned())];
+        assert_eq!(journal.old_names().unwrap(), old);
+        let places = [place(7, NameKind::Tool, "Read", true)];
+        journal.take_over(&places).unwrap();
+        assert_eq!(journal.old_names().unwrap(), []);
+        assert_eq!(journal.places().unwrap(), places);
+    }
+}
