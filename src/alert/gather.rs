@@ -14,7 +14,7 @@ use super::rules::MIN_EXECUTIONS;
 use crate::domain::alert::{Rule, Rules};
 use crate::domain::bucket::{Day, HOUR_MS};
 use crate::flow::changes::View;
-use crate::flow::ends::Mean;
+use crate::flow::ends::{ENDS_KEPT_MS, MAX_ENDS, Mean};
 use crate::flow::live_state::Condition;
 use crate::flow::operations::{Operations, describe};
 use crate::history::{Error, Reader, Readers};
@@ -26,6 +26,8 @@ use crate::report::system::System;
 const WAIT: Duration = Duration::from_secs(1);
 /// Baselines that are read with one look; the others come with the next.
 const MAX_BASELINES_READ: usize = 50;
+/// Agents whose last ends are read again with one look.
+const MAX_REFILLED: usize = 50;
 /// Agents of hung executions that a message names.
 const MAX_NAMED: usize = 5;
 /// Of the reason of a refused reload, which every reader is shown.
@@ -64,6 +66,7 @@ impl Gather {
     pub async fn inputs(&mut self, rules: &Rules, now_ms: i64) -> Inputs {
         let window_ms = |rule| rules.get(rule).map_or(0, |rule| rule.window_ms);
         self.operations.changes.ends.forget(now_ms);
+        self.refill(now_ms).await;
         self.read_usual(rules, now_ms).await;
         let (today, running, memory, room) = tokio::join!(
             self.today(now_ms),
@@ -113,6 +116,27 @@ impl Gather {
             disk_free_bytes: room.as_ref().map(|room| room.free_bytes),
             failing: failing.unwrap_or_default(),
             reload_failed: self.operations.reloaded.last().failed.map(cut),
+        }
+    }
+
+    /// Corrections may have left fewer ends of an agent in memory than it had.
+    async fn refill(&self, now_ms: i64) {
+        let changes = &self.operations.changes;
+        let lacking = changes
+            .ends
+            .lacking(changes.position(View::History), MAX_REFILLED);
+        if lacking.is_empty() {
+            return;
+        }
+        let ask = move |reader: &Reader| {
+            let last = |(name, seq): (String, u64)| {
+                let ended = reader.ended_of(&name, now_ms - ENDS_KEPT_MS, MAX_ENDS)?;
+                Ok((name, seq, ended))
+            };
+            lacking.into_iter().map(last).collect::<Result<Vec<_>, _>>()
+        };
+        for (name, seq, ended) in self.history(ask).await.unwrap_or_default() {
+            changes.ends.refill(&name, seq, &ended);
         }
     }
 

@@ -32,7 +32,18 @@ pub struct Ends(Mutex<Lately>);
 struct Lately {
     /// By the moment of the end, in slots since 1970.
     slots: BTreeMap<i64, Sums>,
-    agents: HashMap<String, VecDeque<End>>,
+    agents: HashMap<String, Last>,
+}
+
+/// The last ends of an agent.
+#[derive(Default)]
+struct Last {
+    /// The oldest first.
+    ends: VecDeque<End>,
+    /// Older ones were dropped for want of room.
+    is_trimmed: bool,
+    /// The change that took one away, where older ones had been dropped: history has those.
+    lacks_since: Option<u64>,
 }
 
 /// What ended in a window.
@@ -68,7 +79,7 @@ impl Ends {
         let mut lately = self.lately();
         for change in changes {
             if let Some(before) = &change.before {
-                lately.remove(before, change.accepted_ms);
+                lately.remove(before, change);
             }
             lately.add(&change.after, change.accepted_ms);
         }
@@ -81,14 +92,34 @@ impl Ends {
 
     /// The same, for its agent; a second time changes nothing.
     pub fn restore_end(&self, ended: &Ended) {
-        let end = End {
-            id: xxh3_64(ended.id.as_bytes()),
-            ended_ms: ended.ended_ms,
-            failed: ended.status != Status::Success,
-            reaped: ended.is_reaped(),
-            duration_ms: ended.duration_ms,
+        self.lately()
+            .insert(&ended.agent_name, End::of_ended(ended));
+    }
+
+    /// At most `max` agents that had older ends than are here and lost one by a change that history
+    /// has, each with that change: to be read from there and given to [`Ends::refill`].
+    pub fn lacking(&self, history_seq: u64, max: usize) -> Vec<(String, u64)> {
+        let lately = self.lately();
+        let lacking = lately.agents.iter().filter_map(|(name, last)| {
+            let seq = last.lacks_since.filter(|&seq| seq <= history_seq)?;
+            Some((name.clone(), seq))
+        });
+        lacking.take(max).collect()
+    }
+
+    /// Takes in the last ends of an agent as history has them, up to [`MAX_ENDS`]. Nothing where
+    /// one was taken away since `seq`: what was read may hold it still.
+    pub fn refill(&self, agent_name: &str, seq: u64, ended: &[Ended]) {
+        let mut lately = self.lately();
+        let last = lately.agents.get_mut(agent_name);
+        let Some(last) = last.filter(|last| last.lacks_since == Some(seq)) else {
+            return;
         };
-        self.lately().insert(&ended.agent_name, end);
+        last.lacks_since = None;
+        last.is_trimmed = ended.len() >= MAX_ENDS;
+        for ended in ended {
+            last.insert(End::of_ended(ended));
+        }
     }
 
     /// `window_ms` is at most [`SUMS_KEPT_MS`].
@@ -106,8 +137,8 @@ impl Ends {
     /// before `window_ms` do not count.
     pub fn failing(&self, now_ms: i64, window_ms: i64, at_least: u64) -> Vec<(String, u64)> {
         let lately = self.lately();
-        let streak = |ends: &VecDeque<End>| {
-            let last = ends.iter().rev();
+        let streak = |last: &Last| {
+            let last = last.ends.iter().rev();
             let since_ms = now_ms - window_ms;
             last.take_while(|end| end.failed && end.ended_ms > since_ms)
                 .count() as u64
@@ -115,7 +146,7 @@ impl Ends {
         let streaks = lately
             .agents
             .iter()
-            .map(|(name, ends)| (name, streak(ends)));
+            .map(|(name, last)| (name, streak(last)));
         streaks
             .filter(|(_, streak)| *streak >= at_least)
             .map(|(name, streak)| (name.clone(), streak))
@@ -125,8 +156,11 @@ impl Ends {
     /// Of agents with `at_least` executions of known duration in the window.
     pub fn means(&self, now_ms: i64, window_ms: i64, at_least: i64) -> Vec<Mean> {
         let lately = self.lately();
-        let mean = |(name, ends): (&String, &VecDeque<End>)| {
-            let recent = ends.iter().filter(|end| end.ended_ms > now_ms - window_ms);
+        let mean = |(name, last): (&String, &Last)| {
+            let recent = last
+                .ends
+                .iter()
+                .filter(|end| end.ended_ms > now_ms - window_ms);
             let (mut count, mut total_duration_ms) = (0, 0);
             for duration_ms in recent.filter_map(|end| end.duration_ms) {
                 count += 1;
@@ -144,11 +178,13 @@ impl Ends {
     /// Names of agents that the reaper ended in the window, sorted, at most `max`.
     pub fn reaped(&self, now_ms: i64, window_ms: i64, max: usize) -> Vec<String> {
         let lately = self.lately();
-        let hung = |ends: &VecDeque<End>| {
+        let hung = |last: &Last| {
             let since_ms = now_ms - window_ms;
-            ends.iter().any(|end| end.reaped && end.ended_ms > since_ms)
+            last.ends
+                .iter()
+                .any(|end| end.reaped && end.ended_ms > since_ms)
         };
-        let agents = lately.agents.iter().filter(|(_, ends)| hung(ends));
+        let agents = lately.agents.iter().filter(|(_, last)| hung(last));
         let mut names: Vec<String> = agents.map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
         names.truncate(max);
@@ -162,7 +198,8 @@ impl Ends {
         let is_crowded = lately.agents.len() > MAX_AGENTS / 4 * 3;
         let keep_ms = if is_crowded { HOUR_MS } else { ENDS_KEPT_MS };
         let is_recent = |end: &End| end.ended_ms > now_ms - keep_ms;
-        lately.agents.retain(|_, ends| ends.iter().any(is_recent));
+        let is_kept = |last: &Last| last.lacks_since.is_some() || last.ends.iter().any(is_recent);
+        lately.agents.retain(|_, last| is_kept(last));
         lately.slots = lately.slots.split_off(&first_kept(now_ms));
     }
 
@@ -189,36 +226,56 @@ impl Lately {
         }
     }
 
-    fn remove(&mut self, execution: &Execution, now_ms: i64) {
+    fn remove(&mut self, execution: &Execution, change: &Change) {
+        let now_ms = change.accepted_ms;
         let Some((sums, end)) = read(execution) else {
             return;
         };
         if end.ended_ms.div_euclid(SLOT_MS) >= first_kept(now_ms) {
             *self.slot(end.ended_ms) += sums.negative();
         }
-        if let Some(ends) = self.agents.get_mut(execution.agent_name()) {
-            ends.retain(|known| known.id != end.id);
+        if let Some(last) = self.agents.get_mut(execution.agent_name()) {
+            last.ends.retain(|known| known.id != end.id);
+            if last.is_trimmed {
+                last.lacks_since = Some(change.seq);
+            }
         }
     }
 
     fn insert(&mut self, agent_name: &str, end: End) {
-        if !self.agents.contains_key(agent_name) {
-            if self.agents.len() >= MAX_AGENTS {
-                return;
-            }
-            self.agents.insert(agent_name.to_owned(), VecDeque::new());
-        }
-        let Some(ends) = self.agents.get_mut(agent_name) else {
+        if !self.agents.contains_key(agent_name) && self.agents.len() >= MAX_AGENTS {
             return;
-        };
-        if ends.iter().any(|known| known.id == end.id) {
+        }
+        let last = self.agents.entry(agent_name.to_owned()).or_default();
+        last.insert(end);
+    }
+}
+
+impl Last {
+    fn insert(&mut self, end: End) {
+        if self.ends.iter().any(|known| known.id == end.id) {
             return;
         }
         // Most come in the order of their ends.
-        let place = ends.partition_point(|known| known.ended_ms <= end.ended_ms);
-        ends.insert(place, end);
-        if ends.len() > MAX_ENDS {
-            ends.pop_front();
+        let place = self
+            .ends
+            .partition_point(|known| known.ended_ms <= end.ended_ms);
+        self.ends.insert(place, end);
+        if self.ends.len() > MAX_ENDS {
+            self.ends.pop_front();
+            self.is_trimmed = true;
+        }
+    }
+}
+
+impl End {
+    fn of_ended(ended: &Ended) -> End {
+        End {
+            id: xxh3_64(ended.id.as_bytes()),
+            ended_ms: ended.ended_ms,
+            failed: ended.status != Status::Success,
+            reaped: ended.is_reaped(),
+            duration_ms: ended.duration_ms,
         }
     }
 }

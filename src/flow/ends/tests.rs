@@ -135,6 +135,62 @@ fn an_end_that_is_restored_twice_is_one() {
 }
 
 #[test]
+fn what_was_dropped_for_ends_that_were_none_comes_back_from_history() {
+    let ends = Ends::default();
+    let failures: Vec<Execution> = (0..5)
+        .map(|i| ended(&format!("f{i}"), 200_000 + i, Status::Failure))
+        .collect();
+    for failure in &failures {
+        ends.take(&[change(None, failure)]);
+    }
+    let hung: Vec<Execution> = (0..MAX_ENDS as i64)
+        .map(|i| ended(&format!("h{i}"), 100_000 + i, Status::Timeout))
+        .collect();
+    for hung in &hung {
+        ends.take(&[change(None, hung)]);
+    }
+    assert_eq!(ends.lacking(u64::MAX, 9), []);
+    // Each belongs to another agent after all.
+    let moved = |hung: &Execution, seq| {
+        let after = Arc::new(told("b", &hung.id, 50_000, Status::Success, 1));
+        Arc::new(Change::between(
+            Some(Arc::new(hung.clone())),
+            after,
+            seq,
+            NOW_MS,
+        ))
+    };
+    for (seq, hung) in (1..).zip(&hung) {
+        ends.take(&[moved(hung, seq)]);
+    }
+    let last = MAX_ENDS as u64;
+    assert_eq!(ends.failing(NOW_MS, DAY_MS, 1), []);
+    ends.forget(NOW_MS);
+    assert_eq!(ends.lacking(last - 1, 9), [], "history is not so far");
+    assert_eq!(ends.lacking(last, 9), [("a".to_owned(), last)]);
+    let rows: Vec<Ended> = failures
+        .iter()
+        .map(|failure| Ended {
+            id: failure.id.clone(),
+            agent_name: "a".to_owned(),
+            ended_ms: failure.outcome().unwrap().ended_ms,
+            status: Status::Failure,
+            duration_ms: Some(100),
+            total_tokens: 0,
+        })
+        .collect();
+    ends.refill("a", last - 1, &rows);
+    assert_eq!(
+        ends.failing(NOW_MS, DAY_MS, 1),
+        [],
+        "one was taken away since"
+    );
+    ends.refill("a", last, &rows);
+    assert_eq!(ends.failing(NOW_MS, DAY_MS, 1), [("a".to_owned(), 5)]);
+    assert_eq!(ends.lacking(u64::MAX, 9), []);
+}
+
+#[test]
 fn of_an_agent_the_last_ends_are_kept_and_their_mean_is_of_the_window() {
     let ends = Ends::default();
     for i in 0..100 {
