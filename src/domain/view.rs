@@ -195,8 +195,9 @@ impl Failed {
 #[derive(Debug, Default)]
 pub struct Recent {
     pub running: Vec<Active>,
-    /// The last that ended or failed, of each agent; in the order of their last change.
-    pub ended: Vec<Arc<Execution>>,
+    /// The rows of the last that ended or failed, of each place, in the order of their last change.
+    /// The executions themselves may take a gigabyte: they are fetched place by place.
+    pub ended: Vec<Vec<i64>>,
     /// Agent, execution and its duration: the slowest of each agent.
     pub slowest: Vec<(String, String, u64)>,
     /// Executions by their start, the newest.

@@ -31,6 +31,8 @@ use crate::live::{Live, Writes};
 const BATCH: usize = 256;
 /// The same with a backlog.
 const BACKLOG_BATCH: usize = 1_024;
+/// The same in bytes: they are copied several times on the way to Redis.
+const BATCH_BYTES: usize = 4 << 20;
 /// Between two batches: a larger batch costs Redis less, and nobody sees 50 ms.
 const PACE: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -240,10 +242,11 @@ impl Applier {
         } else {
             BATCH
         };
-        let batch = self
+        let mut batch = self
             .changes
             .after(seq, max, &self.tail)
             .map_err(|error| Trouble::Other(error.to_string()))?;
+        batch.truncate(within(&batch, BATCH_BYTES));
         let Some(last) = batch.last() else {
             return Ok(None); // Pruned meanwhile: the cursor asks for a rebuild.
         };
@@ -367,4 +370,14 @@ impl Applier {
             wait = self.report(&trouble);
         }
     }
+}
+
+/// How many of the first have no more than so many bytes; at least one.
+fn within(changes: &[Arc<Change>], max_bytes: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |change: &&Arc<Change>| {
+        bytes += change.after.bytes();
+        bytes <= max_bytes
+    };
+    changes.iter().take_while(fits).count().max(1)
 }

@@ -103,6 +103,8 @@ pub struct Counters {
     pub socket_connections_refused: Counter,
     /// Idle ones that were closed for another.
     pub socket_connections_evicted: Counter,
+    /// Closed because a long line took too long, or found no room.
+    pub socket_connections_cut: Counter,
     pub socket_peers_refused: Counter,
     /// Of HTTP: a foreign host or origin; no good key; a key that does not open that; too many.
     pub http_doors_refused: Counter,

@@ -23,6 +23,9 @@ use crate::domain::view::{
 use crate::history::{self, Reader};
 use crate::live::{Rows, Writes};
 
+/// Executions that have ended, of one step: about 5 MB of the largest.
+const LISTED_AT_ONCE: usize = 500;
+
 impl Applier {
     /// Answers the change up to which the live picture then reaches.
     pub(super) async fn rebuild(&mut self, found: &str) -> Result<u64, Trouble> {
@@ -62,11 +65,17 @@ impl Applier {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
             Writes::of_rows(&rows.borrowed(), &names, self.live.keys(), now_ms())
         };
-        drop(rows);
-        let count = chunks.len();
-        for (step, chunk) in chunks.into_iter().enumerate() {
+        let ended = parts(rows.recent.ended);
+        let count = chunks.len() + ended.len();
+        let lists = ended.into_iter().map(Step::Lists);
+        let steps = chunks.into_iter().map(Step::Writes).chain(lists);
+        for (step, next) in steps.enumerate() {
             self.pulse.works(Part::Live);
-            self.apply_step(&marker(step), &marker(step + 1), &chunk)
+            let writes = match next {
+                Step::Writes(writes) => writes,
+                Step::Lists(rows) => self.lists(rows).await?,
+            };
+            self.apply_step(&marker(step), &marker(step + 1), &writes)
                 .await?;
             self.state.set_rebuilt(step + 1, count);
             crash_point("rebuild.step");
@@ -84,6 +93,15 @@ impl Applier {
             "rebuilt the live picture from history"
         );
         Ok(cursor.seq)
+    }
+
+    /// The lists of what has ended. It is read when it is written, so that never all of it is in
+    /// memory; what has changed since the snapshot is in the journal and comes once more.
+    async fn lists(&mut self, rows: Vec<i64>) -> Result<Writes, Trouble> {
+        let read = move |reader: &Reader| reader.listed(&rows);
+        let (_, ended) = self.history(read).await?;
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(Writes::of_ended(&ended, &names, self.live.keys(), now_ms()))
     }
 
     async fn apply_step(&mut self, from: &str, to: &str, writes: &Writes) -> Result<(), Trouble> {
@@ -136,6 +154,24 @@ impl Applier {
             ..Sign::of_change(active.started_ms, 0)
         }
     }
+}
+
+enum Step {
+    Writes(Writes),
+    /// The rows of what has ended, of some agents.
+    Lists(Vec<i64>),
+}
+
+/// The rows of agents, some hundred together: each agent is in one part.
+fn parts(agents: Vec<Vec<i64>>) -> Vec<Vec<i64>> {
+    let mut parts: Vec<Vec<i64>> = Vec::new();
+    for rows in agents {
+        match parts.last_mut() {
+            Some(part) if part.len() + rows.len() <= LISTED_AT_ONCE => part.extend(rows),
+            _ => parts.push(rows),
+        }
+    }
+    parts
 }
 
 /// All that the live picture may still show, by the lives of its keys; of one moment.

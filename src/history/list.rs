@@ -9,11 +9,13 @@ use crate::domain::bucket::Day;
 use crate::domain::execution::{Execution, Status};
 use crate::sqlite::Result;
 
-use super::read::{Reader, by_rowid};
+use super::read::{Reader, execution};
 
 /// Rows that one page looks at when what it is filtered by has no index: some 40 ms. A page may
 /// then be short, or empty, and still have a next one.
 const MAX_SCANNED: usize = 20_000;
+/// What a page holds of executions, in bytes of their rows: more is on the next one.
+const MAX_BYTES: usize = 4 << 20;
 
 /// Which ended executions; what is not given does not matter.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +56,7 @@ impl Reader {
     ) -> Result<Page> {
         self.db.snapshot(|_| {
             self.db
-                .read(|conn| page(conn, filter, before, limit, MAX_SCANNED))
+                .read(|conn| page(conn, filter, before, limit, MAX_SCANNED, MAX_BYTES))
         })
     }
 }
@@ -125,6 +127,7 @@ fn page(
     before: Option<Position>,
     limit: usize,
     max_scanned: usize,
+    max_bytes: usize,
 ) -> rusqlite::Result<Page> {
     let (index, condition, key) = filter.index();
     let mut select = conn.prepare_cached(&format!(
@@ -141,32 +144,48 @@ fn page(
     let before = before.map_or(to, |before| before.min(to));
     let params: [&dyn ToSql; 4] = [&key, &from_ms, &before.ended_ms, &before.rowid];
     let mut rows = select.query(params)?;
-    let (mut rowids, mut last, mut scanned) = (Vec::new(), None, 0);
+    let (mut found, mut last, mut scanned) = (Vec::new(), None, 0);
     let next = loop {
         let Some(row) = rows.next()? else {
             break None;
         };
-        if rowids.len() == limit || scanned == max_scanned {
+        if found.len() == limit || scanned == max_scanned {
             break last;
         }
         scanned += 1;
-        let rowid = row.get(0)?;
-        last = Some(Position {
+        let position = Position {
+            rowid: row.get(0)?,
             ended_ms: row.get(1)?,
-            rowid,
-        });
+        };
+        last = Some(position);
         if filter.takes(row)? {
-            rowids.push(rowid);
+            found.push(position);
         }
     };
-    Ok(Page {
-        executions: rowids
-            .iter()
-            .copied()
-            .zip(by_rowid(conn, rowids.clone())?)
-            .collect(),
-        next,
-    })
+    fetch(conn, &found, next, max_bytes)
+}
+
+/// As many of the found ones as have so many bytes, but at least one.
+fn fetch(
+    conn: &Connection,
+    found: &[Position],
+    next: Option<Position>,
+    max_bytes: usize,
+) -> rusqlite::Result<Page> {
+    let mut select = conn.prepare_cached("SELECT execution FROM executions WHERE rowid = ?1")?;
+    let (mut executions, mut bytes) = (Vec::new(), 0);
+    for (at, position) in found.iter().enumerate() {
+        let (execution, length) = select.query_row([position.rowid], |row| {
+            Ok((execution(row, 0)?, row.get_ref(0)?.as_bytes()?.len()))
+        })?;
+        bytes += length;
+        if bytes > max_bytes && at > 0 {
+            let next = Some(found[at - 1]);
+            return Ok(Page { executions, next });
+        }
+        executions.push((position.rowid, execution));
+    }
+    Ok(Page { executions, next })
 }
 
 #[cfg(test)]
@@ -177,16 +196,24 @@ mod tests {
     use super::*;
     use crate::domain::bucket::DAY_MS;
     use crate::domain::execution::Fact;
+    use crate::domain::json::json_bytes;
 
-    /// All pages of the list, by pages of `limit`, looking at `max_scanned` rows at most for each.
-    fn pages(world: &World, filter: &Filter, limit: usize, max_scanned: usize) -> Vec<String> {
+    /// All pages of the list, by pages of `limit` and `max_bytes`, looking at `max_scanned` rows at
+    /// most for each.
+    fn pages(
+        world: &World,
+        filter: &Filter,
+        (limit, max_scanned, max_bytes): (usize, usize, usize),
+    ) -> Vec<String> {
         let reader = world.reader();
         let (mut ids, mut before) = (Vec::new(), None);
         loop {
             let page = reader
                 .db
-                .read(|conn| page(conn, filter, before, limit, max_scanned))
+                .read(|conn| page(conn, filter, before, limit, max_scanned, max_bytes))
                 .unwrap();
+            let held = page.executions.iter().map(|(_, one)| json_bytes(one));
+            assert!(page.executions.len() <= 1 || held.sum::<usize>() <= max_bytes);
             assert!(page.executions.len() <= limit);
             ids.extend(
                 page.executions
@@ -268,8 +295,14 @@ mod tests {
                 })
                 .collect();
             let ended_ms = |id: &str| world.executions[id].1.outcome().unwrap().ended_ms;
-            for (limit, max_scanned) in [(7, MAX_SCANNED), (1_000, MAX_SCANNED), (7, 20)] {
-                let found = pages(&world, filter, limit, max_scanned);
+            for bounds in [
+                (7, MAX_SCANNED, MAX_BYTES),
+                (1_000, MAX_SCANNED, MAX_BYTES),
+                (7, 20, MAX_BYTES),
+                (1_000, MAX_SCANNED, 2_000),
+                (7, MAX_SCANNED, 1),
+            ] {
+                let found = pages(&world, filter, bounds);
                 assert_eq!(found.len(), expected.len(), "{filter:?}");
                 assert!(found.is_sorted_by(|a, b| ended_ms(a) >= ended_ms(b)));
                 let found: HashSet<_> = found.iter().map(String::as_str).collect();
@@ -277,7 +310,7 @@ mod tests {
                 assert_eq!(found.len(), expected.len(), "each once");
             }
         }
-        assert!(pages(&world, &all, 50, MAX_SCANNED).len() > 200);
+        assert!(pages(&world, &all, (50, MAX_SCANNED, MAX_BYTES)).len() > 200);
     }
 
     #[test]
@@ -289,7 +322,7 @@ mod tests {
             world.tell(&format!("run-{i}"), fact);
         }
         world.flush();
-        let found = pages(&world, &Filter::default(), 4, MAX_SCANNED);
+        let found = pages(&world, &Filter::default(), (4, MAX_SCANNED, MAX_BYTES));
         assert_eq!(found.iter().collect::<HashSet<_>>().len(), 25);
         assert_eq!(found.len(), 25);
     }

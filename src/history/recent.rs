@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::domain::bucket::{DAY_MS, Day};
 use crate::domain::execution::{Execution, MAX_ERROR_BYTES, Status};
@@ -43,6 +43,15 @@ impl Reader {
                 choice.fetch(conn)
             })
         })
+    }
+}
+
+impl Reader {
+    /// Executions of [`Recent::ended`], as lists show them. Those that were pruned or run again
+    /// meanwhile are left out.
+    pub fn listed(&self, rowids: &[i64]) -> Result<Vec<Arc<Execution>>> {
+        self.db
+            .snapshot(|_| self.db.read(|conn| listed(conn, rowids)))
     }
 }
 
@@ -108,11 +117,11 @@ impl Choice {
     }
 
     fn fetch(self, conn: &Connection) -> rusqlite::Result<Recent> {
-        let mut ended = BTreeSet::new();
-        let mut slowest = Vec::new();
+        let (mut ended, mut slowest) = (Vec::new(), Vec::new());
         for of_place in self.places {
-            ended.extend(of_place.ended.into_descending());
-            ended.extend(of_place.failed.into_descending());
+            let last = of_place.ended.into_descending();
+            let of_it: BTreeSet<_> = last.chain(of_place.failed.into_descending()).collect();
+            ended.push(of_it.into_iter().map(|(_, rowid)| rowid).collect());
             for (duration_ms, id) in of_place.slowest.into_descending() {
                 slowest.push((of_place.name.clone(), id, duration_ms as u64));
             }
@@ -122,25 +131,23 @@ impl Choice {
         each_running(conn, |execution| running.push(Active::of(&execution)))?;
         Ok(Recent {
             running,
-            ended: listed(conn, ended.into_iter().map(|(_, rowid)| rowid))?,
+            ended,
             slowest,
             started: started.map(|(started_ms, id)| (id, started_ms)).collect(),
         })
     }
 }
 
-/// Of a hundred of each of a thousand agents no more is held than lists show.
-fn listed(
-    conn: &Connection,
-    rowids: impl Iterator<Item = i64>,
-) -> rusqlite::Result<Vec<Arc<Execution>>> {
+fn listed(conn: &Connection, rowids: &[i64]) -> rusqlite::Result<Vec<Arc<Execution>>> {
     let mut select = conn.prepare_cached("SELECT execution FROM executions WHERE rowid = ?1")?;
-    rowids
-        .map(|rowid| {
-            let whole: Execution = select.query_row([rowid], |row| from_json(row, 0))?;
-            Ok(Arc::new(whole.listed(MAX_ERROR_BYTES)))
-        })
-        .collect()
+    let mut listed = Vec::new();
+    for rowid in rowids {
+        let whole = select.query_row([rowid], |row| from_json::<Execution>(row, 0));
+        if let Some(whole) = whole.optional()?.filter(|whole| whole.outcome().is_some()) {
+            listed.push(Arc::new(whole.listed(MAX_ERROR_BYTES)));
+        }
+    }
+    Ok(listed)
 }
 
 impl OfPlace {
@@ -252,8 +259,15 @@ mod tests {
             );
         }
         let seq = |execution: &Execution| world.executions[&execution.id].0;
-        let found_ended: Vec<u64> = found.ended.iter().map(|e| seq(e)).collect();
-        assert_eq!(found_ended, ended.into_iter().collect::<Vec<_>>());
+        let mut found_ended = BTreeSet::new();
+        for of_place in &found.ended {
+            let listed = world.reader().listed(of_place).unwrap();
+            assert_eq!(listed.len(), of_place.len());
+            let seqs: Vec<u64> = listed.iter().map(|e| seq(e)).collect();
+            assert!(seqs.is_sorted());
+            found_ended.extend(seqs);
+        }
+        assert_eq!(found_ended, ended);
         assert_eq!(
             found.slowest.iter().cloned().collect::<BTreeSet<_>>(),
             slowest

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::{Decoded, MAX_SUBMISSION, Unavailable, decode_line};
-use crate::domain::event::{Clock, decode};
+use crate::domain::event::Clock;
 
 /// A part ends with the event that goes beyond so many bytes.
 const PART_BYTES: usize = 256 << 10;
@@ -106,11 +106,7 @@ impl Document {
             };
             let Some(place) = place else { break };
             let bytes = &self.bytes[place];
-            let event = match self.is_array {
-                true => decode(bytes, clock),
-                false => decode_line(bytes, clock),
-            };
-            decoded.push(self.number, event);
+            decoded.push(self.number, decode_line(bytes, clock));
         }
         decoded
     }

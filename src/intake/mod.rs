@@ -2,6 +2,7 @@
 //! in the journal.
 
 mod document;
+mod lines;
 mod outbox;
 pub mod socket;
 pub mod spool;
@@ -257,5 +258,5 @@ pub(crate) fn decode_line(line: &[u8], clock: &Clock) -> Result<Event, Refusal> 
 }
 
 pub(crate) fn too_long() -> Refusal {
-    Refusal::new(format!("a line must be 0..={MAX_LINE_BYTES} bytes"))
+    Refusal::new(format!("an event must be 0..={MAX_LINE_BYTES} bytes"))
 }

@@ -9,19 +9,23 @@ use std::time::Duration;
 
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{debug, warn};
 
+use super::lines::{Begun, Lines};
 use super::outbox::Outbox;
-use super::{Answer, Decoded, Intake, MAX_LINE_BYTES, MAX_SUBMISSION, decode_line, too_long};
+use super::{Answer, Decoded, Intake, MAX_SUBMISSION, decode_line, too_long};
 use crate::flow::places::{Holder, Place, Places, Reserve};
 use crate::flow::writer::{Unavailable, Verdict};
 
 /// Submissions of one connection that wait for their commit while more is read.
 const MAX_OUTSTANDING: usize = 8;
 const READ_BYTES: usize = 64 << 10;
+/// Connections of which lines are decoded and handed on at once. What others send waits in the
+/// kernel: decoded, that of a thousand took a gigabyte.
+static READING: Semaphore = Semaphore::const_new(64);
 /// How long a client may take to read its last totals.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long a connection may go on sending after the daemon was told to stop.
@@ -118,52 +122,6 @@ async fn connection(
     }
 }
 
-/// Cuts a stream of bytes into lines.
-#[derive(Default)]
-struct Lines {
-    buffer: Vec<u8>,
-    number: u64,
-    /// The line is too long: what is left of it is passed over.
-    skipping: bool,
-}
-
-impl Lines {
-    /// Takes the next bytes in and hands on each whole line, or nothing for one that is too long.
-    fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(u64, Option<&[u8]>)) {
-        while let Some(end) = memchr::memchr(b'\n', bytes) {
-            let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
-            self.number += 1;
-            if self.skipping {
-                self.skipping = false;
-            } else if self.buffer.len() + line.len() > MAX_LINE_BYTES {
-                each(self.number, None);
-            } else if self.buffer.is_empty() {
-                each(self.number, Some(line));
-            } else {
-                self.buffer.extend_from_slice(line);
-                each(self.number, Some(&self.buffer));
-            }
-            self.buffer.clear();
-            bytes = rest;
-        }
-        if !self.skipping {
-            self.buffer.extend_from_slice(bytes);
-            if self.buffer.len() > MAX_LINE_BYTES {
-                self.skipping = true;
-                self.buffer = Vec::new();
-                each(self.number + 1, None);
-            }
-        }
-    }
-
-    /// The last line may lack its end.
-    fn finish(&mut self, each: impl FnOnce(u64, Option<&[u8]>)) {
-        if !self.buffer.is_empty() && !self.skipping {
-            each(self.number + 1, Some(&self.buffer));
-        }
-    }
-}
-
 async fn read(
     reader: OwnedReadHalf,
     intake: Intake,
@@ -172,9 +130,11 @@ async fn read(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut lines = Lines::default();
+    let mut begun = Begun::default();
     let mut last_call = None;
     loop {
         tokio::select! {
+            reason = begun.late() => return cut(&intake, reason, &outstanding).await,
             readable = reader.readable() => if readable.is_err() { break },
             () = outstanding.closed() => return,
             _ = stop.changed(), if last_call.is_none() => {
@@ -185,6 +145,9 @@ async fn read(
                 break;
             }
         }
+        let Ok(turn) = READING.acquire().await else {
+            break;
+        };
         // A buffer for as long as there is something in it: a thousand that wait took 64 MB.
         let mut bytes = Vec::with_capacity(READ_BYTES);
         match reader.try_read_buf(&mut bytes) {
@@ -205,10 +168,25 @@ async fn read(
             }
             rest = more;
         }
+        drop(turn);
+        if let Err(reason) = begun.hold(lines.begun()).await {
+            return cut(&intake, reason, &outstanding).await;
+        }
     }
     let decoded = decode_some(&intake, |each| lines.finish(each));
     // When the other half is gone there is nobody left to tell.
     let _ = hand_on(&intake, place, decoded, &outstanding).await;
+}
+
+/// Ends a connection for a fault of the client's, and tells it which.
+async fn cut(intake: &Intake, reason: &str, outstanding: &mpsc::Sender<Outstanding>) {
+    intake.counters.socket_connections_cut.add(1);
+    let last = Outstanding {
+        decoded: Decoded::default(),
+        verdicts: Some(failed(Unavailable(reason.to_owned()))),
+    };
+    // When the other half is gone there is nobody left to tell.
+    let _ = outstanding.send(last).await;
 }
 
 /// Where so many lines end, or all bytes do. Short lines that are refused take more memory than
@@ -334,65 +312,4 @@ pub async fn answers(path: &Path, deadline: Duration) -> bool {
         timeout(deadline, UnixStream::connect(path)).await,
         Ok(Ok(_))
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cut(chunks: &[&[u8]]) -> Vec<(u64, Option<Vec<u8>>)> {
-        let mut lines = Lines::default();
-        let mut found = Vec::new();
-        for chunk in chunks {
-            lines.feed(chunk, |number, line| {
-                found.push((number, line.map(<[u8]>::to_vec)))
-            });
-        }
-        lines.finish(|number, line| found.push((number, line.map(<[u8]>::to_vec))));
-        found
-    }
-
-    #[test]
-    fn lines_are_whole_however_they_are_cut() {
-        let text = b"one\n\ntwo\nthree";
-        let expected = [(1, "one"), (2, ""), (3, "two"), (4, "three")];
-        for at in 0..text.len() {
-            let found = cut(&[&text[..at], &text[at..]]);
-            let found: Vec<_> = found
-                .iter()
-                .map(|(number, line)| {
-                    (
-                        *number,
-                        std::str::from_utf8(line.as_ref().unwrap()).unwrap(),
-                    )
-                })
-                .collect();
-            assert_eq!(found, expected);
-        }
-    }
-
-    #[test]
-    fn a_line_that_is_too_long_is_refused_once_and_the_next_one_lives() {
-        let long = vec![b'x'; MAX_LINE_BYTES + 1];
-        let huge = vec![b'x'; 3 * MAX_LINE_BYTES];
-        let found = cut(&[
-            b"a\n",
-            &long,
-            b"\nb\n",
-            &huge[..100],
-            &huge[100..],
-            &huge,
-            b"\nc",
-        ]);
-        let expected = [
-            (1, Some(b"a".to_vec())),
-            (2, None),
-            (3, Some(b"b".to_vec())),
-            (4, None),
-            (5, Some(b"c".to_vec())),
-        ];
-        assert_eq!(found, expected);
-        let just = vec![b'x'; MAX_LINE_BYTES];
-        assert_eq!(cut(&[&just, b"\n"]), [(1, Some(just.clone()))]);
-    }
 }

@@ -86,7 +86,24 @@ impl<'a> Content<'a> {
             };
             content.running.insert(&active.agent_id, running);
         }
-        for execution in &rows.recent.ended {
+        for (agent, id, duration_ms) in &rows.recent.slowest {
+            let slowest = content.slowest.entry(agent).or_default();
+            slowest.touch(now_ms).insert(id, Some(*duration_ms));
+        }
+        for (id, started_ms) in &rows.recent.started {
+            content.timeline.touch(now_ms).insert(id, *started_ms);
+        }
+        content
+    }
+
+    /// The lists of what has ended, in the order of the last changes.
+    pub(super) fn of_ended(
+        ended: &'a [Arc<Execution>],
+        names: &'a Names,
+        now_ms: i64,
+    ) -> Content<'a> {
+        let mut content = Content::default();
+        for execution in ended {
             let Some(outcome) = execution.outcome() else {
                 continue;
             };
@@ -98,13 +115,6 @@ impl<'a> Content<'a> {
                 let errors = content.errors.entry(place).or_default().touch(now_ms);
                 errors.put(&execution.id, Some(failed), None);
             }
-        }
-        for (agent, id, duration_ms) in &rows.recent.slowest {
-            let slowest = content.slowest.entry(agent).or_default();
-            slowest.touch(now_ms).insert(id, Some(*duration_ms));
-        }
-        for (id, started_ms) in &rows.recent.started {
-            content.timeline.touch(now_ms).insert(id, *started_ms);
         }
         content
     }

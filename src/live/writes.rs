@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::content::{Content, Rows};
 use super::keys::{Key, Keyspace, Kind};
 use crate::domain::change::Change;
+use crate::domain::execution::Execution;
 use crate::domain::names::Names;
 
 /// The values of one call in a rebuild: some milliseconds of Redis's time. A section is not
@@ -32,11 +33,23 @@ impl Writes {
         Content::of(changes, names, idle_ms).writes(keys, now_ms)
     }
 
-    /// What Redis holds after all that history knows, into an empty Redis: to be applied in order.
+    /// What Redis holds after all that history knows, but for the lists of what has ended, into an
+    /// empty Redis: to be applied in order.
     pub fn of_rows(rows: &Rows, names: &Names, keys: &Keyspace, now_ms: i64) -> Vec<Writes> {
         Content::of_rows(rows, names, now_ms)
             .writes(keys, now_ms)
             .divided()
+    }
+
+    /// What Redis holds of executions that have ended, which are all that there are to be of their
+    /// agents.
+    pub fn of_ended(
+        ended: &[Arc<Execution>],
+        names: &Names,
+        keys: &Keyspace,
+        now_ms: i64,
+    ) -> Writes {
+        Content::of_ended(ended, names, now_ms).writes(keys, now_ms)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -222,6 +222,9 @@ fn help(counter: &str) -> String {
         "tool_names_dropped" => "Names of tools for which limits.running_bytes had no room.",
         "socket_connections" => "Connections to the event socket.",
         "socket_connections_refused" => "Connections to the event socket that found no place.",
+        "socket_connections_cut" => {
+            "Connections to the event socket that were closed for a long line: too slow, or no room."
+        }
         "socket_connections_evicted" => {
             "Idle connections to the event socket that were closed to make room for another."
         }

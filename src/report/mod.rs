@@ -17,6 +17,7 @@ mod metrics;
 pub mod performance;
 pub mod probe;
 pub mod requests;
+mod room;
 mod share;
 mod source;
 pub mod stream;
@@ -43,6 +44,7 @@ use cache::Cache;
 use costs::CostsBy;
 use dashboard::Part;
 use executions::Page;
+use room::Room;
 pub use share::Asker;
 use share::{Shares, TooMany};
 pub use source::{Pictures, Sources, View};
@@ -133,6 +135,7 @@ pub struct Reports {
     counters: Arc<Counters>,
     now_ms: fn() -> i64,
     cache: Cache<Query, Result<Answer, Error>>,
+    room: Room,
 }
 
 impl Query {
@@ -172,6 +175,7 @@ impl Reports {
             counters,
             now_ms,
             cache: Cache::new(|answer| answer.as_ref().map_or(0, |answer| answer.body.len())),
+            room: Room::default(),
         }
     }
 
@@ -210,6 +214,11 @@ impl Reports {
         let made = tokio::time::timeout(MAX_WAIT, Box::pin(self.make(query))).await;
         let late = || Error::Unavailable(format!("no answer in {} s", MAX_WAIT.as_secs()));
         let answer = made.unwrap_or_else(|_| Err(late()));
+        let answer = answer.and_then(|answer| {
+            let full = || Error::Busy("too many large answers are being sent at once".to_owned());
+            let body = self.room.hold(answer.body).ok_or_else(full)?;
+            Ok(Answer { body, ..answer })
+        });
         match &answer {
             Err(Error::Unavailable(cause)) => error!(cause, ?query, "a report could not be made"),
             Err(Error::Busy(cause)) => {

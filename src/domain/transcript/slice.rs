@@ -43,6 +43,8 @@ pub struct Span {
     pub ended_ms: Option<i64>,
 }
 
+/// The longest name takes as much as so many requests.
+const OF_A_NAME: usize = 4;
 /// The first line of a turn is some 50 ms older than its start.
 pub(super) const OLDER_THAN_ITS_TURN_MS: i64 = 5_000;
 
@@ -131,7 +133,9 @@ impl Slice {
 
     /// How many requests and calls it remembers, each some 100 bytes at most.
     pub fn remembered(&self) -> usize {
-        self.requests.len() + self.tool_calls.len() + self.tool_errors.len()
+        let names = self.models.len() + self.usage.tool_calls.len();
+        let ids = self.tool_calls.len() + self.tool_errors.len();
+        self.requests.len() + ids + names * OF_A_NAME
     }
 
     fn ends_before(&self, line: &Line, time_ms: Option<i64>) -> bool {

@@ -7,6 +7,7 @@
 
 mod derive;
 mod said;
+mod size;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,8 @@ const MAX_MARKS: usize = 1_024;
 /// Tool calls that are remembered by their id; later ones are signs of life and no more. With
 /// their names they take some 40 bytes each.
 const MAX_TOOLS: usize = 2_000;
+/// Distinct names of those tools; calls of others are signs of life and no more.
+const MAX_TOOL_NAMES: usize = 256;
 /// Sessions in which an agent was seen.
 const MAX_SESSIONS: usize = 64;
 /// Who names an agent; the least has most right to.
@@ -317,6 +320,9 @@ impl Turns {
             return Taken::Sign;
         }
         let known = self.tool_names.iter().position(|tool| tool == name);
+        if known.is_none() && self.tool_names.len() >= MAX_TOOL_NAMES {
+            return Taken::Sign;
+        }
         let tool = known.unwrap_or_else(|| {
             self.tool_names.push(name.to_owned());
             self.tool_names.len() - 1

@@ -9,6 +9,9 @@ use super::{Unavailable, Writer};
 use crate::domain::event::MAX_NESTING;
 use crate::domain::turns::{Turn, Turns};
 
+/// What is remembered of the journal in one commit; beyond it, it is read again.
+const MAX_JOURNALED_BYTES: usize = 16 << 20;
+
 /// What hooks told and one commit has to keep, beside its changes.
 #[derive(Default)]
 pub struct Heard {
@@ -18,6 +21,7 @@ pub struct Heard {
     /// As the journal has them: to read the marks of an agent takes a millisecond when they are
     /// many, and an agent tells of itself many times in one commit.
     journaled_turns: HashMap<String, Arc<Turns>>,
+    journaled_bytes: usize,
     journaled_ends: HashMap<String, Vec<i64>>,
 }
 
@@ -34,7 +38,15 @@ impl Writer {
         }
         let turns = self.journaled(self.journal.turns(agent_id))?;
         let turns = Arc::new(turns.unwrap_or_default());
+        // Once more, for what may become of it.
+        batch.bytes += 2 * turns.bytes();
+        let heard = &mut batch.heard;
+        heard.journaled_bytes += turns.bytes();
         let journaled = &mut heard.journaled_turns;
+        if heard.journaled_bytes > MAX_JOURNALED_BYTES {
+            heard.journaled_bytes = turns.bytes();
+            journaled.clear();
+        }
         journaled.insert(agent_id.to_owned(), turns.clone());
         Ok(turns)
     }

@@ -169,8 +169,7 @@ impl Writer {
             status: Some(Status::Timeout),
             ..Filter::default()
         };
-        let timed_out = self.history.executions(&timed_out, None, MAX_TIMED_OUT);
-        let timed_out = self.looked_up(timed_out)?.executions;
+        let timed_out = self.agents_of(&timed_out)?;
         let staged = batch
             .staged
             .values()
@@ -184,13 +183,30 @@ impl Writer {
                     .timed_out()
                     .filter(|one| of_session(one))
                     .map(|one| one.id.as_str()),
-            )
-            .chain(timed_out.iter().map(|(_, execution)| execution.id.as_str()));
-        let agents: BTreeSet<String> = ids.map(|id| turn_of(id).0.to_owned()).collect();
+            );
+        let mut agents: BTreeSet<String> = ids.map(|id| turn_of(id).0.to_owned()).collect();
+        agents.extend(timed_out);
         for agent_id in agents {
             self.retell_all(memory, batch, &agent_id, now)?;
         }
         Ok(Taken::New)
+    }
+
+    /// The agents of these executions, of the last [`MAX_TIMED_OUT`]; page by page, because each
+    /// may be large.
+    fn agents_of(&self, filter: &Filter) -> Result<BTreeSet<String>, Unavailable> {
+        let (mut agents, mut left, mut before) = (BTreeSet::new(), MAX_TIMED_OUT, None);
+        while left > 0 {
+            let page = self.looked_up(self.history.executions(filter, before, left))?;
+            left = left.saturating_sub(page.executions.len());
+            let ids = page.executions.iter().map(|(_, execution)| &execution.id);
+            agents.extend(ids.map(|id| turn_of(id).0.to_owned()));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        Ok(agents)
     }
 
     fn add_child(&self, batch: &mut Batch, parent: &str, child: &str) -> Result<(), Unavailable> {

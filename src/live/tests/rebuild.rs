@@ -5,7 +5,7 @@ use super::journey::Journey;
 use super::{Dump, IDLE_MS, Server, active, ask, dump, keys, names, set_cursor, writes};
 use crate::domain::bucket::{DAY_MS, Day, Hour};
 use crate::domain::change::Change;
-use crate::domain::execution::Contribution;
+use crate::domain::execution::{Contribution, Execution};
 use crate::domain::names::{NameKind, NameLimits, Names};
 use crate::domain::tally::Tally;
 use crate::domain::view::{
@@ -32,11 +32,10 @@ async fn a_rebuilt_redis_equals_an_applied_one() {
         set_cursor(&live, "rebuilding:x:0").await;
         let cleared = live.clear("rebuilding:x:0").await.unwrap();
         assert_eq!(cleared, Some(applied.len() as u64 - 1));
-        let (tables, recent) = history(&journey, &names());
+        let (tables, recent, ended) = history(&journey, &names());
         let last = apply_rows(&live, &tables, &recent, journey.now_ms()).await;
-        live.apply(&last, "e:250", &Writes::default())
-            .await
-            .unwrap();
+        let lists = Writes::of_ended(&ended, &names(), &keys(), journey.now_ms());
+        live.apply(&last, "e:250", &lists).await.unwrap();
         let mut rebuilt = dump(&live).await;
 
         forget_lost_extremes(&mut applied, &mut rebuilt);
@@ -85,10 +84,10 @@ async fn names_that_found_a_place_on_some_days_are_rebuilt_where_they_were() {
         let mut applied = dump(&live).await;
         set_cursor(&live, "rebuilding:x:0").await;
         live.clear("rebuilding:x:0").await.unwrap();
-        let (tables, recent) = history(&journey, &names);
+        let (tables, recent, ended) = history(&journey, &names);
         let last = apply_rows_by(&live, &names, &tables, &recent, journey.now_ms()).await;
-        let done = Writes::default();
-        live.apply(&last, "e:400", &done).await.unwrap();
+        let lists = Writes::of_ended(&ended, &names, &keys(), journey.now_ms());
+        live.apply(&last, "e:400", &lists).await.unwrap();
         let mut rebuilt = dump(&live).await;
         forget_lost_extremes(&mut applied, &mut rebuilt);
         let closed = names.closed(NameKind::Tool).count();
@@ -124,7 +123,7 @@ async fn a_rebuild_is_divided_and_each_part_applies_once() {
     let mut journey = Journey::new(1);
     journey.ids = 10_000;
     journey.changes(8_000);
-    let (tables, recent) = history(&journey, &names());
+    let (tables, recent, _) = history(&journey, &names());
     let chunks = chunks(&names(), &tables, &recent, journey.now_ms());
     assert!(chunks.len() > 3, "{}", chunks.len());
     set_cursor(&live, "rebuilding:x:0").await;
@@ -196,8 +195,8 @@ fn chunks(names: &Names, tables: &Tables, recent: &Recent, now_ms: i64) -> Vec<W
 }
 
 /// What history holds of the executions, found one by one.
-fn history(journey: &Journey, names: &Names) -> (Tables, Recent) {
-    let mut tables = Tables::default();
+fn history(journey: &Journey, names: &Names) -> (Tables, Recent, Vec<Arc<Execution>>) {
+    let (mut tables, mut ended) = (Tables::default(), Vec::new());
     let mut recent = Recent::default();
     for id in &journey.order {
         let execution = &journey.executions[id];
@@ -211,7 +210,7 @@ fn history(journey: &Journey, names: &Names) -> (Tables, Recent) {
         let Some(contribution) = execution.contribution() else {
             continue;
         };
-        recent.ended.push(execution.clone());
+        ended.push(execution.clone());
         let is_recent = contribution.ended_ms >= journey.now_ms() - 7 * DAY_MS;
         if let Some(ms) = contribution.duration_ms.filter(|_| is_recent) {
             let (day, agent) = (contribution.day(), contribution.agent_name);
@@ -220,7 +219,7 @@ fn history(journey: &Journey, names: &Names) -> (Tables, Recent) {
         }
         tables.add(&contribution);
     }
-    (tables, recent)
+    (tables, recent, ended)
 }
 
 impl Tables {
