@@ -45,6 +45,7 @@
 //! | `large_events` | the largest events, and a Redis that is too small |
 //! | `edges` | legal numbers whose sum is not, times of every form |
 //! | `interleavings` | the sequences that break a careless version |
+//! | `begun_lines` | what is sent and never ended |
 //! | `running_bytes` | memory of what runs, and the list of it, when starts are large |
 //! | `reload` | settings that are read again |
 //! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
@@ -78,6 +79,7 @@
 
 mod alerts;
 mod arrows;
+mod begun_lines;
 mod browser;
 mod bytes;
 mod caps;

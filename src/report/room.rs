@@ -1,5 +1,5 @@
-//! What all answers take together while they are kept and sent: a client that reads slowly, or not at
-//! all, holds its answer until it is closed.
+//! What all answers take together while they are kept and sent: a client that reads slowly, or not
+//! at all, holds its answer until it is closed.
 
 use std::sync::Arc;
 
