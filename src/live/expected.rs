@@ -14,6 +14,7 @@ use super::{Error, Live};
 use crate::domain::bucket::{DAY_MS, Day};
 use crate::domain::change::Change;
 use crate::domain::names::Names;
+use crate::domain::sum::MAX_EXACT;
 use crate::domain::sums::Sums;
 
 /// A key that is about to go may be gone.
@@ -136,24 +137,18 @@ impl Live {
 fn agree(kind: Kind, section: &Section, content: &[String]) -> bool {
     let found = content.chunks_exact(2);
     let found = found.map(|pair| (pair[0].as_str(), pair[1].as_str()));
-    let expected = section.sums();
-    match kind {
-        Kind::Hash => {
-            let is_sum =
-                |field: &str| ![MIN_DURATION, MAX_DURATION, EXTREMES_FROM_HISTORY].contains(&field);
-            let found = found.filter(|(field, _)| is_sum(field));
-            found.collect::<BTreeMap<_, _>>() == expected
-        }
-        // Scores are no whole numbers to Redis: beyond 2^53 they are rounded.
-        _ => {
-            let found: BTreeMap<_, _> = found.collect();
-            let close = |(member, sum): (&&str, &&str)| {
-                let [sum, score] = [Some(*sum), found.get(member).copied()]
-                    .map(|number| number.and_then(|number| number.parse::<f64>().ok()));
-                let [sum, score] = [sum.unwrap_or(f64::NAN), score.unwrap_or(f64::NAN)];
-                (sum - score).abs() <= sum.abs() * f64::EPSILON
-            };
-            found.len() == expected.len() && expected.iter().all(close)
-        }
-    }
+    let is_sum =
+        |field: &str| ![MIN_DURATION, MAX_DURATION, EXTREMES_FROM_HISTORY].contains(&field);
+    let found = found.filter(|&(field, _)| kind != Kind::Hash || is_sum(field));
+    // A sum that has reached its limit stays there, whatever it would be; readers ask history.
+    let (at_limit, found): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        found.partition(|&(_, sum)| is_at_limit(sum));
+    let mut expected = section.sums();
+    expected.retain(|name, _| !at_limit.contains_key(name));
+    found == expected
+}
+
+/// Older versions stored larger ones.
+fn is_at_limit(sum: &str) -> bool {
+    sum.parse().is_ok_and(|sum: f64| sum >= MAX_EXACT as f64)
 }

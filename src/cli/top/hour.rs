@@ -135,6 +135,11 @@ impl LastHour {
         minutes
     }
 
+    /// Whether [`last_minute`](LastHour::last_minute) is all of it; else so much, or more.
+    pub fn knows_last_minute(&self, now_ms: i64) -> bool {
+        self.known_since_ms <= now_ms - MINUTE_MS
+    }
+
     /// The sum of the last sixty seconds.
     pub fn last_minute(&self, now_ms: i64) -> Ended {
         let mut sum = Ended::default();
@@ -206,6 +211,13 @@ mod tests {
             3,
             "it was corrected"
         );
+    }
+
+    #[test]
+    fn more_than_was_read_may_have_ended_in_the_last_minute() {
+        let known = |since_ms| LastHour::begin(vec![ended(NOW)], since_ms).knows_last_minute(NOW);
+        assert!(known(NOW - 60_000));
+        assert!(!known(NOW - 59_999));
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::apply::apply;
+use super::apply::{apply, stop};
 use super::journey::Journey;
 use super::{IDLE_MS, Server, ask, dump, keys, names, now_ms, set_cursor};
 use crate::domain::bucket::Day;
 use crate::domain::change::Change;
+use crate::domain::execution::Fact;
 use crate::domain::view::Recent;
 use crate::live::{Expected, Key, Rows, Writes};
 
@@ -80,4 +81,40 @@ async fn each_key_that_goes_or_changes_is_found() {
     }
     // All of the table but the three that are left out.
     assert_eq!(seen.len(), 13, "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_sum_at_its_limit_agrees_with_any_and_one_below_with_itself_alone() {
+    let server = Server::start(&[]).await;
+    let live = server.live().await;
+    set_cursor(&live, "e:0").await;
+    let mut journey = Journey::new(5);
+    // 10^12 tokens and calls each: more than 2^53 - 1 together.
+    let changes: Vec<Arc<Change>> = (0..9_100)
+        .map(|run| {
+            let mut stop = stop("agent-0", 1_000_000_000_000);
+            stop.tool_calls
+                .insert("Tool0".to_owned(), 1_000_000_000_000);
+            let happened = journey.happen(&run.to_string(), Fact::Stop(Box::new(stop)));
+            happened.unwrap()
+        })
+        .collect();
+    let batch = Writes::of(&changes, &names(), &keys(), IDLE_MS, now_ms());
+    apply(&live, 0, 9_100, &batch).await;
+    let difference = async |changes| live.difference(&expected(changes)).await.unwrap();
+    assert_eq!(difference(&changes).await, None);
+
+    ask(&live, &["FLUSHALL"]).await;
+    set_cursor(&live, "e:0").await;
+    let one = &changes[..1];
+    let batch = Writes::of(one, &names(), &keys(), IDLE_MS, now_ms());
+    apply(&live, 0, 1, &batch).await;
+    let day = keys().name(Key::DayTally, &[&Day::of(now_ms())]);
+    let set = async |field, sum| ask(&live, &["HSET", &day, field, sum]).await;
+    // As it stays when the others have left the bucket; of the second nothing is left there.
+    set("total_tokens", "9007199254740991").await;
+    set("input_tokens", "9007199254740991").await;
+    assert_eq!(difference(one).await, None);
+    set("total_tokens", "9007199254740990").await;
+    assert_eq!(difference(one).await, Some(format!("{day} was changed")));
 }

@@ -62,8 +62,12 @@ pub fn sums(totals: &Totals) -> Vec<String> {
 
 pub fn rates(hour: &LastHour, now_ms: i64) -> Vec<String> {
     let ended = hour.last_minute(now_ms);
+    let label = match hour.knows_last_minute(now_ms) {
+        true => "last minute",
+        false => "last minute, at least",
+    };
     vec![
-        "last minute".to_owned(),
+        label.to_owned(),
         format!("{} ended", ended.executions),
         format!("{} tokens", short(ended.tokens)),
         dollars(ended.cost),
