@@ -99,10 +99,12 @@ fn a_journal_that_another_process_holds_is_told() {
         .expect("nobody else holds it");
     let load = Load::start(&daemon.socket(), &stops("held", 1), 1);
     let why = eventually("it is not ready", || is_blocked(&daemon));
-    assert!(
-        why.contains("a commit to the journal takes more than"),
-        "{why}"
-    );
+    // On a busy machine the commit has given up before it is asked.
+    let reasons = [
+        "a commit to the journal takes more than",
+        "the journal cannot be written",
+    ];
+    assert!(reasons.iter().any(|reason| why.contains(reason)), "{why}");
     other.execute_batch("ROLLBACK").expect("it is held");
     eventually("it is ready again", || is_ready(&daemon));
     load.finish();
