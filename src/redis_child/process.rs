@@ -3,9 +3,12 @@
 use std::fs;
 use std::process::{Child, Command};
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{
+    Pid, Signal, kill_process, kill_process_group, test_kill_process, test_kill_process_group,
+};
 
 pub enum Process {
+    /// It leads a process group: a program that is a script may have the server as its child.
     Child(Child),
     /// It outlived an earlier daemon, and has another parent.
     Adopted(i32),
@@ -24,6 +27,30 @@ impl Process {
         match self {
             Process::Child(child) => !matches!(child.try_wait(), Ok(None)),
             Process::Adopted(pid) => !exists(*pid),
+        }
+    }
+
+    /// Whether nothing of it is left.
+    pub fn is_gone(&mut self) -> bool {
+        let has_exited = self.has_exited();
+        match self {
+            Process::Child(child) => {
+                let group = Pid::from_raw(child.id() as i32);
+                has_exited && group.is_none_or(|group| test_kill_process_group(group).is_err())
+            }
+            Process::Adopted(_) => has_exited,
+        }
+    }
+
+    pub fn signal(&self, what: Signal) {
+        match self {
+            Process::Child(child) => {
+                if let Some(group) = Pid::from_raw(child.id() as i32) {
+                    // Gone already is as good.
+                    let _ = kill_process_group(group, what);
+                }
+            }
+            Process::Adopted(pid) => signal(*pid, what),
         }
     }
 }

@@ -109,11 +109,7 @@ impl Server {
             }
         }
         let is_ours = self.is_ours().await?;
-        let info = self.ask("INFO server").await.unwrap_or_default();
-        let pid = info
-            .lines()
-            .find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
-        let (true, Some(pid)) = (is_ours, pid) else {
+        let (true, Some(pid)) = (is_ours, self.answering_pid().await) else {
             return Err(Error::other(format!(
                 "{} belongs to another server: end it or choose another data.dir",
                 self.socket.display()
@@ -182,9 +178,20 @@ impl Server {
         self.wait_until_it_answers(START_DEADLINE).await?;
         let checked = self.check().await;
         if checked.is_err() {
+            // One that made itself a daemon is in no group of ours.
+            if let Some(pid) = self.answering_pid().await {
+                self.end(pid, ANSWER_DEADLINE).await;
+            }
             self.end_own(ANSWER_DEADLINE).await;
         }
         checked
+    }
+
+    /// The process that answers on the socket, as it tells.
+    async fn answering_pid(&self) -> Option<i32> {
+        let info = self.ask("INFO server").await.ok()?;
+        let mut lines = info.lines();
+        lines.find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok())
     }
 
     pub async fn wait_until_it_answers(&self, deadline: Duration) -> Result<(), Error> {
@@ -225,6 +232,10 @@ impl Server {
             );
             sleep(after).await;
             started = Instant::now();
+            // The program may have been a script: what it started is ended before there is another,
+            // and its number forgotten, which may become somebody else's.
+            self.end_own(ANSWER_DEADLINE).await;
+            *self.process() = None;
             let cleared = self.clear().await;
             if let Err(error) = cleared.and_then(|()| self.spawn()) {
                 warn!(%error, "the private Redis could not be restarted");
@@ -274,12 +285,19 @@ impl Server {
         if self.is_gone(pid) {
             return;
         }
-        signal(pid, Signal::TERM);
+        self.signal(pid, Signal::TERM);
         if !self.wait_until_it_is_gone(pid, deadline).await {
             warn!(pid, "Redis did not end within its deadline: it is killed");
-            signal(pid, Signal::KILL);
+            self.signal(pid, Signal::KILL);
             // Another one must not begin on its files before it has let go of them.
             self.wait_until_it_is_gone(pid, ANSWER_DEADLINE).await;
+        }
+    }
+
+    fn signal(&self, pid: i32, what: Signal) {
+        match self.process().as_ref() {
+            Some(process) if process.pid() == pid => process.signal(what),
+            _ => signal(pid, what),
         }
     }
 
@@ -296,7 +314,7 @@ impl Server {
 
     pub fn is_gone(&self, pid: i32) -> bool {
         match self.process().as_mut() {
-            Some(process) if process.pid() == pid => process.has_exited(),
+            Some(process) if process.pid() == pid => process.is_gone(),
             _ => !exists(pid),
         }
     }

@@ -1,6 +1,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -281,6 +282,34 @@ async fn a_server_of_version_0_1_0_is_taken_over_and_known_by_its_command_line()
         child.stop(Duration::from_secs(10)),
         eventually("it ends", async || left.try_wait().unwrap().is_some())
     );
+}
+
+fn script(dir: &Path, last_line: &str) -> Settings {
+    let script = dir.join("redis-server");
+    fs::write(&script, format!("#!/bin/sh\n{last_line}\nexit 0\n")).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+    Settings {
+        server: Some(script),
+        ..settings(dir)
+    }
+}
+
+/// The server is then a child of the program that was started, or has left its process group.
+#[tokio::test]
+async fn what_a_script_has_started_ends_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = RedisChild::start(&script(dir.path(), "redis-server \"$@\"")).await;
+    let own = own.unwrap();
+    let server = own.server.clone();
+    own.stop(Duration::from_secs(10)).await;
+    assert!(server.ask("PING").await.is_err());
+    for of_its_own in ["", "--daemonize yes & sleep 60"] {
+        let line = format!("redis-server --port 0 --save '' --unixsocket \"$3\" {of_its_own}");
+        let settings = script(dir.path(), &line);
+        let error = RedisChild::start(&settings).await.err().unwrap();
+        assert!(error.to_string().contains("is ended"), "{error}");
+        assert!(server.ask("PING").await.is_err(), "{of_its_own:?}");
+    }
 }
 
 #[tokio::test]
