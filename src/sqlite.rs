@@ -24,6 +24,7 @@ pub(crate) use copy::copy;
 use error::Kind;
 pub use error::{Error, Result};
 pub(crate) use sound::check;
+pub use sound::quick_check;
 
 /// How long a statement waits for a lock. Only one process writes, so that whoever waits longer
 /// meets a second daemon or a backup tool that hangs.
@@ -189,22 +190,12 @@ impl Db {
     }
 }
 
-/// Looks through a whole file for damage, whatever its schema is.
-pub fn quick_check(path: &Path) -> Result<()> {
-    let db = Db::open(path, READER_CACHE_KIB)?;
-    db.read(|conn| {
-        let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        damaged(found)
-    })
-}
-
-/// What a check of SQLite has found.
-fn damaged(found: String) -> rusqlite::Result<()> {
-    if found == "ok" {
-        return Ok(());
-    }
-    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-    Err(rusqlite::Error::SqliteFailure(code, Some(found)))
+/// Reads from a file, whatever its schema is.
+pub(crate) fn read<T>(
+    path: &Path,
+    f: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T> {
+    Db::open(path, READER_CACHE_KIB)?.read(f)
 }
 
 /// The text of a stored value.

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+use serde_json::json;
 
 use crate::harness::Daemon;
 use crate::setup::{Setup, folder, program, short_program};
@@ -262,4 +265,29 @@ fn an_empty_folder_is_taken() {
     assert_eq!(mode(), 0o755, "it may be meant for others");
     assert_eq!(key("two"), Some(0));
     assert_eq!(mode(), 0o700, "it has keys in it");
+}
+
+/// All data folders of a user may have one path for the socket, as in `$XDG_RUNTIME_DIR`.
+#[test]
+fn a_command_on_one_folder_leaves_the_socket_of_a_daemon_on_another() {
+    let (mut daemon, backup) = backed_up();
+    daemon.restart();
+    let socket = daemon.socket();
+    let other = daemon.folder.path().join("other");
+    for line in ["restore {backup}", "backup", "rebuild", "key create two"] {
+        let mut command = short_program();
+        command.env("AGENTPULSE_SOCKET", &socket);
+        let case = case(line, None, 0);
+        let output = run(command, &case, &backup, &other, daemon.folder.path());
+        says(&output, &case, 0, &other);
+        let line = json!({"event": "stop", "agent_id": line, "agent_name": "zorp"});
+        assert_eq!(daemon.accept(&[line]).len(), 1);
+    }
+    let second = Setup::new().socket(&socket).run_to_exit(&other);
+    assert_eq!(second.code, Some(75), "{}", second.log);
+    // What another daemon has bound meanwhile is not the first one's to remove.
+    fs::remove_file(&socket).expect("our own");
+    let _bound = UnixListener::bind(&socket).expect("a socket");
+    assert_eq!(daemon.sigterm().code(), Some(0));
+    assert!(socket.exists());
 }

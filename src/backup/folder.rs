@@ -1,10 +1,12 @@
 //! Where backups are put, how they are called, and which of them go.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use tracing::warn;
 
 use super::{Error, PARTIAL, manifest_of};
 
@@ -51,8 +53,7 @@ impl Target {
         if self.named_by_time {
             let folder = self.path.parent().unwrap_or(Path::new("/"));
             if !folder.exists() {
-                let made = fs::DirBuilder::new().mode(0o700).create(folder);
-                made.map_err(|error| Error::io(folder, error))?;
+                make_folder(folder).map_err(|error| Error::io(folder, error))?;
             }
             return clear(folder, abandoned_after);
         }
@@ -77,7 +78,10 @@ fn clear(folder: &Path, abandoned_after: Duration) -> Result<(), Error> {
             .strip_prefix(PREFIX)
             .and_then(|name| name.strip_suffix(&ending));
         if stamp.is_some_and(is_stamp) && is_older(&path, abandoned_after) {
-            fs::remove_dir_all(&path).map_err(|error| Error::io(&path, error))?;
+            // What another user has left in a folder of many is in nobody's way.
+            if let Err(error) = fs::remove_dir_all(&path) {
+                warn!(%error, path = %path.display(), "what a backup has left stays");
+            }
         }
     }
     Ok(())
@@ -95,12 +99,28 @@ fn is_older(path: &Path, than: Duration) -> bool {
 /// Those of the file system.
 pub fn own_folder(data_dir: &Path) -> Result<PathBuf, Error> {
     let folder = data_dir.join(OWN_FOLDER);
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder)
-        .map_err(|error| Error::io(&folder, error))?;
+    if !folder.is_dir() {
+        make_folder(&folder).map_err(|error| Error::io(&folder, error))?;
+    }
     Ok(folder)
+}
+
+/// Makes a folder, 0700, and puts it on the disk: with one that a power cut takes goes whatever was
+/// synced in it.
+///
+/// # Errors
+/// Those of the file system.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(folder)?;
+    sync_folder(folder)
+}
+
+/// A file or a folder that was made or renamed is only safe once its own folder is on the disk.
+///
+/// # Errors
+/// Those of the file system.
+pub fn sync_folder(of: &Path) -> io::Result<()> {
+    File::open(of.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
 /// When the newest of the daemon's own folder was made.
@@ -116,12 +136,13 @@ pub fn newest(data_dir: &Path) -> Option<SystemTime> {
         .max()
 }
 
-/// Removes all but the `keep` newest backups of the folder that `newest` is in. Answers what went.
+/// Removes all but `keep` backups of the folder that `made` is in: that one stays, whatever the clock
+/// said when the others were made, and of the others the newest. Answers what went.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn rotate(newest: &Path, keep: usize) -> Result<Vec<PathBuf>, Error> {
-    let folder = newest.parent().unwrap_or(Path::new("/"));
+pub fn rotate(made: &Path, keep: usize) -> Result<Vec<PathBuf>, Error> {
+    let folder = made.parent().unwrap_or(Path::new("/"));
     let mut backups = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
         let entry = entry.map_err(|error| Error::io(folder, error))?;
@@ -129,12 +150,12 @@ pub fn rotate(newest: &Path, keep: usize) -> Result<Vec<PathBuf>, Error> {
         let Some(rest) = name.strip_prefix(PREFIX) else {
             continue;
         };
-        if rest.strip_suffix(ENDING).is_some_and(is_stamp) {
+        if rest.strip_suffix(ENDING).is_some_and(is_stamp) && entry.path() != made {
             backups.push(entry.path());
         }
     }
     backups.sort_unstable();
-    backups.truncate(backups.len().saturating_sub(keep));
+    backups.truncate((backups.len() + 1).saturating_sub(keep));
     for path in &backups {
         fs::remove_file(path).map_err(|error| Error::io(path, error))?;
     }
@@ -192,6 +213,11 @@ mod tests {
         assert!(broken.exists(), "it may be under way");
         target.prepare(Duration::ZERO).unwrap();
         assert!(!broken.exists());
+        // One that somebody else has left, and that cannot be removed.
+        let stuck = dir.path().join(format!("{}.partial", name(4)));
+        fs::write(&stuck, "").unwrap();
+        target.prepare(Duration::ZERO).unwrap();
+        fs::remove_file(&stuck).unwrap();
         let newest = dir.path().join(name(5));
         assert_eq!(rotate(&newest, 2).unwrap().len(), 3);
         let mut left: Vec<String> = fs::read_dir(dir.path())
@@ -203,5 +229,13 @@ mod tests {
         want.extend(others.map(str::to_owned));
         want.sort();
         assert_eq!(left, want);
+
+        // The clock was set back: the one that was just made has the oldest name.
+        let made = dir.path().join(name(1));
+        fs::write(&made, "x").unwrap();
+        let gone = rotate(&made, 2).unwrap();
+        assert_eq!(gone, [dir.path().join(name(4))]);
+        assert_eq!(rotate(&made, 1).unwrap(), [newest]);
+        assert!(made.exists());
     }
 }

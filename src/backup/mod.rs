@@ -24,7 +24,7 @@ use crate::journal::{Journal, Tail};
 use crate::sqlite::{copy, quick_check};
 
 pub use error::Error;
-pub use folder::{Target, newest, own_folder, rotate};
+pub use folder::{Target, make_folder, newest, own_folder, rotate, sync_folder};
 use hash::{Hashing, sha256};
 pub use manifest::Manifest;
 use manifest::{FORMAT, Part};
@@ -94,7 +94,7 @@ fn take_in(
     let archive = work.join(ARCHIVE);
     let bytes = pack(work, &archive, &manifest, created_ms, progress)?;
     fs::rename(&archive, target).map_err(|error| Error::io(target, error))?;
-    sync_folder(target)?;
+    sync_folder(target).map_err(|error| Error::io(target, error))?;
     Ok(Taken {
         path: target.to_owned(),
         bytes,
@@ -215,14 +215,6 @@ fn append(
     tar::write_header(out, name, bytes, mtime_s)?;
     io::copy(content, out)?;
     tar::write_padding(out, bytes)
-}
-
-/// A file that was renamed is only safe once its folder is on the disk.
-pub fn sync_folder(of: &Path) -> Result<(), Error> {
-    let folder = of.parent().unwrap_or(Path::new("/"));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| Error::io(folder, error))
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {

@@ -27,7 +27,7 @@ pub fn backup_offline(
         Refused::Backup(error) => no_backup(&error),
         other => Failure::new(1, other.to_string()),
     });
-    folder.release(config);
+    folder.release();
     made
 }
 

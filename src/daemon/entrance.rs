@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::folder::{ACCESS, nothing_in};
-use super::{EXIT_CONFIG, Failure, Folder, stores};
+use super::{EXIT_CONFIG, Failure, Folder, finish_before_reading, stores};
 use crate::access::{Access, Action, Actor, Entry};
 use crate::config::{Config, RequireKey};
 use crate::flow::clock::now_ms;
@@ -45,11 +45,13 @@ pub fn access_offline(
     })
 }
 
-/// Keys and the audit trail as they are, without a daemon; nothing is made or changed.
+/// Keys and the audit trail as they are, without a daemon; nothing is made or changed, but for a
+/// restore that was broken off.
 ///
 /// # Errors
 /// There are none, or they cannot be read.
 pub fn access_to_read(config: &Config) -> Result<Access, Failure> {
+    finish_before_reading(config)?;
     let path = config.data.dir.join(ACCESS);
     match path.try_exists() {
         Ok(true) => Access::open_to_read(&path).map_err(stores::failure),

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use tokio::net::UnixListener;
 use super::failure::cannot_create;
 use super::ownership::{Found, look};
 use super::{EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, Failure, restore};
+use crate::backup::make_folder;
 use crate::config::Config;
 use crate::intake::socket;
 use crate::redis_child;
@@ -108,8 +109,9 @@ impl Folder {
     }
 
     /// The socket's folder must be the user's own: in another's, anybody could put a socket of
-    /// their own in its place.
-    pub fn bind_socket(&self, config: &Config) -> Result<UnixListener, Failure> {
+    /// their own in its place. A daemon on another data folder may have taken the path meanwhile.
+    pub fn bind_socket(&self, config: &Config) -> Result<(UnixListener, BoundSocket), Failure> {
+        check_socket_is_free(config)?;
         let path = &config.socket.path;
         let folder = path.parent().unwrap_or(Path::new("/"));
         let refuse = |reason: String| {
@@ -128,17 +130,42 @@ impl Folder {
                 folder.display()
             )));
         }
-        bind(path)
+        let listener = bind(path)?;
+        let file = file_of(path).map_err(|error| refuse(error.to_string()))?;
+        let path = path.clone();
+        Ok((listener, BoundSocket { path, file }))
     }
 
-    /// What tells others where the daemon is goes with it.
-    pub fn release(self, config: &Config) {
-        let own = [CONTROL, HTTP_ADDRESS].map(|name| self.dir.join(name));
-        for path in own.iter().chain([&config.socket.path]) {
+    /// What tells others where the daemon is goes with it. The folder is locked: nobody else has
+    /// put it there.
+    pub fn release(self) {
+        for name in [CONTROL, HTTP_ADDRESS] {
             // Already gone is as good.
-            let _ = fs::remove_file(path);
+            let _ = fs::remove_file(self.dir.join(name));
         }
     }
+}
+
+/// The event socket, whose path several data folders may share: its file is removed with this, and
+/// only where it is still the one that was bound.
+pub struct BoundSocket {
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+impl Drop for BoundSocket {
+    fn drop(&mut self) {
+        if file_of(&self.path).is_ok_and(|file| file == self.file) {
+            // Already gone is as good.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// What tells two files of one path apart.
+fn file_of(path: &Path) -> io::Result<(u64, u64)> {
+    let data = fs::symlink_metadata(path)?;
+    Ok((data.dev(), data.ino()))
 }
 
 /// A socket that nobody listens on was left behind by a daemon that was killed. One of a daemon
@@ -171,11 +198,17 @@ fn bind(path: &Path) -> Result<UnixListener, Failure> {
         .map_err(|error| Failure::new(EXIT_CANNOT_CREATE, format!("{}: {error}", path.display())))
 }
 
+/// Makes a folder with those that lead to it.
 fn make_private(dir: &Path) -> io::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
+    if dir.is_dir() {
+        return Ok(());
+    }
+    dir.parent().map_or(Ok(()), make_private)?;
+    match make_folder(dir) {
+        // What ends with `..`, or was made by another program meanwhile.
+        Err(_) if dir.is_dir() => Ok(()),
+        made => made,
+    }
 }
 
 /// What a command answers that works on data which are there.

@@ -47,7 +47,7 @@ pub use self::rebuild::rebuild_offline;
 use self::redis::Redis;
 pub use self::reload::Source;
 use self::reload::{Present, Reloader};
-pub use self::restore::{Keys, restore};
+pub use self::restore::{Keys, finish_before_reading, restore};
 use self::stores::Stores;
 pub use self::stores::{FOREIGN_MEND, cursor_is_ours};
 use crate::access::Access;
@@ -108,7 +108,7 @@ pub async fn run<F: Future<Output = ()>>(
     let doors = Entrance { listener, access };
     let outcome = serve(&config, &folder, doors, stores, &redis, signals).await;
     redis.stop().await;
-    folder.release(&config);
+    folder.release();
     info!("stopped");
     outcome
 }
@@ -252,7 +252,7 @@ async fn serve<F: Future<Output = ()>>(
     if let Err(unavailable) = spool.drain().await {
         warn!(%unavailable, "the spool could not be emptied");
     }
-    let socket = folder.bind_socket(config)?;
+    let (socket, _bound) = folder.bind_socket(config)?;
     open.store(true, Ordering::Release);
     doors.spawn(socket::serve(
         socket,

@@ -57,7 +57,7 @@ pub async fn rebuild_offline(
     let _ = timeout(VIEWS_DEADLINE, running).await;
     join(writer);
     redis.stop().await;
-    folder.release(&config);
+    folder.release();
     entrance::note_offline(&access, Action::Rebuild, outcome.clone());
     outcome.map_err(|reason| Failure::new(EXIT_NO_REDIS, reason))
 }

@@ -22,7 +22,7 @@ use crate::access::Action;
 use crate::backup::{self, Manifest, Progress, Restored, sync_folder, unpack};
 use crate::config::Config;
 use crate::crash_point::crash_point;
-use crate::journal::Journal;
+use crate::journal;
 
 /// What is unpacked is here until it is found to be good.
 pub const PARTIAL: &str = "restore.partial";
@@ -73,7 +73,7 @@ pub fn restore(
     if restored.is_ok() {
         folder.close_to_others()?;
     }
-    folder.release(config);
+    folder.release();
     restored.map(|(restored, keys)| (restored.manifest, keys))
 }
 
@@ -101,6 +101,18 @@ pub fn settle(dir: &Path) -> Result<(), Failure> {
             partial.display()
         ),
     ))
+}
+
+/// For commands that only read: finishes a restore whose data count already, before the old ones
+/// are taken for them.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn finish_before_reading(config: &Config) -> Result<(), Failure> {
+    if config.data.dir.join(READY).exists() {
+        Folder::claim_existing(config)?;
+    }
+    Ok(())
 }
 
 fn restore_into(
@@ -148,17 +160,11 @@ fn own_epochs(dir: &Path) -> Vec<String> {
     if !path.exists() {
         return Vec::new();
     }
-    match Journal::open(&path) {
-        Ok(journal) => {
-            let mut epochs = journal.past_epochs().to_vec();
-            epochs.push(journal.epoch().to_owned());
-            epochs
-        }
-        Err(error) => {
-            warn!(%error, "a live picture of the old journal will need rebuild --force");
-            Vec::new()
-        }
-    }
+    // Not opened to write: a backup that is refused leaves a journal of an older version as it is.
+    journal::epochs_of(&path).unwrap_or_else(|error| {
+        warn!(%error, "a live picture of the old journal will need rebuild --force");
+        Vec::new()
+    })
 }
 
 /// The moment from which on the new data count. Keys and the trail are put where there are none.
@@ -216,7 +222,7 @@ fn beside(database: &Path, ending: &str) -> PathBuf {
 }
 
 fn sync(of: &Path) -> Result<(), Failure> {
-    sync_folder(of).map_err(|error| no_backup(&error))
+    sync_folder(of).map_err(cannot_create(&of.display().to_string()))
 }
 
 fn remove_folder(folder: &Path) -> Result<(), Failure> {

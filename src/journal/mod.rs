@@ -38,6 +38,11 @@ pub fn check(path: &Path) -> Result<()> {
     sqlite::check(path, SCHEMA)
 }
 
+/// The epochs of a journal of any version, the present one last; it is not brought to this one.
+pub fn epochs_of(path: &Path) -> Result<Vec<String>> {
+    sqlite::read(path, epochs)
+}
+
 /// What one commit keeps.
 #[derive(Default)]
 pub struct Entry<'a> {

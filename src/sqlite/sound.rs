@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-use super::{Db, Error, Kind, READER_CACHE_KIB, Result, damaged, migration_failed, user_version};
+use super::{Db, Error, Kind, READER_CACHE_KIB, Result, migration_failed, read, user_version};
 
 /// A history of some GB takes a minute.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -65,6 +65,23 @@ fn items(conn: &Connection) -> rusqlite::Result<Vec<Item>> {
         Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
     })?;
     rows.collect()
+}
+
+/// Looks through a whole file for damage, whatever its schema is.
+pub fn quick_check(path: &Path) -> Result<()> {
+    read(path, |conn| {
+        let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        damaged(found)
+    })
+}
+
+/// What a check of SQLite has found.
+fn damaged(found: String) -> rusqlite::Result<()> {
+    if found == "ok" {
+        return Ok(());
+    }
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    Err(rusqlite::Error::SqliteFailure(code, Some(found)))
 }
 
 fn within<T>(db: &Db, deadline: Duration, f: impl FnOnce() -> Result<T>) -> Result<T> {

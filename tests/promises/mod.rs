@@ -20,6 +20,7 @@ mod p12_any_bytes;
 mod p13_sigterm;
 mod p14_two_daemons;
 mod p15_backup;
+mod p15_power_cut;
 mod p15_restore;
 mod p16_percentiles;
 mod p17_soak;

@@ -16,7 +16,7 @@ use super::client::{AskError, Control, LONG};
 use super::text::{escaped, shown};
 use super::{Failure, Place, block_on, failed, io_failed, written};
 use crate::config::Config;
-use crate::daemon::{EXIT_CANNOT_CREATE, EXIT_CORRUPT};
+use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
 use crate::domain::bucket::Day;
 use crate::domain::execution::Execution;
 use crate::history::Reader;
@@ -57,6 +57,7 @@ impl Export {
     pub fn run(self, place: &Place) -> Result<(), Failure> {
         let config = place.load(Vec::new())?;
         flush(&config)?;
+        daemon::finish_before_reading(&config)?;
         let path = config.data.dir.join(HISTORY_NAME);
         if !path.exists() {
             return Err(failed(format_args!("there is no {}", path.display())));
