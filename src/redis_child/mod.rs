@@ -106,8 +106,7 @@ impl RedisChild {
             info!("adopted the Redis that an earlier daemon left");
         } else {
             server.clear().await?;
-            server.spawn()?;
-            if let Err(error) = server.come_up().await {
+            if let Err(error) = server.begin().await {
                 server.end_own(ANSWER_DEADLINE).await;
                 return Err(error);
             }

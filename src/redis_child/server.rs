@@ -172,10 +172,10 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until the server that was spawned answers. One that has other settings than it was
-    /// given is ended.
-    pub async fn come_up(&self) -> Result<(), Error> {
-        self.wait_until_it_answers(START_DEADLINE).await?;
+    /// Starts the server and waits until it answers. One that has other settings than it was given
+    /// is ended.
+    pub async fn begin(&self) -> Result<(), Error> {
+        self.begin_with_or_without_files().await?;
         let checked = self.check().await;
         if checked.is_err() {
             // One that made itself a daemon is in no group of ours.
@@ -185,6 +185,37 @@ impl Server {
             self.end_own(ANSWER_DEADLINE).await;
         }
         checked
+    }
+
+    /// What the files hold is made anew from the history, and a power cut may leave them in a state
+    /// that no server reads: where it ends at once, it begins without them.
+    async fn begin_with_or_without_files(&self) -> Result<(), Error> {
+        let begun = self.spawn_and_wait().await;
+        match &begun {
+            Err(error) if self.has_exited() && !error.is_of_file() => {}
+            _ => return begun,
+        }
+        let [files, aside] = ["appendonlydir", "appendonlydir.unread"].map(|d| self.dir.join(d));
+        // Those of an earlier time.
+        let _ = fs::remove_dir_all(&aside);
+        if fs::rename(&files, &aside).is_err() {
+            return begun;
+        }
+        if self.spawn_and_wait().await.is_ok() {
+            let aside = aside.display();
+            warn!(%aside, "the private Redis cannot read its files: it begins without them");
+            return Ok(());
+        }
+        // It was not for them.
+        self.end_own(ANSWER_DEADLINE).await;
+        let _ = fs::remove_dir_all(&files);
+        let _ = fs::rename(&aside, &files);
+        begun
+    }
+
+    async fn spawn_and_wait(&self) -> Result<(), Error> {
+        self.spawn()?;
+        self.wait_until_it_answers(START_DEADLINE).await
     }
 
     /// The process that answers on the socket, as it tells.
@@ -236,10 +267,11 @@ impl Server {
             // and its number forgotten, which may become somebody else's.
             self.end_own(ANSWER_DEADLINE).await;
             *self.process() = None;
-            let cleared = self.clear().await;
-            if let Err(error) = cleared.and_then(|()| self.spawn()) {
-                warn!(%error, "the private Redis could not be restarted");
-            } else if let Err(error) = self.come_up().await {
+            let begun = match self.clear().await {
+                Ok(()) => self.begin().await,
+                cleared => cleared,
+            };
+            if let Err(error) = begun {
                 warn!(%error, "the private Redis was restarted in vain");
             }
         }

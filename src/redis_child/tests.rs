@@ -284,6 +284,34 @@ async fn a_server_of_version_0_1_0_is_taken_over_and_known_by_its_command_line()
     );
 }
 
+/// Its files are a picture of the history: a daemon must not stay away for them.
+#[tokio::test]
+async fn a_server_whose_files_cannot_be_read_begins_without_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = RedisChild::start(&settings(dir.path())).await.unwrap();
+    assert_eq!(first.server.ask("SET seen 1").await.unwrap(), "+OK\r\n");
+    first.stop(Duration::from_secs(10)).await;
+    let files = dir.path().join("redis/appendonlydir");
+    let log = files.join("appendonly.aof.1.incr.aof");
+    // As a power cut may leave what was written last.
+    let length = fs::metadata(&log).unwrap().len() as usize;
+    fs::write(&log, vec![0; length]).unwrap();
+
+    let mut broken = settings(dir.path());
+    broken.template += "no-such-setting yes\n";
+    assert!(RedisChild::start(&broken).await.is_err());
+    assert_eq!(
+        fs::read(&log).unwrap(),
+        vec![0; length],
+        "it was not for them"
+    );
+
+    let second = RedisChild::start(&settings(dir.path())).await.unwrap();
+    assert_eq!(second.server.ask("DBSIZE").await.unwrap(), ":0\r\n");
+    second.stop(Duration::from_secs(10)).await;
+    assert!(dir.path().join("redis/appendonlydir.unread").exists());
+}
+
 fn script(dir: &Path, last_line: &str) -> Settings {
     let script = dir.join("redis-server");
     fs::write(&script, format!("#!/bin/sh\n{last_line}\nexit 0\n")).unwrap();
