@@ -40,10 +40,14 @@ fn send(daemon: &mut UnixStream, mut rest: &[u8], deadline: Instant) -> io::Resu
 fn await_answer(daemon: &mut UnixStream, deadline: Instant) -> io::Result<()> {
     let mut received = Vec::new();
     let mut chunk = [0; 1024];
-    while received.len() < ANSWER_MAX_BYTES {
+    let mut total = 0;
+    while total < ANSWER_MAX_BYTES {
         match daemon.read(&mut chunk) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(count) => received.extend_from_slice(&chunk[..count]),
+            Ok(count) => {
+                total += count;
+                received.extend_from_slice(&chunk[..count]);
+            }
             Err(error) => pass(error, daemon, Readiness::Read, deadline)?,
         }
         while let Some(end) = received.iter().position(|&byte| byte == b'\n') {
@@ -156,13 +160,16 @@ mod tests {
 
     #[test]
     fn an_answer_without_end_is_given_up() {
-        let (mut hook, mut daemon) = UnixStream::pair().unwrap();
-        hook.set_nonblocking(true).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let writer = std::thread::spawn(move || while daemon.write_all(&[b'x'; 1024]).is_ok() {});
-        let error = await_answer(&mut hook, deadline).unwrap_err();
-        drop(hook);
-        writer.join().unwrap();
-        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        for piece in ["x".repeat(1024), "{\"accepted\":0}\n".repeat(64)] {
+            let (mut hook, mut daemon) = UnixStream::pair().unwrap();
+            hook.set_nonblocking(true).unwrap();
+            let deadline = Instant::now() + Duration::from_secs(30);
+            let writer =
+                std::thread::spawn(move || while daemon.write_all(piece.as_bytes()).is_ok() {});
+            let error = await_answer(&mut hook, deadline).unwrap_err();
+            drop(hook);
+            writer.join().unwrap();
+            assert_eq!(error.kind(), ErrorKind::InvalidData);
+        }
     }
 }

@@ -13,11 +13,14 @@ mod email;
 mod encoded;
 mod flag;
 mod forms;
+mod hash;
 mod home;
 mod kind;
 mod markup;
+mod pair;
 mod private_key;
 mod provider;
+mod shell;
 mod stack;
 mod telling;
 mod token;
@@ -216,7 +219,8 @@ fn named() -> Vec<Trigger> {
         .into_iter()
         .chain(markup::triggers())
         .chain(words::triggers())
-        .chain([flag::trigger()])
+        .chain(shell::triggers())
+        .chain([flag::trigger(), hash::trigger(), pair::trigger()])
         .collect()
 }
 

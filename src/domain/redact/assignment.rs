@@ -1,12 +1,12 @@
 //! Values assigned to a telling name: `password=…`, `"api_key": "…"`, `token: …`.
 
 use super::credential::{authorization_at, cookie_at};
-use super::kind::Kind;
+use super::kind::{Kind, is_foreign};
 use super::trigger::Trigger;
 use super::value::{
     bare_end, closing_quote, is_quote, is_secret_bare, is_secret_placed, is_secret_quoted, is_wordy,
 };
-use super::{Secret, block, is_blank, provider, run};
+use super::{Secret, block, has_digit, has_word, is_blank, provider, run, starts_word};
 
 const MAX_TYPE_BYTES: usize = 32;
 /// A quote, escaped once or twice, a bracket and the blanks that align signs.
@@ -38,13 +38,14 @@ fn signs(find: fn(&[u8], usize) -> Option<Secret>) -> Trigger {
 
 /// What a name ends with, and what may stand between it and the sign.
 fn is_before_sign(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || is_closing(byte) || matches!(byte, b'_' | b'-')
+    let is_of_word = byte.is_ascii_alphanumeric() || !byte.is_ascii();
+    is_of_word || is_closing(byte) || matches!(byte, b'_' | b'-')
 }
 
 /// The value assigned by the sign at `sign`.
 fn secret_at(text: &[u8], sign: usize) -> Option<Secret> {
     let name = &text[..name_end(text, sign)];
-    if let Some(kind) = Kind::of(name) {
+    if let Some(kind) = Kind::of_numbered(name).or_else(|| of_variable(text, name, sign)) {
         return value_at(text, name, sign, kind);
     }
     items_at(text, name, sign)
@@ -52,7 +53,22 @@ fn secret_at(text: &[u8], sign: usize) -> Option<Secret> {
         .or_else(|| cookie_at(text, name, sign))
         .or_else(|| block::manifest_at(text, name, sign))
         .or_else(|| block::paired_at(text, name, sign))
+        .or_else(|| block::defaulted_at(text, name, sign))
         .or_else(|| provider::secret_at(text, name, sign))
+}
+
+/// `PASS=…` is a variable, `pass=…` one that has a value of more than letters: the other signs
+/// stand behind the result of a test.
+fn of_variable(text: &[u8], name: &[u8], sign: usize) -> Option<Kind> {
+    let before = name.len().checked_sub("pass".len())?;
+    let is_word = has_word(name, before, "pass") && starts_word(name, before);
+    let is_tight = text[sign] == b'=' && sign == name.len();
+    if !is_word || !is_tight {
+        return None;
+    }
+    let value = &text[sign + 1..bare_end(text, sign + 1)];
+    let is_mixed = value.iter().any(u8::is_ascii_alphabetic) && has_digit(value);
+    (name[before] == b'P' || is_mixed).then_some(Kind::Password)
 }
 
 /// The values of a name of many: `api_keys`, `passwords`.
@@ -73,7 +89,10 @@ fn value_at(text: &[u8], name: &[u8], sign: usize, kind: Kind) -> Option<Secret>
     }
     let opening = value_start(text, sign)?;
     let (end, is_secret) = match opening.quoted_end(text) {
-        Some(end) => (end, is_secret_quoted(&text[opening.at..end], kind)),
+        Some(end) => {
+            let is_secret = is_secret_quoted(&text[opening.at..end], kind);
+            (changed_end(text, end), is_secret)
+        }
         None => {
             let end = bare_end(text, opening.at);
             let is_call = text.get(end) == Some(&b'(');
@@ -88,6 +107,15 @@ fn value_at(text: &[u8], name: &[u8], sign: usize, kind: Kind) -> Option<Secret>
         end,
         kind: kind.text(),
     })
+}
+
+/// The end of what a quoted value becomes, as a plan of Terraform tells: `"…" -> "…"`.
+pub(super) fn changed_end(text: &[u8], end: usize) -> usize {
+    let rest = text.get(end + 1..).unwrap_or_default();
+    let is_arrow = rest.starts_with(b" -> \"") || rest.starts_with(b" => \"");
+    let from = end + "\" -> \"".len();
+    let close = is_arrow.then(|| closing_quote(text, from, b'"', false));
+    close.flatten().unwrap_or(end)
 }
 
 /// A word that is the whole value of a line, as in YAML.
@@ -111,7 +139,7 @@ fn is_line(text: &[u8], name: &[u8], end: usize) -> bool {
     let line = name.rsplit(|byte| *byte == b'\n').next().unwrap_or(name);
     let line = &line[run(line, 0, is_blank)..];
     let line = line.strip_prefix(b"- ").unwrap_or(line);
-    line.iter().all(is_of_name)
+    line.iter().all(is_of_name) && !is_foreign(name)
 }
 
 /// The end of the name before a sign: before blanks and what closes a quotation.
@@ -164,6 +192,8 @@ pub(super) fn value_start(text: &[u8], sign: usize) -> Option<Opening> {
 pub(super) fn opening(text: &[u8], after_sign: usize, is_close: bool) -> Opening {
     // Between a bold name and its value stands what closes the bold: `**Password:** …`.
     let start = after_sign + run(text, after_sign, |byte| is_blank(byte) || byte == b'*');
+    // In SQL, of national characters.
+    let start = start + usize::from(text[start..].starts_with(b"N'"));
     let escapes = run(text, start, |byte| byte == b'\\');
     let quote = text
         .get(start + escapes)

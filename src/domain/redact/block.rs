@@ -4,7 +4,9 @@
 use super::assignment::value_start;
 use super::kind::Kind;
 use super::value::{is_mixed, is_quote, is_secret_bare, is_secret_placed, is_secret_quoted};
-use super::{MARK, Secret, ends_with_word, has_word, is_base64, is_blank, run};
+use super::{
+    MARK, Secret, ends_with_word, has_word, is_base64, is_blank, run, starts_word, walked,
+};
 
 /// Longer than a key of 4096 bits; lines beyond it are of another text.
 const MAX_BLOCK_BYTES: usize = 4096;
@@ -154,7 +156,10 @@ pub(super) fn paired_at(text: &[u8], name: &[u8], sign: usize) -> Option<Secret>
         .iter()
         .rposition(|byte| *byte == b'}')
         .map_or(0, |at| at + 1)..];
-    let is_label = |at: &usize| has_word(before, *at, "name") || has_word(before, *at, "key");
+    let is_label = |at: &usize| {
+        let is_word = starts_word(before, *at) && (*at == 0 || !b"_-.".contains(&before[*at - 1]));
+        is_word && (has_word(before, *at, "name") || has_word(before, *at, "key"))
+    };
     let label = (0..before.len()).rev().filter(is_label).find(|at| {
         let end = at + run(before, *at, |byte| byte.is_ascii_alphabetic());
         matches!(
@@ -181,6 +186,29 @@ pub(super) fn paired_at(text: &[u8], name: &[u8], sign: usize) -> Option<Secret>
         .unwrap_or_else(|| super::value::bare_end(text, opening.at));
     let value = &text[opening.at..end];
     (is_pair && is_secret_placed(value, kind)).then_some(Secret {
+        start: opening.at,
+        end,
+        kind: kind.text(),
+    })
+}
+
+/// The default of a variable of Terraform: `variable "db_password" { default = "…" }`.
+pub(super) fn defaulted_at(text: &[u8], name: &[u8], sign: usize) -> Option<Secret> {
+    if !ends_with_word(name, "default") {
+        return None;
+    }
+    let label = b"variable \"";
+    let before = &name[name.len().saturating_sub(MAX_PAIR_BYTES)..];
+    walked(before.len());
+    let at = before
+        .windows(label.len())
+        .rposition(|bytes| bytes == label)?;
+    let of_name = &before[at + label.len()..];
+    let named = &of_name[..run(of_name, 0, |byte| !is_quote(byte))];
+    let opening = value_start(text, sign)?;
+    let end = opening.quoted_end(text)?;
+    let kind = Kind::of_numbered(named)?;
+    is_secret_quoted(&text[opening.at..end], kind).then_some(Secret {
         start: opening.at,
         end,
         kind: kind.text(),

@@ -4,13 +4,21 @@
 use super::assignment::value_start;
 use super::encoded::decoded;
 use super::trigger::Trigger;
-use super::value::is_quote;
-use super::{MARK, Secret, ends_with_word, has_digit, has_word, is_base64, is_blank, run};
+use super::value::{is_quote, is_random, is_variable};
+use super::{MARK, Secret, ends_with_word, has_digit, has_word, is_base64, is_blank, run, walked};
 
 const MIN_VALUE_BYTES: usize = 8;
 /// A value without a digit is a word unless it is longer than words are.
 const MIN_VALUE_BYTES_WITHOUT_DIGIT: usize = 20;
-const SCHEMES: &[&str] = &["basic", "bearer", "token", "apikey", "negotiate", "ntlm"];
+const SCHEMES: &[&str] = &[
+    "basic",
+    "bearer",
+    "token",
+    "apikey",
+    "negotiate",
+    "ntlm",
+    "splunk",
+];
 /// Schemes of which the credential is a list of `name=value`, to the end of the line.
 const LIST_SCHEMES: &[&str] = &["digest", "aws4-hmac-sha256", "oauth", "hawk"];
 /// What a cookie is told to the browser, as against what it holds.
@@ -36,6 +44,11 @@ pub(super) fn triggers() -> Vec<Trigger> {
             second: vec![b':'],
             find: Box::new(url_password_at),
         },
+        Trigger {
+            first: (0..=u8::MAX).filter(u8::is_ascii_graphic).collect(),
+            second: vec![b'@'],
+            find: Box::new(login_at),
+        },
     ]
 }
 
@@ -44,7 +57,11 @@ fn bearer_at(text: &[u8], at: usize) -> Option<Secret> {
         return None;
     }
     let blanks = at + "bearer".len();
-    let start = blanks + run(text, blanks, is_blank);
+    // In code the scheme and the value are two texts: `"Bearer " + "…"`.
+    let start = blanks
+        + run(text, blanks, |byte| {
+            is_blank(byte) || is_quote(byte) || byte == b'+'
+        });
     let value = value(text, start)?;
     (start > blanks && is_opaque(value)).then_some(Secret {
         start,
@@ -172,10 +189,14 @@ fn url_password_at(text: &[u8], colon: usize) -> Option<Secret> {
     } else {
         0
     };
-    let colon = user_from
-        + userinfo[user_from..]
-            .iter()
-            .position(|byte| *byte == b':')?;
+    let colon = userinfo[user_from..].iter().position(|byte| *byte == b':');
+    let Some(colon) = colon.map(|colon| user_from + colon) else {
+        return is_random(userinfo).then_some(Secret {
+            start: from,
+            end: from + end,
+            kind: "token",
+        });
+    };
     let password = &userinfo[colon + 1..];
     let is_reference = password.starts_with(b"${") || password.iter().all(|byte| *byte == b'*');
     if is_reference || password.starts_with(MARK.as_bytes()) {
@@ -184,6 +205,30 @@ fn url_password_at(text: &[u8], colon: usize) -> Option<Secret> {
     Some(Secret {
         start: from + colon + 1,
         end: from + end,
+        kind: "password",
+    })
+}
+
+/// The password of `user:…@tcp(host)`, as drivers of Go have it, and of `user/…@//host` of Oracle,
+/// which are no URLs.
+fn login_at(text: &[u8], at: usize) -> Option<Secret> {
+    const MAX_BYTES: usize = 128;
+    let rest = &text[at + 1..];
+    let sign = match () {
+        () if rest.starts_with(b"tcp(") || rest.starts_with(b"unix(") => b':',
+        () if rest.starts_with(b"//") => b'/',
+        () => return None,
+    };
+    let window = &text[at.saturating_sub(MAX_BYTES)..at];
+    walked(window.len());
+    let length = window.iter().rev().position(|byte| *byte == sign)?;
+    let password = &text[at - length..at];
+    let is_whole = password
+        .iter()
+        .all(|byte| byte.is_ascii_graphic() && !is_quote(*byte) && !b"[]{}<>".contains(byte));
+    (is_whole && length > 0 && !is_variable(password)).then_some(Secret {
+        start: at - length,
+        end: at,
         kind: "password",
     })
 }

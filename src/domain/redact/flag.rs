@@ -72,6 +72,14 @@ const LETTERS: &[(&[&str], u8, bool, What)] = &[
             "ldapsearch",
             "mqtt",
             "kinit",
+            "twine",
+            "ncftpput",
+            "ncftpget",
+            "snowsql",
+            "rdesktop",
+            "evil-winrm",
+            "psexec",
+            "useradd",
         ],
         b'p',
         true,
@@ -82,7 +90,7 @@ const LETTERS: &[(&[&str], u8, bool, What)] = &[
     (&["curl"], b'U', true, USER),
     (&["curl"], b'b', true, What::Cookie),
     (
-        &["smbclient", "rpcclient", "net"],
+        &["smbclient", "rpcclient", "net", "winexe"],
         b'U',
         true,
         What::After(b'%'),
@@ -108,6 +116,7 @@ const LETTERS: &[(&[&str], u8, bool, What)] = &[
             "osql",
             "zip",
             "unzip",
+            "ipmitool",
             "mosquitto_pub",
             "mosquitto_sub",
         ],
@@ -130,6 +139,8 @@ const LONG: &[(&str, What)] = &[
     ("passout", What::Source),
     ("requirepass", PASSWORD),
     ("oauth2-bearer", What::Whole(Kind::Token)),
+    ("pat", What::Whole(Kind::Token)),
+    ("secret-string", What::Whole(Kind::Secret)),
 ];
 
 pub(super) fn trigger() -> Trigger {
@@ -159,7 +170,9 @@ fn secret_at(text: &[u8], at: usize) -> Option<Secret> {
         }
     }
     let what = of_long(text, at, name, dashes)?;
-    value_at(text, from + length, what, true, true)
+    // Of these no prose tells, so that whatever word follows is the value.
+    let is_prose = !(what == PASSWORD && LONG.iter().any(|(long, _)| long.as_bytes() == name));
+    value_at(text, from + length, what, true, is_prose)
 }
 
 /// The value of a flag of one letter, where a command stands before it that is known.

@@ -2,6 +2,7 @@
 //! `DATADOG=…`, `algolia_search: …`.
 
 use super::assignment::value_start;
+use super::value::is_words;
 use super::{Secret, has_digit, has_word, run};
 
 const MAX_NAME_BYTES: usize = 48;
@@ -98,6 +99,9 @@ const OTHERS: &[&str] = &[
     "branch", "trace", "span", "etag", "uuid", "size", "issue", "ticket", "event", "channel",
 ];
 
+/// Last words of names under which a random value opens something.
+const LAST: &[&str] = &["auth", "pat"];
+
 /// The value assigned by the sign at `sign` to a name with that of a provider.
 pub(super) fn secret_at(text: &[u8], name: &[u8], sign: usize) -> Option<Secret> {
     // Few names stand before a value of this form, so it is looked at first.
@@ -133,7 +137,10 @@ pub(super) fn secret_at(text: &[u8], name: &[u8], sign: usize) -> Option<Secret>
         let at = last.len().checked_sub(other.len());
         at.is_some_and(|at| has_word(last, at, other) && (at == 0 || last[at].is_ascii_uppercase()))
     };
-    let is_providers = PROVIDERS.iter().any(|provider| has_whole(name, provider));
+    let is_providers = PROVIDERS.iter().any(|provider| has_whole(name, provider))
+        || LAST
+            .iter()
+            .any(|word| last.eq_ignore_ascii_case(word.as_bytes()));
     (is_providers && !OTHERS.iter().any(is_other)).then_some(Secret {
         start: opening.at,
         end,
@@ -146,22 +153,14 @@ fn has_whole(name: &[u8], word: &str) -> bool {
     (0..name.len()).any(|at| {
         let end = at + word.len();
         has_word(name, at, word)
-            && (at == 0 || !name[at - 1].is_ascii_alphabetic() || name[at].is_ascii_uppercase())
+            && (at == 0
+                || name[..at].ends_with(b"-D")
+                || !name[at - 1].is_ascii_alphabetic()
+                || name[at].is_ascii_uppercase())
             && name
                 .get(end)
                 .is_none_or(|byte| !byte.is_ascii_lowercase() || word == "telegr")
     })
-}
-
-/// Words and numbers that are joined, as in the name of a model or of a build, and UUIDs.
-fn is_words(value: &[u8]) -> bool {
-    let is_uuid = value.len() == 36 && [8, 13, 18, 23].iter().all(|at| value[*at] == b'-');
-    let mut parts = value.split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b'='));
-    let is_plain = |part: &[u8]| {
-        let letters = run(part, 0, |byte| byte.is_ascii_alphabetic());
-        part.len() <= 13 && part[letters..].iter().all(u8::is_ascii_digit)
-    };
-    is_uuid || parts.all(is_plain)
 }
 
 fn is_of_key(byte: u8) -> bool {

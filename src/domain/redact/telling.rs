@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::kind::Kind;
+use super::kind::{Kind, unnumbered};
 use super::value::is_variable;
 use super::view::views;
 use super::{MARK, ends_with_word, redact};
@@ -58,7 +58,8 @@ pub fn telling(name: &str) -> Option<Telling> {
     }
     let view = views(name).pop();
     let name = view.as_ref().map_or(name.as_bytes(), |view| &view.text);
-    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte);
+    let is_name_byte =
+        |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"_-. ".contains(byte);
     let blanks = name.iter().filter(|byte| **byte == b' ').count();
     if blanks > MAX_BLANKS || !name.iter().all(is_name_byte) {
         return None;
@@ -82,16 +83,6 @@ pub fn telling(name: &str) -> Option<Telling> {
         };
         Some(Telling { min_bytes, ..told })
     })
-}
-
-/// The name without the number that tells it from others, as in `password2` and `API_KEY_1`.
-fn unnumbered(name: &[u8]) -> &[u8] {
-    let last = name.iter().rposition(|byte| !byte.is_ascii_digit());
-    let base = &name[..last.map_or(0, |last| last + 1)];
-    match base {
-        [head @ .., b'_' | b'-'] if base.len() < name.len() => head,
-        _ => base,
-    }
 }
 
 fn of_one(name: &[u8]) -> Option<Telling> {

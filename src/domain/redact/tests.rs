@@ -60,6 +60,17 @@ fn twice_the_text_is_read_in_twice_the_steps() {
         "value=",
         "datadog=",
         "MIIEvQIBADAN ",
+        "echo ",
+        "echo a | ",
+        "secret key token ",
+        "\"token\", \"",
+        "$6$a",
+        "a@//",
+        "a/",
+        "identified by ",
+        "password for ",
+        "variable \"a\" default = \"",
+        "ConvertTo-SecureString '",
     ];
     for start in starts
         .iter()

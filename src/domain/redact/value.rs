@@ -213,7 +213,7 @@ pub(super) fn is_mixed(value: &[u8]) -> bool {
 fn is_name(value: &[u8]) -> bool {
     value
         .iter()
-        .all(|byte| byte.is_ascii_alphabetic() || is_joint(*byte))
+        .all(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii() || is_joint(*byte))
 }
 
 fn is_long_word(value: &[u8]) -> bool {
@@ -239,6 +239,33 @@ pub(super) fn is_wordy(value: &[u8]) -> bool {
     };
     let mut parts = value.split(|byte| is_joint(*byte) || matches!(byte, b'+' | b'@' | b'#'));
     parts.all(is_word) && value.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// Words and numbers that are joined, as in the name of a model or of a build, and UUIDs.
+pub(super) fn is_words(value: &[u8]) -> bool {
+    let is_uuid = value.len() == 36 && [8, 13, 18, 23].iter().all(|at| value[*at] == b'-');
+    let mut parts = value.split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/' | b'='));
+    let is_plain = |part: &[u8]| {
+        let letters = run(part, 0, |byte| byte.is_ascii_alphabetic());
+        part.len() <= 13 && part[letters..].iter().all(u8::is_ascii_digit)
+    };
+    is_uuid || parts.all(is_plain)
+}
+
+/// What nobody writes: long, letters and digits in one, and no words that are joined.
+pub(super) fn is_random(value: &[u8]) -> bool {
+    const MIN_BYTES: usize = 16;
+    let is_long = |part: &[u8]| part.len() >= MIN_BYTES;
+    let is_of_key = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'=' | b'+' | b'/')
+    };
+    has_digit(value)
+        && value.iter().any(u8::is_ascii_alphabetic)
+        && value.iter().all(is_of_key)
+        && value
+            .split(|byte| matches!(byte, b'-' | b'.' | b'/'))
+            .any(is_long)
+        && !is_words(value)
 }
 
 /// Whether a value only says where the secret is, that there is none, or how much.
