@@ -267,7 +267,11 @@ impl Access {
                 .iter()
                 .map(|(held, used_ms)| (held.key.id.as_str(), *used_ms))
                 .collect();
-            lock(&self.store).note(&rows, &refusals)?;
+            let noted = lock(&self.store).note(&rows, &refusals);
+            if let Err(error) = noted {
+                lock(&self.refusals).put_back(refusals);
+                return Err(error.into());
+            }
             for (held, used_ms) in &used {
                 held.written_ms.store(*used_ms, Ordering::Relaxed);
             }

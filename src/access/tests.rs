@@ -163,3 +163,26 @@ async fn who_waits_for_the_end_of_a_key_is_told() {
     let (text, _) = access.create(wish, me(), 1).unwrap();
     access.admit(&text, 1).unwrap().ended(49).await;
 }
+
+#[test]
+fn refusals_that_cannot_be_written_are_written_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.db");
+    let access = Access::open(&path).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    // Not so long ago that the row would be pruned at once.
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    access.refused(me(), "unauthorized", 3);
+    other
+        .execute_batch("ALTER TABLE audit RENAME TO away")
+        .unwrap();
+    access.tick(now_ms, false).unwrap_err();
+    other
+        .execute_batch("ALTER TABLE away RENAME TO audit")
+        .unwrap();
+    access.refused(me(), "unauthorized", 2);
+    access.tick(now_ms + 60_000, false).unwrap();
+    let rows = access.audit(0, 10).unwrap();
+    let counts: Vec<_> = rows.iter().map(|row| row.count).collect();
+    assert_eq!(counts, [5]);
+}
