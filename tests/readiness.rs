@@ -105,6 +105,10 @@ fn a_journal_that_another_process_holds_is_told() {
         "the journal cannot be written",
     ];
     assert!(reasons.iter().any(|reason| why.contains(reason)), "{why}");
+    // It waits neither for the lock nor for what the daemon itself would write meanwhile.
+    let body = serde_json::to_vec(&stops("late", 1)).expect("JSON");
+    let told = daemon.request("POST", "/api/agents/events", &[], &body);
+    assert_eq!(told.status, 503, "{}", told.text());
     other.execute_batch("ROLLBACK").expect("it is held");
     eventually("it is ready again", || is_ready(&daemon));
     load.finish();

@@ -194,6 +194,7 @@ pub fn spawn_writer(
         holds: parts.holds.clone(),
         damage,
         try_at: std::time::Instant::now(),
+        is_writable: true,
         forget_at: std::time::Instant::now(),
     };
     let thread = std::thread::Builder::new()

@@ -10,16 +10,23 @@ const TRY_EVERY: Duration = Duration::from_secs(1);
 
 impl Writer {
     /// Events may stay away from a daemon that says that it takes none, so it finds out by itself
-    /// when it would take them again.
-    pub(super) fn try_again(&mut self, memory: &Memory) {
-        if self.counters.blocked.reason().is_none() || Instant::now() < self.try_at {
-            return;
+    /// when it would take them again. Returns whether the journal can be written, as far as is
+    /// known: where another process holds its lock, each attempt takes as long as a commit may, and
+    /// events wait for their answer meanwhile.
+    pub(super) fn try_again(&mut self, memory: &Memory) -> bool {
+        if self.counters.blocked.reason().is_none() {
+            return true;
         }
-        self.try_at = Instant::now() + TRY_EVERY;
-        let readable = self.room(memory).is_ok() && self.history.find(&[""]).is_ok();
-        if readable && self.journal.try_write().is_ok() {
-            self.counters.blocked.clear();
+        if Instant::now() >= self.try_at {
+            self.is_writable = self.journal.try_write().is_ok();
+            let readable = self.room(memory).is_ok() && self.history.find(&[""]).is_ok();
+            if self.is_writable && readable {
+                self.counters.blocked.clear();
+            }
+            // The attempt may have taken longer than the pause between two.
+            self.try_at = Instant::now() + TRY_EVERY;
         }
+        self.is_writable
     }
 }
 

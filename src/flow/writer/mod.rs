@@ -75,6 +75,8 @@ pub struct Writer {
     pub noted: Duration,
     /// When it is tried next whether events can be taken again.
     pub try_at: Instant,
+    /// Whether the last such attempt could write to the journal.
+    pub is_writable: bool,
 }
 
 impl Writer {
@@ -121,6 +123,9 @@ impl Writer {
             Message::Spent(spent) => self.spent(memory, spent),
             Message::Tend { reap } => {
                 self.listen(memory);
+                if !self.try_again(memory) {
+                    return;
+                }
                 if reap {
                     self.reap(memory);
                 }
@@ -131,10 +136,12 @@ impl Writer {
                 match self.journal.prune(&prune, MAX_BATCH) {
                     Ok(0) => {}
                     Ok(_) => crash_point("prune.journal"),
-                    Err(error) => warn!(%error, "the journal could not be pruned"),
+                    Err(error) => {
+                        warn!(%error, "the journal could not be pruned");
+                        self.counters.blocked.set(&blocked::unwritten(&error).0);
+                    }
                 }
                 self.forget();
-                self.try_again(memory);
             }
             Message::Submit(_) => {}
         }
