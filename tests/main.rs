@@ -39,6 +39,7 @@
 //! | `redis_user` | a user of Redis who may do little, and URLs |
 //! | `reaper` | hung executions |
 //! | `restarts` | hung executions, over restarts of the daemon |
+//! | `rooms` | clients that take much memory and give it back slowly |
 //! | `signs` | signs of life of what began just now, whatever becomes of Redis |
 //! | `caps`, `names` | more names than there is room for |
 //! | `corrections` | what is known better later: both views and the model |
@@ -145,6 +146,7 @@ mod redis_server;
 mod redis_user;
 mod reload;
 mod restarts;
+mod rooms;
 mod running_bytes;
 mod schema;
 mod scrape;

@@ -1,59 +1,49 @@
 //! Reads what a client sends, within bounds of size, time and memory.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::Request;
 use axum::http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::error::{Code, HttpError};
-use super::seat::Seat;
-use crate::flow::places::STALLED_AFTER;
+use super::room::{Client, Full, Held, Room};
 
 /// What all bodies that are being read or decoded hold at once: eight of the largest.
 const MAX_TOTAL_KIB: usize = 64 << 10;
 /// A client that takes longer may come again.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-/// For room that others hold, each as long as it takes until one that sends nothing is stalled.
-/// Together shorter than theirs, so that half bodies do not hold each other up.
-const ROOM_WAITS: usize = 5;
 /// Of a body that is too large so much is still read and let go, so that the client has sent it
 /// and reads the refusal; of a larger one it may see no more than a broken connection.
 const MAX_DISCARDED: usize = 64 << 20;
 
 /// Room for bodies.
-pub struct Bodies(Semaphore);
+pub struct Bodies(Room);
 
 impl Default for Bodies {
     fn default() -> Bodies {
-        Bodies(Semaphore::new(MAX_TOTAL_KIB))
+        Bodies(Room::new(MAX_TOTAL_KIB))
     }
 }
 
 /// A body that was read. Its room is given back with it.
-pub struct Received<'a> {
+pub struct Received {
     pub bytes: Bytes,
-    _room: SemaphorePermit<'a>,
+    _room: Held,
 }
 
 impl Bodies {
     /// # Errors
     /// 413 beyond `limit` bytes, 408 and 503 when it takes too long, 400 when the client goes.
-    pub async fn read(
-        &self,
-        request: Request<Body>,
-        limit: usize,
-    ) -> Result<Received<'_>, HttpError> {
+    pub async fn read(&self, request: Request<Body>, limit: usize) -> Result<Received, HttpError> {
         let length = length_of(&request);
         if length.is_some_and(|length| length > limit.max(MAX_DISCARDED)) {
             return Err(too_large(limit));
         }
-        let seat = request.extensions().get::<Seat>().cloned();
-        let collected = self.collect(request.into_body(), limit, seat.as_ref());
+        let client = Client::of(&request);
+        let collected = self.collect(request.into_body(), limit, &client);
         let received = timeout(MAX_WAIT, collected).await;
         received.unwrap_or_else(|_| {
             let message = format!("the body must arrive within {} s", MAX_WAIT.as_secs());
@@ -67,10 +57,10 @@ impl Bodies {
         &self,
         mut body: Body,
         limit: usize,
-        seat: Option<&Seat>,
-    ) -> Result<Received<'_>, HttpError> {
+        client: &Client,
+    ) -> Result<Received, HttpError> {
         let mut bytes = Vec::new();
-        let mut room = self.room(0, seat).await?;
+        let mut room = Held::default();
         let mut received = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| HttpError::invalid_body("the body ended too early"))?;
@@ -79,8 +69,9 @@ impl Bodies {
             };
             received += data.len();
             if received <= limit {
-                let more_kib = received.div_ceil(1024) - room.num_permits();
-                room.merge(self.room(more_kib, seat).await?);
+                let more_kib = received.div_ceil(1024) - room.kib();
+                let full = |Full| HttpError::unavailable("too much is being sent at once");
+                room.merge(self.0.take(more_kib, client).await.map_err(full)?);
                 bytes.extend_from_slice(&data);
             } else {
                 bytes = Vec::new();
@@ -96,25 +87,6 @@ impl Bodies {
             bytes: bytes.into(),
             _room: room,
         })
-    }
-
-    /// Whoever sends nothing more gives way, with what it holds.
-    async fn room(
-        &self,
-        kib: usize,
-        seat: Option<&Seat>,
-    ) -> Result<SemaphorePermit<'_>, HttpError> {
-        let mut acquired = pin!(self.0.acquire_many(kib as u32));
-        for _ in 0..ROOM_WAITS {
-            if let Ok(Ok(room)) = timeout(Duration::ZERO, &mut acquired).await {
-                return Ok(room);
-            }
-            seat.inspect(|seat| seat.displace_stalled());
-            if let Ok(Ok(room)) = timeout(STALLED_AFTER, &mut acquired).await {
-                return Ok(room);
-            }
-        }
-        Err(HttpError::unavailable("too much is being sent at once"))
     }
 }
 
@@ -167,7 +139,7 @@ mod tests {
         let error = read(&bodies, 11, 10).await.unwrap_err();
         assert_eq!(error.code, Code::TooLarge);
         assert_eq!(error.message, "the body must be 0..=10 bytes");
-        assert_eq!(bodies.0.available_permits(), MAX_TOTAL_KIB);
+        assert_eq!(bodies.0.free_kib(), MAX_TOTAL_KIB);
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ mod patience;
 mod probes;
 mod queries;
 mod reads;
+mod room;
 mod router;
 mod seat;
 mod server;

@@ -40,8 +40,8 @@ impl Seat {
     }
 
     /// See [`Place::displace_stalled`].
-    pub fn displace_stalled(&self) {
-        self.0.place.displace_stalled();
+    pub fn displace_stalled(&self, own: bool) {
+        self.0.place.displace_stalled(own);
     }
 
     /// What is at work waits for its client, or does not any more.

@@ -44,7 +44,7 @@ use cache::Cache;
 use costs::CostsBy;
 use dashboard::Part;
 use executions::Page;
-use room::Room;
+use room::{Full, Room};
 pub use share::Asker;
 use share::{Shares, TooMany};
 pub use source::{Pictures, Sources, View};
@@ -127,6 +127,14 @@ struct Lane {
     shares: Shares,
 }
 
+/// The client itself has used up what it may have: others are not told of it.
+enum Refused {
+    /// Of the readers.
+    Place,
+    /// Of the memory for answers.
+    Room,
+}
+
 pub struct Reports {
     lookups: Lane,
     scans: Lane,
@@ -189,23 +197,47 @@ impl Reports {
             let make = || async move {
                 // Who has no place must not keep others waiting that have one.
                 let place = match (place, asker) {
-                    (None, Some(asker)) => Some(shares.try_take(asker).ok_or(TooMany)?),
+                    (None, Some(asker)) => Some(shares.try_take(asker).ok_or(Refused::Place)?),
                     (place, _) => place,
                 };
                 let answer = self.compute(query).await;
                 drop(place);
-                Ok(answer)
+                self.hold(answer, asker)
             };
             match (self.cache.try_get(query, Instant::now(), make).await, asker) {
                 (Ok(answer), _) => return answer,
-                (Err(TooMany), None) => return Err(Error::TooMany),
-                (Err(TooMany), Some(asker)) => {
+                (Err(Refused::Place), Some(asker)) => {
                     let taken = shares.take(asker, MAX_WAIT).await;
-                    held = Some(taken.map_err(|TooMany| {
-                        self.counters.reads_refused.add(1);
-                        Error::TooMany
-                    })?);
+                    held = Some(taken.map_err(|TooMany| self.too_many())?);
                 }
+                (Err(_), _) => return Err(self.too_many()),
+            }
+        }
+    }
+
+    fn too_many(&self) -> Error {
+        self.counters.reads_refused.add(1);
+        Error::TooMany
+    }
+
+    /// What there is no room for is refused to all who ask; a share that is used up only to its
+    /// client.
+    fn hold(
+        &self,
+        answer: Result<Answer, Error>,
+        asker: Option<&Asker>,
+    ) -> Result<Result<Answer, Error>, Refused> {
+        let Ok(answer) = answer else {
+            return Ok(answer);
+        };
+        match self.room.hold(answer.body, asker) {
+            Ok(body) => Ok(Ok(Answer { body, ..answer })),
+            Err(Full::OfClient) => Err(Refused::Room),
+            Err(Full::OfAll) => {
+                self.counters.reads_refused.add(1);
+                let cause = "too many large answers are being sent at once";
+                warn!("{cause}");
+                Ok(Err(Error::Busy(cause.to_owned())))
             }
         }
     }
@@ -214,11 +246,6 @@ impl Reports {
         let made = tokio::time::timeout(MAX_WAIT, Box::pin(self.make(query))).await;
         let late = || Error::Unavailable(format!("no answer in {} s", MAX_WAIT.as_secs()));
         let answer = made.unwrap_or_else(|_| Err(late()));
-        let answer = answer.and_then(|answer| {
-            let full = || Error::Busy("too many large answers are being sent at once".to_owned());
-            let body = self.room.hold(answer.body).ok_or_else(full)?;
-            Ok(Answer { body, ..answer })
-        });
         match &answer {
             Err(Error::Unavailable(cause)) => error!(cause, ?query, "a report could not be made"),
             Err(Error::Busy(cause)) => {

@@ -49,6 +49,12 @@ impl Shares {
         self.share(asker).places.try_acquire_owned().ok()
     }
 
+    /// The same for what counts more than one.
+    pub fn try_take_many(&self, asker: &Asker, count: u32) -> Option<Place> {
+        let places = self.share(asker).places;
+        places.try_acquire_many_owned(count).ok()
+    }
+
     /// Waits until another answer of the client is made.
     pub async fn take(&self, asker: &Asker, deadline: Duration) -> Result<Place, TooMany> {
         let share = self.share(asker);

@@ -41,6 +41,11 @@ impl Holder {
             Holder::Key(_) | Holder::Process(_) => Rank::Keyed,
         }
     }
+
+    /// Loopback is many clients without a key, and often all that there are.
+    pub fn is_many(&self) -> bool {
+        matches!(self, Holder::Network(network) if network.is_loopback())
+    }
 }
 
 /// What a request is admitted for: each has the places that those before it may not take.
@@ -185,12 +190,11 @@ impl Places {
         Ok(())
     }
 
-    /// One address or key leaves a quarter to others. Loopback is many clients without a key, and
-    /// often all that there are.
+    /// One address or key leaves a quarter to others.
     fn share(&self, holder: &Holder) -> usize {
-        match holder {
-            Holder::Network(network) if network.is_loopback() => self.max,
-            _ => self.max - self.max / 4,
+        match holder.is_many() {
+            true => self.max,
+            false => self.max - self.max / 4,
         }
     }
 
@@ -246,14 +250,19 @@ impl Place {
         self.places.lock().stall(self.id, stalled);
     }
 
-    /// Closes the request that has been stalled the longest: this one needs what it holds.
-    pub fn displace_stalled(&self) {
+    /// Closes the request that has been stalled the longest: this one needs what it holds. Of
+    /// `own` only where its holder has used up what it may have itself.
+    pub fn displace_stalled(&self, own: bool) {
         let mut table = self.places.lock();
         let Some(until) = Instant::now().checked_sub(STALLED_AFTER) else {
             return;
         };
-        let rank = table.rank_of(self.id);
-        let may_go = |seat: &Seat| seat.since <= until && Some(seat.rank) <= rank;
+        let Some((holder, rank)) = table.whose(self.id) else {
+            return;
+        };
+        let may_go = |seat: &Seat| {
+            seat.since <= until && seat.rank <= rank && (!own || seat.holder == holder)
+        };
         if let Some(victim) = table.longest(State::Stalled, may_go) {
             self.places.evict(&mut table, victim);
         }

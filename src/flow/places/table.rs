@@ -54,8 +54,9 @@ impl Table {
         self.held.get(holder).map_or(0, |held| held.busy)
     }
 
-    pub fn rank_of(&self, id: u64) -> Option<Rank> {
-        Some(self.seats.get(&id)?.rank)
+    pub fn whose(&self, id: u64) -> Option<(Holder, Rank)> {
+        let seat = self.seats.get(&id)?;
+        Some((seat.holder.clone(), seat.rank))
     }
 
     pub fn has(&self, id: u64) -> bool {
