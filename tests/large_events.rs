@@ -34,12 +34,12 @@ fn large(range: std::ops::Range<usize>) -> Vec<Value> {
 fn told(daemon: &Daemon) -> Result<Value, String> {
     let answer = daemon.get(ERRORS);
     let errors = answer.json()["errors"].clone();
-    let is_whole = errors.as_array().is_some_and(|errors| errors.len() == 50);
-    // The last ten end at once, and stand by their ids.
-    let first = &errors[0]["agent_id"];
-    (is_whole && first == "x090")
-        .then(|| errors.clone())
-        .ok_or(format!("{} {first}", answer.status))
+    // History is told of the last ones with its last flush.
+    let is_last = |error: &Value| error["agent_id"] == "x099";
+    let is_whole = errors
+        .as_array()
+        .is_some_and(|errors| errors.len() == 50 && errors.iter().any(is_last));
+    is_whole.then_some(errors).ok_or(answer.status.to_string())
 }
 
 /// Details of the errors in the list of Redis.

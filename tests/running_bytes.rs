@@ -12,11 +12,9 @@ use crate::model::rfc3339;
 use crate::setup::Setup;
 
 const LIMIT: usize = 8 << 20;
-/// Of the process at its highest, in a debug build: what waits for history has a bound of its own.
-/// With all starts in memory it took 228 MiB.
-const MAX_PEAK_MIB: u64 = 190;
-/// Without what is only mapped from files, after a restart. Of all starts it was 149 MiB.
-const MAX_HELD_MIB: u64 = 90;
+/// What the process holds, without what is only mapped from files, in a debug build. Of all starts
+/// it was 165 MiB, and 149 MiB after a restart.
+const MAX_MIB: u64 = 130;
 const MAX_ANSWER: usize = 4 << 20;
 
 /// Starts of some 70 KB: the most tools that are allowed, with the longest names.
@@ -67,12 +65,23 @@ fn send(daemon: &Daemon, lines: &[Value]) -> BTreeSet<String> {
     taken
 }
 
-fn memory_mib(daemon: &Daemon, field: &str) -> u64 {
+fn memory_mib(daemon: &Daemon) -> u64 {
     let status = format!("/proc/{}/status", daemon.pid().as_raw_nonzero());
     let text = fs::read_to_string(status).expect("it runs");
-    let line = text.lines().find(|line| line.starts_with(field));
+    let line = text.lines().find(|line| line.starts_with("RssAnon"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
     kib.expect("a number") / 1024
+}
+
+/// Once history has what was accepted.
+#[track_caller]
+fn holds_little(daemon: &Daemon) -> u64 {
+    eventually("little memory is held", || {
+        let held = memory_mib(daemon);
+        (held < MAX_MIB)
+            .then_some(held)
+            .ok_or(format!("{held} MiB"))
+    })
 }
 
 fn encoded(text: &str) -> String {
@@ -126,7 +135,7 @@ fn shows(daemon: &Daemon, running: &BTreeSet<String>) {
     let ids = listed(daemon, "");
     assert_eq!(ids.len(), running.len(), "each once");
     assert_eq!(&ids.iter().cloned().collect::<BTreeSet<_>>(), running);
-    assert_eq!(listed(daemon, "limit=7"), ids, "in the same order");
+    assert_eq!(listed(daemon, "limit=40"), ids, "in the same order");
     let current = daemon.get("/api/agents/metrics/current");
     assert!(current.body.len() < 300 << 10, "{}", current.body.len());
 }
@@ -155,15 +164,13 @@ fn what_runs_is_bounded_in_bytes_and_its_list_is_whole_also_after_a_kill() {
     assert!((room - 20..room + 20).contains(&taken), "{taken}, {room}");
     assert_eq!(starts_refused(&daemon), 400 - taken as u64);
     shows(&daemon, &running);
-    let peak = memory_mib(&daemon, "VmHWM");
-    assert!(peak < MAX_PEAK_MIB, "{peak} MiB");
+    let held = holds_little(&daemon);
+    eprintln!("{held} MiB are held");
 
     daemon.restart();
     shows(&daemon, &running);
-    let held = memory_mib(&daemon, "RssAnon");
-    assert!(held < MAX_HELD_MIB, "{held} MiB");
-    let peak = memory_mib(&daemon, "VmHWM");
-    assert!(peak < MAX_PEAK_MIB, "{peak} MiB");
+    let held = holds_little(&daemon);
+    eprintln!("{held} MiB are held after the kill");
     assert_eq!(send(&daemon, &escaped[399..]), BTreeSet::new());
     // What ends makes room, and is known in full.
     let ended: Vec<Value> = large[..10]

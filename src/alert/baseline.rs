@@ -38,9 +38,7 @@ impl UsualTokens {
         for days in 1..=usual.days {
             let same = Hour(hour.0 - 24 * days);
             let before = Hour(same.0 - 1);
-            for row in reader.hours(before, same)? {
-                usual.add(&row, same);
-            }
+            reader.each_hour(before, same, |row| usual.add(&row, same))?;
         }
         Ok(usual)
     }
@@ -102,7 +100,7 @@ pub fn read_durations(
 ) -> Result<Vec<(String, Option<f64>)>, Error> {
     let today = Day::of(now_ms);
     let read = |agent_name: &String| {
-        let days = reader.agent_days(Some(agent_name), today.back(DAYS), today.back(1))?;
+        let days = reader.agent_days(agent_name, today.back(DAYS), today.back(1))?;
         let (mut count, mut total_ms) = (0, 0);
         for day in days {
             count += day.tally.duration_count;

@@ -133,6 +133,17 @@ pub struct AgentDay {
     pub max_duration_ms: Option<u64>,
 }
 
+impl AgentDay {
+    /// Adds what another agent of the same place, or on another day, comes to.
+    pub fn add(&mut self, other: &AgentDay) {
+        self.tally += other.tally;
+        self.sketch.merge(&other.sketch);
+        let (least, most) = (&mut self.min_duration_ms, &mut self.max_duration_ms);
+        *least = least.iter().copied().chain(other.min_duration_ms).min();
+        *most = most.iter().copied().chain(other.max_duration_ms).max();
+    }
+}
+
 /// One tool on one day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolDay {

@@ -21,6 +21,7 @@ pub mod reaper;
 mod rebuild;
 pub mod reload;
 pub mod running;
+mod snapshot;
 pub mod spending;
 mod trouble;
 pub mod tuning;

@@ -12,16 +12,13 @@ use super::clock::now_ms;
 use super::holds::Holder;
 use super::live_state::Condition;
 use super::pulse::Part;
+use super::snapshot::Snapshot;
 use super::trouble::Trouble;
 use crate::crash_point::crash_point;
-use crate::domain::bucket::{Day, Hour};
 use crate::domain::cursor::Cursor;
-use crate::domain::names::{NameKind, Names};
-use crate::domain::view::{
-    Active, AgentDay, DayTally, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
-};
+use crate::domain::view::{Active, Sign};
 use crate::history::{self, Reader};
-use crate::live::{Rows, Writes};
+use crate::live::Writes;
 
 /// Executions that have ended, of one step: about 5 MB of the largest.
 const LISTED_AT_ONCE: usize = 500;
@@ -172,85 +169,4 @@ fn parts(agents: Vec<Vec<i64>>) -> Vec<Vec<i64>> {
         }
     }
     parts
-}
-
-/// All that the live picture may still show, by the lives of its keys; of one moment.
-#[derive(Default)]
-pub(super) struct Snapshot {
-    hours: Vec<HourTally>,
-    days: Vec<DayTally>,
-    agents: Vec<AgentDay>,
-    tools: Vec<ToolDay>,
-    type_tools: Vec<TypeTool>,
-    pairs: Vec<ToolPair>,
-    recent: Recent,
-}
-
-/// The lives of the keys by day, with one day more: a bucket lives from its end on.
-const HOURLY_DAYS: i32 = 8;
-const AGENT_DAYS: i32 = 9;
-const DAILY_DAYS: i32 = 91;
-
-impl Snapshot {
-    fn read(
-        reader: &Reader,
-        names: &Names,
-        sign: &dyn Fn(&Active) -> Sign,
-        now_ms: i64,
-    ) -> Result<Snapshot, history::Error> {
-        // Without an upper bound: a clock that was ahead has left ends in the future.
-        let today = Day::of(now_ms);
-        let (daily, recent) = (today.back(DAILY_DAYS), today.back(AGENT_DAYS));
-        let place = |agent: &str, day| names.place(NameKind::Agent, day, agent).to_owned();
-        let mut recent_rows = reader.recent(&place, now_ms)?;
-        for active in &mut recent_rows.running {
-            let sign = sign(active);
-            active.take_sign(&sign);
-        }
-        Ok(Snapshot {
-            hours: reader.hours(today.back(HOURLY_DAYS).first_hour(), Hour(i32::MAX))?,
-            days: reader.days(daily, Day(i32::MAX))?,
-            agents: reader.agent_days(None, recent, Day(i32::MAX))?,
-            tools: reader.tools(daily, Day(i32::MAX))?,
-            type_tools: reader.type_tools(recent, Day(i32::MAX))?,
-            pairs: reader.pairs(recent, Day(i32::MAX))?,
-            recent: recent_rows,
-        })
-    }
-
-    /// Of these days alone, and what runs.
-    pub(super) fn of_days(
-        reader: &Reader,
-        days: &[Day],
-        now_ms: i64,
-    ) -> Result<Snapshot, history::Error> {
-        let mut snapshot = Snapshot::default();
-        for &day in days {
-            snapshot.days.extend(reader.days(day, day)?);
-            snapshot.tools.extend(reader.tools(day, day)?);
-            if day <= Day::of(now_ms).back(AGENT_DAYS) {
-                continue;
-            }
-            let hours = reader.hours(day.first_hour(), Hour(day.first_hour().0 + 23))?;
-            snapshot.hours.extend(hours);
-            snapshot.agents.extend(reader.agent_days(None, day, day)?);
-            snapshot.type_tools.extend(reader.type_tools(day, day)?);
-            snapshot.pairs.extend(reader.pairs(day, day)?);
-        }
-        let running = &mut snapshot.recent.running;
-        reader.each_running(|execution| running.push(Active::of(&execution)))?;
-        Ok(snapshot)
-    }
-
-    pub(super) fn borrowed(&self) -> Rows<'_> {
-        Rows {
-            hours: &self.hours,
-            days: &self.days,
-            agents: &self.agents,
-            tools: &self.tools,
-            type_tools: &self.type_tools,
-            pairs: &self.pairs,
-            recent: &self.recent,
-        }
-    }
 }

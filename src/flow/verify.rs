@@ -10,7 +10,7 @@ use tracing::{error, info};
 use super::applier::Applier;
 use super::changes::View;
 use super::clock::now_ms;
-use super::rebuild::Snapshot;
+use super::snapshot::Snapshot;
 use super::trouble::Trouble;
 use crate::domain::bucket::{DAY_MS, Day};
 use crate::domain::change::Change;
@@ -125,7 +125,12 @@ impl Applier {
         let kept = (self.tuned.borrow().remember_ms / DAY_MS) as i32;
         let back = self.verifier.back % DAYS.min(kept - 1) + 1;
         let days = [today, today.back(back)];
-        let read = move |reader: &Reader| Snapshot::of_days(reader, &days, now_ms);
+        let names = self
+            .names
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let read = move |reader: &Reader| Snapshot::of_days(reader, &days, &names, now_ms);
         let (flushed, sample) = self.history(read).await?;
         let Some(changes) = self.since(flushed, seq)? else {
             // History has gone on meanwhile: the next look compares.

@@ -211,7 +211,7 @@ mod tests {
             (
                 reader.execution("a").unwrap().unwrap(),
                 days,
-                reader.agent_days(Some("x"), TODAY, TODAY).unwrap(),
+                reader.agent_days("x", TODAY, TODAY).unwrap(),
                 reader.cursor().unwrap().unwrap(),
             )
         });

@@ -5,6 +5,7 @@ mod costliest;
 mod ended;
 mod flush;
 mod list;
+mod placed;
 #[cfg(test)]
 mod plans;
 mod pool;

@@ -60,17 +60,16 @@ fn ask_all(reader: &Reader) -> Result<()> {
     reader.cursor()?;
     reader.counters()?;
     reader.totals()?;
-    reader.hours(Hour(0), Hour::of(NOW_MS))?;
+    reader.each_hour(Hour(0), Hour::of(NOW_MS), |_| {})?;
     reader.days(from, to)?;
-    reader.agent_days(None, from, to)?;
-    reader.agent_days(Some("agent-1"), from, to)?;
+    reader.each_agent_day(from, to, |_| {})?;
+    reader.agent_days("agent-1", from, to)?;
     for kind in NameKind::ALL {
         reader.names(kind, to)?;
     }
     reader.counted_days(from)?;
-    reader.tools(from, to)?;
-    reader.type_tools(from, to)?;
-    reader.pairs(from, to)?;
+    reader.each_type_tool(from, to, |_, _| {})?;
+    reader.each_pair(from, to, |_| {})?;
     reader.slowest("agent-1", from, to, 9)?;
     reader.slowest_where(&|_, _| true, from, to, 9)?;
     reader.failed("agent-1", 9)?;

@@ -134,13 +134,13 @@ mod tests {
         let last = Hour(to.first_hour().0 + 23);
         format!(
             "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-            reader.hours(from.first_hour(), last).unwrap(),
+            reader.hours(from.first_hour(), last),
             reader.days(from, to).unwrap(),
-            reader.agent_days(None, from, to).unwrap(),
+            reader.all_agent_days(from, to),
             reader.costliest(Named::Model, from, to, 1_000).unwrap(),
             reader.costliest(Named::Session, from, to, 1_000).unwrap(),
-            reader.type_tool_sums(from, to).unwrap(),
-            reader.pairs(from, to).unwrap(),
+            reader.type_tool_sums(from, to),
+            reader.pairs(from, to),
         )
     }
 

@@ -1,35 +1,34 @@
 //! The rollups by hour and by day. Ranges include both ends; buckets without executions are not
 //! there.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, Params, Row};
 
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::names::NameKind;
-use crate::domain::sum::{MAX_SUM, add};
+use crate::domain::sum::MAX_SUM;
 use crate::domain::tally::{FIELDS, Tally};
-use crate::domain::view::{AgentDay, DayTally, HourTally, ToolDay, ToolPair, TypeTool};
+use crate::domain::view::{AgentDay, DayTally, HourTally, ToolPair, TypeTool};
 use crate::sqlite::Result;
 
 use super::read::Reader;
 use super::rollups::{duration, sketch};
 
 impl Reader {
-    /// By hour and agent type.
-    pub fn hours(&self, from: Hour, to: Hour) -> Result<Vec<HourTally>> {
+    /// By hour and agent type, one row at a time: there may be very many types.
+    pub fn each_hour(&self, from: Hour, to: Hour, f: impl FnMut(HourTally)) -> Result<()> {
         let sql = format!(
             "SELECT hour, agent_type, {} FROM hours WHERE hour BETWEEN ?1 AND ?2
              ORDER BY hour, agent_type",
             FIELDS.join(", ")
         );
-        self.list(&sql, (from.0, to.0), |row| {
+        let read = |row: &Row| {
             Ok(HourTally {
                 hour: Hour(row.get(0)?),
                 agent_type: row.get(1)?,
                 tally: tally(row, 2)?,
             })
-        })
+        };
+        self.each(&sql, (from.0, to.0), read, f)
     }
 
     pub fn days(&self, from: Day, to: Day) -> Result<Vec<DayTally>> {
@@ -45,74 +44,36 @@ impl Reader {
         })
     }
 
-    /// By day and agent; of one agent or of all.
-    pub fn agent_days(
+    /// Of one agent, by day.
+    pub fn agent_days(&self, agent_name: &str, from: Day, to: Day) -> Result<Vec<AgentDay>> {
+        let sql = format!(
+            "SELECT {} FROM agents INDEXED BY agents_by_name
+             WHERE agent_name = ?3 AND day BETWEEN ?1 AND ?2 ORDER BY day",
+            agent_columns()
+        );
+        self.list(&sql, (from.0, to.0, agent_name), agent_day)
+    }
+
+    /// By day and agent, one row at a time: there may be very many agents.
+    pub fn each_agent_day(&self, from: Day, to: Day, f: impl FnMut(AgentDay)) -> Result<()> {
+        let sql = format!(
+            "SELECT {} FROM agents WHERE day BETWEEN ?1 AND ?2 ORDER BY day, agent_name",
+            agent_columns()
+        );
+        self.each(&sql, (from.0, to.0), agent_day, f)
+    }
+
+    /// By day, agent type and tool, with the executions that used it; one row at a time: there may
+    /// be very many.
+    pub fn each_type_tool(
         &self,
-        agent_name: Option<&str>,
         from: Day,
         to: Day,
-    ) -> Result<Vec<AgentDay>> {
-        let columns = format!(
-            "day, agent_name, sketch, min_duration_ms, max_duration_ms, {}",
-            FIELDS.join(", ")
-        );
-        let read = |row: &Row| {
-            Ok(AgentDay {
-                day: Day(row.get(0)?),
-                agent_name: row.get(1)?,
-                sketch: sketch(row, 2)?,
-                min_duration_ms: duration(row, 3)?,
-                max_duration_ms: duration(row, 4)?,
-                tally: tally(row, 5)?,
-            })
-        };
-        match agent_name {
-            Some(agent_name) => {
-                let sql = format!(
-                    "SELECT {columns} FROM agents INDEXED BY agents_by_name
-                     WHERE agent_name = ?3 AND day BETWEEN ?1 AND ?2 ORDER BY day"
-                );
-                self.list(&sql, (from.0, to.0, agent_name), read)
-            }
-            None => {
-                let sql = format!(
-                    "SELECT {columns} FROM agents WHERE day BETWEEN ?1 AND ?2
-                     ORDER BY day, agent_name"
-                );
-                self.list(&sql, (from.0, to.0), read)
-            }
-        }
-    }
-
-    /// By day and tool, of all agent types together.
-    pub fn tools(&self, from: Day, to: Day) -> Result<Vec<ToolDay>> {
-        let mut tools: BTreeMap<(Day, String), (i64, i64)> = BTreeMap::new();
-        for (of_type, runs) in self.type_tool_sums(from, to)? {
-            let (calls, executions) = tools.entry((of_type.day, of_type.tool)).or_default();
-            // SQLite's own sum fails beyond 64 bits.
-            add(calls, of_type.calls);
-            add(executions, runs);
-        }
-        let row = |((day, tool), (calls, executions))| ToolDay {
-            day,
-            tool,
-            calls,
-            executions,
-        };
-        Ok(tools.into_iter().map(row).collect())
-    }
-
-    /// By day, agent type and tool.
-    pub fn type_tools(&self, from: Day, to: Day) -> Result<Vec<TypeTool>> {
-        let sums = self.type_tool_sums(from, to)?;
-        Ok(sums.into_iter().map(|(type_tool, _)| type_tool).collect())
-    }
-
-    /// By day, agent type and tool, with the executions that used it.
-    pub fn type_tool_sums(&self, from: Day, to: Day) -> Result<Vec<(TypeTool, i64)>> {
+        mut f: impl FnMut(TypeTool, i64),
+    ) -> Result<()> {
         let sql = "SELECT day, agent_type, tool, calls, executions FROM tools
                    WHERE day BETWEEN ?1 AND ?2 ORDER BY day, agent_type, tool";
-        self.list(sql, (from.0, to.0), |row| {
+        let read = |row: &Row| {
             let type_tool = TypeTool {
                 day: Day(row.get(0)?),
                 agent_type: row.get(1)?,
@@ -120,21 +81,25 @@ impl Reader {
                 calls: count(row, 3)?,
             };
             Ok((type_tool, row.get(4)?))
+        };
+        self.each(sql, (from.0, to.0), read, |(row, executions)| {
+            f(row, executions);
         })
     }
 
-    /// By day and the two tools.
-    pub fn pairs(&self, from: Day, to: Day) -> Result<Vec<ToolPair>> {
+    /// By day and the two tools, one row at a time: there may be very many.
+    pub fn each_pair(&self, from: Day, to: Day, f: impl FnMut(ToolPair)) -> Result<()> {
         let sql = "SELECT day, first, second, executions FROM pairs
                    WHERE day BETWEEN ?1 AND ?2 ORDER BY day, first, second";
-        self.list(sql, (from.0, to.0), |row| {
+        let read = |row: &Row| {
             Ok(ToolPair {
                 day: Day(row.get(0)?),
                 first: row.get(1)?,
                 second: row.get(2)?,
                 executions: row.get(3)?,
             })
-        })
+        };
+        self.each(sql, (from.0, to.0), read, f)
     }
 
     /// The days from `first` on that have executions.
@@ -168,12 +133,44 @@ impl Reader {
         params: impl Params,
         read: impl FnMut(&Row) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
+        let mut list = Vec::new();
+        self.each(sql, params, read, |row| list.push(row))?;
+        Ok(list)
+    }
+
+    fn each<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row) -> rusqlite::Result<T>,
+        mut f: impl FnMut(T),
+    ) -> Result<()> {
         self.db.read(|conn: &Connection| {
             let mut select = conn.prepare_cached(sql)?;
-            let rows = select.query_map(params, read)?;
-            rows.collect()
+            for row in select.query_map(params, read)? {
+                f(row?);
+            }
+            Ok(())
         })
     }
+}
+
+fn agent_columns() -> String {
+    format!(
+        "day, agent_name, sketch, min_duration_ms, max_duration_ms, {}",
+        FIELDS.join(", ")
+    )
+}
+
+fn agent_day(row: &Row) -> rusqlite::Result<AgentDay> {
+    Ok(AgentDay {
+        day: Day(row.get(0)?),
+        agent_name: row.get(1)?,
+        sketch: sketch(row, 2)?,
+        min_duration_ms: duration(row, 3)?,
+        max_duration_ms: duration(row, 4)?,
+        tally: tally(row, 5)?,
+    })
 }
 
 /// A sum of one bucket. One that an older version stored may be beyond the limit.

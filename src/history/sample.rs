@@ -13,11 +13,42 @@ use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start, Status, 
 use crate::domain::names::{NameKind, NameLimits, Names};
 use crate::domain::totals::Totals;
 
+use crate::domain::bucket::Hour;
+use crate::domain::view::{AgentDay, HourTally, ToolPair, TypeTool};
+
 use super::{History, Reader};
 
 /// 2026-11-20T18:00Z.
 pub const NOW_MS: i64 = TODAY.0 as i64 * 24 * HOUR_MS + 18 * HOUR_MS;
 pub const TODAY: Day = Day(20_777);
+
+/// All rows, of as few names as tests have.
+impl Reader {
+    pub fn hours(&self, from: Hour, to: Hour) -> Vec<HourTally> {
+        let mut rows = Vec::new();
+        self.each_hour(from, to, |row| rows.push(row)).unwrap();
+        rows
+    }
+
+    pub fn all_agent_days(&self, from: Day, to: Day) -> Vec<AgentDay> {
+        let mut rows = Vec::new();
+        self.each_agent_day(from, to, |row| rows.push(row)).unwrap();
+        rows
+    }
+
+    pub fn type_tool_sums(&self, from: Day, to: Day) -> Vec<(TypeTool, i64)> {
+        let mut rows = Vec::new();
+        let push = |row, executions| rows.push((row, executions));
+        self.each_type_tool(from, to, push).unwrap();
+        rows
+    }
+
+    pub fn pairs(&self, from: Day, to: Day) -> Vec<ToolPair> {
+        let mut rows = Vec::new();
+        self.each_pair(from, to, |row| rows.push(row)).unwrap();
+        rows
+    }
+}
 
 pub struct World {
     _dir: TempDir,

@@ -59,7 +59,7 @@ fn any_sums_are_those_of_a_naive_model() {
             let reader = world.reader();
             let found = reader.days(day, day).unwrap()[0].tally;
             assert_eq!(i128::from(found.total_tokens), model);
-            let found = &reader.type_tools(day, day).unwrap()[0];
+            let (found, _) = &reader.type_tool_sums(day, day)[0];
             assert_eq!(i128::from(found.calls), model);
             match is_at_limit {
                 true => at_limit += 1,
@@ -93,9 +93,9 @@ fn a_range_below_the_limit_is_exact() {
         found.unwrap().rows[0].1.total_tokens,
         odd.iter().sum::<i64>()
     );
-    let tools = world.reader().tools(TODAY.back(9), TODAY).unwrap();
+    let tools = world.reader().type_tool_sums(TODAY.back(9), TODAY);
     assert_eq!(
-        tools.iter().map(|tool| tool.calls).sum::<i64>(),
+        tools.iter().map(|(tool, _)| tool.calls).sum::<i64>(),
         odd.iter().sum::<i64>()
     );
 }

@@ -32,15 +32,15 @@ impl Agent {
     /// A row a day that had executions; both days included.
     pub(super) fn days(&self, reader: &Reader, from: Day, to: Day) -> Result<Vec<AgentDay>, Error> {
         let names = match self {
-            Agent::Named(name) => return reader.agent_days(Some(name), from, to),
+            Agent::Named(name) => return reader.agent_days(name, from, to),
             Agent::Others(names) => names,
         };
         let mut days = BTreeMap::new();
-        for row in reader.agent_days(None, from, to)? {
+        reader.each_agent_day(from, to, |row| {
             if !names.has_place(NameKind::Agent, row.day, &row.agent_name) {
                 add(&mut days, row);
             }
-        }
+        })?;
         Ok(days.into_values().collect())
     }
 
@@ -84,13 +84,8 @@ impl Agent {
 }
 
 fn add(days: &mut BTreeMap<Day, AgentDay>, row: AgentDay) {
-    let Some(sum) = days.get_mut(&row.day) else {
-        days.insert(row.day, row);
-        return;
-    };
-    sum.tally += row.tally;
-    sum.sketch.merge(&row.sketch);
-    let (least, most) = (&mut sum.min_duration_ms, &mut sum.max_duration_ms);
-    *least = least.iter().copied().chain(row.min_duration_ms).min();
-    *most = most.iter().copied().chain(row.max_duration_ms).max();
+    match days.get_mut(&row.day) {
+        Some(sum) => sum.add(&row),
+        None => drop(days.insert(row.day, row)),
+    }
 }

@@ -85,9 +85,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
             return slot.clone();
         }
         let slot = Arc::new(Slot(OnceCell::new()));
-        if slots.len() >= MAX_SLOTS {
-            slots.retain(|_, slot| is_wanted(slot, now));
-        }
+        // What is stale is of no use, and may be large.
+        slots.retain(|_, slot| is_wanted(slot, now));
         if slots.len() >= MAX_SLOTS && !slots.contains_key(key) {
             forget_oldest(&mut slots);
         }

@@ -85,7 +85,9 @@ fn from_history(reader: &Reader, hours: Option<i32>, now_ms: i64) -> Result<Rows
         }
         Some(hours) => {
             let (from, to) = last_hours(hours, now_ms);
-            sum(&reader.hours(from, to)?)
+            let mut tally = Tally::default();
+            reader.each_hour(from, to, |row| tally += row.tally)?;
+            tally
         }
     };
     Ok(Rows {

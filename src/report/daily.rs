@@ -41,7 +41,11 @@ pub async fn fetch(sources: &Sources, days: i32, now_ms: i64) -> Result<(Daily, 
     );
     let live =
         async { tokio::try_join!(sources.live.days(from, to), sources.live.hours(first, last)) };
-    let history = move |reader: &Reader| Ok((reader.days(from, to)?, reader.hours(first, last)?));
+    let places = sources.places();
+    let history = move |reader: &Reader| {
+        let hours = reader.placed_hours(first, last, &places())?;
+        Ok((reader.days(from, to)?, hours))
+    };
     let ((days, mut hours), view) = if is_live(from, now_ms) {
         sources.either(live, history).await?
     } else {

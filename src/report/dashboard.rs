@@ -118,7 +118,8 @@ pub async fn fetch(sources: &Sources, part: Part, now_ms: i64) -> Result<(Messag
 async fn hours(sources: &Sources, now_ms: i64) -> Result<(Vec<HourTally>, View), Error> {
     let (from, to) = last_hours(HOURS, now_ms);
     let live = sources.live.hours(from, to);
-    let history = move |reader: &Reader| reader.hours(from, to);
+    let places = sources.places();
+    let history = move |reader: &Reader| reader.placed_hours(from, to, &places());
     let (mut rows, view) = sources.either(live, history).await?;
     rows.place(&sources.names());
     Ok((rows, view))

@@ -115,6 +115,13 @@ impl Sources {
         agent_name == OTHER || from.to(to).all(is_whole)
     }
 
+    /// The names that have a place, when they are asked for. Rows of history are put under them
+    /// one by one: with very many names there are very many rows.
+    pub(super) fn places(&self) -> impl Fn() -> Names + Send + use<> {
+        let names = self.names.clone();
+        move || names.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// A panic elsewhere leaves the names whole: every change to them is one call.
     pub(super) fn names(&self) -> RwLockReadGuard<'_, Names> {
         self.names.read().unwrap_or_else(PoisonError::into_inner)

@@ -33,7 +33,8 @@ pub struct Point {
 
 pub async fn fetch(sources: &Sources, hours: i32, now_ms: i64) -> Result<(Timeline, View), Error> {
     let (from, to) = last_hours(hours, now_ms);
-    let history = move |reader: &crate::history::Reader| reader.hours(from, to);
+    let places = sources.places();
+    let history = move |reader: &crate::history::Reader| reader.placed_hours(from, to, &places());
     let (mut rows, view) = if hours_are_live(hours) {
         sources
             .either(sources.live.hours(from, to), history)

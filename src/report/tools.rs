@@ -69,7 +69,8 @@ pub async fn fetch(
 ) -> Result<(ToolUsage, View), Error> {
     let last = last.unwrap_or_else(|| Day::of(now_ms));
     let first = last.back(days - 1);
-    let history = move |reader: &Reader| from_history(reader, first, last);
+    let places = sources.places();
+    let history = move |reader: &Reader| from_history(reader, first, last, &places());
     let (mut rows, view) = if is_live(first, now_ms) {
         let live = from_live(sources, first, last);
         sources.either(live, history).await?
@@ -96,12 +97,17 @@ async fn from_live(sources: &Sources, first: Day, last: Day) -> Result<Rows, liv
     })
 }
 
-fn from_history(reader: &Reader, first: Day, last: Day) -> Result<Rows, history::Error> {
+fn from_history(
+    reader: &Reader,
+    first: Day,
+    last: Day,
+    names: &Names,
+) -> Result<Rows, history::Error> {
     Ok(Rows {
         days: reader.days(first, last)?,
-        tools: reader.tools(first, last)?,
-        type_tools: reader.type_tools(first, last)?,
-        pairs: reader.pairs(first, last)?,
+        tools: reader.placed_tools(first, last, names)?,
+        type_tools: reader.placed_type_tools(first, last, names)?,
+        pairs: reader.placed_pairs(first, last, names)?,
     })
 }
 

@@ -49,8 +49,12 @@ pub async fn fetch(
             sources.live.type_tools(first, last)
         )
     };
-    let history =
-        move |reader: &Reader| Ok((reader.hours(from, to)?, reader.type_tools(first, last)?));
+    let places = sources.places();
+    let history = move |reader: &Reader| {
+        let names = places();
+        let hours = reader.placed_hours(from, to, &names)?;
+        Ok((hours, reader.placed_type_tools(first, last, &names)?))
+    };
     let ((mut hours, mut tools), view) = if hours_are_live(hours) {
         sources.either(live, history).await?
     } else {

@@ -11,7 +11,10 @@ use crate::setup::Setup;
 #[test]
 fn p05_forgotten_scripts_cost_nothing() {
     let redis = Redis::start();
-    let daemon = Setup::new().redis(&redis).start();
+    let daemon = Setup::new()
+        .redis(&redis)
+        .set("http.rate_burst", "1000000")
+        .start();
     let at_ms = now_ms();
     let lines = shuffled(sized(3_000, 100_000), at_ms);
     let load = Load::start(&daemon.socket(), &lines, 2);

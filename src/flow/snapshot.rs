@@ -1,0 +1,100 @@
+//! What history knows of what the live picture shows.
+
+use crate::domain::bucket::{Day, Hour};
+use crate::domain::names::{NameKind, Names};
+use crate::domain::view::{
+    Active, AgentDay, DayTally, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
+};
+use crate::history::{self, Reader};
+use crate::live::Rows;
+
+/// All that the live picture may still show, by the lives of its keys and by the names that have a
+/// place; of one moment.
+#[derive(Default)]
+pub struct Snapshot {
+    hours: Vec<HourTally>,
+    days: Vec<DayTally>,
+    agents: Vec<AgentDay>,
+    tools: Vec<ToolDay>,
+    type_tools: Vec<TypeTool>,
+    pairs: Vec<ToolPair>,
+    pub recent: Recent,
+}
+
+/// The lives of the keys by day, with one day more: a bucket lives from its end on.
+const HOURLY_DAYS: i32 = 8;
+const AGENT_DAYS: i32 = 9;
+const DAILY_DAYS: i32 = 91;
+
+impl Snapshot {
+    pub fn read(
+        reader: &Reader,
+        names: &Names,
+        sign: &dyn Fn(&Active) -> Sign,
+        now_ms: i64,
+    ) -> Result<Snapshot, history::Error> {
+        // Without an upper bound: a clock that was ahead has left ends in the future.
+        let (today, ever) = (Day::of(now_ms), Day(i32::MAX));
+        let (daily, recent) = (today.back(DAILY_DAYS), today.back(AGENT_DAYS));
+        let place = |agent: &str, day| names.place(NameKind::Agent, day, agent).to_owned();
+        let mut recent_rows = reader.recent(&place, now_ms)?;
+        for active in &mut recent_rows.running {
+            let sign = sign(active);
+            active.take_sign(&sign);
+        }
+        Ok(Snapshot {
+            hours: reader.placed_hours(
+                today.back(HOURLY_DAYS).first_hour(),
+                Hour(i32::MAX),
+                names,
+            )?,
+            days: reader.days(daily, ever)?,
+            agents: reader.placed_agent_days(recent, ever, names)?,
+            tools: reader.placed_tools(daily, ever, names)?,
+            type_tools: reader.placed_type_tools(recent, ever, names)?,
+            pairs: reader.placed_pairs(recent, ever, names)?,
+            recent: recent_rows,
+        })
+    }
+
+    /// Of these days alone, and what runs.
+    pub fn of_days(
+        reader: &Reader,
+        days: &[Day],
+        names: &Names,
+        now_ms: i64,
+    ) -> Result<Snapshot, history::Error> {
+        let mut snapshot = Snapshot::default();
+        for &day in days {
+            snapshot.days.extend(reader.days(day, day)?);
+            snapshot.tools.extend(reader.placed_tools(day, day, names)?);
+            if day <= Day::of(now_ms).back(AGENT_DAYS) {
+                continue;
+            }
+            let (first, last) = (day.first_hour(), Hour(day.first_hour().0 + 23));
+            let hours = reader.placed_hours(first, last, names)?;
+            snapshot.hours.extend(hours);
+            let agents = reader.placed_agent_days(day, day, names)?;
+            snapshot.agents.extend(agents);
+            let type_tools = reader.placed_type_tools(day, day, names)?;
+            snapshot.type_tools.extend(type_tools);
+            let pairs = reader.placed_pairs(day, day, names)?;
+            snapshot.pairs.extend(pairs);
+        }
+        let running = &mut snapshot.recent.running;
+        reader.each_running(|execution| running.push(Active::of(&execution)))?;
+        Ok(snapshot)
+    }
+
+    pub fn borrowed(&self) -> Rows<'_> {
+        Rows {
+            hours: &self.hours,
+            days: &self.days,
+            agents: &self.agents,
+            tools: &self.tools,
+            type_tools: &self.type_tools,
+            pairs: &self.pairs,
+            recent: &self.recent,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The rollups by the names that have a place in the live picture: history knows all names that
+//! there ever were, and of those without a place it makes one row.
+
+use std::collections::BTreeMap;
+
+use crate::domain::bucket::{Day, Hour};
+use crate::domain::names::{NameKind, Names};
+use crate::domain::sum::add;
+use crate::domain::tally::Tally;
+use crate::domain::view::{AgentDay, HourTally, ToolDay, ToolPair, TypeTool};
+use crate::sqlite::Result;
+
+use super::read::Reader;
+
+/// Calls, and executions that used it.
+type Used = (i64, i64);
+
+impl Reader {
+    pub fn placed_hours(&self, from: Hour, to: Hour, names: &Names) -> Result<Vec<HourTally>> {
+        let mut hours: BTreeMap<(Hour, String), Tally> = BTreeMap::new();
+        self.each_hour(from, to, |row| {
+            let place = names.place(NameKind::Type, row.hour.day(), &row.agent_type);
+            *hours.entry((row.hour, place.to_owned())).or_default() += row.tally;
+        })?;
+        let row = |((hour, agent_type), tally)| HourTally {
+            hour,
+            agent_type,
+            tally,
+        };
+        Ok(hours.into_iter().map(row).collect())
+    }
+
+    pub fn placed_agent_days(&self, from: Day, to: Day, names: &Names) -> Result<Vec<AgentDay>> {
+        let mut days: BTreeMap<(Day, String), AgentDay> = BTreeMap::new();
+        self.each_agent_day(from, to, |row| {
+            let place = names.place(NameKind::Agent, row.day, &row.agent_name);
+            let (place, key) = (place.to_owned(), (row.day, place.to_owned()));
+            match days.get_mut(&key) {
+                Some(sum) => sum.add(&row),
+                None => {
+                    let agent_name = place;
+                    days.insert(key, AgentDay { agent_name, ..row });
+                }
+            }
+        })?;
+        Ok(days.into_values().collect())
+    }
+
+    pub fn placed_tools(&self, from: Day, to: Day, names: &Names) -> Result<Vec<ToolDay>> {
+        let mut tools: BTreeMap<(Day, String), Used> = BTreeMap::new();
+        self.each_type_tool(from, to, |row, executions| {
+            let place = names.place(NameKind::Tool, row.day, &row.tool);
+            let used = tools.entry((row.day, place.to_owned())).or_default();
+            add(&mut used.0, row.calls);
+            add(&mut used.1, executions);
+        })?;
+        let row = |((day, tool), (calls, executions))| ToolDay {
+            day,
+            tool,
+            calls,
+            executions,
+        };
+        Ok(tools.into_iter().map(row).collect())
+    }
+
+    pub fn placed_type_tools(&self, from: Day, to: Day, names: &Names) -> Result<Vec<TypeTool>> {
+        let mut tools: BTreeMap<(Day, String, String), i64> = BTreeMap::new();
+        self.each_type_tool(from, to, |row, _| {
+            let of_type = names.place(NameKind::Type, row.day, &row.agent_type);
+            let tool = names.place(NameKind::Tool, row.day, &row.tool);
+            let key = (row.day, of_type.to_owned(), tool.to_owned());
+            add(tools.entry(key).or_default(), row.calls);
+        })?;
+        let row = |((day, agent_type, tool), calls)| TypeTool {
+            day,
+            agent_type,
+            tool,
+            calls,
+        };
+        Ok(tools.into_iter().map(row).collect())
+    }
+
+    /// A pair with a tool that has no place says nothing.
+    pub fn placed_pairs(&self, from: Day, to: Day, names: &Names) -> Result<Vec<ToolPair>> {
+        let mut pairs = Vec::new();
+        self.each_pair(from, to, |pair| {
+            let has_place = |tool: &str| names.has_place(NameKind::Tool, pair.day, tool);
+            if has_place(&pair.first) && has_place(&pair.second) {
+                pairs.push(pair);
+            }
+        })?;
+        Ok(pairs)
+    }
+}
