@@ -3,10 +3,13 @@
 //! duplicate.
 
 use std::collections::HashSet;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::OFlags;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
@@ -202,10 +205,17 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 
 /// One line, without line breaks, so that the lines of a body are its files.
 fn read_line(file: &Path) -> io::Result<Vec<u8>> {
-    use std::io::Read;
+    // A pipe that took the place of the file after it was listed would wait for a writer.
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(file)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut line = Vec::new();
-    std::fs::File::open(file)?
-        .take(MAX_LINE_BYTES as u64 + 1)
+    file.take(MAX_LINE_BYTES as u64 + 1)
         .read_to_end(&mut line)?;
     for byte in &mut line {
         if *byte == b'\n' {
@@ -228,4 +238,23 @@ fn is_abandoned(file: &Path) -> bool {
             .duration_since(time)
             .is_ok_and(|age| age > ABANDONED_AFTER)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_any_more_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [line, pipe, link] = ["line", "pipe", "link"].map(|name| folder.path().join(name));
+        std::fs::write(&line, "{}\n").expect("a file");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo runs").success());
+        std::os::unix::fs::symlink(&line, &link).expect("a link");
+        assert_eq!(read_line(&line).expect("a line"), b"{} ");
+        assert!(read_line(&pipe).is_err());
+        assert!(read_line(&link).is_err());
+        assert!(read_line(folder.path()).is_err());
+    }
 }
