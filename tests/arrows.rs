@@ -23,7 +23,7 @@ const ROWS: [&[&str]; 7] = [
 ];
 
 /// Arrows that point inwards and are forbidden all the same.
-const FORBIDDEN: [(&str, &[&str]); 9] = [
+const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("sqlite", &["config"]),
     ("config", &["sqlite"]),
     (
@@ -53,7 +53,6 @@ const FORBIDDEN: [(&str, &[&str]); 9] = [
         "redis_child",
         &["sqlite", "journal", "history", "access", "live"],
     ),
-    ("redis_child", &["sqlite", "journal", "history", "live"]),
     ("http", &["sqlite", "journal", "history", "live", "backup"]),
 ];
 
