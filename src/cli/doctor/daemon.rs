@@ -27,7 +27,7 @@ pub async fn findings(
     match status {
         Ok(status) => {
             findings.push(version(status));
-            findings.push(ready(control).await);
+            findings.push(ready(control, status).await);
             findings.push(socket(&config.socket.path, status));
             findings.extend(alerts(status));
             findings.extend(settings(status));
@@ -60,11 +60,11 @@ fn version(status: &Value) -> Finding {
     Finding::wrong(SUBJECT, state, "start the daemon anew")
 }
 
-async fn ready(control: &Control) -> Finding {
+async fn ready(control: &Control, status: &Value) -> Finding {
     const SUBJECT: &str = "readiness";
     match control.ask(Method::GET, "/ready", QUICK).await {
         Ok(_) => Finding::right(SUBJECT, "the journal is written, and the views follow it"),
-        Err(AskError::Refused(_, reason)) if reason.contains("broken") => {
+        Err(AskError::Refused(_, reason)) if status["live"]["condition"] == "broken" => {
             Finding::wrong(SUBJECT, reason, "run `agentpulse rebuild`")
         }
         Err(error) => {
