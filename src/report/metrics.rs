@@ -216,7 +216,7 @@ fn help(counter: &str) -> String {
         "sums_at_limit" => "Additions to sums of history that are at their limit.",
         "timeouts" => "Executions of which nothing was heard until their deadline.",
         "revivals" => "Executions that were heard of again after their deadline.",
-        "orphan_stops" => "Stops whose start had not been seen.",
+        "orphan_stops" => "Stops of internal forks of the client, which are no executions.",
         "reads_refused" => "Reports that were not made: too much was asked of history at once.",
         "starts_refused" => "Starts for which limits.running or limits.running_bytes had no room.",
         "tool_names_dropped" => "Names of tools for which limits.running_bytes had no room.",
@@ -245,7 +245,18 @@ fn help(counter: &str) -> String {
         "flush_failures" => "Transactions of history that failed.",
         "apply_failures" => "Attempts to follow the journal in Redis that failed.",
         "live_differences" => "Times that Redis did not hold what it was given.",
-        "rebuilds" => "Times that the live picture was made anew.",
+        "rebuilds" => "Times that the live view was made anew.",
+        "transcripts_read" => "Transcripts that were read after the end of a run.",
+        "transcripts_unreadable" => {
+            "Transcripts that could not be read: their runs have no tokens."
+        }
+        "http_doors_refused" => "Requests rejected for their Host or Origin.",
+        "http_unauthorized" => "Requests rejected without a valid key.",
+        "http_forbidden" => "Requests rejected because the key lacks the scope.",
+        "http_rate_limited" => "Requests rejected by the rate limit.",
+        "audit_failures" => "Rows of the audit trail that could not be written.",
+        "stream_clients_cut" => "Clients of the stream that were disconnected: too slow or silent.",
+        "stream_resyncs" => "Clients of the stream that missed changes and got a new snapshot.",
         "alerts_fired" => "Alerts of the daemon's own that fired.",
         "webhooks_sent" => "News of alerts that webhooks took.",
         "webhooks_failed" => "News of alerts that webhooks were not told in the end.",
@@ -302,7 +313,7 @@ fn pipeline(page: &mut Page, scrape: &Scrape) {
     let mut states = page.family(
         "agentpulse_live_state",
         Kind::Gauge,
-        "1 for the state that the live picture is in.",
+        "1 for the state that the live view is in.",
     );
     for state in LIVE_STATES {
         let is = f64::from(u8::from(state == scrape.live_state));
