@@ -1,4 +1,4 @@
-//! Tool calls of agents: signs of life, counted where no transcript can be read, once each.
+//! Tool calls of agents: heartbeats, counted where no transcript can be read, once each.
 
 use serde_json::{Value, json};
 
@@ -160,7 +160,7 @@ fn an_agent_with_an_open_call_is_given_the_time_of_a_tool() {
     eventually("the idle ones are gone", || {
         script.holds(&daemon, &expected)
     });
-    // What comes again is no sign of life.
+    // What comes again is no heartbeat.
     let (_, again) = daemon.send(&script.lines[4..]);
     assert_eq!(again.totals.accepted, 0);
     script.holds(&daemon, &expected).expect("nobody is back");
@@ -278,7 +278,7 @@ fn thousands_of_calls_and_their_repetition_are_taken_in() {
     }
     script.stop("a", 2_100.0);
     let (_, answer) = daemon.send(&script.lines);
-    // Those beyond the bound are signs of life and no more.
+    // Those beyond the bound are heartbeats and no more.
     assert_eq!(
         (answer.totals.accepted, answer.totals.progress),
         (2_002, 2_200)

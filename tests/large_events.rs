@@ -69,7 +69,7 @@ fn a_hundred_of_the_largest_events_leave_room_in_redis_and_are_whole_in_history(
     for n in (0..COUNT).step_by(10) {
         daemon.accept(&large(n..n + 10));
     }
-    eventually("the live picture has them", || {
+    eventually("the live view has them", || {
         let length = redis.run(&["LLEN", "agent:history:large"]);
         let length = format!("{length:?}");
         is_ready(&daemon)?;
@@ -130,7 +130,7 @@ fn a_redis_that_is_too_small_is_not_filled_over_and_over() {
     let redis = Redis::start();
     let daemon = Setup::new().redis(&redis).start();
     daemon.accept(&medium());
-    eventually("the live picture has them", || {
+    eventually("the live view has them", || {
         let status = status(&daemon);
         let is_done = status["live"]["pending"] == 0 && status["history"]["pending"] == 0;
         is_done.then_some(()).ok_or(status.to_string())
@@ -161,5 +161,5 @@ fn a_redis_that_is_too_small_is_not_filled_over_and_over() {
     redis.run(&["CONFIG", "SET", "maxmemory", "0"]);
     let rebuilt = daemon.command(&["rebuild"]);
     assert!(rebuilt.status.success(), "nobody waits for the next time");
-    eventually("the live picture is whole", || is_ready(&daemon));
+    eventually("the live view is whole", || is_ready(&daemon));
 }

@@ -17,7 +17,7 @@
 //! | `claude_code` | captured runs of a coding agent: executions, tools, tokens, cost |
 //! | `claude_script` | runs of a coding agent written by hand |
 //! | `claude_code_turns` | turns, their ends, who launched whom |
-//! | `claude_code_tools` | tool calls: signs of life, counted once, the bounds of both |
+//! | `claude_code_tools` | tool calls: heartbeats, counted once, the bounds of both |
 //! | `claude_code_files` | transcripts that are late, grow, are none |
 //! | `spending` | what running agents have spent so far, as their transcripts grow |
 //! | `claude_code_http` | the client's own HTTP hooks |
@@ -40,7 +40,7 @@
 //! | `reaper` | hung executions |
 //! | `restarts` | hung executions, over restarts of the daemon |
 //! | `rooms` | clients that take much memory and give it back slowly |
-//! | `signs` | signs of life of what began just now, whatever becomes of Redis |
+//! | `signs` | heartbeats of what began just now, whatever becomes of Redis |
 //! | `caps`, `names` | more names than there is room for |
 //! | `corrections` | what is known better later: both views and the model |
 //! | `large_events` | the largest events, and a Redis that is too small |

@@ -175,7 +175,7 @@ pub fn tells_the_known_numbers(scrape: &Scrape) {
     );
 }
 
-/// Sends the known events, one of them twice, two bad lines and a sign of life.
+/// Sends the known events, one of them twice, two bad lines and a heartbeat.
 pub fn send_known(daemon: &Daemon) {
     let mut lines = known_events();
     lines.extend([

@@ -1,4 +1,4 @@
-//! A restart of the daemon is no sign of life: what was silent before has the time that it had
+//! A restart of the daemon is no heartbeat: what was silent before has the time that it had
 //! left, and what was heard a moment before is not ended early.
 
 use serde_json::{Value, json};

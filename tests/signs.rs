@@ -1,4 +1,4 @@
-//! Signs of life of executions that began just now: what was acknowledged is shown, whatever
+//! Heartbeats of executions that began just now: what was acknowledged is shown, whatever
 //! becomes of Redis meanwhile and however far behind its picture is.
 
 use std::thread;
@@ -43,7 +43,7 @@ fn burst(daemon: &Daemon, part: &str) {
     });
 }
 
-/// The live picture has the sign of each execution of these bursts.
+/// The live view has the sign of each execution of these bursts.
 #[track_caller]
 fn are_shown(daemon: &Daemon, parts: &[&str]) {
     eventually("every sign is shown", || {

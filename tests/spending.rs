@@ -123,7 +123,7 @@ fn what_an_agent_spends_is_seen_while_it_runs_and_counted_when_it_ends() {
     let running = active(&daemon, "x-a").expect("it runs");
     assert_eq!(
         running["deadline"], deadline,
-        "a file that grows is no sign of life"
+        "a file that grows is no heartbeat"
     );
     let current = daemon.read("/api/agents/metrics/current").expect("current");
     let details = current["active_agent_details"].as_array().expect("a list");

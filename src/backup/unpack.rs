@@ -33,7 +33,7 @@ pub struct Restored {
 }
 
 /// Unpacks the backup into the folder `into`, checks it, and renews the journal's epoch: what
-/// follows the backup is not what once followed it. `past` are further epochs that a live picture
+/// follows the backup is not what once followed it. `past` are further epochs that a live view
 /// may be of.
 ///
 /// # Errors

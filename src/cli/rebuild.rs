@@ -1,4 +1,4 @@
-//! `agentpulse rebuild`: the live picture anew, by the running daemon or without one.
+//! `agentpulse rebuild`: the live view anew, by the running daemon or without one.
 
 use clap::Args;
 use hyper::Method;
@@ -46,7 +46,7 @@ impl Rebuild {
                 }
                 Err(error) => return Err(error.into()),
             }
-            print("the live picture is rebuilt\n")
+            print("the live view is rebuilt\n")
         })?
     }
 }

@@ -1,5 +1,5 @@
 //! The places of names at the start: as the journal has them. Where it has none, they are made of
-//! what history counts, and the live picture is rebuilt by them.
+//! what history counts, and the live view is rebuilt by them.
 
 use std::collections::HashSet;
 

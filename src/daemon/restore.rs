@@ -153,7 +153,7 @@ fn restore_into(
     }
 }
 
-/// A live picture may be of the data that is about to go: it must be made anew, and not be taken
+/// A live view may be of the data that is about to go: it must be made anew, and not be taken
 /// for a stranger's.
 fn own_epochs(dir: &Path) -> Vec<String> {
     let path = dir.join(JOURNAL);
@@ -162,7 +162,7 @@ fn own_epochs(dir: &Path) -> Vec<String> {
     }
     // Not opened to write: a backup that is refused leaves a journal of an older version as it is.
     journal::epochs_of(&path).unwrap_or_else(|error| {
-        warn!(%error, "a live picture of the old journal will need rebuild --force");
+        warn!(%error, "a live view of the old journal will need rebuild --force");
         Vec::new()
     })
 }

@@ -107,7 +107,7 @@ impl Stores {
         }
     }
 
-    /// Whether the live picture may be of this journal; a foreign one is not to be touched.
+    /// Whether the live view may be of this journal; a foreign one is not to be touched.
     pub fn cursor_is_ours(&self, cursor: Option<&str>, key: Option<&str>) -> Result<(), String> {
         let mut epochs = self.journal.past_epochs().to_vec();
         epochs.push(self.journal.epoch().to_owned());

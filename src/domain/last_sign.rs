@@ -1,4 +1,4 @@
-//! The last sign of life of a running execution, as it is kept over a restart of the daemon.
+//! The last heartbeat of a running execution, as it is kept over a restart of the daemon.
 
 use std::sync::Arc;
 

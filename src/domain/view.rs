@@ -25,7 +25,7 @@ pub struct Sign {
 }
 
 impl Sign {
-    /// A change is a sign of life too, of which no more is known.
+    /// A change is a heartbeat too, of which no more is known.
     pub fn of_change(accepted_ms: i64, idle_ms: i64) -> Sign {
         Sign {
             progress: None,
@@ -64,7 +64,7 @@ pub struct Active {
 }
 
 impl Active {
-    /// Without a sign of life.
+    /// Without a heartbeat.
     pub fn of(execution: &Execution) -> Active {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let start = execution.start.as_ref();
@@ -201,7 +201,7 @@ impl Failed {
     }
 }
 
-/// What a rebuild of the live picture needs of single executions, by the names that have a place
+/// What a rebuild of the live view needs of single executions, by the names that have a place
 /// in Redis.
 #[derive(Debug, Default)]
 pub struct Recent {

@@ -44,7 +44,7 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(1);
 /// Of what only a rebuild by hand mends.
 const BROKEN_WAIT: Duration = Duration::from_secs(3600);
 
-/// The cursor of a live picture that is being made; our own epoch and the step follow it.
+/// The cursor of a live view that is being made; our own epoch and the step follow it.
 pub const REBUILDING: &str = "rebuilding";
 
 pub enum Command {
@@ -69,7 +69,7 @@ pub struct Applier {
     pub counters: Arc<Counters>,
     pub pulse: Arc<Pulse>,
     pub holds: Arc<Holds>,
-    /// The cursor alone does not tell that the live picture must be made anew.
+    /// The cursor alone does not tell that the live view must be made anew.
     pub must_rebuild: bool,
     pub verifier: Verifier,
     pub look_at: Instant,
@@ -133,7 +133,7 @@ impl Applier {
         self.refresh(seq).await?;
         self.advance(seq);
         if self.state.set(Condition::Following) {
-            info!(seq, "the live picture follows the journal");
+            info!(seq, "the live view follows the journal");
         }
         Ok(Some(seq))
     }
@@ -172,8 +172,8 @@ impl Applier {
         format!("{REBUILDING}:{}:", self.epoch)
     }
 
-    /// Writes again what is only in memory: the last signs of life of all that runs. Those of
-    /// executions that the live picture does not know yet wait until it does.
+    /// Writes again what is only in memory: the last heartbeats of all that runs. Those of
+    /// executions that the live view does not know yet wait until it does.
     async fn refresh(&mut self, seq: u64) -> Result<(), Trouble> {
         let running = self
             .door
@@ -215,7 +215,7 @@ impl Applier {
         }
     }
 
-    /// Writes the last signs of life, and looks whether the cursor is where it was left: a Redis
+    /// Writes the last heartbeats, and looks whether the cursor is where it was left: a Redis
     /// that was emptied or replaced says nothing of it.
     async fn look(&mut self, seq: u64) -> Result<bool, Trouble> {
         self.look_at = Instant::now() + LOOK_EVERY;
@@ -333,10 +333,7 @@ impl Applier {
         if self.state.set(condition.clone()) {
             match condition {
                 Condition::Broken(reason) => {
-                    error!(
-                        reason,
-                        "the live picture is broken; answers come from history"
-                    )
+                    error!(reason, "the live view is broken; answers come from history")
                 }
                 _ => warn!(reason = %trouble, "Redis is away; answers come from history"),
             }

@@ -1,4 +1,4 @@
-//! Signs of life for those who watch: the last of each execution, who waited longest first.
+//! Heartbeats for those who watch: the last of each execution, who waited longest first.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! How the live picture is: whether it can be read, and if not, why.
+//! How the live view is: whether it can be read, and if not, why.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 
-/// A live picture further behind than this is not shown: history is then the truer one. An answer
+/// A live view further behind than this is not shown: history is then the truer one. An answer
 /// may be 250 ms old itself, and a reader was promised a second.
 const MAX_READ_LAG_MS: i64 = 700;
 

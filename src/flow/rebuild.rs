@@ -1,4 +1,4 @@
-//! Makes the live picture anew from history, in steps that can be broken off at any point: as long
+//! Makes the live view anew from history, in steps that can be broken off at any point: as long
 //! as the cursor says `rebuilding`, nobody applies to it and nobody reads it.
 
 use std::sync::PoisonError;
@@ -24,7 +24,7 @@ use crate::live::Writes;
 const LISTED_AT_ONCE: usize = 500;
 
 impl Applier {
-    /// Answers the change up to which the live picture then reaches.
+    /// Answers the change up to which the live view then reaches.
     pub(super) async fn rebuild(&mut self, found: &str) -> Result<u64, Trouble> {
         let made = self.make_anew(found).await;
         match &made {
@@ -87,7 +87,7 @@ impl Applier {
             deleted,
             steps = count,
             took_ms = began.elapsed().as_millis() as u64,
-            "rebuilt the live picture from history"
+            "rebuilt the live view from history"
         );
         Ok(cursor.seq)
     }

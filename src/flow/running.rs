@@ -23,7 +23,7 @@ use crate::domain::last_sign::LastSign;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// From the last sign of life.
+    /// From the last heartbeat.
     pub idle: Duration,
     /// The same while a tool call is open.
     pub tool: Duration,
@@ -34,7 +34,7 @@ pub struct Running(Mutex<Runs>);
 
 struct Runs {
     timeouts: Timeouts,
-    /// Of names of tools that signs of life bring, what finds no room below this is not kept.
+    /// Of names of tools that heartbeats bring, what finds no room below this is not kept.
     max_bytes: usize,
     bytes: usize,
     names_dropped: u64,
@@ -61,7 +61,7 @@ impl Running {
     }
 
     /// What runs keeps the time-outs that it had until now, and has the new ones from now on:
-    /// counted from its last sign of life.
+    /// counted from its last heartbeat.
     pub fn retune(&self, timeouts: Timeouts, max_bytes: usize) {
         let mut runs = self.runs();
         let runs = &mut *runs;
@@ -103,7 +103,7 @@ impl Running {
     /// Follows a change: takes in an execution that runs now, lets go of one that does not.
     pub fn follow(&self, execution: &Execution, seq: u64, now: Now) {
         let mut runs = self.runs();
-        // A start that was kept somewhere for longer than the time-out is no sign of life from
+        // A start that was kept somewhere for longer than the time-out is no heartbeat from
         // now, but from when it was made.
         let started_ms = execution.started_ms().unwrap_or(now.wall_ms);
         let late_ms = now.wall_ms.saturating_sub(started_ms);
@@ -111,8 +111,8 @@ impl Running {
         runs.put(execution, seq, if is_late { late_ms } else { 0 }, now);
     }
 
-    /// As [`follow`](Self::follow), for what ran before the daemon started. `last` is the sign of
-    /// life that was kept; without one the execution had just begun. A later one may have been
+    /// As [`follow`](Self::follow), for what ran before the daemon started. `last` is the heartbeat
+    ///  that was kept; without one the execution had just begun. A later one may have been
     /// lost, also that a call has begun, where hooks tell of it.
     pub fn load(&self, execution: &Execution, seq: u64, last: Option<&LastSign>, now: Now) {
         let mut runs = self.runs();
@@ -143,7 +143,7 @@ impl Running {
         }
     }
 
-    /// A sign of life. Returns None if the execution does not run.
+    /// A heartbeat. Returns None if the execution does not run.
     pub fn heard(&self, progress: &Progress, now: Now) -> Option<Shown> {
         let mut runs = self.runs();
         let runs = &mut *runs;
@@ -162,7 +162,7 @@ impl Running {
         std::mem::take(&mut self.runs().names_dropped)
     }
 
-    /// What it has spent so far, which is no sign of life: a file may grow after its agent has
+    /// What it has spent so far, which is no heartbeat: a file may grow after its agent has
     /// died. Returns None if that is known, and if the execution does not run.
     pub fn spent(&self, id: &str, usage: Option<TokenUsage>) -> Option<Shown> {
         let mut runs = self.runs();
@@ -266,7 +266,7 @@ impl Runs {
         }
     }
 
-    /// Sets its deadline, counted from its last sign of life.
+    /// Sets its deadline, counted from its last heartbeat.
     fn postpone(&mut self, id: &str, now: Now) -> Option<Shown> {
         let (id, _) = self.by_id.get_key_value(id)?;
         let id = id.clone();

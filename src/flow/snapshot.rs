@@ -1,4 +1,4 @@
-//! What history knows of what the live picture shows.
+//! What history knows of what the live view shows.
 
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::names::{NameKind, Names};
@@ -8,7 +8,7 @@ use crate::domain::view::{
 use crate::history::{self, Reader};
 use crate::live::Rows;
 
-/// All that the live picture may still show, by the lives of its keys and by the names that have a
+/// All that the live view may still show, by the lives of its keys and by the names that have a
 /// place; of one moment.
 #[derive(Default)]
 pub struct Snapshot {

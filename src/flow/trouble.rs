@@ -1,4 +1,4 @@
-//! Why the live picture cannot be followed.
+//! Why the live view cannot be followed.
 
 use crate::live;
 

@@ -1,4 +1,4 @@
-//! The rollups by the names that have a place in the live picture: history knows all names that
+//! The rollups by the names that have a place in the live view: history knows all names that
 //! there ever were, and of those without a place it makes one row.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What a rebuild of the live picture needs of single executions.
+//! What a rebuild of the live view needs of single executions.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};

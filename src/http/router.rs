@@ -73,7 +73,7 @@ fn reports(routes: Routes) -> Routes {
         )
         .report::<ActiveList>(
             "/api/agents/active",
-            "Every running execution with its last sign of life and its deadline",
+            "Every running execution with its last heartbeat and its deadline",
             Params::active,
         )
         .report::<Executions>(

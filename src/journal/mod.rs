@@ -51,7 +51,7 @@ pub struct Entry<'a> {
     pub places: &'a [Place],
     pub turns: Vec<(&'a str, &'a Turns)>,
     pub session_ends: Vec<(&'a str, i64)>,
-    /// Executions that no longer run, and whose last sign of life was kept.
+    /// Executions that no longer run, and whose last heartbeat was kept.
     pub ended: Vec<&'a str>,
 }
 

@@ -1,5 +1,5 @@
-//! The last signs of life of what runs, and how long the daemon has listened: so that a restart is
-//! no sign of life. Rows are few: one for each execution that runs for some seconds already.
+//! The last heartbeats of what runs, and how long the daemon has listened: so that a restart is
+//! no heartbeat. Rows are few: one for each execution that runs for some seconds already.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -179,7 +179,7 @@ impl fmt::Display for Error {
             Kind::Denied => "Redis refuses its user",
             Kind::Unfit => "Redis cannot be used",
             Kind::Inexact => "Redis does not hold it exactly",
-            Kind::Broken => "the live picture in Redis is broken",
+            Kind::Broken => "the live view in Redis is broken",
         };
         write!(f, "{what}: {}", self.message)
     }

@@ -211,7 +211,7 @@ impl Live {
         Ok(((next != "0").then_some(next), ours.collect()))
     }
 
-    /// Notes signs of life of executions that run, and says how many of them were there. Those that
+    /// Notes heartbeats of executions that run, and says how many of them were there. Those that
     /// have ended stay so.
     pub async fn progress(&self, active: impl Iterator<Item = Active>) -> Result<u64, Error> {
         let mut active = active.peekable();

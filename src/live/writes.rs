@@ -22,7 +22,7 @@ pub struct Writes {
 impl Writes {
     /// What the changes, in the order of the journal, do to Redis.
     ///
-    /// `idle_ms`: how long after its last sign of life an execution counts as hung.
+    /// `idle_ms`: how long after its last heartbeat an execution counts as hung.
     pub fn of(
         changes: &[Arc<Change>],
         names: &Names,

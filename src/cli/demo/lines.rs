@@ -16,7 +16,7 @@ const MAX_CALLS: u64 = 150;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Start,
-    /// Sent at the end of the day for what still runs, so that the live picture has a progress.
+    /// Sent at the end of the day for what still runs, so that the live view has a progress.
     Progress,
     Stop,
 }

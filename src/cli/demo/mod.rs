@@ -129,7 +129,7 @@ fn report(summary: &str, totals: &Totals, http: &str) -> String {
     } = totals;
     format!(
         "{summary}: {accepted} events accepted, {duplicate} duplicate, {rejected} rejected, \
-         {progress} signs of life\n\
+         {progress} heartbeats\n\
          Look at them:\n  \
          curl {http}/api/agents/metrics/current\n  \
          curl '{http}/api/agents/metrics/timeline?hours=24'\n  \

@@ -132,8 +132,7 @@ fn facts_of(facts: &Facts, is_private: bool) -> Vec<Finding> {
     }
     if !facts.is_appending {
         let state = format!("{name} keeps no append-only file");
-        let mend =
-            "set `appendonly yes`, or have the live picture made anew after each of its starts";
+        let mend = "set `appendonly yes`, or have the live view made anew after each of its starts";
         findings.push(Finding::hint(SUBJECT, state, mend));
     }
     findings

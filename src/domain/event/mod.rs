@@ -62,7 +62,7 @@ pub enum Event {
     Ignored,
 }
 
-/// A sign of life. It is not durable.
+/// A heartbeat. It is not durable.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
     pub id: String,

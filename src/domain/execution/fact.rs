@@ -19,7 +19,7 @@ pub enum Fact {
     TimedOut {
         ended_ms: i64,
     },
-    /// A sign of life.
+    /// A heartbeat.
     Alive,
 }
 

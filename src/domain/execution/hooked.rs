@@ -80,7 +80,7 @@ pub struct Told {
     /// that.
     pub is_closed: bool,
     pub transcript: Option<String>,
-    /// They count once the execution is over: while it runs they are signs of life.
+    /// They count once the execution is over: while it runs they are heartbeats.
     pub tool_calls: BTreeMap<String, u64>,
     pub tool_errors: u64,
     pub task_description: Option<String>,

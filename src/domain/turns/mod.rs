@@ -20,10 +20,10 @@ use super::error::Refusal;
 
 /// Starts and stops of one agent, each. Somebody who talks to one agent for a day makes hundreds.
 const MAX_MARKS: usize = 1_024;
-/// Tool calls that are remembered by their id; later ones are signs of life and no more. With
+/// Tool calls that are remembered by their id; later ones are heartbeats and no more. With
 /// their names they take some 40 bytes each.
 const MAX_TOOLS: usize = 2_000;
-/// Distinct names of those tools; calls of others are signs of life and no more.
+/// Distinct names of those tools; calls of others are heartbeats and no more.
 const MAX_TOOL_NAMES: usize = 256;
 /// Sessions in which an agent was seen.
 const MAX_SESSIONS: usize = 64;
@@ -129,7 +129,7 @@ struct Tool(i64, usize, usize, bool);
 pub enum Taken {
     New,
     Known,
-    /// Nothing to remember: a sign of life.
+    /// Nothing to remember: a heartbeat.
     Sign,
 }
 

@@ -1,4 +1,4 @@
-//! What is kept of the last signs of life, so that an execution has after a restart of the daemon
+//! What is kept of the last heartbeats, so that an execution has after a restart of the daemon
 //! the time that it had left before.
 //!
 //! A sign that is younger than the one that is kept by less than [`Timeouts::lag`] is not kept at

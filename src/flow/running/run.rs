@@ -15,7 +15,7 @@ use crate::flow::clock::Now;
 /// Calls that one execution has open at once, and that are told apart.
 const MAX_OPEN_CALLS: usize = 64;
 /// Of one run beside its texts: the structures here, the entries of maps that lead to it, and its
-/// last sign of life on the way to Redis and to those who watch.
+/// last heartbeat on the way to Redis and to those who watch.
 const RUN_BYTES: usize = 640;
 /// Of one name of a tool, beside its text.
 const NAME_BYTES: usize = 48;
@@ -34,7 +34,7 @@ fn bytes_of(known: &Active, execution: &Execution) -> usize {
 /// What is shown of a running execution. To copy it is cheap: its texts are shared.
 #[derive(Clone, Debug)]
 pub struct Shown {
-    /// Without a sign of life.
+    /// Without a heartbeat.
     pub known: Arc<Active>,
     pub sign: Sign,
     /// The last change to the execution. Where that is not yet applied, the execution may not be
@@ -53,7 +53,7 @@ impl Shown {
 }
 
 pub(super) struct Run {
-    /// Without a sign of life.
+    /// Without a heartbeat.
     pub known: Arc<Active>,
     /// Of all but the names of its tools; see [`run_bytes`].
     pub bytes: usize,
@@ -71,11 +71,11 @@ pub(super) struct Run {
     /// A call may be open that is not among those: one of which the sign was lost when the daemon
     /// ended, or one that found no room. Nothing was heard of the execution since.
     pub may_be_open: bool,
-    /// The last sign of life, by the wall clock.
+    /// The last heartbeat, by the wall clock.
     last_sign_ms: i64,
     /// By how much it was then late.
     pub late_ms: i64,
-    /// The last sign of life, in time that was listened, as the next two.
+    /// The last heartbeat, in time that was listened, as the next two.
     pub heard_at: Duration,
     /// The sign that would be known after a restart.
     pub kept_at: Duration,

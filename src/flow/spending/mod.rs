@@ -1,7 +1,7 @@
 //! What running executions have spent so far, as their transcripts say while they grow.
 //!
 //! It is a sign like a progress: shown, and in no number. When an execution ends its transcript is
-//! read anew ([`usage`](super::usage)), and only that counts. It is no sign of life: no deadline
+//! read anew ([`usage`](super::usage)), and only that counts. It is no heartbeat: no deadline
 //! moves because a file grows, which it may do after its agent has died.
 
 mod meter;

@@ -164,7 +164,7 @@ impl Writer {
         Ok(Verdict::Accepted)
     }
 
-    /// A sign of life of what runs; it brings back what had timed out. Of any other execution it
+    /// A heartbeat of what runs; it brings back what had timed out. Of any other execution it
     /// means nothing: one that is ahead of its start must not count as heard once it starts.
     fn progress(
         &self,

@@ -51,7 +51,7 @@ pub enum Message {
     Look(String, oneshot::Sender<Option<Arc<Execution>>>),
     /// Goes by other settings from the next event on.
     Retune(Arc<Tuning>),
-    /// Everything that runs, with its last sign of life.
+    /// Everything that runs, with its last heartbeat.
     Running(oneshot::Sender<Vec<Shown>>),
     /// What running executions have spent so far; a sign, which is in no number.
     Spent(Vec<(String, Option<TokenUsage>)>),

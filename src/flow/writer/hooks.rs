@@ -17,7 +17,7 @@ use crate::history::Filter;
 const MAX_TIMED_OUT: usize = 256;
 
 impl Writer {
-    /// A line is a duplicate when all that it says was known, and a sign of life when there is
+    /// A line is a duplicate when all that it says was known, and a heartbeat when there is
     /// nothing in it to remember.
     pub(super) fn hear(
         &self,

@@ -1,4 +1,4 @@
-//! Keeps the last signs of life on the disk, and how long the daemon has listened. A sign that is
+//! Keeps the last heartbeats on the disk, and how long the daemon has listened. A sign that is
 //! news, because the last one is long ago, is kept before it is answered; others wait and go along.
 
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Writer {
         let listened = self.listening.now().listened;
         if let Err(error) = self.journal.keep_signs(signs, listened) {
             self.counters.journal_failures.add(1);
-            warn!(%error, "the last signs of life could not be kept");
+            warn!(%error, "the last heartbeats could not be kept");
             return false;
         }
         memory.running.kept(signs);

@@ -1,4 +1,4 @@
-//! Signs of life, from the writer to the applier and to those who watch.
+//! Heartbeats, from the writer to the applier and to those who watch.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::flow::heard::Heard;
 use crate::flow::running::Shown;
 
-/// Signs of life on their way to the live picture; of each execution the last. They share their
+/// Heartbeats on their way to the live view; of each execution the last. They share their
 /// texts with what is held of what runs, so that those that wait while Redis is away take little.
 #[derive(Default)]
 pub struct Signs {
@@ -27,7 +27,7 @@ impl Signs {
         self.live().remove(id);
     }
 
-    /// Those that the live picture has a place for once it has applied the journal up to here. The
+    /// Those that the live view has a place for once it has applied the journal up to here. The
     /// others wait: written now they would be refused, or lost to the change that comes after.
     pub fn take(&self, applied: u64) -> Vec<Shown> {
         let mut signs = self.live();

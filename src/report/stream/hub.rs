@@ -38,7 +38,7 @@ const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
 const TOO_MANY: &str = "more changes than one frame holds";
 const TOO_LARGE: &str = "changes larger than one frame holds";
 const FORGOTTEN: &str = "changes that are no longer in memory";
-const REBUILT: &str = "the live picture is made anew";
+const REBUILT: &str = "the live view is made anew";
 
 pub struct Hub {
     watched: Watched,

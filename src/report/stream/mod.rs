@@ -23,7 +23,7 @@
 //! is away or behind, by history: so what a client adds up and what it reads go together. (An
 //! answer that was kept may be a quarter of a second older.) A picture may hold changes whose frame
 //! is still to come; each of them sets what it tells and adds nothing, so that it may be shown
-//! twice. Signs of life are shown as they are heard, after their execution's start and never after
+//! twice. Heartbeats are shown as they are heard, after their execution's start and never after
 //! its end.
 //!
 //! A client that is too slow for its frames is told so and has to come again; nobody waits for it.

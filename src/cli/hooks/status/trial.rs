@@ -145,7 +145,7 @@ pub async fn version(program: Option<&Path>) -> Option<String> {
     (!version.is_empty()).then(|| version.to_owned())
 }
 
-/// A sign of life of an agent that never started: it is counted as an event, and nothing else.
+/// A heartbeat of an agent that never started: it is counted as an event, and nothing else.
 fn payload(agent_id: &str) -> Value {
     json!({
         "hook_event_name": "PreToolUse",
