@@ -24,9 +24,9 @@
 //!
 //! ## Rooms, and the one way of the arrows
 //!
-//! `domain` ← `sqlite` ← `journal`, `history`, `access` ← `backup`; `domain` ← `live`; these ←
-//! `intake`, `flow`, `report` ← `alert` ← `http` ← `daemon` ← `cli`. `config` imports `domain`
-//! alone, `redis_child` no room, and only `daemon` and `cli` import them; a `crash_point`, which
+//! `domain`, `sqlite` ← `journal`, `history`, `access` ← `backup`; `domain` ← `live`; these ←
+//! `intake`, `flow`, `report` ← `alert` ← `http` ← `daemon` ← `cli`. `config` and `redis_child`
+//! import `domain` alone, and only `daemon` and `cli` import them; a `crash_point`, which
 //! tests ask for, may stand anywhere. A test reads the `use` lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
@@ -58,8 +58,8 @@
 //!    missed is rebuilt.
 //! 5. Every number in a bucket is an integer that adds up. Averages, rates and percentiles are made
 //!    when they are read. Money is in millionths of a dollar.
-//! 6. A bucket is chosen by the end of an execution, in UTC. Silence is counted in
-//!    time that the daemon has listened, over all of its lives.
+//! 6. A bucket is chosen by the end of an execution, in UTC. Silence is counted in time that the
+//!    daemon has listened, over all of its lives.
 //! 7. Nothing unredacted is behind [`domain::event`].
 //! 8. Every queue, list and wait has a named limit; what is refused is counted.
 //! 9. A counter that was shown never falls, by no correction and by no crash: what is shown of the
