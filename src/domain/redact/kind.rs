@@ -1,6 +1,6 @@
 //! Names that say that what is assigned to them is a secret, by their ends.
 
-use super::{ends_with_word, has_word};
+use super::{ends_with_word, has_word, starts_word};
 
 /// What a name ends with, and the kind of its values.
 const NAMES: &[(&str, Kind)] = &[
@@ -175,8 +175,14 @@ fn is_qualified(before: &[u8]) -> bool {
         .any(|word| ends_with_word(before, word))
 }
 
-/// Whether a value has the end of such a name in it: it is a name itself.
+/// Whether a value has the end of such a name in it: it is a name itself. A short one must begin a
+/// word there: random letters have it by chance.
 pub(super) fn is_in(value: &[u8]) -> bool {
-    let has = |name: &str| (0..value.len()).any(|at| has_word(value, at, name));
+    const MAX_SHORT_BYTES: usize = 3;
+    let has = |name: &str| {
+        let is_start = |at: usize| starts_word(value, at) || value[at].is_ascii_uppercase();
+        let is_long = name.len() > MAX_SHORT_BYTES;
+        (0..value.len()).any(|at| has_word(value, at, name) && (is_long || is_start(at)))
+    };
     NAMES.iter().any(|(name, _)| has(name))
 }
