@@ -1,4 +1,4 @@
-//! Executions that fail, hang, succeed late, are heard of again and change their agent: whichever
+//! Executions that fail, hang, succeed late, become active again and change their agent: whichever
 //! view answers, and after a rebuild, the answers are those of the model.
 
 use serde_json::{Value, json};

@@ -34,7 +34,7 @@ fn large(range: std::ops::Range<usize>) -> Vec<Value> {
 fn told(daemon: &Daemon) -> Result<Value, String> {
     let answer = daemon.get(ERRORS);
     let errors = answer.json()["errors"].clone();
-    // History is told of the last ones with its last flush.
+    // History gets the last ones with its last flush.
     let is_last = |error: &Value| error["agent_id"] == "x099";
     let is_whole = errors
         .as_array()

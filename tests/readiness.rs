@@ -49,7 +49,7 @@ fn says_so_everywhere(daemon: &Daemon, why: &str) {
         let ready = scrape.get("agentpulse_ready", &[]);
         (ready == 0.0).then_some(()).ok_or(scrape.text)
     });
-    // It lives: a restart would mend nothing.
+    // It lives: a restart would repair nothing.
     assert_eq!(daemon.get("/health").status, 200);
 }
 

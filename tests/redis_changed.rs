@@ -1,4 +1,4 @@
-//! A Redis that is changed by others while the daemon runs: it is noticed, told, and mended.
+//! A Redis that is changed by others while the daemon runs: it is noticed, reported, and repaired.
 
 use serde_json::Value;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 /// Of refusals, one row a minute an address, a user and a reason.
 const ROW_EVERY_MS: i64 = 60_000;
 /// Rows a minute of addresses that showed no key: those that were refused most. All others share
-/// one row a reason. With 30 days' keeping this bounds the table whoever knocks: 16 rows and one
+/// one row a reason. With 30 days' keeping this bounds the table: 16 rows and one
 /// for each of six reasons a minute are 950,000 rows. Who is known by name has rows of its own.
 const MAX_ADDRESSES: usize = 16;
 /// Addresses and reasons that are told apart until their rows are written.

@@ -113,7 +113,7 @@ enum Command {
     /// Show or check the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Make the live view anew from the history
+    /// Rebuild the live view from the history
     Rebuild(rebuild::Rebuild),
     /// Let the running daemon read its settings again
     Reload(reload::Reload),

@@ -1,4 +1,4 @@
-//! `agentpulse rebuild`: the live view anew, by the running daemon or without one.
+//! `agentpulse rebuild`: rebuilds the live view, by the running daemon or without one.
 
 use clap::Args;
 use hyper::Method;

@@ -1,4 +1,4 @@
-//! The live view anew, without a daemon.
+//! Rebuilds the live view without a daemon.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::flow::writer;
 
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
-/// Makes the live view anew without a daemon. `shown` hears now and then how many per cent are
+/// Rebuilds the live view without a daemon. `shown` hears now and then how many per cent are
 /// done.
 ///
 /// # Errors

@@ -153,7 +153,7 @@ fn restore_into(
     }
 }
 
-/// A live view may be of the data that is about to go: it must be made anew, and not be taken
+/// A live view may be of the data that is about to go: it must be rebuilt, and not be taken
 /// for a stranger's.
 fn own_epochs(dir: &Path) -> Vec<String> {
     let path = dir.join(JOURNAL);

@@ -41,7 +41,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// long as nobody gives it more the next ends as the last did.
 const STARVED_AFTER_MAX: Duration = Duration::from_secs(64);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(1);
-/// Of what only a rebuild by hand mends.
+/// Of what only a rebuild by hand repairs.
 const BROKEN_WAIT: Duration = Duration::from_secs(3600);
 
 /// The cursor of a live view that is being made; our own epoch and the step follow it.
@@ -69,7 +69,7 @@ pub struct Applier {
     pub counters: Arc<Counters>,
     pub pulse: Arc<Pulse>,
     pub holds: Arc<Holds>,
-    /// The cursor alone does not tell that the live view must be made anew.
+    /// The cursor alone does not tell that the live view must be rebuilt.
     pub must_rebuild: bool,
     pub verifier: Verifier,
     pub look_at: Instant,

@@ -1,4 +1,4 @@
-//! Makes the live view anew from history, in steps that can be broken off at any point: as long
+//! Rebuilds the live view from history, in steps that can be broken off at any point: as long
 //! as the cursor says `rebuilding`, nobody applies to it and nobody reads it.
 
 use std::sync::PoisonError;

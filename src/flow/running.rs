@@ -1,4 +1,4 @@
-//! The executions that run now, with the last that was heard of each. Silence is counted in time
+//! The executions that run now, with the last heartbeat of each. Silence is counted in time
 //! that the daemon has listened, so that a sleeping laptop, a moved clock or a stopped daemon ends
 //! nobody, and a restart prolongs nothing.
 //!
@@ -175,7 +175,7 @@ impl Running {
         Some(run.shown())
     }
 
-    /// What was heard of an execution before it changed. Returns None if there was nothing.
+    /// The last heartbeat of an execution before it changed. Returns None if there was nothing.
     pub fn last(&self, id: &str) -> Option<Shown> {
         let runs = self.runs();
         let run = runs.by_id.get(id).filter(|run| run.is_heard)?;

@@ -1,4 +1,4 @@
-//! Readers for whoever must not block: a few of them, each question with a deadline. What takes
+//! Readers for tasks that must not block: a few of them, each question with a deadline. What takes
 //! long does not keep waiting what is found at once: each kind of question has its own readers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

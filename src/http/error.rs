@@ -144,7 +144,7 @@ impl From<report::Error> for HttpError {
                 );
             }
         };
-        // An answer is logged by whoever stands between, so that it repeats no secret.
+        // An answer is logged by proxies in between, so that it repeats no secret.
         HttpError::new(code, redact(&error.to_string()).into_owned())
     }
 }

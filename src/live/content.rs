@@ -27,7 +27,7 @@ pub struct Rows<'a> {
     pub tools: &'a [ToolDay],
     pub type_tools: &'a [TypeTool],
     pub pairs: &'a [ToolPair],
-    /// Those that run with the last that was heard of them.
+    /// Those that run, with their last heartbeats.
     pub recent: &'a Recent,
 }
 

@@ -45,7 +45,7 @@ impl Error {
         self.kind == Kind::ReadOnly
     }
 
-    /// It does not let its user in, or not do this. Whoever keeps its users may change that while
+    /// It does not let its user in, or not do this. Its administrator may change that while
     /// the daemon runs.
     pub fn is_denied(&self) -> bool {
         self.kind == Kind::Denied
@@ -111,7 +111,7 @@ impl Error {
 }
 
 /// The client has no kinds for most of what a server answers: the first word decides. Only what a
-/// wait cannot mend is broken. Nearly every word tells of a state that the server is in, and it
+/// wait cannot cure is broken. Nearly every word tells of a state that the server is in, and it
 /// may leave that by itself or by its operator's hand.
 impl From<Cause> for Error {
     fn from(cause: Cause) -> Error {

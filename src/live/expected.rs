@@ -88,7 +88,7 @@ fn lists(content: &Content, keys: &Keyspace, now_ms: i64) -> Vec<String> {
 }
 
 impl Live {
-    /// Where Redis holds something else, in words; nothing where it holds all of it.
+    /// Where Redis holds something else, in words. None if it holds all of it.
     pub async fn difference(&self, expected: &Expected) -> Result<Option<String>, Error> {
         for kind in [Kind::Hash, Kind::SortedSet] {
             let sections = expected.sums.iter().filter(|section| section.kind == kind);

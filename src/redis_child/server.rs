@@ -82,7 +82,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Anew for each start, so that nothing comes of what was changed in it.
+    /// Written again for each start, so that nothing comes of what was changed in it.
     fn write_config(&self) -> Result<(), Error> {
         let config = self
             .template
@@ -187,7 +187,7 @@ impl Server {
         checked
     }
 
-    /// What the files hold is made anew from the history, and a power cut may leave them in a state
+    /// What the files hold is rebuilt from the history, and a power cut may leave them in a state
     /// that no server reads: where it ends at once, it begins without them.
     async fn begin_with_or_without_files(&self) -> Result<(), Error> {
         let begun = self.spawn_and_wait().await;

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 /// computations a second.
 pub const FRESH: Duration = Duration::from_millis(250);
 /// Reports with different parameters that are kept at once. The one that was made first makes room;
-/// while all are being made, one more is made for whoever asks, and not kept.
+/// while all are being made, one more is made for the client that asks, and not kept.
 const MAX_SLOTS: usize = 256;
 /// All bodies together. A list has at most 4 MiB, most answers have a few KiB.
 const MAX_BYTES: usize = 64 << 20;

@@ -32,7 +32,7 @@ pub struct Scrape {
     pub live_state: &'static str,
     pub flushed_ms: Option<i64>,
     pub redis_up: bool,
-    /// Nothing where Redis did not tell.
+    /// None if Redis did not say.
     pub memory: Option<Memory>,
     pub room: Option<Room>,
     pub spool_max_bytes: u64,
@@ -245,7 +245,7 @@ fn help(counter: &str) -> String {
         "flush_failures" => "Transactions of history that failed.",
         "apply_failures" => "Attempts to follow the journal in Redis that failed.",
         "live_differences" => "Times that Redis did not hold what it was given.",
-        "rebuilds" => "Times that the live view was made anew.",
+        "rebuilds" => "Times that the live view was rebuilt.",
         "transcripts_read" => "Transcripts that were read after the end of a run.",
         "transcripts_unreadable" => {
             "Transcripts that could not be read: their runs have no tokens."

@@ -127,7 +127,7 @@ struct Lane {
     shares: Shares,
 }
 
-/// The client itself has used up what it may have: others are not told of it.
+/// The client itself has used up what it may have: other clients do not see it.
 enum Refused {
     /// Of the readers.
     Place,

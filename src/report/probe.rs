@@ -78,7 +78,7 @@ impl Probes {
         }
     }
 
-    /// Nothing where Redis answers, and is not allowed to tell its memory.
+    /// None if Redis answers but does not allow to ask for its memory.
     pub async fn memory(&self, deadline: Duration) -> Result<Option<Memory>, Silence> {
         match timeout(deadline, self.live.memory()).await {
             Ok(Ok(memory)) => Ok(memory.map(|(used, max)| Memory { used, max })),

@@ -1,4 +1,4 @@
-//! Hashes of passwords as `crypt` and Django write them: whoever has one can try guesses.
+//! Hashes of passwords as `crypt` and Django write them: with one, guesses can be tried.
 
 use super::kind::Kind;
 use super::trigger::Trigger;

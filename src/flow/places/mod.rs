@@ -6,7 +6,7 @@
 //! of one that is stalled. What works is never closed for another.
 //!
 //! First come those without a key, of these who holds the most places, of theirs the one that has
-//! been so the longest: whoever opens thousands competes with itself.
+//! been so the longest: a client that opens thousands competes with itself.
 
 mod table;
 #[cfg(test)]

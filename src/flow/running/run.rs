@@ -69,7 +69,7 @@ pub(super) struct Run {
     /// The tool calls that have begun and not ended, by the hash of their id, with their names.
     pub open: Vec<(Option<u64>, Arc<str>)>,
     /// A call may be open that is not among those: one of which the sign was lost when the daemon
-    /// ended, or one that found no room. Nothing was heard of the execution since.
+    /// ended, or one that found no room. The execution had no event since.
     pub may_be_open: bool,
     /// The last heartbeat, by the wall clock.
     last_sign_ms: i64,

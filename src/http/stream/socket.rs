@@ -202,7 +202,7 @@ pub fn is_ping(text: &str) -> bool {
 }
 
 /// When to ask whether the client lives, and until when it must have said so. Whatever it sends
-/// says so. It is asked at once: whoever only opens connections is known by that.
+/// says so. It is asked at once: a client that only opens connections is known by that.
 struct Pulse {
     due: Instant,
     asked: Asked,

@@ -21,7 +21,7 @@ fn adding(day: Day, more: i64) -> Writes {
     writes
 }
 
-/// What both hold; nothing where history is to be asked.
+/// What both hold. None if history is to be asked.
 async fn held(live: &Live, day: Day) -> [Option<i64>; 2] {
     let asked = |answer: Result<i64, Error>| match answer {
         Ok(sum) => Some(sum),

@@ -36,7 +36,7 @@ pub struct Asked {
     pub spool_max_bytes: u64,
     /// About how many are kept, and how long it took to ask.
     pub executions: Result<(u64, Duration), Silence>,
-    /// Nothing where Redis does not tell it.
+    /// None if Redis does not say.
     pub memory: Result<(Option<Memory>, Duration), Silence>,
     pub room: Result<Room, Silence>,
     /// Why no event is taken.
