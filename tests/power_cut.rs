@@ -18,12 +18,13 @@ pub struct Power {
 }
 
 impl Power {
-    /// Returns None where no library can be preloaded.
+    /// Returns None where no library can be preloaded, or files have no time of birth.
     pub fn supply() -> Option<Power> {
         if !cfg!(target_os = "linux") {
             return None;
         }
         let folder = folder();
+        fs::metadata(folder.path()).ok()?.created().ok()?;
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/durable_image.c");
         let built = Command::new("cc")
             .args(["-shared", "-fPIC", "-O1", "-o"])
