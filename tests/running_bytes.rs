@@ -52,10 +52,7 @@ fn send(daemon: &Daemon, lines: &[Value]) -> BTreeSet<String> {
         let refused: BTreeSet<u64> = answer.refusals.iter().map(|refusal| refusal.line).collect();
         for refusal in &answer.refusals {
             let error = &refusal.error;
-            assert!(
-                error.contains("limits.running_bytes allows 8388608"),
-                "{error}"
-            );
+            assert!(error.contains("limits.running_bytes allows "), "{error}");
         }
         assert_eq!(answer.totals.rejected as usize, refused.len());
         let ids = lines.iter().map(|line| line["agent_id"].as_str());
@@ -191,4 +188,53 @@ fn what_runs_is_bounded_in_bytes_and_its_list_is_whole_also_after_a_kill() {
             .ok_or("it runs".to_owned())
     });
     assert_eq!(known["tools_granted"], large[3]["tools_granted"]);
+}
+
+/// Lists of tools that kept the room of what was cut, short names that counted as they are long,
+/// and the first look at Redis after a start, which read all that runs once more, came to 3 times
+/// what is counted and more.
+#[test]
+fn what_runs_takes_little_more_than_is_counted_also_while_redis_is_checked() {
+    const COUNTED_MIB: u64 = 64;
+    // What a start leaves in the allocator and in the caches of SQLite.
+    const BESIDE_MIB: u64 = 80;
+    let setup = Setup::new()
+        .set("limits.running_bytes", &format!("\"{COUNTED_MIB}MiB\""))
+        .set("redis.check_interval", "\"1s\"");
+    let mut daemon = setup.start();
+    let empty = memory_mib(&daemon);
+    let long: Vec<String> = (0..256).map(|n| format!("{n:0>64}")).collect();
+    let short: Vec<String> = (0..256).map(|n| format!("{n:x}")).collect();
+    let mut taken = 0;
+    for (name, rest) in [
+        ("long", json!({"tools_granted": long})),
+        ("short", json!({"tools_granted": short})),
+        ("task", json!({"task_description": "t".repeat(4_000)})),
+    ] {
+        taken += send(&daemon, &starts(name, 0..3_000, rest)).len();
+    }
+    assert!(starts_refused(&daemon) > 0, "{taken} are not all that fit");
+    eventually("history has them", || {
+        let health = daemon.read("/api/system/health")?;
+        let database = &health["checks"]["database"];
+        (database["executions"].as_u64() == Some(taken as u64))
+            .then_some(())
+            .ok_or(database.to_string())
+    });
+    for is_killed in [true, false] {
+        if !is_killed {
+            daemon.sigterm();
+        }
+        daemon.restart();
+        let mut most = 0;
+        eventually("Redis is checked twice", || {
+            most = most.max(memory_mib(&daemon));
+            let health = daemon.read("/api/system/health")?;
+            (health["checks"]["live"]["checks"].as_u64() >= Some(2))
+                .then_some(())
+                .ok_or(health.to_string())
+        });
+        eprintln!("{empty} MiB empty, {most} MiB with {taken} running");
+        assert!(most < empty + COUNTED_MIB + BESIDE_MIB, "{most} MiB");
+    }
 }

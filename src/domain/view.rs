@@ -75,7 +75,7 @@ impl Active {
             started_ms: execution.started_ms().unwrap_or(0),
             task_description: text(execution.task_description()),
             tools_granted: start
-                .map(|start| few_names(start.tools_granted.clone(), MAX_GRANTED_BYTES))
+                .map(|start| few_names(&start.tools_granted, MAX_GRANTED_BYTES))
                 .unwrap_or_default(),
             context_size: start.and_then(|start| start.context_size),
             session_id: text(execution.origin(|origin| &origin.session_id)),
@@ -205,7 +205,9 @@ impl Failed {
 /// in Redis.
 #[derive(Debug, Default)]
 pub struct Recent {
-    pub running: Vec<Active>,
+    /// The rows of those that run. They are read when they are written, as those that have ended,
+    /// so that not all of them are in memory once more.
+    pub running: Vec<i64>,
     /// The rows of the last that ended or failed, of each place, in the order of their last change.
     /// The executions themselves may take a gigabyte: they are fetched place by place.
     pub ended: Vec<Vec<i64>>,

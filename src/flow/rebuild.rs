@@ -16,12 +16,14 @@ use super::snapshot::Snapshot;
 use super::trouble::Trouble;
 use crate::crash_point::crash_point;
 use crate::domain::cursor::Cursor;
-use crate::domain::view::{Active, Sign};
+use crate::domain::view::Sign;
 use crate::history::{self, Reader};
 use crate::live::Writes;
 
 /// Executions that have ended, of one step: about 5 MB of the largest.
 const LISTED_AT_ONCE: usize = 500;
+/// Executions that run, of one step: the same.
+const RUNNING_AT_ONCE: usize = 250;
 
 impl Applier {
     /// Answers the change up to which the live view then reaches.
@@ -62,14 +64,17 @@ impl Applier {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
             Writes::of_rows(&rows.borrowed(), &names, self.live.keys(), now_ms())
         };
-        let ended = parts(rows.recent.ended);
-        let count = chunks.len() + ended.len();
-        let lists = ended.into_iter().map(Step::Lists);
-        let steps = chunks.into_iter().map(Step::Writes).chain(lists);
-        for (step, next) in steps.enumerate() {
+        let running = rows.recent.running.chunks(RUNNING_AT_ONCE);
+        let running = running.map(|rows| Step::Running(rows.to_vec()));
+        let lists = parts(rows.recent.ended).into_iter().map(Step::Lists);
+        let steps = chunks.into_iter().map(Step::Writes);
+        let steps: Vec<Step> = steps.chain(running).chain(lists).collect();
+        let count = steps.len();
+        for (step, next) in steps.into_iter().enumerate() {
             self.pulse.works(Part::Live);
             let writes = match next {
                 Step::Writes(writes) => writes,
+                Step::Running(rows) => self.running(rows).await?,
                 Step::Lists(rows) => self.lists(rows).await?,
             };
             self.apply_step(&marker(step), &marker(step + 1), &writes)
@@ -92,8 +97,23 @@ impl Applier {
         Ok(cursor.seq)
     }
 
-    /// The lists of what has ended. It is read when it is written, so that never all of it is in
-    /// memory; what has changed since the snapshot is in the journal and comes once more.
+    /// What runs. It is read when it is written, so that never all of it is in memory; what has
+    /// changed since the snapshot is in the journal and comes once more. What was heard of it is
+    /// known to the writer, and written after the rebuild; until then its start stands for it.
+    async fn running(&mut self, rows: Vec<i64>) -> Result<Writes, Trouble> {
+        let read = move |reader: &Reader| reader.active(&rows);
+        let (_, mut active) = self.history(read).await?;
+        let (idle_ms, now_ms) = (self.tuned.borrow().idle_ms(), now_ms());
+        for active in &mut active {
+            active.take_sign(&Sign {
+                deadline_ms: now_ms + idle_ms,
+                ..Sign::of_change(active.started_ms, 0)
+            });
+        }
+        Ok(Writes::of_active(&active, self.live.keys(), now_ms))
+    }
+
+    /// The lists of what has ended, read when they are written as what runs.
     async fn lists(&mut self, rows: Vec<i64>) -> Result<Writes, Trouble> {
         let read = move |reader: &Reader| reader.listed(&rows);
         let (_, ended) = self.history(read).await?;
@@ -117,8 +137,7 @@ impl Applier {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let sign = self.sign();
-        let read = move |reader: &Reader| Snapshot::read(reader, &names, &sign, now_ms());
+        let read = move |reader: &Reader| Snapshot::read(reader, &names, now_ms());
         let (seq, snapshot) = self.history(read).await?;
         Ok((Cursor::new(&self.epoch, seq), snapshot))
     }
@@ -141,20 +160,12 @@ impl Applier {
             Err(error) => Err(Trouble::Other(error.to_string())),
         }
     }
-
-    /// What was heard of a running execution is known to the writer, and written after the
-    /// rebuild; until then its start stands for it.
-    pub(super) fn sign(&self) -> impl Fn(&Active) -> Sign + Send + use<> {
-        let idle_ms = self.tuned.borrow().idle_ms();
-        move |active| Sign {
-            deadline_ms: now_ms() + idle_ms,
-            ..Sign::of_change(active.started_ms, 0)
-        }
-    }
 }
 
 enum Step {
     Writes(Writes),
+    /// The rows of some of what runs.
+    Running(Vec<i64>),
     /// The rows of what has ended, of some agents.
     Lists(Vec<i64>),
 }

@@ -2,9 +2,7 @@
 
 use crate::domain::bucket::{Day, Hour};
 use crate::domain::names::{NameKind, Names};
-use crate::domain::view::{
-    Active, AgentDay, DayTally, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
-};
+use crate::domain::view::{AgentDay, DayTally, HourTally, Recent, ToolDay, ToolPair, TypeTool};
 use crate::history::{self, Reader};
 use crate::live::Rows;
 
@@ -27,21 +25,11 @@ const AGENT_DAYS: i32 = 9;
 const DAILY_DAYS: i32 = 91;
 
 impl Snapshot {
-    pub fn read(
-        reader: &Reader,
-        names: &Names,
-        sign: &dyn Fn(&Active) -> Sign,
-        now_ms: i64,
-    ) -> Result<Snapshot, history::Error> {
+    pub fn read(reader: &Reader, names: &Names, now_ms: i64) -> Result<Snapshot, history::Error> {
         // Without an upper bound: a clock that was ahead has left ends in the future.
         let (today, ever) = (Day::of(now_ms), Day(i32::MAX));
         let (daily, recent) = (today.back(DAILY_DAYS), today.back(AGENT_DAYS));
         let place = |agent: &str, day| names.place(NameKind::Agent, day, agent).to_owned();
-        let mut recent_rows = reader.recent(&place, now_ms)?;
-        for active in &mut recent_rows.running {
-            let sign = sign(active);
-            active.take_sign(&sign);
-        }
         Ok(Snapshot {
             hours: reader.placed_hours(
                 today.back(HOURLY_DAYS).first_hour(),
@@ -53,11 +41,11 @@ impl Snapshot {
             tools: reader.placed_tools(daily, ever, names)?,
             type_tools: reader.placed_type_tools(recent, ever, names)?,
             pairs: reader.placed_pairs(recent, ever, names)?,
-            recent: recent_rows,
+            recent: reader.recent(&place, now_ms)?,
         })
     }
 
-    /// Of these days alone, and what runs.
+    /// Of these days alone, without what runs and the lists of what has ended.
     pub fn of_days(
         reader: &Reader,
         days: &[Day],
@@ -81,8 +69,6 @@ impl Snapshot {
             let pairs = reader.placed_pairs(day, day, names)?;
             snapshot.pairs.extend(pairs);
         }
-        let running = &mut snapshot.recent.running;
-        reader.each_running(|execution| running.push(Active::of(&execution)))?;
         Ok(snapshot)
     }
 

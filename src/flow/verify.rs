@@ -130,8 +130,11 @@ impl Applier {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let read = move |reader: &Reader| Snapshot::of_days(reader, &days, &names, now_ms);
-        let (flushed, sample) = self.history(read).await?;
+        let read = move |reader: &Reader| {
+            let sample = Snapshot::of_days(reader, &days, &names, now_ms)?;
+            Ok((sample, reader.running_ids()?))
+        };
+        let (flushed, (sample, running)) = self.history(read).await?;
         let Some(changes) = self.since(flushed, seq)? else {
             // History has gone on meanwhile: the next look compares.
             self.verifier.at = Instant::now();
@@ -140,7 +143,15 @@ impl Applier {
         let expected = {
             let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
             let rows = sample.borrowed();
-            Expected::of(&rows, &changes, &days, &names, self.live.keys(), now_ms)
+            Expected::of(
+                &rows,
+                running,
+                &changes,
+                &days,
+                &names,
+                self.live.keys(),
+                now_ms,
+            )
         };
         let found = match self.live.difference(&expected).await {
             // A key of another type is a difference, too.

@@ -76,7 +76,7 @@ impl Reader {
         self.db.read(|conn| {
             conn.prepare_cached(
                 "SELECT count(*) FROM executions INDEXED BY executions_running
-                 WHERE ended_ms IS NULL",
+                 WHERE ended_ms IS NULL AND status IS NULL",
             )?
             .query_row([], |row| Ok(row.get::<_, i64>(0)? as u64))
         })

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::domain::bucket::Day;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
-use crate::domain::execution::{Execution, Status};
+use crate::domain::execution::Execution;
 use crate::domain::sums::Sums;
 use crate::domain::totals::Totals;
 use crate::sqlite::{Db, Result, to_json};
@@ -159,6 +159,9 @@ fn put_executions(conn: &Connection, last_states: &[LastState]) -> rusqlite::Res
     Ok(())
 }
 
+/// The status of a row of which nothing is left.
+const VOID: &str = "void";
+
 fn put(statement: &mut CachedStatement, state: &LastState) -> rusqlite::Result<usize> {
     let execution = state.execution;
     let outcome = execution.outcome();
@@ -174,7 +177,10 @@ fn put(statement: &mut CachedStatement, state: &LastState) -> rusqlite::Result<u
         outcome.map(|outcome| Day::of(outcome.ended_ms).0),
         execution.agent_name(),
         execution.agent_type(),
-        outcome.map(|outcome| Status::as_str(outcome.status)),
+        match outcome {
+            Some(outcome) => Some(outcome.status.as_str()),
+            None => execution.is_void().then_some(VOID),
+        },
         outcome.and_then(|outcome| Some(outcome.duration_ms? as i64)),
         execution.origin(|origin| &origin.session_id),
         execution.model(),

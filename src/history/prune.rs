@@ -68,7 +68,7 @@ fn voids(conn: &Connection, max_rows: usize) -> rusqlite::Result<usize> {
              SELECT rowid FROM executions INDEXED BY executions_running
              WHERE ended_ms IS NULL AND rowid < (
                  SELECT rowid FROM executions WHERE ended_ms IS NOT NULL ORDER BY rowid LIMIT 1)
-             AND execution ->> 'start' IS NULL LIMIT ?1)",
+             AND status = 'void' LIMIT ?1)",
     )?
     .execute([max_rows as i64])
 }

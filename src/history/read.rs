@@ -1,6 +1,6 @@
 //! The readers of history. One connection each; a rebuild and a report read beside the flusher.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,8 +68,30 @@ impl Reader {
     }
 
     /// Each that runs, one at a time: all of them may take more memory than there is.
-    pub fn each_running(&self, f: impl FnMut(Execution)) -> Result<()> {
-        self.db.read(|conn| each_running(conn, f))
+    pub fn each_running(&self, mut f: impl FnMut(Execution)) -> Result<()> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT execution FROM executions INDEXED BY executions_running
+                 WHERE ended_ms IS NULL AND status IS NULL",
+            )?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                f(from_json(row, 0)?);
+            }
+            Ok(())
+        })
+    }
+
+    /// The ids of those that run.
+    pub fn running_ids(&self) -> Result<BTreeSet<String>> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT id FROM executions INDEXED BY executions_running
+                 WHERE ended_ms IS NULL AND status IS NULL",
+            )?;
+            let rows = select.query_map([], |row| row.get(0))?;
+            rows.collect()
+        })
     }
 
     /// Those whose transcripts have still to be read, at most `max`, the oldest ends first.
@@ -91,7 +113,8 @@ impl Reader {
                 "SELECT EXISTS (SELECT * FROM agents INDEXED BY agents_by_name
                                 WHERE agent_name = ?1)
                      OR EXISTS (SELECT * FROM executions INDEXED BY executions_running
-                                WHERE agent_name = ?1 AND ended_ms IS NULL)",
+                                WHERE agent_name = ?1 AND ended_ms IS NULL
+                                    AND status IS NULL)",
             )?
             .query_row([agent_name], |row| row.get(0))
         })
@@ -112,23 +135,6 @@ impl Reader {
     pub(super) fn interrupt_handle(&self) -> InterruptHandle {
         self.db.interrupt_handle()
     }
-}
-
-pub(super) fn each_running(
-    conn: &Connection,
-    mut f: impl FnMut(Execution),
-) -> rusqlite::Result<()> {
-    let mut select = conn.prepare_cached(
-        "SELECT execution FROM executions INDEXED BY executions_running WHERE ended_ms IS NULL",
-    )?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let execution: Execution = from_json(row, 0)?;
-        if !execution.is_void() {
-            f(execution);
-        }
-    }
-    Ok(())
 }
 
 /// The executions in the given rows, in that order.
@@ -172,6 +178,30 @@ mod tests {
         assert_eq!(found.len(), 300);
         assert!(found.iter().all(|(id, execution)| *id == execution.id));
         assert_eq!(world.reader().execution("run-600").unwrap(), None);
+    }
+
+    #[test]
+    fn a_run_of_which_nothing_is_left_does_not_run() {
+        let mut world = World::new();
+        for id in ["a", "b", "c"] {
+            world.tell(id, start("x", NOW_MS));
+        }
+        world.tell("c", stop_of("x", NOW_MS, 1, Status::Success));
+        world.flush();
+        world.untell("b");
+        world.untell("c");
+        world.untell("d");
+        world.flush();
+        let reader = world.reader();
+        assert_eq!(reader.running_ids().unwrap(), ["a".to_owned()].into());
+        assert_eq!(reader.running_count().unwrap(), 1);
+        assert_eq!(running(&reader).len(), 1);
+        let by_type = reader.totals().unwrap().running;
+        assert_eq!(by_type.iter().map(|(_, count)| count).sum::<i64>(), 1);
+        assert!(reader.execution("b").unwrap().unwrap().is_void());
+        world.tell("b", start("x", NOW_MS));
+        world.flush();
+        assert_eq!(reader.running_count().unwrap(), 2);
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row};
 
 use crate::domain::bucket::{DAY_MS, Day};
 use crate::domain::execution::{Execution, MAX_ERROR_BYTES, Status};
 use crate::domain::view::{Active, Recent};
 use crate::sqlite::{Result, from_json};
 
-use super::read::{Reader, each_running};
+use super::read::Reader;
 
 /// Of each agent, as many as its lists in Redis hold.
 const LAST_ENDED: usize = 100;
@@ -26,8 +26,7 @@ const WINDOW_MS: i64 = 7 * DAY_MS;
 type Place<'a> = &'a dyn Fn(&str, Day) -> String;
 
 impl Reader {
-    ///
-    /// It reads every row once, but only of the chosen ones the execution itself.
+    /// It reads every row once, and of none the execution itself.
     pub fn recent(&self, place: Place, now_ms: i64) -> Result<Recent> {
         self.db.snapshot(|_| {
             self.db.read(|conn| {
@@ -40,23 +39,57 @@ impl Reader {
                 while let Some(row) = rows.next()? {
                     choice.consider(row, place)?;
                 }
-                choice.fetch(conn)
+                Ok(choice.into_recent())
             })
         })
     }
 }
 
 impl Reader {
+    /// Executions of [`Recent::running`], as they are shown. Those that have ended meanwhile are
+    /// left out.
+    pub fn active(&self, rowids: &[i64]) -> Result<Vec<Active>> {
+        let mut active = Vec::new();
+        self.each_of(rowids, |whole| {
+            if whole.is_running() {
+                active.push(Active::of(&whole));
+            }
+        })?;
+        Ok(active)
+    }
+
     /// Executions of [`Recent::ended`], as lists show them. Those that were pruned or run again
     /// meanwhile are left out.
     pub fn listed(&self, rowids: &[i64]) -> Result<Vec<Arc<Execution>>> {
-        self.db
-            .snapshot(|_| self.db.read(|conn| listed(conn, rowids)))
+        let mut listed = Vec::new();
+        self.each_of(rowids, |whole| {
+            if whole.outcome().is_some() {
+                listed.push(Arc::new(whole.listed(MAX_ERROR_BYTES)));
+            }
+        })?;
+        Ok(listed)
+    }
+
+    fn each_of(&self, rowids: &[i64], mut f: impl FnMut(Execution)) -> Result<()> {
+        self.db.snapshot(|_| {
+            self.db.read(|conn| {
+                let mut select =
+                    conn.prepare_cached("SELECT execution FROM executions WHERE rowid = ?1")?;
+                for rowid in rowids {
+                    let whole = select.query_row([rowid], |row| from_json(row, 0));
+                    if let Some(whole) = whole.optional()? {
+                        f(whole);
+                    }
+                }
+                Ok(())
+            })
+        })
     }
 }
 
 struct Choice {
     since_ms: i64,
+    running: Vec<i64>,
     by_name: HashMap<String, usize>,
     places: Vec<OfPlace>,
     /// Start and id: equal starts are sorted by id, as Redis does it.
@@ -77,6 +110,7 @@ impl Choice {
     fn new(since_ms: i64) -> Choice {
         Choice {
             since_ms,
+            running: Vec::new(),
             by_name: HashMap::new(),
             places: Vec::new(),
             started: Top::new(LAST_STARTED),
@@ -91,7 +125,11 @@ impl Choice {
         if let Some(started_ms) = started_ms.filter(|&ms| ms >= self.since_ms) {
             self.started.offer_named(started_ms, id);
         }
+        let status = row.get_ref(6)?.as_str_or_null()?;
         let Some(ended_ms) = ended_ms else {
+            if status.is_none() {
+                self.running.push(row.get(0)?);
+            }
             return Ok(());
         };
         let is_recent = ended_ms >= self.since_ms;
@@ -99,7 +137,7 @@ impl Choice {
         let of_place = self.of_place(place);
         let key = (row.get(2)?, row.get(0)?);
         of_place.ended.offer(key);
-        if row.get_ref(6)?.as_str()? != Status::Success.as_str() {
+        if status != Some(Status::Success.as_str()) {
             of_place.failed.offer(key);
         }
         if let Some(duration_ms) = row.get::<_, Option<i64>>(7)?.filter(|_| is_recent) {
@@ -116,7 +154,7 @@ impl Choice {
         &mut self.places[index]
     }
 
-    fn fetch(self, conn: &Connection) -> rusqlite::Result<Recent> {
+    fn into_recent(self) -> Recent {
         let (mut ended, mut slowest) = (Vec::new(), Vec::new());
         for of_place in self.places {
             let last = of_place.ended.into_descending();
@@ -127,27 +165,13 @@ impl Choice {
             }
         }
         let started = self.started.into_descending();
-        let mut running = Vec::new();
-        each_running(conn, |execution| running.push(Active::of(&execution)))?;
-        Ok(Recent {
-            running,
+        Recent {
+            running: self.running,
             ended,
             slowest,
             started: started.map(|(started_ms, id)| (id, started_ms)).collect(),
-        })
-    }
-}
-
-fn listed(conn: &Connection, rowids: &[i64]) -> rusqlite::Result<Vec<Arc<Execution>>> {
-    let mut select = conn.prepare_cached("SELECT execution FROM executions WHERE rowid = ?1")?;
-    let mut listed = Vec::new();
-    for rowid in rowids {
-        let whole = select.query_row([rowid], |row| from_json::<Execution>(row, 0));
-        if let Some(whole) = whole.optional()?.filter(|whole| whole.outcome().is_some()) {
-            listed.push(Arc::new(whole.listed(MAX_ERROR_BYTES)));
         }
     }
-    Ok(listed)
 }
 
 impl OfPlace {
@@ -284,14 +308,9 @@ mod tests {
         assert_eq!(found_started.collect::<Vec<_>>(), started);
         let running: BTreeSet<&str> = all.filter(|e| e.is_running()).map(|e| &*e.id).collect();
         assert!(!running.is_empty());
-        assert_eq!(
-            found
-                .running
-                .iter()
-                .map(|active| &*active.agent_id)
-                .collect::<BTreeSet<_>>(),
-            running
-        );
+        let found = world.reader().active(&found.running).unwrap();
+        let found = found.iter().map(|active| &*active.agent_id);
+        assert_eq!(found.collect::<BTreeSet<_>>(), running);
     }
 
     #[test]

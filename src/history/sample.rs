@@ -105,10 +105,19 @@ impl World {
             return;
         }
         after.merge(fact, &self.catalog);
+        self.change(before, after);
+    }
+
+    /// What was told of it belongs to another.
+    pub fn untell(&mut self, id: &str) {
+        let before = self.executions.get(id).map(|(_, before)| before.clone());
+        self.change(before, Execution::new(id.to_owned()));
+    }
+
+    fn change(&mut self, before: Option<Arc<Execution>>, after: Execution) {
         self.seq += 1;
-        let after = Arc::new(after);
-        self.executions
-            .insert(id.to_owned(), (self.seq, after.clone()));
+        let (id, after) = (after.id.clone(), Arc::new(after));
+        self.executions.insert(id, (self.seq, after.clone()));
         let change = Change::between(before, after, self.seq, self.accepted_ms);
         self.pending.push(Arc::new(change));
     }

@@ -105,7 +105,8 @@ impl Reader {
                 })?;
                 let mut select = conn.prepare_cached(
                     "SELECT agent_type, count(*) FROM executions INDEXED BY executions_running
-                     WHERE ended_ms IS NULL GROUP BY agent_type ORDER BY agent_type",
+                     WHERE ended_ms IS NULL AND status IS NULL
+                     GROUP BY agent_type ORDER BY agent_type",
                 )?;
                 let running = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 Ok(Totals {

@@ -27,7 +27,6 @@ pub struct Rows<'a> {
     pub tools: &'a [ToolDay],
     pub type_tools: &'a [TypeTool],
     pub pairs: &'a [ToolPair],
-    /// Those that run, with their last heartbeats.
     pub recent: &'a Recent,
 }
 
@@ -79,19 +78,24 @@ impl<'a> Content<'a> {
         let mut content = Content::default();
         content.take_tallies(rows, names);
         content.take_tools(rows, names);
-        for active in &rows.recent.running {
-            let running = Running {
-                was: false,
-                is: Some(Cow::Borrowed(active)),
-            };
-            content.running.insert(&active.agent_id, running);
-        }
         for (agent, id, duration_ms) in &rows.recent.slowest {
             let slowest = content.slowest.entry(agent).or_default();
             slowest.touch(now_ms).insert(id, Some(*duration_ms));
         }
         for (id, started_ms) in &rows.recent.started {
             content.timeline.touch(now_ms).insert(id, *started_ms);
+        }
+        content
+    }
+
+    pub(super) fn of_active(active: &'a [Active]) -> Content<'a> {
+        let mut content = Content::default();
+        for active in active {
+            let running = Running {
+                was: false,
+                is: Some(Cow::Borrowed(active)),
+            };
+            content.running.insert(&active.agent_id, running);
         }
         content
     }

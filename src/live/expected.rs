@@ -31,10 +31,11 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// `rows` are of the `days` alone, and of all that runs; `changes` are those that came since,
-    /// in order.
+    /// `rows` are of the `days` alone, `running` are the ids of all that ran at the same moment;
+    /// `changes` are those that came since, in order.
     pub fn of(
         rows: &Rows,
+        mut running: BTreeSet<String>,
         changes: &[Arc<Change>],
         days: &[Day],
         names: &Names,
@@ -52,8 +53,6 @@ impl Expected {
         let mut sections = content.writes(keys, now_ms).sections;
         let alive_s = now_ms.div_euclid(1_000) + MARGIN_S;
         sections.retain(|section| section.expires_s > alive_s);
-        let running = rows.recent.running.iter();
-        let mut running: BTreeSet<String> = running.map(|run| run.agent_id.clone()).collect();
         for change in changes {
             match change.after.is_running() {
                 true => running.insert(change.after.id.clone()),

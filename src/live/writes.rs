@@ -9,6 +9,7 @@ use super::keys::{Key, Keyspace, Kind};
 use crate::domain::change::Change;
 use crate::domain::execution::Execution;
 use crate::domain::names::Names;
+use crate::domain::view::Active;
 
 /// The values of one call in a rebuild: some milliseconds of Redis's time. A section is not
 /// divided, so that a call may exceed it by one.
@@ -33,12 +34,17 @@ impl Writes {
         Content::of(changes, names, idle_ms).writes(keys, now_ms)
     }
 
-    /// What Redis holds after all that history knows, but for the lists of what has ended, into an
-    /// empty Redis: to be applied in order.
+    /// What Redis holds after all that history knows, but for what runs and the lists of what has
+    /// ended, into an empty Redis: to be applied in order.
     pub fn of_rows(rows: &Rows, names: &Names, keys: &Keyspace, now_ms: i64) -> Vec<Writes> {
         Content::of_rows(rows, names, now_ms)
             .writes(keys, now_ms)
             .divided()
+    }
+
+    /// What Redis holds of executions that run.
+    pub fn of_active(active: &[Active], keys: &Keyspace, now_ms: i64) -> Writes {
+        Content::of_active(active).writes(keys, now_ms)
     }
 
     /// What Redis holds of executions that have ended, which are all that there are to be of their

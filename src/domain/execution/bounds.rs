@@ -45,13 +45,12 @@ impl Execution {
     pub fn listed(mut self, error_bytes: usize) -> Execution {
         if let Some(start) = &mut self.start {
             let start = Arc::make_mut(start);
-            start.tools_granted =
-                few_names(std::mem::take(&mut start.tools_granted), MAX_TOOLS_BYTES);
+            start.tools_granted = few_names(&start.tools_granted, MAX_TOOLS_BYTES);
             start.task_description = start.task_description.take().map(short);
         }
         if let Some(stop) = &mut self.stop {
             let stop = Arc::make_mut(stop);
-            stop.tools_used = few_names(std::mem::take(&mut stop.tools_used), MAX_TOOLS_BYTES);
+            stop.tools_used = few_names(&stop.tools_used, MAX_TOOLS_BYTES);
             stop.tool_calls = few_calls(std::mem::take(&mut stop.tool_calls));
             stop.error_details = within(stop.error_details.take(), error_bytes);
             for free in [
@@ -85,15 +84,17 @@ fn short(text: String) -> String {
 
 /// The names, where they have at most `max_bytes`; else the first of them, and a mark in the place
 /// of the rest.
-pub fn few_names(mut names: Vec<String>, max_bytes: usize) -> Vec<String> {
-    if let Some(few) = few(
-        names.iter().map(|name| name.len() + "\"\",".len()),
-        max_bytes,
-    ) {
-        names.truncate(few);
-        names.push(CUT_MARK.to_owned());
+///
+/// They are copied, because a list that is cut keeps the room of all that were in it.
+pub fn few_names(names: &[String], max_bytes: usize) -> Vec<String> {
+    let sizes = names.iter().map(|name| name.len() + "\"\",".len());
+    match few(sizes, max_bytes) {
+        None => names.to_vec(),
+        Some(few) => {
+            let mark = std::iter::once(CUT_MARK.to_owned());
+            names[..few].iter().cloned().chain(mark).collect()
+        }
     }
-    names
 }
 
 fn few_calls(calls: BTreeMap<String, u64>) -> BTreeMap<String, u64> {

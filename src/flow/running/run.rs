@@ -17,18 +17,23 @@ const MAX_OPEN_CALLS: usize = 64;
 /// Of one run beside its texts: the structures here, the entries of maps that lead to it, and its
 /// last heartbeat on the way to Redis and to those who watch.
 const RUN_BYTES: usize = 640;
+/// The copies of its id in those maps.
+const ID_COPIES: usize = 4;
+/// Of one text in a list, beside it: what leads to it, and the least that is allocated.
+const TEXT_BYTES: usize = 32;
 /// Of one name of a tool, beside its text.
 const NAME_BYTES: usize = 48;
 
 /// About how much memory is held of an execution while it runs. Its texts count as they are as
-/// JSON: so long they are in Redis and in lists, and here they take less.
+/// JSON: so long they are in Redis and in lists.
 pub fn run_bytes(execution: &Execution) -> usize {
     bytes_of(&Active::of(execution), execution)
 }
 
 fn bytes_of(known: &Active, execution: &Execution) -> usize {
     let transcript = execution.transcript().map_or(0, str::len);
-    RUN_BYTES + json_bytes(known) + transcript
+    let ids = ID_COPIES * execution.id.len();
+    RUN_BYTES + json_bytes(known) + transcript + ids + TEXT_BYTES * known.tools_granted.len()
 }
 
 /// What is shown of a running execution. To copy it is cheap: its texts are shared.

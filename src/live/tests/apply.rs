@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::journey::Journey;
+use super::rebuild::{Tables, apply_all, chunks};
 use super::{
     IDLE_MS, PREFIX, Server, active, ask, dump, failed, keys, names, now_ms, set_cursor, slowest,
     writes,
@@ -173,7 +174,8 @@ async fn the_timeline_keeps_the_newest() {
         started,
         ..Default::default()
     };
-    super::rebuild::apply_rows(&live, &super::rebuild::Tables::default(), &recent, now_ms).await;
+    let chunks = chunks(&names(), &Tables::default(), &recent, &[], now_ms);
+    apply_all(&live, &chunks).await;
     let name = keys().name(Key::Timeline, &[]);
     let count = ask(&live, &["ZCARD", &name]).await.as_i64();
     assert_eq!(count, Some(TIMELINE_KEPT as i64));

@@ -25,7 +25,8 @@ fn expected(changes: &[Arc<Change>]) -> Expected {
     };
     let today = Day::of(now_ms());
     let days: Vec<Day> = (0..7).map(|back| today.back(back)).collect();
-    Expected::of(&rows, changes, &days, &names(), &keys(), now_ms())
+    let running = Default::default();
+    Expected::of(&rows, running, changes, &days, &names(), &keys(), now_ms())
 }
 
 #[tokio::test]

@@ -32,8 +32,9 @@ async fn a_rebuilt_redis_equals_an_applied_one() {
         set_cursor(&live, "rebuilding:x:0").await;
         let cleared = live.clear("rebuilding:x:0").await.unwrap();
         assert_eq!(cleared, Some(applied.len() as u64 - 1));
-        let (tables, recent, ended) = history(&journey, &names());
-        let last = apply_rows(&live, &tables, &recent, journey.now_ms()).await;
+        let (tables, recent, active, ended) = history(&journey, &names());
+        let chunks = chunks(&names(), &tables, &recent, &active, journey.now_ms());
+        let last = apply_all(&live, &chunks).await;
         let lists = Writes::of_ended(&ended, &names(), &keys(), journey.now_ms());
         live.apply(&last, "e:250", &lists).await.unwrap();
         let mut rebuilt = dump(&live).await;
@@ -84,8 +85,9 @@ async fn names_that_found_a_place_on_some_days_are_rebuilt_where_they_were() {
         let mut applied = dump(&live).await;
         set_cursor(&live, "rebuilding:x:0").await;
         live.clear("rebuilding:x:0").await.unwrap();
-        let (tables, recent, ended) = history(&journey, &names);
-        let last = apply_rows_by(&live, &names, &tables, &recent, journey.now_ms()).await;
+        let (tables, recent, active, ended) = history(&journey, &names);
+        let chunks = chunks(&names, &tables, &recent, &active, journey.now_ms());
+        let last = apply_all(&live, &chunks).await;
         let lists = Writes::of_ended(&ended, &names, &keys(), journey.now_ms());
         live.apply(&last, "e:400", &lists).await.unwrap();
         let mut rebuilt = dump(&live).await;
@@ -123,8 +125,8 @@ async fn a_rebuild_is_divided_and_each_part_applies_once() {
     let mut journey = Journey::new(1);
     journey.ids = 10_000;
     journey.changes(8_000);
-    let (tables, recent, _) = history(&journey, &names());
-    let chunks = chunks(&names(), &tables, &recent, journey.now_ms());
+    let (tables, recent, active_rows, _) = history(&journey, &names());
+    let chunks = chunks(&names(), &tables, &recent, &active_rows, journey.now_ms());
     assert!(chunks.len() > 3, "{}", chunks.len());
     set_cursor(&live, "rebuilding:x:0").await;
     for (i, chunk) in chunks.iter().enumerate() {
@@ -136,7 +138,7 @@ async fn a_rebuild_is_divided_and_each_part_applies_once() {
             assert_eq!(live.apply(&from, &to, chunk).await.unwrap(), to);
         }
     }
-    let running = recent.running.len();
+    let running = active_rows.len();
     assert!(running > 2_000, "{running}");
     let current = live.current(Day::of(journey.now_ms())).await.unwrap();
     assert_eq!(current.running as usize, running);
@@ -155,25 +157,10 @@ pub(super) struct Tables {
 }
 
 /// Answers the mark after the last part.
-pub(super) async fn apply_rows(
-    live: &Live,
-    tables: &Tables,
-    recent: &Recent,
-    now_ms: i64,
-) -> String {
-    apply_rows_by(live, &names(), tables, recent, now_ms).await
-}
-
-async fn apply_rows_by(
-    live: &Live,
-    names: &Names,
-    tables: &Tables,
-    recent: &Recent,
-    now_ms: i64,
-) -> String {
+pub(super) async fn apply_all(live: &Live, chunks: &[Writes]) -> String {
     let mut mark = "rebuilding:x:0".to_owned();
     set_cursor(live, &mark).await;
-    for (i, chunk) in chunks(names, tables, recent, now_ms).iter().enumerate() {
+    for (i, chunk) in chunks.iter().enumerate() {
         let to = format!("rebuilding:x:{}", i + 1);
         assert_eq!(live.apply(&mark, &to, chunk).await.unwrap(), to);
         mark = to;
@@ -181,7 +168,13 @@ async fn apply_rows_by(
     mark
 }
 
-fn chunks(names: &Names, tables: &Tables, recent: &Recent, now_ms: i64) -> Vec<Writes> {
+pub(super) fn chunks(
+    names: &Names,
+    tables: &Tables,
+    recent: &Recent,
+    active: &[Active],
+    now_ms: i64,
+) -> Vec<Writes> {
     let rows = Rows {
         hours: &tables.hours,
         days: &tables.days,
@@ -191,18 +184,22 @@ fn chunks(names: &Names, tables: &Tables, recent: &Recent, now_ms: i64) -> Vec<W
         pairs: &tables.pairs,
         recent,
     };
-    Writes::of_rows(&rows, names, &keys(), now_ms)
+    let mut chunks = Writes::of_rows(&rows, names, &keys(), now_ms);
+    let active = active.chunks(100);
+    chunks.extend(active.map(|active| Writes::of_active(active, &keys(), now_ms)));
+    chunks
 }
 
 /// What history holds of the executions, found one by one.
-fn history(journey: &Journey, names: &Names) -> (Tables, Recent, Vec<Arc<Execution>>) {
+fn history(journey: &Journey, names: &Names) -> (Tables, Recent, Vec<Active>, Vec<Arc<Execution>>) {
     let (mut tables, mut ended) = (Tables::default(), Vec::new());
+    let mut running = Vec::new();
     let mut recent = Recent::default();
     for id in &journey.order {
         let execution = &journey.executions[id];
         if execution.is_running() {
             let sign = Sign::of_change(journey.now_ms(), IDLE_MS);
-            recent.running.push(Active::of(execution).with(&sign));
+            running.push(Active::of(execution).with(&sign));
         }
         if let Some(started_ms) = execution.started_ms() {
             recent.started.push((id.clone(), started_ms));
@@ -219,7 +216,7 @@ fn history(journey: &Journey, names: &Names) -> (Tables, Recent, Vec<Arc<Executi
         }
         tables.add(&contribution);
     }
-    (tables, recent, ended)
+    (tables, recent, running, ended)
 }
 
 impl Tables {
