@@ -69,6 +69,7 @@
 //! | `readiness` | a daemon that takes nothing says so, everywhere |
 //! | `corpus` | planted secrets, and what only looks like one |
 //! | `public_rules` | what a public set of rules finds is taken out |
+//! | `contract` | help, API document, metrics and settings, word by word |
 //! | `compat` | what released versions left on a disk |
 //! | `power_cut` | what a power cut leaves of a folder |
 //! | `promises` | what must hold whatever happens, a file a promise |
@@ -98,6 +99,7 @@ mod claude_numbers;
 mod claude_script;
 mod compare;
 mod compat;
+mod contract;
 mod corpus;
 mod corrections;
 mod counters;

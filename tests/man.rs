@@ -15,19 +15,19 @@ fn output(arguments: &[&str]) -> String {
 
 /// The commands that `--help` of these words lists, `help` itself left out.
 fn commands(words: &[&str]) -> Vec<String> {
-    let help = output(&[words, &["--help"]].concat());
+    listed(&output(&[words, &["--help"]].concat()))
+}
+
+/// The commands that a help lists, `help` itself left out.
+pub fn listed(help: &str) -> Vec<String> {
     let Some((_, list)) = help.split_once("\nCommands:\n") else {
         return Vec::new();
     };
     let lines = list.lines().take_while(|line| !line.is_empty());
-    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
-    let is_name = |name: &&str| {
-        name.bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
-    };
+    // What is indented further goes on with the line above.
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
     names
-        .filter(is_name)
-        .filter(|name| *name != "help")
+        .filter(|name| !["", "help"].contains(name))
         .map(str::to_owned)
         .collect()
 }
