@@ -9,10 +9,11 @@ mod store;
 mod tickets;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use self::audit::Refusals;
@@ -149,7 +150,7 @@ impl Access {
 
     /// Whether there is any key. One that has expired counts: a door must not open by itself.
     pub fn has_keys(&self) -> bool {
-        !self.held().is_empty()
+        !self.held.read().is_empty()
     }
 
     /// Waits until there is a key.
@@ -163,7 +164,7 @@ impl Access {
     pub fn admit(&self, text: &str, now_ms: i64) -> Option<Pass> {
         let digest = Digest::of(text);
         let mut found = None;
-        for held in self.held().iter() {
+        for held in self.held.read().iter() {
             if held.digest.equals(&digest) {
                 found = Some(Pass(held.clone()));
             }
@@ -176,12 +177,12 @@ impl Access {
     /// A ticket that stands for the key for [`TICKET_LIFE`], once.
     pub fn ticket(&self, pass: Pass, now: Instant) -> Result<String, Error> {
         let ticket = random_hex::<TICKET_BYTES>()?;
-        lock(&self.tickets).put(&ticket, pass, now)?;
+        self.tickets.lock().put(&ticket, pass, now)?;
         Ok(ticket)
     }
 
     pub fn redeem(&self, ticket: &str, now: Instant, now_ms: i64) -> Option<Pass> {
-        let pass = lock(&self.tickets).take(ticket, now)?;
+        let pass = self.tickets.lock().take(ticket, now)?;
         pass.is_good(now_ms).then_some(pass)
     }
 
@@ -191,11 +192,16 @@ impl Access {
             return Err(Error::Name);
         }
         // Held to the end, so that two of one name do not meet.
-        let mut store = lock(&self.store);
-        if self.held().len() >= MAX_KEYS {
+        let mut store = self.store.lock();
+        if self.held.read().len() >= MAX_KEYS {
             return Err(Error::TooManyKeys);
         }
-        if self.held().iter().any(|held| held.key.name == wish.name) {
+        if self
+            .held
+            .read()
+            .iter()
+            .any(|held| held.key.name == wish.name)
+        {
             return Err(Error::NameTaken(wish.name));
         }
         let text = new_secret()?;
@@ -210,16 +216,16 @@ impl Access {
         let digest = Digest::of(&text);
         let entry = Entry::of(Action::KeyCreated, actor, Ok(Some(described(&key))), now_ms);
         store.insert_key(&key, &digest, &entry)?;
-        self.held_mut().push(held(key.clone(), digest));
+        self.held.write().push(held(key.clone(), digest));
         self.keyed.send_replace(true);
         Ok((text, key))
     }
 
     /// Ends a key, by its id or its name, at once. Blocks for a write to the disk.
     pub fn revoke(&self, which: &str, actor: Actor, now_ms: i64) -> Result<Key, Error> {
-        let mut store = lock(&self.store);
+        let mut store = self.store.lock();
         let named = |held: &&Arc<Held>| held.key.id == which || held.key.name == which;
-        let found = self.held().iter().find(named).cloned();
+        let found = self.held.read().iter().find(named).cloned();
         let held = found.ok_or_else(|| Error::Unknown(which.chars().take(64).collect()))?;
         let entry = Entry::of(
             Action::KeyRevoked,
@@ -228,7 +234,7 @@ impl Access {
             now_ms,
         );
         store.delete_key(&held.key.id, &entry)?;
-        self.held_mut().retain(|other| !Arc::ptr_eq(other, &held));
+        self.held.write().retain(|other| !Arc::ptr_eq(other, &held));
         self.keyed.send_replace(self.has_keys());
         held.revoked.send_replace(true);
         Ok(held.key.clone())
@@ -240,36 +246,36 @@ impl Access {
             last_used_ms: Some(held.used_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0),
             ..held.key.clone()
         };
-        self.held().iter().map(shown).collect()
+        self.held.read().iter().map(shown).collect()
     }
 
     /// Writes a row of the trail. Blocks for a write to the disk.
     pub fn note(&self, entry: Entry) -> Result<(), Error> {
-        Ok(lock(&self.store).note(&[], &[entry])?)
+        Ok(self.store.lock().note(&[], &[entry])?)
     }
 
     /// Remembers refusals for the trail; [`Access::tick`] writes them.
     pub fn refused(&self, actor: Actor, reason: &'static str, count: u64) {
-        lock(&self.refusals).add(actor, reason, count);
+        self.refusals.lock().add(actor, reason, count);
     }
 
     /// Rows of the trail since then, the newest first. Blocks for a read.
     pub fn audit(&self, since_ms: i64, limit: usize) -> Result<Vec<Row>, Error> {
-        Ok(lock(&self.store).entries(since_ms, limit)?)
+        Ok(self.store.lock().entries(since_ms, limit)?)
     }
 
     /// Writes what has gathered: to be called about every second, and at the end. Blocks.
     pub fn tick(&self, now_ms: i64, is_end: bool) -> Result<(), Error> {
-        let refusals = lock(&self.refusals).take_due(now_ms, is_end);
+        let refusals = self.refusals.lock().take_due(now_ms, is_end);
         let used = self.used(is_end);
         if !refusals.is_empty() || !used.is_empty() {
             let rows: Vec<(&str, i64)> = used
                 .iter()
                 .map(|(held, used_ms)| (held.key.id.as_str(), *used_ms))
                 .collect();
-            let noted = lock(&self.store).note(&rows, &refusals);
+            let noted = self.store.lock().note(&rows, &refusals);
             if let Err(error) = noted {
-                lock(&self.refusals).put_back(refusals);
+                self.refusals.lock().put_back(refusals);
                 return Err(error.into());
             }
             for (held, used_ms) in &used {
@@ -279,14 +285,14 @@ impl Access {
         let pruned_ms = self.pruned_ms.load(Ordering::Relaxed);
         if now_ms.saturating_sub(pruned_ms) > PRUNE_EVERY_MS {
             self.pruned_ms.store(now_ms, Ordering::Relaxed);
-            while lock(&self.store).prune()? > 0 {}
+            while self.store.lock().prune()? > 0 {}
         }
         Ok(())
     }
 
     fn used(&self, is_end: bool) -> Vec<(Arc<Held>, i64)> {
         let mut used = Vec::new();
-        for held in self.held().iter() {
+        for held in self.held.read().iter() {
             let used_ms = held.used_ms.load(Ordering::Relaxed);
             let since_ms = used_ms - held.written_ms.load(Ordering::Relaxed);
             if since_ms >= USED_EVERY_MS || (is_end && since_ms > 0) {
@@ -294,14 +300,6 @@ impl Access {
             }
         }
         used
-    }
-
-    fn held(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<Held>>> {
-        self.held.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn held_mut(&self) -> std::sync::RwLockWriteGuard<'_, Vec<Arc<Held>>> {
-        self.held.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -318,11 +316,6 @@ fn held(key: Key, digest: Digest) -> Arc<Held> {
 
 fn described(key: &Key) -> String {
     format!("{} ({}), {}", key.id, key.name, key.scopes)
-}
-
-/// What is behind these locks is whole between any two statements.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::broadcast;
@@ -78,7 +79,7 @@ impl Board {
             let pending = alert.state == State::Pending;
             (pending, Reverse(alert.severity), Reverse(alert.since_ms))
         });
-        let mut shown = self.shown();
+        let mut shown = self.shown.lock();
         shown.active = active;
         shown.budgets = Budgets::of(rules);
         for alert in news.iter().filter(|alert| alert.state == State::Resolved) {
@@ -94,7 +95,7 @@ impl Board {
 
     /// JSON: what is active first, then the last that were resolved; and the day's budgets.
     pub fn list(&self) -> Bytes {
-        let shown = self.shown();
+        let shown = self.shown.lock();
         let all = shown.active.iter().chain(&shown.resolved);
         let list = List {
             alerts: all.map(Arc::as_ref).collect(),
@@ -106,7 +107,7 @@ impl Board {
 
     /// A line for each that fires.
     pub fn firing(&self) -> Vec<String> {
-        let shown = self.shown();
+        let shown = self.shown.lock();
         let firing = shown
             .active
             .iter()
@@ -117,11 +118,6 @@ impl Board {
                 format!("{severity} {rule}: {}", alert.message)
             })
             .collect()
-    }
-
-    /// A panic elsewhere leaves at worst the list of the moment before.
-    fn shown(&self) -> MutexGuard<'_, Shown> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

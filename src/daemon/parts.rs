@@ -1,8 +1,9 @@
 //! What the parts share, and the parts that are made of it.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use parking_lot::RwLock;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 

@@ -1,8 +1,9 @@
 //! The way to Redis: the one that was named, or a private one.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use tokio::time::{Instant, sleep};
 use tracing::info;
 

@@ -2,9 +2,10 @@
 //! goes on from the cursor that the script answers, whatever happened before.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
@@ -273,7 +274,7 @@ impl Applier {
     }
 
     fn writes(&self, batch: &[Arc<Change>]) -> Writes {
-        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        let names = self.names.read();
         let idle_ms = self.tuned.borrow().idle_ms();
         Writes::of(batch, &names, self.live.keys(), idle_ms, now_ms())
     }

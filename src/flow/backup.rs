@@ -2,10 +2,11 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::info;
@@ -69,7 +70,7 @@ impl Backups {
 
     /// What the present one is at.
     pub fn progress(&self) -> Option<Value> {
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = self.progress.lock();
         let (stage, percent) = progress.as_ref()?.now();
         Some(json!({ "stage": stage, "percent": percent }))
     }
@@ -104,7 +105,7 @@ impl Backups {
             return Err(Refused::Busy);
         }
         let progress = Arc::new(Progress::default());
-        let mut present = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut present = self.progress.lock();
         *present = Some(progress.clone());
         Ok(Place {
             backups: self.clone(),
@@ -123,10 +124,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let backups = &self.backups;
         backups.holds.release(Holder::Backup);
-        let mut present = backups
-            .progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut present = backups.progress.lock();
         *present = None;
         backups.busy.store(false, Ordering::Release);
     }

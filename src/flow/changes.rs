@@ -2,9 +2,10 @@
 //! here what it has to apply next, and need not read it back from the disk.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::ends::Ends;
@@ -61,7 +62,7 @@ impl Changes {
     pub fn publish(&self, changes: &[Arc<Change>]) {
         let Some(last) = changes.last() else { return };
         self.ends.take(changes);
-        let mut recent = self.recent();
+        let mut recent = self.recent.lock();
         recent.bytes += changes.iter().map(|change| bytes(change)).sum::<usize>();
         recent.changes.extend(changes.iter().cloned());
         self.let_go(&mut recent);
@@ -89,7 +90,7 @@ impl Changes {
         if seq >= head {
             return Ok(Vec::new());
         }
-        let recent = self.recent();
+        let recent = self.recent.lock();
         if let Some(first) = recent.changes.front()
             && first.seq <= seq + 1
         {
@@ -109,7 +110,7 @@ impl Changes {
     /// are in memory any more.
     pub fn remembered(&self, seq: u64, last: u64, max: usize) -> Option<Vec<Arc<Change>>> {
         let count = usize::try_from(last.saturating_sub(seq)).unwrap_or(usize::MAX);
-        let recent = &self.recent().changes;
+        let recent = &self.recent.lock().changes;
         let begin = recent.partition_point(|change| change.seq <= seq);
         let found: Vec<_> = recent
             .iter()
@@ -124,7 +125,7 @@ impl Changes {
     /// A view is now at `seq`. What all have applied is let go.
     pub fn applied(&self, view: View, seq: u64) {
         self.positions[view as usize].store(seq, Ordering::Release);
-        self.let_go(&mut self.recent());
+        self.let_go(&mut self.recent.lock());
     }
 
     fn let_go(&self, recent: &mut Recent) {
@@ -170,16 +171,11 @@ impl Changes {
         if position >= self.head() {
             return 0;
         }
-        let recent = &self.recent().changes;
+        let recent = &self.recent.lock().changes;
         let next = recent.partition_point(|change| change.seq <= position);
         recent
             .get(next)
             .map_or(i64::MAX, |change| (now_ms - change.accepted_ms).max(1))
-    }
-
-    /// A panic elsewhere leaves the queue whole: nothing here panics between two calls.
-    fn recent(&self) -> MutexGuard<'_, Recent> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -233,7 +229,7 @@ mod tests {
         changes.applied(View::Live, 700);
         changes.left(View::Stream);
         changes.applied(View::History, 700);
-        assert_eq!(changes.recent().bytes, 0);
+        assert_eq!(changes.recent.lock().bytes, 0);
     }
 
     fn seqs(found: Option<Vec<Arc<Change>>>) -> Option<Vec<u64>> {

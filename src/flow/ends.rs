@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::AddAssign;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::domain::bucket::{DAY_MS, HOUR_MS};
@@ -203,9 +204,8 @@ impl Ends {
         lately.slots = lately.slots.split_off(&first_kept(now_ms));
     }
 
-    /// A panic elsewhere leaves at worst one end without its counterpart.
     fn lately(&self) -> MutexGuard<'_, Lately> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Follows the journal into history: what has gathered is folded into one transaction that also
 //! moves history's cursor.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
@@ -215,7 +216,7 @@ impl Flusher {
                 return Err(Trouble::Gap(position));
             };
             let totals = {
-                let names = this.names.read().unwrap_or_else(PoisonError::into_inner);
+                let names = this.names.read();
                 Totals::of(batch.iter().map(Arc::as_ref), &names)
             };
             crash_point("flush.read");

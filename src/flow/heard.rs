@@ -1,7 +1,8 @@
 //! Heartbeats for those who watch: the last of each execution, who waited longest first.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::running::Shown;
 use crate::domain::view::Active;
@@ -65,9 +66,8 @@ impl Heard {
             .collect()
     }
 
-    /// A panic elsewhere leaves at worst a turn without its sign, which is passed over.
     fn waiting(&self) -> MutexGuard<'_, Option<Waiting>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -4,7 +4,8 @@
 //! Only where nothing can be written is more shown, because then it is the failures that matter.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::counters::Counters;
 
@@ -34,11 +35,11 @@ impl Kept {
     }
 
     pub fn show(&self, counts: BTreeMap<String, u64>) {
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        *self.shown.lock() = counts;
     }
 
     pub fn shown(&self) -> BTreeMap<String, u64> {
-        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = self.shown.lock();
         shown.clone()
     }
 }

@@ -1,7 +1,9 @@
 //! How the live view is: whether it can be read, and if not, why.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+
+use parking_lot::RwLock;
 
 use super::changes::{Changes, View};
 use super::clock::now_ms;
@@ -42,18 +44,12 @@ impl LiveState {
     }
 
     pub fn condition(&self) -> Condition {
-        self.condition
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.condition.read().clone()
     }
 
     /// Says whether that is news.
     pub fn set(&self, condition: Condition) -> bool {
-        let mut current = self
-            .condition
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.condition.write();
         let news = *current != condition;
         *current = condition;
         news
@@ -72,21 +68,15 @@ impl LiveState {
     }
 
     pub fn difference(&self) -> Option<String> {
-        let difference = self.difference.read();
-        difference.unwrap_or_else(PoisonError::into_inner).clone()
+        self.difference.read().clone()
     }
 
     pub fn set_difference(&self, reason: &str) {
-        let difference = self.difference.write();
-        *difference.unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        *self.difference.write() = Some(reason.to_owned());
     }
 
     pub fn is_following(&self) -> bool {
-        *self
-            .condition
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            == Condition::Following
+        *self.condition.read() == Condition::Following
     }
 
     pub fn lag_ms(&self) -> i64 {

@@ -1,7 +1,6 @@
 //! Rebuilds the live view from history, in steps that can be broken off at any point: as long
 //! as the cursor says `rebuilding`, nobody applies to it and nobody reads it.
 
-use std::sync::PoisonError;
 use std::time::Instant;
 
 use tracing::info;
@@ -61,7 +60,7 @@ impl Applier {
         crash_point("rebuild.cleared");
         let (cursor, rows) = self.snapshot().await?;
         let chunks = {
-            let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+            let names = self.names.read();
             Writes::of_rows(&rows.borrowed(), &names, self.live.keys(), now_ms())
         };
         let running = rows.recent.running.chunks(RUNNING_AT_ONCE);
@@ -117,7 +116,7 @@ impl Applier {
     async fn lists(&mut self, rows: Vec<i64>) -> Result<Writes, Trouble> {
         let read = move |reader: &Reader| reader.listed(&rows);
         let (_, ended) = self.history(read).await?;
-        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        let names = self.names.read();
         Ok(Writes::of_ended(&ended, &names, self.live.keys(), now_ms()))
     }
 
@@ -132,11 +131,7 @@ impl Applier {
     }
 
     async fn snapshot(&mut self) -> Result<(Cursor, Snapshot), Trouble> {
-        let names = self
-            .names
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let names = self.names.read().clone();
         let read = move |reader: &Reader| Snapshot::read(reader, &names, now_ms());
         let (seq, snapshot) = self.history(read).await?;
         Ok((Cursor::new(&self.epoch, seq), snapshot))

@@ -1,7 +1,6 @@
 //! Reading the settings again while the daemon runs: who asks, and what came of the last time.
 
-use std::sync::{Mutex, PoisonError};
-
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -30,14 +29,11 @@ pub struct Last {
 
 impl ReloadState {
     pub fn last(&self) -> Last {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().clone()
     }
 
     pub fn set(&self, outcome: &Result<Reloaded, String>) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock();
         match outcome {
             Ok(reloaded) => {
                 last.failed = None;

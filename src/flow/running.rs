@@ -11,8 +11,10 @@ mod run;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound::{Excluded, Unbounded};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use self::run::Run;
 pub use self::run::{Shown, run_bytes};
@@ -226,10 +228,8 @@ impl Running {
         (shown, rest.count())
     }
 
-    /// A panic elsewhere leaves at worst one run with a deadline or a start too many, which is
-    /// passed over.
     fn runs(&self) -> MutexGuard<'_, Runs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Looks now and then whether Redis still is what it was, and holds what it was given: somebody may
 //! have deleted or changed keys, and a server that was told to make room drops them without a word.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -125,11 +125,7 @@ impl Applier {
         let kept = (self.tuned.borrow().remember_ms / DAY_MS) as i32;
         let back = self.verifier.back % DAYS.min(kept - 1) + 1;
         let days = [today, today.back(back)];
-        let names = self
-            .names
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let names = self.names.read().clone();
         let read = move |reader: &Reader| {
             let sample = Snapshot::of_days(reader, &days, &names, now_ms)?;
             Ok((sample, reader.running_ids()?))
@@ -141,7 +137,7 @@ impl Applier {
             return Ok(Found::Same);
         };
         let expected = {
-            let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+            let names = self.names.read();
             let rows = sample.borrowed();
             Expected::of(
                 &rows,

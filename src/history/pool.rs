@@ -3,9 +3,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::InterruptHandle;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -110,7 +111,7 @@ impl Pool {
         let Ok(Ok(_place)) = place else {
             return Err(Error::crowded(&self.path));
         };
-        let Some(reader) = self.idle().pop() else {
+        let Some(reader) = self.idle.lock().pop() else {
             return Err(Error::closing(&self.path));
         };
         let interrupt = reader.interrupt_handle();
@@ -122,7 +123,7 @@ impl Pool {
         let Ok((reader, answer)) = answer else {
             return Err(Error::closing(&self.path));
         };
-        self.idle().push(reader);
+        self.idle.lock().push(reader);
         match answer {
             Err(panic) => resume_unwind(panic),
             Ok(Err(_)) if !in_time => Err(Error::too_slow(&self.path, self.deadline)),
@@ -145,10 +146,6 @@ impl Pool {
                 return (answer, false);
             }
         }
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Reader>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,12 +2,13 @@
 //! request over TCP needs one.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Method, Request};
 use axum::response::{IntoResponse, Response};
+use parking_lot::Mutex;
 
 use super::credential::{Credential, credential, remove_credentials};
 use super::error::{Code, HttpError};
@@ -217,7 +218,7 @@ impl Gate {
     }
 
     fn take(&self, client: Client, now: Instant) -> Result<(), Refusal> {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.buckets.lock();
         let taken = buckets.take(client, now);
         taken.map_err(|wait| Refusal::TooMany {
             retry_after_s: whole_seconds(wait),

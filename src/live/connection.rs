@@ -1,7 +1,7 @@
 //! The one connection to Redis: how it is made, kept, and what is said when it is lost.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fred::clients::{Client, WithOptions};
@@ -9,6 +9,7 @@ use fred::error::{Error as Cause, ErrorKind};
 use fred::interfaces::{ClientLike, EventInterface};
 use fred::types::config::{Config, Options, ReconnectPolicy, ServerConfig, TlsConnector};
 use fred::types::{Builder, RespVersion, Value};
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -58,7 +59,6 @@ impl Connection {
     /// A command that was not even sent says nothing of why; the last attempt to connect does.
     pub(super) fn explain(&self, cause: Cause) -> Error {
         let last_error = self.last_error.lock();
-        let last_error = last_error.unwrap_or_else(PoisonError::into_inner);
         match (&*last_error, cause.kind()) {
             (Some(last), ErrorKind::Canceled) => {
                 let details = plain(last.details()).to_owned();
@@ -138,7 +138,7 @@ fn config(url: &RedisUrl) -> Result<Config, Error> {
 /// a request to reconnect, so that it is ended.
 async fn keep(client: Client, last_error: Arc<Mutex<Option<Cause>>>) {
     let tell = |error| {
-        *last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        *last_error.lock() = error;
     };
     let mut errors = client.error_rx();
     let mut connected = client.reconnect_rx();

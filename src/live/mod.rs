@@ -18,13 +18,14 @@ mod sections;
 mod tests;
 mod writes;
 
-use std::sync::{Arc, LazyLock, RwLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use fred::clients::{Client, WithOptions};
 use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::scripts::Script;
 use fred::types::{CustomCommand, InfoKind, Value};
+use parking_lot::RwLock;
 
 pub use content::Rows;
 pub use error::Error;

@@ -1,7 +1,6 @@
 //! What the live view answers. A bucket that nothing was added to is left out.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use fred::interfaces::{SetsInterface, SortedSetsInterface};
 use fred::types::Value;
@@ -232,7 +231,7 @@ impl Live {
 
     /// Of each day, both included, the names that have keys.
     fn places(&self, kind: NameKind, from: Day, to: Day) -> BTreeMap<Day, Vec<String>> {
-        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        let names = self.names.read();
         let of_day = |day| {
             let counted = names.counted(kind, day).chain([OTHER]);
             let mut counted: Vec<String> = counted.map(str::to_owned).collect();

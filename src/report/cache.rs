@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 /// A dashboard that polls every second sees nothing older, and a thousand of them cost four
@@ -78,7 +79,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     }
 
     fn slot(&self, key: &K, now: Instant) -> Arc<Slot<V>> {
-        let mut slots = self.slots();
+        let mut slots = self.slots.lock();
         if let Some(slot) = slots.get(key)
             && !slot.is_stale(now)
         {
@@ -97,22 +98,17 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     }
 
     fn weight(&self) -> usize {
-        let slots = self.slots();
+        let slots = self.slots.lock();
         let made = slots.values().filter_map(|slot| slot.0.get());
         made.map(|(_, value)| (self.weigh)(value)).sum()
     }
 
     /// Lets go of what is stale, and if that is not enough of `key`, which came last.
     fn shed(&self, key: &K, now: Instant) {
-        self.slots().retain(|_, slot| is_wanted(slot, now));
+        self.slots.lock().retain(|_, slot| is_wanted(slot, now));
         if self.weight() > MAX_BYTES {
-            self.slots().remove(key);
+            self.slots.lock().remove(key);
         }
-    }
-
-    /// A panic elsewhere leaves the map whole: every change to it is one call.
-    fn slots(&self) -> MutexGuard<'_, HashMap<K, Arc<Slot<V>>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -191,10 +187,10 @@ mod tests {
         for key in 0..MAX_SLOTS + 10 {
             assert_eq!(cache.get(&key, now, || async { key }).await, key);
         }
-        assert_eq!(cache.slots().len(), MAX_SLOTS);
+        assert_eq!(cache.slots.lock().len(), MAX_SLOTS);
         let later = now + FRESH;
         assert_eq!(cache.get(&9_999, later, || async { 1 }).await, 1);
-        assert_eq!(cache.slots().len(), 1);
+        assert_eq!(cache.slots.lock().len(), 1);
     }
 
     #[tokio::test]

@@ -2,8 +2,9 @@
 //! it, as Prometheus expects: what counts over restarts is what agents did.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::exposition::{Family, Labels};
 
@@ -30,7 +31,7 @@ impl Requests {
     pub fn observe(&self, route: &str, status: u16, took: Duration) {
         let took_s = took.as_secs_f64();
         let bucket = BOUNDS.partition_point(|&bound| bound < took_s);
-        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut series = self.series.lock();
         let times = series.entry((route.to_owned(), status)).or_default();
         times.counts[bucket] += 1;
         times.sum += took;
@@ -39,7 +40,7 @@ impl Requests {
     /// Of all that readers and hooks asked for. What an operator asks over the control socket may
     /// take minutes.
     pub fn latency(&self) -> Latency {
-        let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let series = self.series.lock();
         let mut latency = Latency::default();
         for ((route, _), times) in series.iter() {
             if !route.starts_with("/control/") {
@@ -52,7 +53,7 @@ impl Requests {
     pub(super) fn write(&self, family: &mut Family) {
         // Copied, so that no request waits while lines are written.
         let series = {
-            let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+            let series = self.series.lock();
             series.clone()
         };
         for ((route, status), times) in series {

@@ -2,9 +2,10 @@
 //! history.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -65,9 +66,8 @@ impl Shares {
         }
     }
 
-    /// A panic elsewhere leaves the map whole: every change to it is one call.
     fn share(&self, asker: &Asker) -> Share {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.lock();
         if clients.len() >= MAX_CLIENTS {
             // One whose semaphore is held elsewhere has a place, or waits for one.
             clients.retain(|_, share| Arc::strong_count(&share.places) > 1);
@@ -125,7 +125,7 @@ mod tests {
         for n in 0..2 * MAX_CLIENTS {
             drop(shares.try_take(&asker(&n.to_string())));
         }
-        assert!(shares.clients.lock().unwrap().len() <= MAX_CLIENTS);
+        assert!(shares.clients.lock().len() <= MAX_CLIENTS);
         assert!(shares.try_take(&busy).is_none());
     }
 }

@@ -1,8 +1,9 @@
 //! Which of the two views answers.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
@@ -119,12 +120,11 @@ impl Sources {
     /// one by one: with very many names there are very many rows.
     pub(super) fn places(&self) -> impl Fn() -> Names + Send + use<> {
         let names = self.names.clone();
-        move || names.read().unwrap_or_else(PoisonError::into_inner).clone()
+        move || names.read().clone()
     }
 
-    /// A panic elsewhere leaves the names whole: every change to them is one call.
     pub(super) fn names(&self) -> RwLockReadGuard<'_, Names> {
-        self.names.read().unwrap_or_else(PoisonError::into_inner)
+        self.names.read()
     }
 }
 

@@ -1,10 +1,11 @@
 //! How the daemon itself does: for Prometheus, and for the person on call.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -82,10 +83,7 @@ impl System {
         );
         let history_up = totals.is_ok();
         let totals = {
-            let mut last = self
-                .last_totals
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut last = self.last_totals.lock();
             match totals {
                 Ok(totals) => *last = Arc::new(totals),
                 Err(silence) => warn!(silence.reason, "counters are told as they last were"),

@@ -1,9 +1,10 @@
 //! The server of the live view, asked by ourselves: whether it can serve, has room, keeps what it
 //! holds, and holds our numbers.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use serde_json::Value;
 use tokio::time::timeout;
 

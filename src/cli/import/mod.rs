@@ -6,10 +6,11 @@ mod summary;
 mod walk;
 
 use std::path::{PathBuf, absolute};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use parking_lot::Mutex;
 
 use self::line::Importer;
 use self::progress::Progress;
@@ -79,8 +80,7 @@ impl ClaudeCode {
         let lines = {
             let (summary, progress) = (Arc::clone(&summary), progress.clone());
             walk::transcripts(&root).map(move |path| {
-                // A summary is whole after every step, whoever panicked.
-                let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut summary = summary.lock();
                 let lines = importer.lines(path, &mut summary);
                 progress.step(summary.transcripts);
                 Ok(lines.into_bytes())
@@ -91,7 +91,7 @@ impl ClaudeCode {
         });
         progress.finish();
         let totals = totals?;
-        let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+        let summary = summary.lock();
         print(&summary.report(&totals))?;
         refused(&totals)
     }

@@ -12,9 +12,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use self::table::{Seat, State, Table};
@@ -122,7 +123,7 @@ impl Places {
 
     /// Returns None while all others are at work.
     pub fn try_enter(self: &Arc<Places>, holder: Holder) -> Option<Place> {
-        let mut table = self.lock();
+        let mut table = self.table.lock();
         if table.len() >= self.max {
             let victim = table.longest(State::Idle, |_| true)?;
             self.evict(&mut table, victim);
@@ -135,7 +136,7 @@ impl Places {
     /// # Errors
     /// All are taken, and none of those that may be closed for this one is stalled.
     pub fn admit(self: &Arc<Places>, holder: Holder, rank: Rank) -> Result<Place, Full> {
-        let mut table = self.lock();
+        let mut table = self.table.lock();
         self.make_room(&mut table, &holder, rank)?;
         let place = self.seat(&mut table, holder.clone());
         table.begin(place.id, holder, rank);
@@ -145,7 +146,7 @@ impl Places {
     /// Closes the connection that has been idle the longest; false where none is. For when the
     /// system has no more files.
     pub fn evict_idle(&self) -> bool {
-        let mut table = self.lock();
+        let mut table = self.table.lock();
         let victim = table.longest(State::Idle, |_| true);
         victim.inspect(|id| self.evict(&mut table, *id)).is_some()
     }
@@ -154,7 +155,7 @@ impl Places {
     pub async fn emptied(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.lock().len() == 0 {
+            if self.table.lock().len() == 0 {
                 return;
             }
             changed.await;
@@ -204,11 +205,6 @@ impl Places {
             (self.on_evicted)();
         }
     }
-
-    /// What is behind the lock is whole between any two statements.
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A connection's place, until it is dropped.
@@ -224,7 +220,7 @@ impl Place {
     /// # Errors
     /// There is no room for it; the connection idles on.
     pub fn admit(&self, holder: Holder, rank: Rank) -> Result<(), Full> {
-        let mut table = self.places.lock();
+        let mut table = self.places.table.lock();
         if !table.has(self.id) {
             return Err(Full);
         }
@@ -235,25 +231,25 @@ impl Place {
 
     /// A request begins that nothing has to be shown for.
     pub fn begin(&self) {
-        self.places.lock().begin_again(self.id);
+        self.places.table.lock().begin_again(self.id);
     }
 
     /// As many requests have ended as have begun: the connection idles.
     pub fn end(&self) {
-        if self.places.lock().end(self.id) {
+        if self.places.table.lock().end(self.id) {
             self.places.changed.notify_one();
         }
     }
 
     /// What is at work waits for its client, or does not any more.
     pub fn stall(&self, stalled: bool) {
-        self.places.lock().stall(self.id, stalled);
+        self.places.table.lock().stall(self.id, stalled);
     }
 
     /// Closes the request that has been stalled the longest: this one needs what it holds. Of
     /// `own` only where its holder has used up what it may have itself.
     pub fn displace_stalled(&self, own: bool) {
-        let mut table = self.places.lock();
+        let mut table = self.places.table.lock();
         let Some(until) = Instant::now().checked_sub(STALLED_AFTER) else {
             return;
         };
@@ -275,7 +271,7 @@ impl Place {
 
     /// Gives the place back before the end of this.
     pub fn leave(&self) {
-        self.places.lock().remove(self.id);
+        self.places.table.lock().remove(self.id);
         self.places.changed.notify_one();
     }
 }

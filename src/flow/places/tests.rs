@@ -22,7 +22,7 @@ fn key(id: &str) -> Holder {
 }
 
 fn is_lost(place: &Place) -> bool {
-    !place.places.lock().has(place.id)
+    !place.places.table.lock().has(place.id)
 }
 
 fn lost(places: &[Place]) -> Vec<usize> {
@@ -35,7 +35,7 @@ fn lost(places: &[Place]) -> Vec<usize> {
 
 /// As if it had been in its state for so much longer.
 fn age(place: &Place, by: Duration) {
-    place.places.lock().age(place.id, by);
+    place.places.table.lock().age(place.id, by);
 }
 
 #[tokio::test]

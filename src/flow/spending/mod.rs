@@ -11,7 +11,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 pub use self::reader::SpendingReader;
 use crate::domain::execution::Execution;
@@ -98,9 +100,8 @@ impl Spending {
         self.watched().ones.contains_key(id)
     }
 
-    /// A panic elsewhere leaves at worst an execution that is read anew.
     fn watched(&self) -> MutexGuard<'_, Watched> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -2,8 +2,8 @@
 //! reader of transcripts.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// An id takes some 60 bytes. Those beyond are found again in history.
@@ -24,7 +24,7 @@ struct Waiting {
 
 impl Unread {
     pub fn put(&self, id: &str) {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         if waiting.ids.len() < MAX_WAITING {
             waiting.ids.insert(id.to_owned());
         } else {
@@ -36,12 +36,12 @@ impl Unread {
 
     /// Says that more may be found in history.
     pub fn overflow(&self) {
-        self.lock().overflowed = true;
+        self.waiting.lock().overflowed = true;
     }
 
     /// Takes at most `max`.
     pub fn take(&self, max: usize) -> Vec<String> {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         let taken = max.min(waiting.ids.len());
         (0..taken).filter_map(|_| waiting.ids.pop_first()).collect()
     }
@@ -49,15 +49,11 @@ impl Unread {
     /// Whether nothing is left but what found no place, so that history has to be asked; says it
     /// once.
     pub fn take_overflow(&self) -> bool {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         waiting.ids.is_empty() && std::mem::take(&mut waiting.overflowed)
     }
 
     pub async fn added(&self) {
         self.added.notified().await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! What each event changes: decided in memory, for one commit, before anything is remembered.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tracing::error;
 
@@ -252,7 +252,7 @@ impl Writer {
         ];
         let tools = added.tools.iter().map(|&(tool, _)| (NameKind::Tool, tool));
         let unknown: Vec<_> = {
-            let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+            let names = self.names.read();
             let all = named.into_iter().chain(tools);
             all.filter(|(kind, name)| !names.is_settled(*kind, day, name))
                 .collect()
@@ -260,7 +260,7 @@ impl Writer {
         if unknown.is_empty() {
             return;
         }
-        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.names.write();
         batch.names_before.get_or_insert_with(|| names.clone());
         for (kind, name) in unknown {
             batch.places.extend(names.admit(kind, day, name));

@@ -12,9 +12,10 @@ mod memory;
 mod retell;
 mod signs;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
@@ -171,7 +172,7 @@ impl Writer {
             warn!(%error, "what hooks told could not be forgotten");
         }
         let first = {
-            let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+            let mut names = self.names.write();
             names.forget(Day::of(now_ms));
             names.first()
         };
@@ -260,7 +261,7 @@ impl Writer {
     /// Those of a commit that came to nothing. Only the writer gives places.
     fn take_places_back(&self, batch: &mut Batch) {
         if let Some(before) = batch.names_before.take() {
-            *self.names.write().unwrap_or_else(PoisonError::into_inner) = before;
+            *self.names.write() = before;
         }
     }
 

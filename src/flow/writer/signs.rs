@@ -1,7 +1,8 @@
 //! Heartbeats, from the writer to the applier and to those who watch.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::flow::heard::Heard;
 use crate::flow::running::Shown;
@@ -18,34 +19,29 @@ pub struct Signs {
 impl Signs {
     pub fn put(&self, sign: Shown) {
         self.heard.put(&sign);
-        self.live().insert(sign.id().to_owned(), sign);
+        self.live.lock().insert(sign.id().to_owned(), sign);
     }
 
     /// An execution that has ended gives no more signs: what waits is at most what runs.
     pub fn forget(&self, id: &str) {
         self.heard.forget(id);
-        self.live().remove(id);
+        self.live.lock().remove(id);
     }
 
     /// Those that the live view has a place for once it has applied the journal up to here. The
     /// others wait: written now they would be refused, or lost to the change that comes after.
     pub fn take(&self, applied: u64) -> Vec<Shown> {
-        let mut signs = self.live();
+        let mut signs = self.live.lock();
         let ready = signs.extract_if(|_, sign| sign.after <= applied);
         ready.map(|(_, sign)| sign).collect()
     }
 
     /// Those for which it was too early. What was put meanwhile is newer.
     pub fn put_back(&self, signs: impl IntoIterator<Item = Shown>) {
-        let mut live = self.live();
+        let mut live = self.live.lock();
         for sign in signs {
             let id = sign.id().to_owned();
             live.entry(id).or_insert(sign);
         }
-    }
-
-    /// A panic elsewhere leaves the signs whole: every change to them is one call.
-    fn live(&self) -> MutexGuard<'_, HashMap<String, Shown>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::RwLock;
 use tokio::net::{TcpListener, UnixStream};
 
 use super::apply::{apply, start};

@@ -12,11 +12,12 @@ mod sums;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, LazyLock, RwLock};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fred::interfaces::ClientLike;
 use fred::types::Value;
+use parking_lot::RwLock;
 
 use super::{Key, Keyspace, Kind, Live, LiveConfig, Writes, command};
 use crate::domain::bucket::Day;
