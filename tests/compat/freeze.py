@@ -6,8 +6,12 @@
 Writes tests/compat/VERSION/: `data/` is a data folder whose daemon was killed with events that
 only its journal holds, `backup.tar` a backup of that moment, `agentpulse.toml` the settings file
 with every key, `spool/` what the hook program leaves while no daemon runs, and `answers.json`
-what that version itself answers from the folder and for the spool. A release is frozen once, and
-its folder is never changed: later versions must open it for ever.
+what that version itself answers from the folder and for the spool. `changed.toml` is
+`tests/compat/changed.toml`, and `changed.txt` what `config show` prints of it. `hooks.jsonl` are
+the lines that the hook program sends to a daemon, and `hook-answers.json` what that version
+answers when it has only these. `claude-settings.json` are settings of Claude Code, and
+`claude-settings.installed.json` the same after `hooks install`. A release is frozen once, and its
+folder is never changed: later versions must open it for ever.
 """
 
 import json
@@ -15,6 +19,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -136,7 +141,7 @@ def executions(data):
     return found
 
 
-def answers(data):
+def counts(data):
     active = json.loads(get(data, "/api/agents/active"))["active"]
     counted = [line for line in get(data, "/metrics").splitlines()
                if line.startswith("agentpulse_executions_total{")]
@@ -144,8 +149,16 @@ def answers(data):
         "executions": executions(data),
         "active": sorted(one["agent_id"] for one in active),
         "executions_total": sorted(counted),
-        "errors": json.loads(get(data, "/api/agents/errors/frozen-builder"))["errors"],
     }
+
+
+def answers(data):
+    errors = json.loads(get(data, "/api/agents/errors/frozen-builder"))["errors"]
+    return counts(data) | {"errors": errors}
+
+
+def write_json(name, found):
+    (TO / name).write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
 def settled(data):
@@ -154,6 +167,75 @@ def settled(data):
     text = get(data, "/metrics")
     pending = [line for line in text.splitlines() if line.startswith("agentpulse_transcripts_pending ")]
     return status["journal"]["pending"] == 0 and all(line.endswith(" 0") for line in pending) or None
+
+
+def freeze_settings():
+    shutil.copy(HERE / "changed.toml", TO)
+    command = [PROGRAM, "config", "show", "--config", TO / "changed.toml"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    (TO / "changed.txt").write_text(shown)
+    unchanged = [line for line in shown.splitlines() if not line.endswith(" file")]
+    if unchanged:
+        raise SystemExit(f"changed.toml leaves some at their default: {unchanged}")
+
+
+def freeze_installed():
+    """Hooks of ours in a settings file beside those of others."""
+    before, after = TO / "claude-settings.json", TO / "claude-settings.installed.json"
+    for file in (before, after):
+        shutil.copy(HERE.parent / "data" / "settings-of-others.json", file)
+    run("hooks", "install", "--settings", after, "--command", "/opt/agentpulse-hook claude-code")
+    after.with_name(after.name + ".agentpulse-backup").unlink()
+
+
+def hook_payloads():
+    """What agents' clients gave to hooks, and one payload that ends in its middle."""
+    for name in sorted(path.name for path in CAPTURED.iterdir()):
+        for line in (CAPTURED / name / "hooks.jsonl").open():
+            if line.strip():
+                yield json.dumps(json.loads(line)["payload"])
+    run = {"session_id": "5b9f3c1e-0000-4000-8000-000000000002", "cwd": "/home/dev/shop",
+           "transcript_path": "/home/dev/.claude/projects/-home-dev-shop/none.jsonl",
+           "agent_id": "afrozen2", "agent_type": "frozen-cut"}
+    yield json.dumps({"hook_event_name": "SubagentStart", **run})
+    stop = {"hook_event_name": "SubagentStop", **run, "last_assistant_message": "cut here"}
+    yield json.dumps(stop).removesuffix(' here"}')
+
+
+def sent_by_hook(payload, listener):
+    """The line that the hook program sends to a daemon that takes it."""
+    places = {"AGENTPULSE_SPOOL": "/tmp/none", "AGENTPULSE_SOCKET": listener.getsockname()}
+    environment = {**os.environ, **places}
+    hook = subprocess.Popen([HOOK, "claude-code"], stdin=subprocess.PIPE, env=environment, text=True)
+    hook.stdin.write(payload)
+    hook.stdin.close()
+    connection, _ = listener.accept()
+    with connection, connection.makefile("rw") as lines:
+        line = lines.readline()
+        lines.write('{"accepted":1,"duplicate":0,"rejected":0,"progress":0}\n')
+    hook.wait()
+    return line
+
+
+def freeze_hooks():
+    global KEY
+    KEY = ""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(WORK / "h"))
+        listener.listen()
+        listener.settimeout(10)
+        lines = [sent_by_hook(payload, listener) for payload in hook_payloads()]
+    if [n for n, line in enumerate(lines) if "cut" in json.loads(line)] != [len(lines) - 1]:
+        raise SystemExit("this machine was too slow for the hook program: freeze again")
+    (TO / "hooks.jsonl").write_text("".join(lines))
+    data = WORK / "hooks"
+    daemon = serve(data, flush="100ms")
+    emit((json.loads(line) for line in lines), data=data)
+    wait(lambda: settled(data))
+    time.sleep(4)
+    write_json("hook-answers.json", counts(data) | {"key": KEY})
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait()
 
 
 def main():
@@ -206,8 +288,11 @@ def main():
         subprocess.run([HOOK, "claude-code"], input=json.dumps(payload), text=True, env=environment)
     shutil.copytree(spool, TO / "spool")
     found |= {"spooled": "afrozen1", "key": KEY}
-    (TO / "answers.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    write_json("answers.json", found)
     shutil.copy(HERE.parents[1] / "config" / "agentpulse.toml", TO / "agentpulse.toml")
+    freeze_settings()
+    freeze_installed()
+    freeze_hooks()
     shutil.rmtree(WORK)
     for file in sorted(path for path in TO.rglob("*") if path.is_file()):
         print(f"{file.stat().st_size:9} {file.relative_to(HERE)}")
@@ -217,4 +302,5 @@ def end_redis(data):
     os.kill(int((data / "redis" / "redis.pid").read_text()), signal.SIGTERM)
 
 
-main()
+if __name__ == "__main__":
+    main()

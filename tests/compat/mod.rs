@@ -1,6 +1,8 @@
 //! What a released version left on a disk opens for ever, with the answers that it gave itself.
 //! `tests/compat/freeze.py` made the folders; a frozen folder is never changed.
 
+mod hooks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,10 +22,14 @@ struct Frozen {
 
 impl Frozen {
     fn all() -> impl Iterator<Item = Frozen> {
-        FROZEN.into_iter().map(|version| {
+        Frozen::with("answers.json")
+    }
+
+    fn with(answers: &str) -> impl Iterator<Item = Frozen> {
+        FROZEN.into_iter().map(move |version| {
             let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat");
             let folder = root.join(version);
-            let answers = fs::read(folder.join("answers.json")).expect("the answers");
+            let answers = fs::read(folder.join(answers)).expect("the answers");
             Frozen {
                 answers: serde_json::from_slice(&answers).expect("JSON"),
                 folder,
@@ -64,6 +70,12 @@ impl Frozen {
     /// What ran then runs still, or has timed out since; nothing else was added but what waited
     /// in the spool.
     fn holds(&self, daemon: &Daemon, spooled: Option<&str>) -> Result<(), String> {
+        self.counts(daemon, spooled)?;
+        let errors = self.read(daemon, "/api/agents/errors/frozen-builder")?;
+        same("errors", &self.answers["errors"], &errors["errors"])
+    }
+
+    fn counts(&self, daemon: &Daemon, spooled: Option<&str>) -> Result<(), String> {
         let mut now = self.executions(daemon)?;
         for then in self.list("executions") {
             let id = text(&then["agent_id"]);
@@ -92,8 +104,7 @@ impl Frozen {
         if counted != total {
             return Err(format!("{counted} executions are counted and not {total}"));
         }
-        let errors = self.read(daemon, "/api/agents/errors/frozen-builder")?;
-        same("errors", &self.answers["errors"], &errors["errors"])
+        Ok(())
     }
 }
 
@@ -190,6 +201,27 @@ fn backups_of_released_versions_are_restored_with_the_answers_they_gave() {
             assert!(done.status.success(), "{done:?}");
         });
         eventually("as before", || frozen.holds(&daemon, None));
+    }
+}
+
+/// The lines of `config show`, without the blanks between the columns.
+fn rows(text: &str) -> BTreeSet<Vec<&str>> {
+    let rows = text.lines().map(|line| line.split_whitespace().collect());
+    rows.collect()
+}
+
+#[test]
+fn settings_of_released_versions_keep_their_values() {
+    for frozen in Frozen::all() {
+        let then = fs::read_to_string(frozen.folder.join("changed.txt")).expect("the values");
+        let mut show = short_program();
+        show.args(["config", "show", "--config"]);
+        let done = show.arg(frozen.folder.join("changed.toml")).output();
+        let done = done.expect("the program runs");
+        assert!(done.status.success(), "{done:?}");
+        let now = String::from_utf8(done.stdout).expect("UTF-8");
+        let (then, now) = (rows(&then), rows(&now));
+        assert_eq!(then.difference(&now).next(), None);
     }
 }
 
