@@ -2,6 +2,7 @@
 //! `tests/compat/freeze.py` made the folders; a frozen folder is never changed.
 
 mod hooks;
+mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
