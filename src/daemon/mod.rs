@@ -132,9 +132,9 @@ async fn serve<F: Future<Output = ()>>(
     let parts = Parts::new(&stores, tuned);
     let (stop_intake, intake_stopped) = watch::channel(false);
     let (stop_views, views_stopped) = watch::channel(false);
-    let (door, queue) = writer::door();
+    let (writer, queue) = writer::channel();
     let intake = Intake {
-        door: door.clone(),
+        writer: writer.clone(),
         counters: parts.counters.clone(),
         tuned: parts.tuned.clone(),
         zone: TimeZone::system(),
@@ -153,7 +153,7 @@ async fn serve<F: Future<Output = ()>>(
         counters: parts.counters.clone(),
         applier: applier_commands,
         flusher: flusher_commands,
-        backups: Arc::new(parts.backups(config, door.clone())),
+        backups: Arc::new(parts.backups(config, writer.clone())),
         reload: reload_commands,
         reloaded: Arc::default(),
         tuned: parts.tuned.clone(),
@@ -177,13 +177,13 @@ async fn serve<F: Future<Output = ()>>(
     alerts::restore(&stores, &parts.changes.ends)?;
     let gather = alerts::gather(&operations, &system, &redis.live, &stores);
 
-    let applier = parts.applier(&stores, &redis.live, door.clone())?;
-    let flusher = parts.flusher(&stores, door.clone())?;
-    let usage_reader = parts.usage_reader(&stores, door.clone());
-    let spending_reader = parts.spending_reader(door.clone());
+    let applier = parts.applier(&stores, &redis.live, writer.clone())?;
+    let flusher = parts.flusher(&stores, writer.clone())?;
+    let usage_reader = parts.usage_reader(&stores, writer.clone());
+    let spending_reader = parts.spending_reader(writer.clone());
     let checkpoints =
         Checkpoints::start([stores.journal_path.clone(), stores.history_path.clone()])?;
-    let (writer, mut damage) = spawn_writer(stores, &parts, queue)?;
+    let (writer_thread, mut damage) = spawn_writer(stores, &parts, queue)?;
     let mut views = JoinSet::new();
     views.spawn(async move {
         applier.run(applier_received, views_stopped).await;
@@ -200,7 +200,7 @@ async fn serve<F: Future<Output = ()>>(
         address,
         access: access.clone(),
         counters: parts.counters.clone(),
-        door: door.clone(),
+        writer: writer.clone(),
         tuning,
         guard: guards,
         state: operations.reloaded.clone(),
@@ -262,7 +262,7 @@ async fn serve<F: Future<Output = ()>>(
     ));
     doors.spawn(spool.watch(intake_stopped.clone()));
     let reaper = Reaper {
-        door,
+        writer,
         changes: parts.changes.clone(),
         state: parts.state.clone(),
     };
@@ -292,7 +292,7 @@ async fn serve<F: Future<Output = ()>>(
     finish(doors, INTAKE_DEADLINE, "intake").await;
     stop_views.send_replace(true);
     finish(views, VIEWS_DEADLINE, "the views").await;
-    join(writer);
+    join(writer_thread);
     checkpoints.stop();
     outcome
 }

@@ -27,7 +27,7 @@ use crate::flow::spending::{Spending, SpendingReader};
 use crate::flow::tuning::{Tuned, Tuning};
 use crate::flow::usage::{Unread, UsageReader};
 use crate::flow::verify::Verifier;
-use crate::flow::writer::{self, Door, Signs, Writer};
+use crate::flow::writer::{self, Signs, Writer, WriterHandle};
 use crate::history::History;
 use crate::journal::Tail;
 use crate::live::Live;
@@ -77,12 +77,17 @@ impl Parts {
         }
     }
 
-    pub fn backups(&self, config: &Config, door: Door) -> Backups {
+    pub fn backups(&self, config: &Config, writer: WriterHandle) -> Backups {
         let (changes, holds) = (self.changes.clone(), self.holds.clone());
-        Backups::new(config.data.dir.clone(), changes, holds, door)
+        Backups::new(config.data.dir.clone(), changes, holds, writer)
     }
 
-    pub fn applier(&self, stores: &Stores, live: &Live, door: Door) -> Result<Applier, Failure> {
+    pub fn applier(
+        &self,
+        stores: &Stores,
+        live: &Live,
+        writer: WriterHandle,
+    ) -> Result<Applier, Failure> {
         Ok(Applier {
             live: live.clone(),
             epoch: stores.journal.epoch().to_owned(),
@@ -94,12 +99,12 @@ impl Parts {
             tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
             history_path: stores.history_path.clone(),
             signs: self.signs.clone(),
-            door,
+            writer,
             state: self.state.clone(),
             counters: self.counters.clone(),
             holds: self.holds.clone(),
             must_rebuild: false,
-            look_at: Instant::now(),
+            check_at: Instant::now(),
             nonce: nonce()?,
             attempt: 0,
             starved: 0,
@@ -108,9 +113,9 @@ impl Parts {
         })
     }
 
-    pub fn usage_reader(&self, stores: &Stores, door: Door) -> UsageReader {
+    pub fn usage_reader(&self, stores: &Stores, writer: WriterHandle) -> UsageReader {
         UsageReader {
-            door,
+            writer,
             unread: self.unread.clone(),
             history: stores.lanes.own.clone(),
             tuned: self.tuned.clone(),
@@ -118,15 +123,15 @@ impl Parts {
         }
     }
 
-    pub fn spending_reader(&self, door: Door) -> SpendingReader {
+    pub fn spending_reader(&self, writer: WriterHandle) -> SpendingReader {
         SpendingReader {
-            door,
+            writer,
             spending: self.spending.clone(),
             tuned: self.tuned.clone(),
         }
     }
 
-    pub fn flusher(&self, stores: &Stores, door: Door) -> Result<Flusher, Failure> {
+    pub fn flusher(&self, stores: &Stores, writer: WriterHandle) -> Result<Flusher, Failure> {
         let flusher = Flusher {
             history: History::open(&stores.history_path).map_err(stores::failure)?,
             epoch: stores.journal.epoch().to_owned(),
@@ -134,7 +139,7 @@ impl Parts {
             pulse: self.pulse.clone(),
             changes: self.changes.clone(),
             tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
-            door,
+            writer,
             state: self.state.clone(),
             counters: self.counters.clone(),
             kept: self.kept.clone(),

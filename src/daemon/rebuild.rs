@@ -38,10 +38,10 @@ pub async fn rebuild_offline(
     let (stop, stopped) = watch::channel(false);
     let (_tuning, tuned) = watch::channel(tuning(&config, &stores));
     let parts = Parts::new(&stores, tuned);
-    let (door, queue) = writer::door();
+    let (writer, queue) = writer::channel();
     let (commands, received) = mpsc::channel(1);
-    let applier = parts.applier(&stores, &redis.live, door)?;
-    let writer = spawn_writer(stores, &parts, queue)?.0;
+    let applier = parts.applier(&stores, &redis.live, writer)?;
+    let writer_thread = spawn_writer(stores, &parts, queue)?.0;
     let running = tokio::spawn(applier.run(received, stopped));
     let (reply, answer) = tokio::sync::oneshot::channel();
     let sent = commands
@@ -55,7 +55,7 @@ pub async fn rebuild_offline(
     };
     stop.send_replace(true);
     let _ = timeout(VIEWS_DEADLINE, running).await;
-    join(writer);
+    join(writer_thread);
     redis.stop().await;
     folder.release();
     entrance::note_offline(&access, Action::Rebuild, outcome.clone());

@@ -17,7 +17,7 @@ use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 use crate::flow::reload::{Command, ReloadState, Reloaded};
 use crate::flow::tuning::Tuning;
-use crate::flow::writer::{Door, Message};
+use crate::flow::writer::{Message, WriterHandle};
 use crate::http::guard::Guard;
 
 /// Settings that are gone by anew; every other one needs a restart. A name that ends in a star
@@ -69,7 +69,7 @@ pub struct Reloader {
     pub address: SocketAddr,
     pub access: Arc<Access>,
     pub counters: Arc<Counters>,
-    pub door: Door,
+    pub writer: WriterHandle,
     pub tuning: watch::Sender<Arc<Tuning>>,
     pub guard: watch::Sender<Arc<Guard>>,
     pub state: Arc<ReloadState>,
@@ -183,7 +183,7 @@ impl Reloader {
         let tuning = Arc::new(tuning);
         // The writer first: only it can be gone, and then nothing has changed.
         let retune = Message::Retune(tuning.clone());
-        let sent = self.door.send(retune).await;
+        let sent = self.writer.send(retune).await;
         sent.map_err(|error| error.to_string())?;
         self.tuning.send_replace(tuning);
         self.guard.send_replace(Arc::new(guard));

@@ -20,7 +20,7 @@ use super::running::Shown;
 use super::trouble::Trouble;
 use super::tuning::Tuned;
 use super::verify::Verifier;
-use super::writer::{Door, Signs};
+use super::writer::{Signs, WriterHandle};
 use crate::crash_point::crash_point;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
@@ -36,7 +36,7 @@ const BACKLOG_BATCH: usize = 1_024;
 const BATCH_BYTES: usize = 4 << 20;
 /// Between two batches: a larger batch costs Redis less, and nobody sees 50 ms.
 const PACE: Duration = Duration::from_millis(50);
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// After rebuilds that Redis had no memory for: each deletes and writes all that there is, and as
 /// long as nobody gives it more the next ends as the last did.
@@ -65,7 +65,7 @@ pub struct Applier {
     pub tail: Tail,
     pub history_path: PathBuf,
     pub signs: Arc<Signs>,
-    pub door: Door,
+    pub writer: WriterHandle,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
     pub pulse: Arc<Pulse>,
@@ -73,7 +73,7 @@ pub struct Applier {
     /// The cursor alone does not tell that the live view must be rebuilt.
     pub must_rebuild: bool,
     pub verifier: Verifier,
-    pub look_at: Instant,
+    pub check_at: Instant,
     /// Tells the rebuilds of this start from those of others; `attempt` counts them.
     pub nonce: u64,
     pub attempt: u64,
@@ -177,7 +177,7 @@ impl Applier {
     /// executions that the live view does not know yet wait until it does.
     async fn refresh(&mut self, seq: u64) -> Result<(), Trouble> {
         let running = self
-            .door
+            .writer
             .running()
             .await
             .map_err(|error| Trouble::Other(error.to_string()))?;
@@ -202,7 +202,7 @@ impl Applier {
                 changed = head.changed() => if changed.is_err() { return Ok(Some(seq)) },
                 _ = stop.changed() => return Ok(Some(seq)),
                 Some(command) = commands.recv() => return self.obey(command).await,
-                () = sleep_until(self.look_at) => if !self.look(seq).await? { return Ok(None) },
+                () = sleep_until(self.check_at) => if !self.check_cursor(seq).await? { return Ok(None) },
             }
         }
         self.pulse.works(Part::Live);
@@ -211,15 +211,17 @@ impl Applier {
             return self.obey(command).await;
         }
         match next {
-            Some(seq) if self.look_at <= Instant::now() && !self.look(seq).await? => Ok(None),
+            Some(seq) if self.check_at <= Instant::now() && !self.check_cursor(seq).await? => {
+                Ok(None)
+            }
             next => Ok(next),
         }
     }
 
     /// Writes the last heartbeats, and looks whether the cursor is where it was left: a Redis
     /// that was emptied or replaced says nothing of it.
-    async fn look(&mut self, seq: u64) -> Result<bool, Trouble> {
-        self.look_at = Instant::now() + LOOK_EVERY;
+    async fn check_cursor(&mut self, seq: u64) -> Result<bool, Trouble> {
+        self.check_at = Instant::now() + POLL_INTERVAL;
         let signs = self.signs.take(seq);
         if !signs.is_empty() {
             self.live.progress(signs.iter().map(Shown::active)).await?;

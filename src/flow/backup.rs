@@ -14,7 +14,7 @@ use tracing::info;
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::holds::{Holder, Holds};
-use super::writer::Door;
+use super::writer::WriterHandle;
 use crate::backup::{self, Progress, Target, rotate};
 
 /// A history of some GB takes minutes; meanwhile the journal grows.
@@ -51,18 +51,23 @@ pub struct Backups {
     pub data_dir: PathBuf,
     pub changes: Arc<Changes>,
     pub holds: Arc<Holds>,
-    pub door: Door,
+    pub writer: WriterHandle,
     busy: AtomicBool,
     progress: Mutex<Option<Arc<Progress>>>,
 }
 
 impl Backups {
-    pub fn new(data_dir: PathBuf, changes: Arc<Changes>, holds: Arc<Holds>, door: Door) -> Backups {
+    pub fn new(
+        data_dir: PathBuf,
+        changes: Arc<Changes>,
+        holds: Arc<Holds>,
+        writer: WriterHandle,
+    ) -> Backups {
         Backups {
             data_dir,
             changes,
             holds,
-            door,
+            writer,
             busy: AtomicBool::new(false),
             progress: Mutex::default(),
         }
@@ -82,7 +87,7 @@ impl Backups {
         // reckoned before has gone when the writer answers.
         self.holds
             .hold(Holder::Backup, self.changes.position(View::History));
-        let answered = self.door.running().await;
+        let answered = self.writer.running().await;
         answered.map_err(|_| Refused::Stopping)?;
         let waited_for = WaitedFor(place.progress.clone());
         let data_dir = self.data_dir.clone();

@@ -16,7 +16,7 @@ use super::kept::Kept;
 use super::live_state::LiveState;
 use super::pulse::{Part, Pulse};
 use super::tuning::Tuned;
-use super::writer::{Door, Message};
+use super::writer::{Message, WriterHandle};
 use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
 use crate::domain::cursor::Cursor;
@@ -68,7 +68,7 @@ pub struct Flusher {
     pub tuned: Tuned,
     pub changes: Arc<Changes>,
     pub tail: Tail,
-    pub door: Door,
+    pub writer: WriterHandle,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
     pub pulse: Arc<Pulse>,
@@ -177,7 +177,7 @@ impl Flusher {
                 Ok(seq) => {
                     self.changes.applied(View::History, seq);
                     // The writer is only gone when the daemon is; then nobody needs to know.
-                    drop(self.door.send(Message::Flushed(seq)).await);
+                    drop(self.writer.send(Message::Flushed(seq)).await);
                     crash_point("flush.told");
                 }
                 Err(error) => return (self, Err(error)),

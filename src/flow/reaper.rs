@@ -9,14 +9,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::changes::{Changes, View};
 use super::live_state::LiveState;
-use super::writer::{Door, Message};
+use super::writer::{Message, WriterHandle};
 
 /// A hung agent leaves within a second of its deadline.
 const EVERY: Duration = Duration::from_millis(250);
 
 /// It starts once the spool is empty and the socket is open.
 pub struct Reaper {
-    pub door: Door,
+    pub writer: WriterHandle,
     pub changes: Arc<Changes>,
     pub state: Arc<LiveState>,
 }
@@ -33,7 +33,7 @@ impl Reaper {
             }
             // Redis being away does not make a hung agent run.
             reap = reap || !self.state.is_following() || self.changes.pending(View::Live) == 0;
-            if self.door.send(Message::Tend { reap }).await.is_err() {
+            if self.writer.send(Message::Tick { reap }).await.is_err() {
                 return;
             }
         }

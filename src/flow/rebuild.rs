@@ -144,13 +144,13 @@ impl Applier {
         read: impl FnOnce(&Reader) -> Result<T, history::Error> + Send + 'static,
     ) -> Result<(u64, T), Trouble> {
         let path = self.history_path.clone();
-        let look = move || -> Result<(u64, T), history::Error> {
+        let read = move || -> Result<(u64, T), history::Error> {
             Reader::open(&path)?.snapshot(|reader| {
                 let seq = reader.cursor()?.map_or(0, |cursor| cursor.seq);
                 Ok((seq, read(reader)?))
             })
         };
-        match tokio::task::spawn_blocking(look).await {
+        match tokio::task::spawn_blocking(read).await {
             Ok(found) => found.map_err(|error| Trouble::Other(error.to_string())),
             Err(error) => Err(Trouble::Other(error.to_string())),
         }

@@ -23,7 +23,7 @@ use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 use crate::flow::tuning::Tuned;
 pub use crate::flow::writer::Unavailable;
-use crate::flow::writer::{Door, Verdict};
+use crate::flow::writer::{Verdict, WriterHandle};
 
 /// One line, in bytes.
 pub const MAX_LINE_BYTES: usize = 256 << 10;
@@ -67,7 +67,7 @@ impl From<Unavailable> for Untaken {
 
 #[derive(Clone)]
 pub struct Intake {
-    pub door: Door,
+    pub writer: WriterHandle,
     pub counters: Arc<Counters>,
     pub tuned: Tuned,
     pub zone: TimeZone,
@@ -224,7 +224,7 @@ impl Intake {
         let verdicts = if events.is_empty() {
             Vec::new()
         } else {
-            self.door.submit(events).await?
+            self.writer.submit(events).await?
         };
         decoded.settle(verdicts, answer);
         Ok(())

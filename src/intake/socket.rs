@@ -226,7 +226,7 @@ async fn hand_on(
     let verdicts = if events.is_empty() {
         None
     } else {
-        Some(intake.door.enqueue(events).await.unwrap_or_else(failed))
+        Some(intake.writer.enqueue(events).await.unwrap_or_else(failed))
     };
     let next = Outstanding { decoded, verdicts };
     outstanding.send(next).await.map_err(|_| ())

@@ -9,8 +9,8 @@ use crate::domain::execution::TokenUsage;
 use crate::domain::price::Prices;
 use crate::domain::transcript::{Beginning, Slice, Span};
 use crate::flow::usage::Files;
-use crate::flow::usage::door::{Opened, Unreadable, open, unreadable};
 use crate::flow::usage::lines::{Lines, MAX_LINE_BYTES};
+use crate::flow::usage::open::{Opened, Unreadable, open, unreadable};
 
 /// Bytes of one step: more than the longest line that counts.
 pub(super) const MAX_READ_BYTES: u64 = MAX_LINE_BYTES as u64 + (1 << 20);
@@ -58,7 +58,7 @@ enum Step {
 
 /// What one look brought.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Look {
+pub(super) struct Poll {
     pub bytes: u64,
     /// Something new: what was spent so far, which may be not to be known.
     pub told: Option<Option<TokenUsage>>,
@@ -93,14 +93,14 @@ impl Meter {
     }
 
     /// Reads on, step by step until there are so many bytes. Blocks.
-    pub fn look(&mut self, path: &Path, files: &Files, max_bytes: u64) -> Look {
+    pub fn poll(&mut self, path: &Path, files: &Files, max_bytes: u64) -> Poll {
         let mut bytes = 0;
         let spent = loop {
             match self.step(path, files, &mut bytes) {
                 Ok(Step::End) => break self.spent(&files.catalog.prices),
                 Ok(Step::Part) if bytes < max_bytes => {}
                 // What is still to be read makes no sum, and what may pass no new one.
-                Ok(_) | Err(Unreadable::Failed(_)) => return Look { bytes, told: None },
+                Ok(_) | Err(Unreadable::Failed(_)) => return Poll { bytes, told: None },
                 Err(_) => {
                     self.restart();
                     break None;
@@ -109,7 +109,7 @@ impl Meter {
         };
         let is_news = self.told != Some(spent);
         self.told = Some(spent);
-        Look {
+        Poll {
             bytes,
             told: is_news.then_some(spent),
         }

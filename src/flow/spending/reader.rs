@@ -14,7 +14,7 @@ use super::{Due, Lines, Spending};
 use crate::domain::execution::TokenUsage;
 use crate::flow::tuning::Tuned;
 use crate::flow::usage::{Files, turn_before};
-use crate::flow::writer::{Door, Message};
+use crate::flow::writer::{Message, WriterHandle};
 
 /// Between two rounds.
 const PACE: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ const MAX_BYTES: u64 = 16 << 20;
 const MAX_REMEMBERED: usize = 200_000;
 
 pub struct SpendingReader {
-    pub door: Door,
+    pub writer: WriterHandle,
     pub spending: Arc<Spending>,
     pub tuned: Tuned,
 }
@@ -71,26 +71,26 @@ impl SpendingReader {
         }
         let files = Files::of(&self.tuned.borrow());
         let mut taken = std::mem::take(meters);
-        let looked = spawn_blocking(move || {
-            let (told, broken_off) = taken.look(&due, &files);
+        let polled = spawn_blocking(move || {
+            let (told, broken_off) = taken.poll(&due, &files);
             (taken, told, broken_off)
         });
         // A look that panicked has lost its meters: all are begun anew.
-        let Ok((taken, told, broken_off)) = looked.await else {
+        let Ok((taken, told, broken_off)) = polled.await else {
             return;
         };
         *meters = taken;
         *last = broken_off.unwrap_or(end);
         if !told.is_empty() {
             // Without the writer there is nobody to tell.
-            let _ = self.door.send(Message::Spent(told)).await;
+            let _ = self.writer.send(Message::Spent(told)).await;
         }
     }
 
     /// The offset in the file at which the turn begins, or after which it is to be found; nothing
     /// while the turn before it has not been read.
     async fn beginning(&self, lines: &Lines) -> Option<u64> {
-        let before = turn_before(&self.door, &lines.id, Some(&lines.transcript));
+        let before = turn_before(&self.writer, &lines.id, Some(&lines.transcript));
         match before.await.ok()? {
             Some(before) if before.is_unread() || before.is_running() => None,
             Some(before) => Some(before.usage().map_or(0, |usage| usage.end_offset)),
@@ -109,7 +109,7 @@ impl Meters {
     }
 
     /// Looks at each in turn, and says what is new and where it broke off, if it did. Blocks.
-    fn look(&mut self, due: &[Due], files: &Files) -> (Told, Option<String>) {
+    fn poll(&mut self, due: &[Due], files: &Files) -> (Told, Option<String>) {
         let (mut told, mut bytes) = (Told::new(), 0);
         let mut remembered: usize = self.0.values().flatten().map(Meter::remembered).sum();
         for Due { lines, edition } in due {
@@ -120,15 +120,15 @@ impl Meters {
                 continue;
             };
             remembered -= meter.remembered();
-            let look = meter.look(Path::new(&lines.transcript), files, MAX_BYTES - bytes);
+            let poll = meter.poll(Path::new(&lines.transcript), files, MAX_BYTES - bytes);
             remembered += meter.remembered();
-            bytes += look.bytes;
+            bytes += poll.bytes;
             let id = lines.id.clone();
             if remembered > MAX_REMEMBERED {
                 remembered -= meter.remembered();
                 *place = None;
                 told.push((id, None));
-            } else if let Some(spent) = look.told {
+            } else if let Some(spent) = poll.told {
                 told.push((id, spent));
             }
             if bytes >= MAX_BYTES {

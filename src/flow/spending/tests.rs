@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::{TempDir, tempdir};
 
-use super::meter::{Look, MAX_READ_BYTES, Meter};
+use super::meter::{MAX_READ_BYTES, Meter, Poll};
 use super::*;
 use crate::domain::execution::{Catalog, Fact, Hooked, Origin, Start, TokenUsage};
 use crate::domain::transcript::Span;
@@ -96,13 +96,13 @@ impl Place {
         }
     }
 
-    fn look(&mut self) -> Look {
+    fn poll(&mut self) -> Poll {
         let files = self.files();
-        self.meter.look(&self.path, &files, 0)
+        self.meter.poll(&self.path, &files, 0)
     }
 
     fn told(&mut self) -> Option<Option<TokenUsage>> {
-        self.look().told
+        self.poll().told
     }
 }
 
@@ -118,10 +118,10 @@ fn what_is_appended_is_added_and_read_once() {
     assert_eq!(place.told(), spent(1, 100, 1));
     let last = format!("{}\n", answer("1", 2, 100, 20));
     place.write(&last);
-    let look = place.look();
-    assert_eq!(look.told, spent(1, 100, 20));
-    assert_eq!(look.bytes, last.len() as u64, "no more than what is new");
-    assert_eq!(place.look(), Look::default());
+    let poll = place.poll();
+    assert_eq!(poll.told, spent(1, 100, 20));
+    assert_eq!(poll.bytes, last.len() as u64, "no more than what is new");
+    assert_eq!(place.poll(), Poll::default());
     // Nothing that counts.
     place.write(&format!("{{}}\n\n{}\n", prompt(3)));
     assert_eq!(place.told(), None);
@@ -213,14 +213,14 @@ fn what_may_not_be_read_is_not() {
     assert_eq!(place.told(), Some(None));
     fs::remove_file(&place.path).unwrap();
     mknodat(CWD, &place.path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-    assert_eq!(place.look(), Look::default(), "at once, and still unknown");
+    assert_eq!(place.poll(), Poll::default(), "at once, and still unknown");
     let files = Files {
         max_bytes: 10,
         ..place.files()
     };
     fs::remove_file(&place.path).unwrap();
     place.write(&format!("{}\n", answer("1", 1, 10, 0)));
-    assert_eq!(place.meter.look(&place.path, &files, 0), Look::default());
+    assert_eq!(place.meter.poll(&place.path, &files, 0), Poll::default());
     assert_eq!(place.told(), spent(1, 10, 0));
 }
 
@@ -236,19 +236,19 @@ fn a_look_has_an_end_and_a_line_too_long_is_passed_over() {
         place.write(&filler);
     }
     place.write(&format!("{}\n", answer("2", 1, 1, 0)));
-    let first = place.look();
+    let first = place.poll();
     assert_eq!(first.told, None, "a part is no sum");
     assert!(first.bytes <= 2 * MAX_READ_BYTES);
     assert_eq!(place.told(), spent(2, 2, 0));
     let mut again = Meter::new(Some(STARTED_MS), 0, 0);
-    let whole = again.look(&place.path, &place.files(), 16 * MIB);
+    let whole = again.poll(&place.path, &place.files(), 16 * MIB);
     assert_eq!(whole.told, spent(2, 2, 0), "in more steps");
     for _ in 0..3 {
         place.write(&"x".repeat(MAX_LINE_BYTES));
     }
     let mut told = None;
-    for look in 0..8 {
-        if look == 4 {
+    for poll in 0..8 {
+        if poll == 4 {
             place.write(&format!("\n{}\n", answer("3", 1, 5, 0)));
         }
         told = place.told().or(told);

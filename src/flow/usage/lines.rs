@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take};
 
-use super::door::Opened;
+use super::open::Opened;
 
 /// A line holds one block of a message. The largest are pictures of some five megabytes, so that
 /// a longer line is no line of a client.

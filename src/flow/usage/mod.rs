@@ -1,9 +1,9 @@
 //! Reads the transcripts of executions that ended: what they spent, which tools they called. The
 //! stop is recorded before; the last lines of a transcript come a little after it.
 
-pub(super) mod door;
+mod attempt;
 pub(super) mod lines;
-mod look;
+pub(super) mod open;
 mod read;
 mod sidecar;
 mod unread;
@@ -17,15 +17,15 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
-pub use self::door::Unreadable;
-pub use self::look::Files;
-use self::look::Looked;
+use self::attempt::Attempt;
+pub use self::attempt::Files;
+pub use self::open::Unreadable;
 pub use self::read::{read, turns};
 pub use self::sidecar::{MAX_SIDECAR_BYTES, Sidecar, sidecar};
 pub use self::unread::Unread;
 use super::counters::Counters;
 use super::tuning::Tuned;
-use super::writer::{Door, Unavailable};
+use super::writer::{Unavailable, WriterHandle};
 use crate::domain::event::{Event, Read};
 use crate::domain::execution::{Execution, Reading};
 use crate::domain::turns::{execution_id, turn_of};
@@ -47,7 +47,7 @@ const MAX_WAITED_FOR: usize = 4_096;
 const MAX_LOADED: usize = 16_384;
 
 pub struct UsageReader {
-    pub door: Door,
+    pub writer: WriterHandle,
     pub unread: Arc<Unread>,
     pub history: Readers,
     pub tuned: Tuned,
@@ -129,7 +129,7 @@ impl UsageReader {
                 let since = waits.get(&id).map(|wait| (wait.since, wait.ended_ms));
                 let reader = reader.clone();
                 reads.spawn(async move {
-                    let next = reader.attend(&id, since).await;
+                    let next = reader.poll_transcript(&id, since).await;
                     (id, next)
                 });
             }
@@ -186,12 +186,12 @@ impl UsageReader {
 
     /// Looks at the transcript of an execution once, and tells the writer what is certain. `waited`
     /// says since when, and for which end of it.
-    async fn attend(
+    async fn poll_transcript(
         &self,
         id: &str,
         waited: Option<(Instant, Option<i64>)>,
     ) -> Result<Next, Unavailable> {
-        let Some(execution) = self.door.look(id).await?.filter(|e| e.is_unread()) else {
+        let Some(execution) = self.writer.get(id).await?.filter(|e| e.is_unread()) else {
             return Ok(Next::Done);
         };
         let ended_ms = execution.outcome().map(|outcome| outcome.ended_ms);
@@ -201,14 +201,14 @@ impl UsageReader {
             return Ok(Next::Again(ended_ms));
         };
         let files = Files::of(&self.tuned.borrow());
-        let looked = tokio::task::spawn_blocking(move || files.look(execution, from));
-        let Ok(Some(looked)) = looked.await else {
+        let reading = tokio::task::spawn_blocking(move || files.attempt(execution, from));
+        let Ok(Some(attempt)) = reading.await else {
             return Ok(Next::Done);
         };
-        if looked.may_improve(waited) {
+        if attempt.may_improve(waited) {
             return Ok(Next::Again(ended_ms));
         }
-        self.tell(looked).await?;
+        self.tell(attempt).await?;
         Ok(Next::Done)
     }
 
@@ -219,7 +219,7 @@ impl UsageReader {
         execution: &Execution,
         waited: Duration,
     ) -> Result<Option<u64>, Unavailable> {
-        let before = turn_before(&self.door, &execution.id, execution.transcript());
+        let before = turn_before(&self.writer, &execution.id, execution.transcript());
         let Some(before) = before.await? else {
             return Ok(Some(0));
         };
@@ -230,12 +230,12 @@ impl UsageReader {
         Ok(Some(before.usage().map_or(0, |usage| usage.end_offset)))
     }
 
-    async fn tell(&self, looked: Looked) -> Result<(), Unavailable> {
-        let Some(outcome) = looked.execution.outcome() else {
+    async fn tell(&self, attempt: Attempt) -> Result<(), Unavailable> {
+        let Some(outcome) = attempt.execution.outcome() else {
             return Ok(());
         };
-        let id = looked.execution.id.clone();
-        match &looked.usage {
+        let id = attempt.execution.id.clone();
+        match &attempt.usage {
             Ok(_) => self.counters.transcripts_read.add(1),
             Err(reason) => {
                 self.counters.transcripts_unreadable.add(1);
@@ -244,8 +244,8 @@ impl UsageReader {
         }
         let reading = Reading {
             ended_ms: outcome.ended_ms,
-            from: looked.from,
-            usage: looked
+            from: attempt.from,
+            usage: attempt
                 .usage
                 .map(Box::new)
                 .map_err(|reason| reason.to_string()),
@@ -253,22 +253,24 @@ impl UsageReader {
         let read = Read {
             id,
             reading,
-            launch: looked.launch,
+            launch: attempt.launch,
         };
-        self.door.submit(vec![Event::Read(Box::new(read))]).await?;
+        self.writer
+            .submit(vec![Event::Read(Box::new(read))])
+            .await?;
         Ok(())
     }
 }
 
 /// The last turn of the agent before the execution `id` whose lines are in the same file.
 pub(super) async fn turn_before(
-    door: &Door,
+    writer: &WriterHandle,
     id: &str,
     transcript: Option<&str>,
 ) -> Result<Option<Arc<Execution>>, Unavailable> {
     let (agent_id, number) = turn_of(id);
     for number in (1..number).rev().take(MAX_TURNS_BETWEEN) {
-        let Some(before) = door.look(&execution_id(agent_id, number)).await? else {
+        let Some(before) = writer.get(&execution_id(agent_id, number)).await? else {
             return Ok(None);
         };
         if before.transcript() == transcript {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::door::{Opened, Unreadable, open, unreadable};
 use super::lines::Lines;
+use super::open::{Opened, Unreadable, open, unreadable};
 use crate::domain::price::Prices;
 use crate::domain::transcript::{Beginning, Slice, Span, TurnReader, Turns, Usage};
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::door::open;
+use super::open::open;
 use crate::domain::event::{clean_name, clean_text};
 
 /// It has a dozen short fields, and takes some 300 bytes.

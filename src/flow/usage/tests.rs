@@ -197,7 +197,7 @@ fn what_is_appended_while_a_file_is_read_is_left_for_later() {
     let place = Place::new();
     let half = SECOND.split_at(50);
     let path = place.file("projects/agent-a.jsonl", &format!("{FIRST}\n{}", half.0));
-    let opened = door::open(&place.roots(), &path, MIB).unwrap();
+    let opened = open::open(&place.roots(), &path, MIB).unwrap();
     let mut more = OpenOptions::new().append(true).open(&path).unwrap();
     writeln!(more, "{}", half.1).unwrap();
 
@@ -217,7 +217,7 @@ fn a_line_without_bounds_is_not_held() {
     let place = Place::new();
     let long = "x".repeat(lines::MAX_LINE_BYTES + 1);
     let path = place.file("projects/a.jsonl", &format!("{long}\n{FIRST}\n{long}"));
-    let opened = door::open(&place.roots(), &path, 64 * MIB).unwrap();
+    let opened = open::open(&place.roots(), &path, 64 * MIB).unwrap();
     let mut lines = lines::Lines::new(opened, 0).unwrap();
     let mut seen = Vec::new();
     while let Some(line) = lines.next().unwrap() {

@@ -4,7 +4,7 @@
 mod accept;
 mod blocked;
 mod decide;
-mod door;
+mod handle;
 mod heard;
 mod hooks;
 mod keep;
@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
 use self::decide::Batch;
-pub use self::door::{Door, Message, Submission, Unavailable, Verdict, door};
+pub use self::handle::{Message, Submission, Unavailable, Verdict, WriterHandle, channel};
 pub use self::memory::Memory;
 pub use self::signs::Signs;
 use super::changes::{Changes, View};
@@ -81,7 +81,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Runs on a thread of its own until every door is closed and the queue is empty.
+    /// Runs on a thread of its own until every handle is dropped and the queue is empty.
     pub fn run(mut self, mut memory: Memory, mut queue: mpsc::Receiver<Message>) {
         while let Some(first) = queue.blocking_recv() {
             self.pulse.works(Part::Writer);
@@ -94,7 +94,7 @@ impl Writer {
                         events += submission.events.len();
                         submissions.push(submission);
                     }
-                    other => self.attend(&mut memory, other),
+                    other => self.handle(&mut memory, other),
                 }
                 next = if events < MAX_BATCH {
                     queue.try_recv().ok()
@@ -111,10 +111,10 @@ impl Writer {
         self.keep_all_signs(&mut memory);
     }
 
-    fn attend(&mut self, memory: &mut Memory, message: Message) {
+    fn handle(&mut self, memory: &mut Memory, message: Message) {
         match message {
             Message::Flushed(seq) => memory.flushed(seq),
-            Message::Look(id, reply) => self.look(memory, &id, reply),
+            Message::Get(id, reply) => self.get(memory, &id, reply),
             Message::Retune(tuning) => {
                 let (timeouts, max_bytes) = (tuning.timeouts, tuning.max_running_bytes);
                 memory.running.retune(timeouts, max_bytes);
@@ -122,7 +122,7 @@ impl Writer {
             }
             Message::Running(reply) => drop(reply.send(memory.running.all())),
             Message::Spent(spent) => self.spent(memory, spent),
-            Message::Tend { reap } => {
+            Message::Tick { reap } => {
                 self.listen(memory);
                 if !self.try_again(memory) {
                     return;
@@ -190,7 +190,7 @@ impl Writer {
     }
 
     /// Without an answer, whoever asks asks again.
-    fn look(&self, memory: &Memory, id: &str, reply: oneshot::Sender<Option<Arc<Execution>>>) {
+    fn get(&self, memory: &Memory, id: &str, reply: oneshot::Sender<Option<Arc<Execution>>>) {
         if let Ok(execution) = self.execution(memory, &mut Batch::default(), id) {
             drop(reply.send(execution));
         }

@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Nothing is written any more to the transcript of what ended before this.
 const SETTLED_MS: i64 = 60_000;
 
-/// What may be read. It holds no door: a slow disk keeps nobody from ending.
+/// What may be read. It holds no handle of the writer: a slow disk must not keep the daemon from
+/// ending.
 pub struct Files {
     pub catalog: Arc<Catalog>,
     pub roots: Vec<PathBuf>,
@@ -24,7 +25,7 @@ pub struct Files {
 }
 
 /// What one look brought.
-pub struct Looked {
+pub struct Attempt {
     /// The execution as it was when the look began.
     pub execution: Arc<Execution>,
     /// The offset in the file, in bytes, where it began.
@@ -44,7 +45,7 @@ impl Files {
     }
 
     /// Nothing for an execution that has not ended, or no transcript. Blocks.
-    pub fn look(&self, execution: Arc<Execution>, from: u64) -> Option<Looked> {
+    pub fn attempt(&self, execution: Arc<Execution>, from: u64) -> Option<Attempt> {
         let path = Path::new(execution.transcript()?);
         let span = Span {
             started_ms: execution.start.as_ref().map(|start| start.started_ms),
@@ -58,7 +59,7 @@ impl Files {
             description: sidecar.description,
             depth: sidecar.spawn_depth,
         });
-        Some(Looked {
+        Some(Attempt {
             execution,
             from,
             usage,
@@ -67,7 +68,7 @@ impl Files {
     }
 }
 
-impl Looked {
+impl Attempt {
     /// Whether a later look may see more.
     pub fn may_improve(&self, waited: Duration) -> bool {
         let settled = self

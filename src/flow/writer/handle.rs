@@ -1,4 +1,4 @@
-//! The way in to the writer: what may be asked of it, and what it answers.
+//! The handle of the writer: what may be asked of it, and what it answers.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::domain::execution::{Execution, TokenUsage};
 use crate::flow::running::Shown;
 use crate::flow::tuning::Tuning;
 
-/// Submissions that wait for the writer; who comes later waits at the door. A submission holds at
-/// most 256 events, so that the queue stays below some 30 MB.
+/// Submissions that wait for the writer; those that come later wait until one is taken. A
+/// submission holds at most 256 events, so that the queue stays below some 30 MB.
 const MAX_QUEUED: usize = 64;
 
-/// Makes the writer's door; the other end goes to [`Writer::run`](super::Writer::run).
-pub fn door() -> (Door, mpsc::Receiver<Message>) {
+/// Makes a handle; the other end goes to [`Writer::run`](super::Writer::run).
+pub fn channel() -> (WriterHandle, mpsc::Receiver<Message>) {
     let (sender, receiver) = mpsc::channel(MAX_QUEUED);
-    (Door(sender), receiver)
+    (WriterHandle(sender), receiver)
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -42,13 +42,13 @@ pub struct Submission {
 pub enum Message {
     Submit(Submission),
     /// Ends what is past its deadline, and prunes.
-    Tend {
+    Tick {
         reap: bool,
     },
     /// History has committed all up to here: memory may let go of it.
     Flushed(u64),
     /// An execution as it is now; nothing for one that is not known.
-    Look(String, oneshot::Sender<Option<Arc<Execution>>>),
+    Get(String, oneshot::Sender<Option<Arc<Execution>>>),
     /// Goes by other settings from the next event on.
     Retune(Arc<Tuning>),
     /// Everything that runs, with its last heartbeat.
@@ -57,11 +57,11 @@ pub enum Message {
     Spent(Vec<(String, Option<TokenUsage>)>),
 }
 
-/// The writer's door.
+/// Sends to the writer.
 #[derive(Clone)]
-pub struct Door(mpsc::Sender<Message>);
+pub struct WriterHandle(mpsc::Sender<Message>);
 
-impl Door {
+impl WriterHandle {
     pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<Verdict>, Unavailable> {
         let (reply, verdicts) = oneshot::channel();
         self.send(Message::Submit(Submission { events, reply }))
@@ -84,9 +84,9 @@ impl Door {
         self.0.send(message).await.map_err(|_| stopped())
     }
 
-    pub async fn look(&self, id: &str) -> Result<Option<Arc<Execution>>, Unavailable> {
+    pub async fn get(&self, id: &str) -> Result<Option<Arc<Execution>>, Unavailable> {
         let (reply, execution) = oneshot::channel();
-        self.send(Message::Look(id.to_owned(), reply)).await?;
+        self.send(Message::Get(id.to_owned(), reply)).await?;
         execution.await.map_err(|_| stopped())
     }
 
