@@ -48,7 +48,7 @@ fn apply(facts: impl IntoIterator<Item = Fact>) -> (Execution, Vec<Change>) {
             Some(execution) => Execution::clone(execution),
             None => Execution::new("x".to_owned()),
         };
-        if next.takes(&fact) && (known.is_some() || fact != Fact::Alive) {
+        if next.accepts(&fact) && (known.is_some() || fact != Fact::Alive) {
             next.merge(fact, &catalog);
             let next = Arc::new(next);
             changes.push(Change::between(known.clone(), next.clone(), 0, NOW_MS));

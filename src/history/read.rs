@@ -188,9 +188,9 @@ mod tests {
         }
         world.tell("c", stop_of("x", NOW_MS, 1, Status::Success));
         world.flush();
-        world.untell("b");
-        world.untell("c");
-        world.untell("d");
+        world.detach_turn("b");
+        world.detach_turn("c");
+        world.detach_turn("d");
         world.flush();
         let reader = world.reader();
         assert_eq!(reader.running_ids().unwrap(), ["a".to_owned()].into());

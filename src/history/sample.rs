@@ -101,7 +101,7 @@ impl World {
             Some(before) => Execution::clone(before),
             None => Execution::new(id.to_owned()),
         };
-        if !after.takes(&fact) {
+        if !after.accepts(&fact) {
             return;
         }
         after.merge(fact, &self.catalog);
@@ -109,7 +109,7 @@ impl World {
     }
 
     /// What was told of it belongs to another.
-    pub fn untell(&mut self, id: &str) {
+    pub fn detach_turn(&mut self, id: &str) {
         let before = self.executions.get(id).map(|(_, before)| before.clone());
         self.change(before, Execution::new(id.to_owned()));
     }

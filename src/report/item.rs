@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::bucket::rfc3339;
-use crate::domain::execution::{Details, Execution, Hooked, Origin, Resolved, Start, TokenUsage};
+use crate::domain::execution::{
+    Details, Execution, HookFacts, Origin, Resolved, Start, TokenUsage,
+};
 use crate::domain::tally::dollars;
 use crate::domain::transcript::ModelUsage;
 use crate::domain::view::Active;
@@ -156,9 +158,9 @@ pub fn started(active: Active) -> Execution {
         ..Resolved::default()
     };
     execution.hooked = active.depth.map(|depth| {
-        Box::new(Hooked {
+        Box::new(HookFacts {
             depth: Some(depth),
-            ..Hooked::default()
+            ..HookFacts::default()
         })
     });
     execution.start = Some(Arc::new(Start {

@@ -141,7 +141,7 @@ fn decide(facts: Vec<(String, Fact)>, catalog: &Catalog, now_ms: i64) -> Vec<Arc
             Some(before) => Execution::clone(before),
             None => Execution::new(id.clone()),
         };
-        if after.takes(&fact) {
+        if after.accepts(&fact) {
             after.merge(fact, catalog);
             let after = Arc::new(after);
             known.insert(id, Arc::clone(&after));

@@ -18,7 +18,7 @@ use super::error::Refusal;
 use super::execution::{Fact, Reading, Start, Stop};
 use super::sketch::MAX_DURATION_MS;
 use super::source;
-use super::turns::{Hook, Launch};
+use super::turns::{HookEvent, Launch};
 
 /// Ids and names, in bytes: beyond this they are texts.
 pub const MAX_NAME_BYTES: usize = 256;
@@ -55,7 +55,7 @@ pub enum Event {
     },
     Progress(Progress),
     /// What a hook said; the writer knows of which execution.
-    Hook(Box<Hook>),
+    Hook(Box<HookEvent>),
     /// What the transcript of an execution says.
     Read(Box<Read>),
     /// Understood, and without meaning for any number.

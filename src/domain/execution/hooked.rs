@@ -12,10 +12,10 @@ use crate::domain::transcript::Usage;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Hooked {
-    /// Rows of versions that did not keep it say nothing; see [`Own::by_shape`].
+pub struct HookFacts {
+    /// Rows of versions that did not keep it say nothing; see [`HookOwned::by_shape`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub own: Option<Own>,
+    pub own: Option<HookOwned>,
     /// Where it belongs by the hooks, where neither the start nor the stop is theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Box<Origin>>,
@@ -47,23 +47,23 @@ pub struct Hooked {
 /// themselves and were acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Own {
+pub struct HookOwned {
     pub start: bool,
     pub stop: bool,
-    /// Their stop is of somebody else than the agent; see [`Told::is_closed`].
+    /// Their stop is of somebody else than the agent; see [`TurnFacts::is_closed`].
     pub closed: bool,
 }
 
-impl Own {
+impl HookOwned {
     /// What hooks tell has nothing in it but name, time, status and where it belongs. An event
     /// that looks the same loses nothing but itself when it is taken for theirs.
-    fn by_shape(execution: &Execution) -> Own {
+    fn by_shape(execution: &Execution) -> HookOwned {
         let is_theirs = |origin: &Origin| {
             let source = origin.source.as_deref();
             origin.host.is_none() && source.is_some_and(|source| SOURCES.contains(&source))
         };
         let (start, stop) = (execution.start.as_deref(), execution.stop.as_deref());
-        Own {
+        HookOwned {
             start: start.is_some_and(|start| is_theirs(&start.origin) && start.is_bare()),
             stop: stop.is_some_and(|stop| is_theirs(&stop.origin) && stop.is_bare()),
             closed: false,
@@ -73,7 +73,7 @@ impl Own {
 
 /// All that hooks say of one turn, as it is known now.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct TurnFacts {
     pub start: Option<Start>,
     pub stop: Option<Stop>,
     /// It was stopped from outside, or left by its session: a stop of its own takes the place of
@@ -99,7 +99,7 @@ pub struct Reading {
 impl Execution {
     /// Takes in what hooks now say of this turn. A start or stop that came by itself, and not from
     /// hooks, stays.
-    pub fn retell(&mut self, told: Told, catalog: &Catalog) {
+    pub fn apply_turn(&mut self, told: TurnFacts, catalog: &Catalog) {
         let mut own = self.own();
         let lines_of = |start: &Option<Arc<Start>>| start.as_ref().map(|start| start.started_ms);
         let before = lines_of(&self.start);
@@ -130,7 +130,7 @@ impl Execution {
             hooked.unreadable = None;
         }
         hooked.own = Some(own);
-        hooked.origin = origin.filter(|_| own == Own::default()).map(Box::new);
+        hooked.origin = origin.filter(|_| own == HookOwned::default()).map(Box::new);
         hooked.transcript = told.transcript;
         hooked.tool_calls = if is_running {
             BTreeMap::new()
@@ -144,7 +144,7 @@ impl Execution {
     }
 
     /// What hooks told of it belongs to another turn. What came by itself stays.
-    pub fn untell(&mut self, catalog: &Catalog) {
+    pub fn detach_turn(&mut self, catalog: &Catalog) {
         let own = self.own();
         self.hooked = None;
         self.start.take_if(|_| own.start);
@@ -169,15 +169,15 @@ impl Execution {
         }
     }
 
-    fn own(&self) -> Own {
+    fn own(&self) -> HookOwned {
         match &self.hooked {
-            Some(hooked) => hooked.own.unwrap_or_else(|| Own::by_shape(self)),
-            None => Own::default(),
+            Some(hooked) => hooked.own.unwrap_or_else(|| HookOwned::by_shape(self)),
+            None => HookOwned::default(),
         }
     }
 
     /// Whether the transcript was read for the end that the execution still has.
-    pub fn takes_reading(&self, reading: &Reading) -> bool {
+    pub fn accepts_reading(&self, reading: &Reading) -> bool {
         let ended_ms = self.outcome().map(|outcome| outcome.ended_ms);
         self.is_unread() && ended_ms == Some(reading.ended_ms)
     }

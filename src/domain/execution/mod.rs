@@ -22,7 +22,7 @@ pub use self::bounds::{MAX_ERROR_BYTES, few_names};
 pub use self::contribution::{Contribution, PAIRED_TOOLS};
 pub use self::details::Details;
 pub use self::fact::{Fact, Origin, Start, Status, Stop, TokenUsage};
-pub use self::hooked::{Hooked, Own, Reading, Told};
+pub use self::hooked::{HookFacts, HookOwned, Reading, TurnFacts};
 use super::agent_type::AgentTypes;
 use super::bucket::Day;
 use super::event::MAX_COST_MICROS;
@@ -65,7 +65,7 @@ pub struct Execution {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timed_out_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hooked: Option<Box<Hooked>>,
+    pub hooked: Option<Box<HookFacts>>,
     pub resolved: Resolved,
 }
 
@@ -91,7 +91,7 @@ impl Execution {
 
     /// Whether a fact would change anything. If not, it is a repetition, or does not apply to an
     /// execution that has ended.
-    pub fn takes(&self, fact: &Fact) -> bool {
+    pub fn accepts(&self, fact: &Fact) -> bool {
         match fact {
             Fact::Start(_) => self.start.is_none(),
             Fact::Stop(_) => self.stop.is_none() || self.is_closed(),
@@ -100,9 +100,9 @@ impl Execution {
         }
     }
 
-    /// Takes a fact in, if it [`takes`](Self::takes) it.
+    /// Takes a fact in, if it [`accepts`](Self::takes) it.
     pub fn merge(&mut self, fact: Fact, catalog: &Catalog) {
-        if !self.takes(&fact) {
+        if !self.accepts(&fact) {
             return;
         }
         match fact {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::transcript::Usage;
-use crate::domain::turns::{Hook, Turn, Turns, What};
+use crate::domain::turns::{AgentSignal, HookEvent, Turn, Turns};
 
 const PLAIN_START: char = 'S';
 const PLAIN_STOP: char = 'E';
@@ -83,7 +83,7 @@ fn of_hooks() -> Origin {
     }
 }
 
-fn told(turn: &Turn) -> Told {
+fn told(turn: &Turn) -> TurnFacts {
     let start = turn.started_ms.map(|started_ms| Start {
         agent_name: "probe".to_owned(),
         started_ms,
@@ -96,7 +96,7 @@ fn told(turn: &Turn) -> Told {
         let status = [Status::Success, Status::Failure][usize::from(failed)];
         bare_stop(end.at_ms, status, of_hooks())
     });
-    Told {
+    TurnFacts {
         start,
         stop,
         is_closed: turn.end.as_ref().is_some_and(|end| end.is_closing),
@@ -151,7 +151,7 @@ impl Case {
     }
 
     fn plain(&mut self, which: usize, fact: Fact) {
-        if !self.execution.takes(&fact) {
+        if !self.execution.accepts(&fact) {
             return;
         }
         assert!(!self.accepted[which], "{} accepted it twice", self.steps);
@@ -159,7 +159,7 @@ impl Case {
         let is_stop = matches!(fact, Fact::Stop(_));
         self.execution.merge(fact, &CATALOG);
         if is_stop && self.execution.hooked.is_some() {
-            self.retell();
+            self.apply_turn();
         }
     }
 
@@ -167,13 +167,13 @@ impl Case {
         let (at_ms, what) = match step {
             HOOK_START => (
                 10_000,
-                What::Started {
+                AgentSignal::Started {
                     name: "probe".to_owned(),
                 },
             ),
             HOOK_STOP => (
                 20_000,
-                What::Stopped {
+                AgentSignal::Stopped {
                     name: Some("probe".to_owned()),
                     failure: None,
                     again: false,
@@ -181,7 +181,7 @@ impl Case {
             ),
             TOOL => (
                 15_000,
-                What::ToolEnded {
+                AgentSignal::ToolEnded {
                     use_id: Some("call".to_owned()),
                     name: "Read".to_owned(),
                     failed: false,
@@ -189,28 +189,28 @@ impl Case {
             ),
             _ => {
                 self.session_ends = vec![25_000];
-                return self.retell();
+                return self.apply_turn();
             }
         };
-        let hook = Hook {
+        let hook = HookEvent {
             source: "claude-code",
             line: step as u64,
             at_ms,
             session_id: Some("session".to_owned()),
-            said: Vec::new(),
+            signals: Vec::new(),
         };
-        self.turns.take(&what, &hook).unwrap();
-        self.retell();
+        self.turns.apply(&what, &hook).unwrap();
+        self.apply_turn();
         if step == TOOL {
             self.execution.merge(Fact::Alive, &CATALOG);
         }
     }
 
-    fn retell(&mut self) {
+    fn apply_turn(&mut self) {
         let turns = self.turns.derive(|_| self.session_ends.clone());
         assert!(turns.len() <= 1, "{} is one turn", self.steps);
         if let Some(turn) = turns.first() {
-            self.execution.retell(told(turn), &CATALOG);
+            self.execution.apply_turn(told(turn), &CATALOG);
         }
     }
 
@@ -272,13 +272,13 @@ fn what_hooks_take_back_leaves_what_came_by_itself() {
         ..Turn::default()
     };
     let mut hooks_only = Execution::new("x".to_owned());
-    hooks_only.retell(told(&turn), &CATALOG);
+    hooks_only.apply_turn(told(&turn), &CATALOG);
     let mut stopped = hooks_only.clone();
-    hooks_only.untell(&CATALOG);
+    hooks_only.detach_turn(&CATALOG);
     assert_eq!(hooks_only, Execution::new("x".to_owned()));
 
     stopped.merge(Fact::Stop(plain_stop().into()), &CATALOG);
-    stopped.untell(&CATALOG);
+    stopped.detach_turn(&CATALOG);
     let mut plain = Execution::new("x".to_owned());
     plain.merge(Fact::Stop(plain_stop().into()), &CATALOG);
     assert_eq!(stopped, plain);
@@ -299,7 +299,7 @@ fn a_row_that_does_not_say_whose_it_is_keeps_what_only_a_plain_event_can_say() {
         ..Turn::default()
     };
     let mut theirs = row(of_hooks.clone(), ended.clone());
-    theirs.retell(told(&turn), &CATALOG);
+    theirs.apply_turn(told(&turn), &CATALOG);
     assert!(theirs.is_running());
     assert_eq!(theirs.started_ms(), Some(10_000));
 
@@ -311,11 +311,11 @@ fn a_row_that_does_not_say_whose_it_is_keeps_what_only_a_plain_event_can_say() {
     for stop in [with_tokens, unsourced] {
         let mut plain = row(of_hooks.clone(), stop);
         let stop = plain.stop.clone();
-        plain.retell(told(&turn), &CATALOG);
+        plain.apply_turn(told(&turn), &CATALOG);
         assert_eq!(plain.stop, stop);
         let text = serde_json::to_string(&plain).unwrap();
         assert_eq!(serde_json::from_str::<Execution>(&text).unwrap(), plain);
-        plain.retell(told(&turn), &CATALOG);
+        plain.apply_turn(told(&turn), &CATALOG);
         assert_eq!(
             (plain.stop, plain.start.unwrap().started_ms),
             (stop, 10_000)
@@ -331,7 +331,7 @@ fn an_empty_transcript_takes_nothing_from_a_stop_and_its_own_cost_wins() {
         stop.token_usage.as_mut().unwrap().cost_micros = cost_micros;
         let mut one = Execution::new("x".to_owned());
         one.merge(Fact::Stop(stop.into()), &CATALOG);
-        one.retell(told(&Turn::default()), &CATALOG);
+        one.apply_turn(told(&Turn::default()), &CATALOG);
         let mut usage = Usage {
             cost_micros: Some(input_tokens as i64 * 2),
             ..Usage::default()

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::domain::error::Refusal;
 use crate::domain::event::{Event, Fields, MAX_AHEAD_MS};
-use crate::domain::turns::{Hook, Imported, Outcome, Said, What, turn_of};
+use crate::domain::turns::{AgentSignal, HookEvent, Imported, Outcome, Signal, turn_of};
 
 pub const SOURCE: &str = "claude-code";
 
@@ -19,13 +19,13 @@ pub fn translate(mut payload: Fields, line: u64, observed_ms: i64) -> Result<Eve
     };
     let session_id = payload.name("session_id")?;
     let agent_id = own_id(payload.name("agent_id")?, &payload)?;
-    let said = match (event.as_str(), agent_id) {
-        ("SessionEnd", None) if session_id.is_some() => vec![Said::SessionEnded],
+    let signals = match (event.as_str(), agent_id) {
+        ("SessionEnd", None) if session_id.is_some() => vec![Signal::SessionEnded],
         ("PostToolUse", agent_id) => tool_ended(&mut payload, agent_id, false)?,
         (_, None) => Vec::new(),
         ("SubagentStart", Some(id)) => {
             let name = payload.required_name("agent_type")?;
-            vec![agent(&mut payload, id, What::Started { name })?]
+            vec![agent(&mut payload, id, AgentSignal::Started { name })?]
         }
         ("SubagentStop", Some(id)) => stopped(&mut payload, id, None)?,
         ("StopFailure", Some(id)) => {
@@ -35,7 +35,11 @@ pub fn translate(mut payload: Fields, line: u64, observed_ms: i64) -> Result<Eve
         ("PreToolUse", Some(id)) => match payload.name("tool_name")? {
             Some(name) => {
                 let use_id = payload.name("tool_use_id")?;
-                vec![agent(&mut payload, id, What::ToolBegan { use_id, name })?]
+                vec![agent(
+                    &mut payload,
+                    id,
+                    AgentSignal::ToolBegan { use_id, name },
+                )?]
             }
             None => Vec::new(),
         },
@@ -43,15 +47,15 @@ pub fn translate(mut payload: Fields, line: u64, observed_ms: i64) -> Result<Eve
         ("Imported", Some(id)) => vec![imported(&mut payload, id)?],
         _ => Vec::new(),
     };
-    if said.is_empty() {
+    if signals.is_empty() {
         return Ok(Event::Ignored);
     }
-    Ok(Event::Hook(Box::new(Hook {
+    Ok(Event::Hook(Box::new(HookEvent {
         source: SOURCE,
         line,
         at_ms: observed_ms,
         session_id,
-        said,
+        signals,
     })))
 }
 
@@ -61,11 +65,11 @@ fn stopped(
     payload: &mut Fields,
     id: String,
     failure: Option<String>,
-) -> Result<Vec<Said>, Refusal> {
+) -> Result<Vec<Signal>, Refusal> {
     if payload.map.get("agent_type").and_then(Value::as_str) == Some("") {
         payload.take("agent_type");
     }
-    let what = What::Stopped {
+    let what = AgentSignal::Stopped {
         name: payload.name("agent_type")?,
         failure,
         again: payload.flag("stop_hook_active")?,
@@ -79,15 +83,15 @@ fn tool_ended(
     payload: &mut Fields,
     agent_id: Option<String>,
     failed: bool,
-) -> Result<Vec<Said>, Refusal> {
+) -> Result<Vec<Signal>, Refusal> {
     let Some(name) = payload.name("tool_name")? else {
         return Ok(Vec::new());
     };
-    let mut said = Vec::new();
+    let mut signals = Vec::new();
     let other = match name.as_str() {
         "Agent" | "Task" if !failed => {
             let mut response = payload.within("tool_response");
-            let launched = What::Launched {
+            let launched = AgentSignal::Launched {
                 parent: agent_id.clone(),
                 model: response.name("resolvedModel")?,
             };
@@ -97,34 +101,34 @@ fn tool_ended(
         }
         "TaskStop" if !failed => {
             let id = payload.within("tool_input").name("task_id")?;
-            own_id(id, payload)?.map(|id| (id, What::Closed))
+            own_id(id, payload)?.map(|id| (id, AgentSignal::Closed))
         }
         _ => None,
     };
     if let Some((id, what)) = other {
-        if let (What::Launched { .. }, Some(parent)) = (&what, &agent_id) {
-            said.push(Said::Agent {
+        if let (AgentSignal::Launched { .. }, Some(parent)) = (&what, &agent_id) {
+            signals.push(Signal::Agent {
                 id: parent.clone(),
-                what: What::HasLaunched { child: id.clone() },
+                what: AgentSignal::HasLaunched { child: id.clone() },
                 transcript: None,
             });
         }
         let transcript = of_session(payload, &id);
-        said.push(Said::Agent {
+        signals.push(Signal::Agent {
             id,
             what,
             transcript,
         });
     }
     if let Some(id) = agent_id {
-        let what = What::ToolEnded {
+        let what = AgentSignal::ToolEnded {
             use_id: payload.name("tool_use_id")?,
             name,
             failed,
         };
-        said.push(agent(payload, id, what)?);
+        signals.push(agent(payload, id, what)?);
     }
-    Ok(said)
+    Ok(signals)
 }
 
 /// The id of an agent. One that reads as the id of a later turn would be taken for that.
@@ -135,7 +139,7 @@ fn own_id(id: Option<String>, payload: &Fields) -> Result<Option<String>, Refusa
     }
 }
 
-fn imported(payload: &mut Fields, id: String) -> Result<Said, Refusal> {
+fn imported(payload: &mut Fields, id: String) -> Result<Signal, Refusal> {
     let name = payload.name("agent_type")?;
     let turns = match payload.take("turns") {
         Some(Value::Array(turns)) if (1..=MAX_IMPORTED).contains(&turns.len()) => turns,
@@ -147,7 +151,7 @@ fn imported(payload: &mut Fields, id: String) -> Result<Said, Refusal> {
         .into_iter()
         .map(|turn| imported_turn(payload, turn))
         .collect::<Result<_, _>>()?;
-    agent(payload, id, What::Imported { name, turns })
+    agent(payload, id, AgentSignal::Imported { name, turns })
 }
 
 fn imported_turn(payload: &mut Fields, turn: Value) -> Result<Imported, Refusal> {
@@ -181,12 +185,12 @@ fn imported_turn(payload: &mut Fields, turn: Value) -> Result<Imported, Refusal>
     })
 }
 
-fn agent(payload: &mut Fields, id: String, what: What) -> Result<Said, Refusal> {
+fn agent(payload: &mut Fields, id: String, what: AgentSignal) -> Result<Signal, Refusal> {
     let own = payload.path("agent_transcript_path");
     let transcript = own
         .map(|path| (path, true))
         .or_else(|| of_session(payload, &id));
-    Ok(Said::Agent {
+    Ok(Signal::Agent {
         id,
         what,
         transcript,

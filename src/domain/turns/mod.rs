@@ -6,7 +6,7 @@
 //! the lines arrive, and how often, meaningless.
 
 mod derive;
-mod said;
+mod signal;
 mod size;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use self::derive::{End, Turn};
-pub use self::said::{Hook, Imported, Outcome, Said, What};
+pub use self::signal::{AgentSignal, HookEvent, Imported, Outcome, Signal};
 use super::error::Refusal;
 
 /// Starts and stops of one agent, each. Somebody who talks to one agent for a day makes hundreds.
@@ -124,13 +124,13 @@ struct Stop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Tool(i64, usize, usize, bool);
 
-/// What became of one thing that was said.
+/// What one signal came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    New,
-    Known,
-    /// Nothing to remember: a heartbeat.
-    Sign,
+pub enum Applied {
+    Changed,
+    Duplicate,
+    /// There is nothing in it to remember.
+    Heartbeat,
 }
 
 /// The execution of an agent's turn, counted from 1.
@@ -152,7 +152,7 @@ pub fn turn_of(execution_id: &str) -> (&str, usize) {
 
 impl Turns {
     /// Takes in what one line said of this agent.
-    pub fn take(&mut self, what: &What, hook: &Hook) -> Result<Taken, Refusal> {
+    pub fn apply(&mut self, what: &AgentSignal, hook: &HookEvent) -> Result<Applied, Refusal> {
         if self.source.is_empty() {
             self.source = hook.source.to_owned();
         }
@@ -162,12 +162,12 @@ impl Turns {
             session: self.session(hook.session_id.as_deref()),
         };
         let new = match what {
-            What::Started { name } => {
+            AgentSignal::Started { name } => {
                 let new = insert("starts", &mut self.starts, mark, |start| start.line)?;
                 self.name(BY_START, Some(name), hook);
                 new
             }
-            What::Stopped {
+            AgentSignal::Stopped {
                 name,
                 failure,
                 again,
@@ -182,22 +182,28 @@ impl Turns {
                 self.name(BY_STOP, name.as_ref(), hook);
                 new
             }
-            What::Closed => insert("stops", &mut self.closings, mark, |closing| closing.line)?,
-            What::Launched { parent, model } => self.launched(parent, model, hook),
-            What::HasLaunched { child } => self.add_child(child),
-            What::ToolBegan { .. } => return Ok(Taken::Sign),
-            What::ToolEnded {
+            AgentSignal::Closed => {
+                insert("stops", &mut self.closings, mark, |closing| closing.line)?
+            }
+            AgentSignal::Launched { parent, model } => self.launched(parent, model, hook),
+            AgentSignal::HasLaunched { child } => self.add_child(child),
+            AgentSignal::ToolBegan { .. } => return Ok(Applied::Heartbeat),
+            AgentSignal::ToolEnded {
                 use_id,
                 name,
                 failed,
             } => return Ok(self.tool_ended(mark, use_id.as_deref(), name, *failed)),
-            What::Imported { name, turns } => {
+            AgentSignal::Imported { name, turns } => {
                 let new = self.import(turns, mark.session)?;
                 self.name(BY_IMPORT, name.as_ref(), hook);
                 new
             }
         };
-        Ok(if new { Taken::New } else { Taken::Known })
+        Ok(if new {
+            Applied::Changed
+        } else {
+            Applied::Duplicate
+        })
     }
 
     pub fn agent_name(&self) -> Option<&str> {
@@ -256,11 +262,11 @@ impl Turns {
     }
 
     /// Adds what the file beside the transcript says.
-    pub fn describe(&mut self, said: Launch) -> bool {
-        if said == self.beside || said == Launch::default() {
+    pub fn describe(&mut self, signals: Launch) -> bool {
+        if signals == self.beside || signals == Launch::default() {
             return false;
         }
-        self.beside = said;
+        self.beside = signals;
         true
     }
 
@@ -284,7 +290,7 @@ impl Turns {
             .filter_map(|session| session.id.as_deref())
     }
 
-    fn name(&mut self, rank: u8, name: Option<&String>, hook: &Hook) {
+    fn name(&mut self, rank: u8, name: Option<&String>, hook: &HookEvent) {
         let named = name.map(|name| Named {
             rank,
             at_ms: hook.at_ms,
@@ -294,7 +300,12 @@ impl Turns {
         self.named = self.named.take().into_iter().chain(named).min();
     }
 
-    fn launched(&mut self, parent: &Option<String>, model: &Option<String>, hook: &Hook) -> bool {
+    fn launched(
+        &mut self,
+        parent: &Option<String>,
+        model: &Option<String>,
+        hook: &HookEvent,
+    ) -> bool {
         let known = self.launched.as_ref();
         if known.is_some_and(|known| (known.at_ms, known.line) <= (hook.at_ms, hook.line)) {
             return false;
@@ -309,19 +320,25 @@ impl Turns {
     }
 
     /// A call is counted once by its id; one without an id cannot be told from its repetition.
-    fn tool_ended(&mut self, mark: Mark, use_id: Option<&str>, name: &str, failed: bool) -> Taken {
+    fn tool_ended(
+        &mut self,
+        mark: Mark,
+        use_id: Option<&str>,
+        name: &str,
+        failed: bool,
+    ) -> Applied {
         let Some(use_id) = use_id else {
-            return Taken::Sign;
+            return Applied::Heartbeat;
         };
         if self.has_ended(use_id) {
-            return Taken::Known;
+            return Applied::Duplicate;
         }
         if self.tools.len() >= MAX_TOOLS {
-            return Taken::Sign;
+            return Applied::Heartbeat;
         }
         let known = self.tool_names.iter().position(|tool| tool == name);
         if known.is_none() && self.tool_names.len() >= MAX_TOOL_NAMES {
-            return Taken::Sign;
+            return Applied::Heartbeat;
         }
         let tool = known.unwrap_or_else(|| {
             self.tool_names.push(name.to_owned());
@@ -329,7 +346,7 @@ impl Turns {
         });
         let tool = Tool(mark.at_ms, mark.session, tool, failed);
         self.tools.insert(xxh3_64(use_id.as_bytes()), tool);
-        Taken::New
+        Applied::Changed
     }
 
     fn import(&mut self, turns: &[Imported], session: usize) -> Result<bool, Refusal> {

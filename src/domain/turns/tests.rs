@@ -5,36 +5,36 @@ use super::*;
 /// `s` a start, `e` a stop, `f` a stop with an error, `a` a stop that was sent on, `n` a stop
 /// without a name, `c` stopped from outside, `t` a tool call that ended; each at its stamp in
 /// milliseconds.
-fn hook(step: &str) -> (What, Hook) {
+fn hook(step: &str) -> (AgentSignal, HookEvent) {
     let (kind, at) = step.split_at(1);
     let name = || Some("probe".to_owned());
-    let stopped = |name, failure: Option<&str>, again| What::Stopped {
+    let stopped = |name, failure: Option<&str>, again| AgentSignal::Stopped {
         name,
         failure: failure.map(str::to_owned),
         again,
     };
     let what = match kind {
-        "s" => What::Started {
+        "s" => AgentSignal::Started {
             name: "probe".to_owned(),
         },
         "e" => stopped(name(), None, false),
         "f" => stopped(name(), Some("rate_limit"), false),
         "a" => stopped(name(), None, true),
         "n" => stopped(None, None, false),
-        "c" => What::Closed,
-        "t" => What::ToolEnded {
+        "c" => AgentSignal::Closed,
+        "t" => AgentSignal::ToolEnded {
             use_id: Some(step.to_owned()),
             name: "Read".to_owned(),
             failed: false,
         },
         _ => panic!("{step}"),
     };
-    let hook = Hook {
+    let hook = HookEvent {
         source: "claude-code",
         line: xxh3_64(step.as_bytes()),
         at_ms: at.parse().unwrap(),
         session_id: Some("s".to_owned()),
-        said: Vec::new(),
+        signals: Vec::new(),
     };
     (what, hook)
 }
@@ -43,7 +43,7 @@ fn told<'a>(steps: impl IntoIterator<Item = &'a str>) -> Turns {
     let mut turns = Turns::default();
     for step in steps {
         let (what, hook) = hook(step);
-        assert_eq!(turns.take(&what, &hook), Ok(Taken::New), "{step}");
+        assert_eq!(turns.apply(&what, &hook), Ok(Applied::Changed), "{step}");
     }
     turns
 }
@@ -178,10 +178,10 @@ fn a_line_that_comes_again_changes_nothing() {
         let mut turns = told(["s10000", "e20000", "c15000", "t12000"]);
         let before = turns.clone();
         let (what, mut hook) = hook(step);
-        assert_eq!(turns.take(&what, &hook), Ok(Taken::Known));
+        assert_eq!(turns.apply(&what, &hook), Ok(Applied::Duplicate));
         // Of a clock that is ahead the moment of receipt is taken, which is another each time.
         hook.at_ms += 60_000;
-        assert_eq!(turns.take(&what, &hook), Ok(Taken::Known));
+        assert_eq!(turns.apply(&what, &hook), Ok(Applied::Duplicate));
         assert_eq!(turns, before);
     }
 }
@@ -191,21 +191,21 @@ fn more_than_there_is_room_for_is_refused_and_what_is_known_is_not() {
     let steps: Vec<String> = (0..MAX_MARKS).map(|i| format!("s{}", 2_000 * i)).collect();
     let mut turns = told(steps.iter().map(String::as_str));
     let (what, start) = hook("s1");
-    let refusal = turns.take(&what, &start).unwrap_err();
+    let refusal = turns.apply(&what, &start).unwrap_err();
     assert_eq!(refusal.0, "hook: an agent has at most 1024 starts");
     let (what, start) = hook(&steps[7]);
-    assert_eq!(turns.take(&what, &start), Ok(Taken::Known));
+    assert_eq!(turns.apply(&what, &start), Ok(Applied::Duplicate));
 
     let tool = |i: usize| hook(&format!("t{i}"));
     let mut turns = told(["s1"]);
     for i in 0..MAX_TOOLS {
         let (what, ended) = tool(i);
-        assert_eq!(turns.take(&what, &ended), Ok(Taken::New));
+        assert_eq!(turns.apply(&what, &ended), Ok(Applied::Changed));
     }
     let (what, ended) = tool(MAX_TOOLS);
-    assert_eq!(turns.take(&what, &ended), Ok(Taken::Sign));
+    assert_eq!(turns.apply(&what, &ended), Ok(Applied::Heartbeat));
     let (what, ended) = tool(5);
-    assert_eq!(turns.take(&what, &ended), Ok(Taken::Known));
+    assert_eq!(turns.apply(&what, &ended), Ok(Applied::Duplicate));
 }
 
 #[test]
@@ -213,17 +213,17 @@ fn who_names_an_agent_does_not_depend_on_who_comes_first() {
     let say = |turns: &mut Turns, step: &str, name: &str| {
         let (mut what, hook) = hook(step);
         match &mut what {
-            What::Started { name: own } => *own = name.to_owned(),
-            What::Stopped { name: own, .. } => *own = Some(name.to_owned()),
+            AgentSignal::Started { name: own } => *own = name.to_owned(),
+            AgentSignal::Stopped { name: own, .. } => *own = Some(name.to_owned()),
             _ => panic!("{step}"),
         }
-        turns.take(&what, &hook).unwrap();
+        turns.apply(&what, &hook).unwrap();
     };
-    let said = [("s30000", "third"), ("s10000", "first"), ("e5000", "none")];
+    let signals = [("s30000", "third"), ("s10000", "first"), ("e5000", "none")];
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         let mut turns = Turns::default();
         for i in order {
-            say(&mut turns, said[i].0, said[i].1);
+            say(&mut turns, signals[i].0, signals[i].1);
         }
         assert_eq!(turns.agent_name(), Some("first"));
     }
@@ -234,7 +234,7 @@ fn a_tool_call_is_counted_once_by_its_id() {
     let mut turns = told(["s10000", "t12000"]);
     let (what, mut later) = hook("t12000");
     later.at_ms += 5;
-    assert_eq!(turns.take(&what, &later), Ok(Taken::Known));
+    assert_eq!(turns.apply(&what, &later), Ok(Applied::Duplicate));
     assert!(turns.has_ended("t12000"));
     assert!(!turns.has_ended("t13000"));
     assert_eq!(shown(&turns, &[]), "10000-x1");
@@ -243,7 +243,7 @@ fn a_tool_call_is_counted_once_by_its_id() {
 #[test]
 fn what_was_imported_gives_way_to_what_hooks_told() {
     let import = |turns: &mut Turns, started_ms, ended_ms| {
-        let what = What::Imported {
+        let what = AgentSignal::Imported {
             name: Some("probe".to_owned()),
             turns: vec![Imported {
                 started_ms,
@@ -251,11 +251,11 @@ fn what_was_imported_gives_way_to_what_hooks_told() {
                 outcome: Outcome::Interrupted,
             }],
         };
-        turns.take(&what, &hook("s1").1).unwrap()
+        turns.apply(&what, &hook("s1").1).unwrap()
     };
     let mut turns = told(["s100000", "e200000"]);
-    assert_eq!(import(&mut turns, 99_960, 199_970), Taken::New);
-    assert_eq!(import(&mut turns, 99_960, 199_970), Taken::Known);
+    assert_eq!(import(&mut turns, 99_960, 199_970), Applied::Changed);
+    assert_eq!(import(&mut turns, 99_960, 199_970), Applied::Duplicate);
     assert_eq!(shown(&turns, &[]), "100000-200000");
     import(&mut turns, 20_000, 30_000);
     assert_eq!(shown(&turns, &[]), "20000-30000(interrupted) 100000-200000");
@@ -263,7 +263,7 @@ fn what_was_imported_gives_way_to_what_hooks_told() {
     import(&mut alone, 99_960, 199_970);
     assert_eq!(shown(&alone, &[]), "99960-199970(interrupted)");
     let (what, start) = hook("s100000");
-    alone.take(&what, &start).unwrap();
+    alone.apply(&what, &start).unwrap();
     assert_eq!(shown(&alone, &[]), "100000-");
     // What began later is another turn, and one that went on is the same.
     import(&mut alone, 300_000, 310_000);
@@ -277,7 +277,7 @@ fn sessions_have_their_own_stops_and_share_the_numbers() {
     for step in ["s12000", "e14000"] {
         let (what, mut other) = hook(step);
         other.session_id = Some("t".to_owned());
-        turns.take(&what, &other).unwrap();
+        turns.apply(&what, &other).unwrap();
     }
     assert_eq!(shown(&turns, &[]), "10000-20000 12000-14000");
     let sessions: Vec<_> = turns.derive(|_| Vec::new());

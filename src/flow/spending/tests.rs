@@ -8,7 +8,7 @@ use tempfile::{TempDir, tempdir};
 
 use super::meter::{MAX_READ_BYTES, Meter, Poll};
 use super::*;
-use crate::domain::execution::{Catalog, Fact, Hooked, Origin, Start, TokenUsage};
+use crate::domain::execution::{Catalog, Fact, HookFacts, Origin, Start, TokenUsage};
 use crate::domain::transcript::Span;
 use crate::flow::usage::lines::MAX_LINE_BYTES;
 use crate::flow::usage::{Files, read};
@@ -29,9 +29,9 @@ fn running(id: &str, path: &Path, started_ms: i64) -> Execution {
         origin: Origin::default(),
     };
     execution.merge(Fact::Start(Box::new(start)), &Catalog::default());
-    execution.hooked = Some(Box::new(Hooked {
+    execution.hooked = Some(Box::new(HookFacts {
         transcript: Some(path.display().to_string()),
-        ..Hooked::default()
+        ..HookFacts::default()
     }));
     execution
 }

@@ -145,7 +145,7 @@ impl Writer {
             Event::Progress(progress) => return Ok(self.progress(memory, batch, progress, now)),
         };
         let before = batch.known(memory, &id).cloned();
-        if before.as_ref().is_some_and(|before| !before.takes(&fact)) {
+        if before.as_ref().is_some_and(|before| !before.accepts(&fact)) {
             return Ok(Verdict::Duplicate);
         }
         let mut after = match &before {
@@ -155,7 +155,7 @@ impl Writer {
         let is_over = matches!(fact, Fact::Stop(_));
         after.merge(fact, &self.tuning.catalog);
         if is_over {
-            self.retell_over(batch, &mut after)?;
+            self.restate_on_end(batch, &mut after)?;
         }
         if let Err(refusal) = self.make_room(memory, batch, before.as_deref(), &after) {
             return Ok(Verdict::Refused(refusal));
@@ -175,7 +175,7 @@ impl Writer {
     ) -> Verdict {
         if !batch.is_running(memory, &progress.id) {
             let known = batch.known(memory, &progress.id).cloned();
-            let Some(before) = known.filter(|known| known.takes(&Fact::Alive)) else {
+            let Some(before) = known.filter(|known| known.accepts(&Fact::Alive)) else {
                 return Verdict::Progress;
             };
             let mut after = Execution::clone(&before);

@@ -9,7 +9,7 @@ use super::{Memory, Unavailable, Verdict, Writer};
 use crate::domain::error::Refusal;
 use crate::domain::event::{Event, Progress, Read, ToolCall};
 use crate::domain::execution::{Execution, Status};
-use crate::domain::turns::{Hook, Said, Taken, Turns, What, execution_id, turn_of};
+use crate::domain::turns::{AgentSignal, Applied, HookEvent, Signal, Turns, execution_id, turn_of};
 use crate::flow::clock::Now;
 use crate::history::Filter;
 
@@ -23,24 +23,24 @@ impl Writer {
         &self,
         memory: &Memory,
         batch: &mut Batch,
-        hook: &Hook,
+        hook: &HookEvent,
         now: Now,
     ) -> Result<Verdict, Unavailable> {
         let mut verdict = Verdict::Progress;
-        for said in &hook.said {
-            let taken = match said {
-                Said::SessionEnded => Ok(self.session_ended(memory, batch, hook, now)?),
-                Said::Agent {
+        for signals in &hook.signals {
+            let applied = match signals {
+                Signal::SessionEnded => Ok(self.session_ended(memory, batch, hook, now)?),
+                Signal::Agent {
                     id,
                     what,
                     transcript,
-                } => self.said(memory, batch, hook, (id, what, transcript.as_ref()), now)?,
+                } => self.signals(memory, batch, hook, (id, what, transcript.as_ref()), now)?,
             };
-            verdict = match (taken, verdict) {
+            verdict = match (applied, verdict) {
                 (Err(refusal), _) => return Ok(Verdict::Refused(refusal)),
-                (Ok(Taken::New), _) | (_, Verdict::Accepted) => Verdict::Accepted,
-                (Ok(Taken::Known), _) | (_, Verdict::Duplicate) => Verdict::Duplicate,
-                (Ok(Taken::Sign), verdict) => verdict,
+                (Ok(Applied::Changed), _) | (_, Verdict::Accepted) => Verdict::Accepted,
+                (Ok(Applied::Duplicate), _) | (_, Verdict::Duplicate) => Verdict::Duplicate,
+                (Ok(Applied::Heartbeat), verdict) => verdict,
             };
         }
         Ok(verdict)
@@ -61,12 +61,12 @@ impl Writer {
             if let Some(parent) = turns.parent().filter(|&parent| parent != agent_id) {
                 self.add_child(batch, parent, agent_id)?;
             }
-            if let Some(refusal) = self.retell(memory, batch, agent_id, turns, now)? {
+            if let Some(refusal) = self.restate(memory, batch, agent_id, turns, now)? {
                 return Ok(Verdict::Refused(refusal));
             }
         }
         match self.execution(memory, batch, &read.id)? {
-            Some(before) if before.takes_reading(&read.reading) => {
+            Some(before) if before.accepts_reading(&read.reading) => {
                 let mut after = Execution::clone(&before);
                 after.read(read.reading, &self.tuning.catalog);
                 self.stage(batch, Some(before), after, now);
@@ -78,54 +78,56 @@ impl Writer {
     }
 
     /// One thing that a line said of one agent.
-    fn said(
+    fn signals(
         &self,
         memory: &Memory,
         batch: &mut Batch,
-        hook: &Hook,
-        (id, what, transcript): (&str, &What, Option<&(String, bool)>),
+        hook: &HookEvent,
+        (id, what, transcript): (&str, &AgentSignal, Option<&(String, bool)>),
         now: Now,
-    ) -> Result<Result<Taken, Refusal>, Unavailable> {
+    ) -> Result<Result<Applied, Refusal>, Unavailable> {
         let known = self.turns(batch, id)?;
         let use_id = match what {
-            What::ToolBegan { use_id, .. } | What::ToolEnded { use_id, .. } => use_id.as_deref(),
+            AgentSignal::ToolBegan { use_id, .. } | AgentSignal::ToolEnded { use_id, .. } => {
+                use_id.as_deref()
+            }
             _ => None,
         };
         if use_id.is_some_and(|use_id| known.has_ended(use_id)) {
             // Of a call that has ended nothing is new, not even that its agent lives.
             return Ok(Ok(match what {
-                What::ToolBegan { .. } => Taken::Sign,
-                _ => Taken::Known,
+                AgentSignal::ToolBegan { .. } => Applied::Heartbeat,
+                _ => Applied::Duplicate,
             }));
         }
         let mut turns = known.as_ref().clone();
-        let taken = match turns.take(what, hook) {
-            Ok(taken) => taken,
+        let applied = match turns.apply(what, hook) {
+            Ok(applied) => applied,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let placed = transcript.is_some_and(|(path, is_certain)| {
             turns.set_transcript(hook.session_id.as_deref(), path, *is_certain)
         });
-        if matches!(what, What::ToolEnded { .. })
+        if matches!(what, AgentSignal::ToolEnded { .. })
             && self.is_open(memory, batch, id, &turns, hook)?
         {
             // While it runs, calls change nothing but the marks.
-            if taken == Taken::New {
+            if applied == Applied::Changed {
                 batch.heard.turns.insert(id.to_owned(), Arc::new(turns));
             }
-        } else if taken == Taken::New || placed && taken != Taken::Sign {
+        } else if applied == Applied::Changed || placed && applied != Applied::Heartbeat {
             let changes = batch.changes.len();
-            if let Some(refusal) = self.retell(memory, batch, id, turns, now)? {
+            if let Some(refusal) = self.restate(memory, batch, id, turns, now)? {
                 return Ok(Err(refusal));
             }
             // The stop of an internal fork, which belongs to no execution.
-            let is_nameless = matches!(what, What::Stopped { name: None, .. });
-            if is_nameless && taken == Taken::New && batch.changes.len() == changes {
+            let is_nameless = matches!(what, AgentSignal::Stopped { name: None, .. });
+            if is_nameless && applied == Applied::Changed && batch.changes.len() == changes {
                 self.counters.orphan_stops.add(1);
             }
         }
         self.sign(memory, batch, hook, id, what, now)?;
-        Ok(Ok(taken))
+        Ok(Ok(applied))
     }
 
     /// Whether a line is of a turn that runs.
@@ -135,7 +137,7 @@ impl Writer {
         batch: &mut Batch,
         agent_id: &str,
         turns: &Turns,
-        hook: &Hook,
+        hook: &HookEvent,
     ) -> Result<bool, Unavailable> {
         let derived = self.derive_uncounted(batch, turns)?;
         let number = Turns::number_at(&derived, hook.session_id.as_deref(), hook.at_ms);
@@ -151,14 +153,14 @@ impl Writer {
         &self,
         memory: &Memory,
         batch: &mut Batch,
-        hook: &Hook,
+        hook: &HookEvent,
         now: Now,
-    ) -> Result<Taken, Unavailable> {
+    ) -> Result<Applied, Unavailable> {
         let Some(session_id) = &hook.session_id else {
-            return Ok(Taken::Sign);
+            return Ok(Applied::Heartbeat);
         };
         if self.ends_of(batch, session_id)?.contains(&hook.at_ms) {
-            return Ok(Taken::Known);
+            return Ok(Applied::Duplicate);
         }
         batch.heard.ends.insert((session_id.clone(), hook.at_ms));
         let of_session = |execution: &Execution| {
@@ -187,9 +189,9 @@ impl Writer {
         let mut agents: BTreeSet<String> = ids.map(|id| turn_of(id).0.to_owned()).collect();
         agents.extend(timed_out);
         for agent_id in agents {
-            self.retell_all(memory, batch, &agent_id, now)?;
+            self.restate_agent(memory, batch, &agent_id, now)?;
         }
-        Ok(Taken::New)
+        Ok(Applied::Changed)
     }
 
     /// The agents of these executions, of the last [`MAX_TIMED_OUT`]; page by page, because each
@@ -254,14 +256,14 @@ impl Writer {
         &self,
         memory: &Memory,
         batch: &mut Batch,
-        hook: &Hook,
+        hook: &HookEvent,
         agent_id: &str,
-        what: &What,
+        what: &AgentSignal,
         now: Now,
     ) -> Result<(), Unavailable> {
         let (use_id, current_tool, is_open) = match what {
-            What::ToolBegan { use_id, name } => (use_id, Some(name.clone()), true),
-            What::ToolEnded { use_id, .. } => (use_id, None, false),
+            AgentSignal::ToolBegan { use_id, name } => (use_id, Some(name.clone()), true),
+            AgentSignal::ToolEnded { use_id, .. } => (use_id, None, false),
             _ => return Ok(()),
         };
         let turns = self.turns(batch, agent_id)?;

@@ -9,7 +9,7 @@ mod heard;
 mod hooks;
 mod keep;
 mod memory;
-mod retell;
+mod restate;
 mod signs;
 
 use std::sync::Arc;
@@ -284,7 +284,7 @@ impl Writer {
             if let Some(before) = before.filter(|execution| execution.is_running()) {
                 let mut after = Execution::clone(&before);
                 after.merge(Fact::TimedOut { ended_ms }, &self.tuning.catalog);
-                if self.retell_over(&mut batch, &mut after).is_err() {
+                if self.restate_on_end(&mut batch, &mut after).is_err() {
                     return;
                 }
                 self.stage(&mut batch, Some(before), after, now);

@@ -67,7 +67,7 @@ impl Journey {
             .as_deref()
             .cloned()
             .unwrap_or_else(|| Execution::new(id.to_owned()));
-        if !after.takes(&fact) {
+        if !after.accepts(&fact) {
             return None;
         }
         after.merge(fact, &self.catalog);

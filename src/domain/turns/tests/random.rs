@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::domain::bucket::DAY_MS;
 use crate::domain::event::{Clock, Event, decode_value};
-use crate::domain::turns::{Said, Turn, Turns};
+use crate::domain::turns::{Signal, Turn, Turns};
 
 const BASE_MS: i64 = 1_795_197_600_000;
 /// Between two lines: what is told within a second is one thing told twice.
@@ -167,17 +167,17 @@ fn heard(lines: &[Value]) -> BTreeMap<String, Vec<Account>> {
         let Ok(Event::Hook(hook)) = decode_value(line.clone(), &clock) else {
             panic!("{line}");
         };
-        for said in &hook.said {
-            match said {
-                Said::SessionEnded => {
+        for signals in &hook.signals {
+            match signals {
+                Signal::SessionEnded => {
                     let session_id = hook.session_id.clone().unwrap();
                     ends.entry(session_id).or_default().insert(hook.at_ms);
                 }
-                Said::Agent { id, what, .. } => {
+                Signal::Agent { id, what, .. } => {
                     agents
                         .entry(id.clone())
                         .or_default()
-                        .take(what, &hook)
+                        .apply(what, &hook)
                         .unwrap();
                 }
             }

@@ -8,7 +8,7 @@ use super::decide::Batch;
 use super::{Memory, Unavailable, Writer};
 use crate::domain::bucket::Day;
 use crate::domain::error::Refusal;
-use crate::domain::execution::{Execution, Origin, Start, Status, Stop, Told};
+use crate::domain::execution::{Execution, Origin, Start, Status, Stop, TurnFacts};
 use crate::domain::turns::{End, Turn, Turns, execution_id, turn_of};
 use crate::flow::clock::Now;
 
@@ -21,7 +21,7 @@ type Moved = (Option<Arc<Execution>>, Execution);
 impl Writer {
     /// Keeps the marks of an agent, and stages each of its turns that is not as it was. The
     /// refusal is of a start for which there is no room.
-    pub(super) fn retell(
+    pub(super) fn restate(
         &self,
         memory: &Memory,
         batch: &mut Batch,
@@ -53,13 +53,13 @@ impl Writer {
         batch.heard.turns.insert(agent_id.to_owned(), turns.clone());
         let began = |turns: &[Turn]| turns.iter().map(Turn::began_ms).collect::<Vec<_>>();
         if !has_place || began(&before) != began(&derived) {
-            self.retell_descendants(memory, batch, &turns, !has_place, now)?;
+            self.restate_descendants(memory, batch, &turns, !has_place, now)?;
         }
         Ok(None)
     }
 
     /// Tells all turns of an agent anew, because of something that its own marks do not say.
-    pub(super) fn retell_all(
+    pub(super) fn restate_agent(
         &self,
         memory: &Memory,
         batch: &mut Batch,
@@ -75,7 +75,7 @@ impl Writer {
     }
 
     /// Tells one execution what is known of its turn, as of one that is over.
-    pub(super) fn retell_over(
+    pub(super) fn restate_on_end(
         &self,
         batch: &mut Batch,
         execution: &mut Execution,
@@ -87,7 +87,7 @@ impl Writer {
         let turns = self.turns(batch, agent_id)?;
         let derived = self.derive(batch, &turns)?;
         if let Some(turn) = derived.get(number - 1) {
-            execution.retell(self.told(batch, &turns, turn)?, &self.tuning.catalog);
+            execution.apply_turn(self.turn_facts(batch, &turns, turn)?, &self.tuning.catalog);
         }
         Ok(())
     }
@@ -116,7 +116,7 @@ impl Writer {
                 Some(execution) => Execution::clone(execution),
                 None => Execution::new(id),
             };
-            after.retell(self.told(batch, turns, turn)?, &self.tuning.catalog);
+            after.apply_turn(self.turn_facts(batch, turns, turn)?, &self.tuning.catalog);
             if before.as_deref() != Some(&after) {
                 moved.push((before, after));
             }
@@ -142,7 +142,7 @@ impl Writer {
             && before.hooked.is_some()
         {
             let mut after = Execution::clone(&before);
-            after.untell(&self.tuning.catalog);
+            after.detach_turn(&self.tuning.catalog);
             self.stage(batch, Some(before), after, now);
         }
         Ok(())
@@ -150,7 +150,7 @@ impl Writer {
 
     /// The agents that one launched run in another turn of it than was known, or at another depth;
     /// with the depth also those that they launched.
-    fn retell_descendants(
+    fn restate_descendants(
         &self,
         memory: &Memory,
         batch: &mut Batch,
@@ -163,7 +163,7 @@ impl Writer {
         while let Some(agent_id) = waiting.pop()
             && seen.len() < MAX_DESCENDANTS
         {
-            self.retell_all(memory, batch, &agent_id, now)?;
+            self.restate_agent(memory, batch, &agent_id, now)?;
             if all {
                 let turns = self.turns(batch, &agent_id)?;
                 let children = turns.children().filter(|&child| !seen.contains(child));
@@ -174,7 +174,12 @@ impl Writer {
         Ok(())
     }
 
-    fn told(&self, batch: &mut Batch, turns: &Turns, turn: &Turn) -> Result<Told, Unavailable> {
+    fn turn_facts(
+        &self,
+        batch: &mut Batch,
+        turns: &Turns,
+        turn: &Turn,
+    ) -> Result<TurnFacts, Unavailable> {
         let origin = Origin {
             session_id: turn.session_id.clone(),
             parent_agent_id: self.parent(batch, turns, turn)?,
@@ -183,7 +188,7 @@ impl Writer {
             source: Some(turns.source.clone()),
         };
         let start = turn.started_ms.zip(turns.agent_name().map(str::to_owned));
-        Ok(Told {
+        Ok(TurnFacts {
             start: start.map(|(started_ms, agent_name)| Start {
                 agent_name,
                 agent_type: None,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One hook line, understood.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Hook {
+pub struct HookEvent {
     pub source: &'static str,
     /// Of the id that the hook program gave the line.
     pub line: u64,
@@ -13,22 +13,22 @@ pub struct Hook {
     pub session_id: Option<String>,
     /// A line may say something of two agents: of the one that it comes from, and of the one that
     /// this one launched or stopped.
-    pub said: Vec<Said>,
+    pub signals: Vec<Signal>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
+pub enum Signal {
     SessionEnded,
     Agent {
         id: String,
-        what: What,
+        what: AgentSignal,
         /// Where its lines are, and whether the payload named the file itself.
         transcript: Option<(String, bool)>,
     },
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum What {
+pub enum AgentSignal {
     Started {
         name: String,
     },
@@ -43,7 +43,7 @@ pub enum What {
         parent: Option<String>,
         model: Option<String>,
     },
-    /// The other side of [`What::Launched`].
+    /// The other side of [`AgentSignal::Launched`].
     HasLaunched {
         child: String,
     },
