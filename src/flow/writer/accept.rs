@@ -1,14 +1,10 @@
 //! From submissions to commits: as many events in one as are queued, and no more than their bounds
 //! allow.
 
-use super::decide::Batch;
-use super::{MAX_BATCH_BYTES, Memory, Submission, Unavailable, Verdict, Writer};
+use super::commit::Commit;
+use super::{MAX_BATCH_BYTES, Memory, Submission, Unavailable, Writer};
 use crate::crash_point::crash_point;
-use crate::domain::event::Event;
-use crate::flow::clock::Now;
 
-/// Events whose executions are fetched from history together.
-const LOOKED_UP_AT_ONCE: usize = 64;
 /// Executions that history does not have yet; about 2 KB each. A flush takes half a second.
 const MAX_UNFLUSHED: usize = 65_536;
 /// The same in bytes: of the largest events 65,536 would take 16 GB.
@@ -38,26 +34,27 @@ impl Writer {
         submissions: &mut impl Iterator<Item = Submission>,
     ) {
         let now = self.listening.now();
-        let mut batch = Batch::default();
+        let mut commit = Commit::new(self, memory, now);
         let (mut replies, mut verdicts) = (Vec::new(), Vec::new());
         let mut outcome = Ok(());
         while outcome.is_ok()
-            && batch.bytes < MAX_BATCH_BYTES
+            && commit.batch.bytes < MAX_BATCH_BYTES
             && let Some(submission) = submissions.next()
         {
             replies.push(submission.reply);
-            outcome = self
-                .decide_all(memory, &mut batch, submission.events, now)
-                .map(|decided| verdicts.push(decided))
-                .inspect_err(|_| self.take_places_back(&mut batch));
+            let decided = commit.decide_all(submission.events);
+            outcome = decided.map(|decided| verdicts.push(decided));
         }
-        let outcome = outcome.and_then(|()| self.commit(memory, batch, now));
+        let mut batch = commit.batch;
+        let outcome = outcome
+            .inspect_err(|_| self.take_places_back(&mut batch))
+            .and_then(|()| self.commit(memory, batch, now));
         match outcome {
             Ok(()) => {
                 crash_point("commit.published");
                 for (reply, verdicts) in replies.into_iter().zip(verdicts) {
                     self.count(&verdicts);
-                    // Who has gone away meanwhile will send again, and be told: duplicate.
+                    // A client that has gone away meanwhile sends again, and gets: duplicate.
                     drop(reply.send(Ok(verdicts)));
                 }
             }
@@ -68,26 +65,6 @@ impl Writer {
                 }
             }
         }
-    }
-
-    /// A few at a time: of each of them history may hold half a megabyte.
-    fn decide_all(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
-        events: Vec<Event>,
-        now: Now,
-    ) -> Result<Vec<Verdict>, Unavailable> {
-        let mut verdicts = Vec::with_capacity(events.len());
-        let mut events = events.into_iter();
-        while events.len() > 0 {
-            let some: Vec<Event> = events.by_ref().take(LOOKED_UP_AT_ONCE).collect();
-            self.look_up(memory, &some, batch)?;
-            for event in some {
-                verdicts.push(self.decide(memory, batch, event, now)?);
-            }
-        }
-        Ok(verdicts)
     }
 
     /// What history does not have is held in memory, so that a history that stands still ends the

@@ -1,40 +1,33 @@
-//! From what hooks say to executions: the marks of an agent are taken in, its turns derived anew,
-//! and every turn that is not as it was becomes a change like any other.
+//! From hooks to executions: the marks of an agent are recorded, its turns derived again, and every
+//! turn that is not as it was becomes a change like any other.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::decide::Batch;
-use super::{Memory, Unavailable, Verdict, Writer};
+use super::commit::Commit;
+use super::{Unavailable, Verdict};
 use crate::domain::error::Refusal;
-use crate::domain::event::{Event, Progress, Read, ToolCall};
+use crate::domain::event::{Progress, Read, ToolCall};
 use crate::domain::execution::{Execution, Status};
 use crate::domain::turns::{AgentSignal, Applied, HookEvent, Signal, Turns, execution_id, turn_of};
-use crate::flow::clock::Now;
 use crate::history::Filter;
 
 /// Executions of one session that had timed out before it ended.
 const MAX_TIMED_OUT: usize = 256;
 
-impl Writer {
+impl Commit<'_> {
     /// A line is a duplicate when all that it says was known, and a heartbeat when there is
     /// nothing in it to remember.
-    pub(super) fn hear(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
-        hook: &HookEvent,
-        now: Now,
-    ) -> Result<Verdict, Unavailable> {
+    pub(super) fn apply_hook(&mut self, hook: &HookEvent) -> Result<Verdict, Unavailable> {
         let mut verdict = Verdict::Progress;
-        for signals in &hook.signals {
-            let applied = match signals {
-                Signal::SessionEnded => Ok(self.session_ended(memory, batch, hook, now)?),
+        for signal in &hook.signals {
+            let applied = match signal {
+                Signal::SessionEnded => Ok(self.session_ended(hook)?),
                 Signal::Agent {
                     id,
                     what,
                     transcript,
-                } => self.signals(memory, batch, hook, (id, what, transcript.as_ref()), now)?,
+                } => self.apply_signal(hook, (id, what, transcript.as_ref()))?,
             };
             verdict = match (applied, verdict) {
                 (Err(refusal), _) => return Ok(Verdict::Refused(refusal)),
@@ -48,45 +41,36 @@ impl Writer {
 
     /// Takes in what the transcript of an execution says, and what the file beside it says of its
     /// launch.
-    pub(super) fn read(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
-        read: Read,
-        now: Now,
-    ) -> Result<Verdict, Unavailable> {
+    pub(super) fn apply_transcript(&mut self, read: Read) -> Result<Verdict, Unavailable> {
         let (agent_id, _) = turn_of(&read.id);
-        let mut turns = self.turns(batch, agent_id)?.as_ref().clone();
+        let mut turns = self.turns(agent_id)?.as_ref().clone();
         if turns.describe(read.launch) {
             if let Some(parent) = turns.parent().filter(|&parent| parent != agent_id) {
-                self.add_child(batch, parent, agent_id)?;
+                self.add_child(parent, agent_id)?;
             }
-            if let Some(refusal) = self.restate(memory, batch, agent_id, turns, now)? {
+            if let Some(refusal) = self.restate(agent_id, turns)? {
                 return Ok(Verdict::Refused(refusal));
             }
         }
-        match self.execution(memory, batch, &read.id)? {
+        match self.execution(&read.id)? {
             Some(before) if before.accepts_reading(&read.reading) => {
                 let mut after = Execution::clone(&before);
-                after.read(read.reading, &self.tuning.catalog);
-                self.stage(batch, Some(before), after, now);
-                self.reread_next(memory, batch, &read.id, now)?;
+                after.read(read.reading, &self.writer.tuning.catalog);
+                self.stage(Some(before), after);
+                self.reread_next(&read.id)?;
                 Ok(Verdict::Accepted)
             }
             _ => Ok(Verdict::Duplicate),
         }
     }
 
-    /// One thing that a line said of one agent.
-    fn signals(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
+    /// One signal of one agent.
+    fn apply_signal(
+        &mut self,
         hook: &HookEvent,
         (id, what, transcript): (&str, &AgentSignal, Option<&(String, bool)>),
-        now: Now,
     ) -> Result<Result<Applied, Refusal>, Unavailable> {
-        let known = self.turns(batch, id)?;
+        let known = self.turns(id)?;
         let use_id = match what {
             AgentSignal::ToolBegan { use_id, .. } | AgentSignal::ToolEnded { use_id, .. } => {
                 use_id.as_deref()
@@ -108,61 +92,53 @@ impl Writer {
         let placed = transcript.is_some_and(|(path, is_certain)| {
             turns.set_transcript(hook.session_id.as_deref(), path, *is_certain)
         });
-        if matches!(what, AgentSignal::ToolEnded { .. })
-            && self.is_open(memory, batch, id, &turns, hook)?
-        {
+        if matches!(what, AgentSignal::ToolEnded { .. }) && self.is_open(id, &turns, hook)? {
             // While it runs, calls change nothing but the marks.
             if applied == Applied::Changed {
-                batch.heard.turns.insert(id.to_owned(), Arc::new(turns));
+                self.batch.turns.insert(id.to_owned(), Arc::new(turns));
             }
         } else if applied == Applied::Changed || placed && applied != Applied::Heartbeat {
-            let changes = batch.changes.len();
-            if let Some(refusal) = self.restate(memory, batch, id, turns, now)? {
+            let changes = self.batch.changes.len();
+            if let Some(refusal) = self.restate(id, turns)? {
                 return Ok(Err(refusal));
             }
             // The stop of an internal fork, which belongs to no execution.
             let is_nameless = matches!(what, AgentSignal::Stopped { name: None, .. });
-            if is_nameless && applied == Applied::Changed && batch.changes.len() == changes {
-                self.counters.orphan_stops.add(1);
+            if is_nameless && applied == Applied::Changed && self.batch.changes.len() == changes {
+                self.writer.counters.orphan_stops.add(1);
             }
         }
-        self.sign(memory, batch, hook, id, what, now)?;
+        self.record_heartbeat(hook, id, what)?;
         Ok(Ok(applied))
     }
 
     /// Whether a line is of a turn that runs.
     fn is_open(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
+        &mut self,
         agent_id: &str,
         turns: &Turns,
         hook: &HookEvent,
     ) -> Result<bool, Unavailable> {
-        let derived = self.derive_uncounted(batch, turns)?;
+        let derived = self.derive_uncounted(turns)?;
         let number = Turns::number_at(&derived, hook.session_id.as_deref(), hook.at_ms);
         let turn = derived.get(number.wrapping_sub(1));
         if turn.is_none_or(|turn| turn.end.is_some()) {
             return Ok(false);
         }
-        Ok(batch.is_running(memory, &execution_id(agent_id, number)))
+        Ok(self.is_running(&execution_id(agent_id, number)))
     }
 
     /// What had timed out ended with its session after all.
-    fn session_ended(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
-        hook: &HookEvent,
-        now: Now,
-    ) -> Result<Applied, Unavailable> {
+    fn session_ended(&mut self, hook: &HookEvent) -> Result<Applied, Unavailable> {
         let Some(session_id) = &hook.session_id else {
             return Ok(Applied::Heartbeat);
         };
-        if self.ends_of(batch, session_id)?.contains(&hook.at_ms) {
+        if self.ends_of(session_id)?.contains(&hook.at_ms) {
             return Ok(Applied::Duplicate);
         }
-        batch.heard.ends.insert((session_id.clone(), hook.at_ms));
+        self.batch
+            .session_ends
+            .insert((session_id.clone(), hook.at_ms));
         let of_session = |execution: &Execution| {
             execution.origin(|origin| &origin.session_id) == Some(session_id)
         };
@@ -172,16 +148,16 @@ impl Writer {
             ..Filter::default()
         };
         let timed_out = self.agents_of(&timed_out)?;
-        let staged = batch
+        let staged = self
             .staged
             .values()
             .filter(|execution| of_session(execution));
-        let running = memory.running.of_session(session_id);
+        let running = self.memory.running.of_session(session_id);
         let ids = running.iter().map(|id| &**id);
         let ids = ids
             .chain(staged.map(|execution| execution.id.as_str()))
             .chain(
-                memory
+                self.memory
                     .timed_out()
                     .filter(|one| of_session(one))
                     .map(|one| one.id.as_str()),
@@ -189,17 +165,18 @@ impl Writer {
         let mut agents: BTreeSet<String> = ids.map(|id| turn_of(id).0.to_owned()).collect();
         agents.extend(timed_out);
         for agent_id in agents {
-            self.restate_agent(memory, batch, &agent_id, now)?;
+            self.restate_agent(&agent_id)?;
         }
         Ok(Applied::Changed)
     }
 
     /// The agents of these executions, of the last [`MAX_TIMED_OUT`]; page by page, because each
     /// may be large.
-    fn agents_of(&self, filter: &Filter) -> Result<BTreeSet<String>, Unavailable> {
+    fn agents_of(&mut self, filter: &Filter) -> Result<BTreeSet<String>, Unavailable> {
         let (mut agents, mut left, mut before) = (BTreeSet::new(), MAX_TIMED_OUT, None);
         while left > 0 {
-            let page = self.looked_up(self.history.executions(filter, before, left))?;
+            let page =
+                self.known_to_history(self.writer.history.executions(filter, before, left))?;
             left = left.saturating_sub(page.executions.len());
             let ids = page.executions.iter().map(|(_, execution)| &execution.id);
             agents.extend(ids.map(|id| turn_of(id).0.to_owned()));
@@ -211,24 +188,18 @@ impl Writer {
         Ok(agents)
     }
 
-    fn add_child(&self, batch: &mut Batch, parent: &str, child: &str) -> Result<(), Unavailable> {
-        let mut turns = self.turns(batch, parent)?.as_ref().clone();
+    fn add_child(&mut self, parent: &str, child: &str) -> Result<(), Unavailable> {
+        let mut turns = self.turns(parent)?.as_ref().clone();
         if turns.add_child(child) {
-            batch.heard.turns.insert(parent.to_owned(), Arc::new(turns));
+            self.batch.turns.insert(parent.to_owned(), Arc::new(turns));
         }
         Ok(())
     }
 
     /// A turn begins in the file where the one before it ends: where that is elsewhere now, it has
-    /// to be read anew.
-    fn reread_next(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
-        id: &str,
-        now: Now,
-    ) -> Result<(), Unavailable> {
-        let Some(read) = self.execution(memory, batch, id)? else {
+    /// to be read again.
+    fn reread_next(&mut self, id: &str) -> Result<(), Unavailable> {
+        let Some(read) = self.execution(id)? else {
             return Ok(());
         };
         let Some(end_offset) = read.usage().map(|usage| usage.end_offset) else {
@@ -236,7 +207,7 @@ impl Writer {
         };
         let (agent_id, number) = turn_of(id);
         for number in number + 1.. {
-            let next = self.execution(memory, batch, &execution_id(agent_id, number))?;
+            let next = self.execution(&execution_id(agent_id, number))?;
             let Some(next) = next else { break };
             if next.transcript() != read.transcript() {
                 continue;
@@ -244,34 +215,31 @@ impl Writer {
             if next.read_from().is_some_and(|from| from != end_offset) {
                 let mut after = Execution::clone(&next);
                 after.reread();
-                self.stage(batch, Some(next), after, now);
+                self.stage(Some(next), after);
             }
             break;
         }
         Ok(())
     }
 
-    /// Something was heard of the turn in which it was said.
-    fn sign(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
+    /// A heartbeat of the turn in which the signal was sent.
+    fn record_heartbeat(
+        &mut self,
         hook: &HookEvent,
         agent_id: &str,
         what: &AgentSignal,
-        now: Now,
     ) -> Result<(), Unavailable> {
         let (use_id, current_tool, is_open) = match what {
             AgentSignal::ToolBegan { use_id, name } => (use_id, Some(name.clone()), true),
             AgentSignal::ToolEnded { use_id, .. } => (use_id, None, false),
             _ => return Ok(()),
         };
-        let turns = self.turns(batch, agent_id)?;
-        let derived = self.derive_uncounted(batch, &turns)?;
+        let turns = self.turns(agent_id)?;
+        let derived = self.derive_uncounted(&turns)?;
         let number = Turns::number_at(&derived, hook.session_id.as_deref(), hook.at_ms);
         let id = execution_id(agent_id, number);
-        if !batch.is_running(memory, &id) {
-            self.execution(memory, batch, &id)?;
+        if !self.is_running(&id) {
+            self.execution(&id)?;
         }
         let progress = Progress {
             id,
@@ -282,7 +250,7 @@ impl Writer {
                 is_open,
             }),
         };
-        self.decide(memory, batch, Event::Progress(progress), now)?;
+        self.heartbeat(progress);
         Ok(())
     }
 }

@@ -3,9 +3,11 @@
 
 mod accept;
 mod blocked;
+mod commit;
 mod decide;
+mod facts;
 mod handle;
-mod heard;
+mod hook_state;
 mod hooks;
 mod keep;
 mod memory;
@@ -19,7 +21,7 @@ use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
-use self::decide::Batch;
+use self::commit::{Batch, Commit};
 pub use self::handle::{Message, Submission, Unavailable, Verdict, WriterHandle, channel};
 pub use self::memory::Memory;
 pub use self::signs::Signs;
@@ -34,7 +36,7 @@ use super::usage::Unread;
 use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
 use crate::domain::change::ChangeKind;
-use crate::domain::execution::{Execution, Fact, TokenUsage};
+use crate::domain::execution::{Execution, TokenUsage};
 use crate::domain::names::Names;
 use crate::history::Reader;
 use crate::journal::{Journal, Prune};
@@ -191,7 +193,8 @@ impl Writer {
 
     /// Without an answer, whoever asks asks again.
     fn get(&self, memory: &Memory, id: &str, reply: oneshot::Sender<Option<Arc<Execution>>>) {
-        if let Ok(execution) = self.execution(memory, &mut Batch::default(), id) {
+        let mut commit = Commit::new(self, memory, self.listening.now());
+        if let Ok(execution) = commit.execution(id) {
             drop(reply.send(execution));
         }
     }
@@ -215,7 +218,7 @@ impl Writer {
             if let Err(error) = self.journal.append(&entry, &prune) {
                 self.counters.journal_failures.add(1);
                 error!(%error, "the journal could not be written");
-                self.tell_damage(&error);
+                self.report_damage(&error);
                 self.take_places_back(&mut batch);
                 let unavailable = blocked::unwritten(&error);
                 self.counters.blocked.set(&unavailable.0);
@@ -247,7 +250,7 @@ impl Writer {
         let again = batch.changes.iter().map(|change| change.id());
         let again = again.filter_map(|id| memory.running.last(id));
         again.for_each(|sign| self.signs.put(sign));
-        for progress in &batch.signs {
+        for progress in &batch.heartbeats {
             if let Some(sign) = memory.running.heard(progress, now) {
                 self.signs.put(sign);
             }
@@ -271,24 +274,12 @@ impl Writer {
         if due.is_empty() {
             return;
         }
-        let mut batch = Batch::default();
-        for (id, ended_ms) in due {
-            // The others are due again with the next look.
-            if batch.bytes >= MAX_BATCH_BYTES {
-                break;
-            }
-            // What cannot be read now is reaped when it can.
-            let Ok(before) = self.execution(memory, &mut batch, &id) else {
-                return;
-            };
-            if let Some(before) = before.filter(|execution| execution.is_running()) {
-                let mut after = Execution::clone(&before);
-                after.merge(Fact::TimedOut { ended_ms }, &self.tuning.catalog);
-                if self.restate_on_end(&mut batch, &mut after).is_err() {
-                    return;
-                }
-                self.stage(&mut batch, Some(before), after, now);
-            }
+        let mut commit = Commit::new(self, memory, now);
+        let decided = commit.time_out(due);
+        let mut batch = commit.batch;
+        // What cannot be read now is reaped when it can.
+        if decided.is_err() {
+            return self.take_places_back(&mut batch);
         }
         let count = batch.changes.len() as u64;
         if self.commit(memory, batch, now).is_ok() {
@@ -308,7 +299,7 @@ impl Writer {
         }
     }
 
-    fn tell_damage(&self, error: &sqlite::Error) {
+    fn report_damage(&self, error: &sqlite::Error) {
         if error.is_corrupt() {
             // One word is enough; the place is taken when it was already said.
             let _ = self.damage.try_send(error.to_string());

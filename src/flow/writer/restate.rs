@@ -1,16 +1,15 @@
-//! Tells the executions of an agent what its turns now are, and those of the agents that it
-//! launched what follows for them.
+//! Restates the executions of an agent by what its turns now are, and those of the agents that it
+//! launched by what follows for them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::decide::Batch;
-use super::{Memory, Unavailable, Writer};
+use super::Unavailable;
+use super::commit::Commit;
 use crate::domain::bucket::Day;
 use crate::domain::error::Refusal;
 use crate::domain::execution::{Execution, Origin, Start, Status, Stop, TurnFacts};
 use crate::domain::turns::{End, Turn, Turns, execution_id, turn_of};
-use crate::flow::clock::Now;
 
 /// Agents that follow one that they descend from, in one commit.
 const MAX_DESCENDANTS: usize = 4_096;
@@ -18,96 +17,80 @@ const MAX_DESCENDANTS: usize = 4_096;
 /// An execution before, if it was known, and after.
 type Moved = (Option<Arc<Execution>>, Execution);
 
-impl Writer {
-    /// Keeps the marks of an agent, and stages each of its turns that is not as it was. The
-    /// refusal is of a start for which there is no room.
+impl Commit<'_> {
+    /// Keeps the marks of an agent, and stages each of its turns that is not as it was. Returns the
+    /// rejection of a start for which there is no room.
     pub(super) fn restate(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
+        &mut self,
         agent_id: &str,
         turns: Turns,
-        now: Now,
     ) -> Result<Option<Refusal>, Unavailable> {
-        let known = self.turns(batch, agent_id)?;
-        let before = self.derive(batch, &known)?;
-        let derived = self.derive(batch, &turns)?;
+        let known = self.turns(agent_id)?;
+        let before = self.derive(&known)?;
+        let derived = self.derive(&turns)?;
         // Where only marks were added, turns that are derived as before need no look.
         let is_described_as = turns.is_described_as(&known);
         let other = (1..)
             .zip(&derived)
             .filter(|&(number, turn)| !is_described_as || before.get(number - 1) != Some(turn));
-        let moved = self.moved(memory, batch, agent_id, &turns, other, now)?;
+        let moved = self.moved(agent_id, &turns, other)?;
         for (before, after) in &moved {
-            let made = self.make_room(memory, batch, before.as_deref(), after);
+            let made = self.make_room(before.as_deref(), after);
             if let Err(refusal) = made {
                 return Ok(Some(refusal));
             }
         }
-        self.stage_all(batch, moved, now);
+        self.stage_all(moved);
         for number in derived.len() + 1..=before.len() {
-            self.forget_turn(memory, batch, &execution_id(agent_id, number), now)?;
+            self.forget_turn(&execution_id(agent_id, number))?;
         }
         let has_place = turns.has_place_of(&known);
         let turns = Arc::new(turns);
-        batch.heard.turns.insert(agent_id.to_owned(), turns.clone());
+        self.batch.turns.insert(agent_id.to_owned(), turns.clone());
         let began = |turns: &[Turn]| turns.iter().map(Turn::began_ms).collect::<Vec<_>>();
         if !has_place || began(&before) != began(&derived) {
-            self.restate_descendants(memory, batch, &turns, !has_place, now)?;
+            self.restate_descendants(&turns, !has_place)?;
         }
         Ok(None)
     }
 
-    /// Tells all turns of an agent anew, because of something that its own marks do not say.
-    pub(super) fn restate_agent(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
-        agent_id: &str,
-        now: Now,
-    ) -> Result<(), Unavailable> {
-        let turns = self.turns(batch, agent_id)?;
-        let derived = self.derive(batch, &turns)?;
+    /// Restates all turns of an agent, because of something that its own marks do not say.
+    pub(super) fn restate_agent(&mut self, agent_id: &str) -> Result<(), Unavailable> {
+        let turns = self.turns(agent_id)?;
+        let derived = self.derive(&turns)?;
         // Nothing begins by this, and nothing grows by more than a name.
-        let moved = self.moved(memory, batch, agent_id, &turns, (1..).zip(&derived), now)?;
-        self.stage_all(batch, moved, now);
+        let moved = self.moved(agent_id, &turns, (1..).zip(&derived))?;
+        self.stage_all(moved);
         Ok(())
     }
 
-    /// Tells one execution what is known of its turn, as of one that is over.
-    pub(super) fn restate_on_end(
-        &self,
-        batch: &mut Batch,
-        execution: &mut Execution,
-    ) -> Result<(), Unavailable> {
+    /// Applies to one execution what is known of its turn, as of one that is over.
+    pub(super) fn restate_on_end(&mut self, execution: &mut Execution) -> Result<(), Unavailable> {
         if execution.hooked.is_none() {
             return Ok(());
         }
         let (agent_id, number) = turn_of(&execution.id);
-        let turns = self.turns(batch, agent_id)?;
-        let derived = self.derive(batch, &turns)?;
+        let turns = self.turns(agent_id)?;
+        let derived = self.derive(&turns)?;
         if let Some(turn) = derived.get(number - 1) {
-            execution.apply_turn(self.turn_facts(batch, &turns, turn)?, &self.tuning.catalog);
+            execution.apply_turn(self.turn_facts(&turns, turn)?, &self.writer.tuning.catalog);
         }
         Ok(())
     }
 
     /// Each of the turns that is not as it was, before and after.
     fn moved<'a>(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
+        &mut self,
         agent_id: &str,
         turns: &Turns,
         some: impl Iterator<Item = (usize, &'a Turn)>,
-        now: Now,
     ) -> Result<Vec<Moved>, Unavailable> {
         // What ended before this was counted, and history has let go of it.
-        let forgotten_ms = Day::of(now.wall_ms - self.tuning.remember_ms).start_ms();
+        let forgotten_ms = Day::of(self.now.wall_ms - self.writer.tuning.remember_ms).start_ms();
         let mut moved = Vec::new();
         for (number, turn) in some {
             let id = execution_id(agent_id, number);
-            let before = self.execution(memory, batch, &id)?;
+            let before = self.execution(&id)?;
             let ended_ms = turn.end.as_ref().map(|end| end.at_ms);
             if before.is_none() && ended_ms.is_some_and(|ended_ms| ended_ms < forgotten_ms) {
                 continue;
@@ -116,7 +99,7 @@ impl Writer {
                 Some(execution) => Execution::clone(execution),
                 None => Execution::new(id),
             };
-            after.apply_turn(self.turn_facts(batch, turns, turn)?, &self.tuning.catalog);
+            after.apply_turn(self.turn_facts(turns, turn)?, &self.writer.tuning.catalog);
             if before.as_deref() != Some(&after) {
                 moved.push((before, after));
             }
@@ -124,48 +107,35 @@ impl Writer {
         Ok(moved)
     }
 
-    fn stage_all(&self, batch: &mut Batch, moved: Vec<Moved>, now: Now) {
+    fn stage_all(&mut self, moved: Vec<Moved>) {
         for (before, after) in moved {
-            self.stage(batch, before, after, now);
+            self.stage(before, after);
         }
     }
 
-    /// What had been imported as several turns was one, as hooks tell: the last is none.
-    fn forget_turn(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
-        id: &str,
-        now: Now,
-    ) -> Result<(), Unavailable> {
-        if let Some(before) = self.execution(memory, batch, id)?
+    /// What had been imported as several turns was one, as hooks show: the last is none.
+    fn forget_turn(&mut self, id: &str) -> Result<(), Unavailable> {
+        if let Some(before) = self.execution(id)?
             && before.hooked.is_some()
         {
             let mut after = Execution::clone(&before);
-            after.detach_turn(&self.tuning.catalog);
-            self.stage(batch, Some(before), after, now);
+            after.detach_turn(&self.writer.tuning.catalog);
+            self.stage(Some(before), after);
         }
         Ok(())
     }
 
     /// The agents that one launched run in another turn of it than was known, or at another depth;
     /// with the depth also those that they launched.
-    fn restate_descendants(
-        &self,
-        memory: &Memory,
-        batch: &mut Batch,
-        turns: &Turns,
-        all: bool,
-        now: Now,
-    ) -> Result<(), Unavailable> {
+    fn restate_descendants(&mut self, turns: &Turns, all: bool) -> Result<(), Unavailable> {
         let mut waiting: Vec<String> = turns.children().map(str::to_owned).collect();
         let mut seen: BTreeSet<String> = BTreeSet::new();
         while let Some(agent_id) = waiting.pop()
             && seen.len() < MAX_DESCENDANTS
         {
-            self.restate_agent(memory, batch, &agent_id, now)?;
+            self.restate_agent(&agent_id)?;
             if all {
-                let turns = self.turns(batch, &agent_id)?;
+                let turns = self.turns(&agent_id)?;
                 let children = turns.children().filter(|&child| !seen.contains(child));
                 waiting.extend(children.map(str::to_owned));
             }
@@ -174,15 +144,10 @@ impl Writer {
         Ok(())
     }
 
-    fn turn_facts(
-        &self,
-        batch: &mut Batch,
-        turns: &Turns,
-        turn: &Turn,
-    ) -> Result<TurnFacts, Unavailable> {
+    fn turn_facts(&mut self, turns: &Turns, turn: &Turn) -> Result<TurnFacts, Unavailable> {
         let origin = Origin {
             session_id: turn.session_id.clone(),
-            parent_agent_id: self.parent(batch, turns, turn)?,
+            parent_agent_id: self.parent(turns, turn)?,
             model: turns.model().map(str::to_owned),
             host: None,
             source: Some(turns.source.clone()),
@@ -204,22 +169,17 @@ impl Writer {
             tool_calls: turn.tool_calls.clone(),
             tool_errors: turn.tool_errors,
             task_description: turns.description().map(str::to_owned),
-            depth: self.depth(batch, turns)?,
+            depth: self.depth(turns)?,
         })
     }
 
     /// The execution of the parent in which a turn began.
-    fn parent(
-        &self,
-        batch: &mut Batch,
-        turns: &Turns,
-        turn: &Turn,
-    ) -> Result<Option<String>, Unavailable> {
+    fn parent(&mut self, turns: &Turns, turn: &Turn) -> Result<Option<String>, Unavailable> {
         let Some(parent) = turns.parent() else {
             return Ok(None);
         };
-        let of_parent = self.turns(batch, parent)?;
-        let of_parent = self.derive_uncounted(batch, &of_parent)?;
+        let of_parent = self.turns(parent)?;
+        let of_parent = self.derive_uncounted(&of_parent)?;
         let session_id = turn.session_id.as_deref();
         let number = Turns::number_at(&of_parent, session_id, turn.began_ms());
         Ok(Some(execution_id(parent, number)))

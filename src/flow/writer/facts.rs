@@ -1,0 +1,65 @@
+//! Starts, stops, heartbeats and time-outs: what names its execution itself.
+
+use super::commit::Commit;
+use super::{MAX_BATCH_BYTES, Unavailable, Verdict};
+use crate::domain::event::Progress;
+use crate::domain::execution::{Execution, Fact};
+
+impl Commit<'_> {
+    pub(super) fn apply_fact(&mut self, id: String, fact: Fact) -> Result<Verdict, Unavailable> {
+        let before = self.current(&id).cloned();
+        if before.as_ref().is_some_and(|before| !before.accepts(&fact)) {
+            return Ok(Verdict::Duplicate);
+        }
+        let mut after = match &before {
+            Some(execution) => Execution::clone(execution),
+            None => Execution::new(id),
+        };
+        let is_over = matches!(fact, Fact::Stop(_));
+        after.merge(fact, &self.writer.tuning.catalog);
+        if is_over {
+            self.restate_on_end(&mut after)?;
+        }
+        if let Err(refusal) = self.make_room(before.as_deref(), &after) {
+            return Ok(Verdict::Refused(refusal));
+        }
+        self.stage(before, after);
+        Ok(Verdict::Accepted)
+    }
+
+    /// Ends each that is due and still runs, as many as fit one commit; the others stay due.
+    pub(super) fn time_out(&mut self, due: Vec<(String, i64)>) -> Result<(), Unavailable> {
+        for (id, ended_ms) in due {
+            if self.batch.bytes >= MAX_BATCH_BYTES {
+                break;
+            }
+            let before = self.execution(&id)?;
+            if let Some(before) = before.filter(|execution| execution.is_running()) {
+                let mut after = Execution::clone(&before);
+                after.merge(Fact::TimedOut { ended_ms }, &self.writer.tuning.catalog);
+                self.restate_on_end(&mut after)?;
+                self.stage(Some(before), after);
+            }
+        }
+        Ok(())
+    }
+
+    /// A heartbeat of what runs; it brings back what had timed out. Of any other execution it
+    /// means nothing: one that is ahead of its start must not count once it starts.
+    pub(super) fn heartbeat(&mut self, progress: Progress) -> Verdict {
+        if !self.is_running(&progress.id) {
+            let known = self.current(&progress.id).cloned();
+            let Some(before) = known.filter(|known| known.accepts(&Fact::Alive)) else {
+                return Verdict::Progress;
+            };
+            let mut after = Execution::clone(&before);
+            after.merge(Fact::Alive, &self.writer.tuning.catalog);
+            if let Err(refusal) = self.make_room(Some(&before), &after) {
+                return Verdict::Refused(refusal);
+            }
+            self.stage(Some(before), after);
+        }
+        self.batch.heartbeats.push(progress);
+        Verdict::Progress
+    }
+}

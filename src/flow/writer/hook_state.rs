@@ -1,0 +1,102 @@
+//! What hooks reported so far, as one commit sees it: what the journal has, and on top of it what
+//! the commit is going to keep.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Unavailable;
+use super::commit::Commit;
+use crate::domain::event::MAX_NESTING;
+use crate::domain::turns::{Turn, Turns};
+
+/// What is remembered of the journal in one commit; beyond it, it is read again.
+const MAX_JOURNALED_BYTES: usize = 16 << 20;
+
+/// Marks and ends of sessions as the journal has them: to read the marks of an agent takes a
+/// millisecond when they are many, and an agent sends many signals in one commit.
+#[derive(Default)]
+pub(super) struct HookState {
+    turns: HashMap<String, Arc<Turns>>,
+    bytes: usize,
+    ends: HashMap<String, Vec<i64>>,
+}
+
+impl Commit<'_> {
+    pub(super) fn turns(&mut self, agent_id: &str) -> Result<Arc<Turns>, Unavailable> {
+        let staged = self.batch.turns.get(agent_id);
+        if let Some(turns) = staged.or_else(|| self.hooks.turns.get(agent_id)) {
+            return Ok(turns.clone());
+        }
+        let turns = self.journaled(self.writer.journal.turns(agent_id))?;
+        let turns = Arc::new(turns.unwrap_or_default());
+        // Once more, for what may become of it.
+        self.batch.bytes += 2 * turns.bytes();
+        let known = &mut self.hooks;
+        known.bytes += turns.bytes();
+        if known.bytes > MAX_JOURNALED_BYTES {
+            known.bytes = turns.bytes();
+            known.turns.clear();
+        }
+        known.turns.insert(agent_id.to_owned(), turns.clone());
+        Ok(turns)
+    }
+
+    /// When a session ended.
+    pub(super) fn ends_of(&mut self, session_id: &str) -> Result<Vec<i64>, Unavailable> {
+        if !self.hooks.ends.contains_key(session_id) {
+            let ends = self.journaled(self.writer.journal.session_ends(session_id))?;
+            self.hooks.ends.insert(session_id.to_owned(), ends);
+        }
+        let journaled = self.hooks.ends.get(session_id).into_iter().flatten();
+        let staged = self.batch.session_ends.iter();
+        let staged = staged.filter(|(id, _)| id == session_id);
+        Ok(journaled
+            .copied()
+            .chain(staged.map(|&(_, at_ms)| at_ms))
+            .collect())
+    }
+
+    pub(super) fn derive(&mut self, turns: &Turns) -> Result<Vec<Turn>, Unavailable> {
+        let ends = self.all_ends(turns)?;
+        Ok(turns.derive(|session_id| ends.get(session_id).cloned().unwrap_or_default()))
+    }
+
+    /// The turns without the calls of their tools, which are what takes time.
+    pub(super) fn derive_uncounted(&mut self, turns: &Turns) -> Result<Vec<Turn>, Unavailable> {
+        let ends = self.all_ends(turns)?;
+        Ok(turns.derive_uncounted(|session_id| ends.get(session_id).cloned().unwrap_or_default()))
+    }
+
+    /// How many launches below the main thread; None if one of them is not known.
+    pub(super) fn depth(&mut self, turns: &Turns) -> Result<Option<u64>, Unavailable> {
+        let mut depth = turns.depth();
+        let mut parent = turns.parent().map(str::to_owned);
+        let mut below = 0;
+        while depth.is_none()
+            && below < MAX_NESTING as u64
+            && let Some(agent_id) = parent
+        {
+            let turns = self.turns(&agent_id)?;
+            below += 1;
+            depth = turns.depth();
+            parent = turns.parent().map(str::to_owned);
+        }
+        Ok(depth.map(|depth| depth + below))
+    }
+
+    fn all_ends(&mut self, turns: &Turns) -> Result<HashMap<String, Vec<i64>>, Unavailable> {
+        let mut ends = HashMap::new();
+        for session_id in turns.sessions() {
+            ends.insert(session_id.to_owned(), self.ends_of(session_id)?);
+        }
+        Ok(ends)
+    }
+
+    fn journaled<T>(&self, read: Result<T, crate::journal::Error>) -> Result<T, Unavailable> {
+        read.map_err(|error| {
+            tracing::error!(%error, "the journal cannot be read");
+            self.writer.report_damage(&error);
+            Unavailable("the journal cannot be read".to_owned())
+        })
+    }
+}
