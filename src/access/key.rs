@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use ring::digest::{SHA256, digest};
 use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::Error;
@@ -114,9 +114,7 @@ pub struct Digest(pub [u8; 32]);
 
 impl Digest {
     pub fn of(text: &str) -> Digest {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-        Digest(bytes)
+        Digest(Sha256::digest(text).into())
     }
 
     /// Takes as long whether the first byte differs or the last.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use ring::digest::{Context, SHA256};
+use sha2::{Digest, Sha256};
 
 /// Read at once.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -12,28 +12,28 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// Passes on what it reads.
 pub struct Hashing<R> {
     input: R,
-    context: Context,
+    hash: Sha256,
 }
 
 impl<R> Hashing<R> {
     pub fn new(input: R) -> Hashing<R> {
         Hashing {
             input,
-            context: Context::new(&SHA256),
+            hash: Sha256::new(),
         }
     }
 
     /// Of what was read, in hexadecimal.
     pub fn finish(self) -> String {
-        let digest = self.context.finish();
-        digest.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+        let digest = self.hash.finalize();
+        digest.iter().map(|b| format!("{b:02x}")).collect()
     }
 }
 
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
-        self.context.update(&buffer[..read]);
+        self.hash.update(&buffer[..read]);
         Ok(read)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use crate::domain::redact::{
@@ -39,9 +39,8 @@ fn redacted(name: String) -> String {
 /// The first 128 bits of the SHA-256: two of 10^9 names are one by a chance of 10^-21. With 32 bits
 /// two of 10^5 were, and the second run was taken for a repetition of the first.
 fn hash(name: &str) -> u128 {
-    let bytes = digest(&SHA256, name.as_bytes());
-    let first = bytes.as_ref().iter().take(16);
-    first.fold(0, |hash, byte| hash << 8 | u128::from(*byte))
+    let first = Sha256::digest(name).into_iter().take(16);
+    first.fold(0, |hash, byte| hash << 8 | u128::from(byte))
 }
 
 /// At most so many bytes of a text, in whole characters.
