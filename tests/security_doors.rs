@@ -195,7 +195,7 @@ fn foreign_pages_and_names_are_turned_away_from_every_route() {
             }
         }
     }
-    assert_eq!(counter(&daemon, "http_doors_refused"), refused);
+    assert_eq!(counter(&daemon, "http_origin_rejected"), refused);
     // A page that may come in is told of a refusal, and can read it.
     let origin = "http://localhost:5173";
     let told = daemon.request("GET", CURRENT, &[("origin", origin)], b"");

@@ -8,18 +8,18 @@ use serde::Serialize;
 
 /// Of refusals, one row a minute an address, a user and a reason.
 const ROW_EVERY_MS: i64 = 60_000;
-/// Rows a minute of addresses that showed no key: those that were refused most. All others share
-/// one row a reason. With 30 days' keeping this bounds the table: 16 rows and one
-/// for each of six reasons a minute are 950,000 rows. Who is known by name has rows of its own.
+/// Rows a minute of addresses without a key: those that were refused most. All others share one row
+/// a reason. With 30 days' keeping this bounds the table: 16 rows and one for each of six reasons a
+/// minute are 950,000 rows. Known users and keys have rows of their own.
 const MAX_ADDRESSES: usize = 16;
-/// Addresses and reasons that are told apart until their rows are written.
+/// Addresses and reasons that are counted apart until their rows are written.
 const MAX_TRACKED: usize = 256;
-/// Rows a minute of one who is known, and a reason, by where it came from; it shares a further one
-/// with nobody. Keys are 256 at most, and made by the operator.
+/// Rows a minute of one known user or key and one reason, by origin; further origins share one row
+/// more. Keys are 256 at most, and created by the operator.
 const MAX_ORIGINS: usize = 4;
 const OTHERS: &str = "other addresses";
 const UNKNOWN: &str = "-";
-/// A reason is told in a line.
+/// A reason is one line.
 const MAX_DETAIL_CHARS: usize = 200;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -53,14 +53,14 @@ impl Action {
 /// Who did it, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// `uid 1000`, `key 1a2b3c4d (grafana)`, or `-` for who is not known.
+    /// `uid 1000`, `key 1a2b3c4d (grafana)`, or `-` for a client that is not known.
     pub who: String,
     /// `control socket`, `command line`, or an address.
     pub origin: String,
 }
 
 impl Actor {
-    /// Somebody of whom only the address is known.
+    /// A client of which only the address is known.
     pub fn unknown(origin: String) -> Actor {
         Actor {
             who: UNKNOWN.to_owned(),
@@ -68,7 +68,7 @@ impl Actor {
         }
     }
 
-    /// Somebody who has a user's rights on this machine.
+    /// A user of this machine.
     pub fn user(uid: u32, origin: &str) -> Actor {
         Actor {
             who: format!("uid {uid}"),
@@ -77,7 +77,7 @@ impl Actor {
     }
 }
 
-/// A row to be.
+/// A row to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub at_ms: i64,
@@ -132,7 +132,7 @@ pub struct Row {
     pub count: i64,
 }
 
-/// Refusals that are not written yet: whoever knocks a thousand times is one row with a count.
+/// Refusals that are not written yet: a thousand attempts of one client are one row with a count.
 #[derive(Default)]
 pub struct Refusals {
     heaps: HashMap<Place, Heap>,
@@ -225,7 +225,7 @@ impl Refusals {
     /// The rows that are due; at the end, all that is left.
     pub fn take_due(&mut self, now_ms: i64, is_end: bool) -> Vec<Entry> {
         let is_over = self.minute.is_none_or(|began_ms| is_over(began_ms, now_ms));
-        // At the end there is no next minute in which who was refused most could have its row.
+        // At the end there is no next minute in which those refused most could have their rows.
         let is_new = is_over || is_end;
         if is_new {
             (self.minute, self.written) = (Some(now_ms), 0);

@@ -1,7 +1,7 @@
-//! Who may come in, and the record of who did what: API keys, tickets and the audit trail.
+//! Authentication and the record of who did what: API keys, tickets and the audit trail.
 //!
-//! What a request needs is answered from memory; the file is read at the start and written when a
-//! key is made or revoked, and once a second with what has gathered.
+//! Requests are checked in memory; the file is read at the start and written when a key is created
+//! or revoked, and once a second with what has gathered.
 
 mod audit;
 mod key;
@@ -25,7 +25,7 @@ pub use self::tickets::TICKET_LIFE;
 use self::tickets::Tickets;
 use crate::sqlite;
 
-/// Each is compared with every key that is shown.
+/// Every credential is compared with each of them.
 const MAX_KEYS: usize = 256;
 /// When a key was used is known to the minute.
 const USED_EVERY_MS: i64 = 60_000;
@@ -38,7 +38,7 @@ pub enum Error {
     Store(#[from] sqlite::Error),
     #[error("a key's name must be 1..=64 letters, digits, dots, dashes and underscores")]
     Name,
-    #[error("there is a key of the name {0}")]
+    #[error("there is already a key named {0}")]
     NameTaken(String),
     #[error("there are {MAX_KEYS} keys: revoke one")]
     TooManyKeys,
@@ -50,14 +50,14 @@ pub enum Error {
     NoRandom(String),
 }
 
-/// Whether a file from elsewhere is what this version or an older one makes; it is not changed.
+/// Checks that a foreign file has the schema of this version or of an older one; it is not changed.
 pub fn check(path: &Path) -> Result<(), sqlite::Error> {
     sqlite::check(path, store::SCHEMA)
 }
 
-/// What a new key is to be.
+/// A key to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct NewKey {
     pub name: String,
     pub scopes: Scopes,
     pub expires_ms: Option<i64>,
@@ -65,8 +65,8 @@ pub struct Wish {
 
 pub struct Access {
     store: Mutex<Store>,
-    held: RwLock<Vec<Arc<Held>>>,
-    /// Whether there is any.
+    held: RwLock<Vec<Arc<ActiveKey>>>,
+    /// Whether there is any key.
     keyed: watch::Sender<bool>,
     tickets: Mutex<Tickets>,
     refusals: Mutex<Refusals>,
@@ -74,7 +74,7 @@ pub struct Access {
 }
 
 /// A key in memory.
-struct Held {
+struct ActiveKey {
     key: Key,
     digest: Digest,
     used_ms: AtomicI64,
@@ -84,9 +84,9 @@ struct Held {
 
 /// The right to what a key opens, as long as the key is good.
 #[derive(Clone)]
-pub struct Pass(Arc<Held>);
+pub struct Grant(Arc<ActiveKey>);
 
-impl Pass {
+impl Grant {
     pub fn id(&self) -> &str {
         &self.0.key.id
     }
@@ -110,7 +110,7 @@ impl Pass {
     pub async fn ended(&self, now_ms: i64) {
         let mut revoked = self.0.revoked.subscribe();
         let revoked = async {
-            // The sender lives in this pass.
+            // The sender is part of this grant.
             let _ = revoked.wait_for(|revoked| *revoked).await;
         };
         match self.0.key.expires_ms {
@@ -124,12 +124,12 @@ impl Pass {
 }
 
 impl Access {
-    /// Makes the file if there is none.
+    /// Creates the file if there is none.
     pub fn open(path: &Path) -> Result<Access, sqlite::Error> {
         Access::of(Store::open(path)?)
     }
 
-    /// Makes nothing; what would write to the file fails.
+    /// Creates nothing; writes fail.
     pub fn open_to_read(path: &Path) -> Result<Access, sqlite::Error> {
         Access::of(Store::open_to_read(path)?)
     }
@@ -148,7 +148,7 @@ impl Access {
         })
     }
 
-    /// Whether there is any key. One that has expired counts: a door must not open by itself.
+    /// Whether there is any key. One that has expired counts: access must not open by itself.
     pub fn has_keys(&self) -> bool {
         !self.held.read().is_empty()
     }
@@ -160,58 +160,53 @@ impl Access {
         let _ = keyed.wait_for(|keyed| *keyed).await;
     }
 
-    /// The pass of who shows this text. All keys are compared, the right one or not.
-    pub fn admit(&self, text: &str, now_ms: i64) -> Option<Pass> {
+    /// The grant of the key with this text. All keys are compared, also after a match.
+    pub fn verify(&self, text: &str, now_ms: i64) -> Option<Grant> {
         let digest = Digest::of(text);
         let mut found = None;
         for held in self.held.read().iter() {
             if held.digest.equals(&digest) {
-                found = Some(Pass(held.clone()));
+                found = Some(Grant(held.clone()));
             }
         }
-        let pass = found.filter(|pass| pass.is_good(now_ms))?;
-        pass.0.used_ms.fetch_max(now_ms, Ordering::Relaxed);
-        Some(pass)
+        let grant = found.filter(|grant| grant.is_good(now_ms))?;
+        grant.0.used_ms.fetch_max(now_ms, Ordering::Relaxed);
+        Some(grant)
     }
 
     /// A ticket that stands for the key for [`TICKET_LIFE`], once.
-    pub fn ticket(&self, pass: Pass, now: Instant) -> Result<String, Error> {
+    pub fn ticket(&self, grant: Grant, now: Instant) -> Result<String, Error> {
         let ticket = random_hex::<TICKET_BYTES>()?;
-        self.tickets.lock().put(&ticket, pass, now)?;
+        self.tickets.lock().put(&ticket, grant, now)?;
         Ok(ticket)
     }
 
-    pub fn redeem(&self, ticket: &str, now: Instant, now_ms: i64) -> Option<Pass> {
-        let pass = self.tickets.lock().take(ticket, now)?;
-        pass.is_good(now_ms).then_some(pass)
+    pub fn redeem(&self, ticket: &str, now: Instant, now_ms: i64) -> Option<Grant> {
+        let grant = self.tickets.lock().take(ticket, now)?;
+        grant.is_good(now_ms).then_some(grant)
     }
 
-    /// Makes a key; its text is in the answer and nowhere else. Blocks for a write to the disk.
-    pub fn create(&self, wish: Wish, actor: Actor, now_ms: i64) -> Result<(String, Key), Error> {
-        if !is_name(&wish.name) {
+    /// Creates a key; its text is in the answer and nowhere else. Blocks for a write to the disk.
+    pub fn create(&self, new: NewKey, actor: Actor, now_ms: i64) -> Result<(String, Key), Error> {
+        if !is_name(&new.name) {
             return Err(Error::Name);
         }
-        // Held to the end, so that two of one name do not meet.
+        // Locked to the end, so that a name is not given twice.
         let mut store = self.store.lock();
         if self.held.read().len() >= MAX_KEYS {
             return Err(Error::TooManyKeys);
         }
-        if self
-            .held
-            .read()
-            .iter()
-            .any(|held| held.key.name == wish.name)
-        {
-            return Err(Error::NameTaken(wish.name));
+        if self.held.read().iter().any(|held| held.key.name == new.name) {
+            return Err(Error::NameTaken(new.name));
         }
         let text = new_secret()?;
         let key = Key {
             id: new_id()?,
-            name: wish.name,
-            scopes: wish.scopes,
+            name: new.name,
+            scopes: new.scopes,
             created_ms: now_ms,
             last_used_ms: None,
-            expires_ms: wish.expires_ms,
+            expires_ms: new.expires_ms,
         };
         let digest = Digest::of(&text);
         let entry = Entry::of(Action::KeyCreated, actor, Ok(Some(described(&key))), now_ms);
@@ -221,10 +216,10 @@ impl Access {
         Ok((text, key))
     }
 
-    /// Ends a key, by its id or its name, at once. Blocks for a write to the disk.
+    /// Revokes a key, by its id or its name, at once. Blocks for a write to the disk.
     pub fn revoke(&self, which: &str, actor: Actor, now_ms: i64) -> Result<Key, Error> {
         let mut store = self.store.lock();
-        let named = |held: &&Arc<Held>| held.key.id == which || held.key.name == which;
+        let named = |held: &&Arc<ActiveKey>| held.key.id == which || held.key.name == which;
         let found = self.held.read().iter().find(named).cloned();
         let held = found.ok_or_else(|| Error::Unknown(which.chars().take(64).collect()))?;
         let entry = Entry::of(
@@ -242,7 +237,7 @@ impl Access {
 
     /// All keys, the oldest first.
     pub fn list(&self) -> Vec<Key> {
-        let shown = |held: &Arc<Held>| Key {
+        let shown = |held: &Arc<ActiveKey>| Key {
             last_used_ms: Some(held.used_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0),
             ..held.key.clone()
         };
@@ -290,7 +285,7 @@ impl Access {
         Ok(())
     }
 
-    fn used(&self, is_end: bool) -> Vec<(Arc<Held>, i64)> {
+    fn used(&self, is_end: bool) -> Vec<(Arc<ActiveKey>, i64)> {
         let mut used = Vec::new();
         for held in self.held.read().iter() {
             let used_ms = held.used_ms.load(Ordering::Relaxed);
@@ -303,9 +298,9 @@ impl Access {
     }
 }
 
-fn held(key: Key, digest: Digest) -> Arc<Held> {
+fn held(key: Key, digest: Digest) -> Arc<ActiveKey> {
     let used_ms = key.last_used_ms.unwrap_or(0);
-    Arc::new(Held {
+    Arc::new(ActiveKey {
         key,
         digest,
         used_ms: AtomicI64::new(used_ms),

@@ -4,19 +4,19 @@ fn me() -> Actor {
     Actor::user(1, "command line")
 }
 
-fn wish(name: &str) -> Wish {
-    Wish {
+fn new(name: &str) -> NewKey {
+    NewKey {
         name: name.to_owned(),
         scopes: Scopes::parse("read").unwrap(),
         expires_ms: None,
     }
 }
 
-pub(super) fn pass() -> Pass {
-    pass_of("00000000")
+pub(super) fn grant() -> Grant {
+    grant_of("00000000")
 }
 
-pub(super) fn pass_of(id: &str) -> Pass {
+pub(super) fn grant_of(id: &str) -> Grant {
     let key = Key {
         id: id.to_owned(),
         name: "a".to_owned(),
@@ -25,7 +25,7 @@ pub(super) fn pass_of(id: &str) -> Pass {
         last_used_ms: None,
         expires_ms: None,
     };
-    Pass(held(key, Digest::of("a")))
+    Grant(held(key, Digest::of("a")))
 }
 
 fn actions(access: &Access) -> Vec<(String, String)> {
@@ -41,9 +41,9 @@ fn a_key_opens_until_it_is_revoked_also_after_a_restart() {
     let path = dir.path().join("access.db");
     let access = Access::open(&path).unwrap();
     assert!(!access.has_keys());
-    let (text, key) = access.create(wish("one"), me(), 1_000).unwrap();
-    assert!(access.admit(&text, 2_000).unwrap().opens(Scope::Read));
-    assert!(!access.admit(&text, 2_000).unwrap().opens(Scope::Ingest));
+    let (text, key) = access.create(new("one"), me(), 1_000).unwrap();
+    assert!(access.verify(&text, 2_000).unwrap().opens(Scope::Read));
+    assert!(!access.verify(&text, 2_000).unwrap().opens(Scope::Ingest));
     for wrong in [
         "",
         "ap_",
@@ -51,19 +51,19 @@ fn a_key_opens_until_it_is_revoked_also_after_a_restart() {
         &text.to_uppercase(),
         &format!("{text} "),
     ] {
-        assert!(access.admit(wrong, 2_000).is_none(), "{wrong}");
+        assert!(access.verify(wrong, 2_000).is_none(), "{wrong}");
     }
     drop(access);
     let access = Access::open(&path).unwrap();
     assert!(access.has_keys());
-    assert!(access.admit(&text, 3_000).is_some());
+    assert!(access.verify(&text, 3_000).is_some());
     assert_eq!(access.revoke("one", me(), 4_000).unwrap().id, key.id);
-    assert!(access.admit(&text, 4_000).is_none());
+    assert!(access.verify(&text, 4_000).is_none());
     assert!(!access.has_keys());
     assert!(access.revoke(&key.id, me(), 4_000).is_err());
     drop(access);
     let access = Access::open(&path).unwrap();
-    assert!(access.admit(&text, 5_000).is_none());
+    assert!(access.verify(&text, 5_000).is_none());
     let detail = format!("{} (one), read", key.id);
     let told = ["key_revoked", "key_created"].map(|action| (action.to_owned(), detail.clone()));
     assert_eq!(actions(&access), told);
@@ -78,13 +78,13 @@ fn an_expired_key_opens_nothing_and_still_closes_the_door() {
     let dir = tempfile::tempdir().unwrap();
     let access = Access::open(&dir.path().join("access.db")).unwrap();
     let expires_ms = Some(5_000);
-    let wish = Wish {
+    let new = NewKey {
         expires_ms,
-        ..wish("one")
+        ..new("one")
     };
-    let (text, _) = access.create(wish, me(), 1_000).unwrap();
-    assert!(access.admit(&text, 4_999).is_some());
-    assert!(access.admit(&text, 5_000).is_none());
+    let (text, _) = access.create(new, me(), 1_000).unwrap();
+    assert!(access.verify(&text, 4_999).is_some());
+    assert!(access.verify(&text, 5_000).is_none());
     assert!(access.has_keys());
 }
 
@@ -92,12 +92,12 @@ fn an_expired_key_opens_nothing_and_still_closes_the_door() {
 fn names_are_plain_and_once_and_keys_are_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let access = Access::open(&dir.path().join("access.db")).unwrap();
-    access.create(wish("one"), me(), 1).unwrap();
-    let error = |name: &str| access.create(wish(name), me(), 1).unwrap_err().to_string();
-    assert_eq!(error("one"), "there is a key of the name one");
+    access.create(new("one"), me(), 1).unwrap();
+    let error = |name: &str| access.create(new(name), me(), 1).unwrap_err().to_string();
+    assert_eq!(error("one"), "there is already a key named one");
     assert!(error("a b").contains("must be 1..=64"));
     for n in 1..MAX_KEYS {
-        access.create(wish(&n.to_string()), me(), 1).unwrap();
+        access.create(new(&n.to_string()), me(), 1).unwrap();
     }
     assert_eq!(error("more"), "there are 256 keys: revoke one");
     assert_eq!(access.list().len(), MAX_KEYS);
@@ -107,9 +107,13 @@ fn names_are_plain_and_once_and_keys_are_bounded() {
 fn a_ticket_dies_with_its_key() {
     let dir = tempfile::tempdir().unwrap();
     let access = Access::open(&dir.path().join("access.db")).unwrap();
-    let (text, key) = access.create(wish("one"), me(), 1).unwrap();
+    let (text, key) = access.create(new("one"), me(), 1).unwrap();
     let now = Instant::now();
-    let ticket = || access.ticket(access.admit(&text, 2).unwrap(), now).unwrap();
+    let ticket = || {
+        access
+            .ticket(access.verify(&text, 2).unwrap(), now)
+            .unwrap()
+    };
     let (used, kept) = (ticket(), ticket());
     assert_eq!(access.redeem(&used, now, 3).unwrap().id(), key.id);
     assert!(access.redeem(&used, now, 3).is_none());
@@ -127,11 +131,11 @@ fn the_last_use_is_kept_and_refusals_are_written() {
     let at_ms = |after_ms: i64| now_ms + after_ms;
     let [made, first, noted, second, late, end] =
         [1_000, 70_000, 71_000, 80_000, 81_000, 82_000].map(at_ms);
-    let (text, _) = access.create(wish("one"), me(), made).unwrap();
-    access.admit(&text, first).unwrap();
+    let (text, _) = access.create(new("one"), me(), made).unwrap();
+    access.verify(&text, first).unwrap();
     access.refused(me(), "unauthorized", 3);
     access.tick(noted, false).unwrap();
-    access.admit(&text, second).unwrap();
+    access.verify(&text, second).unwrap();
     access.tick(late, false).unwrap();
     assert_eq!(access.list()[0].last_used_ms, Some(second));
     let again = Access::open(&path).unwrap();
@@ -151,17 +155,17 @@ fn the_last_use_is_kept_and_refusals_are_written() {
 async fn who_waits_for_the_end_of_a_key_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let access = Access::open(&dir.path().join("access.db")).unwrap();
-    let (text, key) = access.create(wish("one"), me(), 1).unwrap();
-    let pass = access.admit(&text, 1).unwrap();
-    let waiting = tokio::spawn(async move { pass.ended(1).await });
+    let (text, key) = access.create(new("one"), me(), 1).unwrap();
+    let grant = access.verify(&text, 1).unwrap();
+    let waiting = tokio::spawn(async move { grant.ended(1).await });
     access.revoke(&key.id, me(), 2).unwrap();
     waiting.await.unwrap();
-    let wish = Wish {
+    let new = NewKey {
         expires_ms: Some(50),
-        ..wish("two")
+        ..new("two")
     };
-    let (text, _) = access.create(wish, me(), 1).unwrap();
-    access.admit(&text, 1).unwrap().ended(49).await;
+    let (text, _) = access.create(new, me(), 1).unwrap();
+    access.verify(&text, 1).unwrap().ended(49).await;
 }
 
 #[test]

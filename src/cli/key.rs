@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
 use super::{Failure, Place, block_on, failed, print, print_json};
-use crate::access::{Error, Scopes, Wish};
+use crate::access::{Error, NewKey, Scopes};
 use crate::config::{Config, parse_duration};
 use crate::daemon::{self, Folder};
 use crate::flow::clock::now_ms;
@@ -84,12 +84,12 @@ impl Create {
         }
         let told = ask(config, Method::POST, &path, || {
             let offline = daemon::access_offline(config, Folder::claim)?;
-            let wish = Wish {
+            let new = NewKey {
                 name: self.name,
                 scopes: self.scope,
                 expires_ms: self.expires,
             };
-            let made = offline.access.create(wish, offline.actor, now_ms());
+            let made = offline.access.create(new, offline.actor, now_ms());
             let (text, key) = made.map_err(failed)?;
             let mut told = json!(key);
             told["text"] = text.into();

@@ -14,10 +14,10 @@ use crate::access::{Access, Action, Actor, Entry};
 use crate::config::{Config, RequireKey};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
-use crate::http::doors::Doors;
-use crate::http::gate::Gate;
-use crate::http::guard::Guard;
+use crate::http::authorizer::Authorizer;
 use crate::http::headers::Policy;
+use crate::http::origin::OriginPolicy;
+use crate::http::security::SecurityLayer;
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -92,18 +92,18 @@ pub fn check(config: &Config, access: &Access) -> Result<(), Failure> {
 }
 
 /// `address` is the one that is listened on: settings that are read again may name another.
-pub fn guard(
+pub fn security(
     config: &Config,
     address: SocketAddr,
     access: &Arc<Access>,
     counters: &Arc<Counters>,
-) -> Guard {
+) -> SecurityLayer {
     let http = &config.http;
     // The last key of a daemon that others reach may be revoked while it runs.
     let is_reachable = !address.ip().to_canonical().is_loopback();
-    Guard {
-        doors: Doors::new(&http.allowed_hosts, &http.allowed_origins),
-        gate: Gate::new(
+    SecurityLayer {
+        origins: OriginPolicy::new(&http.allowed_hosts, &http.allowed_origins),
+        authorizer: Authorizer::new(
             access.clone(),
             counters.clone(),
             is_reachable || http.require_key == RequireKey::Always,

@@ -193,8 +193,8 @@ async fn serve<F: Future<Output = ()>>(
     views.spawn(flusher.run(flusher_received, flusher_stopped));
 
     let mut doors = JoinSet::new();
-    let guard = entrance::guard(config, address, &access, &parts.counters);
-    let (guards, guard) = watch::channel(Arc::new(guard));
+    let security = entrance::security(config, address, &access, &parts.counters);
+    let (layers, security) = watch::channel(Arc::new(security));
     let reloader = Reloader {
         source: Arc::new(signals.settings),
         address,
@@ -202,7 +202,7 @@ async fn serve<F: Future<Output = ()>>(
         counters: parts.counters.clone(),
         writer: writer.clone(),
         tuning,
-        guard: guards,
+        security: layers,
         state: operations.reloaded.clone(),
         notifier: notifier.clone(),
         present: Present::of(config),
@@ -226,7 +226,7 @@ async fn serve<F: Future<Output = ()>>(
         intake: intake.clone(),
         operations,
         access,
-        guard,
+        security,
         stream,
         max_connections: config.http.max_connections,
         bodies: Bodies::default(),

@@ -18,7 +18,7 @@ use crate::flow::counters::Counters;
 use crate::flow::reload::{Command, ReloadState, Reloaded};
 use crate::flow::tuning::Tuning;
 use crate::flow::writer::{Message, WriterHandle};
-use crate::http::guard::Guard;
+use crate::http::security::SecurityLayer;
 
 /// Settings that are gone by anew; every other one needs a restart. A name that ends in a star
 /// stands for all that begin so.
@@ -71,7 +71,7 @@ pub struct Reloader {
     pub counters: Arc<Counters>,
     pub writer: WriterHandle,
     pub tuning: watch::Sender<Arc<Tuning>>,
-    pub guard: watch::Sender<Arc<Guard>>,
+    pub security: watch::Sender<Arc<SecurityLayer>>,
     pub state: Arc<ReloadState>,
     pub notifier: Option<Arc<Notifier>>,
     /// What the daemon goes by.
@@ -175,18 +175,18 @@ impl Reloader {
             let config = (source.load)().map_err(|error| error.to_string())?;
             let told = |failure: Failure| failure.to_string();
             let catalog = Arc::new(stores::catalog(&config).map_err(told)?);
-            let guard = entrance::guard(&config, address, &access, &counters);
-            Ok::<_, String>((parts::tuning(&config, catalog), guard, config))
+            let security = entrance::security(&config, address, &access, &counters);
+            Ok::<_, String>((parts::tuning(&config, catalog), security, config))
         };
         let read = tokio::task::spawn_blocking(read).await;
-        let (tuning, guard, config) = read.map_err(|error| error.to_string())??;
+        let (tuning, security, config) = read.map_err(|error| error.to_string())??;
         let tuning = Arc::new(tuning);
         // The writer first: only it can be gone, and then nothing has changed.
         let retune = Message::Retune(tuning.clone());
         let sent = self.writer.send(retune).await;
         sent.map_err(|error| error.to_string())?;
         self.tuning.send_replace(tuning);
-        self.guard.send_replace(Arc::new(guard));
+        self.security.send_replace(Arc::new(security));
         (self.source.set_log_level)(config.log.level);
         Ok(self.present.follow(&Present::of(&config)))
     }

@@ -76,6 +76,9 @@ pub struct Last {
     pub hook: Moment,
 }
 
+/// Counters by today's name and the one of v0.1.0. Both are written down and shown for one release.
+pub const RENAMED: [(&str, &str); 1] = [("http_origin_rejected", "http_doors_refused")];
+
 #[derive(Debug, Default, Serialize)]
 pub struct Counters {
     pub events_accepted: Counter,
@@ -107,7 +110,7 @@ pub struct Counters {
     pub socket_connections_cut: Counter,
     pub socket_peers_refused: Counter,
     /// Of HTTP: a foreign host or origin; no good key; a key that does not open that; too many.
-    pub http_doors_refused: Counter,
+    pub http_origin_rejected: Counter,
     pub http_unauthorized: Counter,
     pub http_forbidden: Counter,
     pub http_rate_limited: Counter,

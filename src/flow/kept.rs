@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-use super::counters::Counters;
+use super::counters::{Counters, RENAMED};
 
 pub struct Kept {
     /// What was counted before the daemon started.
@@ -16,7 +16,13 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub fn new(before: BTreeMap<String, u64>, counters: &Counters) -> Kept {
+    pub fn new(mut before: BTreeMap<String, u64>, counters: &Counters) -> Kept {
+        for (name, old) in RENAMED {
+            if let Some(count) = before.remove(old) {
+                let count = count.max(before.get(name).copied().unwrap_or(0));
+                before.insert(name.to_owned(), count);
+            }
+        }
         let kept = Kept {
             before,
             shown: Mutex::default(),
@@ -30,6 +36,10 @@ impl Kept {
         let mut counts = self.before.clone();
         for (name, count) in counters.counts() {
             *counts.entry(name).or_default() += count;
+        }
+        for (name, old) in RENAMED {
+            let count = counts.get(name).copied().unwrap_or(0);
+            counts.insert(old.to_owned(), count);
         }
         counts
     }
@@ -60,5 +70,16 @@ mod tests {
         assert_eq!((counts["rebuilds"], counts["ancient"]), (5, 1));
         kept.show(counts);
         assert_eq!(kept.shown()["rebuilds"], 5);
+    }
+
+    #[test]
+    fn renamed_counters_go_on_under_both_names() {
+        let [(name, old), ..] = RENAMED;
+        let counters = Counters::default();
+        let both = |kept: &Kept| (kept.shown()[name], kept.shown()[old]);
+        let written_by_old = BTreeMap::from([(old.to_owned(), 3)]);
+        assert_eq!(both(&Kept::new(written_by_old, &counters)), (3, 3));
+        let written_by_both = BTreeMap::from([(old.to_owned(), 3), (name.to_owned(), 4)]);
+        assert_eq!(both(&Kept::new(written_by_both, &counters)), (4, 4));
     }
 }

@@ -84,7 +84,7 @@ impl File {
 pub fn respond(answer: Answer, request: &HeaderMap) -> Response<Body> {
     let tag = Tag::of(answer.digest);
     let mut response = Response::new(Body::empty());
-    // Room for ours and for those of the doors at once.
+    // Room for these headers and those of the security layer in one allocation.
     *response.headers_mut() = HeaderMap::with_capacity(MAX_HEADERS);
     if tag.is_in(request) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -14,8 +14,8 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use tracing::warn;
 
+use super::authorizer::Refusal;
 use super::error::{Code, HttpError};
-use super::gate::Refusal;
 use super::params::Params;
 use super::router::{finish, routes};
 use super::seat::Seat;

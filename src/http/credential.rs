@@ -1,4 +1,4 @@
-//! What a request shows to be let in. A key never stands in a URL: those are written to logs.
+//! The credentials of a request. A key never stands in a URL: URLs are written to logs.
 
 use axum::http::header::{
     AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
@@ -50,7 +50,7 @@ fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     lists.flat_map(|list| list.split(',')).map(str::trim)
 }
 
-/// Others ignore the headers, and would open to a ticket that stands in some log.
+/// Other routes ignore these headers, and would accept a ticket that stands in some log.
 fn is_websocket<B>(request: &Request<B>) -> bool {
     let names = |header: HeaderName, word: &str| {
         let values = request.headers().get_all(header).iter();
@@ -71,7 +71,7 @@ pub fn offers_protocol(headers: &HeaderMap) -> bool {
     protocols(headers).any(|protocol| protocol == PROTOCOL)
 }
 
-/// What stands behind the gate has no use for keys, and cannot tell them to anybody.
+/// The handlers have no use for keys, and cannot leak what they never see.
 pub fn remove_credentials<B>(request: &mut Request<B>) {
     let headers = request.headers_mut();
     headers.remove(AUTHORIZATION);

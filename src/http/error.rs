@@ -51,7 +51,7 @@ codes! {
     InvalidEvent, "invalid_event", BAD_REQUEST, "the event was refused";
     InvalidHost, "invalid_host", BAD_REQUEST, "the request does not name its host once";
     Unauthorized, "unauthorized", UNAUTHORIZED, "a key is needed, or is not good";
-    Forbidden, "forbidden", FORBIDDEN, "the key does not open this";
+    Forbidden, "forbidden", FORBIDDEN, "the key lacks the scope";
     ForbiddenOrigin, "forbidden_origin", FORBIDDEN, "a page of that origin may not ask";
     UnknownRoute, "unknown_route", NOT_FOUND, "there is nothing here";
     UnknownAgent, "unknown_agent", NOT_FOUND, "no agent has that name";

@@ -1,5 +1,5 @@
-//! API keys, over the control socket only: whoever could make keys by a key could never be shut
-//! out again.
+//! API keys, over the control socket only: if a key could create keys, its holder could never be
+//! locked out again.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::HttpState;
 use super::error::{Code, HttpError};
 use super::params::Params;
-use crate::access::{Access, Actor, Error, Scopes, Wish};
+use crate::access::{Access, Actor, Error, NewKey, Scopes};
 use crate::flow::clock::now_ms;
 
 /// `{"key":{…,"text":"ap_…"}}`: the one answer that ever holds a key.
@@ -23,14 +23,14 @@ pub async fn create(
 ) -> Result<Json<Value>, HttpError> {
     let params = Params::of(request.uri())?;
     let scopes = Scopes::parse(params.get("scopes").unwrap_or_default());
-    let wish = Wish {
+    let new = NewKey {
         name: params.get("name").unwrap_or_default().to_owned(),
         scopes: scopes.ok_or_else(|| {
             HttpError::invalid_parameter("scopes must be a list of read, ingest, admin")
         })?,
         expires_ms: params.time_ms("expires")?,
     };
-    let made = in_background(&http, move |access| access.create(wish, actor, now_ms())).await?;
+    let made = in_background(&http, move |access| access.create(new, actor, now_ms())).await?;
     let (text, key) = made.map_err(failed)?;
     let mut told = json!(key);
     told["text"] = text.into();

@@ -1,5 +1,4 @@
-//! How often one client may ask: a bucket of tokens for each key, and for each address that shows
-//! none.
+//! The rate limit: a bucket of tokens for each key, and for each address without one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,8 +7,9 @@ use std::time::{Duration, Instant};
 use crate::flow::address::Network;
 use crate::report::Asker;
 
-/// Clients that are told apart. Beyond that the address that was quiet the longest is forgotten: it
-/// begins again with a full bucket. Keys are few and stay; addresses are had by the thousand.
+/// Clients with a bucket of their own. Beyond that the address that was quiet the longest is
+/// forgotten: it starts again with a full bucket. Keys are few and stay; addresses come by the
+/// thousand.
 const MAX_BUCKETS: usize = 4_096;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,8 +17,8 @@ pub enum Client {
     /// By its id.
     Key(String),
     Address(Network),
-    /// Who the doors turn away. A page from elsewhere must not use up what the browser's own pages
-    /// and hooks of its machine have.
+    /// Rejected by the origin policy. A foreign page must not use up the limit of the browser's own
+    /// pages and of hooks on its machine.
     Stranger(Network),
 }
 
@@ -27,7 +27,7 @@ impl Client {
         Client::Address(Network::of(address))
     }
 
-    /// As the reports tell clients apart.
+    /// As the reports identify clients.
     pub fn asker(&self) -> Asker {
         Asker(match self {
             Client::Key(id) => format!("key {id}").into(),

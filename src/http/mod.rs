@@ -1,35 +1,35 @@
-//! The HTTP doors: who may come in, what may be asked, how an answer looks. It knows no store:
+//! The HTTP server: authentication, parameters, and the form of the answers. It knows no store:
 //! reads are reports, writes go to the intake.
 
 mod alerts;
 mod audit;
+pub mod authorizer;
 mod body;
 mod conditional;
 pub mod control;
 mod credential;
-pub mod doors;
 mod error;
-pub mod gate;
-pub mod guard;
 pub mod headers;
 mod hooks;
 mod intake;
 mod keys;
 mod limit;
 mod openapi;
+pub mod origin;
 mod page;
 mod params;
-mod patience;
 mod probes;
 mod queries;
 mod reads;
 mod room;
 mod router;
 mod seat;
+pub mod security;
 mod server;
 mod stream;
 mod tickets;
 mod timed;
+mod write_timeout;
 
 use std::sync::Arc;
 
@@ -43,12 +43,12 @@ use crate::report::Reports;
 use crate::report::stream::Stream;
 use crate::report::system::System;
 pub use body::Bodies;
-use guard::Guard;
 pub use params::Params;
 pub use router::router;
+use security::SecurityLayer;
 pub use server::{serve_control, serve_tcp};
 
-/// What every request may need.
+/// What the handlers use.
 pub struct HttpState {
     pub reports: Arc<Reports>,
     pub system: Arc<System>,
@@ -56,8 +56,8 @@ pub struct HttpState {
     pub intake: Intake,
     pub operations: Operations,
     pub access: Arc<Access>,
-    /// Another one when the settings are read again.
-    pub guard: watch::Receiver<Arc<Guard>>,
+    /// A new one with each reload of the settings.
+    pub security: watch::Receiver<Arc<SecurityLayer>>,
     pub stream: Stream,
     /// Connections at once, of each listener.
     pub max_connections: usize,

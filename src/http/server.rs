@@ -22,8 +22,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::control::User;
-use super::patience::Patient;
 use super::seat::{Seat, Sending};
+use super::write_timeout::WriteTimeout;
 use super::{HttpState, control, router};
 use crate::flow::address::Network;
 use crate::flow::counters::Counters;
@@ -68,8 +68,8 @@ impl Limits {
     }
 }
 
-/// Serves readers and hooks through the doors, until `shutdown` and then until each open request
-/// is answered.
+/// Serves clients behind the security layer, until `shutdown` and then until each open request is
+/// answered.
 pub async fn serve_tcp(
     listener: TcpListener,
     state: Arc<HttpState>,
@@ -79,14 +79,14 @@ pub async fn serve_tcp(
     let limits = Limits::of(&state);
     let answer = move |peer: IpAddr, request: Received| {
         let (routes, state) = (routes.clone(), state.clone());
-        let guard = state.guard.borrow().clone();
-        async move { guard.answer(&routes, peer, request).await }
+        let security = state.security.borrow().clone();
+        async move { security.answer(&routes, peer, request).await }
     };
     serve(listener, limits, answer, shutdown).await;
 }
 
-/// Serves the daemon's own user. No browser reaches a Unix socket, so there are no doors: the
-/// socket's mode is the door, and the user on the other side.
+/// Serves the daemon's own user. No browser reaches a Unix socket, so there is no origin policy:
+/// the socket's mode and the peer's user decide.
 pub async fn serve_control(
     listener: UnixListener,
     state: Arc<HttpState>,
@@ -225,7 +225,7 @@ async fn connection<S, A, F>(
         .header_read_timeout(limits.headers_within)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(
-            TokioIo::new(Patient::new(stream, limits.read_within, seat.clone())),
+            TokioIo::new(WriteTimeout::new(stream, limits.read_within, seat.clone())),
             service,
         )
         .with_upgrades();

@@ -12,9 +12,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::HttpState;
+use super::authorizer::Refusal;
 use super::error::HttpError;
-use super::gate::Refusal;
-use crate::access::{Error, Pass, TICKET_LIFE};
+use crate::access::{Error, Grant, TICKET_LIFE};
 
 #[derive(Serialize, JsonSchema)]
 pub struct Ticket {
@@ -27,10 +27,10 @@ pub async fn issue(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
 ) -> Result<Response, HttpError> {
-    let Some(pass) = request.extensions().get::<Pass>() else {
+    let Some(grant) = request.extensions().get::<Grant>() else {
         return Ok(Refusal::Unauthorized.into_response());
     };
-    match http.access.ticket(pass.clone(), Instant::now()) {
+    match http.access.ticket(grant.clone(), Instant::now()) {
         Ok(ticket) => {
             let expires_in_s = TICKET_LIFE.as_secs();
             let told = Ticket {

@@ -13,6 +13,7 @@ use crate::domain::totals::{
     BEYOND, BUCKETS, COST_MICROS, DIRECTIONS, DURATION_MS, DURATIONS, EXECUTIONS, STARTED,
     STATUSES, TOKENS, TOOL_CALLS, UNPRICED,
 };
+use crate::flow::counters::RENAMED;
 use crate::history::Totals;
 
 const LIVE_STATES: [&str; 4] = ["following", "rebuilding", "away", "broken"];
@@ -211,6 +212,9 @@ fn counters(page: &mut Page, counters: &BTreeMap<String, u64>) {
 }
 
 fn help(counter: &str) -> String {
+    if let Some((name, _)) = RENAMED.iter().find(|(_, old)| *old == counter) {
+        return format!("Old name of agentpulse_{name}_total; it goes with the next release.");
+    }
     let help = match counter {
         "executions_capped" => "Executions whose own numbers came to more than a run counts for.",
         "sums_at_limit" => "Additions to sums of history that are at their limit.",
@@ -250,7 +254,7 @@ fn help(counter: &str) -> String {
         "transcripts_unreadable" => {
             "Transcripts that could not be read: their runs have no tokens."
         }
-        "http_doors_refused" => "Requests rejected for their Host or Origin.",
+        "http_origin_rejected" => "Requests rejected for their Host or Origin.",
         "http_unauthorized" => "Requests rejected without a valid key.",
         "http_forbidden" => "Requests rejected because the key lacks the scope.",
         "http_rate_limited" => "Requests rejected by the rate limit.",

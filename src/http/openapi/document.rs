@@ -11,9 +11,9 @@ use super::operation::{Answer, Content, Operation};
 use super::routes::Described;
 use super::schemas::{Responses, errors, generator};
 use crate::access::Scope;
+use crate::http::authorizer::{Requirement, is_counted};
 use crate::http::conditional::File;
 use crate::http::error::Code;
-use crate::http::gate::{Need, is_counted};
 use crate::http::params::Asked;
 use crate::http::router::routes;
 
@@ -89,7 +89,7 @@ fn operation(
     responses: &mut Responses,
 ) -> Value {
     let told = &route.operation;
-    let need = Need::of(&route.method, route.path);
+    let requirement = Requirement::of(&route.method, route.path);
     let mut answers = Map::new();
     for answer in &told.answers {
         let status = answer.status.as_str().to_owned();
@@ -99,7 +99,7 @@ fn operation(
         answers.insert("304".to_owned(), not_modified(told));
     }
     let mut codes = told.codes.clone();
-    codes.extend(codes_of_all(need, is_counted(route.path)));
+    codes.extend(codes_of_all(requirement, is_counted(route.path)));
     for (status, codes) in errors(codes) {
         answers.insert(status.as_str().to_owned(), responses.refer(status, &codes));
     }
@@ -107,7 +107,7 @@ fn operation(
         "operationId": id(route),
         "summary": told.summary,
         "parameters": parameters(told),
-        "security": security(need, told.upgrades),
+        "security": security(requirement, told.upgrades),
         "responses": answers,
     });
     if let Some(body) = &told.body {
@@ -124,39 +124,39 @@ fn operation(
     operation
 }
 
-/// What doors and gate may answer before a route is reached.
-fn codes_of_all(need: Need, is_counted: bool) -> Vec<Code> {
+/// Errors of the security layer, before a route is reached.
+fn codes_of_all(requirement: Requirement, is_counted: bool) -> Vec<Code> {
     let mut codes = vec![
         Code::InvalidHost,
         Code::ForbiddenOrigin,
         Code::UnknownHost,
         Code::TooManyConnections,
     ];
-    if is_counted || need != Need::Nothing {
+    if is_counted || requirement != Requirement::Nothing {
         codes.push(Code::TooManyRequests);
     }
-    if need != Need::Nothing {
+    if requirement != Requirement::Nothing {
         codes.push(Code::Unauthorized);
     }
-    if matches!(need, Need::Scope(_)) {
+    if matches!(requirement, Requirement::Scope(_)) {
         codes.push(Code::Forbidden);
     }
     codes
 }
 
 /// An empty one among the choices says that none is needed while there is no key.
-fn security(need: Need, upgrades: bool) -> Value {
-    let roles: &[Scope] = match &need {
-        Need::Nothing => return json!([]),
-        Need::AnyKey => &[],
-        Need::Scope(scope) => std::slice::from_ref(scope),
+fn security(requirement: Requirement, upgrades: bool) -> Value {
+    let roles: &[Scope] = match &requirement {
+        Requirement::Nothing => return json!([]),
+        Requirement::AnyKey => &[],
+        Requirement::Scope(scope) => std::slice::from_ref(scope),
     };
     let roles: Vec<&str> = roles.iter().map(|scope| scope.as_str()).collect();
     let mut choices = vec![json!({"bearer": roles}), json!({"key": roles})];
     if upgrades {
         choices.push(json!({"ticket": roles}));
     }
-    if need.is_open_without_keys() {
+    if requirement.is_open_without_keys() {
         choices.push(json!({}));
     }
     choices.into()

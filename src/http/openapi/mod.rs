@@ -1,5 +1,5 @@
 //! The document of the routes, `GET /api/openapi.json`: made of what the router holds, what the
-//! parsers ask, what the gate wants, and the types that are answered.
+//! parsers accept, what the authorizer requires, and the types that are answered.
 
 pub mod body;
 pub mod document;

@@ -1,4 +1,4 @@
-//! What the document says of one route, beside what the gate and the doors say of all of them.
+//! What the document says of one route, besides the errors of the security layer that all have.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub struct Operation {
     pub tells_its_view: bool,
     /// Whether it becomes a WebSocket.
     pub upgrades: bool,
-    /// Besides those of doors and gate.
+    /// Besides those of the security layer.
     pub codes: BTreeSet<Code>,
 }
 

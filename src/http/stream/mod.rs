@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use self::socket::{Ending, MAX_MESSAGE_BYTES, Socket};
 use super::HttpState;
 use super::error::{Code, HttpError};
-use super::guard::Guard;
-use crate::access::{Actor, Pass};
+use super::security::SecurityLayer;
+use crate::access::{Actor, Grant};
 use crate::flow::clock::now_ms;
 use crate::flow::places::Holder;
 use crate::report::stream::Place;
@@ -28,14 +28,14 @@ pub const OF_DASHBOARD: &str = "/stream";
 
 type Http = State<Arc<HttpState>>;
 /// What the connection came in with.
-type Key = (Option<Extension<Pass>>, Option<Extension<Actor>>);
+type Key = (Option<Extension<Grant>>, Option<Extension<Actor>>);
 type Whose = Extension<Holder>;
 type Asked = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// [`OWN`]
 pub async fn own(
     State(http): Http,
-    pass: Key,
+    grant: Key,
     holder: Whose,
     asked: Asked,
 ) -> Result<Response, HttpError> {
@@ -44,7 +44,7 @@ pub async fn own(
         let mut socket = Socket::new(socket, &http.stream, &place);
         let ending = tokio::select! {
             ending = changes::serve(&mut socket) => ending,
-            ending = shut_out(&http, pass) => ending,
+            ending = close_when_unauthorized(&http, grant) => ending,
             () = place.lost() => Ending::Evicted,
         };
         socket.close(ending).await;
@@ -55,7 +55,7 @@ pub async fn own(
 /// [`OF_DASHBOARD`]
 pub async fn of_dashboard(
     State(http): Http,
-    pass: Key,
+    grant: Key,
     holder: Whose,
     asked: Asked,
 ) -> Result<Response, HttpError> {
@@ -64,7 +64,7 @@ pub async fn of_dashboard(
         let mut socket = Socket::new(socket, &http.stream, &place);
         let ending = tokio::select! {
             ending = dashboard::serve(&mut socket, &http.reports) => ending,
-            ending = shut_out(&http, pass) => ending,
+            ending = close_when_unauthorized(&http, grant) => ending,
             () = place.lost() => Ending::Evicted,
         };
         socket.close(ending).await;
@@ -74,28 +74,28 @@ pub async fn of_dashboard(
 
 /// A connection does not outlive its key, nor the time when none was needed. The daemon's own user,
 /// whom only the control socket knows, needs none ever.
-async fn shut_out(http: &HttpState, key: Key) -> Ending {
+async fn close_when_unauthorized(http: &HttpState, key: Key) -> Ending {
     match key {
-        (Some(Extension(pass)), _) => {
-            pass.ended(now_ms()).await;
+        (Some(Extension(grant)), _) => {
+            grant.ended(now_ms()).await;
             Ending::KeyEnded
         }
         (None, Some(_)) => pending().await,
         (None, None) => {
-            keys_needed(http.guard.clone()).await;
+            keys_needed(http.security.clone()).await;
             Ending::KeyNeeded
         }
     }
 }
 
 /// There may be a first key, and there may be other settings.
-async fn keys_needed(mut guards: watch::Receiver<Arc<Guard>>) {
+async fn keys_needed(mut layers: watch::Receiver<Arc<SecurityLayer>>) {
     loop {
-        let guard = guards.borrow_and_update().clone();
+        let security = layers.borrow_and_update().clone();
         tokio::select! {
-            () = guard.gate.keys_needed() => return,
-            changed = guards.changed() => if changed.is_err() {
-                // The daemon is stopping, of which the connection is told elsewhere.
+            () = security.authorizer.keys_needed() => return,
+            changed = layers.changed() => if changed.is_err() {
+                // The daemon is stopping; the connection learns of it elsewhere.
                 return pending().await;
             },
         }
@@ -112,7 +112,7 @@ fn admit(
         HttpError::new(Code::UpgradeRequired, message)
     })?;
     let place = http.stream.enter(holder).ok_or_else(|| {
-        let message = "limits.stream_clients are connected: come again later";
+        let message = "limits.stream_clients are connected: try again later";
         HttpError::new(Code::TooManyClients, message)
     })?;
     let upgrade = upgrade

@@ -54,7 +54,7 @@ pub use hub::Hub;
 /// Frames that may wait for a client: three seconds of them at the fastest, and longer than one
 /// send may take at the usual pace.
 const MAX_QUEUED: usize = 32;
-/// Clients that ask for their first picture at once; the next ones wait at the door.
+/// Clients that get their first snapshot at once; the next ones wait.
 const MAX_JOINING: usize = 64;
 /// Both views being away for so long, a client may come again.
 const JOIN_DEADLINE: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
-//! What stands between a TCP connection and the routes: the doors, the gate, and the headers of
-//! every answer.
+//! The layer between a TCP connection and the routes: origin policy, authorizer, and the headers
+//! of every answer.
 
 use std::net::IpAddr;
 
@@ -15,21 +15,21 @@ use axum::response::IntoResponse;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
+use super::authorizer::{Authorizer, Refusal};
 use super::credential::{PROTOCOL, offers_protocol};
-use super::doors::Doors;
 use super::error::HttpError;
-use super::gate::{Gate, Refusal};
 use super::headers::Policy;
 use super::limit::Client;
+use super::origin::OriginPolicy;
 
-pub struct Guard {
-    pub doors: Doors,
-    pub gate: Gate,
+pub struct SecurityLayer {
+    pub origins: OriginPolicy,
+    pub authorizer: Authorizer,
     pub policy: Policy,
 }
 
-impl Guard {
-    /// Answers a request that comes over TCP: through doors and gate, or not at all.
+impl SecurityLayer {
+    /// Answers a request over TCP, if origin policy and authorizer accept it.
     pub async fn answer<B>(
         &self,
         routes: &TowerToHyperService<Router>,
@@ -40,18 +40,18 @@ impl Guard {
         B: hyper::body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let mut response = match self.doors.check(&request) {
-            Err(refusal) => self.turn_away(peer, request.uri().path(), refusal),
+        let mut response = match self.origins.check(&request) {
+            Err(refusal) => self.reject(peer, request.uri().path(), refusal),
             Ok(()) => {
                 let origin = request.headers().get(ORIGIN).cloned();
                 let mut response = if is_preflight(&request) {
                     let client = Client::at(peer);
-                    let counted = self.gate.count(peer, client, request.uri().path());
+                    let counted = self.authorizer.count(peer, client, request.uri().path());
                     counted.map_or_else(Refusal::into_response, |()| {
                         StatusCode::NO_CONTENT.into_response()
                     })
                 } else {
-                    self.pass_on(routes, peer, request).await
+                    self.forward(routes, peer, request).await
                 };
                 if let Some(origin) = origin {
                     admit(response.headers_mut(), origin);
@@ -65,15 +65,15 @@ impl Guard {
         response
     }
 
-    fn turn_away(&self, peer: IpAddr, path: &str, refusal: HttpError) -> Response<Body> {
-        if let Err(too_many) = self.gate.count(peer, Client::stranger(peer), path) {
+    fn reject(&self, peer: IpAddr, path: &str, refusal: HttpError) -> Response<Body> {
+        if let Err(too_many) = self.authorizer.count(peer, Client::stranger(peer), path) {
             return too_many.into_response();
         }
-        self.gate.refused(peer, None, refusal.code);
+        self.authorizer.refused(peer, None, refusal.code);
         refusal.into_response()
     }
 
-    async fn pass_on<B>(
+    async fn forward<B>(
         &self,
         routes: &TowerToHyperService<Router>,
         peer: IpAddr,
@@ -83,7 +83,7 @@ impl Guard {
         B: hyper::body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        if let Err(refusal) = self.gate.pass(peer, &mut request) {
+        if let Err(refusal) = self.authorizer.authorize(peer, &mut request) {
             return refusal.into_response();
         }
         let offers_protocol = offers_protocol(request.headers());

@@ -1,5 +1,5 @@
-//! Who a request comes from, what it may reach, and how often. As soon as there is a key, a
-//! request over TCP needs one.
+//! Authentication, authorization and rate limits of requests over TCP. As soon as there is a key,
+//! every request needs one.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::credential::{Credential, credential, remove_credentials};
 use super::error::{Code, HttpError};
 use super::limit::{Buckets, Client};
 use super::seat::Seat;
-use crate::access::{Access, Actor, Pass, Scope};
+use crate::access::{Access, Actor, Grant, Scope};
 use crate::flow::address::Network;
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
@@ -22,56 +22,56 @@ use crate::flow::places::{Full, Holder, Rank};
 
 /// The files of the page, which hold no numbers.
 const PAGE_FILES: &str = "/assets/";
-/// It says what may be asked, and answers nothing of it.
+/// It describes the API and holds no data.
 const DOCUMENT: &str = "/api/openapi.json";
 
-pub struct Gate {
+pub struct Authorizer {
     access: Arc<Access>,
     counters: Arc<Counters>,
-    /// Also while there is no key.
+    /// Whether a key is required even while none exists.
     always: bool,
     buckets: Mutex<Buckets>,
 }
 
-/// What a route asks of who comes.
+/// What a route requires of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Requirement {
     Nothing,
-    /// Whatever it opens.
+    /// With any scope.
     AnyKey,
     Scope(Scope),
 }
 
-impl Need {
-    /// A route that nobody thought of needs a key, too.
-    pub fn of(method: &Method, path: &str) -> Need {
+impl Requirement {
+    /// A route that is not listed here requires a key, too.
+    pub fn of(method: &Method, path: &str) -> Requirement {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match path {
-            "/" | "/health" | "/ready" | "/version" | DOCUMENT if is_read => Need::Nothing,
-            _ if is_read && path.starts_with(PAGE_FILES) => Need::Nothing,
-            "/api/audit" => Need::Scope(Scope::Admin),
-            "/api/tickets" => Need::AnyKey,
-            _ if is_read => Need::Scope(Scope::Read),
-            _ => Need::Scope(Scope::Ingest),
+            "/" | "/health" | "/ready" | "/version" | DOCUMENT if is_read => Requirement::Nothing,
+            _ if is_read && path.starts_with(PAGE_FILES) => Requirement::Nothing,
+            "/api/audit" => Requirement::Scope(Scope::Admin),
+            "/api/tickets" => Requirement::AnyKey,
+            _ if is_read => Requirement::Scope(Scope::Read),
+            _ => Requirement::Scope(Scope::Ingest),
         }
     }
 
-    /// What tells a key from another is never open, even on loopback.
+    /// Routes that depend on which key is used are never open, even on loopback.
     pub fn is_open_without_keys(self) -> bool {
-        matches!(self, Need::Scope(Scope::Read | Scope::Ingest))
+        matches!(self, Requirement::Scope(Scope::Read | Scope::Ingest))
     }
 }
 
-/// Why a request does not get through.
+/// Why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No key, or one that is not good: which of the two is not told.
+    /// No key, or one that is not valid: the answer does not say which of the two.
     Unauthorized,
     Forbidden,
     TooMany {
         retry_after_s: u64,
     },
-    /// All connections are at work.
+    /// All connections are busy.
     NoRoom,
 }
 
@@ -92,9 +92,9 @@ impl IntoResponse for Refusal {
             Refusal::Unauthorized => {
                 "an API key is needed, as Authorization: Bearer or as X-API-Key"
             }
-            Refusal::Forbidden => "the key does not open this",
+            Refusal::Forbidden => "the key lacks the scope for this",
             Refusal::TooMany { .. } => "too many requests",
-            Refusal::NoRoom => "http.max_connections are at work: come again later",
+            Refusal::NoRoom => "http.max_connections are busy: try again later",
         };
         let mut response = HttpError::new(self.code(), message).into_response();
         let headers = response.headers_mut();
@@ -107,7 +107,7 @@ impl IntoResponse for Refusal {
             }
             Refusal::NoRoom => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                // Whose answer is written idles, and may be closed for another.
+                // Once the answer is written the connection is idle, and may be closed for another.
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Refusal::Forbidden => {}
@@ -116,16 +116,16 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl Gate {
-    /// `rate_limit` is in requests a second. `always` asks for keys while there are none.
+impl Authorizer {
+    /// `rate_limit` is in requests a second. `always` requires keys while there are none.
     pub fn new(
         access: Arc<Access>,
         counters: Arc<Counters>,
         always: bool,
         rate_limit: u32,
         rate_burst: u32,
-    ) -> Gate {
-        Gate {
+    ) -> Authorizer {
+        Authorizer {
             access,
             counters,
             always,
@@ -133,20 +133,20 @@ impl Gate {
         }
     }
 
-    /// Lets a request through, without what it showed for it and with the [`Pass`] that it got.
+    /// Accepts a request: removes its credentials and adds the [`Grant`] that they are worth.
     ///
     /// # Errors
-    /// The refusal; it is counted and noted.
-    pub fn pass<B>(&self, peer: IpAddr, request: &mut Request<B>) -> Result<(), Refusal> {
-        let pass = match self.judge(peer, request) {
-            Ok(pass) => pass,
-            Err((refusal, pass)) => {
-                self.refused(peer, pass.as_ref(), refusal.code());
+    /// The refusal; it is counted and recorded in the audit trail.
+    pub fn authorize<B>(&self, peer: IpAddr, request: &mut Request<B>) -> Result<(), Refusal> {
+        let grant = match self.grant(peer, request) {
+            Ok(grant) => grant,
+            Err((refusal, grant)) => {
+                self.refused(peer, grant.as_ref(), refusal.code());
                 return Err(refusal);
             }
         };
-        let holder = match &pass {
-            Some(pass) => Holder::Key(pass.id().to_owned()),
+        let holder = match &grant {
+            Some(grant) => Holder::Key(grant.id().to_owned()),
             None => Holder::Network(Network::of(peer)),
         };
         self.admit(request, &holder)?;
@@ -154,14 +154,14 @@ impl Gate {
         remove_credentials(request);
         request
             .extensions_mut()
-            .insert(client(peer, pass.as_ref()).asker());
-        if let Some(pass) = pass {
-            request.extensions_mut().insert(pass);
+            .insert(client(peer, grant.as_ref()).asker());
+        if let Some(grant) = grant {
+            request.extensions_mut().insert(grant);
         }
         Ok(())
     }
 
-    /// Gives the request a place among those at work. Tests ask without a connection.
+    /// Gives the request a place among the busy connections. Tests have no connection.
     fn admit<B>(&self, request: &Request<B>, holder: &Holder) -> Result<(), Refusal> {
         let Some(seat) = request.extensions().get::<Seat>() else {
             return Ok(());
@@ -176,39 +176,41 @@ impl Gate {
         })
     }
 
-    fn judge<B>(
+    fn grant<B>(
         &self,
         peer: IpAddr,
         request: &Request<B>,
-    ) -> Result<Option<Pass>, (Refusal, Option<Pass>)> {
+    ) -> Result<Option<Grant>, (Refusal, Option<Grant>)> {
         let path = request.uri().path();
-        let need = Need::of(request.method(), path);
-        if !is_counted(path) && need == Need::Nothing {
+        let requirement = Requirement::of(request.method(), path);
+        if !is_counted(path) && requirement == Requirement::Nothing {
             return Ok(None);
         }
         let (now, now_ms) = (Instant::now(), now_ms());
-        let pass = match credential(request) {
-            _ if need == Need::Nothing => None,
+        let grant = match credential(request) {
+            _ if requirement == Requirement::Nothing => None,
             None => None,
-            Some(Credential::Key(text)) => self.access.admit(text, now_ms),
+            Some(Credential::Key(text)) => self.access.verify(text, now_ms),
             Some(Credential::Ticket(text)) => self.access.redeem(text, now, now_ms),
         };
-        if let Err(refusal) = self.take(client(peer, pass.as_ref()), now) {
-            return Err((refusal, pass));
+        if let Err(refusal) = self.take(client(peer, grant.as_ref()), now) {
+            return Err((refusal, grant));
         }
-        match (need, &pass) {
-            (Need::Nothing, _) | (Need::AnyKey, Some(_)) => Ok(pass),
-            (Need::Scope(scope), Some(held)) if held.opens(scope) => Ok(pass),
-            (Need::Scope(_), Some(_)) => Err((Refusal::Forbidden, pass)),
-            (need, None) if need.is_open_without_keys() && !self.asks_for_keys() => Ok(None),
+        match (requirement, &grant) {
+            (Requirement::Nothing, _) | (Requirement::AnyKey, Some(_)) => Ok(grant),
+            (Requirement::Scope(scope), Some(held)) if held.opens(scope) => Ok(grant),
+            (Requirement::Scope(_), Some(_)) => Err((Refusal::Forbidden, grant)),
+            (requirement, None) if requirement.is_open_without_keys() && !self.asks_for_keys() => {
+                Ok(None)
+            }
             (_, None) => Err((Refusal::Unauthorized, None)),
         }
     }
 
-    /// Counts a request that does not come as far as here.
+    /// Counts a request that is answered before it is authorized.
     ///
     /// # Errors
-    /// The refusal of one too many; it is counted and noted.
+    /// The refusal of one too many; it is counted and recorded in the audit trail.
     pub fn count(&self, peer: IpAddr, client: Client, path: &str) -> Result<(), Refusal> {
         if !is_counted(path) {
             return Ok(());
@@ -229,39 +231,39 @@ impl Gate {
         self.always || self.access.has_keys()
     }
 
-    /// Waits until keys are asked for, as a connection that came without one must.
+    /// Waits until keys are required: a connection without one must end then.
     pub async fn keys_needed(&self) {
         if !self.always {
             self.access.keyed().await;
         }
     }
 
-    /// Counts a refusal, also one of the doors, and notes it in the audit trail.
-    pub fn refused(&self, peer: IpAddr, pass: Option<&Pass>, reason: Code) {
+    /// Counts a refusal, also one of the origin policy, and records it in the audit trail.
+    pub fn refused(&self, peer: IpAddr, grant: Option<&Grant>, reason: Code) {
         let counter = match reason {
             Code::Unauthorized => &self.counters.http_unauthorized,
             Code::Forbidden => &self.counters.http_forbidden,
             Code::TooManyRequests => &self.counters.http_rate_limited,
-            _ => &self.counters.http_doors_refused,
+            _ => &self.counters.http_origin_rejected,
         };
         counter.add(1);
         let origin = Network::of(peer).to_string();
-        let actor = match pass {
-            Some(pass) => pass.actor(origin),
+        let actor = match grant {
+            Some(grant) => grant.actor(origin),
             None => Actor::unknown(origin),
         };
         self.access.refused(actor, reason.name(), 1);
     }
 }
 
-fn client(peer: IpAddr, pass: Option<&Pass>) -> Client {
-    match pass {
-        Some(pass) => Client::Key(pass.id().to_owned()),
+fn client(peer: IpAddr, grant: Option<&Grant>) -> Client {
+    match grant {
+        Some(grant) => Client::Key(grant.id().to_owned()),
         None => Client::at(peer),
     }
 }
 
-/// Whoever watches the daemon must not be told that it is gone because others ask much.
+/// A monitor must not take the daemon for dead because other clients use up their limits.
 pub fn is_counted(path: &str) -> bool {
     !matches!(path, "/health" | "/ready")
 }

@@ -6,27 +6,27 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use axum::routing::{any, get};
 
 use super::*;
-use crate::access::{Access, Actor, Scopes, Wish};
+use crate::access::{Access, Actor, NewKey, Scopes};
 use crate::http::error::{unknown_route, wrong_method};
 
 /// A guard with its file, which goes with it.
-fn guard() -> (Guard, Arc<Access>, tempfile::TempDir) {
+fn security() -> (SecurityLayer, Arc<Access>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let access = Arc::new(Access::open(&folder.path().join("access.db")).unwrap());
     let own = |text: &str| vec![text.to_owned()];
-    let guard = Guard {
-        doors: Doors::new(&own("Pulse.example"), &own("https://dash.example:8443/")),
-        gate: Gate::new(access.clone(), Arc::default(), false, 1_000, 100),
+    let security = SecurityLayer {
+        origins: OriginPolicy::new(&own("Pulse.example"), &own("https://dash.example:8443/")),
+        authorizer: Authorizer::new(access.clone(), Arc::default(), false, 1_000, 100),
         policy: Policy::new(&[]),
     };
-    (guard, access, folder)
+    (security, access, folder)
 }
 
 async fn ask(request: Request<Body>) -> Response<Body> {
-    ask_of(&guard().0, request).await
+    ask_of(&security().0, request).await
 }
 
-async fn ask_of(guard: &Guard, request: Request<Body>) -> Response<Body> {
+async fn ask_of(security: &SecurityLayer, request: Request<Body>) -> Response<Body> {
     let router = Router::new()
         .route("/x", get(|| async { "x" }))
         .route("/health", get(|| async { "up" }))
@@ -36,7 +36,7 @@ async fn ask_of(guard: &Guard, request: Request<Body>) -> Response<Body> {
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method);
     let routes = TowerToHyperService::new(router);
-    guard
+    security
         .answer(&routes, Ipv4Addr::LOCALHOST.into(), request)
         .await
 }
@@ -180,13 +180,13 @@ async fn refusals_are_json() {
 }
 
 fn key(access: &Access, scopes: &str) -> String {
-    let wish = Wish {
+    let new = NewKey {
         name: scopes.replace(',', "-"),
         scopes: Scopes::parse(scopes).unwrap(),
         expires_ms: None,
     };
     let me = Actor::user(0, "command line");
-    access.create(wish, me, 1).unwrap().0
+    access.create(new, me, 1).unwrap().0
 }
 
 fn request(method: &str, path: &str, key: Option<&str>) -> Request<Body> {
@@ -199,7 +199,7 @@ fn request(method: &str, path: &str, key: Option<&str>) -> Request<Body> {
 }
 
 /// What a key (or none) gets of each route.
-async fn statuses(guard: &Guard, key: Option<&str>) -> [u16; 6] {
+async fn statuses(security: &SecurityLayer, key: Option<&str>) -> [u16; 6] {
     let mut statuses = [0; 6];
     for (status, (method, path)) in statuses.iter_mut().zip([
         ("GET", "/health"),
@@ -209,7 +209,7 @@ async fn statuses(guard: &Guard, key: Option<&str>) -> [u16; 6] {
         ("GET", "/api/audit"),
         ("GET", "/nothing"),
     ]) {
-        *status = ask_of(guard, request(method, path, key))
+        *status = ask_of(security, request(method, path, key))
             .await
             .status()
             .as_u16();
@@ -219,57 +219,63 @@ async fn statuses(guard: &Guard, key: Option<&str>) -> [u16; 6] {
 
 #[tokio::test]
 async fn the_first_key_closes_the_door_and_each_opens_what_it_may() {
-    let (guard, access, _folder) = guard();
-    assert_eq!(statuses(&guard, None).await, [200, 200, 200, 401, 401, 404]);
+    let (security, access, _folder) = security();
+    assert_eq!(
+        statuses(&security, None).await,
+        [200, 200, 200, 401, 401, 404]
+    );
     let [read, ingest, admin, both] =
         ["read", "ingest", "admin", "read,ingest"].map(|scopes| key(&access, scopes));
-    assert_eq!(statuses(&guard, None).await, [200, 401, 401, 401, 401, 401]);
     assert_eq!(
-        statuses(&guard, Some("ap_00")).await,
+        statuses(&security, None).await,
         [200, 401, 401, 401, 401, 401]
     );
     assert_eq!(
-        statuses(&guard, Some(&read)).await,
+        statuses(&security, Some("ap_00")).await,
+        [200, 401, 401, 401, 401, 401]
+    );
+    assert_eq!(
+        statuses(&security, Some(&read)).await,
         [200, 200, 403, 200, 403, 404]
     );
     assert_eq!(
-        statuses(&guard, Some(&ingest)).await,
+        statuses(&security, Some(&ingest)).await,
         [200, 403, 200, 200, 403, 403]
     );
     assert_eq!(
-        statuses(&guard, Some(&both)).await,
+        statuses(&security, Some(&both)).await,
         [200, 200, 200, 200, 403, 404]
     );
     assert_eq!(
-        statuses(&guard, Some(&admin)).await,
+        statuses(&security, Some(&admin)).await,
         [200, 200, 200, 200, 200, 404]
     );
     access.revoke("read", Actor::user(0, "x"), 2).unwrap();
-    assert_eq!(statuses(&guard, Some(&read)).await[1], 401);
+    assert_eq!(statuses(&security, Some(&read)).await[1], 401);
 }
 
 #[tokio::test]
 async fn no_key_and_a_wrong_one_are_told_the_same() {
-    let (guard, access, _folder) = guard();
+    let (security, access, _folder) = security();
     let read = key(&access, "read");
-    let none = ask_of(&guard, request("GET", "/x", None)).await;
-    let wrong = ask_of(&guard, request("GET", "/x", Some("ap_1"))).await;
+    let none = ask_of(&security, request("GET", "/x", None)).await;
+    let wrong = ask_of(&security, request("GET", "/x", Some("ap_1"))).await;
     assert_eq!(none.headers(), wrong.headers());
     assert_eq!(none.headers()[WWW_AUTHENTICATE], "Bearer");
     let told = json_of(none).await;
     assert_eq!(told["error"]["code"], "unauthorized");
     assert_eq!(told, json_of(wrong).await);
-    let denied = ask_of(&guard, request("GET", "/api/audit", Some(&read))).await;
+    let denied = ask_of(&security, request("GET", "/api/audit", Some(&read))).await;
     assert_eq!(json_of(denied).await["error"]["code"], "forbidden");
 }
 
 #[tokio::test]
 async fn who_asks_too_often_is_told_when_to_come_again() {
-    let (mut guard, access, _folder) = guard();
-    guard.gate = Gate::new(access.clone(), Arc::default(), false, 1, 2);
+    let (mut security, access, _folder) = security();
+    security.authorizer = Authorizer::new(access.clone(), Arc::default(), false, 1, 2);
     let read = key(&access, "read");
     for key in [None, Some(read.as_str())] {
-        let ask = || ask_of(&guard, request("GET", "/x", key));
+        let ask = || ask_of(&security, request("GET", "/x", key));
         let first = [ask().await.status(), ask().await.status()];
         let expect = if key.is_some() { 200 } else { 401 };
         assert_eq!(first.map(|status| status.as_u16()), [expect; 2]);
@@ -277,7 +283,7 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
         assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(refused.headers()[RETRY_AFTER], "1");
         assert_eq!(json_of(refused).await["error"]["code"], "too_many_requests");
-        let health = ask_of(&guard, request("GET", "/health", key)).await;
+        let health = ask_of(&security, request("GET", "/health", key)).await;
         assert_eq!(health.status(), StatusCode::OK);
     }
 }
@@ -295,12 +301,12 @@ async fn what_does_not_reach_the_routes_is_counted_too() {
     };
     let foreign = || get_x(&[("host", "evil.example")]);
     let own = || request("GET", "/x", None);
-    let (mut guard, access, _folder) = guard();
-    guard.gate = Gate::new(access, Arc::default(), false, 1, 2);
+    let (mut security, access, _folder) = security();
+    security.authorizer = Authorizer::new(access, Arc::default(), false, 1, 2);
     let statuses = async |ask: &dyn Fn() -> Request<Body>| {
         let mut statuses = [0; 3];
         for status in &mut statuses {
-            *status = ask_of(&guard, ask()).await.status().as_u16();
+            *status = ask_of(&security, ask()).await.status().as_u16();
         }
         statuses
     };
@@ -310,5 +316,5 @@ async fn what_does_not_reach_the_routes_is_counted_too() {
     assert_eq!(statuses(&own).await, [429; 3]);
     let mut health = foreign();
     *health.uri_mut() = "/health".parse().unwrap();
-    assert_eq!(ask_of(&guard, health).await.status().as_u16(), 421);
+    assert_eq!(ask_of(&security, health).await.status().as_u16(), 421);
 }

@@ -1,4 +1,4 @@
-//! A stream whose reader may not stop reading for ever: its answer holds memory and a place.
+//! A stream that ends if its client stops reading: an answer that waits holds memory and a place.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,21 +10,21 @@ use tokio::time::{Sleep, sleep};
 
 use super::seat::Seat;
 
-/// Fails to write with `TimedOut` when nothing could be written for so long.
-pub struct Patient<S> {
+/// Writes fail with `TimedOut` after `timeout` without progress.
+pub struct WriteTimeout<S> {
     stream: S,
-    patience: Duration,
-    /// Is told when a write waits, and when nothing is left to write.
+    timeout: Duration,
+    /// Learns when a write waits, and when nothing is left to write.
     seat: Seat,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
-    pub fn new(stream: S, patience: Duration, seat: Seat) -> Patient<S> {
-        Patient {
+impl<S> WriteTimeout<S> {
+    pub fn new(stream: S, timeout: Duration, seat: Seat) -> WriteTimeout<S> {
+        WriteTimeout {
             stream,
-            patience,
+            timeout,
             seat,
             waiting: None,
         }
@@ -41,10 +41,10 @@ impl<S> Patient<S> {
             }
             return written;
         }
-        let (patience, seat) = (self.patience, &self.seat);
+        let (timeout, seat) = (self.timeout, &self.seat);
         let waiting = self.waiting.get_or_insert_with(|| {
             seat.stall(true);
-            Box::pin(sleep(patience))
+            Box::pin(sleep(timeout))
         });
         waiting
             .as_mut()
@@ -53,7 +53,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context,
@@ -63,7 +63,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context,
@@ -112,7 +112,7 @@ mod tests {
         let (ours, mut theirs) = duplex(8);
         let places = Places::new(1, Reserve::default(), || ());
         let seat = Seat::new(places.enter(Holder::Process(None)).await);
-        let mut patient = Patient::new(ours, Duration::from_millis(20), seat);
+        let mut patient = WriteTimeout::new(ours, Duration::from_millis(20), seat);
         patient.write_all(b"12345678").await.unwrap();
         let stalled = patient.write_all(b"9").await.unwrap_err();
         assert_eq!(stalled.kind(), io::ErrorKind::TimedOut);

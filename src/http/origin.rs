@@ -1,6 +1,6 @@
-//! Who may come in. A page from elsewhere that a browser has open must not read what runs here,
-//! nor send events: neither by a name that it points at us (its Host betrays it) nor as what it
-//! is (its Origin does).
+//! Which hosts and origins are accepted. A foreign page in a browser must not read what runs here,
+//! nor send events: neither by a DNS name that it points at this machine (its Host shows it) nor
+//! under its own name (its Origin shows it).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -9,26 +9,26 @@ use axum::http::{Request, Version};
 
 use super::error::{Code, HttpError};
 
-/// Which hosts and origins are let in besides loopback.
+/// The hosts and origins that are accepted besides loopback.
 #[derive(Clone, Debug, Default)]
-pub struct Doors {
+pub struct OriginPolicy {
     hosts: Vec<String>,
     origins: Vec<String>,
 }
 
-impl Doors {
+impl OriginPolicy {
     /// `hosts` without a port; `origins` with scheme, host and port as a browser sends them.
-    pub fn new(hosts: &[String], origins: &[String]) -> Doors {
+    pub fn new(hosts: &[String], origins: &[String]) -> OriginPolicy {
         let lower = |text: &String| text.trim_end_matches('/').to_ascii_lowercase();
-        Doors {
+        OriginPolicy {
             hosts: hosts.iter().map(lower).collect(),
             origins: origins.iter().map(lower).collect(),
         }
     }
 
     /// # Errors
-    /// 421 for a host that is not ours, 403 for an origin that may not come in, 400 where the host
-    /// cannot be told.
+    /// 421 for an unknown host, 403 for an origin that is not allowed, 400 if the host is missing
+    /// or named twice.
     pub fn check<B>(&self, request: &Request<B>) -> Result<(), HttpError> {
         for host in hosts(request)? {
             if !self.is_own_host(host) {
@@ -41,7 +41,7 @@ impl Doors {
                 .to_str()
                 .is_ok_and(|origin| self.is_own_origin(origin))
             {
-                let message = "pages of this origin may not come in";
+                let message = "pages of this origin are not allowed";
                 return Err(HttpError::new(Code::ForbiddenOrigin, message));
             }
         }
@@ -89,7 +89,7 @@ fn bad_host() -> HttpError {
     HttpError::new(Code::InvalidHost, "a request must name its host, once")
 }
 
-/// Nothing for what is no host and port.
+/// Returns None if the text is no host and port.
 fn without_port(host: &str) -> Option<&str> {
     let end = match host.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
