@@ -196,7 +196,12 @@ impl Access {
         if self.held.read().len() >= MAX_KEYS {
             return Err(Error::TooManyKeys);
         }
-        if self.held.read().iter().any(|held| held.key.name == new.name) {
+        if self
+            .held
+            .read()
+            .iter()
+            .any(|held| held.key.name == new.name)
+        {
             return Err(Error::NameTaken(new.name));
         }
         let text = new_secret()?;

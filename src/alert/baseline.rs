@@ -1,5 +1,5 @@
-//! What is usual: the days before today, from the rollups. They hardly change, so that they are
-//! read once an hour and not with every look.
+//! The baselines: the days before today, from the rollups. They hardly change, so they are read
+//! once an hour and not with every evaluation.
 
 use std::collections::HashMap;
 
@@ -64,11 +64,11 @@ impl UsualTokens {
     }
 }
 
-/// How long each agent's executions usually take, as far as it was asked for this hour.
+/// The usual duration of each agent's executions, for the agents that were looked up this hour.
 #[derive(Default)]
 pub struct UsualDurations {
     hour: Option<Hour>,
-    /// Milliseconds; nothing for an agent that hardly ran.
+    /// Milliseconds; None for an agent that hardly ran.
     by_agent: HashMap<String, Option<f64>>,
 }
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_is_asked_for_once_an_hour() {
+    fn an_agent_is_read_once_an_hour() {
         let mut usual = UsualDurations::default();
         let now_ms = 20_000 * DAY_MS;
         let both = || ["a", "b"].map(str::to_owned).into_iter();

@@ -1,6 +1,6 @@
-//! What the rules judge by, of one moment. What could not be found out is nothing.
+//! The inputs of the rules at one moment. An unknown value is None.
 
-use crate::report::probe::Memory;
+use crate::report::probe::RedisMemory;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inputs {
@@ -10,15 +10,15 @@ pub struct Inputs {
     pub durations: Option<Vec<AgentDuration>>,
     pub today: Option<Spent>,
     pub active: Option<u64>,
-    pub memory: Option<Memory>,
+    pub memory: Option<RedisMemory>,
     pub requests: Requests,
     /// Tokens of the last 60 minutes.
     pub hour_tokens: i64,
-    /// Their mean on the days before; nothing also while there is no day before.
+    /// Their mean on the days before; None also while there is no day before.
     pub usual_tokens: Option<f64>,
-    /// Why the live view is not there.
+    /// Why the live view is unavailable.
     pub live_down: Option<String>,
-    /// `i64::MAX` where it is longer than anybody remembers.
+    /// `i64::MAX` if it is longer than is remembered.
     pub live_lag_ms: i64,
     /// Beyond the interval of its flushes.
     pub history_late_ms: i64,
@@ -32,13 +32,13 @@ pub struct Inputs {
     pub reload_failed: Option<String>,
 }
 
-/// How long an agent's executions took lately, and in the days before.
+/// The duration of an agent's executions lately, and in the days before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentDuration {
     pub agent_name: String,
     pub executions: i64,
     pub mean_ms: f64,
-    /// Nothing without enough executions in those days.
+    /// None without enough executions in those days.
     pub baseline_ms: Option<f64>,
 }
 
@@ -62,6 +62,6 @@ pub struct Hung {
     pub reaped: u64,
     /// Some of their agents.
     pub agent_names: Vec<String>,
-    /// That run, and come to their deadline soon; 0 while only history can be asked.
+    /// Running and near their deadline; 0 while only history can be read.
     pub near: u64,
 }

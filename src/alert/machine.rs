@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::rules::{Judgement, Level};
+use super::rules::{Evaluation, Level};
 use crate::domain::alert::{Alert, Rule, RuleSettings, Rules, State};
 
-/// Now, on both clocks: what is told is wall time, what is measured is not.
+/// Now, on both clocks: wall time is for display, monotonic time for measuring.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
     pub wall_ms: i64,
@@ -18,27 +18,27 @@ pub struct Now {
 
 /// What is pending or fires, by rule and subject.
 #[derive(Default)]
-pub struct Machine(BTreeMap<(Rule, Option<String>), Occurrence>);
+pub struct AlertStateMachine(BTreeMap<(Rule, Option<String>), Occurrence>);
 
 struct Occurrence {
     alert: Arc<Alert>,
     since: Instant,
 }
 
-impl Machine {
-    /// Takes in what is said of a rule; answers the alerts that fired or were resolved by it.
+impl AlertStateMachine {
+    /// Applies the evaluations of a rule; returns the alerts that fired or were resolved by them.
     pub fn step(
         &mut self,
         rule: Rule,
         settings: &RuleSettings,
-        judgements: Vec<Judgement>,
+        evaluations: Vec<Evaluation>,
         now: Now,
     ) -> Vec<Arc<Alert>> {
         let mut news = Vec::new();
-        let mut seen = Vec::with_capacity(judgements.len());
-        for judgement in judgements {
-            seen.push(judgement.subject.clone());
-            news.extend(self.take(rule, settings, judgement, now));
+        let mut seen = Vec::with_capacity(evaluations.len());
+        for evaluation in evaluations {
+            seen.push(evaluation.subject.clone());
+            news.extend(self.take(rule, settings, evaluation, now));
         }
         let gone = self
             .0
@@ -50,7 +50,7 @@ impl Machine {
         news
     }
 
-    /// Lets go of what no rule in force says any more; answers the alerts that were resolved by it.
+    /// Clears the alerts of rules that are not in force any more; returns those that it resolved.
     pub fn keep(&mut self, rules: &Rules, now: Now) -> Vec<Arc<Alert>> {
         let gone = self.0.keys().filter(|(rule, _)| rules.get(*rule).is_none());
         let gone: Vec<_> = gone.cloned().collect();
@@ -67,20 +67,22 @@ impl Machine {
         &mut self,
         rule: Rule,
         settings: &RuleSettings,
-        judgement: Judgement,
+        evaluation: Evaluation,
         now: Now,
     ) -> Option<Arc<Alert>> {
-        let key = (rule, judgement.subject.clone());
-        match (self.0.get_mut(&key), judgement.level) {
+        let key = (rule, evaluation.subject.clone());
+        match (self.0.get_mut(&key), evaluation.level) {
             (None, Level::Near | Level::Clear) => return None,
             (None, Level::Breach) => {
-                let occurrence = Occurrence::begin(rule, settings, judgement, now);
+                let occurrence = Occurrence::begin(rule, settings, evaluation, now);
                 self.0.insert(key.clone(), occurrence);
             }
-            (Some(occurrence), Level::Breach) => occurrence.tell(judgement),
-            (Some(occurrence), Level::Near) if occurrence.is_firing() => occurrence.tell(judgement),
+            (Some(occurrence), Level::Breach) => occurrence.update(evaluation),
+            (Some(occurrence), Level::Near) if occurrence.is_firing() => {
+                occurrence.update(evaluation)
+            }
             (Some(_), Level::Near | Level::Clear) => {
-                return self.clear(&key, Some(judgement), now);
+                return self.clear(&key, Some(evaluation), now);
             }
         }
         let occurrence = self.0.get_mut(&key)?;
@@ -93,16 +95,16 @@ impl Machine {
         Some(occurrence.alert.clone())
     }
 
-    /// What was only pending never was an alert.
+    /// A pending alert is dropped without a message: it never fired.
     fn clear(
         &mut self,
         key: &(Rule, Option<String>),
-        last: Option<Judgement>,
+        last: Option<Evaluation>,
         now: Now,
     ) -> Option<Arc<Alert>> {
         let mut occurrence = self.0.remove(key).filter(Occurrence::is_firing)?;
         if let Some(last) = last {
-            occurrence.tell(last);
+            occurrence.update(last);
         }
         let alert = Arc::make_mut(&mut occurrence.alert);
         (alert.state, alert.resolved_ms) = (State::Resolved, Some(now.wall_ms));
@@ -111,8 +113,8 @@ impl Machine {
 }
 
 impl Occurrence {
-    fn begin(rule: Rule, settings: &RuleSettings, judgement: Judgement, now: Now) -> Occurrence {
-        let subject = judgement.subject;
+    fn begin(rule: Rule, settings: &RuleSettings, evaluation: Evaluation, now: Now) -> Occurrence {
+        let subject = evaluation.subject;
         let unique = (rule.name(), &subject, now.wall_ms);
         let alert = Alert {
             id: format!("{:016x}", xxh3_64(format!("{unique:?}").as_bytes())),
@@ -122,10 +124,10 @@ impl Occurrence {
             since_ms: now.wall_ms,
             fired_ms: None,
             resolved_ms: None,
-            value: rounded(judgement.value),
+            value: rounded(evaluation.value),
             threshold: settings.threshold,
             unit: rule.unit(),
-            message: judgement.message,
+            message: evaluation.message,
             subject,
         };
         Occurrence {
@@ -138,10 +140,10 @@ impl Occurrence {
         self.alert.state == State::Firing
     }
 
-    fn tell(&mut self, judgement: Judgement) {
+    fn update(&mut self, evaluation: Evaluation) {
         let alert = Arc::make_mut(&mut self.alert);
-        alert.value = rounded(judgement.value);
-        alert.message = judgement.message;
+        alert.value = rounded(evaluation.value);
+        alert.message = evaluation.message;
     }
 }
 
@@ -166,8 +168,8 @@ mod tests {
         }
     }
 
-    fn told(subject: Option<&str>, level: Level, value: f64) -> Judgement {
-        Judgement {
+    fn evaluation(subject: Option<&str>, level: Level, value: f64) -> Evaluation {
+        Evaluation {
             subject: subject.map(str::to_owned),
             level,
             value,
@@ -192,11 +194,15 @@ mod tests {
 
     #[test]
     fn it_fires_once_its_condition_has_held_and_resolves_once_it_is_clear() {
-        let (mut machine, clock, set) = (Machine::default(), Clock(Instant::now()), settings(30));
+        let (mut machine, clock, set) = (
+            AlertStateMachine::default(),
+            Clock(Instant::now()),
+            settings(30),
+        );
         let rule = Rule::ActiveAgents;
         let mut step = |s, level, value| {
             let now = clock.at(s);
-            let news = machine.step(rule, &set, vec![told(None, level, value)], now);
+            let news = machine.step(rule, &set, vec![evaluation(None, level, value)], now);
             (states(&news), machine.active().next().cloned())
         };
         let (news, active) = step(0, Level::Breach, 11.0);
@@ -228,11 +234,15 @@ mod tests {
 
     #[test]
     fn without_a_hold_it_fires_at_once_and_each_subject_is_an_alert_of_its_own() {
-        let (mut machine, clock, set) = (Machine::default(), Clock(Instant::now()), settings(0));
+        let (mut machine, clock, set) = (
+            AlertStateMachine::default(),
+            Clock(Instant::now()),
+            settings(0),
+        );
         let rule = Rule::AgentFailing;
         let both = vec![
-            told(Some("a"), Level::Breach, 3.0),
-            told(Some("b"), Level::Breach, 4.0),
+            evaluation(Some("a"), Level::Breach, 3.0),
+            evaluation(Some("b"), Level::Breach, 4.0),
         ];
         let news = machine.step(rule, &set, both, clock.at(0));
         assert_eq!(states(&news), [State::Firing, State::Firing]);
@@ -243,7 +253,7 @@ mod tests {
                 .step(Rule::Disk, &set, Vec::new(), clock.at(1))
                 .is_empty()
         );
-        let one = vec![told(Some("b"), Level::Breach, 5.0)];
+        let one = vec![evaluation(Some("b"), Level::Breach, 5.0)];
         let news = machine.step(rule, &set, one, clock.at(2));
         assert_eq!(states(&news), [State::Resolved]);
         assert_eq!(news[0].subject.as_deref(), Some("a"));

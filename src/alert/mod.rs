@@ -1,24 +1,23 @@
 //! Alerts for those without Prometheus:
 //!
 //! ```text
-//! gather ──inputs──▶ rules (pure) ──levels──▶ machine (pure) ──▶ board ──▶ HTTP, the stream
+//! collect ──inputs──▶ rules (pure) ──levels──▶ machine (pure) ──▶ store ──▶ HTTP, the stream
 //!                                                       └──news──▶ the log, webhooks
 //! ```
 //!
-//! Every two seconds all rules are judged. An alert is pending while its condition holds, fires
+//! Every two seconds all rules are evaluated. An alert is pending while its condition holds, fires
 //! once that has lasted for as long as the rule says, and is resolved when its value has come back
-//! by a tenth of its threshold. What cannot be found out changes nothing. Alerts are in memory
-//! only: a daemon that starts finds out anew what fires, and tells it again; what it had resolved
-//! before is forgotten.
+//! by a tenth of its threshold. An unknown value changes nothing. Alerts are in memory only: after
+//! a restart the alerts that still hold fire and notify again; the resolved ones are forgotten.
 
 mod baseline;
-pub mod board;
-mod gather;
+mod collect;
 mod inputs;
 mod machine;
 pub mod notify;
 mod post;
 mod rules;
+pub mod store;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,66 +26,66 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use self::board::Board;
-pub use self::gather::Gather;
-use self::machine::{Machine, Now};
+pub use self::collect::Collector;
+use self::machine::{AlertStateMachine, Now};
 use self::notify::Notify;
+use self::store::AlertStore;
 use crate::domain::alert::{Alert, Severity, State};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 use crate::flow::tuning::Tuned;
 
-/// A person is told within seconds; a look costs a few milliseconds.
+/// A person learns of an alert within seconds; an evaluation costs a few milliseconds.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Judges as long as the daemon runs.
+/// Evaluates the rules as long as the daemon runs.
 pub struct Alerting {
     pub tuned: Tuned,
-    pub gather: Gather,
-    pub board: Arc<Board>,
+    pub collector: Collector,
+    pub store: Arc<AlertStore>,
     pub notify: Notify,
     pub counters: Arc<Counters>,
 }
 
 impl Alerting {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let mut machine = Machine::default();
+        let mut machine = AlertStateMachine::default();
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let look = async {
+        let evaluate = async {
             loop {
                 ticks.tick().await;
-                self.look(&mut machine).await;
+                self.evaluate(&mut machine).await;
             }
         };
         tokio::select! {
-            () = look => {}
+            () = evaluate => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }
 
-    async fn look(&mut self, machine: &mut Machine) {
+    async fn evaluate(&mut self, machine: &mut AlertStateMachine) {
         let tuning = self.tuned.borrow().clone();
         let rules = &tuning.rules;
-        let inputs = self.gather.inputs(rules, now_ms()).await;
+        let inputs = self.collector.inputs(rules, now_ms()).await;
         let now = Now {
             wall_ms: now_ms(),
             monotonic: Instant::now(),
         };
         let mut news = machine.keep(rules, now);
-        for (rule, settings, judgements) in rules::judge(&inputs, rules) {
-            if let Some(judgements) = judgements {
-                news.extend(machine.step(rule, &settings, judgements, now));
+        for (rule, settings, evaluations) in rules::evaluate(&inputs, rules) {
+            if let Some(evaluations) = evaluations {
+                news.extend(machine.step(rule, &settings, evaluations, now));
             }
         }
         let active = machine.active().cloned().collect();
-        self.board.show(rules, active, &news);
+        self.store.show(rules, active, &news);
         for alert in &news {
             if alert.state == State::Firing {
                 self.counters.alerts_fired.add(1);
             }
             log(alert);
-            self.notify.tell(alert);
+            self.notify.send(alert);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Tells webhooks. Each has a queue and a task of its own: one that hangs holds up nobody, and what
-//! it cannot be told is given up and counted.
+//! Sends alerts to webhooks. Each webhook has a queue and a task of its own: one that hangs delays
+//! no other, and an alert that it does not take is dropped and counted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use super::post::{Outcome, Poster};
+use super::post::{HttpClient, Outcome};
 use crate::domain::alert::{Alert, Severity, State};
 use crate::flow::counters::Counters;
 
-/// News that may wait for one webhook.
+/// Alerts that may wait for one webhook.
 const MAX_QUEUED: usize = 64;
 /// For one attempt, from the connection to the answer's status.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// After the first and the second attempt that came to nothing; the third is the last.
+/// After the first and the second failed attempt; the third is the last.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,18 +53,18 @@ impl Notify {
         tasks: &mut JoinSet<()>,
         stop: &watch::Receiver<bool>,
     ) -> Notify {
-        let poster = Arc::new(Poster::default());
+        let client = Arc::new(HttpClient::default());
         let queues = webhooks.into_iter().map(|webhook| {
             let (sender, queue) = mpsc::channel(MAX_QUEUED);
-            let teller = Teller {
+            let worker = WebhookWorker {
                 webhook: webhook.clone(),
-                poster: poster.clone(),
+                client: client.clone(),
                 counters: counters.clone(),
             };
             let mut stop = stop.clone();
             tasks.spawn(async move {
                 tokio::select! {
-                    () = teller.run(queue) => {}
+                    () = worker.run(queue) => {}
                     _ = stop.wait_for(|stop| *stop) => {}
                 }
             });
@@ -77,7 +77,7 @@ impl Notify {
     }
 
     /// Never waits.
-    pub fn tell(&self, alert: &Arc<Alert>) {
+    pub fn send(&self, alert: &Arc<Alert>) {
         for (webhook, queue) in &self.queues {
             if webhook.severities.contains(&alert.severity)
                 && queue.try_send(alert.clone()).is_err()
@@ -88,13 +88,13 @@ impl Notify {
     }
 }
 
-struct Teller {
+struct WebhookWorker {
     webhook: Webhook,
-    poster: Arc<Poster>,
+    client: Arc<HttpClient>,
     counters: Arc<Counters>,
 }
 
-impl Teller {
+impl WebhookWorker {
     async fn run(self, mut queue: mpsc::Receiver<Arc<Alert>>) {
         while let Some(alert) = queue.recv().await {
             match self.deliver(&alert).await {
@@ -106,7 +106,7 @@ impl Teller {
                         host,
                         reason,
                         alert = alert.rule.name(),
-                        "a webhook was not told"
+                        "a webhook could not be called"
                     );
                 }
             }
@@ -118,7 +118,7 @@ impl Teller {
         let body = body(self.webhook.format, alert);
         let mut pauses = PAUSES.into_iter();
         loop {
-            let post = self.poster.post(&self.webhook.url, body.clone());
+            let post = self.client.post(&self.webhook.url, body.clone());
             let reason = match timeout(DEADLINE, post).await {
                 Ok(Outcome::Taken) => return Ok(()),
                 Ok(Outcome::Refused(reason)) => return Err(reason),
@@ -158,16 +158,16 @@ fn slack_text(alert: &Alert) -> String {
 mod tests {
     use serde_json::Value;
 
-    use super::super::board::tests::alert;
+    use super::super::store::tests::alert;
     use super::*;
     use crate::domain::alert::Rule;
 
-    fn told(format: Format, alert: &Alert) -> Value {
+    fn body_of(format: Format, alert: &Alert) -> Value {
         serde_json::from_slice(&body(format, alert)).unwrap()
     }
 
     #[test]
-    fn a_webhook_is_told_as_it_wants_it() {
+    fn the_body_has_the_format_of_the_webhook() {
         let mut firing = alert(Rule::SuccessRate, Severity::Critical, State::Firing, 500);
         Arc::make_mut(&mut firing).message = "<a> & b failed".to_owned();
         let expect = json!({"kind": "alert", "alert": {
@@ -176,12 +176,12 @@ mod tests {
             "fired_at": "1970-01-01T00:00:01.500Z", "resolved_at": null, "value": 40.0,
             "threshold": 80.0, "unit": "percent", "message": "<a> & b failed", "subject": null,
         }});
-        assert_eq!(told(Format::Json, &firing), expect);
+        assert_eq!(body_of(Format::Json, &firing), expect);
         let expect = ":rotating_light: critical: agentpulse success_rate: \
                       &lt;a&gt; &amp; b failed";
-        assert_eq!(told(Format::Slack, &firing), json!({"text": expect}));
+        assert_eq!(body_of(Format::Slack, &firing), json!({"text": expect}));
         let resolved = alert(Rule::Disk, Severity::Warning, State::Resolved, 500);
-        let text = told(Format::Slack, &resolved);
+        let text = body_of(Format::Slack, &resolved);
         assert!(
             text["text"]
                 .as_str()

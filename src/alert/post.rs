@@ -20,20 +20,20 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     Taken,
-    /// Asking again would have the same answer.
+    /// A retry would get the same answer.
     Refused(String),
-    /// It may be otherwise in a moment.
+    /// A retry may succeed.
     Failed(String),
 }
 
 #[derive(Default)]
-pub struct Poster {
-    /// Made with the first `https` URL.
+pub struct HttpClient {
+    /// Built with the first `https` URL.
     tls: OnceLock<TlsConnector>,
 }
 
-impl Poster {
-    /// Follows no redirect: who is named in the settings is told, and nobody else.
+impl HttpClient {
+    /// Follows no redirect: alerts go to the host in the settings and nowhere else.
     pub async fn post(&self, url: &Uri, body: Bytes) -> Outcome {
         match self.exchange(url, body).await {
             Ok(status) if status.is_success() => Outcome::Taken,
@@ -54,17 +54,17 @@ impl Poster {
         let host = url.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let stream = TcpStream::connect((host, port)).await.map_err(told)?;
+        let stream = TcpStream::connect((host, port)).await.map_err(describe)?;
         if !secure {
             return send(stream, url, body).await;
         }
-        let name = ServerName::try_from(host.to_owned()).map_err(told)?;
+        let name = ServerName::try_from(host.to_owned()).map_err(describe)?;
         let stream = self
             .tls()
             .await?
             .connect(name, stream)
             .await
-            .map_err(told)?;
+            .map_err(describe)?;
         send(stream, url, body).await
     }
 
@@ -73,7 +73,7 @@ impl Poster {
             return Ok(tls.clone());
         }
         // Reads some hundred files.
-        let tls = spawn_blocking(connector).await.map_err(told)??;
+        let tls = spawn_blocking(connector).await.map_err(describe)??;
         Ok(self.tls.get_or_init(|| tls).clone())
     }
 }
@@ -91,7 +91,7 @@ fn connector() -> Result<TlsConnector, String> {
 fn trusting(roots: RootCertStore) -> Result<TlsConnector, String> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(told)?
+        .map_err(describe)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
@@ -103,7 +103,7 @@ where
 {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(told)?;
+        .map_err(describe)?;
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let host = url.authority().map_or("", |authority| authority.as_str());
     let request = Request::post(path)
@@ -115,22 +115,22 @@ where
         )
         .header(CONNECTION, "close")
         .body(Full::new(body))
-        .map_err(told)?;
+        .map_err(describe)?;
     // The connection is driven here and ends with this future, whatever the other side does.
     tokio::pin!(connection);
     let answer = sender.send_request(request);
     tokio::pin!(answer);
     tokio::select! {
-        answer = &mut answer => answer.map(|answer| answer.status()).map_err(told),
+        answer = &mut answer => answer.map(|answer| answer.status()).map_err(describe),
         ended = &mut connection => match ended {
-            Ok(()) => answer.await.map(|answer| answer.status()).map_err(told),
-            Err(error) => Err(told(error)),
+            Ok(()) => answer.await.map(|answer| answer.status()).map_err(describe),
+            Err(error) => Err(describe(error)),
         },
     }
 }
 
-/// No error of these names the path of the URL, where its secret is.
-fn told(error: impl Display) -> String {
+/// None of these errors contains the path of the URL, which may hold a secret.
+fn describe(error: impl Display) -> String {
     error.to_string()
 }
 
@@ -172,18 +172,18 @@ mod tests {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut told = Vec::new();
-        while !told.ends_with(b"{}") {
+        let mut received = Vec::new();
+        while !received.ends_with(b"{}") {
             let mut part = [0; 1_024];
             let count = stream
                 .read(&mut part)
                 .await
                 .ok()
                 .filter(|&count| count > 0)?;
-            told.extend_from_slice(&part[..count]);
+            received.extend_from_slice(&part[..count]);
         }
         stream.write_all(answer.as_bytes()).await.unwrap();
-        String::from_utf8(told).ok()
+        String::from_utf8(received).ok()
     }
 
     fn acceptor() -> TlsAcceptor {
@@ -210,18 +210,21 @@ mod tests {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_slice(AUTHORITY).unwrap();
         roots.add(authority).unwrap();
-        let poster = Poster::default();
-        assert!(poster.tls.set(trusting(roots).unwrap()).is_ok());
+        let client = HttpClient::default();
+        assert!(client.tls.set(trusting(roots).unwrap()).is_ok());
         let (address, served) = server(Some(acceptor()), DONE).await;
         let url = url("https", "localhost", address, "/a?b=c");
-        assert_eq!(poster.post(&url, "{}".into()).await, Outcome::Taken);
-        let told = served.await.unwrap().unwrap();
-        assert!(told.starts_with("POST /a?b=c HTTP/1.1\r\n"), "{told}");
-        let host = format!("host: localhost:{}\r\n", address.port());
-        assert!(told.contains(&host), "{told}");
+        assert_eq!(client.post(&url, "{}".into()).await, Outcome::Taken);
+        let received = served.await.unwrap().unwrap();
         assert!(
-            told.contains("content-type: application/json\r\n"),
-            "{told}"
+            received.starts_with("POST /a?b=c HTTP/1.1\r\n"),
+            "{received}"
+        );
+        let host = format!("host: localhost:{}\r\n", address.port());
+        assert!(received.contains(&host), "{received}");
+        assert!(
+            received.contains("content-type: application/json\r\n"),
+            "{received}"
         );
     }
 
@@ -233,10 +236,10 @@ mod tests {
         roots.add(authority).unwrap();
         let ours = trusting(roots).unwrap();
         for (tls, host) in [(strangers, "localhost"), (ours, "127.0.0.1")] {
-            let poster = Poster::default();
-            assert!(poster.tls.set(tls).is_ok());
+            let client = HttpClient::default();
+            assert!(client.tls.set(tls).is_ok());
             let (address, served) = server(Some(acceptor()), DONE).await;
-            let outcome = poster
+            let outcome = client
                 .post(&url("https", host, address, "/s3cret"), "{}".into())
                 .await;
             let Outcome::Failed(reason) = outcome else {
@@ -255,9 +258,9 @@ mod tests {
         let outcome = async |answer| {
             let (address, served) = server(None, answer).await;
             let url = url("http", "127.0.0.1", address, "");
-            let outcome = Poster::default().post(&url, "{}".into()).await;
-            let told = served.await.unwrap().unwrap();
-            assert!(told.starts_with("POST / HTTP/1.1\r\n"), "{told}");
+            let outcome = HttpClient::default().post(&url, "{}".into()).await;
+            let received = served.await.unwrap().unwrap();
+            assert!(received.starts_with("POST / HTTP/1.1\r\n"), "{received}");
             outcome
         };
         let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";

@@ -1,23 +1,23 @@
-//! The rules: what was found out, judged by what is set. Pure.
+//! The rules: the inputs against the settings. Pure.
 
 use super::inputs::{AgentDuration, Inputs};
 use crate::domain::alert::{Rule, RuleSettings, Rules};
 
-/// Fewer executions, or requests, say nothing of a rate or a mean.
+/// With fewer executions, or requests, a rate or a mean says nothing.
 pub const MIN_EXECUTIONS: i64 = 5;
 const MIN_REQUESTS: u64 = 20;
 /// Fewer tokens an hour are no spike, however few were usual: an agent that runs once in an evening
 /// is nobody's concern.
 const MIN_SPIKE_TOKENS: i64 = 100_000;
-/// Agents that one rule tells apart, those that are furthest from its threshold.
+/// Agents that one rule reports, those that are furthest from its threshold.
 const MAX_SUBJECTS: usize = 20;
 /// How far a value must come back before an alert resolves, as a share of its threshold: one that
 /// wavers around it is not to fire again and again.
 const MARGIN: f64 = 0.1;
 
-/// What is said of one subject.
+/// The result for one subject.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
+pub struct Evaluation {
     pub subject: Option<String>,
     pub level: Level,
     pub value: f64,
@@ -32,9 +32,12 @@ pub enum Level {
     Clear,
 }
 
-/// Of every rule that is in force; nothing where it cannot be judged now: then what fires goes on.
-/// A subject that is not among the judgements is clear.
-pub fn judge(inputs: &Inputs, rules: &Rules) -> Vec<(Rule, RuleSettings, Option<Vec<Judgement>>)> {
+/// Evaluates every rule that is in force; None if its inputs are unknown: then what fires goes on.
+/// A subject that is not among the evaluations is clear.
+pub fn evaluate(
+    inputs: &Inputs,
+    rules: &Rules,
+) -> Vec<(Rule, RuleSettings, Option<Vec<Evaluation>>)> {
     let in_force = |rule| Some((rule, *rules.get(rule)?));
     let rules = Rule::ALL.into_iter().filter_map(in_force);
     rules
@@ -42,7 +45,7 @@ pub fn judge(inputs: &Inputs, rules: &Rules) -> Vec<(Rule, RuleSettings, Option<
         .collect()
 }
 
-fn of_rule(rule: Rule, inputs: &Inputs, set: &RuleSettings) -> Option<Vec<Judgement>> {
+fn of_rule(rule: Rule, inputs: &Inputs, set: &RuleSettings) -> Option<Vec<Evaluation>> {
     let limit = set.threshold;
     let none = Vec::new();
     match rule {
@@ -97,7 +100,7 @@ fn of_rule(rule: Rule, inputs: &Inputs, set: &RuleSettings) -> Option<Vec<Judgem
     }
 }
 
-fn success_rate(inputs: &Inputs, set: &RuleSettings) -> Vec<Judgement> {
+fn success_rate(inputs: &Inputs, set: &RuleSettings) -> Vec<Evaluation> {
     if inputs.ended < MIN_EXECUTIONS {
         return Vec::new();
     }
@@ -111,11 +114,11 @@ fn success_rate(inputs: &Inputs, set: &RuleSettings) -> Vec<Judgement> {
 }
 
 /// Each agent is compared with itself: of all together the mean moves whenever others run.
-fn slower(durations: &[AgentDuration], set: &RuleSettings) -> Vec<Judgement> {
-    let judge = |agent: &AgentDuration| {
+fn slower(durations: &[AgentDuration], set: &RuleSettings) -> Vec<Evaluation> {
+    let evaluate = |agent: &AgentDuration| {
         let baseline_ms = agent.baseline_ms.filter(|&ms| ms > 0.0)?;
         let percent = agent.mean_ms * 100.0 / baseline_ms;
-        Some(Judgement {
+        Some(Evaluation {
             subject: Some(agent.agent_name.clone()),
             level: above(percent, set.threshold),
             value: percent,
@@ -129,10 +132,10 @@ fn slower(durations: &[AgentDuration], set: &RuleSettings) -> Vec<Judgement> {
             ),
         })
     };
-    furthest(durations.iter().filter_map(judge).collect())
+    furthest(durations.iter().filter_map(evaluate).collect())
 }
 
-fn spike(tokens: i64, usual: f64, limit: f64) -> Vec<Judgement> {
+fn spike(tokens: i64, usual: f64, limit: f64) -> Vec<Evaluation> {
     if tokens < MIN_SPIKE_TOKENS || usual <= 0.0 {
         return Vec::new();
     }
@@ -142,7 +145,7 @@ fn spike(tokens: i64, usual: f64, limit: f64) -> Vec<Judgement> {
     whole(above(percent, limit), percent, message)
 }
 
-fn lag(what: &str, lag_ms: i64, limit: f64) -> Vec<Judgement> {
+fn lag(what: &str, lag_ms: i64, limit: f64) -> Vec<Evaluation> {
     let message = match lag_ms {
         i64::MAX => format!("{what} is far behind"),
         lag_ms => format!("{what} is {lag_ms} ms behind"),
@@ -150,7 +153,7 @@ fn lag(what: &str, lag_ms: i64, limit: f64) -> Vec<Judgement> {
     whole(above(lag_ms as f64, limit), lag_ms as f64, message)
 }
 
-fn hung(inputs: &Inputs, set: &RuleSettings) -> Vec<Judgement> {
+fn hung(inputs: &Inputs, set: &RuleSettings) -> Vec<Evaluation> {
     let hung = &inputs.hung;
     let count = hung.reaped + hung.near;
     if count == 0 {
@@ -175,8 +178,8 @@ fn hung(inputs: &Inputs, set: &RuleSettings) -> Vec<Judgement> {
 }
 
 /// It resolves with a success.
-fn failing(failing: &[(String, u64)], limit: f64) -> Vec<Judgement> {
-    let judge = |(agent_name, count): &(String, u64)| Judgement {
+fn failing(failing: &[(String, u64)], limit: f64) -> Vec<Evaluation> {
+    let evaluate = |(agent_name, count): &(String, u64)| Evaluation {
         subject: Some(agent_name.clone()),
         level: if *count as f64 >= limit {
             Level::Breach
@@ -186,20 +189,20 @@ fn failing(failing: &[(String, u64)], limit: f64) -> Vec<Judgement> {
         value: *count as f64,
         message: format!("{agent_name} has not succeeded {count} times in a row"),
     };
-    furthest(failing.iter().map(judge).collect())
+    furthest(failing.iter().map(evaluate).collect())
 }
 
-fn furthest(mut judgements: Vec<Judgement>) -> Vec<Judgement> {
-    judgements.sort_by(|a, b| {
+fn furthest(mut evaluations: Vec<Evaluation>) -> Vec<Evaluation> {
+    evaluations.sort_by(|a, b| {
         let by_value = b.value.total_cmp(&a.value);
         by_value.then_with(|| a.subject.cmp(&b.subject))
     });
-    judgements.truncate(MAX_SUBJECTS);
-    judgements
+    evaluations.truncate(MAX_SUBJECTS);
+    evaluations
 }
 
 /// A share in percent; without a bound nothing fills.
-fn filled(used: u64, max: u64, limit: f64, message: String) -> Vec<Judgement> {
+fn filled(used: u64, max: u64, limit: f64, message: String) -> Vec<Evaluation> {
     if max == 0 {
         return Vec::new();
     }
@@ -207,15 +210,15 @@ fn filled(used: u64, max: u64, limit: f64, message: String) -> Vec<Judgement> {
     whole(above(percent, limit), percent, message)
 }
 
-fn fault(reason: &Option<String>) -> Vec<Judgement> {
+fn fault(reason: &Option<String>) -> Vec<Evaluation> {
     match reason {
         Some(reason) => whole(Level::Breach, 1.0, reason.clone()),
         None => Vec::new(),
     }
 }
 
-fn whole(level: Level, value: f64, message: String) -> Vec<Judgement> {
-    vec![Judgement {
+fn whole(level: Level, value: f64, message: String) -> Vec<Evaluation> {
+    vec![Evaluation {
         subject: None,
         level,
         value,
@@ -244,7 +247,7 @@ fn below(value: f64, limit: f64, best: f64) -> Level {
     }
 }
 
-/// Of what only grows until its day ends there is no wavering.
+/// A value that only grows until its day ends cannot waver.
 fn beyond(value: f64, limit: f64) -> Level {
     if value > limit {
         Level::Breach
@@ -253,7 +256,7 @@ fn beyond(value: f64, limit: f64) -> Level {
     }
 }
 
-/// A window as people say it.
+/// A window in words.
 fn span(window_ms: i64) -> String {
     match window_ms / 1_000 {
         seconds if seconds % 3_600 == 0 => format!("{} h", seconds / 3_600),

@@ -1,4 +1,4 @@
-//! The alerts: what they judge by, and who is told.
+//! Wires the alerts: their inputs and their webhooks.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::parts::Parts;
 use super::stores::{self, Stores};
 use crate::alert::notify::{Format, Notify, Webhook};
-use crate::alert::{Alerting, Gather};
+use crate::alert::{Alerting, Collector};
 use crate::config::{self, Config, WebhookFormat};
 use crate::flow::clock::now_ms;
 use crate::flow::ends::{ENDS_KEPT_MS, Ends, MAX_ENDS, SUMS_KEPT_MS};
@@ -17,13 +17,13 @@ use crate::flow::operations::Operations;
 use crate::live::Live;
 use crate::report::system::System;
 
-/// Ends of the last hour that are read back: those of a busy hour in a blink. Of a busier one the
-/// sums begin later, and are whole again after an hour.
+/// Ends of the last hour that are read back: those of a busy hour in a blink. After a busier one
+/// the sums begin later, and are complete again after an hour.
 const MAX_RESTORED: usize = 20_000;
 /// Agents that failed lately whose last ends are read back.
 const MAX_FAILING: usize = 200;
 
-/// What ended before the daemon started, so that what fired fires again.
+/// Reads back what ended before the daemon started, so that alerts that fired fire again.
 pub fn restore(stores: &Stores, ends: &Ends) -> Result<(), Failure> {
     let (history, now_ms) = (&stores.lookup, now_ms());
     let last = history
@@ -40,13 +40,13 @@ pub fn restore(stores: &Stores, ends: &Ends) -> Result<(), Failure> {
     stores.each_unflushed(|changes| ends.take(changes))
 }
 
-pub fn gather(
+pub fn collector(
     operations: &Operations,
     system: &Arc<System>,
     live: &Live,
     stores: &Stores,
-) -> Gather {
-    Gather::new(
+) -> Collector {
+    Collector::new(
         operations.clone(),
         system.clone(),
         live.clone(),
@@ -57,15 +57,15 @@ pub fn gather(
 pub fn start(
     config: &Config,
     parts: &Parts,
-    gather: Gather,
+    collector: Collector,
     tasks: &mut JoinSet<()>,
     stop: &watch::Receiver<bool>,
 ) {
     let webhooks = config.alerts.webhooks.iter().map(webhook).collect();
     let alerting = Alerting {
         tuned: parts.tuned.clone(),
-        gather,
-        board: parts.alerts.clone(),
+        collector,
+        store: parts.alerts.clone(),
         notify: Notify::start(webhooks, &parts.counters, tasks, stop),
         counters: parts.counters.clone(),
     };

@@ -175,7 +175,7 @@ async fn serve<F: Future<Output = ()>>(
         stores.lanes.own.clone(),
     ));
     alerts::restore(&stores, &parts.changes.ends)?;
-    let gather = alerts::gather(&operations, &system, &redis.live, &stores);
+    let collector = alerts::collector(&operations, &system, &redis.live, &stores);
 
     let applier = parts.applier(&stores, &redis.live, writer.clone())?;
     let flusher = parts.flusher(&stores, writer.clone())?;
@@ -216,7 +216,7 @@ async fn serve<F: Future<Output = ()>>(
     let watched = parts.watched(config, reports.clone());
     let (stream, hub) = stream::open(watched, intake_stopped.clone());
     doors.spawn(hub.run());
-    alerts::start(config, &parts, gather, &mut doors, &intake_stopped);
+    alerts::start(config, &parts, collector, &mut doors, &intake_stopped);
     let keeper = Keeper::new(access.clone(), parts.counters.clone());
     doors.spawn(keeper.run(intake_stopped.clone()));
     let state = HttpState {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::failure::{Failure, cannot_create};
 use super::stores::{self, Stores};
-use crate::alert::board::Board;
+use crate::alert::store::AlertStore;
 use crate::config::Config;
 use crate::domain::execution::Catalog;
 use crate::domain::names::Names;
@@ -46,7 +46,7 @@ pub struct Parts {
     pub counters: Arc<Counters>,
     pub kept: Arc<Kept>,
     pub holds: Arc<Holds>,
-    pub alerts: Arc<Board>,
+    pub alerts: Arc<AlertStore>,
     pub pulse: Arc<Pulse>,
     pub tuned: Tuned,
 }

@@ -19,8 +19,8 @@ use crate::access::Row;
 const MAX_ROWS: usize = 1_000;
 const DEFAULT_ROWS: usize = 200;
 
-/// Which rows are asked for.
-pub struct Asked {
+/// Which rows to return.
+pub struct AuditQuery {
     since_ms: i64,
     limit: usize,
 }
@@ -36,17 +36,17 @@ pub async fn audit(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
 ) -> Result<Json<Trail>, HttpError> {
-    let Asked { since_ms, limit } = Params::of(request.uri())?.audit()?;
+    let AuditQuery { since_ms, limit } = Params::of(request.uri())?.audit()?;
     let rows = in_background(&http, move |access| access.audit(since_ms, limit)).await?;
     let audit = rows.map_err(failed)?;
     Ok(Json(Trail { audit }))
 }
 
 impl Params {
-    pub fn audit(&self) -> Result<Asked, HttpError> {
+    pub fn audit(&self) -> Result<AuditQuery, HttpError> {
         let since_ms = self.time_ms("since")?.unwrap_or(i64::MIN);
         let limit = self.number("limit", 1..=MAX_ROWS, Some(DEFAULT_ROWS))?;
         let limit = limit.unwrap_or(DEFAULT_ROWS);
-        Ok(Asked { since_ms, limit })
+        Ok(AuditQuery { since_ms, limit })
     }
 }

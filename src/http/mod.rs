@@ -36,7 +36,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::access::Access;
-use crate::alert::board::Board;
+use crate::alert::store::AlertStore;
 use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
@@ -52,7 +52,7 @@ pub use server::{serve_control, serve_tcp};
 pub struct HttpState {
     pub reports: Arc<Reports>,
     pub system: Arc<System>,
-    pub alerts: Arc<Board>,
+    pub alerts: Arc<AlertStore>,
     pub intake: Intake,
     pub operations: Operations,
     pub access: Arc<Access>,

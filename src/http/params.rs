@@ -1,7 +1,7 @@
 //! The parameters of a URL, each within its bounds. Unknown ones are ignored.
 //!
-//! The document of the routes is made of what the parsers ask: one that is run on
-//! [`Params::noting`] gets every default, and leaves behind each parameter with its bounds.
+//! The OpenAPI document describes the parameters by running the same parsers: one that runs on
+//! [`Params::recording`] gets every default, and records each parameter with its bounds.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -28,13 +28,13 @@ const UNIX: RangeInclusive<i64> = 0..=253_402_300_799_999;
 
 pub struct Params {
     given: Vec<(String, String)>,
-    /// None where an answer is wanted, and not the questions.
-    asked: Option<RefCell<Vec<Asked>>>,
+    /// None while a request is answered; Some while the parameters are described.
+    specs: Option<RefCell<Vec<ParamSpec>>>,
 }
 
-/// A parameter that a parser asks for.
+/// A parameter that a parser reads.
 #[derive(Debug, PartialEq)]
-pub struct Asked {
+pub struct ParamSpec {
     pub name: &'static str,
     pub place: Place,
     /// JSON Schema.
@@ -50,34 +50,34 @@ pub enum Place {
 
 impl Params {
     pub fn of(uri: &Uri) -> Result<Params, HttpError> {
-        let asked = None;
+        let specs = None;
         if uri.query().is_none() {
             let given = Vec::new();
-            return Ok(Params { given, asked });
+            return Ok(Params { given, specs });
         }
         match UrlQuery::try_from_uri(uri) {
-            Ok(UrlQuery(given)) => Ok(Params { given, asked }),
+            Ok(UrlQuery(given)) => Ok(Params { given, specs }),
             Err(_) => Err(HttpError::invalid_parameter("the query cannot be read")),
         }
     }
 
-    /// None is given, and what is asked for is noted.
-    pub fn noting() -> Params {
+    /// No parameter is given; the parameters that are read are recorded.
+    pub fn recording() -> Params {
         Params {
             given: Vec::new(),
-            asked: Some(RefCell::default()),
+            specs: Some(RefCell::default()),
         }
     }
 
-    /// What was noted, in the order in which it was asked for.
-    pub fn into_asked(self) -> Vec<Asked> {
-        self.asked.map(RefCell::into_inner).unwrap_or_default()
+    /// The recorded parameters, in the order in which they were read.
+    pub fn into_specs(self) -> Vec<ParamSpec> {
+        self.specs.map(RefCell::into_inner).unwrap_or_default()
     }
 
-    fn note(&self, name: &'static str, place: Place, schema: impl FnOnce() -> Value) {
-        if let Some(asked) = &self.asked {
+    fn record(&self, name: &'static str, place: Place, schema: impl FnOnce() -> Value) {
+        if let Some(specs) = &self.specs {
             let schema = schema();
-            asked.borrow_mut().push(Asked {
+            specs.borrow_mut().push(ParamSpec {
                 name,
                 place,
                 schema,
@@ -91,7 +91,7 @@ impl Params {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// `default` is what its absence means, where that is a number.
+    /// `default` is documented for an absent parameter, if that is a number.
     pub fn number<N>(
         &self,
         name: &'static str,
@@ -101,7 +101,7 @@ impl Params {
     where
         N: FromStr + PartialOrd + Display + Serialize,
     {
-        self.note(name, Place::Query, || {
+        self.record(name, Place::Query, || {
             let (least, most) = (bounds.start(), bounds.end());
             let mut schema = json!({"type": "integer", "minimum": least, "maximum": most});
             if let Some(default) = &default {
@@ -119,14 +119,14 @@ impl Params {
         })
     }
 
-    /// One of some words, each of which stands for a value.
+    /// One of a set of words, each with its value.
     pub fn choice<T: Copy>(
         &self,
         name: &'static str,
         choices: &[(&str, T)],
     ) -> Result<Option<T>, HttpError> {
         let words = || choices.iter().map(|&(word, _)| word).collect::<Vec<&str>>();
-        self.note(
+        self.record(
             name,
             Place::Query,
             || json!({"type": "string", "enum": words()}),
@@ -141,7 +141,7 @@ impl Params {
         })
     }
 
-    /// What `parse` understands, and `schema` describes; it must be `what`.
+    /// A value that `parse` accepts and `schema` describes; the error says that it must be `what`.
     pub fn parsed<T>(
         &self,
         name: &'static str,
@@ -149,7 +149,7 @@ impl Params {
         parse: impl FnOnce(&str) -> Option<T>,
         what: &str,
     ) -> Result<Option<T>, HttpError> {
-        self.note(name, Place::Query, schema);
+        self.record(name, Place::Query, schema);
         let parsed = self.get(name).map(|text| {
             let refuse = || HttpError::invalid_parameter(format!("{name} must be {what}"));
             parse(text).ok_or_else(refuse)
@@ -158,15 +158,15 @@ impl Params {
     }
 
     pub fn name(&self, name: &'static str) -> Result<Option<String>, HttpError> {
-        self.note(name, Place::Query, name_schema);
+        self.record(name, Place::Query, name_schema);
         self.get(name)
             .map(|text| checked_name(name, text))
             .transpose()
     }
 
-    /// A name that is a part of the path.
+    /// A name in the path.
     pub fn path_name(&self, name: &'static str, text: &str) -> Result<String, HttpError> {
-        self.note(name, Place::Path, name_schema);
+        self.record(name, Place::Path, name_schema);
         checked_name(name, text)
     }
 
@@ -207,7 +207,7 @@ impl Params {
         self.parsed(name, schema, parse_time, what)
     }
 
-    /// A switch is on when it stands without a value, too.
+    /// A switch without a value is on.
     pub fn force(&self) -> Result<bool, HttpError> {
         let choices = [("", true), ("true", true), ("false", false)];
         let invalid = |_| HttpError::invalid_parameter("force must be one of true, false");
@@ -216,7 +216,7 @@ impl Params {
     }
 }
 
-/// The bound is in bytes, which the language of schemas cannot say.
+/// The bound is in bytes, which JSON Schema cannot express.
 fn name_schema() -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": MAX_NAME_BYTES})
 }
@@ -225,7 +225,7 @@ pub fn whole_days(hours: i32) -> i32 {
     (hours + 23) / 24
 }
 
-/// Names beyond the bounds of events cannot be there, and would fill the cache.
+/// A name beyond the bounds of events cannot exist, and would fill the cache.
 fn checked_name(name: &str, text: &str) -> Result<String, HttpError> {
     if (1..=MAX_NAME_BYTES).contains(&text.len()) {
         return Ok(text.to_owned());
@@ -303,20 +303,20 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_noted_with_its_bounds() {
-        let noting = Params::noting();
-        assert_eq!(noting.days(7).unwrap(), 7);
-        assert_eq!(noting.path_name("id", "x").unwrap(), "x");
-        let asked = noting.into_asked();
-        let told: Vec<_> = asked
+        let recording = Params::recording();
+        assert_eq!(recording.days(7).unwrap(), 7);
+        assert_eq!(recording.path_name("id", "x").unwrap(), "x");
+        let specs = recording.into_specs();
+        let told: Vec<_> = specs
             .iter()
-            .map(|asked| (asked.name, asked.place))
+            .map(|specs| (specs.name, specs.place))
             .collect();
         let (query, path) = (Place::Query, Place::Path);
         assert_eq!(told, [("days", query), ("timeRange", query), ("id", path)]);
         let days = json!({"type": "integer", "minimum": 1, "maximum": 90, "default": 7});
-        assert_eq!(asked[0].schema, days);
+        assert_eq!(specs[0].schema, days);
         let given = params("days=3");
         assert_eq!(given.days(7).unwrap(), 3);
-        assert_eq!(given.into_asked(), []);
+        assert_eq!(given.into_specs(), []);
     }
 }

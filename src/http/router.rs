@@ -12,7 +12,7 @@ use super::openapi::{Operation, Routes, body, document};
 use super::params::Params;
 use super::timed::timed;
 use super::{alerts, audit, hooks, intake, page, probes, stream, tickets};
-use crate::alert::board::List;
+use crate::alert::store::List;
 use crate::report::active::ActiveList;
 use crate::report::costs::Costs;
 use crate::report::current::Current;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::exposition::{Kind, Page};
-use super::probe::{Memory, Room};
+use super::probe::{DiskUsage, RedisMemory};
 use super::requests::Requests;
 use crate::domain::names::OTHER;
 use crate::domain::tally::dollars;
@@ -34,8 +34,8 @@ pub struct Scrape {
     pub flushed_ms: Option<i64>,
     pub redis_up: bool,
     /// None if Redis did not say.
-    pub memory: Option<Memory>,
-    pub room: Option<Room>,
+    pub memory: Option<RedisMemory>,
+    pub room: Option<DiskUsage>,
     pub spool_max_bytes: u64,
     pub stream_clients: u64,
     pub redis_version: String,

@@ -1,4 +1,4 @@
-//! What is asked of Redis and of the disk, each with a deadline: an answer that comes late is none.
+//! Probes of Redis and of the disk, each with a deadline: a late answer counts as none.
 
 use std::fmt::Display;
 use std::fs;
@@ -13,45 +13,45 @@ use tokio::time::timeout;
 
 use crate::live::Live;
 
-/// Hooks keep no more files in a spool; see [`Room::spool_files`].
+/// Hooks keep no more files in a spool; see [`DiskUsage::spool_files`].
 const MAX_FILES: usize = 32_768;
 /// One byte in this file is a line that a hook had to drop.
 const DROPPED: &str = "refused";
 
-/// Why there is no answer.
+/// Why a probe has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Silence {
+pub struct ProbeError {
     pub reason: String,
-    /// It may yet answer others, who wait longer.
+    /// It may still answer a client that waits longer.
     pub late: bool,
 }
 
-impl Silence {
-    pub fn late(deadline: Duration) -> Silence {
-        Silence {
+impl ProbeError {
+    pub fn late(deadline: Duration) -> ProbeError {
+        ProbeError {
             reason: format!("no answer within {} ms", deadline.as_millis()),
             late: true,
         }
     }
 
-    pub fn of(error: impl Display) -> Silence {
-        Silence {
+    pub fn of(error: impl Display) -> ProbeError {
+        ProbeError {
             reason: error.to_string(),
             late: false,
         }
     }
 }
 
-/// In bytes; `max` 0 is no bound.
+/// In bytes; `max` 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
+pub struct RedisMemory {
     pub used: u64,
     pub max: u64,
 }
 
-/// How much room there is on the disk, and what waits in the spool.
+/// Free space on the disk, and what waits in the spool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Room {
+pub struct DiskUsage {
     pub free_bytes: u64,
     pub size_bytes: u64,
     pub spool_files: u64,
@@ -64,8 +64,8 @@ pub struct Probes {
     pub live: Live,
     pub data_dir: PathBuf,
     pub spool_dir: PathBuf,
-    /// A disk that hangs holds one thread, not one for each who asks.
-    looking: Arc<Semaphore>,
+    /// A disk that hangs blocks one thread, not one for each request.
+    disk_probe: Arc<Semaphore>,
 }
 
 impl Probes {
@@ -74,49 +74,49 @@ impl Probes {
             live,
             data_dir,
             spool_dir,
-            looking: Arc::new(Semaphore::new(1)),
+            disk_probe: Arc::new(Semaphore::new(1)),
         }
     }
 
     /// None if Redis answers but does not allow to ask for its memory.
-    pub async fn memory(&self, deadline: Duration) -> Result<Option<Memory>, Silence> {
+    pub async fn memory(&self, deadline: Duration) -> Result<Option<RedisMemory>, ProbeError> {
         match timeout(deadline, self.live.memory()).await {
-            Ok(Ok(memory)) => Ok(memory.map(|(used, max)| Memory { used, max })),
-            Ok(Err(error)) => Err(Silence::of(error)),
-            Err(_) => Err(Silence::late(deadline)),
+            Ok(Ok(memory)) => Ok(memory.map(|(used, max)| RedisMemory { used, max })),
+            Ok(Err(error)) => Err(ProbeError::of(error)),
+            Err(_) => Err(ProbeError::late(deadline)),
         }
     }
 
-    pub async fn room(&self, deadline: Duration) -> Result<Room, Silence> {
-        let place = timeout(deadline, self.looking.clone().acquire_owned()).await;
+    pub async fn room(&self, deadline: Duration) -> Result<DiskUsage, ProbeError> {
+        let place = timeout(deadline, self.disk_probe.clone().acquire_owned()).await;
         let Ok(Ok(place)) = place else {
-            return Err(Silence::late(deadline));
+            return Err(ProbeError::late(deadline));
         };
         let (data_dir, spool_dir) = (self.data_dir.clone(), self.spool_dir.clone());
-        let look = spawn_blocking(move || {
+        let probe = spawn_blocking(move || {
             let room = room(&data_dir, &spool_dir);
             drop(place);
             room
         });
-        match timeout(deadline, look).await {
+        match timeout(deadline, probe).await {
             Ok(Ok(Ok(room))) => Ok(room),
-            Ok(Ok(Err(error))) => Err(Silence::of(error)),
-            Ok(Err(error)) => Err(Silence::of(error)),
-            Err(_) => Err(Silence::late(deadline)),
+            Ok(Ok(Err(error))) => Err(ProbeError::of(error)),
+            Ok(Err(error)) => Err(ProbeError::of(error)),
+            Err(_) => Err(ProbeError::late(deadline)),
         }
     }
 }
 
-fn room(data_dir: &Path, spool_dir: &Path) -> io::Result<Room> {
+fn room(data_dir: &Path, spool_dir: &Path) -> io::Result<DiskUsage> {
     let disk = rustix::fs::statvfs(data_dir)?;
-    let mut room = Room {
+    let mut room = DiskUsage {
         free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
         size_bytes: disk.f_blocks.saturating_mul(disk.f_frsize),
-        ..Room::default()
+        ..DiskUsage::default()
     };
     let entries = match fs::read_dir(spool_dir) {
         Ok(entries) => entries,
-        // The first hook that needs it makes it.
+        // The first hook that needs it creates it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(room),
         Err(error) => return Err(error),
     };

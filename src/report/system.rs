@@ -10,9 +10,9 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::cache::Cache;
-use super::health::{self, Asked};
+use super::health::{self, HealthInputs};
 use super::metrics::{self, Scrape};
-use super::probe::{Probes, Silence};
+use super::probe::{ProbeError, Probes};
 use super::requests::Requests;
 use crate::flow::changes::View;
 use crate::flow::clock::now_ms;
@@ -67,7 +67,7 @@ impl System {
     /// A JSON object; at most a quarter of a second old.
     pub async fn health(&self) -> Bytes {
         let make = || async {
-            let report = health::build(&self.asked().await);
+            let report = health::build(&self.inputs().await);
             let body = serde_json::to_vec(&report);
             body.expect("names and numbers are JSON").into()
         };
@@ -86,7 +86,7 @@ impl System {
             let mut last = self.last_totals.lock();
             match totals {
                 Ok(totals) => *last = Arc::new(totals),
-                Err(silence) => warn!(silence.reason, "counters are told as they last were"),
+                Err(error) => warn!(error.reason, "/metrics shows the totals of the last scrape"),
             }
             last.clone()
         };
@@ -109,7 +109,7 @@ impl System {
         }
     }
 
-    async fn asked(&self) -> Asked {
+    async fn inputs(&self) -> HealthInputs {
         let operations = &self.operations;
         let began = Instant::now();
         let count = async {
@@ -124,7 +124,7 @@ impl System {
         let (condition, reason) = describe(operations.state.condition());
         let changes = &operations.changes;
         let now_ms = now_ms();
-        Asked {
+        HealthInputs {
             now_ms,
             uptime: operations.facts.started.elapsed(),
             flush_interval_ms: operations.flush_interval_ms(),
@@ -151,10 +151,10 @@ impl System {
         &self,
         deadline: Duration,
         ask: impl FnOnce(&Reader) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Silence> {
+    ) -> Result<T, ProbeError> {
         match timeout(deadline, self.readers.run(ask)).await {
-            Ok(answer) => answer.map_err(Silence::of),
-            Err(_) => Err(Silence::late(deadline)),
+            Ok(answer) => answer.map_err(ProbeError::of),
+            Err(_) => Err(ProbeError::late(deadline)),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Level::{Breach, Clear, Near};
 use super::*;
 use crate::alert::inputs::{Hung, Requests, Spent};
 use crate::domain::alert::Severity;
-use crate::report::probe::Memory;
+use crate::report::probe::RedisMemory;
 
 /// All rules as they are by default, budgets apart.
 fn rules() -> Rules {
@@ -38,8 +38,8 @@ fn rules() -> Rules {
     all.into_iter().map(set).collect()
 }
 
-fn said(rule: Rule, inputs: &Inputs) -> Option<Vec<Judgement>> {
-    let mut all = judge(inputs, &rules()).into_iter();
+fn said(rule: Rule, inputs: &Inputs) -> Option<Vec<Evaluation>> {
+    let mut all = evaluate(inputs, &rules()).into_iter();
     all.find(|(of, ..)| *of == rule)
         .and_then(|(_, _, said)| said)
 }
@@ -60,7 +60,7 @@ fn inputs(change: impl FnOnce(&mut Inputs)) -> Inputs {
 
 #[test]
 fn every_rule_is_quiet_while_nothing_happens_and_says_so_when_it_cannot_know() {
-    let said = judge(&Inputs::default(), &rules());
+    let said = evaluate(&Inputs::default(), &rules());
     assert_eq!(said.len(), Rule::ALL.len());
     for (rule, _, said) in said {
         let unknown = [
@@ -77,7 +77,7 @@ fn every_rule_is_quiet_while_nothing_happens_and_says_so_when_it_cannot_know() {
         let loud = said.iter().flatten().find(|said| said.level != Clear);
         assert_eq!(loud, None, "{rule:?}");
     }
-    assert_eq!(judge(&Inputs::default(), &Rules::default()), []);
+    assert_eq!(evaluate(&Inputs::default(), &Rules::default()), []);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn more_than_ten_agents_may_be_a_runaway() {
 
 #[test]
 fn redis_fills_only_where_it_has_a_bound() {
-    let memory = |used, max| inputs(|inputs| inputs.memory = Some(Memory { used, max }));
+    let memory = |used, max| inputs(|inputs| inputs.memory = Some(RedisMemory { used, max }));
     let of = |used| level(Rule::RedisMemory, &memory(used, 1_000)).0;
     assert_eq!([720, 721, 800, 801].map(of), [Clear, Near, Near, Breach]);
     assert_eq!(said(Rule::RedisMemory, &memory(u64::MAX, 0)), Some(vec![]));

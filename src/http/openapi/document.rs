@@ -14,7 +14,7 @@ use crate::access::Scope;
 use crate::http::authorizer::{Requirement, is_counted};
 use crate::http::conditional::File;
 use crate::http::error::Code;
-use crate::http::params::Asked;
+use crate::http::params::ParamSpec;
 use crate::http::router::routes;
 
 const JSON: &str = "application/json";
@@ -163,8 +163,8 @@ fn security(requirement: Requirement, upgrades: bool) -> Value {
 }
 
 fn parameters(told: &Operation) -> Vec<Value> {
-    let asked = told.parameters.iter().map(
-        |Asked {
+    let specs = told.parameters.iter().map(
+        |ParamSpec {
              name,
              place,
              schema,
@@ -181,7 +181,7 @@ fn parameters(told: &Operation) -> Vec<Value> {
             "description": "Tags of answers that the client has.",
         })
     });
-    asked.chain(tag).collect()
+    specs.chain(tag).collect()
 }
 
 fn meaning(parameter: &str) -> &'static str {

@@ -7,11 +7,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::http::error::{Code, HttpError};
-use crate::http::params::{Asked, Params, Place};
+use crate::http::params::{ParamSpec, Params, Place};
 
 pub struct Operation {
     pub summary: &'static str,
-    pub parameters: Vec<Asked>,
+    pub parameters: Vec<ParamSpec>,
     pub body: Option<Body>,
     pub answers: Vec<Answer>,
     /// Whether `If-None-Match` is answered with 304.
@@ -60,10 +60,10 @@ impl Operation {
 
     /// The parameters that `parse` asks for.
     pub fn asks<T>(mut self, parse: impl FnOnce(&Params) -> Result<T, HttpError>) -> Operation {
-        let params = Params::noting();
+        let params = Params::recording();
         let parsed = parse(&params);
         debug_assert!(parsed.is_ok(), "nothing was given that could be wrong");
-        self.parameters = params.into_asked();
+        self.parameters = params.into_specs();
         match self.parameters.is_empty() {
             true => self,
             false => self.fails(&[Code::InvalidParameter]),
@@ -72,7 +72,7 @@ impl Operation {
 
     /// A part of the path that is one of some words.
     pub fn path_word(mut self, name: &'static str, words: &[&str]) -> Operation {
-        self.parameters.push(Asked {
+        self.parameters.push(ParamSpec {
             name,
             place: Place::Path,
             schema: json!({"type": "string", "enum": words}),

@@ -30,16 +30,16 @@ type Http = State<Arc<HttpState>>;
 /// What the connection came in with.
 type Key = (Option<Extension<Grant>>, Option<Extension<Actor>>);
 type Whose = Extension<Holder>;
-type Asked = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// [`OWN`]
 pub async fn own(
     State(http): Http,
     grant: Key,
     holder: Whose,
-    asked: Asked,
+    upgrade: Upgrade,
 ) -> Result<Response, HttpError> {
-    let (upgrade, place) = admit(&http, holder, asked)?;
+    let (upgrade, place) = admit(&http, holder, upgrade)?;
     Ok(upgrade.on_upgrade(async move |socket| {
         let mut socket = Socket::new(socket, &http.stream, &place);
         let ending = tokio::select! {
@@ -57,9 +57,9 @@ pub async fn of_dashboard(
     State(http): Http,
     grant: Key,
     holder: Whose,
-    asked: Asked,
+    upgrade: Upgrade,
 ) -> Result<Response, HttpError> {
-    let (upgrade, place) = admit(&http, holder, asked)?;
+    let (upgrade, place) = admit(&http, holder, upgrade)?;
     Ok(upgrade.on_upgrade(async move |socket| {
         let mut socket = Socket::new(socket, &http.stream, &place);
         let ending = tokio::select! {
@@ -105,9 +105,9 @@ async fn keys_needed(mut layers: watch::Receiver<Arc<SecurityLayer>>) {
 fn admit(
     http: &HttpState,
     Extension(holder): Whose,
-    asked: Asked,
+    upgrade: Upgrade,
 ) -> Result<(WebSocketUpgrade, Place), HttpError> {
-    let upgrade = asked.map_err(|_| {
+    let upgrade = upgrade.map_err(|_| {
         let message = "this is a WebSocket: ask for an upgrade by GET";
         HttpError::new(Code::UpgradeRequired, message)
     })?;

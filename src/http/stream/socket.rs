@@ -38,7 +38,7 @@ pub enum Ending {
     NoPicture,
     /// The key that it came with was revoked or has expired.
     KeyEnded,
-    /// It came without a key, and by now one is asked for.
+    /// It came without a key, and by now one is required.
     KeyNeeded,
     /// It owed a pong, and another client needed its place.
     Evicted,
@@ -126,7 +126,7 @@ impl<'a> Socket<'a> {
                 }
                 () = self.stream.stopped() => return Err(Ending::Stopping),
             };
-            if self.pulse.heard() {
+            if self.pulse.on_message() {
                 self.place.owes_pong(false);
             }
             self.budget.spend(Instant::now())?;
@@ -201,19 +201,19 @@ pub fn is_ping(text: &str) -> bool {
     serde_json::from_str::<Typed>(text).is_ok_and(|typed| typed.kind == "ping")
 }
 
-/// When to ask whether the client lives, and until when it must have said so. Whatever it sends
-/// says so. It is asked at once: a client that only opens connections is known by that.
+/// When to ping the client, and until when it must answer. Any message counts as an answer. The
+/// first ping goes out at once: it exposes a client that only opens connections.
 struct Pulse {
     due: Instant,
-    asked: Asked,
+    ping: PingState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Not,
-    Now,
-    /// For longer than an answer takes.
-    Long,
+enum PingState {
+    Idle,
+    Sent,
+    /// Sent for longer ago than an answer takes.
+    Overdue,
 }
 
 /// What is due.
@@ -227,7 +227,7 @@ impl Pulse {
     fn new(now: Instant) -> Pulse {
         Pulse {
             due: now,
-            asked: Asked::Not,
+            ping: PingState::Idle,
         }
     }
 
@@ -235,30 +235,30 @@ impl Pulse {
         self.due
     }
 
-    /// At [`due`](Self::due): a ping is to be sent, a pong is owed, or the client does not live.
+    /// At [`due`](Self::due): a ping is to be sent, a pong is owed, or the client is gone.
     fn beat(&mut self, now: Instant) -> Result<Beat, Ending> {
-        match self.asked {
-            Asked::Not => {
-                (self.due, self.asked) = (now + PONG_OWED, Asked::Now);
+        match self.ping {
+            PingState::Idle => {
+                (self.due, self.ping) = (now + PONG_OWED, PingState::Sent);
                 Ok(Beat::Ping)
             }
-            Asked::Now => {
-                (self.due, self.asked) = (self.due + (PONG_WITHIN - PONG_OWED), Asked::Long);
+            PingState::Sent => {
+                (self.due, self.ping) = (self.due + (PONG_WITHIN - PONG_OWED), PingState::Overdue);
                 Ok(Beat::Owed)
             }
-            Asked::Long => Err(Ending::Silent),
+            PingState::Overdue => Err(Ending::Silent),
         }
     }
 
     /// Whether a pong was owed until now.
-    fn heard(&mut self) -> bool {
-        match std::mem::replace(&mut self.asked, Asked::Not) {
-            Asked::Not => false,
-            Asked::Now => {
+    fn on_message(&mut self) -> bool {
+        match std::mem::replace(&mut self.ping, PingState::Idle) {
+            PingState::Idle => false,
+            PingState::Sent => {
                 self.due += PING_EVERY - PONG_OWED;
                 false
             }
-            Asked::Long => {
+            PingState::Overdue => {
                 self.due += PING_EVERY - PONG_WITHIN;
                 true
             }
@@ -301,13 +301,13 @@ mod tests {
         assert_eq!(pulse.due(), at(0));
         assert_eq!(pulse.beat(at(0)), Ok(Beat::Ping));
         assert_eq!(pulse.due(), at(1));
-        assert!(!pulse.heard(), "in time");
-        assert!(!pulse.heard());
+        assert!(!pulse.on_message(), "in time");
+        assert!(!pulse.on_message());
         assert_eq!(pulse.due(), at(20));
         assert_eq!(pulse.beat(at(20)), Ok(Beat::Ping));
         assert_eq!(pulse.beat(at(21)), Ok(Beat::Owed));
         assert_eq!(pulse.due(), at(30));
-        assert!(pulse.heard(), "late");
+        assert!(pulse.on_message(), "late");
         assert_eq!(pulse.due(), at(40));
         assert_eq!(pulse.beat(at(40)), Ok(Beat::Ping));
         assert_eq!(pulse.beat(at(41)), Ok(Beat::Owed));

@@ -1,5 +1,5 @@
-//! The health report: each part with its figures and a verdict. What a verdict is drawn from was
-//! asked before; here it is only judged.
+//! The health report: each part with its figures and a verdict. The inputs are collected before;
+//! here they are only evaluated.
 
 mod shape;
 #[cfg(test)]
@@ -12,7 +12,7 @@ pub use self::shape::Health;
 use self::shape::{
     Check, Checks, Database, Disk, History, Hooks, Journal, Live, Redis, Settings, Spool, Verdict,
 };
-use super::probe::{Memory, Room, Silence};
+use super::probe::{DiskUsage, ProbeError, RedisMemory};
 use crate::flow::counters::Counters;
 use crate::flow::operations::{FLUSH_LAG_ALLOWED_MS, LIVE_LAG_ALLOWED_MS};
 use crate::flow::reload::Last;
@@ -26,20 +26,20 @@ const LOW_DISK_BYTES: u64 = 512 << 20;
 /// Less than the logs of the two databases may take.
 const NO_DISK_BYTES: u64 = 128 << 20;
 
-/// What was found out, or why it could not be.
-pub struct Asked {
+/// The inputs of the report; an error says why one is unknown.
+pub struct HealthInputs {
     pub now_ms: i64,
     pub uptime: Duration,
     pub flush_interval_ms: i64,
     pub redis_private: bool,
     pub redis_version: String,
     pub spool_max_bytes: u64,
-    /// About how many are kept, and how long it took to ask.
-    pub executions: Result<(u64, Duration), Silence>,
+    /// About how many are stored, and how long the query took.
+    pub executions: Result<(u64, Duration), ProbeError>,
     /// None if Redis does not say.
-    pub memory: Result<(Option<Memory>, Duration), Silence>,
-    pub room: Result<Room, Silence>,
-    /// Why no event is taken.
+    pub memory: Result<(Option<RedisMemory>, Duration), ProbeError>,
+    pub room: Result<DiskUsage, ProbeError>,
+    /// Why events are not accepted.
     pub blocked: Option<String>,
     pub condition: &'static str,
     pub reason: Option<String>,
@@ -47,14 +47,14 @@ pub struct Asked {
     pub head: u64,
     /// Of live and of history.
     pub applied: [u64; 2],
-    /// The same; `i64::MAX` where it is longer than anybody remembers.
+    /// The same; `i64::MAX` if it is longer than is remembered.
     pub lag_ms: [i64; 2],
     pub counters: Arc<Counters>,
     pub settings: Last,
     pub took: Duration,
 }
 
-/// Something to say of a part; nothing when it is well.
+/// A fault of a part; None if it is healthy.
 type Finding = Option<(Verdict, String)>;
 
 fn check<F>(finding: Finding, figures: F) -> Check<F> {
@@ -77,28 +77,28 @@ fn failed(reason: String) -> Finding {
     Some((Verdict::Failed, reason))
 }
 
-/// What is slow may still work for those who wait longer than this report does.
-fn silent(silence: &Silence) -> Finding {
-    let reason = silence.reason.clone();
-    match silence.late {
+/// A slow part may still work for clients that wait longer than this report does.
+fn unanswered(error: &ProbeError) -> Finding {
+    let reason = error.reason.clone();
+    match error.late {
         true => degraded(reason),
         false => failed(reason),
     }
 }
 
-/// Without the database, the journal or room on the disk no event is taken: then the daemon has
-/// failed. Whatever else fails, it takes events and answers.
-pub fn build(asked: &Asked) -> Health {
+/// Without the database, the journal or space on the disk no event is accepted: then the daemon has
+/// failed. Whatever else fails, it accepts events and answers.
+pub fn build(inputs: &HealthInputs) -> Health {
     let checks = Checks {
-        database: database(asked),
-        redis: redis(asked),
-        journal: journal(asked),
-        live: live(asked),
-        history: history(asked),
-        hooks: hooks(asked),
-        spool: spool(asked),
-        disk: disk(asked),
-        config: config(asked),
+        database: database(inputs),
+        redis: redis(inputs),
+        journal: journal(inputs),
+        live: live(inputs),
+        history: history(inputs),
+        hooks: hooks(inputs),
+        spool: spool(inputs),
+        disk: disk(inputs),
+        config: config(inputs),
     };
     let needed = [
         checks.database.status,
@@ -118,25 +118,25 @@ pub fn build(asked: &Asked) -> Health {
     Health {
         status: status.unwrap_or(Verdict::Ok),
         version: env!("CARGO_PKG_VERSION"),
-        uptime_s: asked.uptime.as_secs(),
-        took_ms: asked.took.as_millis() as u64,
+        uptime_s: inputs.uptime.as_secs(),
+        took_ms: inputs.took.as_millis() as u64,
         checks,
     }
 }
 
-fn database(asked: &Asked) -> Check<Database> {
-    let answer = asked.executions.as_ref();
+fn database(inputs: &HealthInputs) -> Check<Database> {
+    let answer = inputs.executions.as_ref();
     let figures = Database {
         executions: answer.ok().map(|(count, _)| *count),
         took_ms: answer.ok().map(|(_, took)| took.as_millis() as u64),
     };
-    check(answer.err().and_then(silent), figures)
+    check(answer.err().and_then(unanswered), figures)
 }
 
-fn redis(asked: &Asked) -> Check<Redis> {
-    let answer = asked.memory.as_ref();
+fn redis(inputs: &HealthInputs) -> Check<Redis> {
+    let answer = inputs.memory.as_ref();
     let finding = match answer {
-        Err(silence) => silent(silence),
+        Err(error) => unanswered(error),
         Ok((Some(memory), _)) if is_full(memory.used, memory.max) => {
             let (used, max) = (memory.used >> 20, memory.max >> 20);
             degraded(format!("{used} of {max} MiB are used"))
@@ -145,8 +145,8 @@ fn redis(asked: &Asked) -> Check<Redis> {
     };
     let memory = answer.ok().and_then(|(memory, _)| *memory);
     let figures = Redis {
-        private: asked.redis_private,
-        version: asked.redis_version.clone(),
+        private: inputs.redis_private,
+        version: inputs.redis_version.clone(),
         memory_bytes: memory.map(|memory| memory.used),
         memory_max_bytes: memory.map(|memory| memory.max),
         took_ms: answer.ok().map(|(_, took)| took.as_millis() as u64),
@@ -154,10 +154,10 @@ fn redis(asked: &Asked) -> Check<Redis> {
     check(finding, figures)
 }
 
-fn journal(asked: &Asked) -> Check<Journal> {
-    let last = &asked.counters.last;
-    let pending = pending(asked).into_iter().max().unwrap_or(0);
-    let finding = if let Some(reason) = &asked.blocked {
+fn journal(inputs: &HealthInputs) -> Check<Journal> {
+    let last = &inputs.counters.last;
+    let pending = pending(inputs).into_iter().max().unwrap_or(0);
+    let finding = if let Some(reason) = &inputs.blocked {
         failed(format!("no event is taken: {reason}"))
     } else if pending > PENDING_ALLOWED {
         degraded(format!("{pending} changes wait"))
@@ -165,67 +165,67 @@ fn journal(asked: &Asked) -> Check<Journal> {
         None
     };
     let figures = Journal {
-        head: asked.head,
+        head: inputs.head,
         pending,
-        failures: asked.counters.journal_failures.get(),
-        last_write_age_ms: age_ms(asked, last.journal_written.get()),
+        failures: inputs.counters.journal_failures.get(),
+        last_write_age_ms: age_ms(inputs, last.journal_written.get()),
     };
     check(finding, figures)
 }
 
-fn live(asked: &Asked) -> Check<Live> {
-    let [applied, _] = asked.applied;
-    let [lag_ms, _] = asked.lag_ms.map(known);
-    let why = asked.reason.as_ref();
+fn live(inputs: &HealthInputs) -> Check<Live> {
+    let [applied, _] = inputs.applied;
+    let [lag_ms, _] = inputs.lag_ms.map(known);
+    let why = inputs.reason.as_ref();
     let why = why.map_or(String::new(), |why| format!(": {why}"));
-    let finding = match asked.condition {
-        "following" if asked.lag_ms[0] <= LIVE_LAG_ALLOWED_MS => None,
+    let finding = match inputs.condition {
+        "following" if inputs.lag_ms[0] <= LIVE_LAG_ALLOWED_MS => None,
         "following" => degraded(behind(lag_ms)),
         "broken" => failed(format!("it is broken{why}; agentpulse rebuild mends it")),
         condition => degraded(format!("it is {condition}{why}; reads come from history")),
     };
     let figures = Live {
-        condition: asked.condition,
+        condition: inputs.condition,
         applied,
-        pending: pending(asked)[0],
+        pending: pending(inputs)[0],
         lag_ms,
-        checks: asked.counters.live_checks.get(),
-        differences: asked.counters.live_differences.get(),
-        last_difference: asked.difference.clone(),
+        checks: inputs.counters.live_checks.get(),
+        differences: inputs.counters.live_differences.get(),
+        last_difference: inputs.difference.clone(),
     };
     check(finding, figures)
 }
 
-fn history(asked: &Asked) -> Check<History> {
-    let [_, applied] = asked.applied;
-    let [_, lag_ms] = asked.lag_ms.map(known);
-    let allowed_ms = asked.flush_interval_ms + FLUSH_LAG_ALLOWED_MS;
-    let late = asked.lag_ms[1] > allowed_ms;
+fn history(inputs: &HealthInputs) -> Check<History> {
+    let [_, applied] = inputs.applied;
+    let [_, lag_ms] = inputs.lag_ms.map(known);
+    let allowed_ms = inputs.flush_interval_ms + FLUSH_LAG_ALLOWED_MS;
+    let late = inputs.lag_ms[1] > allowed_ms;
     let figures = History {
         applied,
-        pending: pending(asked)[1],
+        pending: pending(inputs)[1],
         lag_ms,
-        last_flush_age_ms: age_ms(asked, asked.counters.last.flushed.get()),
-        failures: asked.counters.flush_failures.get(),
+        last_flush_age_ms: age_ms(inputs, inputs.counters.last.flushed.get()),
+        failures: inputs.counters.flush_failures.get(),
     };
     let finding = if late { degraded(behind(lag_ms)) } else { None };
     check(finding, figures)
 }
 
-/// Silence is no fault: perhaps nobody works. The age is for who knows better.
-fn hooks(asked: &Asked) -> Check<Hooks> {
-    let last_event_age_ms = age_ms(asked, asked.counters.last.hook.get());
+/// No events are no fault: perhaps no agent runs. The age is for those who know better.
+fn hooks(inputs: &HealthInputs) -> Check<Hooks> {
+    let last_event_age_ms = age_ms(inputs, inputs.counters.last.hook.get());
     check(None, Hooks { last_event_age_ms })
 }
 
-fn spool(asked: &Asked) -> Check<Spool> {
-    let room = asked.room.as_ref();
+fn spool(inputs: &HealthInputs) -> Check<Spool> {
+    let room = inputs.room.as_ref();
     let finding = match room {
-        Err(silence) => silent(silence),
-        Ok(room) if room.spool_bytes >= asked.spool_max_bytes => {
+        Err(error) => unanswered(error),
+        Ok(room) if room.spool_bytes >= inputs.spool_max_bytes => {
             failed("it is full, hooks drop their lines".to_owned())
         }
-        Ok(room) if is_full(room.spool_bytes, asked.spool_max_bytes) => {
+        Ok(room) if is_full(room.spool_bytes, inputs.spool_max_bytes) => {
             degraded(format!("{} lines wait", room.spool_files))
         }
         Ok(_) => None,
@@ -233,16 +233,16 @@ fn spool(asked: &Asked) -> Check<Spool> {
     let figures = Spool {
         files: room.ok().map(|room| room.spool_files),
         bytes: room.ok().map(|room| room.spool_bytes),
-        max_bytes: asked.spool_max_bytes,
+        max_bytes: inputs.spool_max_bytes,
         lines_dropped: room.ok().map(|room| room.spool_dropped),
     };
     check(finding, figures)
 }
 
-fn disk(asked: &Asked) -> Check<Disk> {
-    let room = asked.room.as_ref();
+fn disk(inputs: &HealthInputs) -> Check<Disk> {
+    let room = inputs.room.as_ref();
     let finding = match room {
-        Err(silence) => silent(silence),
+        Err(error) => unanswered(error),
         Ok(room) => {
             let left = format!("{} MiB are free", room.free_bytes >> 20);
             match room.free_bytes {
@@ -260,17 +260,17 @@ fn disk(asked: &Asked) -> Check<Disk> {
 }
 
 /// The daemon works, with other settings than those that were meant.
-fn config(asked: &Asked) -> Check<Settings> {
-    let failed = asked.settings.failed.as_ref();
+fn config(inputs: &HealthInputs) -> Check<Settings> {
+    let failed = inputs.settings.failed.as_ref();
     let finding = failed.and_then(|reason| degraded(format!("the old settings stay: {reason}")));
-    let needs_restart = asked.settings.needs_restart.clone();
+    let needs_restart = inputs.settings.needs_restart.clone();
     check(finding, Settings { needs_restart })
 }
 
-fn pending(asked: &Asked) -> [u64; 2] {
-    asked
+fn pending(inputs: &HealthInputs) -> [u64; 2] {
+    inputs
         .applied
-        .map(|applied| asked.head.saturating_sub(applied))
+        .map(|applied| inputs.head.saturating_sub(applied))
 }
 
 /// Without a bound nothing is full.
@@ -289,6 +289,6 @@ fn behind(lag_ms: Option<i64>) -> String {
     }
 }
 
-fn age_ms(asked: &Asked, at_ms: Option<i64>) -> Option<i64> {
-    at_ms.map(|at_ms| (asked.now_ms - at_ms).max(0))
+fn age_ms(inputs: &HealthInputs, at_ms: Option<i64>) -> Option<i64> {
+    at_ms.map(|at_ms| (inputs.now_ms - at_ms).max(0))
 }

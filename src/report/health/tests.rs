@@ -4,11 +4,11 @@ use super::*;
 
 const MIB: u64 = 1 << 20;
 
-fn well() -> Asked {
+fn well() -> HealthInputs {
     let counters = Counters::default();
     counters.last.journal_written.set(9_000);
     counters.last.flushed.set(9_500);
-    Asked {
+    HealthInputs {
         now_ms: 10_000,
         uptime: Duration::from_secs(10),
         flush_interval_ms: 2_000,
@@ -18,15 +18,15 @@ fn well() -> Asked {
         spool_max_bytes: 64 * MIB,
         executions: Ok((7, Duration::from_millis(3))),
         memory: Ok((
-            Some(Memory {
+            Some(RedisMemory {
                 used: 8 * MIB,
                 max: 10 * MIB,
             }),
             Duration::ZERO,
         )),
-        room: Ok(Room {
+        room: Ok(DiskUsage {
             free_bytes: LOW_DISK_BYTES,
-            ..Room::default()
+            ..DiskUsage::default()
         }),
         blocked: None,
         condition: "following",
@@ -58,55 +58,55 @@ fn what_is_well_is_ok_and_tells_its_figures() {
 
 #[test]
 fn each_fault_has_its_verdict_and_only_what_is_needed_fails_the_whole() {
-    let late = || Silence::late(Duration::from_millis(75));
-    type Fault = (&'static str, Verdict, Verdict, fn(&mut Asked));
+    let late = || ProbeError::late(Duration::from_millis(75));
+    type Fault = (&'static str, Verdict, Verdict, fn(&mut HealthInputs));
     let faults: [Fault; 11] = [
-        ("database", Verdict::Failed, Verdict::Failed, |asked| {
-            asked.executions = Err(Silence::of("damaged"));
+        ("database", Verdict::Failed, Verdict::Failed, |inputs| {
+            inputs.executions = Err(ProbeError::of("damaged"));
         }),
-        ("redis", Verdict::Failed, Verdict::Degraded, |asked| {
-            asked.memory = Err(Silence::of("no such file"));
+        ("redis", Verdict::Failed, Verdict::Degraded, |inputs| {
+            inputs.memory = Err(ProbeError::of("no such file"));
         }),
-        ("redis", Verdict::Degraded, Verdict::Degraded, |asked| {
-            asked.memory.as_mut().unwrap().0.as_mut().unwrap().used += 1;
+        ("redis", Verdict::Degraded, Verdict::Degraded, |inputs| {
+            inputs.memory.as_mut().unwrap().0.as_mut().unwrap().used += 1;
         }),
-        ("journal", Verdict::Failed, Verdict::Failed, |asked| {
-            asked.blocked = Some("the journal cannot be written".to_owned());
+        ("journal", Verdict::Failed, Verdict::Failed, |inputs| {
+            inputs.blocked = Some("the journal cannot be written".to_owned());
         }),
-        ("journal", Verdict::Degraded, Verdict::Degraded, |asked| {
-            asked.applied[1] = 0;
-            asked.head = PENDING_ALLOWED + 1;
+        ("journal", Verdict::Degraded, Verdict::Degraded, |inputs| {
+            inputs.applied[1] = 0;
+            inputs.head = PENDING_ALLOWED + 1;
         }),
-        ("live", Verdict::Failed, Verdict::Degraded, |asked| {
-            asked.condition = "broken";
+        ("live", Verdict::Failed, Verdict::Degraded, |inputs| {
+            inputs.condition = "broken";
         }),
-        ("live", Verdict::Degraded, Verdict::Degraded, |asked| {
-            asked.lag_ms[0] = i64::MAX;
+        ("live", Verdict::Degraded, Verdict::Degraded, |inputs| {
+            inputs.lag_ms[0] = i64::MAX;
         }),
-        ("history", Verdict::Degraded, Verdict::Degraded, |asked| {
-            asked.lag_ms[1] = 12_001;
+        ("history", Verdict::Degraded, Verdict::Degraded, |inputs| {
+            inputs.lag_ms[1] = 12_001;
         }),
-        ("spool", Verdict::Failed, Verdict::Degraded, |asked| {
-            asked.room.as_mut().unwrap().spool_bytes = 64 * MIB;
+        ("spool", Verdict::Failed, Verdict::Degraded, |inputs| {
+            inputs.room.as_mut().unwrap().spool_bytes = 64 * MIB;
         }),
-        ("disk", Verdict::Degraded, Verdict::Degraded, |asked| {
-            asked.room.as_mut().unwrap().free_bytes -= 1;
+        ("disk", Verdict::Degraded, Verdict::Degraded, |inputs| {
+            inputs.room.as_mut().unwrap().free_bytes -= 1;
         }),
-        ("disk", Verdict::Failed, Verdict::Failed, |asked| {
-            asked.room.as_mut().unwrap().free_bytes = NO_DISK_BYTES - 1;
+        ("disk", Verdict::Failed, Verdict::Failed, |inputs| {
+            inputs.room.as_mut().unwrap().free_bytes = NO_DISK_BYTES - 1;
         }),
     ];
     for (part, verdict, whole, fault) in faults {
-        let mut asked = well();
-        fault(&mut asked);
-        let told = serde_json::to_value(build(&asked)).unwrap();
+        let mut inputs = well();
+        fault(&mut inputs);
+        let told = serde_json::to_value(build(&inputs)).unwrap();
         let (verdict, whole) = (serde_json::json!(verdict), serde_json::json!(whole));
         assert_eq!(told["checks"][part]["status"], verdict, "{part}: {told:#}");
         assert!(told["checks"][part]["reason"].is_string(), "{part}");
         assert_eq!(told["status"], whole, "{part}");
     }
-    let mut asked = well();
-    asked.executions = Err(late());
-    let told = serde_json::to_value(build(&asked)).unwrap();
+    let mut inputs = well();
+    inputs.executions = Err(late());
+    let told = serde_json::to_value(build(&inputs)).unwrap();
     assert_eq!(told["status"], "degraded", "what is late may still work");
 }

@@ -1,5 +1,5 @@
-//! Finds out what the rules judge by: from memory, a few rows of rollups, and one question each to
-//! Redis and to the disk. Nothing here looks at all executions, and nothing waits for long.
+//! Collects the inputs of the rules: from memory, a few rows of rollups, and one query each to
+//! Redis and to the disk. Nothing here reads all executions, and nothing waits for long.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,20 +22,21 @@ use crate::live::Live;
 use crate::report::requests::Latency;
 use crate::report::system::System;
 
-/// What has not answered by then is judged with the next look.
+/// An input that takes longer is unknown until the next evaluation.
 const WAIT: Duration = Duration::from_secs(1);
-/// Baselines that are read with one look; the others come with the next.
+/// Baselines that are read per evaluation; the others come with the next.
 const MAX_BASELINES_READ: usize = 50;
-/// Agents whose last ends are read again with one look.
+/// Agents whose last ends are read again per evaluation.
 const MAX_REFILLED: usize = 50;
 /// Agents of hung executions that a message names.
 const MAX_NAMED: usize = 5;
-/// Of the reason of a refused reload, which every reader is shown.
+/// Characters of the reason of a refused reload, which every reader can see.
 const MAX_REASON_CHARS: usize = 500;
-/// A running agent is near its deadline from here on, but only in the last fifth of its time.
+/// A running agent with less time left is near its deadline, but only in the last fifth of its
+/// timeout.
 const NEAR_MS: i64 = 60_000;
 
-pub struct Gather {
+pub struct Collector {
     operations: Operations,
     system: Arc<System>,
     live: Live,
@@ -45,14 +46,14 @@ pub struct Gather {
     latencies: Latencies,
 }
 
-impl Gather {
+impl Collector {
     pub fn new(
         operations: Operations,
         system: Arc<System>,
         live: Live,
         readers: Readers,
-    ) -> Gather {
-        Gather {
+    ) -> Collector {
+        Collector {
             operations,
             system,
             live,
@@ -78,7 +79,7 @@ impl Gather {
         let recent = ends.sums(now_ms, window_ms(Rule::SuccessRate));
         let hung_window_ms = window_ms(Rule::HungAgent);
         let failing = rules.get(Rule::AgentFailing).map(|rule| {
-            // Beside those that fire also those that may be about to stop firing.
+            // With 1 also those that fire and may be about to stop firing.
             ends.failing(now_ms, rule.window_ms, 1)
         });
         let room = room.ok();
@@ -92,7 +93,7 @@ impl Gather {
             today,
             active: running.map(|(count, _)| count),
             memory: memory.ok().flatten(),
-            requests: self.latencies.look(
+            requests: self.latencies.in_window(
                 self.system.requests.latency(),
                 latency_window,
                 Instant::now(),
@@ -233,13 +234,13 @@ fn cut(reason: String) -> String {
     reason.chars().take(MAX_REASON_CHARS).collect()
 }
 
-/// What requests took, as it was at each of the last looks.
+/// The latency of requests, as it was at each of the last evaluations.
 #[derive(Default)]
 struct Latencies(VecDeque<(Instant, Latency)>);
 
 impl Latencies {
-    /// Of the requests since the oldest look that lies within the window.
-    fn look(&mut self, latency: Latency, window: Duration, now: Instant) -> Requests {
+    /// Of the requests since the oldest sample within the window.
+    fn in_window(&mut self, latency: Latency, window: Duration, now: Instant) -> Requests {
         self.0.push_back((now, latency.clone()));
         let is_old = |(at, _): &(Instant, Latency)| now.saturating_duration_since(*at) > window;
         while self.0.len() > 1 && self.0.front().is_some_and(is_old) {
@@ -268,19 +269,19 @@ mod tests {
     fn requests_are_those_of_the_window() {
         let (requests, begin) = (requests::Requests::default(), Instant::now());
         let mut latencies = Latencies::default();
-        let mut look = |s, requests: &requests::Requests| {
+        let mut sample = |s, requests: &requests::Requests| {
             let (window, now) = (Duration::from_secs(300), begin + Duration::from_secs(s));
-            latencies.look(requests.latency(), window, now)
+            latencies.in_window(requests.latency(), window, now)
         };
         requests.observe("/x", 200, Duration::from_secs(3));
-        assert_eq!(look(0, &requests).count, 0);
+        assert_eq!(sample(0, &requests).count, 0);
         requests.observe("/x", 200, Duration::from_secs(3));
-        let both = look(2, &requests);
+        let both = sample(2, &requests);
         assert_eq!((both.count, both.p99_ms > 2_500.0), (1, true));
         requests.observe("/x", 200, Duration::from_millis(1));
-        assert_eq!(look(300, &requests).count, 2);
-        let later = look(302, &requests);
+        assert_eq!(sample(300, &requests).count, 2);
+        let later = sample(302, &requests);
         assert_eq!((later.count, later.p99_ms < 1.0), (1, true));
-        assert_eq!(look(1_000, &requests).count, 0);
+        assert_eq!(sample(1_000, &requests).count, 0);
     }
 }

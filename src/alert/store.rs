@@ -1,4 +1,4 @@
-//! The alerts as everybody sees them: what is pending or fires, and what was resolved lately.
+//! The alerts as clients see them: pending, firing and lately resolved.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -12,12 +12,12 @@ use tokio::sync::broadcast;
 
 use crate::domain::alert::{Alert, Rule, Rules, State};
 
-/// Resolved alerts that are kept, in memory only: with the daemon they go.
+/// Resolved alerts that are kept, in memory only: a restart forgets them.
 const MAX_RESOLVED: usize = 100;
-/// Alerts that may wait for who watches: more than all rules have to tell at once.
+/// Alerts that may wait for a subscriber: more than all rules can change at once.
 const MAX_QUEUED: usize = 256;
 
-pub struct Board {
+pub struct AlertStore {
     shown: Mutex<Shown>,
     news: broadcast::Sender<Arc<Alert>>,
 }
@@ -38,7 +38,7 @@ pub struct List<'a> {
     budgets: Budgets,
 }
 
-/// What a UTC day may come to by the rules in force; null where there is no such rule.
+/// The budgets of a UTC day by the rules in force; null without such a rule.
 #[derive(Clone, Copy, Default, Serialize, JsonSchema)]
 struct Budgets {
     daily_tokens: Option<u64>,
@@ -57,24 +57,24 @@ impl Budgets {
     }
 }
 
-impl Default for Board {
-    fn default() -> Board {
-        Board {
+impl Default for AlertStore {
+    fn default() -> AlertStore {
+        AlertStore {
             shown: Mutex::default(),
             news: broadcast::Sender::new(MAX_QUEUED),
         }
     }
 }
 
-impl Board {
-    /// Every alert that fires or is resolved from now on.
+impl AlertStore {
+    /// Receives every alert that fires or is resolved from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Alert>> {
         self.news.subscribe()
     }
 
-    /// Shows what is active now by the rules in force, and tells those who listen the `news`.
+    /// Replaces the active alerts and the budgets, and sends the `news` to the subscribers.
     pub(super) fn show(&self, rules: &Rules, mut active: Vec<Arc<Alert>>, news: &[Arc<Alert>]) {
-        // What fires stands before what is pending, the gravest first, then the newest.
+        // Firing before pending, the most severe first, then the newest.
         active.sort_by_key(|alert| {
             let pending = alert.state == State::Pending;
             (pending, Reverse(alert.severity), Reverse(alert.since_ms))
@@ -88,12 +88,12 @@ impl Board {
         shown.resolved.truncate(MAX_RESOLVED);
         drop(shown);
         for alert in news {
-            // Without a receiver there is nobody to tell.
+            // An error only means that there is no subscriber.
             let _ = self.news.send(alert.clone());
         }
     }
 
-    /// JSON: what is active first, then the last that were resolved; and the day's budgets.
+    /// JSON: the active alerts, then the last resolved ones; and the day's budgets.
     pub fn list(&self) -> Bytes {
         let shown = self.shown.lock();
         let all = shown.active.iter().chain(&shown.resolved);
@@ -147,8 +147,8 @@ pub(super) mod tests {
 
     #[test]
     fn the_gravest_that_fires_is_first_and_the_resolved_are_last_and_bounded() {
-        let board = Board::default();
-        let mut news = board.subscribe();
+        let store = AlertStore::default();
+        let mut news = store.subscribe();
         let active = vec![
             alert(Rule::Spool, Severity::Critical, State::Pending, 5),
             alert(Rule::Disk, Severity::Warning, State::Firing, 7),
@@ -157,11 +157,11 @@ pub(super) mod tests {
         ];
         let resolved = (0..MAX_RESOLVED as i64 + 5)
             .map(|i| alert(Rule::SuccessRate, Severity::Warning, State::Resolved, i));
-        board.show(&Rules::default(), active, &resolved.collect::<Vec<_>>());
-        let told: Value = serde_json::from_slice(&board.list()).unwrap();
-        let told = told["alerts"].as_array().unwrap();
-        assert_eq!(told.len(), 4 + MAX_RESOLVED);
-        let rules: Vec<&str> = told[..5]
+        store.show(&Rules::default(), active, &resolved.collect::<Vec<_>>());
+        let listed: Value = serde_json::from_slice(&store.list()).unwrap();
+        let listed = listed["alerts"].as_array().unwrap();
+        assert_eq!(listed.len(), 4 + MAX_RESOLVED);
+        let rules: Vec<&str> = listed[..5]
             .iter()
             .filter_map(|a| a["rule"].as_str())
             .collect();
@@ -169,24 +169,24 @@ pub(super) mod tests {
             rules,
             ["live_down", "live_lag", "disk", "spool", "success_rate"]
         );
-        assert_eq!(told[4]["since"], "1970-01-01T00:00:00.104Z");
-        assert_eq!(told[4]["resolved_at"], "1970-01-01T00:00:02.604Z");
-        assert_eq!(told[103]["since"], "1970-01-01T00:00:00.005Z");
+        assert_eq!(listed[4]["since"], "1970-01-01T00:00:00.104Z");
+        assert_eq!(listed[4]["resolved_at"], "1970-01-01T00:00:02.604Z");
+        assert_eq!(listed[103]["since"], "1970-01-01T00:00:00.005Z");
         assert_eq!(news.try_recv().unwrap().since_ms, 0);
-        assert_eq!(board.firing().len(), 3);
+        assert_eq!(store.firing().len(), 3);
         assert_eq!(
-            board.firing()[2],
+            store.firing()[2],
             "warning disk: 40.0 % of 5 executions in 5 min succeeded"
         );
     }
 
     #[test]
     fn the_budgets_are_those_in_force() {
-        let board = Board::default();
+        let store = AlertStore::default();
         let budgets = |rules: Rules| {
-            board.show(&rules, Vec::new(), &[]);
-            let told: Value = serde_json::from_slice(&board.list()).unwrap();
-            told["budgets"].clone()
+            store.show(&rules, Vec::new(), &[]);
+            let listed: Value = serde_json::from_slice(&store.list()).unwrap();
+            listed["budgets"].clone()
         };
         let set = |threshold| RuleSettings {
             threshold,
