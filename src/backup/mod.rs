@@ -10,11 +10,10 @@ mod folder;
 mod hash;
 mod manifest;
 mod progress;
-mod tar;
 mod unpack;
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -179,11 +178,11 @@ fn pack(
         .mode(0o600)
         .open(archive)
         .map_err(io)?;
-    let mut out = BufWriter::new(file);
+    let mut out = tar::Builder::new(BufWriter::new(file));
     let mtime_s = created_ms.max(0) as u64 / 1000;
     let text = serde_json::to_vec_pretty(manifest).map_err(|error| io(error.into()))?;
     let bytes = text.len() as u64;
-    append(&mut out, MANIFEST, bytes, mtime_s, &mut text.as_slice()).map_err(io)?;
+    append(&mut out, MANIFEST, bytes, mtime_s, text.as_slice()).map_err(io)?;
     let all: u64 = manifest.parts.iter().map(|part| part.bytes).sum();
     let mut done = 0;
     for part in &manifest.parts {
@@ -199,22 +198,27 @@ fn pack(
             return Err(Error::Interrupted);
         }
     }
-    tar::write_end(&mut out).map_err(io)?;
+    let out = out.into_inner().map_err(io)?;
     let file = out.into_inner().map_err(|error| io(error.into_error()))?;
     file.sync_all().map_err(io)?;
     Ok(file.metadata().map_err(io)?.len())
 }
 
 fn append(
-    out: &mut impl Write,
+    out: &mut tar::Builder<impl Write>,
     name: &str,
     bytes: u64,
     mtime_s: u64,
-    content: &mut impl io::Read,
+    content: impl Read,
 ) -> io::Result<()> {
-    tar::write_header(out, name, bytes, mtime_s)?;
-    io::copy(content, out)?;
-    tar::write_padding(out, bytes)
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_mode(0o600);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(bytes);
+    header.set_mtime(mtime_s);
+    out.append_data(&mut header, name, content)
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {

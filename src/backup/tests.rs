@@ -151,7 +151,13 @@ fn wherever_it_is_torn_it_is_refused() {
         let error = unpacked(dir.path(), &whole[..length]).unwrap_err();
         assert!(matches!(error, Error::Torn(_)), "{length}: {error}");
     }
+    // Where the last file ends, and nothing says that it is the last.
+    let error = unpacked(dir.path(), &whole[..whole.len() - 1_024]).unwrap_err();
+    assert!(matches!(error, Error::Torn(_)), "{error}");
     let error = unpacked(dir.path(), b"").unwrap_err();
+    assert!(matches!(error, Error::NotABackup(_)), "{error}");
+    // Nothing is read of a header that is not whole.
+    let error = unpacked(dir.path(), &whole[..511]).unwrap_err();
     assert!(matches!(error, Error::NotABackup(_)), "{error}");
 }
 

@@ -9,7 +9,6 @@ use std::path::Path;
 
 use super::hash::Hashing;
 use super::manifest::{AnyFormat, FORMAT, Manifest, Part};
-use super::tar::{self, Entry, Header};
 use super::{ACCESS, Error, HISTORY, JOURNAL, MANIFEST, Progress, Stage};
 use crate::access::{self, Access};
 use crate::history::{self, History, Reader};
@@ -44,7 +43,8 @@ pub fn unpack(
     past: &[String],
     progress: &Progress,
 ) -> Result<Restored, Error> {
-    let mut archive = Archive::open(archive)?;
+    let mut input = open(archive)?;
+    let mut archive = Archive::new(archive, &mut input)?;
     let manifest = archive.manifest()?;
     progress.begin(Stage::Unpack);
     let all: u64 = manifest.parts.iter().map(|part| part.bytes).sum();
@@ -56,7 +56,7 @@ pub fn unpack(
         done += part.bytes;
     }
     archive.end()?;
-    let epoch = renew(&archive.name, &manifest, into, past)?;
+    let epoch = renew(&archive.name(), &manifest, into, past)?;
     Ok(Restored { manifest, epoch })
 }
 
@@ -65,7 +65,7 @@ pub fn unpack(
 /// # Errors
 /// What is no backup, or one of a newer version.
 pub fn manifest_of(archive: &Path) -> Result<Manifest, Error> {
-    Archive::open(archive)?.manifest()
+    Archive::new(archive, &mut open(archive)?)?.manifest()
 }
 
 /// A backup is not compressed: what it needs is known before anything is written.
@@ -81,66 +81,83 @@ fn has_room(into: &Path, bytes: u64) -> Result<(), Error> {
     Err(Error::io(into, error))
 }
 
-/// The open archive, and what its errors name.
-struct Archive<'a> {
-    name: String,
-    path: &'a Path,
-    input: BufReader<File>,
-    bytes: u64,
+/// A reader that must not end before what is read from it does: tar takes an archive that ends
+/// between two files for a whole one.
+struct Endless(BufReader<File>);
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => Ok(read),
+        }
+    }
 }
 
-impl Archive<'_> {
-    fn open(path: &Path) -> Result<Archive<'_>, Error> {
-        let io = |error| Error::io(path, error);
-        // Opening a pipe would wait for its writer.
-        let data = fs::metadata(path).map_err(io)?;
-        if !data.is_file() {
-            return Err(Error::NotABackup(path.display().to_string()));
-        }
+/// An archive as it is read, and what its errors name.
+struct Archive<'a> {
+    path: &'a Path,
+    entries: tar::Entries<'a, Endless>,
+}
+
+fn open(path: &Path) -> Result<tar::Archive<Endless>, Error> {
+    let io = |error| Error::io(path, error);
+    // Opening a pipe would wait for its writer.
+    if !fs::metadata(path).map_err(io)?.is_file() {
+        return Err(Error::NotABackup(path.display().to_string()));
+    }
+    let input = BufReader::new(File::open(path).map_err(io)?);
+    Ok(tar::Archive::new(Endless(input)))
+}
+
+impl<'a> Archive<'a> {
+    fn new(path: &'a Path, archive: &'a mut tar::Archive<Endless>) -> Result<Archive<'a>, Error> {
+        let entries = archive.entries().map_err(|error| Error::io(path, error))?;
         Ok(Archive {
-            name: path.display().to_string(),
             path,
-            input: BufReader::new(File::open(path).map_err(io)?),
-            bytes: data.len(),
+            // Names and sizes are those of the headers: what else could speak of them is read whole
+            // into memory.
+            entries: entries.raw(true),
         })
     }
 
-    fn io(&self, error: io::Error) -> Error {
-        Error::io(self.path, error)
+    /// The file that follows; `None` at the end that a whole archive has.
+    fn next(&mut self) -> Result<Option<tar::Entry<'a, Endless>>, Error> {
+        let entry = self.entries.next().transpose();
+        match entry.map_err(|error| self.unreadable(error))? {
+            // A link, a folder or a device is none of ours.
+            Some(entry) if !entry.header().entry_type().is_file() => Err(self.damaged()),
+            entry => Ok(entry),
+        }
     }
 
     fn manifest(&mut self) -> Result<Manifest, Error> {
-        let strange = || Error::NotABackup(self.name.clone());
-        let entry = match tar::read_header(&mut self.input).map_err(|e| self.io(e))? {
-            Header::Entry(entry) => entry,
-            Header::Torn | Header::End | Header::Strange => return Err(strange()),
+        let mut entry = match self.next() {
+            Err(error @ Error::Io { .. }) => return Err(error),
+            Ok(Some(entry)) if *entry.path_bytes() == *MANIFEST.as_bytes() => entry,
+            _ => return Err(Error::NotABackup(self.name())),
         };
-        if entry.name != MANIFEST || entry.bytes > MAX_MANIFEST_BYTES {
-            return Err(strange());
+        if entry.size() > MAX_MANIFEST_BYTES {
+            return Err(Error::NotABackup(self.name()));
         }
         let mut text = Vec::new();
-        let read = (&mut self.input).take(entry.bytes).read_to_end(&mut text);
-        let read = read.map_err(|error| self.io(error))?;
-        if (read as u64) < entry.bytes {
-            return Err(self.torn());
-        }
-        self.padding(entry.bytes)?;
-        let by: AnyFormat =
-            serde_json::from_slice(&text).map_err(|_| Error::Damaged(self.name.clone()))?;
+        let read = entry.read_to_end(&mut text);
+        read.map_err(|error| self.unreadable(error))?;
+        let by: AnyFormat = serde_json::from_slice(&text).map_err(|_| self.damaged())?;
         if by.format > FORMAT {
-            let file = self.name.clone();
+            let file = self.name();
             return Err(Error::Newer { file, by });
         }
-        let manifest: Manifest =
-            serde_json::from_slice(&text).map_err(|_| Error::Damaged(self.name.clone()))?;
+        let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| self.damaged())?;
         let names: Vec<&str> = manifest.parts.iter().map(|part| &*part.name).collect();
         if names != [HISTORY, JOURNAL] && names != [HISTORY, JOURNAL, ACCESS] {
-            return Err(Error::Damaged(self.name.clone()));
+            return Err(self.damaged());
         }
         let mut sizes = manifest.parts.iter().map(|part| part.bytes);
         let whole = sizes.try_fold(0, u64::checked_add);
-        if whole.is_none_or(|whole| whole > self.bytes) {
-            return Err(self.torn());
+        let there = fs::metadata(self.path).map_err(|error| Error::io(self.path, error))?;
+        if whole.is_none_or(|whole| whole > there.len()) {
+            return Err(Error::Torn(self.name()));
         }
         Ok(manifest)
     }
@@ -152,14 +169,9 @@ impl Archive<'_> {
         into: &Path,
         told: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let expected = Entry {
-            name: part.name.clone(),
-            bytes: part.bytes,
-        };
-        match tar::read_header(&mut self.input).map_err(|e| self.io(e))? {
-            Header::Entry(entry) if entry == expected => {}
-            Header::Torn | Header::End => return Err(self.torn()),
-            Header::Entry(_) | Header::Strange => return Err(Error::Damaged(self.name.clone())),
+        let entry = self.next()?.ok_or_else(|| Error::Torn(self.name()))?;
+        if *entry.path_bytes() != *part.name.as_bytes() || entry.size() != part.bytes {
+            return Err(self.damaged());
         }
         let path = into.join(&part.name);
         let broken = |error| Error::io(&path, error);
@@ -170,45 +182,47 @@ impl Archive<'_> {
             .mode(0o600)
             .open(&path)
             .map_err(broken)?;
-        let mut content = Hashing::new((&mut self.input).take(part.bytes));
-        let copied = copy(&mut content, &mut out, told).map_err(broken)?;
-        let sha256 = content.finish();
-        if copied < part.bytes {
-            return Err(self.torn());
+        let mut content = Hashing::new(entry);
+        copy(&mut content, &mut out, told).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Error::Torn(self.name()),
+            _ => broken(error),
+        })?;
+        if content.finish() != part.sha256 {
+            return Err(self.damaged());
         }
-        if sha256 != part.sha256 {
-            return Err(Error::Damaged(self.name.clone()));
-        }
-        out.sync_all().map_err(broken)?;
-        self.padding(part.bytes)
+        out.sync_all().map_err(broken)
     }
 
     fn end(&mut self) -> Result<(), Error> {
-        match tar::read_header(&mut self.input).map_err(|e| self.io(e))? {
-            Header::End => Ok(()),
-            Header::Torn => Err(self.torn()),
-            Header::Entry(_) | Header::Strange => Err(Error::Damaged(self.name.clone())),
+        match self.next()? {
+            None => Ok(()),
+            Some(_) => Err(self.damaged()),
         }
     }
 
-    fn padding(&mut self, bytes: u64) -> Result<(), Error> {
-        match tar::read_padding(&mut self.input, bytes).map_err(|e| self.io(e))? {
-            true => Ok(()),
-            false => Err(self.torn()),
+    fn unreadable(&self, error: io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Error::Torn(self.name()),
+            // What tar says of a header that is none.
+            io::ErrorKind::Other => self.damaged(),
+            _ => Error::io(self.path, error),
         }
     }
 
-    fn torn(&self) -> Error {
-        Error::Torn(self.name.clone())
+    fn damaged(&self) -> Error {
+        Error::Damaged(self.name())
+    }
+
+    fn name(&self) -> String {
+        self.path.display().to_string()
     }
 }
 
-/// Answers how many bytes there were.
 fn copy(
     from: &mut impl Read,
     to: &mut impl Write,
     told: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> io::Result<u64> {
+) -> io::Result<()> {
     let mut copied = 0;
     loop {
         let step = io::copy(&mut from.take(STEP_BYTES), to)?;
@@ -217,7 +231,7 @@ fn copy(
             return Err(io::ErrorKind::Interrupted.into());
         }
         if step < STEP_BYTES {
-            return Ok(copied);
+            return Ok(());
         }
     }
 }
