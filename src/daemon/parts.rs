@@ -27,7 +27,7 @@ use crate::flow::spending::{Spending, SpendingReader};
 use crate::flow::tuning::{Tuned, Tuning};
 use crate::flow::usage::{Unread, UsageReader};
 use crate::flow::verify::Verifier;
-use crate::flow::writer::{self, Signs, Writer, WriterHandle};
+use crate::flow::writer::{self, Heartbeats, Writer, WriterHandle};
 use crate::history::History;
 use crate::journal::Tail;
 use crate::live::Live;
@@ -37,7 +37,7 @@ use crate::report::{Pictures, Reports, stream};
 pub struct Parts {
     pub names: Arc<RwLock<Names>>,
     pub changes: Arc<Changes>,
-    pub signs: Arc<Signs>,
+    pub heartbeats: Arc<Heartbeats>,
     pub unread: Arc<Unread>,
     /// What runs, as the writer knows it.
     pub running: Arc<Running>,
@@ -62,7 +62,7 @@ impl Parts {
         };
         Parts {
             names: stores.names.clone(),
-            signs: Arc::default(),
+            heartbeats: Arc::default(),
             unread: Arc::default(),
             running: Arc::new(Running::new(timeouts, max_bytes)),
             spending: Arc::default(),
@@ -98,7 +98,7 @@ impl Parts {
             changes: self.changes.clone(),
             tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
             history_path: stores.history_path.clone(),
-            signs: self.signs.clone(),
+            heartbeats: self.heartbeats.clone(),
             writer,
             state: self.state.clone(),
             counters: self.counters.clone(),
@@ -165,7 +165,7 @@ impl Parts {
             reports,
             changes: self.changes.clone(),
             state: self.state.clone(),
-            signs: self.signs.clone(),
+            heartbeats: self.heartbeats.clone(),
             counters: self.counters.clone(),
             tuned: self.tuned.clone(),
             max_clients: config.limits.stream_clients,
@@ -192,7 +192,7 @@ pub fn spawn_writer(
         history: stores.lookup,
         names: parts.names.clone(),
         changes: parts.changes.clone(),
-        signs: parts.signs.clone(),
+        heartbeats: parts.heartbeats.clone(),
         unread: parts.unread.clone(),
         spending: parts.spending.clone(),
         counters: parts.counters.clone(),

@@ -72,16 +72,16 @@ impl Stores {
     /// What the writer has to remember: what runs, and what history does not have yet.
     pub fn memory(&self, running: Arc<Running>, spending: &Spending) -> Result<Memory, Failure> {
         let now = self.listening()?.now();
-        let signs = self.journal.last_signs().map_err(failure)?;
+        let heartbeats = self.journal.last_heartbeats().map_err(failure)?;
         let mut memory = Memory::new(running);
         let load = |run: Execution| {
-            memory.load_running(&run, self.history_seq, &signs, now);
+            memory.load_running(&run, self.history_seq, &heartbeats, now);
             spending.follow(&run);
         };
         self.lookup.each_running(load).map_err(failure)?;
         self.each_unflushed(|changes| {
             for change in changes {
-                memory.load(change, &signs, now);
+                memory.load(change, &heartbeats, now);
                 spending.follow(&change.after);
             }
         })?;

@@ -9,7 +9,7 @@ pub mod error;
 pub mod event;
 pub mod execution;
 pub mod json;
-pub mod last_sign;
+pub mod last_heartbeat;
 pub mod names;
 pub mod price;
 pub mod redact;

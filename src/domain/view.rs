@@ -14,7 +14,7 @@ const MAX_GRANTED_BYTES: usize = 4 << 10;
 
 /// The last that was heard of a running execution.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sign {
+pub struct Heartbeat {
     pub progress: Option<f64>,
     pub current_tool: Option<Arc<str>>,
     pub last_sign_ms: i64,
@@ -24,10 +24,10 @@ pub struct Sign {
     pub token_usage: Option<TokenUsage>,
 }
 
-impl Sign {
+impl Heartbeat {
     /// A change is a heartbeat too, of which no more is known.
-    pub fn of_change(accepted_ms: i64, idle_ms: i64) -> Sign {
-        Sign {
+    pub fn of_change(accepted_ms: i64, idle_ms: i64) -> Heartbeat {
+        Heartbeat {
             progress: None,
             current_tool: None,
             last_sign_ms: accepted_ms,
@@ -93,17 +93,17 @@ impl Active {
         }
     }
 
-    pub fn with(mut self, sign: &Sign) -> Active {
-        self.take_sign(sign);
+    pub fn with(mut self, heartbeat: &Heartbeat) -> Active {
+        self.take_heartbeat(heartbeat);
         self
     }
 
-    pub fn take_sign(&mut self, sign: &Sign) {
-        self.progress = sign.progress;
-        self.current_tool = sign.current_tool.as_deref().map(str::to_owned);
-        self.last_sign_ms = Some(sign.last_sign_ms);
-        self.deadline_ms = Some(sign.deadline_ms);
-        self.token_usage = sign.token_usage.or(self.token_usage);
+    pub fn take_heartbeat(&mut self, heartbeat: &Heartbeat) {
+        self.progress = heartbeat.progress;
+        self.current_tool = heartbeat.current_tool.as_deref().map(str::to_owned);
+        self.last_sign_ms = Some(heartbeat.last_sign_ms);
+        self.deadline_ms = Some(heartbeat.deadline_ms);
+        self.token_usage = heartbeat.token_usage.or(self.token_usage);
     }
 }
 

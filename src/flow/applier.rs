@@ -16,11 +16,11 @@ use super::counters::Counters;
 use super::holds::{Holder, Holds};
 use super::live_state::{Condition, LiveState};
 use super::pulse::{Part, Pulse};
-use super::running::Shown;
+use super::running::RunSnapshot;
 use super::trouble::Trouble;
 use super::tuning::Tuned;
 use super::verify::Verifier;
-use super::writer::{Signs, WriterHandle};
+use super::writer::{Heartbeats, WriterHandle};
 use crate::crash_point::crash_point;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
@@ -64,7 +64,7 @@ pub struct Applier {
     pub changes: Arc<Changes>,
     pub tail: Tail,
     pub history_path: PathBuf,
-    pub signs: Arc<Signs>,
+    pub heartbeats: Arc<Heartbeats>,
     pub writer: WriterHandle,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
@@ -182,9 +182,9 @@ impl Applier {
             .await
             .map_err(|error| Trouble::Other(error.to_string()))?;
         let (known, early): (Vec<_>, Vec<_>) =
-            running.into_iter().partition(|sign| sign.after <= seq);
-        self.signs.put_back(early);
-        self.live.progress(known.iter().map(Shown::active)).await?;
+            running.into_iter().partition(|heartbeat| heartbeat.after <= seq);
+        self.heartbeats.put_back(early);
+        self.live.progress(known.iter().map(RunSnapshot::active)).await?;
         Ok(())
     }
 
@@ -222,9 +222,9 @@ impl Applier {
     /// that was emptied or replaced says nothing of it.
     async fn check_cursor(&mut self, seq: u64) -> Result<bool, Trouble> {
         self.check_at = Instant::now() + POLL_INTERVAL;
-        let signs = self.signs.take(seq);
-        if !signs.is_empty() {
-            self.live.progress(signs.iter().map(Shown::active)).await?;
+        let heartbeats = self.heartbeats.take(seq);
+        if !heartbeats.is_empty() {
+            self.live.progress(heartbeats.iter().map(RunSnapshot::active)).await?;
         }
         let ours = Cursor::new(&self.epoch, seq).to_string();
         let cursor = timeout(ANSWER_DEADLINE, self.live.cursor())

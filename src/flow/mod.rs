@@ -10,7 +10,7 @@ pub mod clock;
 pub mod counters;
 pub mod ends;
 pub mod flusher;
-pub mod heard;
+pub mod progress_feed;
 pub mod holds;
 pub mod kept;
 pub mod live_state;

@@ -15,7 +15,7 @@ use super::snapshot::Snapshot;
 use super::trouble::Trouble;
 use crate::crash_point::crash_point;
 use crate::domain::cursor::Cursor;
-use crate::domain::view::Sign;
+use crate::domain::view::Heartbeat;
 use crate::history::{self, Reader};
 use crate::live::Writes;
 
@@ -104,9 +104,9 @@ impl Applier {
         let (_, mut active) = self.history(read).await?;
         let (idle_ms, now_ms) = (self.tuned.borrow().idle_ms(), now_ms());
         for active in &mut active {
-            active.take_sign(&Sign {
+            active.take_heartbeat(&Heartbeat {
                 deadline_ms: now_ms + idle_ms,
-                ..Sign::of_change(active.started_ms, 0)
+                ..Heartbeat::of_change(active.started_ms, 0)
             });
         }
         Ok(Writes::of_active(&active, self.live.keys(), now_ms))

@@ -17,11 +17,11 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use self::run::Run;
-pub use self::run::{Shown, run_bytes};
+pub use self::run::{RunSnapshot, run_bytes};
 use super::clock::Now;
 use crate::domain::event::Progress;
 use crate::domain::execution::{Execution, TokenUsage};
-use crate::domain::last_sign::LastSign;
+use crate::domain::last_heartbeat::LastHeartbeat;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -72,7 +72,7 @@ impl Running {
         runs.deadlines.clear();
         for (id, run) in &mut runs.by_id {
             let (old, new) = (before.of(run), timeouts.of(run));
-            run.deadline = run.heard_at + new;
+            run.deadline = run.seen_at + new;
             run.deadline_ms += new.as_millis() as i64 - old.as_millis() as i64;
             runs.deadlines.insert((run.deadline, id.clone()));
         }
@@ -91,8 +91,8 @@ impl Running {
         self.runs().by_id.contains_key(id)
     }
 
-    pub fn get(&self, id: &str) -> Option<Shown> {
-        self.runs().by_id.get(id).map(Run::shown)
+    pub fn get(&self, id: &str) -> Option<RunSnapshot> {
+        self.runs().by_id.get(id).map(Run::snapshot)
     }
 
     /// Whether an agent of that name runs.
@@ -116,7 +116,7 @@ impl Running {
     /// As [`follow`](Self::follow), for what ran before the daemon started. `last` is the heartbeat
     ///  that was kept; without one the execution had just begun. A later one may have been
     /// lost, also that a call has begun, where hooks tell of it.
-    pub fn load(&self, execution: &Execution, seq: u64, last: Option<&LastSign>, now: Now) {
+    pub fn load(&self, execution: &Execution, seq: u64, last: Option<&LastHeartbeat>, now: Now) {
         let mut runs = self.runs();
         let runs = &mut *runs;
         let is_new = !runs.by_id.contains_key(execution.id.as_str());
@@ -146,13 +146,13 @@ impl Running {
     }
 
     /// A heartbeat. Returns None if the execution does not run.
-    pub fn heard(&self, progress: &Progress, now: Now) -> Option<Shown> {
+    pub fn record_heartbeat(&self, progress: &Progress, now: Now) -> Option<RunSnapshot> {
         let mut runs = self.runs();
         let runs = &mut *runs;
         let run = runs.by_id.get_mut(progress.id.as_str())?;
         runs.bytes -= run.name_bytes();
         let room = runs.max_bytes.saturating_sub(runs.bytes);
-        runs.names_dropped += u64::from(!run.hear(progress, room, now));
+        runs.names_dropped += u64::from(!run.record(progress, room, now));
         runs.bytes += run.name_bytes();
         let unkept = (run.kept_at, progress.id.as_str().into());
         runs.unkept.insert(unkept);
@@ -166,22 +166,22 @@ impl Running {
 
     /// What it has spent so far, which is no heartbeat: a file may grow after its agent has
     /// died. Returns None if that is known, and if the execution does not run.
-    pub fn spent(&self, id: &str, usage: Option<TokenUsage>) -> Option<Shown> {
+    pub fn spent(&self, id: &str, usage: Option<TokenUsage>) -> Option<RunSnapshot> {
         let mut runs = self.runs();
         let run = runs
             .by_id
             .get_mut(id)
             .filter(|run| run.token_usage != usage)?;
         run.token_usage = usage;
-        run.is_heard = true;
-        Some(run.shown())
+        run.has_heartbeat = true;
+        Some(run.snapshot())
     }
 
     /// The last heartbeat of an execution before it changed. Returns None if there was nothing.
-    pub fn last(&self, id: &str) -> Option<Shown> {
+    pub fn last(&self, id: &str) -> Option<RunSnapshot> {
         let runs = self.runs();
-        let run = runs.by_id.get(id).filter(|run| run.is_heard)?;
-        Some(run.shown())
+        let run = runs.by_id.get(id).filter(|run| run.has_heartbeat)?;
+        Some(run.snapshot())
     }
 
     /// Those of which nothing was heard until their deadline, with the end that they then have; at
@@ -211,19 +211,19 @@ impl Running {
         of_it.map(|(id, _)| id.clone()).collect()
     }
 
-    pub fn all(&self) -> Vec<Shown> {
-        self.runs().by_id.values().map(Run::shown).collect()
+    pub fn all(&self) -> Vec<RunSnapshot> {
+        self.runs().by_id.values().map(Run::snapshot).collect()
     }
 
     /// At most `max`, the oldest start first, behind a start and an id; and how many follow them.
-    pub fn page(&self, after: Option<(i64, &str)>, max: usize) -> (Vec<Shown>, usize) {
+    pub fn page(&self, after: Option<(i64, &str)>, max: usize) -> (Vec<RunSnapshot>, usize) {
         let runs = self.runs();
         let after = after.map_or(Unbounded, |(started_ms, id)| {
             Excluded((started_ms, Arc::from(id)))
         });
         let mut rest = runs.starts.range((after, Unbounded));
         let ids = rest.by_ref().take(max);
-        let shown = ids.filter_map(|(_, id)| runs.by_id.get(id).map(Run::shown));
+        let shown = ids.filter_map(|(_, id)| runs.by_id.get(id).map(Run::snapshot));
         let shown = shown.collect();
         (shown, rest.count())
     }
@@ -267,19 +267,19 @@ impl Runs {
     }
 
     /// Sets its deadline, counted from its last heartbeat.
-    fn postpone(&mut self, id: &str, now: Now) -> Option<Shown> {
+    fn postpone(&mut self, id: &str, now: Now) -> Option<RunSnapshot> {
         let (id, _) = self.by_id.get_key_value(id)?;
         let id = id.clone();
         let run = self.by_id.get_mut(&id)?;
         let timeout = self.timeouts.of(run);
         self.deadlines.remove(&(run.deadline, id.clone()));
-        run.deadline = run.heard_at + timeout;
+        run.deadline = run.seen_at + timeout;
         self.deadlines.insert((run.deadline, id));
-        let silent = now.listened.saturating_sub(run.heard_at);
+        let silent = now.listened.saturating_sub(run.seen_at);
         let since_ms = now.wall_ms - silent.as_millis() as i64;
         run.silent_since_ms = since_ms - run.late_ms;
         run.deadline_ms = since_ms + timeout.as_millis() as i64;
-        Some(run.shown())
+        Some(run.snapshot())
     }
 }
 

@@ -5,7 +5,7 @@ mod heard;
 mod places;
 mod prune;
 mod schema;
-mod signs;
+mod heartbeats;
 mod tail;
 mod trial;
 
@@ -162,7 +162,7 @@ impl Journal {
             insert(tx, changes)?;
             places::put(tx, entry.places)?;
             heard::put(tx, entry)?;
-            signs::forget(tx, &entry.ended)?;
+            heartbeats::forget(tx, &entry.ended)?;
             delete(tx, prune, last_seq, max_pruned)
         })?;
         self.last_seq = last_seq;

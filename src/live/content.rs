@@ -16,7 +16,7 @@ use crate::domain::sum::add;
 use crate::domain::sums::{AgentSum, Sums};
 use crate::domain::tally::Tally;
 use crate::domain::view::{
-    Active, AgentDay, DayTally, Failed, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
+    Active, AgentDay, DayTally, Failed, HourTally, Recent, Heartbeat, ToolDay, ToolPair, TypeTool,
 };
 
 /// What history knows, by its own names; those without a place are put under `_other`.
@@ -204,7 +204,7 @@ impl<'a> Content<'a> {
         });
         running.is = after
             .is_running()
-            .then(|| Cow::Owned(Active::of(after).with(&Sign::of_change(at_ms, idle_ms))));
+            .then(|| Cow::Owned(Active::of(after).with(&Heartbeat::of_change(at_ms, idle_ms))));
         if let Some(started_ms) = after.started_ms() {
             self.timeline.touch(at_ms).insert(&after.id, started_ms);
         }

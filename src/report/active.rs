@@ -11,7 +11,7 @@ use crate::domain::bucket::rfc3339;
 use crate::domain::event::MAX_NAME_BYTES;
 use crate::domain::json::json_bytes;
 use crate::domain::view::Active;
-use crate::flow::running::Shown;
+use crate::flow::running::RunSnapshot;
 
 /// Ten times what any machine has been seen to run at once.
 pub const MAX_LISTED: usize = 10_000;
@@ -107,7 +107,7 @@ pub struct Listed {
     pub source: Option<String>,
     /// When it was last heard of.
     #[schemars(extend("format" = "date-time"))]
-    pub last_sign: Option<String>,
+    pub last_heartbeat: Option<String>,
     /// When it counts as hung, if nothing more is heard.
     #[schemars(extend("format" = "date-time"))]
     pub deadline: Option<String>,
@@ -122,7 +122,7 @@ pub fn fetch(sources: &Sources, page: &Page, now_ms: i64) -> (ActiveList, View) 
 }
 
 /// `rest`: how many follow these. A page that would be too large ends early, but never empty.
-pub fn build(shown: &[Shown], rest: usize, max_bytes: usize, now_ms: i64) -> ActiveList {
+pub fn build(shown: &[RunSnapshot], rest: usize, max_bytes: usize, now_ms: i64) -> ActiveList {
     let mut active = Vec::new();
     let mut bytes = 0;
     for one in shown {
@@ -174,7 +174,7 @@ impl Listed {
             model: active.model.take(),
             host: active.host.take(),
             source: active.source.take(),
-            last_sign: active.last_sign_ms.map(rfc3339),
+            last_heartbeat: active.last_sign_ms.map(rfc3339),
             deadline: active.deadline_ms.map(rfc3339),
             running: Running::of(active, now_ms),
         }
@@ -187,7 +187,7 @@ pub mod tests {
 
     use super::*;
     use crate::domain::execution::TokenUsage;
-    use crate::domain::view::Sign;
+    use crate::domain::view::Heartbeat;
 
     pub fn active(id: &str, started_ms: i64) -> Active {
         Active {
@@ -213,14 +213,14 @@ pub mod tests {
     }
 
     /// Of which nothing was heard.
-    pub fn shown(active: Active) -> Shown {
-        let sign = Sign {
+    pub fn shown(active: Active) -> RunSnapshot {
+        let heartbeat = Heartbeat {
             deadline_ms: 301_000,
-            ..Sign::of_change(2_000, 0)
+            ..Heartbeat::of_change(2_000, 0)
         };
-        Shown {
+        RunSnapshot {
             known: active.into(),
-            sign,
+            heartbeat,
             after: 1,
         }
     }

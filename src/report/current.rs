@@ -10,7 +10,7 @@ use crate::domain::bucket::Day;
 use crate::domain::json::json_bytes;
 use crate::domain::tally::Tally;
 use crate::domain::view::{Active, HourTally};
-use crate::flow::running::Shown;
+use crate::flow::running::RunSnapshot;
 use crate::history::{self, Reader};
 use crate::live;
 
@@ -52,7 +52,7 @@ pub async fn fetch(
         (sources.history(history).await?, View::History)
     };
     let (shown, _) = sources.running().0.page(None, MAX_DETAILS);
-    let details = shown.iter().map(Shown::active);
+    let details = shown.iter().map(RunSnapshot::active);
     Ok((build(rows.running, details, &rows.tally, now_ms), view))
 }
 

@@ -69,7 +69,7 @@ impl Serialize for PageEnd {
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Executions {
     #[schemars(with = "Vec<Item<'static>>")]
-    pub executions: Vec<Shown>,
+    pub executions: Vec<RunSnapshot>,
     /// Null on the last page.
     #[schemars(with = "Option<String>", extend("pattern" = PageEnd::PATTERN))]
     pub next_cursor: Option<PageEnd>,
@@ -77,9 +77,9 @@ pub struct Executions {
 
 /// Written as an [`Item`].
 #[derive(Debug, PartialEq)]
-pub struct Shown(pub Arc<Execution>);
+pub struct RunSnapshot(pub Arc<Execution>);
 
-impl Serialize for Shown {
+impl Serialize for RunSnapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Item::of(&self.0).serialize(serializer)
     }
@@ -131,7 +131,7 @@ impl Serialize for Single {
 pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Single, View), Error> {
     let (running, view) = sources.running();
     let shown = running.get(id);
-    let spent = shown.as_ref().and_then(|shown| shown.sign.token_usage);
+    let spent = shown.as_ref().and_then(|shown| shown.heartbeat.token_usage);
     let asked = id.to_owned();
     let known = sources
         .history(move |reader| reader.execution(&asked))
@@ -157,7 +157,7 @@ pub fn build(page: history::Page, max_bytes: usize) -> Executions {
         let Some(outcome) = execution.outcome() else {
             continue;
         };
-        let shown = Shown(execution);
+        let shown = RunSnapshot(execution);
         bytes += json_bytes(&shown) + ",".len();
         if bytes > max_bytes && end.is_some() {
             return Executions {
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_page_that_would_be_too_large_is_shorter_and_never_empty() {
-        let one = json_bytes(&Shown(rows(&[9], None).executions[0].1.clone())) + 1;
+        let one = json_bytes(&RunSnapshot(rows(&[9], None).executions[0].1.clone())) + 1;
         let page = build(rows(&[9, 7, 5], None), 2 * one);
         assert_eq!(ids(&page), ["x9", "x7"]);
         assert_eq!(page.next_cursor, PageEnd::parse("7_107"));

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::{Running, Runs, Timeouts};
-use crate::domain::last_sign::LastSign;
+use crate::domain::last_heartbeat::LastHeartbeat;
 
 /// What a restart may add to the life of an execution, at most.
 const MAX_LAG: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ impl Running {
 
     /// The signs that are to be kept now, at most `max`; while none must be, none. Those that may
     /// wait go along: what is written together costs one commit.
-    pub fn to_keep(&self, listened: Duration, max: usize) -> Vec<(String, LastSign)> {
+    pub fn to_keep(&self, listened: Duration, max: usize) -> Vec<(String, LastHeartbeat)> {
         let runs = self.runs();
         let lag = runs.timeouts.lag();
         match runs.unkept.first() {
@@ -39,18 +39,18 @@ impl Running {
     }
 
     /// All that are not kept yet, at most `max`, the oldest first.
-    pub fn unkept(&self, max: usize) -> Vec<(String, LastSign)> {
+    pub fn unkept(&self, max: usize) -> Vec<(String, LastHeartbeat)> {
         self.runs().unkept(max)
     }
 
     /// These signs are on the disk.
-    pub fn kept(&self, signs: &[(String, LastSign)]) {
+    pub fn kept(&self, heartbeats: &[(String, LastHeartbeat)]) {
         let mut runs = self.runs();
         let runs = &mut *runs;
-        for (id, _) in signs {
+        for (id, _) in heartbeats {
             if let Some(run) = runs.by_id.get_mut(id.as_str()) {
                 runs.unkept.remove(&(run.kept_at, id.as_str().into()));
-                run.kept_at = run.heard_at;
+                run.kept_at = run.seen_at;
                 run.is_kept = true;
             }
         }
@@ -58,10 +58,10 @@ impl Running {
 }
 
 impl Runs {
-    fn unkept(&self, max: usize) -> Vec<(String, LastSign)> {
+    fn unkept(&self, max: usize) -> Vec<(String, LastHeartbeat)> {
         let unkept = self.unkept.iter().take(max);
         unkept
-            .filter_map(|(_, id)| Some((id.to_string(), self.by_id.get(id)?.last_sign())))
+            .filter_map(|(_, id)| Some((id.to_string(), self.by_id.get(id)?.last_heartbeat())))
             .collect()
     }
 }

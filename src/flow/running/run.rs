@@ -8,8 +8,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::domain::event::{Progress, ToolCall};
 use crate::domain::execution::{Execution, TokenUsage};
 use crate::domain::json::json_bytes;
-use crate::domain::last_sign::LastSign;
-use crate::domain::view::{Active, Sign};
+use crate::domain::last_heartbeat::LastHeartbeat;
+use crate::domain::view::{Active, Heartbeat};
 use crate::flow::clock::Now;
 
 /// Calls that one execution has open at once, and that are told apart.
@@ -38,22 +38,22 @@ fn bytes_of(known: &Active, execution: &Execution) -> usize {
 
 /// What is shown of a running execution. To copy it is cheap: its texts are shared.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub struct RunSnapshot {
     /// Without a heartbeat.
     pub known: Arc<Active>,
-    pub sign: Sign,
+    pub heartbeat: Heartbeat,
     /// The last change to the execution. Where that is not yet applied, the execution may not be
     /// known, or what the change makes of it would take this one's place.
     pub after: u64,
 }
 
-impl Shown {
+impl RunSnapshot {
     pub fn id(&self) -> &str {
         &self.known.agent_id
     }
 
     pub fn active(&self) -> Active {
-        Active::clone(&self.known).with(&self.sign)
+        Active::clone(&self.known).with(&self.heartbeat)
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Run {
     /// The last change to it.
     changed_seq: u64,
     /// More is known of it than its changes tell.
-    pub is_heard: bool,
+    pub has_heartbeat: bool,
     pub token_usage: Option<TokenUsage>,
     progress: Option<f64>,
     current_tool: Option<Arc<str>>,
@@ -81,7 +81,7 @@ pub(super) struct Run {
     /// By how much it was then late.
     pub late_ms: i64,
     /// The last heartbeat, in time that was listened, as the next two.
-    pub heard_at: Duration,
+    pub seen_at: Duration,
     /// The sign that would be known after a restart.
     pub kept_at: Duration,
     pub deadline: Duration,
@@ -101,7 +101,7 @@ impl Run {
             known,
             lines: lines_of(execution),
             changed_seq: seq,
-            is_heard: false,
+            has_heartbeat: false,
             token_usage: None,
             progress: None,
             current_tool: None,
@@ -109,7 +109,7 @@ impl Run {
             may_be_open: false,
             last_sign_ms: now.wall_ms - late_ms,
             late_ms,
-            heard_at: now.listened,
+            seen_at: now.listened,
             kept_at: now.listened,
             deadline: Duration::ZERO,
             is_kept: false,
@@ -119,20 +119,20 @@ impl Run {
     }
 
     /// Takes over the sign that was kept. `lag`: so much later another one may have been lost.
-    pub fn remember(&mut self, last: &LastSign, listened: Duration, lag: Duration) {
+    pub fn remember(&mut self, last: &LastHeartbeat, listened: Duration, lag: Duration) {
         self.kept_at = Duration::from_millis(last.listened_ms);
-        self.heard_at = listened.min(self.kept_at + lag);
+        self.seen_at = listened.min(self.kept_at + lag);
         self.is_kept = true;
         self.last_sign_ms = last.at_ms;
         self.late_ms = last.late_ms;
         self.open = last.open.clone();
         self.current_tool = self.open.last().map(|(_, tool)| tool.clone());
-        self.is_heard = true;
+        self.has_heartbeat = true;
     }
 
-    pub fn last_sign(&self) -> LastSign {
-        LastSign {
-            listened_ms: self.heard_at.as_millis() as u64,
+    pub fn last_heartbeat(&self) -> LastHeartbeat {
+        LastHeartbeat {
+            listened_ms: self.seen_at.as_millis() as u64,
             at_ms: self.last_sign_ms,
             late_ms: self.late_ms,
             open: self.open.clone(),
@@ -152,11 +152,11 @@ impl Run {
     }
 
     /// Whether every name of a tool found room, of which there are so many bytes.
-    pub fn hear(&mut self, progress: &Progress, room: usize, now: Now) -> bool {
+    pub fn record(&mut self, progress: &Progress, room: usize, now: Now) -> bool {
         self.last_sign_ms = now.wall_ms;
         self.late_ms = 0;
-        self.heard_at = now.listened;
-        self.is_heard = true;
+        self.seen_at = now.listened;
+        self.has_heartbeat = true;
         self.may_be_open = false;
         self.progress = progress.progress.or(self.progress);
         let tool = progress.current_tool.as_deref();
@@ -201,10 +201,10 @@ impl Run {
         names.map(|tool| tool.len() + NAME_BYTES).sum()
     }
 
-    pub fn shown(&self) -> Shown {
-        Shown {
+    pub fn snapshot(&self) -> RunSnapshot {
+        RunSnapshot {
             known: self.known.clone(),
-            sign: Sign {
+            heartbeat: Heartbeat {
                 progress: self.progress,
                 current_tool: self.current_tool.clone(),
                 last_sign_ms: self.last_sign_ms,

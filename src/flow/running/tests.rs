@@ -54,18 +54,18 @@ fn a_sign_of_life_moves_the_deadline_and_an_open_tool_moves_it_further() {
         running.due(at(300).listened, 9),
         [("x".to_owned(), 1_300_000)]
     );
-    running.heard(&progress("x", Some(true)), at(200));
+    running.record_heartbeat(&progress("x", Some(true)), at(200));
     assert_eq!(running.due(at(1999).listened, 9), []);
     assert_eq!(
         running.due(at(2000).listened, 9),
         [("x".to_owned(), 3_000_000)]
     );
-    running.heard(&progress("x", Some(false)), at(400));
+    running.record_heartbeat(&progress("x", Some(false)), at(400));
     assert_eq!(
         running.due(at(700).listened, 9),
         [("x".to_owned(), 1_700_000)]
     );
-    assert!(running.heard(&progress("y", None), at(400)).is_none());
+    assert!(running.record_heartbeat(&progress("y", None), at(400)).is_none());
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn other_timeouts_count_from_the_last_sign() {
     let running = Running::new(TIMEOUTS, usize::MAX);
     running.follow(&execution("idle", 1_000_000), 1, at(0));
     running.follow(&execution("tool", 1_000_000), 2, at(0));
-    running.heard(&progress("tool", Some(true)), at(10));
+    running.record_heartbeat(&progress("tool", Some(true)), at(10));
     let other = Timeouts {
         idle: 2 * IDLE,
         tool: IDLE / 10,
@@ -90,13 +90,13 @@ fn other_timeouts_count_from_the_last_sign() {
             .zip([1_040_000, 1_600_000])
             .collect::<Vec<_>>()
     );
-    let mut shown: Vec<_> = running
+    let mut snapshots: Vec<_> = running
         .all()
         .iter()
-        .map(|shown| shown.active().deadline_ms)
+        .map(|snapshots| snapshots.active().deadline_ms)
         .collect();
-    shown.sort();
-    assert_eq!(shown, [Some(1_040_000), Some(1_600_000)]);
+    snapshots.sort();
+    assert_eq!(snapshots, [Some(1_040_000), Some(1_600_000)]);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn what_hooks_told_of_before_the_daemon_started_may_have_a_call_open() {
     assert_eq!(due(&running, 3_599).len(), 1);
     assert_eq!(due(&running, 3_600)[1], ("x".to_owned(), 4_600_000));
     // Whatever is heard of it then says what is open.
-    running.heard(&progress("x", Some(false)), at(400));
+    running.record_heartbeat(&progress("x", Some(false)), at(400));
     assert_eq!(due(&running, 700)[1], ("x".to_owned(), 1_700_000));
 }
 
@@ -137,10 +137,10 @@ fn a_start_that_comes_late_ends_by_its_own_stamp() {
 }
 
 /// Everything that must be kept by then is on the disk; answers what is there in the end.
-fn keep(running: &Running, kept: &mut HashMap<String, LastSign>, s: u64) {
-    let signs = running.to_keep(at(s).listened, 9);
-    running.kept(&signs);
-    kept.extend(signs);
+fn keep(running: &Running, kept: &mut HashMap<String, LastHeartbeat>, s: u64) {
+    let heartbeats = running.to_keep(at(s).listened, 9);
+    running.kept(&heartbeats);
+    kept.extend(heartbeats);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_restart_is_no_sign_of_life_however_often() {
     assert!(!running.is_kept("x"), "it may end within seconds");
     keep(&running, &mut kept, 5);
     assert!(running.is_kept("x"));
-    running.heard(&progress("x", None), at(100));
+    running.record_heartbeat(&progress("x", None), at(100));
     keep(&running, &mut kept, 100);
     // The daemon is away for an hour after each 50 s, and loses nothing of the time it listened.
     for (life, listened_s) in [150, 200, 250, 300].into_iter().enumerate() {
@@ -168,9 +168,9 @@ fn a_restart_is_no_sign_of_life_however_often() {
         assert_eq!(due(404), []);
         let end_ms = 1_405_000 + down_s * 1_000;
         assert_eq!(due(405), [("x".to_owned(), end_ms)], "life {life}");
-        let shown = running.all()[0].active();
-        assert_eq!(shown.deadline_ms, Some(end_ms));
-        assert_eq!(shown.last_sign_ms, Some(1_100_000));
+        let snapshots = running.all()[0].active();
+        assert_eq!(snapshots.deadline_ms, Some(end_ms));
+        assert_eq!(snapshots.last_sign_ms, Some(1_100_000));
         assert_eq!(running.to_keep(now.listened, 9), [], "nothing is new");
     }
 }
@@ -184,16 +184,16 @@ fn a_sign_is_kept_at_once_when_the_last_was_long_ago_and_others_go_along() {
     keep(&running, &mut kept, 5);
     assert_eq!(kept["b"].listened_ms, 3_000, "it goes along");
     for s in 6..=8 {
-        running.heard(&progress("b", None), at(s));
+        running.record_heartbeat(&progress("b", None), at(s));
         if s < 8 {
             assert_eq!(running.to_keep(at(s).listened, 9), [], "at {s}");
         }
     }
-    running.heard(&progress("a", None), at(8));
-    let signs = running.to_keep(at(8).listened, 9);
-    let ids: Vec<&str> = signs.iter().map(|(id, _)| id.as_str()).collect();
+    running.record_heartbeat(&progress("a", None), at(8));
+    let heartbeats = running.to_keep(at(8).listened, 9);
+    let ids: Vec<&str> = heartbeats.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(ids, ["a", "b"], "the oldest first");
-    running.kept(&signs);
+    running.kept(&heartbeats);
     assert_eq!(running.unkept(9), []);
 }
 
@@ -204,15 +204,15 @@ fn open_calls_are_known_again_after_a_restart() {
     hooked.hooked = Some(Box::default());
     let hooked = Arc::new(hooked);
     running.follow(&hooked, 1, at(0));
-    running.heard(&progress("x", Some(true)), at(100));
+    running.record_heartbeat(&progress("x", Some(true)), at(100));
     keep(&running, &mut kept, 100);
     let running = Running::new(TIMEOUTS, usize::MAX);
     running.load(&hooked, 1, kept.get("x"), at(200));
-    let shown = running.all().remove(0).active();
-    assert_eq!(shown.current_tool.as_deref(), Some("Bash"));
+    let snapshots = running.all().remove(0).active();
+    assert_eq!(snapshots.current_tool.as_deref(), Some("Bash"));
     assert_eq!(running.due(at(1_904).listened, 9), []);
     assert_eq!(running.due(at(1_905).listened, 9).len(), 1);
-    running.heard(&progress("x", Some(false)), at(300));
+    running.record_heartbeat(&progress("x", Some(false)), at(300));
     assert_eq!(running.due(at(600).listened, 9).len(), 1);
 }
 
@@ -261,20 +261,20 @@ fn what_is_held_is_counted_and_names_beyond_the_limit_are_not_kept() {
     running.follow(&small, 2, now);
     assert_eq!(running.bytes(), max_bytes - room);
     for n in 0..64 {
-        running.heard(&call("x", n, true), now);
+        running.record_heartbeat(&call("x", n, true), now);
         assert!(running.bytes() <= max_bytes);
     }
     let dropped = running.take_names_dropped();
     assert!((50..64).contains(&dropped), "{dropped}");
     assert_eq!(running.take_names_dropped(), 0);
-    let shown = running.get("x").unwrap();
-    let last = shown.sign.current_tool.unwrap();
+    let snapshots = running.get("x").unwrap();
+    let last = snapshots.heartbeat.current_tool.unwrap();
     assert_eq!(*last, *format!("{:0>256}", 63 - dropped));
     // A call whose name is not kept is open all the same.
     assert_eq!(running.due(now.listened + TOOL, 9).len(), 2);
     assert_eq!(running.due(now.listened + TOOL / 2, 9).len(), 1);
     for n in 0..64 {
-        running.heard(&call("x", n, false), now);
+        running.record_heartbeat(&call("x", n, false), now);
     }
     assert_eq!(running.bytes(), max_bytes - room);
     let mut ended = large;
@@ -291,8 +291,8 @@ fn pages_are_in_the_order_of_the_starts() {
         running.follow(&execution(id, started_ms), 1, now);
     }
     let page = |after, max| {
-        let (shown, rest) = running.page(after, max);
-        let ids: Vec<_> = shown.iter().map(|shown| shown.id().to_owned()).collect();
+        let (snapshots, rest) = running.page(after, max);
+        let ids: Vec<_> = snapshots.iter().map(|snapshots| snapshots.id().to_owned()).collect();
         (ids.concat(), rest)
     };
     assert_eq!(page(None, 9), ("dcab".to_owned(), 0));

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::domain::error::Refusal;
 use crate::domain::event::Event;
 use crate::domain::execution::{Execution, TokenUsage};
-use crate::flow::running::Shown;
+use crate::flow::running::RunSnapshot;
 use crate::flow::tuning::Tuning;
 
 /// Submissions that wait for the writer; those that come later wait until one is taken. A
@@ -52,7 +52,7 @@ pub enum Message {
     /// Goes by other settings from the next event on.
     Retune(Arc<Tuning>),
     /// Everything that runs, with its last heartbeat.
-    Running(oneshot::Sender<Vec<Shown>>),
+    Running(oneshot::Sender<Vec<RunSnapshot>>),
     /// What running executions have spent so far; a sign, which is in no number.
     Spent(Vec<(String, Option<TokenUsage>)>),
 }
@@ -90,7 +90,7 @@ impl WriterHandle {
         execution.await.map_err(|_| stopped())
     }
 
-    pub async fn running(&self) -> Result<Vec<Shown>, Unavailable> {
+    pub async fn running(&self) -> Result<Vec<RunSnapshot>, Unavailable> {
         let (reply, running) = oneshot::channel();
         self.send(Message::Running(reply)).await?;
         running.await.map_err(|_| stopped())

@@ -6,34 +6,34 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::{Memory, Writer};
-use crate::domain::last_sign::LastSign;
+use crate::domain::last_heartbeat::LastHeartbeat;
 
 /// Signs in one commit.
-const MAX_SIGNS: usize = 1_024;
+const MAX_HEARTBEATS: usize = 1_024;
 /// What a kill of the daemon takes away of the time that it has listened, and so adds to the life
 /// of what runs.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 impl Writer {
     /// Keeps what must be kept now.
-    pub(super) fn keep_signs(&mut self, memory: &mut Memory) {
+    pub(super) fn keep_heartbeats(&mut self, memory: &mut Memory) {
         loop {
             let listened = self.listening.now().listened;
-            let signs = memory.running.to_keep(listened, MAX_SIGNS);
-            if signs.is_empty() || !self.keep(memory, &signs) {
+            let heartbeats = memory.running.to_keep(listened, MAX_HEARTBEATS);
+            if heartbeats.is_empty() || !self.keep(memory, &heartbeats) {
                 return;
             }
         }
     }
 
     /// Keeps all that is not kept yet: nothing more is heard.
-    pub(super) fn keep_all_signs(&mut self, memory: &mut Memory) {
+    pub(super) fn keep_all_heartbeats(&mut self, memory: &mut Memory) {
         if !self.listening.has_begun() {
             return;
         }
         loop {
-            let signs = memory.running.unkept(MAX_SIGNS);
-            if !self.keep(memory, &signs) || signs.is_empty() {
+            let heartbeats = memory.running.unkept(MAX_HEARTBEATS);
+            if !self.keep(memory, &heartbeats) || heartbeats.is_empty() {
                 return;
             }
         }
@@ -48,14 +48,14 @@ impl Writer {
     }
 
     /// False when the journal could not be written; then it is tried again.
-    fn keep(&mut self, memory: &mut Memory, signs: &[(String, LastSign)]) -> bool {
+    fn keep(&mut self, memory: &mut Memory, heartbeats: &[(String, LastHeartbeat)]) -> bool {
         let listened = self.listening.now().listened;
-        if let Err(error) = self.journal.keep_signs(signs, listened) {
+        if let Err(error) = self.journal.keep_heartbeats(heartbeats, listened) {
             self.counters.journal_failures.add(1);
             warn!(%error, "the last heartbeats could not be kept");
             return false;
         }
-        memory.running.kept(signs);
+        memory.running.kept(heartbeats);
         self.noted = listened;
         true
     }

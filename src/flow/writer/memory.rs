@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::change::Change;
 use crate::domain::execution::Execution;
-use crate::domain::last_sign::LastSign;
+use crate::domain::last_heartbeat::LastHeartbeat;
 use crate::flow::clock::Now;
 use crate::flow::running::Running;
 
@@ -60,16 +60,16 @@ impl Memory {
         &mut self,
         execution: &Execution,
         seq: u64,
-        signs: &HashMap<String, LastSign>,
+        heartbeats: &HashMap<String, LastHeartbeat>,
         now: Now,
     ) {
-        let last = signs.get(&execution.id);
+        let last = heartbeats.get(&execution.id);
         self.running.load(execution, seq, last, now);
     }
 
     /// Takes in a change that history does not have yet.
-    pub fn load(&mut self, change: &Change, signs: &HashMap<String, LastSign>, now: Now) {
-        let last = signs.get(change.id());
+    pub fn load(&mut self, change: &Change, heartbeats: &HashMap<String, LastHeartbeat>, now: Now) {
+        let last = heartbeats.get(change.id());
         self.running.load(&change.after, change.seq, last, now);
         self.remember(change);
     }

@@ -12,7 +12,7 @@ mod hooks;
 mod keep;
 mod memory;
 mod restate;
-mod signs;
+mod heartbeats;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ use tracing::{error, warn};
 use self::commit::{Batch, Commit};
 pub use self::handle::{Message, Submission, Unavailable, Verdict, WriterHandle, channel};
 pub use self::memory::Memory;
-pub use self::signs::Signs;
+pub use self::heartbeats::Heartbeats;
 use super::changes::{Changes, View};
 use super::clock::{Listening, Now, now_ms};
 use super::counters::Counters;
@@ -60,7 +60,7 @@ pub struct Writer {
     pub history: Reader,
     pub names: Arc<RwLock<Names>>,
     pub changes: Arc<Changes>,
-    pub signs: Arc<Signs>,
+    pub heartbeats: Arc<Heartbeats>,
     /// Executions whose transcripts are to be read.
     pub unread: Arc<Unread>,
     /// Executions whose transcripts are read while they run.
@@ -110,7 +110,7 @@ impl Writer {
             self.bound_wal();
             self.pulse.waits(Part::Writer);
         }
-        self.keep_all_signs(&mut memory);
+        self.keep_all_heartbeats(&mut memory);
     }
 
     fn handle(&mut self, memory: &mut Memory, message: Message) {
@@ -132,7 +132,7 @@ impl Writer {
                 if reap {
                     self.reap(memory);
                 }
-                self.keep_signs(memory);
+                self.keep_heartbeats(memory);
                 self.note_listened(memory);
                 let prune = self.prune(memory);
                 crash_point("prune.reckoned");
@@ -158,7 +158,7 @@ impl Writer {
                 .running
                 .all()
                 .into_iter()
-                .for_each(|sign| self.signs.put(sign));
+                .for_each(|heartbeat| self.heartbeats.put(heartbeat));
         }
     }
 
@@ -185,8 +185,8 @@ impl Writer {
 
     fn spent(&self, memory: &mut Memory, spent: Vec<(String, Option<TokenUsage>)>) {
         for (id, usage) in spent {
-            if let Some(sign) = memory.running.spent(&id, usage) {
-                self.signs.put(sign);
+            if let Some(heartbeat) = memory.running.spent(&id, usage) {
+                self.heartbeats.put(heartbeat);
             }
         }
     }
@@ -236,7 +236,7 @@ impl Writer {
             memory.follow(change, now);
             self.spending.follow(&change.after);
             if !change.after.is_running() {
-                self.signs.forget(change.id());
+                self.heartbeats.forget(change.id());
             }
             if change.after.is_unread() {
                 self.unread.put(change.id());
@@ -249,13 +249,13 @@ impl Writer {
         // A change puts what it knows in the place of what was heard.
         let again = batch.changes.iter().map(|change| change.id());
         let again = again.filter_map(|id| memory.running.last(id));
-        again.for_each(|sign| self.signs.put(sign));
+        again.for_each(|heartbeat| self.heartbeats.put(heartbeat));
         for progress in &batch.heartbeats {
-            if let Some(sign) = memory.running.heard(progress, now) {
-                self.signs.put(sign);
+            if let Some(heartbeat) = memory.running.record_heartbeat(progress, now) {
+                self.heartbeats.put(heartbeat);
             }
         }
-        self.keep_signs(memory);
+        self.keep_heartbeats(memory);
         let dropped = memory.running.take_names_dropped();
         self.counters.tool_names_dropped.add(dropped);
         Ok(())

@@ -4,7 +4,7 @@ use super::{IDLE_MS, Server, active, ask, dump, failed, now_ms, set_cursor, slow
 use crate::domain::bucket::{DAY_MS, Day, HOUR_MS, Hour};
 use crate::domain::execution::{Fact, Status};
 use crate::domain::names::OTHER;
-use crate::domain::view::{Active, HourTally, Sign, ToolDay, ToolPair, TypeTool};
+use crate::domain::view::{Active, HourTally, Heartbeat, ToolDay, ToolPair, TypeTool};
 
 #[tokio::test]
 async fn buckets_are_read_as_they_were_added() {
@@ -220,7 +220,7 @@ async fn progress_shows_and_never_brings_an_ended_execution_back() {
     let before = dump(&live).await;
     let deadline_ms = now_ms() + DAY_MS;
     let heard = |id: &str| {
-        let sign = Sign {
+        let heartbeat = Heartbeat {
             progress: Some(0.5),
             current_tool: Some("Tool1".into()),
             last_sign_ms: deadline_ms - 5,
@@ -229,7 +229,7 @@ async fn progress_shows_and_never_brings_an_ended_execution_back() {
         };
         let mut execution = (*journey.executions["runs"]).clone();
         execution.id = id.to_owned();
-        Active::of(&execution).with(&sign)
+        Active::of(&execution).with(&heartbeat)
     };
     let noted = live.progress(["ends", "never"].into_iter().map(heard));
     assert_eq!(noted.await.unwrap(), 0);

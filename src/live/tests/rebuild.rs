@@ -9,7 +9,7 @@ use crate::domain::execution::{Contribution, Execution};
 use crate::domain::names::{NameKind, NameLimits, Names};
 use crate::domain::tally::Tally;
 use crate::domain::view::{
-    Active, AgentDay, DayTally, HourTally, Recent, Sign, ToolDay, ToolPair, TypeTool,
+    Active, AgentDay, DayTally, HourTally, Recent, Heartbeat, ToolDay, ToolPair, TypeTool,
 };
 use crate::live::{Live, Rows, Writes};
 
@@ -198,8 +198,8 @@ fn history(journey: &Journey, names: &Names) -> (Tables, Recent, Vec<Active>, Ve
     for id in &journey.order {
         let execution = &journey.executions[id];
         if execution.is_running() {
-            let sign = Sign::of_change(journey.now_ms(), IDLE_MS);
-            running.push(Active::of(execution).with(&sign));
+            let heartbeat = Heartbeat::of_change(journey.now_ms(), IDLE_MS);
+            running.push(Active::of(execution).with(&heartbeat));
         }
         if let Some(started_ms) = execution.started_ms() {
             recent.started.push((id.clone(), started_ms));

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::domain::alert::Alert;
 use crate::domain::change::{Change, ChangeKind};
-use crate::domain::view::{Active, Sign};
+use crate::domain::view::{Active, Heartbeat};
 use crate::report::active::Listed;
 use crate::report::current::Current;
-use crate::report::executions::Shown;
+use crate::report::executions::RunSnapshot;
 
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -24,11 +24,11 @@ pub(super) enum Element {
     },
     /// It ended; also one of which nothing was heard for too long.
     Stopped {
-        execution: Shown,
+        execution: RunSnapshot,
     },
     /// It had ended, and is known better now.
     Corrected {
-        execution: Shown,
+        execution: RunSnapshot,
     },
     Totals {
         data: Current,
@@ -41,11 +41,11 @@ pub(super) enum Element {
 
 impl Element {
     pub fn of(change: &Change, idle_ms: i64, now_ms: i64) -> Element {
-        let execution = Shown(Arc::clone(&change.after));
+        let execution = RunSnapshot(Arc::clone(&change.after));
         match change.kind {
             ChangeKind::Started | ChangeKind::Revived => {
-                let sign = Sign::of_change(change.accepted_ms, idle_ms);
-                let active = Active::of(&change.after).with(&sign);
+                let heartbeat = Heartbeat::of_change(change.accepted_ms, idle_ms);
+                let active = Active::of(&change.after).with(&heartbeat);
                 Element::Started {
                     execution: Listed::of(active, now_ms),
                 }

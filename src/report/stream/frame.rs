@@ -70,7 +70,7 @@ mod tests {
 
     use super::*;
     use crate::domain::tally::Tally;
-    use crate::flow::running::Shown;
+    use crate::flow::running::RunSnapshot;
     use crate::report::active::tests::{active, shown};
     use crate::report::{active as list, current};
 
@@ -80,7 +80,7 @@ mod tests {
 
     fn picture() -> Picture {
         let running = [active("x", 1_000), active("y", 2_000)].map(shown);
-        let details = running.iter().map(Shown::active);
+        let details = running.iter().map(RunSnapshot::active);
         Picture {
             data: current::build(5, details, &Tally::default(), 3_000),
             active: list::build(&running, 3, 1 << 20, 3_000),

@@ -131,7 +131,7 @@ impl Hub {
         self.shown = self.watched.state.shown();
         self.rebuilds = self.watched.counters.rebuilds.get();
         self.watched.changes.applied(View::Stream, self.shown);
-        self.watched.signs.heard.watch();
+        self.watched.heartbeats.feed.watch();
         (self.gap, self.totals.read) = (None, None);
         self.totals.stale = false;
         self.watched.alerts = self.watched.alerts.resubscribe();
@@ -139,7 +139,7 @@ impl Hub {
 
     fn end(&mut self) {
         self.watched.changes.left(View::Stream);
-        self.watched.signs.heard.unwatch();
+        self.watched.heartbeats.feed.unwatch();
     }
 
     /// As long as somebody watches.
@@ -219,8 +219,8 @@ impl Hub {
             elements.extend(self.totals.read.take());
         }
         let room = MAX_ELEMENTS - elements.len();
-        let signs = self.watched.signs.heard.take(self.shown, room).into_iter();
-        elements.extend(signs.map(|active| Element::progress(active, now_ms)));
+        let heartbeats = self.watched.heartbeats.feed.take(self.shown, room).into_iter();
+        elements.extend(heartbeats.map(|active| Element::progress(active, now_ms)));
         elements
     }
 

@@ -48,7 +48,7 @@ use crate::flow::counters::Counters;
 use crate::flow::live_state::LiveState;
 use crate::flow::places::{self, Holder, Places, Reserve};
 use crate::flow::tuning::Tuned;
-use crate::flow::writer::Signs;
+use crate::flow::writer::Heartbeats;
 pub use hub::Hub;
 
 /// Frames that may wait for a client: three seconds of them at the fastest, and longer than one
@@ -68,7 +68,7 @@ pub struct Watched {
     pub reports: Arc<Reports>,
     pub changes: Arc<Changes>,
     pub state: Arc<LiveState>,
-    pub signs: Arc<Signs>,
+    pub heartbeats: Arc<Heartbeats>,
     pub counters: Arc<Counters>,
     pub tuned: Tuned,
     pub max_clients: usize,

@@ -4,28 +4,28 @@ use std::collections::{BTreeMap, HashMap};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::running::Shown;
+use super::running::RunSnapshot;
 use crate::domain::view::Active;
 
 /// Nothing is kept while nobody watches.
 #[derive(Default)]
-pub struct Heard(Mutex<Option<Waiting>>);
+pub struct ProgressFeed(Mutex<Option<Waiting>>);
 
 /// At most what runs: an execution that ends is forgotten.
 #[derive(Default)]
 struct Waiting {
-    signs: HashMap<String, Sign>,
+    entries: HashMap<String, Entry>,
     /// Ids by their turn, so that none waits for ever while others are heard of again and again.
     order: BTreeMap<u64, String>,
     turns: u64,
 }
 
-struct Sign {
-    shown: Shown,
+struct Entry {
+    shown: RunSnapshot,
     turn: u64,
 }
 
-impl Heard {
+impl ProgressFeed {
     pub fn watch(&self) {
         self.waiting().get_or_insert_default();
     }
@@ -34,17 +34,17 @@ impl Heard {
         *self.waiting() = None;
     }
 
-    pub fn put(&self, sign: &Shown) {
+    pub fn put(&self, entry: &RunSnapshot) {
         if let Some(waiting) = &mut *self.waiting() {
-            waiting.put(sign.clone());
+            waiting.put(entry.clone());
         }
     }
 
     pub fn forget(&self, id: &str) {
         if let Some(waiting) = &mut *self.waiting()
-            && let Some(sign) = waiting.signs.remove(id)
+            && let Some(entry) = waiting.entries.remove(id)
         {
-            waiting.order.remove(&sign.turn);
+            waiting.order.remove(&entry.turn);
         }
     }
 
@@ -56,13 +56,13 @@ impl Heard {
         };
         let turns = waiting.order.iter();
         let ready = turns.filter(|(_, id)| {
-            let sign = waiting.signs.get(*id);
-            sign.is_some_and(|sign| sign.shown.after <= shown)
+            let entry = waiting.entries.get(*id);
+            entry.is_some_and(|entry| entry.shown.after <= shown)
         });
         let turns: Vec<u64> = ready.take(max).map(|(turn, _)| *turn).collect();
         let ids = turns.iter().filter_map(|turn| waiting.order.remove(turn));
-        ids.filter_map(|id| waiting.signs.remove(&id))
-            .map(|sign| sign.shown.active())
+        ids.filter_map(|id| waiting.entries.remove(&id))
+            .map(|entry| entry.shown.active())
             .collect()
     }
 
@@ -72,16 +72,16 @@ impl Heard {
 }
 
 impl Waiting {
-    fn put(&mut self, shown: Shown) {
-        if let Some(sign) = self.signs.get_mut(shown.id()) {
-            sign.shown = shown;
+    fn put(&mut self, shown: RunSnapshot) {
+        if let Some(entry) = self.entries.get_mut(shown.id()) {
+            entry.shown = shown;
             return;
         }
         let turn = self.turns;
         self.turns += 1;
         let id = shown.id().to_owned();
         self.order.insert(turn, id.clone());
-        self.signs.insert(id, Sign { shown, turn });
+        self.entries.insert(id, Entry { shown, turn });
     }
 }
 
@@ -91,18 +91,18 @@ mod tests {
     use crate::domain::execution::Execution;
     use crate::domain::view;
 
-    fn sign(id: &str, progress: f64, after: u64) -> Shown {
-        let mut sign = view::Sign::of_change(0, 0);
-        sign.progress = Some(progress);
-        Shown {
+    fn snapshot(id: &str, progress: f64, after: u64) -> RunSnapshot {
+        let mut heartbeat = view::Heartbeat::of_change(0, 0);
+        heartbeat.progress = Some(progress);
+        RunSnapshot {
             known: Active::of(&Execution::new(id.to_owned())).into(),
-            sign,
+            heartbeat,
             after,
         }
     }
 
-    fn taken(heard: &Heard, shown: u64, max: usize) -> Vec<(String, f64)> {
-        let taken = heard.take(shown, max).into_iter();
+    fn taken(feed: &ProgressFeed, shown: u64, max: usize) -> Vec<(String, f64)> {
+        let taken = feed.take(shown, max).into_iter();
         taken
             .map(|active| (active.agent_id, active.progress.unwrap_or(-1.0)))
             .collect()
@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn the_last_of_each_in_turn_and_none_before_its_change() {
-        let heard = Heard::default();
-        heard.put(&sign("lost", 0.1, 1));
-        heard.watch();
+        let feed = ProgressFeed::default();
+        feed.put(&snapshot("lost", 0.1, 1));
+        feed.watch();
         for (id, progress, after) in [
             ("a", 0.1, 5),
             ("b", 0.2, 9),
@@ -120,17 +120,17 @@ mod tests {
             ("d", 0.4, 5),
             ("a", 0.5, 5),
         ] {
-            heard.put(&sign(id, progress, after));
+            feed.put(&snapshot(id, progress, after));
         }
-        heard.forget("c");
-        heard.forget("unknown");
-        assert_eq!(taken(&heard, 5, 1), [("a".to_owned(), 0.5)]);
-        assert_eq!(taken(&heard, 5, 9), [("d".to_owned(), 0.4)]);
-        assert_eq!(taken(&heard, 9, 9), [("b".to_owned(), 0.2)]);
-        assert_eq!(taken(&heard, 9, 9), []);
-        heard.put(&sign("e", 0.6, 9));
-        heard.unwatch();
-        heard.watch();
-        assert_eq!(taken(&heard, 9, 9), []);
+        feed.forget("c");
+        feed.forget("unknown");
+        assert_eq!(taken(&feed, 5, 1), [("a".to_owned(), 0.5)]);
+        assert_eq!(taken(&feed, 5, 9), [("d".to_owned(), 0.4)]);
+        assert_eq!(taken(&feed, 9, 9), [("b".to_owned(), 0.2)]);
+        assert_eq!(taken(&feed, 9, 9), []);
+        feed.put(&snapshot("e", 0.6, 9));
+        feed.unwatch();
+        feed.watch();
+        assert_eq!(taken(&feed, 9, 9), []);
     }
 }

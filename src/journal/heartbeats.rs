@@ -7,12 +7,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Journal;
-use crate::domain::last_sign::LastSign;
+use crate::domain::last_heartbeat::LastHeartbeat;
 use crate::sqlite::{Result, from_json, to_json};
 
 impl Journal {
     /// By the id of the execution.
-    pub fn last_signs(&self) -> Result<HashMap<String, LastSign>> {
+    pub fn last_heartbeats(&self) -> Result<HashMap<String, LastHeartbeat>> {
         self.db.read(|conn| {
             let mut select = conn.prepare("SELECT id, sign FROM last_signs")?;
             let rows = select.query_map([], |row| Ok((row.get(0)?, from_json(row, 1)?)))?;
@@ -30,12 +30,12 @@ impl Journal {
     }
 
     /// Keeps signs in the place of earlier ones, and how long the daemon has listened by now.
-    pub fn keep_signs(&mut self, signs: &[(String, LastSign)], listened: Duration) -> Result<()> {
+    pub fn keep_heartbeats(&mut self, heartbeats: &[(String, LastHeartbeat)], listened: Duration) -> Result<()> {
         self.db.write(|tx| {
             let mut put =
                 tx.prepare_cached("INSERT OR REPLACE INTO last_signs (id, sign) VALUES (?1, ?2)")?;
-            for (id, sign) in signs {
-                put.execute((id, to_json(sign)?))?;
+            for (id, heartbeat) in heartbeats {
+                put.execute((id, to_json(heartbeat)?))?;
             }
             tx.prepare_cached("INSERT OR REPLACE INTO listened (only, ms) VALUES (1, ?1)")?
                 .execute([listened.as_millis() as i64])
@@ -64,17 +64,17 @@ mod tests {
         let path = dir.path().join("journal.db");
         let mut journal = Journal::open(&path).unwrap();
         assert_eq!(journal.listened().unwrap(), Duration::ZERO);
-        let sign = |listened_ms| LastSign {
+        let heartbeat = |listened_ms| LastHeartbeat {
             listened_ms,
             at_ms: 5,
             late_ms: 0,
             open: vec![(None, "Bash".into())],
         };
-        let signs = [1, 2].map(|n| (format!("run-{n}"), sign(n)));
+        let heartbeats = [1, 2].map(|n| (format!("run-{n}"), heartbeat(n)));
         let listened = Duration::from_millis(7);
-        journal.keep_signs(&signs, listened).unwrap();
-        let later = ("run-1".to_owned(), sign(9));
-        journal.keep_signs(&[later], 2 * listened).unwrap();
+        journal.keep_heartbeats(&heartbeats, listened).unwrap();
+        let later = ("run-1".to_owned(), heartbeat(9));
+        journal.keep_heartbeats(&[later], 2 * listened).unwrap();
         let entry = Entry {
             ended: vec!["run-2", "nobody"],
             ..Entry::default()
@@ -82,8 +82,8 @@ mod tests {
         journal.append(&entry, &KEEP_ALL).unwrap();
         drop(journal);
         let journal = Journal::open(&path).unwrap();
-        let expect = HashMap::from([("run-1".to_owned(), sign(9))]);
-        assert_eq!(journal.last_signs().unwrap(), expect);
+        let expect = HashMap::from([("run-1".to_owned(), heartbeat(9))]);
+        assert_eq!(journal.last_heartbeats().unwrap(), expect);
         assert_eq!(journal.listened().unwrap(), 2 * listened);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastSign {
+pub struct LastHeartbeat {
     /// When it came, in milliseconds that the daemon had listened by then, over all of its lives.
     /// No wall clock tells how long an execution was silent: that one jumps, and goes on while
     /// nobody listens.

@@ -4,44 +4,44 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::flow::heard::Heard;
-use crate::flow::running::Shown;
+use crate::flow::progress_feed::ProgressFeed;
+use crate::flow::running::RunSnapshot;
 
 /// Heartbeats on their way to the live view; of each execution the last. They share their
 /// texts with what is held of what runs, so that those that wait while Redis is away take little.
 #[derive(Default)]
-pub struct Signs {
-    live: Mutex<HashMap<String, Shown>>,
+pub struct Heartbeats {
+    live: Mutex<HashMap<String, RunSnapshot>>,
     /// The same on their way to those who watch.
-    pub heard: Heard,
+    pub feed: ProgressFeed,
 }
 
-impl Signs {
-    pub fn put(&self, sign: Shown) {
-        self.heard.put(&sign);
-        self.live.lock().insert(sign.id().to_owned(), sign);
+impl Heartbeats {
+    pub fn put(&self, heartbeat: RunSnapshot) {
+        self.feed.put(&heartbeat);
+        self.live.lock().insert(heartbeat.id().to_owned(), heartbeat);
     }
 
     /// An execution that has ended gives no more signs: what waits is at most what runs.
     pub fn forget(&self, id: &str) {
-        self.heard.forget(id);
+        self.feed.forget(id);
         self.live.lock().remove(id);
     }
 
     /// Those that the live view has a place for once it has applied the journal up to here. The
     /// others wait: written now they would be refused, or lost to the change that comes after.
-    pub fn take(&self, applied: u64) -> Vec<Shown> {
-        let mut signs = self.live.lock();
-        let ready = signs.extract_if(|_, sign| sign.after <= applied);
-        ready.map(|(_, sign)| sign).collect()
+    pub fn take(&self, applied: u64) -> Vec<RunSnapshot> {
+        let mut heartbeats = self.live.lock();
+        let ready = heartbeats.extract_if(|_, heartbeat| heartbeat.after <= applied);
+        ready.map(|(_, heartbeat)| heartbeat).collect()
     }
 
     /// Those for which it was too early. What was put meanwhile is newer.
-    pub fn put_back(&self, signs: impl IntoIterator<Item = Shown>) {
+    pub fn put_back(&self, heartbeats: impl IntoIterator<Item = RunSnapshot>) {
         let mut live = self.live.lock();
-        for sign in signs {
-            let id = sign.id().to_owned();
-            live.entry(id).or_insert(sign);
+        for heartbeat in heartbeats {
+            let id = heartbeat.id().to_owned();
+            live.entry(id).or_insert(heartbeat);
         }
     }
 }
