@@ -14,9 +14,9 @@ use super::rules::MIN_EXECUTIONS;
 use crate::domain::alert::{Rule, Rules};
 use crate::domain::bucket::{Day, HOUR_MS};
 use crate::flow::changes::View;
-use crate::flow::ends::{ENDS_KEPT_MS, MAX_ENDS, Mean};
 use crate::flow::live_state::Condition;
 use crate::flow::operations::{Operations, describe};
+use crate::flow::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, Mean};
 use crate::history::{Error, Reader, Readers};
 use crate::live::Live;
 use crate::report::requests::Latency;
@@ -156,7 +156,7 @@ impl Collector {
     /// How many run, and how many of them are near their deadline. History does not know those.
     async fn running(&self, now_ms: i64) -> Option<(u64, u64)> {
         if self.operations.state.readable() {
-            let idle_ms = self.operations.tuned.borrow().timeouts.idle.as_millis() as i64;
+            let idle_ms = self.operations.settings.borrow().timeouts.idle.as_millis() as i64;
             let near_ms = NEAR_MS.min(idle_ms / 5);
             let asked = timeout(WAIT, self.live.running(now_ms + near_ms)).await;
             return asked.ok()?.ok();

@@ -33,14 +33,14 @@ use self::store::AlertStore;
 use crate::domain::alert::{Alert, Severity, State};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
-use crate::flow::tuning::Tuned;
+use crate::flow::settings::SettingsWatch;
 
 /// A person learns of an alert within seconds; an evaluation costs a few milliseconds.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// Evaluates the rules as long as the daemon runs.
 pub struct Alerting {
-    pub tuned: Tuned,
+    pub settings: SettingsWatch,
     pub collector: Collector,
     pub store: Arc<AlertStore>,
     pub notify: Notify,
@@ -65,8 +65,8 @@ impl Alerting {
     }
 
     async fn evaluate(&mut self, machine: &mut AlertStateMachine) {
-        let tuning = self.tuned.borrow().clone();
-        let rules = &tuning.rules;
+        let settings = self.settings.borrow().clone();
+        let rules = &settings.rules;
         let inputs = self.collector.inputs(rules, now_ms()).await;
         let now = Now {
             wall_ms: now_ms(),

@@ -12,8 +12,8 @@ use crate::alert::notify::{Format, Notify, Webhook};
 use crate::alert::{Alerting, Collector};
 use crate::config::{self, Config, WebhookFormat};
 use crate::flow::clock::now_ms;
-use crate::flow::ends::{ENDS_KEPT_MS, Ends, MAX_ENDS, SUMS_KEPT_MS};
 use crate::flow::operations::Operations;
+use crate::flow::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, RecentOutcomes, SUMS_KEPT_MS};
 use crate::live::Live;
 use crate::report::system::System;
 
@@ -24,7 +24,7 @@ const MAX_RESTORED: usize = 20_000;
 const MAX_FAILING: usize = 200;
 
 /// Reads back what ended before the daemon started, so that alerts that fired fire again.
-pub fn restore(stores: &Stores, ends: &Ends) -> Result<(), Failure> {
+pub fn restore(stores: &Stores, ends: &RecentOutcomes) -> Result<(), Failure> {
     let (history, now_ms) = (&stores.lookup, now_ms());
     let last = history
         .ended_since(now_ms - SUMS_KEPT_MS, MAX_RESTORED)
@@ -63,7 +63,7 @@ pub fn start(
 ) {
     let webhooks = config.alerts.webhooks.iter().map(webhook).collect();
     let alerting = Alerting {
-        tuned: parts.tuned.clone(),
+        settings: parts.settings.clone(),
         collector,
         store: parts.alerts.clone(),
         notify: Notify::start(webhooks, &parts.counters, tasks, stop),

@@ -56,7 +56,7 @@ use crate::domain::redact;
 use crate::flow::clock::now_ms;
 use crate::flow::operations::{Facts, Operations};
 use crate::flow::reaper::Reaper;
-use crate::flow::tuning::Tuning;
+use crate::flow::settings::RuntimeSettings;
 use crate::flow::writer;
 use crate::http::{self, Bodies, HttpState};
 use crate::intake::spool::Spool;
@@ -128,15 +128,15 @@ async fn serve<F: Future<Output = ()>>(
     signals: Signals<F>,
 ) -> Result<(), Failure> {
     let notifier = Notifier::of_environment();
-    let (tuning, tuned) = watch::channel(tuning(config, &stores));
-    let parts = Parts::new(&stores, tuned);
+    let (settings, watched) = watch::channel(settings(config, &stores));
+    let parts = Parts::new(&stores, watched);
     let (stop_intake, intake_stopped) = watch::channel(false);
     let (stop_views, views_stopped) = watch::channel(false);
     let (writer, queue) = writer::channel();
     let intake = Intake {
         writer: writer.clone(),
         counters: parts.counters.clone(),
-        tuned: parts.tuned.clone(),
+        settings: parts.settings.clone(),
         zone: TimeZone::system(),
     };
     let address = listener
@@ -156,8 +156,8 @@ async fn serve<F: Future<Output = ()>>(
         backups: Arc::new(parts.backups(config, writer.clone())),
         reload: reload_commands,
         reloaded: Arc::default(),
-        tuned: parts.tuned.clone(),
-        pulse: parts.pulse.clone(),
+        settings: parts.settings.clone(),
+        watchdog: parts.watchdog.clone(),
         facts: Arc::new(facts(config, redis, &address.to_string())),
         head_at_start: parts.changes.head(),
         open: open.clone(),
@@ -180,7 +180,7 @@ async fn serve<F: Future<Output = ()>>(
     let applier = parts.applier(&stores, &redis.live, writer.clone())?;
     let flusher = parts.flusher(&stores, writer.clone())?;
     let usage_reader = parts.usage_reader(&stores, writer.clone());
-    let spending_reader = parts.spending_reader(writer.clone());
+    let live_usage_reader = parts.live_usage_reader(writer.clone());
     let checkpoints =
         Checkpoints::start([stores.journal_path.clone(), stores.history_path.clone()])?;
     let (writer_thread, mut damage) = spawn_writer(stores, &parts, queue)?;
@@ -201,7 +201,7 @@ async fn serve<F: Future<Output = ()>>(
         access: access.clone(),
         counters: parts.counters.clone(),
         writer: writer.clone(),
-        tuning,
+        settings,
         security: layers,
         state: operations.reloaded.clone(),
         notifier: notifier.clone(),
@@ -267,7 +267,7 @@ async fn serve<F: Future<Output = ()>>(
         state: parts.state.clone(),
     };
     doors.spawn(usage_reader.run(intake_stopped.clone()));
-    doors.spawn(spending_reader.run(intake_stopped.clone()));
+    doors.spawn(live_usage_reader.run(intake_stopped.clone()));
     doors.spawn(reaper.run(intake_stopped));
     info!(
         socket = %config.socket.path.display(),
@@ -316,8 +316,8 @@ fn facts(config: &Config, redis: &Redis, http: &str) -> Facts {
     }
 }
 
-fn tuning(config: &Config, stores: &Stores) -> Arc<Tuning> {
-    Arc::new(parts::tuning(config, stores.catalog.clone()))
+fn settings(config: &Config, stores: &Stores) -> Arc<RuntimeSettings> {
+    Arc::new(parts::settings(config, stores.catalog.clone()))
 }
 
 fn join(thread: JoinHandle<()>) {

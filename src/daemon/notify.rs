@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use crate::flow::operations::Operations;
-use crate::flow::pulse::Part;
+use crate::flow::watchdog::Part;
 
 /// Until it is ready.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -71,16 +71,16 @@ impl Notifier {
                 sleep(LOOK_EVERY).await;
             }
             self.ready();
-            let (mut stuck, mut told, mut beat_at) = (None, None, Instant::now());
+            let (mut stalled, mut told, mut beat_at) = (None, None, Instant::now());
             loop {
                 if let Some(every) = self.watchdog.filter(|_| Instant::now() >= beat_at) {
                     beat_at = Instant::now() + every / 4;
-                    let found = operations.pulse.stuck(every / 2, Instant::now());
-                    self.beat(found, stuck);
-                    stuck = found;
+                    let found = operations.watchdog.stalled(every / 2, Instant::now());
+                    self.beat(found, stalled);
+                    stalled = found;
                 }
                 let reason = operations.ready().err();
-                if reason != told && stuck.is_none() {
+                if reason != told && stalled.is_none() {
                     self.status(reason.as_deref());
                     told = reason;
                 }
@@ -103,9 +103,9 @@ impl Notifier {
     }
 
     /// Whoever stands still is named, and the watchdog left to bark.
-    fn beat(&self, stuck: Option<Part>, before: Option<Part>) {
-        match (stuck, before) {
-            (Some(part), before) if before != stuck => {
+    fn beat(&self, stalled: Option<Part>, before: Option<Part>) {
+        match (stalled, before) {
+            (Some(part), before) if before != stalled => {
                 let part = part.name();
                 warn!(
                     part,

@@ -19,14 +19,14 @@ use crate::flow::changes::{Changes, View};
 use crate::flow::counters::Counters;
 use crate::flow::flusher::Flusher;
 use crate::flow::holds::Holds;
-use crate::flow::kept::Kept;
 use crate::flow::live_state::LiveState;
-use crate::flow::pulse::Pulse;
+use crate::flow::live_usage::{LiveUsage, LiveUsageReader};
+use crate::flow::persisted_counters::PersistedCounters;
 use crate::flow::running::{Running, Timeouts};
-use crate::flow::spending::{Spending, SpendingReader};
-use crate::flow::tuning::{Tuned, Tuning};
-use crate::flow::usage::{Unread, UsageReader};
+use crate::flow::settings::{RuntimeSettings, SettingsWatch};
+use crate::flow::usage::{TranscriptQueue, UsageReader};
 use crate::flow::verify::Verifier;
+use crate::flow::watchdog::Watchdog;
 use crate::flow::writer::{self, Heartbeats, Writer, WriterHandle};
 use crate::history::History;
 use crate::journal::Tail;
@@ -38,42 +38,42 @@ pub struct Parts {
     pub names: Arc<RwLock<Names>>,
     pub changes: Arc<Changes>,
     pub heartbeats: Arc<Heartbeats>,
-    pub unread: Arc<Unread>,
+    pub unread: Arc<TranscriptQueue>,
     /// What runs, as the writer knows it.
     pub running: Arc<Running>,
-    pub spending: Arc<Spending>,
+    pub live_usage: Arc<LiveUsage>,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
-    pub kept: Arc<Kept>,
+    pub kept: Arc<PersistedCounters>,
     pub holds: Arc<Holds>,
     pub alerts: Arc<AlertStore>,
-    pub pulse: Arc<Pulse>,
-    pub tuned: Tuned,
+    pub watchdog: Arc<Watchdog>,
+    pub settings: SettingsWatch,
 }
 
 impl Parts {
-    pub fn new(stores: &Stores, tuned: Tuned) -> Parts {
+    pub fn new(stores: &Stores, settings: SettingsWatch) -> Parts {
         let counters = Arc::<Counters>::default();
         let changes = Arc::new(Changes::new(stores.journal.last_seq()));
         changes.applied(View::History, stores.history_seq);
         let (timeouts, max_bytes) = {
-            let tuning = tuned.borrow();
-            (tuning.timeouts, tuning.max_running_bytes)
+            let settings = settings.borrow();
+            (settings.timeouts, settings.max_running_bytes)
         };
         Parts {
             names: stores.names.clone(),
             heartbeats: Arc::default(),
             unread: Arc::default(),
             running: Arc::new(Running::new(timeouts, max_bytes)),
-            spending: Arc::default(),
+            live_usage: Arc::default(),
             state: Arc::new(LiveState::new(changes.clone())),
             changes,
-            kept: Arc::new(Kept::new(stores.counted.clone(), &counters)),
+            kept: Arc::new(PersistedCounters::new(stores.counted.clone(), &counters)),
             counters,
             holds: Arc::default(),
             alerts: Arc::default(),
-            pulse: Arc::default(),
-            tuned,
+            watchdog: Arc::default(),
+            settings,
         }
     }
 
@@ -92,8 +92,8 @@ impl Parts {
             live: live.clone(),
             epoch: stores.journal.epoch().to_owned(),
             past_epochs: stores.journal.past_epochs().to_vec(),
-            tuned: self.tuned.clone(),
-            pulse: self.pulse.clone(),
+            settings: self.settings.clone(),
+            watchdog: self.watchdog.clone(),
             names: self.names.clone(),
             changes: self.changes.clone(),
             tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
@@ -107,7 +107,7 @@ impl Parts {
             check_at: Instant::now(),
             nonce: nonce()?,
             attempt: 0,
-            starved: 0,
+            out_of_memory_retries: 0,
             verifier: Verifier::new(Instant::now()),
             release_at: 0,
         })
@@ -118,16 +118,16 @@ impl Parts {
             writer,
             unread: self.unread.clone(),
             history: stores.lanes.own.clone(),
-            tuned: self.tuned.clone(),
+            settings: self.settings.clone(),
             counters: self.counters.clone(),
         }
     }
 
-    pub fn spending_reader(&self, writer: WriterHandle) -> SpendingReader {
-        SpendingReader {
+    pub fn live_usage_reader(&self, writer: WriterHandle) -> LiveUsageReader {
+        LiveUsageReader {
             writer,
-            spending: self.spending.clone(),
-            tuned: self.tuned.clone(),
+            live_usage: self.live_usage.clone(),
+            settings: self.settings.clone(),
         }
     }
 
@@ -135,8 +135,8 @@ impl Parts {
         let flusher = Flusher {
             history: History::open(&stores.history_path).map_err(stores::failure)?,
             epoch: stores.journal.epoch().to_owned(),
-            tuned: self.tuned.clone(),
-            pulse: self.pulse.clone(),
+            settings: self.settings.clone(),
+            watchdog: self.watchdog.clone(),
             changes: self.changes.clone(),
             tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
             writer,
@@ -167,7 +167,7 @@ impl Parts {
             state: self.state.clone(),
             heartbeats: self.heartbeats.clone(),
             counters: self.counters.clone(),
-            tuned: self.tuned.clone(),
+            settings: self.settings.clone(),
             max_clients: config.limits.stream_clients,
             alerts: self.alerts.subscribe(),
         }
@@ -180,12 +180,12 @@ pub fn spawn_writer(
     queue: mpsc::Receiver<writer::Message>,
 ) -> Result<(JoinHandle<()>, mpsc::Receiver<String>), Failure> {
     let (damage, damaged) = mpsc::channel(1);
-    let tuning = parts.tuned.borrow().clone();
-    let memory = stores.memory(parts.running.clone(), &parts.spending)?;
+    let settings = parts.settings.borrow().clone();
+    let memory = stores.memory(parts.running.clone(), &parts.live_usage)?;
     memory.unread().for_each(|id| parts.unread.put(id));
     let listening = stores.listening()?;
     let writer = Writer {
-        tuning,
+        settings,
         noted: listening.now().listened,
         listening,
         journal: stores.journal,
@@ -194,9 +194,9 @@ pub fn spawn_writer(
         changes: parts.changes.clone(),
         heartbeats: parts.heartbeats.clone(),
         unread: parts.unread.clone(),
-        spending: parts.spending.clone(),
+        live_usage: parts.live_usage.clone(),
         counters: parts.counters.clone(),
-        pulse: parts.pulse.clone(),
+        watchdog: parts.watchdog.clone(),
         holds: parts.holds.clone(),
         damage,
         try_at: std::time::Instant::now(),
@@ -211,8 +211,8 @@ pub fn spawn_writer(
 }
 
 /// The settings as the flow means them.
-pub fn tuning(config: &Config, catalog: Arc<Catalog>) -> Tuning {
-    Tuning {
+pub fn settings(config: &Config, catalog: Arc<Catalog>) -> RuntimeSettings {
+    RuntimeSettings {
         timeouts: Timeouts {
             idle: config.reaper.idle_timeout,
             tool: config.reaper.tool_timeout,

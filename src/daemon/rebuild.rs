@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::parts::{Parts, spawn_writer};
 use super::{
-    EXIT_NO_REDIS, Failure, Folder, Stores, VIEWS_DEADLINE, entrance, join, redis, tuning,
+    EXIT_NO_REDIS, Failure, Folder, Stores, VIEWS_DEADLINE, entrance, join, redis, settings,
 };
 use crate::access::Action;
 use crate::config::Config;
@@ -36,8 +36,8 @@ pub async fn rebuild_offline(
         false => redis::reach(&config, &stores).await?,
     };
     let (stop, stopped) = watch::channel(false);
-    let (_tuning, tuned) = watch::channel(tuning(&config, &stores));
-    let parts = Parts::new(&stores, tuned);
+    let (_tuning, settings) = watch::channel(settings(&config, &stores));
+    let parts = Parts::new(&stores, settings);
     let (writer, queue) = writer::channel();
     let (commands, received) = mpsc::channel(1);
     let applier = parts.applier(&stores, &redis.live, writer)?;

@@ -16,7 +16,7 @@ use crate::domain::redis_url::RedisUrl;
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 use crate::flow::reload::{Command, ReloadState, Reloaded};
-use crate::flow::tuning::Tuning;
+use crate::flow::settings::RuntimeSettings;
 use crate::flow::writer::{Message, WriterHandle};
 use crate::http::security::SecurityLayer;
 
@@ -70,7 +70,7 @@ pub struct Reloader {
     pub access: Arc<Access>,
     pub counters: Arc<Counters>,
     pub writer: WriterHandle,
-    pub tuning: watch::Sender<Arc<Tuning>>,
+    pub settings: watch::Sender<Arc<RuntimeSettings>>,
     pub security: watch::Sender<Arc<SecurityLayer>>,
     pub state: Arc<ReloadState>,
     pub notifier: Option<Arc<Notifier>>,
@@ -176,16 +176,16 @@ impl Reloader {
             let told = |failure: Failure| failure.to_string();
             let catalog = Arc::new(stores::catalog(&config).map_err(told)?);
             let security = entrance::security(&config, address, &access, &counters);
-            Ok::<_, String>((parts::tuning(&config, catalog), security, config))
+            Ok::<_, String>((parts::settings(&config, catalog), security, config))
         };
         let read = tokio::task::spawn_blocking(read).await;
-        let (tuning, security, config) = read.map_err(|error| error.to_string())??;
-        let tuning = Arc::new(tuning);
+        let (settings, security, config) = read.map_err(|error| error.to_string())??;
+        let settings = Arc::new(settings);
         // The writer first: only it can be gone, and then nothing has changed.
-        let retune = Message::Retune(tuning.clone());
-        let sent = self.writer.send(retune).await;
+        let reconfigure = Message::Reconfigure(settings.clone());
+        let sent = self.writer.send(reconfigure).await;
         sent.map_err(|error| error.to_string())?;
-        self.tuning.send_replace(tuning);
+        self.settings.send_replace(settings);
         self.security.send_replace(Arc::new(security));
         (self.source.set_log_level)(config.log.level);
         Ok(self.present.follow(&Present::of(&config)))

@@ -18,8 +18,8 @@ use crate::domain::names::Names;
 use crate::domain::price::Prices;
 use crate::flow::applier::REBUILDING;
 use crate::flow::clock::Listening;
+use crate::flow::live_usage::LiveUsage;
 use crate::flow::running::Running;
-use crate::flow::spending::Spending;
 use crate::flow::writer::Memory;
 use crate::history::{History, Lanes, Reader};
 use crate::journal::{Journal, Tail};
@@ -70,19 +70,19 @@ impl Stores {
     }
 
     /// What the writer has to remember: what runs, and what history does not have yet.
-    pub fn memory(&self, running: Arc<Running>, spending: &Spending) -> Result<Memory, Failure> {
+    pub fn memory(&self, running: Arc<Running>, live_usage: &LiveUsage) -> Result<Memory, Failure> {
         let now = self.listening()?.now();
         let heartbeats = self.journal.last_heartbeats().map_err(failure)?;
         let mut memory = Memory::new(running);
         let load = |run: Execution| {
             memory.load_running(&run, self.history_seq, &heartbeats, now);
-            spending.follow(&run);
+            live_usage.follow(&run);
         };
         self.lookup.each_running(load).map_err(failure)?;
         self.each_unflushed(|changes| {
             for change in changes {
                 memory.load(change, &heartbeats, now);
-                spending.follow(&change.after);
+                live_usage.follow(&change.after);
             }
         })?;
         Ok(memory)

@@ -10,16 +10,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
+use super::apply_error::ApplyError;
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
 use super::holds::{Holder, Holds};
 use super::live_state::{Condition, LiveState};
-use super::pulse::{Part, Pulse};
 use super::running::RunSnapshot;
-use super::trouble::Trouble;
-use super::tuning::Tuned;
+use super::settings::SettingsWatch;
 use super::verify::Verifier;
+use super::watchdog::{Part, Watchdog};
 use super::writer::{Heartbeats, WriterHandle};
 use crate::crash_point::crash_point;
 use crate::domain::change::Change;
@@ -40,7 +40,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// After rebuilds that Redis had no memory for: each deletes and writes all that there is, and as
 /// long as nobody gives it more the next ends as the last did.
-const STARVED_AFTER_MAX: Duration = Duration::from_secs(64);
+const MAX_OUT_OF_MEMORY_WAIT: Duration = Duration::from_secs(64);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(1);
 /// Of what only a rebuild by hand repairs.
 const BROKEN_WAIT: Duration = Duration::from_secs(3600);
@@ -59,7 +59,7 @@ pub struct Applier {
     pub live: Live,
     pub epoch: String,
     pub past_epochs: Vec<String>,
-    pub tuned: Tuned,
+    pub settings: SettingsWatch,
     pub names: Arc<RwLock<Names>>,
     pub changes: Arc<Changes>,
     pub tail: Tail,
@@ -68,7 +68,7 @@ pub struct Applier {
     pub writer: WriterHandle,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
-    pub pulse: Arc<Pulse>,
+    pub watchdog: Arc<Watchdog>,
     pub holds: Arc<Holds>,
     /// The cursor alone does not tell that the live view must be rebuilt.
     pub must_rebuild: bool,
@@ -78,7 +78,7 @@ pub struct Applier {
     pub nonce: u64,
     pub attempt: u64,
     /// Rebuilds in a row that ended for want of memory in Redis.
-    pub starved: u32,
+    pub out_of_memory_retries: u32,
     /// The journal is held for a rebuild until live has come here.
     pub release_at: u64,
 }
@@ -99,18 +99,18 @@ impl Applier {
     ) {
         let mut position = None;
         loop {
-            self.pulse.works(Part::Live);
+            self.watchdog.busy(Part::Live);
             let result = match position {
-                None => self.establish().await,
+                None => self.sync().await,
                 Some(seq) => self.step(seq, &mut commands, &mut stop).await,
             };
             match result {
                 Ok(seq) => position = seq,
-                Err(trouble) => {
+                Err(error) => {
                     position = None;
                     self.release();
-                    let wait = self.report(&trouble);
-                    self.wait_out(wait, &mut commands, &mut stop).await;
+                    let wait = self.report(&error);
+                    self.back_off(wait, &mut commands, &mut stop).await;
                 }
             }
             let done = position.is_some_and(|seq| seq >= self.changes.head());
@@ -121,7 +121,7 @@ impl Applier {
     }
 
     /// Reads the cursor and makes it one to go on from, by a rebuild if need be.
-    pub(super) async fn establish(&mut self) -> Result<Option<u64>, Trouble> {
+    pub(super) async fn sync(&mut self) -> Result<Option<u64>, ApplyError> {
         if let Some(reason) = self.fit().await? {
             self.note_difference(&reason);
         }
@@ -129,7 +129,7 @@ impl Applier {
         let seq = match found {
             Found::Ours(seq) if !self.must_rebuild => seq,
             Found::Ours(_) | Found::Stale => self.rebuild(&cursor).await?,
-            Found::Foreign => return Err(Trouble::Foreign(cursor)),
+            Found::Foreign => return Err(ApplyError::Foreign(cursor)),
         };
         self.refresh(seq).await?;
         self.advance(seq);
@@ -140,7 +140,7 @@ impl Applier {
     }
 
     /// The cursor, empty where there is none, and what it asks for.
-    async fn found(&mut self) -> Result<(String, Found), Trouble> {
+    async fn found(&mut self) -> Result<(String, Found), ApplyError> {
         let Some(cursor) = self.live.cursor().await? else {
             return Ok((String::new(), Found::Stale));
         };
@@ -175,16 +175,19 @@ impl Applier {
 
     /// Writes again what is only in memory: the last heartbeats of all that runs. Those of
     /// executions that the live view does not know yet wait until it does.
-    async fn refresh(&mut self, seq: u64) -> Result<(), Trouble> {
+    async fn refresh(&mut self, seq: u64) -> Result<(), ApplyError> {
         let running = self
             .writer
             .running()
             .await
-            .map_err(|error| Trouble::Other(error.to_string()))?;
-        let (known, early): (Vec<_>, Vec<_>) =
-            running.into_iter().partition(|heartbeat| heartbeat.after <= seq);
+            .map_err(|error| ApplyError::Other(error.to_string()))?;
+        let (known, early): (Vec<_>, Vec<_>) = running
+            .into_iter()
+            .partition(|heartbeat| heartbeat.after <= seq);
         self.heartbeats.put_back(early);
-        self.live.progress(known.iter().map(RunSnapshot::active)).await?;
+        self.live
+            .progress(known.iter().map(RunSnapshot::active))
+            .await?;
         Ok(())
     }
 
@@ -194,21 +197,21 @@ impl Applier {
         seq: u64,
         commands: &mut mpsc::Receiver<Command>,
         stop: &mut watch::Receiver<bool>,
-    ) -> Result<Option<u64>, Trouble> {
+    ) -> Result<Option<u64>, ApplyError> {
         let mut head = self.changes.subscribe();
         while *head.borrow_and_update() == seq {
-            self.pulse.waits(Part::Live);
+            self.watchdog.idle(Part::Live);
             tokio::select! {
                 changed = head.changed() => if changed.is_err() { return Ok(Some(seq)) },
                 _ = stop.changed() => return Ok(Some(seq)),
-                Some(command) = commands.recv() => return self.obey(command).await,
+                Some(command) = commands.recv() => return self.execute(command).await,
                 () = sleep_until(self.check_at) => if !self.check_cursor(seq).await? { return Ok(None) },
             }
         }
-        self.pulse.works(Part::Live);
+        self.watchdog.busy(Part::Live);
         let next = self.apply(seq).await?;
         if let Ok(command) = commands.try_recv() {
-            return self.obey(command).await;
+            return self.execute(command).await;
         }
         match next {
             Some(seq) if self.check_at <= Instant::now() && !self.check_cursor(seq).await? => {
@@ -220,16 +223,18 @@ impl Applier {
 
     /// Writes the last heartbeats, and looks whether the cursor is where it was left: a Redis
     /// that was emptied or replaced says nothing of it.
-    async fn check_cursor(&mut self, seq: u64) -> Result<bool, Trouble> {
+    async fn check_cursor(&mut self, seq: u64) -> Result<bool, ApplyError> {
         self.check_at = Instant::now() + POLL_INTERVAL;
         let heartbeats = self.heartbeats.take(seq);
         if !heartbeats.is_empty() {
-            self.live.progress(heartbeats.iter().map(RunSnapshot::active)).await?;
+            self.live
+                .progress(heartbeats.iter().map(RunSnapshot::active))
+                .await?;
         }
         let ours = Cursor::new(&self.epoch, seq).to_string();
         let cursor = timeout(ANSWER_DEADLINE, self.live.cursor())
             .await
-            .map_err(|_| Trouble::Other("Redis does not answer".to_owned()))??;
+            .map_err(|_| ApplyError::Other("Redis does not answer".to_owned()))??;
         if cursor.as_deref() != Some(ours.as_str()) {
             return Ok(false);
         }
@@ -237,7 +242,7 @@ impl Applier {
     }
 
     /// Applies the next batch.
-    async fn apply(&mut self, seq: u64) -> Result<Option<u64>, Trouble> {
+    async fn apply(&mut self, seq: u64) -> Result<Option<u64>, ApplyError> {
         let began = Instant::now();
         let pending = self.changes.head().saturating_sub(seq);
         let max = if pending > BATCH as u64 {
@@ -248,7 +253,7 @@ impl Applier {
         let mut batch = self
             .changes
             .after(seq, max, &self.tail)
-            .map_err(|error| Trouble::Other(error.to_string()))?;
+            .map_err(|error| ApplyError::Other(error.to_string()))?;
         batch.truncate(within(&batch, BATCH_BYTES));
         let Some(last) = batch.last() else {
             return Ok(None); // Pruned meanwhile: the cursor asks for a rebuild.
@@ -277,7 +282,7 @@ impl Applier {
 
     fn writes(&self, batch: &[Arc<Change>]) -> Writes {
         let names = self.names.read();
-        let idle_ms = self.tuned.borrow().idle_ms();
+        let idle_ms = self.settings.borrow().idle_ms();
         Writes::of(batch, &names, self.live.keys(), idle_ms, now_ms())
     }
 
@@ -293,43 +298,45 @@ impl Applier {
         self.holds.release(Holder::Rebuild);
     }
 
-    async fn obey(&mut self, command: Command) -> Result<Option<u64>, Trouble> {
+    async fn execute(&mut self, command: Command) -> Result<Option<u64>, ApplyError> {
         let Command::Rebuild { force, reply } = command;
         let outcome = match self.found().await {
-            Ok((cursor, Found::Foreign)) if !force => Err(Trouble::Foreign(cursor)),
+            Ok((cursor, Found::Foreign)) if !force => Err(ApplyError::Foreign(cursor)),
             Ok((cursor, _)) => self.rebuild(&cursor).await,
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         };
         let answer = outcome
             .as_ref()
             .map(|_| ())
-            .map_err(|trouble| trouble.to_string());
+            .map_err(|error| error.to_string());
         drop(reply.send(answer));
         outcome?;
-        self.establish().await
+        self.sync().await
     }
 
     /// Answers how long to wait before the next try; what is broken needs a rebuild by hand.
-    fn report(&mut self, trouble: &Trouble) -> Duration {
-        if !trouble.is_out_of_memory() {
-            self.starved = 0;
+    fn report(&mut self, error: &ApplyError) -> Duration {
+        if !error.is_out_of_memory() {
+            self.out_of_memory_retries = 0;
         }
         let mut wait = self.retry_after();
-        let condition = match trouble {
-            _ if self.starved > 0 => {
+        let condition = match error {
+            _ if self.out_of_memory_retries > 0 => {
                 let wait_s = wait.as_secs_f32();
-                Condition::Away(format!("{trouble}; it is made anew in {wait_s} s"))
+                Condition::Unreachable(format!("{error}; it is rebuilt in {wait_s} s"))
             }
-            Trouble::Live(error) if !error.is_broken() => Condition::Away(error.to_string()),
-            Trouble::Other(reason) => Condition::Away(reason.clone()),
-            Trouble::Changed(_) => {
+            ApplyError::Live(error) if !error.is_broken() => {
+                Condition::Unreachable(error.to_string())
+            }
+            ApplyError::Other(reason) => Condition::Unreachable(reason.clone()),
+            ApplyError::Changed(_) => {
                 wait = wait.max(self.verifier.rebuild_at - Instant::now());
                 let wait_s = wait.as_secs();
-                Condition::Broken(format!("{trouble}; it is rebuilt in {wait_s} s"))
+                Condition::Broken(format!("{error}; it is rebuilt in {wait_s} s"))
             }
-            Trouble::Live(_) | Trouble::Foreign(_) => {
+            ApplyError::Live(_) | ApplyError::Foreign(_) => {
                 wait = BROKEN_WAIT;
-                Condition::Broken(trouble.to_string())
+                Condition::Broken(error.to_string())
             }
         };
         self.counters.apply_failures.add(1);
@@ -338,36 +345,36 @@ impl Applier {
                 Condition::Broken(reason) => {
                     error!(reason, "the live view is broken; answers come from history")
                 }
-                _ => warn!(reason = %trouble, "Redis is away; answers come from history"),
+                _ => warn!(reason = %error, "Redis is away; answers come from history"),
             }
         }
         wait
     }
 
     fn retry_after(&self) -> Duration {
-        let doubled = RETRY_AFTER.saturating_mul(1 << self.starved.min(16));
-        doubled.min(STARVED_AFTER_MAX)
+        let doubled = RETRY_AFTER.saturating_mul(1 << self.out_of_memory_retries.min(16));
+        doubled.min(MAX_OUT_OF_MEMORY_WAIT)
     }
 
     /// Until the next try, or until a rebuild that was asked for has gone well.
-    async fn wait_out(
+    async fn back_off(
         &mut self,
         mut wait: Duration,
         commands: &mut mpsc::Receiver<Command>,
         stop: &mut watch::Receiver<bool>,
     ) {
         while !*stop.borrow() {
-            self.pulse.waits(Part::Live);
+            self.watchdog.idle(Part::Live);
             let command = tokio::select! {
                 command = timeout(wait, commands.recv()) => command.ok().flatten(),
                 _ = stop.changed() => None,
             };
             let Some(command) = command else { return };
-            let Err(trouble) = self.obey(command).await else {
+            let Err(error) = self.execute(command).await else {
                 return;
             };
             self.release();
-            wait = self.report(&trouble);
+            wait = self.report(&error);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::ends::Ends;
+use super::recent_outcomes::RecentOutcomes;
 use crate::domain::change::Change;
 use crate::journal::{self, Tail};
 
@@ -44,7 +44,7 @@ pub struct Changes {
     recent: Mutex<Recent>,
     head: watch::Sender<u64>,
     positions: [AtomicU64; 3],
-    pub ends: Ends,
+    pub ends: RecentOutcomes,
 }
 
 impl Changes {
@@ -54,7 +54,7 @@ impl Changes {
             recent: Mutex::default(),
             head: watch::Sender::new(head),
             positions: [0, 0, NOWHERE].map(AtomicU64::new),
-            ends: Ends::default(),
+            ends: RecentOutcomes::default(),
         }
     }
 

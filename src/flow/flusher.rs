@@ -12,10 +12,10 @@ use tracing::{error, info, warn};
 use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
-use super::kept::Kept;
 use super::live_state::LiveState;
-use super::pulse::{Part, Pulse};
-use super::tuning::Tuned;
+use super::persisted_counters::PersistedCounters;
+use super::settings::SettingsWatch;
+use super::watchdog::{Part, Watchdog};
 use super::writer::{Message, WriterHandle};
 use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
@@ -45,19 +45,19 @@ pub enum Command {
 
 /// Why history could not be written.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum FlushError {
     #[error("{0}")]
     Store(#[from] history::Error),
     #[error("the journal lacks what history needs after change {0}: restore both from one backup")]
     Gap(u64),
 }
 
-impl Trouble {
+impl FlushError {
     /// No retry mends it.
     fn is_damage(&self) -> bool {
         match self {
-            Trouble::Store(error) => error.is_corrupt(),
-            Trouble::Gap(_) => true,
+            FlushError::Store(error) => error.is_corrupt(),
+            FlushError::Gap(_) => true,
         }
     }
 }
@@ -65,14 +65,14 @@ impl Trouble {
 pub struct Flusher {
     pub history: History,
     pub epoch: String,
-    pub tuned: Tuned,
+    pub settings: SettingsWatch,
     pub changes: Arc<Changes>,
     pub tail: Tail,
     pub writer: WriterHandle,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
-    pub pulse: Arc<Pulse>,
-    pub kept: Arc<Kept>,
+    pub watchdog: Arc<Watchdog>,
+    pub kept: Arc<PersistedCounters>,
     pub names: Arc<RwLock<Names>>,
 }
 
@@ -83,11 +83,11 @@ impl Flusher {
         mut self,
         mut commands: mpsc::Receiver<Command>,
         mut stop: watch::Receiver<bool>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), FlushError> {
         let mut pruned = Instant::now() - PRUNE_EVERY;
         let mut pruning = None;
         loop {
-            self.pulse.waits(Part::History);
+            self.watchdog.idle(Part::History);
             // Between two steps of a prune only what is there is flushed.
             let command = match &pruning {
                 None => self.wait(&mut commands, &mut stop).await,
@@ -98,7 +98,7 @@ impl Flusher {
             (self, flushed) = self.flush_all().await;
             match flushed {
                 Ok(()) => self = self.keep_counters().await,
-                Err(trouble) if trouble.is_damage() => return Err(trouble),
+                Err(error) if error.is_damage() => return Err(error),
                 Err(error) => {
                     self.counters.flush_failures.add(1);
                     self.kept.show(self.kept.count(&self.counters));
@@ -109,7 +109,7 @@ impl Flusher {
                     if stopping {
                         return Ok(());
                     }
-                    self.pulse.waits(Part::History);
+                    self.watchdog.idle(Part::History);
                     sleep_until(Instant::now() + RETRY_AFTER).await;
                     continue;
                 }
@@ -145,7 +145,7 @@ impl Flusher {
         let mut head = self.changes.subscribe();
         loop {
             let following = self.state.is_following();
-            let interval = self.tuned.borrow().flush_interval;
+            let interval = self.settings.borrow().flush_interval;
             let interval = if following {
                 interval
             } else {
@@ -168,7 +168,7 @@ impl Flusher {
         }
     }
 
-    async fn flush_all(mut self) -> (Flusher, Result<(), Trouble>) {
+    async fn flush_all(mut self) -> (Flusher, Result<(), FlushError>) {
         let head = self.changes.head();
         while self.changes.position(View::History) < head {
             let flushed;
@@ -207,13 +207,13 @@ impl Flusher {
     }
 
     /// One transaction, on a thread where it may wait for the disk.
-    async fn flush(self) -> (Flusher, Result<u64, Trouble>) {
-        self.pulse.works(Part::History);
+    async fn flush(self) -> (Flusher, Result<u64, FlushError>) {
+        self.watchdog.busy(Part::History);
         blocking(self, |this| {
             let position = this.changes.position(View::History);
             let batch = this.changes.after(position, BATCH, &this.tail)?;
             let Some(last) = batch.last() else {
-                return Err(Trouble::Gap(position));
+                return Err(FlushError::Gap(position));
             };
             let totals = {
                 let names = this.names.read();
@@ -233,11 +233,11 @@ impl Flusher {
     /// One step of a prune; answers what is left to do of it. A flush comes between two steps, so
     /// that history falls behind by one of them at most.
     async fn prune(self, mut pruning: Pruning, last: bool) -> (Flusher, Option<Pruning>) {
-        self.pulse.works(Part::History);
+        self.watchdog.busy(Part::History);
         let (this, outcome) = blocking(self, move |this| {
             // A day later than what intake refuses, so that no event is on its way to what is
             // being forgotten, also around midnight.
-            let oldest = Day::of(now_ms() - this.tuned.borrow().remember_ms).back(1);
+            let oldest = Day::of(now_ms() - this.settings.borrow().remember_ms).back(1);
             let pruned = this.history.prune(oldest, PRUNE_BATCH);
             crash_point("prune.history");
             this.bound_wal();
@@ -300,7 +300,7 @@ async fn blocking<T: Send + 'static>(
     .expect("a flush does not panic")
 }
 
-fn refuse(command: Command, error: &Trouble) {
+fn refuse(command: Command, error: &FlushError) {
     match command {
         Command::Flush(reply) => drop(reply.send(Err(error.to_string()))),
         Command::Prune(reply) => drop(reply.send(Err(error.to_string()))),

@@ -18,7 +18,7 @@ pub enum Condition {
     Following,
     Rebuilding,
     /// Redis cannot be reached, or cannot be written for now.
-    Away(String),
+    Unreachable(String),
     /// Only `agentpulse rebuild` mends it.
     Broken(String),
 }
@@ -34,7 +34,7 @@ pub struct LiveState {
 
 impl LiveState {
     pub fn new(changes: Arc<Changes>) -> LiveState {
-        let condition = RwLock::new(Condition::Away("not reached yet".to_owned()));
+        let condition = RwLock::new(Condition::Unreachable("not reached yet".to_owned()));
         LiveState {
             condition,
             rebuilt_percent: AtomicU64::new(0),

@@ -15,9 +15,9 @@ use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::counters::Counters;
 use super::live_state::{Condition, LiveState};
-use super::pulse::{Part, Pulse};
 use super::reload::{self, ReloadState};
-use super::tuning::Tuned;
+use super::settings::SettingsWatch;
+use super::watchdog::{Part, Watchdog};
 use super::{applier, flusher};
 
 /// A rebuild of a million executions takes seconds; this is the end of patience.
@@ -42,8 +42,8 @@ pub struct Operations {
     pub backups: Arc<Backups>,
     pub reload: mpsc::Sender<reload::Command>,
     pub reloaded: Arc<ReloadState>,
-    pub tuned: Tuned,
-    pub pulse: Arc<Pulse>,
+    pub settings: SettingsWatch,
+    pub watchdog: Arc<Watchdog>,
     pub facts: Arc<Facts>,
     /// Where the journal was when the daemon started: it is ready once live has applied that.
     pub head_at_start: u64,
@@ -117,10 +117,10 @@ impl Operations {
     /// Why no event is taken now, if none is. It clears by itself.
     pub fn blocked(&self) -> Option<String> {
         let now = std::time::Instant::now();
-        let is_stuck = self.pulse.is_stuck(Part::Writer, COMMIT_ALLOWED, now);
+        let is_stalled = self.watchdog.is_stalled(Part::Writer, COMMIT_ALLOWED, now);
         self.counters.blocked.reason().or_else(|| {
             let s = COMMIT_ALLOWED.as_secs();
-            is_stuck.then(|| format!("a commit to the journal takes more than {s} s"))
+            is_stalled.then(|| format!("a commit to the journal takes more than {s} s"))
         })
     }
 
@@ -156,7 +156,7 @@ impl Operations {
     }
 
     pub fn flush_interval_ms(&self) -> i64 {
-        self.tuned.borrow().flush_interval.as_millis() as i64
+        self.settings.borrow().flush_interval.as_millis() as i64
     }
 
     /// Reads the settings again.
@@ -214,7 +214,7 @@ pub fn describe(condition: Condition) -> (&'static str, Option<String>) {
     match condition {
         Condition::Following => ("following", None),
         Condition::Rebuilding => ("rebuilding", None),
-        Condition::Away(reason) => ("away", Some(reason)),
+        Condition::Unreachable(reason) => ("away", Some(reason)),
         Condition::Broken(reason) => ("broken", Some(reason)),
     }
 }

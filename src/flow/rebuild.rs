@@ -6,13 +6,13 @@ use std::time::Instant;
 use tracing::info;
 
 use super::applier::Applier;
+use super::apply_error::ApplyError;
 use super::changes::View;
 use super::clock::now_ms;
 use super::holds::Holder;
 use super::live_state::Condition;
-use super::pulse::Part;
 use super::snapshot::Snapshot;
-use super::trouble::Trouble;
+use super::watchdog::Part;
 use crate::crash_point::crash_point;
 use crate::domain::cursor::Cursor;
 use crate::domain::view::Heartbeat;
@@ -26,19 +26,19 @@ const RUNNING_AT_ONCE: usize = 250;
 
 impl Applier {
     /// Answers the change up to which the live view then reaches.
-    pub(super) async fn rebuild(&mut self, found: &str) -> Result<u64, Trouble> {
-        let made = self.make_anew(found).await;
+    pub(super) async fn rebuild(&mut self, found: &str) -> Result<u64, ApplyError> {
+        let made = self.write_all(found).await;
         match &made {
-            Err(trouble) if trouble.is_out_of_memory() => self.starved += 1,
+            Err(error) if error.is_out_of_memory() => self.out_of_memory_retries += 1,
             Err(_) => {}
-            Ok(_) => self.starved = 0,
+            Ok(_) => self.out_of_memory_retries = 0,
         }
         made
     }
 
     /// Every step is guarded by the cursor, from `found` on, so that one which lands late changes
     /// nothing.
-    async fn make_anew(&mut self, found: &str) -> Result<u64, Trouble> {
+    async fn write_all(&mut self, found: &str) -> Result<u64, ApplyError> {
         let began = Instant::now();
         self.state.set_rebuilt(0, 1);
         self.state.set(Condition::Rebuilding);
@@ -55,7 +55,7 @@ impl Applier {
             .await?;
         crash_point("rebuild.marked");
         let Some(deleted) = self.live.clear(&marker(0)).await? else {
-            return Err(Trouble::Other("a rebuild was disturbed".to_owned()));
+            return Err(ApplyError::Other("a rebuild was disturbed".to_owned()));
         };
         crash_point("rebuild.cleared");
         let (cursor, rows) = self.snapshot().await?;
@@ -70,7 +70,7 @@ impl Applier {
         let steps: Vec<Step> = steps.chain(running).chain(lists).collect();
         let count = steps.len();
         for (step, next) in steps.into_iter().enumerate() {
-            self.pulse.works(Part::Live);
+            self.watchdog.busy(Part::Live);
             let writes = match next {
                 Step::Writes(writes) => writes,
                 Step::Running(rows) => self.running(rows).await?,
@@ -99,10 +99,10 @@ impl Applier {
     /// What runs. It is read when it is written, so that never all of it is in memory; what has
     /// changed since the snapshot is in the journal and comes once more. What was heard of it is
     /// known to the writer, and written after the rebuild; until then its start stands for it.
-    async fn running(&mut self, rows: Vec<i64>) -> Result<Writes, Trouble> {
+    async fn running(&mut self, rows: Vec<i64>) -> Result<Writes, ApplyError> {
         let read = move |reader: &Reader| reader.active(&rows);
         let (_, mut active) = self.history(read).await?;
-        let (idle_ms, now_ms) = (self.tuned.borrow().idle_ms(), now_ms());
+        let (idle_ms, now_ms) = (self.settings.borrow().idle_ms(), now_ms());
         for active in &mut active {
             active.take_heartbeat(&Heartbeat {
                 deadline_ms: now_ms + idle_ms,
@@ -113,24 +113,29 @@ impl Applier {
     }
 
     /// The lists of what has ended, read when they are written as what runs.
-    async fn lists(&mut self, rows: Vec<i64>) -> Result<Writes, Trouble> {
+    async fn lists(&mut self, rows: Vec<i64>) -> Result<Writes, ApplyError> {
         let read = move |reader: &Reader| reader.listed(&rows);
         let (_, ended) = self.history(read).await?;
         let names = self.names.read();
         Ok(Writes::of_ended(&ended, &names, self.live.keys(), now_ms()))
     }
 
-    async fn apply_step(&mut self, from: &str, to: &str, writes: &Writes) -> Result<(), Trouble> {
+    async fn apply_step(
+        &mut self,
+        from: &str,
+        to: &str,
+        writes: &Writes,
+    ) -> Result<(), ApplyError> {
         let answer = self.live.apply(from, to, writes).await?;
         if answer == to {
             return Ok(());
         }
-        Err(Trouble::Other(format!(
+        Err(ApplyError::Other(format!(
             "a rebuild was disturbed: the cursor is {answer}"
         )))
     }
 
-    async fn snapshot(&mut self) -> Result<(Cursor, Snapshot), Trouble> {
+    async fn snapshot(&mut self) -> Result<(Cursor, Snapshot), ApplyError> {
         let names = self.names.read().clone();
         let read = move |reader: &Reader| Snapshot::read(reader, &names, now_ms());
         let (seq, snapshot) = self.history(read).await?;
@@ -142,7 +147,7 @@ impl Applier {
     pub(super) async fn history<T: Send + 'static>(
         &mut self,
         read: impl FnOnce(&Reader) -> Result<T, history::Error> + Send + 'static,
-    ) -> Result<(u64, T), Trouble> {
+    ) -> Result<(u64, T), ApplyError> {
         let path = self.history_path.clone();
         let read = move || -> Result<(u64, T), history::Error> {
             Reader::open(&path)?.snapshot(|reader| {
@@ -151,8 +156,8 @@ impl Applier {
             })
         };
         match tokio::task::spawn_blocking(read).await {
-            Ok(found) => found.map_err(|error| Trouble::Other(error.to_string())),
-            Err(error) => Err(Trouble::Other(error.to_string())),
+            Ok(found) => found.map_err(|error| ApplyError::Other(error.to_string())),
+            Err(error) => Err(ApplyError::Other(error.to_string())),
         }
     }
 }

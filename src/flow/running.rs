@@ -64,7 +64,7 @@ impl Running {
 
     /// What runs keeps the time-outs that it had until now, and has the new ones from now on:
     /// counted from its last heartbeat.
-    pub fn retune(&self, timeouts: Timeouts, max_bytes: usize) {
+    pub fn reconfigure(&self, timeouts: Timeouts, max_bytes: usize) {
         let mut runs = self.runs();
         let runs = &mut *runs;
         runs.max_bytes = max_bytes;

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use tracing::{error, info};
 
 use super::applier::Applier;
+use super::apply_error::ApplyError;
 use super::changes::View;
 use super::clock::now_ms;
 use super::snapshot::Snapshot;
-use super::trouble::Trouble;
 use crate::domain::bucket::{DAY_MS, Day};
 use crate::domain::change::Change;
 use crate::history::Reader;
@@ -59,7 +59,7 @@ impl Verifier {
 impl Applier {
     /// Whether this server can be followed. One that could not, or has dropped keys since it was
     /// last looked at, has to be filled again; the latter is answered in words.
-    pub(super) async fn fit(&mut self) -> Result<Option<String>, Trouble> {
+    pub(super) async fn fit(&mut self) -> Result<Option<String>, ApplyError> {
         let checked = self.live.check().await;
         let facts = checked.inspect_err(|error| self.must_rebuild |= error.is_unfit())?;
         let Some(facts) = facts else { return Ok(None) };
@@ -85,13 +85,13 @@ impl Applier {
 
     /// Says whether Redis holds what it was given, when it is time to look. If it does not, it is
     /// rebuilt, but not over and over.
-    pub(super) async fn verify(&mut self, seq: u64) -> Result<bool, Trouble> {
+    pub(super) async fn verify(&mut self, seq: u64) -> Result<bool, ApplyError> {
         let behind = seq.checked_sub(self.changes.position(View::History));
         let is_near = behind.is_some_and(|behind| behind <= BEHIND_MAX);
         if self.verifier.at > Instant::now() || !is_near {
             return Ok(true);
         }
-        self.verifier.at = Instant::now() + self.tuned.borrow().check_interval;
+        self.verifier.at = Instant::now() + self.settings.borrow().check_interval;
         let found = match self.fit().await? {
             Some(reason) => Found::Different(reason),
             None => self.difference(seq).await?,
@@ -109,7 +109,7 @@ impl Applier {
                 self.note_difference(&reason);
                 self.must_rebuild = true;
                 if now < self.verifier.rebuild_at {
-                    return Err(Trouble::Changed(reason));
+                    return Err(ApplyError::Changed(reason));
                 }
             }
         }
@@ -118,11 +118,11 @@ impl Applier {
     }
 
     /// Today is compared with history, and one day after the other of those before.
-    async fn difference(&mut self, seq: u64) -> Result<Found, Trouble> {
+    async fn difference(&mut self, seq: u64) -> Result<Found, ApplyError> {
         let now_ms = now_ms();
         let today = Day::of(now_ms);
         // History may be pruned earlier than the keys go.
-        let kept = (self.tuned.borrow().remember_ms / DAY_MS) as i32;
+        let kept = (self.settings.borrow().remember_ms / DAY_MS) as i32;
         let back = self.verifier.back % DAYS.min(kept - 1) + 1;
         let days = [today, today.back(back)];
         let names = self.names.read().clone();
@@ -165,7 +165,7 @@ impl Applier {
 
     /// The changes after `flushed` up to `seq`. Returns None if history is further, or if they are
     /// not to be had at once.
-    fn since(&self, flushed: u64, seq: u64) -> Result<Option<Vec<Arc<Change>>>, Trouble> {
+    fn since(&self, flushed: u64, seq: u64) -> Result<Option<Vec<Arc<Change>>>, ApplyError> {
         let Some(count) = seq
             .checked_sub(flushed)
             .filter(|&count| count <= BEHIND_MAX)
@@ -173,7 +173,7 @@ impl Applier {
             return Ok(None);
         };
         let changes = self.changes.after(flushed, count as usize, &self.tail);
-        let changes = changes.map_err(|error| Trouble::Other(error.to_string()))?;
+        let changes = changes.map_err(|error| ApplyError::Other(error.to_string()))?;
         let last = changes.last().map_or(flushed, |last| last.seq);
         Ok((last == seq).then_some(changes))
     }

@@ -21,7 +21,7 @@ use crate::domain::error::Refusal;
 use crate::domain::event::{Clock, Event, decode, decode_value, hook_payload};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
-use crate::flow::tuning::Tuned;
+use crate::flow::settings::SettingsWatch;
 pub use crate::flow::writer::Unavailable;
 use crate::flow::writer::{Verdict, WriterHandle};
 
@@ -69,7 +69,7 @@ impl From<Unavailable> for Untaken {
 pub struct Intake {
     pub writer: WriterHandle,
     pub counters: Arc<Counters>,
-    pub tuned: Tuned,
+    pub settings: SettingsWatch,
     pub zone: TimeZone,
 }
 
@@ -152,7 +152,7 @@ impl Intake {
     pub fn clock(&self) -> Clock {
         Clock {
             now_ms: now_ms(),
-            keep_ms: self.tuned.borrow().remember_ms,
+            keep_ms: self.settings.borrow().remember_ms,
             zone: self.zone.clone(),
         }
     }

@@ -30,7 +30,11 @@ impl Journal {
     }
 
     /// Keeps signs in the place of earlier ones, and how long the daemon has listened by now.
-    pub fn keep_heartbeats(&mut self, heartbeats: &[(String, LastHeartbeat)], listened: Duration) -> Result<()> {
+    pub fn keep_heartbeats(
+        &mut self,
+        heartbeats: &[(String, LastHeartbeat)],
+        listened: Duration,
+    ) -> Result<()> {
         self.db.write(|tx| {
             let mut put =
                 tx.prepare_cached("INSERT OR REPLACE INTO last_signs (id, sign) VALUES (?1, ?2)")?;

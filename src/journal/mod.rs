@@ -2,10 +2,10 @@
 //! acknowledged. Both views follow it; what both no longer need is pruned.
 
 mod heard;
+mod heartbeats;
 mod places;
 mod prune;
 mod schema;
-mod heartbeats;
 mod tail;
 mod trial;
 

@@ -16,7 +16,7 @@ use crate::domain::sum::add;
 use crate::domain::sums::{AgentSum, Sums};
 use crate::domain::tally::Tally;
 use crate::domain::view::{
-    Active, AgentDay, DayTally, Failed, HourTally, Recent, Heartbeat, ToolDay, ToolPair, TypeTool,
+    Active, AgentDay, DayTally, Failed, Heartbeat, HourTally, Recent, ToolDay, ToolPair, TypeTool,
 };
 
 /// What history knows, by its own names; those without a place are put under `_other`.

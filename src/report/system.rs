@@ -16,8 +16,8 @@ use super::probe::{ProbeError, Probes};
 use super::requests::Requests;
 use crate::flow::changes::View;
 use crate::flow::clock::now_ms;
-use crate::flow::kept::Kept;
 use crate::flow::operations::{Operations, describe};
+use crate::flow::persisted_counters::PersistedCounters;
 use crate::history::{Error, Reader, Readers, Totals};
 use crate::live::Live;
 
@@ -29,7 +29,7 @@ const HEALTH_WAIT: Duration = Duration::from_millis(75);
 
 pub struct System {
     operations: Operations,
-    kept: Arc<Kept>,
+    kept: Arc<PersistedCounters>,
     readers: Readers,
     pub probes: Probes,
     pub requests: Requests,
@@ -40,7 +40,12 @@ pub struct System {
 }
 
 impl System {
-    pub fn new(operations: Operations, kept: Arc<Kept>, live: Live, readers: Readers) -> System {
+    pub fn new(
+        operations: Operations,
+        kept: Arc<PersistedCounters>,
+        live: Live,
+        readers: Readers,
+    ) -> System {
         let data_dir = PathBuf::from(&operations.facts.data_dir);
         let spool_dir = operations.facts.spool_dir.clone();
         System {

@@ -65,7 +65,11 @@ fn a_sign_of_life_moves_the_deadline_and_an_open_tool_moves_it_further() {
         running.due(at(700).listened, 9),
         [("x".to_owned(), 1_700_000)]
     );
-    assert!(running.record_heartbeat(&progress("y", None), at(400)).is_none());
+    assert!(
+        running
+            .record_heartbeat(&progress("y", None), at(400))
+            .is_none()
+    );
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn other_timeouts_count_from_the_last_sign() {
         idle: 2 * IDLE,
         tool: IDLE / 10,
     };
-    running.retune(other, usize::MAX);
+    running.reconfigure(other, usize::MAX);
     let due = |s: u64| running.due(at(s).listened, 9);
     assert_eq!(due(39), []);
     assert_eq!(due(40), [("tool".to_owned(), 1_040_000)]);
@@ -116,7 +120,7 @@ fn what_hooks_told_of_before_the_daemon_started_may_have_a_call_open() {
         tool: 2 * TOOL,
         ..TIMEOUTS
     };
-    running.retune(longer, usize::MAX);
+    running.reconfigure(longer, usize::MAX);
     assert_eq!(due(&running, 3_599).len(), 1);
     assert_eq!(due(&running, 3_600)[1], ("x".to_owned(), 4_600_000));
     // Whatever is heard of it then says what is open.
@@ -292,7 +296,10 @@ fn pages_are_in_the_order_of_the_starts() {
     }
     let page = |after, max| {
         let (snapshots, rest) = running.page(after, max);
-        let ids: Vec<_> = snapshots.iter().map(|snapshots| snapshots.id().to_owned()).collect();
+        let ids: Vec<_> = snapshots
+            .iter()
+            .map(|snapshots| snapshots.id().to_owned())
+            .collect();
         (ids.concat(), rest)
     };
     assert_eq!(page(None, 9), ("dcab".to_owned(), 0));

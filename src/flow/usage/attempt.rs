@@ -9,7 +9,7 @@ use crate::domain::execution::{Catalog, Execution};
 use crate::domain::transcript::{Span, Usage};
 use crate::domain::turns::Launch;
 use crate::flow::clock::now_ms;
-use crate::flow::tuning::Tuning;
+use crate::flow::settings::RuntimeSettings;
 
 /// After this a transcript is taken as it is.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -36,11 +36,11 @@ pub struct Attempt {
 
 impl Files {
     /// By the settings as they are now.
-    pub fn of(tuning: &Tuning) -> Files {
+    pub fn of(settings: &RuntimeSettings) -> Files {
         Files {
-            catalog: tuning.catalog.clone(),
-            roots: tuning.transcript_roots.clone(),
-            max_bytes: tuning.transcript_max_bytes,
+            catalog: settings.catalog.clone(),
+            roots: settings.transcript_roots.clone(),
+            max_bytes: settings.transcript_max_bytes,
         }
     }
 

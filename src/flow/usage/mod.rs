@@ -4,9 +4,9 @@
 mod attempt;
 pub(super) mod lines;
 pub(super) mod open;
+mod queue;
 mod read;
 mod sidecar;
-mod unread;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use tracing::{debug, warn};
 use self::attempt::Attempt;
 pub use self::attempt::Files;
 pub use self::open::Unreadable;
+pub use self::queue::TranscriptQueue;
 pub use self::read::{read, turns};
 pub use self::sidecar::{MAX_SIDECAR_BYTES, Sidecar, sidecar};
-pub use self::unread::Unread;
 use super::counters::Counters;
-use super::tuning::Tuned;
+use super::settings::SettingsWatch;
 use super::writer::{Unavailable, WriterHandle};
 use crate::domain::event::{Event, Read};
 use crate::domain::execution::{Execution, Reading};
@@ -32,30 +32,30 @@ use crate::domain::turns::{execution_id, turn_of};
 use crate::history::Readers;
 
 /// The last line came 24 to 45 ms after the stop.
-const FIRST_WAIT: Duration = Duration::from_millis(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(60);
 /// Each wait is twice the one before, up to here.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// For the turn before, which is read first.
 const PATIENCE_FOR_TURN_BEFORE: Duration = Duration::from_secs(10);
 /// Turns of other sessions between two of one.
 const MAX_TURNS_BETWEEN: usize = 64;
 /// Files that are read at once.
 const MAX_READS: usize = 4;
-/// Executions that are waited for at once; the others stay in [`Unread`].
+/// Executions that are waited for at once; the others stay in [`TranscriptQueue`].
 const MAX_WAITED_FOR: usize = 4_096;
 /// What is taken from history at once.
 const MAX_LOADED: usize = 16_384;
 
 pub struct UsageReader {
     pub writer: WriterHandle,
-    pub unread: Arc<Unread>,
+    pub unread: Arc<TranscriptQueue>,
     pub history: Readers,
-    pub tuned: Tuned,
+    pub settings: SettingsWatch,
     pub counters: Arc<Counters>,
 }
 
 /// One execution that is waited for.
-struct Wait {
+struct Pending {
     since: Instant,
     /// For this end of it; unknown before the first look.
     ended_ms: Option<i64>,
@@ -64,46 +64,50 @@ struct Wait {
     changed: bool,
 }
 
-impl Wait {
-    fn new(since: Instant) -> Wait {
-        Wait {
+impl Pending {
+    fn new(since: Instant) -> Pending {
+        Pending {
             since,
             ended_ms: None,
-            pause: FIRST_WAIT,
+            pause: FIRST_PAUSE,
             changed: false,
         }
     }
 }
 
 /// Done with, unless it changed meanwhile.
-fn settle(id: String, waits: &mut HashMap<String, Wait>, due: &mut BTreeSet<(Instant, String)>) {
-    match waits.get_mut(&id) {
-        Some(wait) if wait.changed => {
-            *wait = Wait::new(Instant::now());
-            due.insert((Instant::now() + FIRST_WAIT, id));
+fn finish(
+    id: String,
+    pending: &mut HashMap<String, Pending>,
+    due: &mut BTreeSet<(Instant, String)>,
+) {
+    match pending.get_mut(&id) {
+        Some(one) if one.changed => {
+            *one = Pending::new(Instant::now());
+            due.insert((Instant::now() + FIRST_PAUSE, id));
         }
-        _ => drop(waits.remove(&id)),
+        _ => drop(pending.remove(&id)),
     }
 }
 
 /// Later once more. Who has another end than was waited for is waited for anew.
-fn again(
+fn reschedule(
     id: String,
     ended_ms: Option<i64>,
-    waits: &mut HashMap<String, Wait>,
+    pending: &mut HashMap<String, Pending>,
     due: &mut BTreeSet<(Instant, String)>,
 ) {
-    let Some(wait) = waits.get_mut(&id) else {
+    let Some(one) = pending.get_mut(&id) else {
         return;
     };
-    if wait.ended_ms != ended_ms {
-        *wait = Wait {
+    if one.ended_ms != ended_ms {
+        *one = Pending {
             ended_ms,
-            ..Wait::new(Instant::now())
+            ..Pending::new(Instant::now())
         };
     }
-    due.insert((Instant::now() + wait.pause, id));
-    wait.pause = (wait.pause * 2).min(LONGEST_WAIT);
+    due.insert((Instant::now() + one.pause, id));
+    one.pause = (one.pause * 2).min(LONGEST_PAUSE);
 }
 
 enum Next {
@@ -116,17 +120,17 @@ impl UsageReader {
     /// Runs until `stop`. What is not read then is still marked so in the journal and in history.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let reader = Arc::new(self);
-        let mut waits: HashMap<String, Wait> = HashMap::new();
+        let mut pending: HashMap<String, Pending> = HashMap::new();
         let mut due: BTreeSet<(Instant, String)> = BTreeSet::new();
         let mut reads = JoinSet::new();
         reader.load().await;
         loop {
-            reader.take_new(&mut waits, &mut due).await;
+            reader.take_new(&mut pending, &mut due).await;
             while reads.len() < MAX_READS
                 && due.first().is_some_and(|(at, _)| *at <= Instant::now())
                 && let Some((_, id)) = due.pop_first()
             {
-                let since = waits.get(&id).map(|wait| (wait.since, wait.ended_ms));
+                let since = pending.get(&id).map(|one| (one.since, one.ended_ms));
                 let reader = reader.clone();
                 reads.spawn(async move {
                     let next = reader.poll_transcript(&id, since).await;
@@ -135,16 +139,16 @@ impl UsageReader {
             }
             let wake = match due.first() {
                 Some((at, _)) if reads.len() < MAX_READS => *at,
-                _ => Instant::now() + LONGEST_WAIT,
+                _ => Instant::now() + LONGEST_PAUSE,
             };
             tokio::select! {
                 _ = stop.changed() => return,
                 () = reader.unread.added() => {}
                 () = sleep_until(wake) => {}
                 Some(Ok((id, next))) = reads.join_next() => match next {
-                    Ok(Next::Done) => settle(id, &mut waits, &mut due),
-                    Ok(Next::Again(ended_ms)) => again(id, ended_ms, &mut waits, &mut due),
-                    Err(Unavailable(_)) => again(id, None, &mut waits, &mut due),
+                    Ok(Next::Done) => finish(id, &mut pending, &mut due),
+                    Ok(Next::Again(ended_ms)) => reschedule(id, ended_ms, &mut pending, &mut due),
+                    Err(Unavailable(_)) => reschedule(id, None, &mut pending, &mut due),
                 },
             }
         }
@@ -152,21 +156,21 @@ impl UsageReader {
 
     async fn take_new(
         &self,
-        waits: &mut HashMap<String, Wait>,
+        pending: &mut HashMap<String, Pending>,
         due: &mut BTreeSet<(Instant, String)>,
     ) {
-        if waits.is_empty() && self.unread.take_overflow() {
+        if pending.is_empty() && self.unread.take_overflow() {
             self.load().await;
         }
-        let room = MAX_WAITED_FOR.saturating_sub(waits.len());
+        let room = MAX_WAITED_FOR.saturating_sub(pending.len());
         let now = Instant::now();
         for id in self.unread.take(room) {
-            if let Some(wait) = waits.get_mut(&id) {
-                wait.changed = true;
+            if let Some(one) = pending.get_mut(&id) {
+                one.changed = true;
                 continue;
             }
-            waits.insert(id.clone(), Wait::new(now));
-            due.insert((now + FIRST_WAIT, id));
+            pending.insert(id.clone(), Pending::new(now));
+            due.insert((now + FIRST_PAUSE, id));
         }
     }
 
@@ -200,7 +204,7 @@ impl UsageReader {
         let Some(from) = self.beginning(&execution, waited).await? else {
             return Ok(Next::Again(ended_ms));
         };
-        let files = Files::of(&self.tuned.borrow());
+        let files = Files::of(&self.settings.borrow());
         let reading = tokio::task::spawn_blocking(move || files.attempt(execution, from));
         let Ok(Some(attempt)) = reading.await else {
             return Ok(Next::Done);

@@ -151,20 +151,20 @@ impl<'w> Commit<'w> {
             return Ok(());
         }
         let before = before.filter(|before| before.is_running());
-        let (running, tuning) = (&self.memory.running, &self.writer.tuning);
-        if before.is_none() && running.count() + self.started >= tuning.max_running {
+        let (running, settings) = (&self.memory.running, &self.writer.settings);
+        if before.is_none() && running.count() + self.started >= settings.max_running {
             self.writer.counters.starts_refused.add(1);
             return Err(Refusal::new(format!(
                 "start: limits.running allows {} executions at once",
-                tuning.max_running
+                settings.max_running
             )));
         }
         let more = run_bytes(after).saturating_sub(before.map_or(0, run_bytes));
-        if more > 0 && running.bytes() + self.grown + more > tuning.max_running_bytes {
+        if more > 0 && running.bytes() + self.grown + more > settings.max_running_bytes {
             self.writer.counters.starts_refused.add(1);
             return Err(Refusal::new(format!(
                 "start: limits.running_bytes allows {} bytes for all that run",
-                tuning.max_running_bytes
+                settings.max_running_bytes
             )));
         }
         self.grown += more;

@@ -16,7 +16,7 @@ impl Commit<'_> {
             None => Execution::new(id),
         };
         let is_over = matches!(fact, Fact::Stop(_));
-        after.merge(fact, &self.writer.tuning.catalog);
+        after.merge(fact, &self.writer.settings.catalog);
         if is_over {
             self.restate_on_end(&mut after)?;
         }
@@ -36,7 +36,7 @@ impl Commit<'_> {
             let before = self.execution(&id)?;
             if let Some(before) = before.filter(|execution| execution.is_running()) {
                 let mut after = Execution::clone(&before);
-                after.merge(Fact::TimedOut { ended_ms }, &self.writer.tuning.catalog);
+                after.merge(Fact::TimedOut { ended_ms }, &self.writer.settings.catalog);
                 self.restate_on_end(&mut after)?;
                 self.stage(Some(before), after);
             }
@@ -53,7 +53,7 @@ impl Commit<'_> {
                 return Verdict::Progress;
             };
             let mut after = Execution::clone(&before);
-            after.merge(Fact::Alive, &self.writer.tuning.catalog);
+            after.merge(Fact::Alive, &self.writer.settings.catalog);
             if let Err(refusal) = self.make_room(Some(&before), &after) {
                 return Verdict::Refused(refusal);
             }

@@ -8,7 +8,7 @@ use crate::domain::error::Refusal;
 use crate::domain::event::Event;
 use crate::domain::execution::{Execution, TokenUsage};
 use crate::flow::running::RunSnapshot;
-use crate::flow::tuning::Tuning;
+use crate::flow::settings::RuntimeSettings;
 
 /// Submissions that wait for the writer; those that come later wait until one is taken. A
 /// submission holds at most 256 events, so that the queue stays below some 30 MB.
@@ -50,11 +50,11 @@ pub enum Message {
     /// An execution as it is now; nothing for one that is not known.
     Get(String, oneshot::Sender<Option<Arc<Execution>>>),
     /// Goes by other settings from the next event on.
-    Retune(Arc<Tuning>),
+    Reconfigure(Arc<RuntimeSettings>),
     /// Everything that runs, with its last heartbeat.
     Running(oneshot::Sender<Vec<RunSnapshot>>),
     /// What running executions have spent so far; a sign, which is in no number.
-    Spent(Vec<(String, Option<TokenUsage>)>),
+    LiveUsage(Vec<(String, Option<TokenUsage>)>),
 }
 
 /// Sends to the writer.

@@ -19,7 +19,9 @@ pub struct Heartbeats {
 impl Heartbeats {
     pub fn put(&self, heartbeat: RunSnapshot) {
         self.feed.put(&heartbeat);
-        self.live.lock().insert(heartbeat.id().to_owned(), heartbeat);
+        self.live
+            .lock()
+            .insert(heartbeat.id().to_owned(), heartbeat);
     }
 
     /// An execution that has ended gives no more signs: what waits is at most what runs.

@@ -55,7 +55,7 @@ impl Commit<'_> {
         match self.execution(&read.id)? {
             Some(before) if before.accepts_reading(&read.reading) => {
                 let mut after = Execution::clone(&before);
-                after.read(read.reading, &self.writer.tuning.catalog);
+                after.read(read.reading, &self.writer.settings.catalog);
                 self.stage(Some(before), after);
                 self.reread_next(&read.id)?;
                 Ok(Verdict::Accepted)

@@ -7,12 +7,12 @@ mod commit;
 mod decide;
 mod facts;
 mod handle;
+mod heartbeats;
 mod hook_state;
 mod hooks;
 mod keep;
 mod memory;
 mod restate;
-mod heartbeats;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,16 +23,16 @@ use tracing::{error, warn};
 
 use self::commit::{Batch, Commit};
 pub use self::handle::{Message, Submission, Unavailable, Verdict, WriterHandle, channel};
-pub use self::memory::Memory;
 pub use self::heartbeats::Heartbeats;
+pub use self::memory::Memory;
 use super::changes::{Changes, View};
 use super::clock::{Listening, Now, now_ms};
 use super::counters::Counters;
 use super::holds::Holds;
-use super::pulse::{Part, Pulse};
-use super::spending::Spending;
-use super::tuning::Tuning;
-use super::usage::Unread;
+use super::live_usage::LiveUsage;
+use super::settings::RuntimeSettings;
+use super::usage::TranscriptQueue;
+use super::watchdog::{Part, Watchdog};
 use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
 use crate::domain::change::ChangeKind;
@@ -55,18 +55,18 @@ const MAX_WAL_BYTES: u64 = 64 << 20;
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
 pub struct Writer {
-    pub tuning: Arc<Tuning>,
+    pub settings: Arc<RuntimeSettings>,
     pub journal: Journal,
     pub history: Reader,
     pub names: Arc<RwLock<Names>>,
     pub changes: Arc<Changes>,
     pub heartbeats: Arc<Heartbeats>,
     /// Executions whose transcripts are to be read.
-    pub unread: Arc<Unread>,
+    pub unread: Arc<TranscriptQueue>,
     /// Executions whose transcripts are read while they run.
-    pub spending: Arc<Spending>,
+    pub live_usage: Arc<LiveUsage>,
     pub counters: Arc<Counters>,
-    pub pulse: Arc<Pulse>,
+    pub watchdog: Arc<Watchdog>,
     /// Up to where the journal must stay.
     pub holds: Arc<Holds>,
     /// Damage that no retry mends; the daemon stops on it.
@@ -86,7 +86,7 @@ impl Writer {
     /// Runs on a thread of its own until every handle is dropped and the queue is empty.
     pub fn run(mut self, mut memory: Memory, mut queue: mpsc::Receiver<Message>) {
         while let Some(first) = queue.blocking_recv() {
-            self.pulse.works(Part::Writer);
+            self.watchdog.busy(Part::Writer);
             let mut submissions = Vec::new();
             let mut events = 0;
             let mut next = Some(first);
@@ -108,7 +108,7 @@ impl Writer {
                 self.accept(&mut memory, submissions);
             }
             self.bound_wal();
-            self.pulse.waits(Part::Writer);
+            self.watchdog.idle(Part::Writer);
         }
         self.keep_all_heartbeats(&mut memory);
     }
@@ -117,13 +117,13 @@ impl Writer {
         match message {
             Message::Flushed(seq) => memory.flushed(seq),
             Message::Get(id, reply) => self.get(memory, &id, reply),
-            Message::Retune(tuning) => {
-                let (timeouts, max_bytes) = (tuning.timeouts, tuning.max_running_bytes);
-                memory.running.retune(timeouts, max_bytes);
-                self.tuning = tuning;
+            Message::Reconfigure(settings) => {
+                let (timeouts, max_bytes) = (settings.timeouts, settings.max_running_bytes);
+                memory.running.reconfigure(timeouts, max_bytes);
+                self.settings = settings;
             }
             Message::Running(reply) => drop(reply.send(memory.running.all())),
-            Message::Spent(spent) => self.spent(memory, spent),
+            Message::LiveUsage(spent) => self.spent(memory, spent),
             Message::Tick { reap } => {
                 self.listen(memory);
                 if !self.try_again(memory) {
@@ -169,7 +169,7 @@ impl Writer {
         }
         self.forget_at = Instant::now() + FORGET_EVERY;
         let now_ms = now_ms();
-        let oldest = Day::of(now_ms - self.tuning.remember_ms).back(1);
+        let oldest = Day::of(now_ms - self.settings.remember_ms).back(1);
         if let Err(error) = self.journal.forget(oldest.start_ms()) {
             warn!(%error, "what hooks told could not be forgotten");
         }
@@ -234,7 +234,7 @@ impl Writer {
                 self.counters.executions_capped.add(1);
             }
             memory.follow(change, now);
-            self.spending.follow(&change.after);
+            self.live_usage.follow(&change.after);
             if !change.after.is_running() {
                 self.heartbeats.forget(change.id());
             }
@@ -294,8 +294,8 @@ impl Writer {
             .min(self.holds.least());
         Prune {
             history_seq,
-            keep_rows: self.tuning.keep_rows,
-            older_than_ms: now_ms() - self.tuning.keep_ms,
+            keep_rows: self.settings.keep_rows,
+            older_than_ms: now_ms() - self.settings.keep_ms,
         }
     }
 

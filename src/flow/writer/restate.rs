@@ -73,7 +73,10 @@ impl Commit<'_> {
         let turns = self.turns(agent_id)?;
         let derived = self.derive(&turns)?;
         if let Some(turn) = derived.get(number - 1) {
-            execution.apply_turn(self.turn_facts(&turns, turn)?, &self.writer.tuning.catalog);
+            execution.apply_turn(
+                self.turn_facts(&turns, turn)?,
+                &self.writer.settings.catalog,
+            );
         }
         Ok(())
     }
@@ -86,7 +89,7 @@ impl Commit<'_> {
         some: impl Iterator<Item = (usize, &'a Turn)>,
     ) -> Result<Vec<Moved>, Unavailable> {
         // What ended before this was counted, and history has let go of it.
-        let forgotten_ms = Day::of(self.now.wall_ms - self.writer.tuning.remember_ms).start_ms();
+        let forgotten_ms = Day::of(self.now.wall_ms - self.writer.settings.remember_ms).start_ms();
         let mut moved = Vec::new();
         for (number, turn) in some {
             let id = execution_id(agent_id, number);
@@ -99,7 +102,7 @@ impl Commit<'_> {
                 Some(execution) => Execution::clone(execution),
                 None => Execution::new(id),
             };
-            after.apply_turn(self.turn_facts(turns, turn)?, &self.writer.tuning.catalog);
+            after.apply_turn(self.turn_facts(turns, turn)?, &self.writer.settings.catalog);
             if before.as_deref() != Some(&after) {
                 moved.push((before, after));
             }
@@ -119,7 +122,7 @@ impl Commit<'_> {
             && before.hooked.is_some()
         {
             let mut after = Execution::clone(&before);
-            after.detach_turn(&self.writer.tuning.catalog);
+            after.detach_turn(&self.writer.settings.catalog);
             self.stage(Some(before), after);
         }
         Ok(())

@@ -4,7 +4,7 @@ use super::{IDLE_MS, Server, active, ask, dump, failed, now_ms, set_cursor, slow
 use crate::domain::bucket::{DAY_MS, Day, HOUR_MS, Hour};
 use crate::domain::execution::{Fact, Status};
 use crate::domain::names::OTHER;
-use crate::domain::view::{Active, HourTally, Heartbeat, ToolDay, ToolPair, TypeTool};
+use crate::domain::view::{Active, Heartbeat, HourTally, ToolDay, ToolPair, TypeTool};
 
 #[tokio::test]
 async fn buckets_are_read_as_they_were_added() {

@@ -9,7 +9,7 @@ use crate::domain::execution::{Contribution, Execution};
 use crate::domain::names::{NameKind, NameLimits, Names};
 use crate::domain::tally::Tally;
 use crate::domain::view::{
-    Active, AgentDay, DayTally, HourTally, Recent, Heartbeat, ToolDay, ToolPair, TypeTool,
+    Active, AgentDay, DayTally, Heartbeat, HourTally, Recent, ToolDay, ToolPair, TypeTool,
 };
 use crate::live::{Live, Rows, Writes};
 

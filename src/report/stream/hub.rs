@@ -205,7 +205,7 @@ impl Hub {
     fn gather(&mut self, changes: &[Arc<Change>]) -> Vec<Element> {
         let now_ms = (self.watched.reports.now_ms)();
         // How long after its start an execution counts as hung, if nothing more is heard.
-        let idle_ms = self.watched.tuned.borrow().idle_ms();
+        let idle_ms = self.watched.settings.borrow().idle_ms();
         let changes = changes.iter();
         let mut elements: Vec<Element> = changes
             .map(|change| Element::of(change, idle_ms, now_ms))
@@ -219,7 +219,12 @@ impl Hub {
             elements.extend(self.totals.read.take());
         }
         let room = MAX_ELEMENTS - elements.len();
-        let heartbeats = self.watched.heartbeats.feed.take(self.shown, room).into_iter();
+        let heartbeats = self
+            .watched
+            .heartbeats
+            .feed
+            .take(self.shown, room)
+            .into_iter();
         elements.extend(heartbeats.map(|active| Element::progress(active, now_ms)));
         elements
     }

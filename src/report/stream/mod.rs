@@ -47,7 +47,7 @@ use crate::flow::changes::Changes;
 use crate::flow::counters::Counters;
 use crate::flow::live_state::LiveState;
 use crate::flow::places::{self, Holder, Places, Reserve};
-use crate::flow::tuning::Tuned;
+use crate::flow::settings::SettingsWatch;
 use crate::flow::writer::Heartbeats;
 pub use hub::Hub;
 
@@ -70,7 +70,7 @@ pub struct Watched {
     pub state: Arc<LiveState>,
     pub heartbeats: Arc<Heartbeats>,
     pub counters: Arc<Counters>,
-    pub tuned: Tuned,
+    pub settings: SettingsWatch,
     pub max_clients: usize,
     /// Alerts that fire or are resolved.
     pub alerts: broadcast::Receiver<Arc<Alert>>,

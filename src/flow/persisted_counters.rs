@@ -1,5 +1,5 @@
 //! Counters over restarts. What is shown is what has been written down, so that a crash takes
-//! nothing back that somebody saw: a counter that falls is taken for one that began anew, and all
+//! nothing back that somebody saw: a counter that falls is taken for one that was reset, and all
 //! of it would be counted a second time. What was counted since, two seconds of it, a crash loses.
 //! Only where nothing can be written is more shown, because then it is the failures that matter.
 
@@ -9,21 +9,21 @@ use parking_lot::Mutex;
 
 use super::counters::{Counters, RENAMED};
 
-pub struct Kept {
+pub struct PersistedCounters {
     /// What was counted before the daemon started.
     before: BTreeMap<String, u64>,
     shown: Mutex<BTreeMap<String, u64>>,
 }
 
-impl Kept {
-    pub fn new(mut before: BTreeMap<String, u64>, counters: &Counters) -> Kept {
+impl PersistedCounters {
+    pub fn new(mut before: BTreeMap<String, u64>, counters: &Counters) -> PersistedCounters {
         for (name, old) in RENAMED {
             if let Some(count) = before.remove(old) {
                 let count = count.max(before.get(name).copied().unwrap_or(0));
                 before.insert(name.to_owned(), count);
             }
         }
-        let kept = Kept {
+        let kept = PersistedCounters {
             before,
             shown: Mutex::default(),
         };
@@ -62,7 +62,7 @@ mod tests {
     fn what_was_counted_before_is_added_and_what_is_not_written_down_is_not_shown() {
         let counters = Counters::default();
         let before = BTreeMap::from([("rebuilds".to_owned(), 3), ("ancient".to_owned(), 1)]);
-        let kept = Kept::new(before, &counters);
+        let kept = PersistedCounters::new(before, &counters);
         counters.rebuilds.add(2);
         assert_eq!(kept.shown()["rebuilds"], 3);
         assert_eq!(kept.shown()["timeouts"], 0);
@@ -76,10 +76,16 @@ mod tests {
     fn renamed_counters_go_on_under_both_names() {
         let [(name, old), ..] = RENAMED;
         let counters = Counters::default();
-        let both = |kept: &Kept| (kept.shown()[name], kept.shown()[old]);
+        let both = |kept: &PersistedCounters| (kept.shown()[name], kept.shown()[old]);
         let written_by_old = BTreeMap::from([(old.to_owned(), 3)]);
-        assert_eq!(both(&Kept::new(written_by_old, &counters)), (3, 3));
+        assert_eq!(
+            both(&PersistedCounters::new(written_by_old, &counters)),
+            (3, 3)
+        );
         let written_by_both = BTreeMap::from([(old.to_owned(), 3), (name.to_owned(), 4)]);
-        assert_eq!(both(&Kept::new(written_by_both, &counters)), (4, 4));
+        assert_eq!(
+            both(&PersistedCounters::new(written_by_both, &counters)),
+            (4, 4)
+        );
     }
 }

@@ -36,7 +36,7 @@ fn told(agent_name: &str, id: &str, ago_ms: i64, status: Status, duration_ms: u6
 
 #[test]
 fn a_window_holds_what_ended_in_it() {
-    let ends = Ends::default();
+    let ends = RecentOutcomes::default();
     let agos = [0, 200_000, 290_000, 400_000, 2 * HOUR_MS];
     for (i, ago_ms) in agos.into_iter().enumerate() {
         let status = if i == 1 {
@@ -58,7 +58,7 @@ fn a_window_holds_what_ended_in_it() {
 
 #[test]
 fn a_correction_takes_the_place_of_what_it_corrects() {
-    let ends = Ends::default();
+    let ends = RecentOutcomes::default();
     let mut hung = Execution::new("x".to_owned());
     let start = Start {
         agent_name: "a".to_owned(),
@@ -92,7 +92,7 @@ fn a_correction_takes_the_place_of_what_it_corrects() {
 
 #[test]
 fn failures_in_a_row_are_those_after_the_last_success_by_the_time_of_their_ends() {
-    let ends = Ends::default();
+    let ends = RecentOutcomes::default();
     let all = [
         ("a", 90_000, Status::Failure),
         ("b", 80_000, Status::Success),
@@ -117,7 +117,7 @@ fn failures_in_a_row_are_those_after_the_last_success_by_the_time_of_their_ends(
 
 #[test]
 fn an_end_that_is_restored_twice_is_one() {
-    let ends = Ends::default();
+    let ends = RecentOutcomes::default();
     let ended = Ended {
         id: "x".to_owned(),
         agent_name: "a".to_owned(),
@@ -136,7 +136,7 @@ fn an_end_that_is_restored_twice_is_one() {
 
 #[test]
 fn what_was_dropped_for_ends_that_were_none_comes_back_from_history() {
-    let ends = Ends::default();
+    let ends = RecentOutcomes::default();
     let failures: Vec<Execution> = (0..5)
         .map(|i| ended(&format!("f{i}"), 200_000 + i, Status::Failure))
         .collect();
@@ -192,7 +192,7 @@ fn what_was_dropped_for_ends_that_were_none_comes_back_from_history() {
 
 #[test]
 fn of_an_agent_the_last_ends_are_kept_and_their_mean_is_of_the_window() {
-    let ends = Ends::default();
+    let ends = RecentOutcomes::default();
     for i in 0..100 {
         let ago_ms = 100_000 - i * 1_000;
         let execution = told("a", &format!("x{i}"), ago_ms, Status::Success, i as u64);
@@ -211,7 +211,7 @@ fn of_an_agent_the_last_ends_are_kept_and_their_mean_is_of_the_window() {
 
 #[test]
 fn agents_beyond_the_places_count_in_the_sums_only() {
-    let ends = Ends::default();
+    let ends = RecentOutcomes::default();
     for i in 0..MAX_AGENTS + 5 {
         let (name, id) = (format!("agent-{i}"), format!("x{i}"));
         let execution = told(&name, &id, 1_000, Status::Failure, 1);

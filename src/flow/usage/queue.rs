@@ -1,4 +1,4 @@
-//! Executions that ended and whose transcripts have still to be read; from the writer to the
+//! Executions that ended and whose transcripts have still to be read, from the writer to the
 //! reader of transcripts.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 const MAX_WAITING: usize = 65_536;
 
 #[derive(Default)]
-pub struct Unread {
+pub struct TranscriptQueue {
     waiting: Mutex<Waiting>,
     added: Notify,
 }
@@ -22,7 +22,7 @@ struct Waiting {
     overflowed: bool,
 }
 
-impl Unread {
+impl TranscriptQueue {
     pub fn put(&self, id: &str) {
         let mut waiting = self.waiting.lock();
         if waiting.ids.len() < MAX_WAITING {

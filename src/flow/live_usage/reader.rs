@@ -9,40 +9,40 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::meter::Meter;
-use super::{Due, Lines, Spending};
+use super::tail::TranscriptTail;
+use super::{Due, Lines, LiveUsage};
 use crate::domain::execution::TokenUsage;
-use crate::flow::tuning::Tuned;
+use crate::flow::settings::SettingsWatch;
 use crate::flow::usage::{Files, turn_before};
 use crate::flow::writer::{Message, WriterHandle};
 
 /// Between two rounds.
 const PACE: Duration = Duration::from_secs(1);
 /// Files of one round; a look at one that has not grown takes some 50 µs.
-const MAX_LOOKS: usize = 256;
+const MAX_POLLS: usize = 256;
 /// Bytes of one round, and at most one step's more.
 const MAX_BYTES: u64 = 16 << 20;
 /// Requests and calls of all that runs, some 100 bytes each. Whose transcript finds no room is
 /// not told what it has spent before it ends.
 const MAX_REMEMBERED: usize = 200_000;
 
-pub struct SpendingReader {
+pub struct LiveUsageReader {
     pub writer: WriterHandle,
-    pub spending: Arc<Spending>,
-    pub tuned: Tuned,
+    pub live_usage: Arc<LiveUsage>,
+    pub settings: SettingsWatch,
 }
 
 /// By the id of their execution; nothing for one that found no room.
 #[derive(Default)]
-struct Meters(HashMap<String, Option<Meter>>);
+struct Tails(HashMap<String, Option<TranscriptTail>>);
 
-type Told = Vec<(String, Option<TokenUsage>)>;
+type News = Vec<(String, Option<TokenUsage>)>;
 
-impl SpendingReader {
+impl LiveUsageReader {
     /// Runs until `stop`. A disk that does not answer holds up nobody.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut last = String::new();
-        let mut meters = Meters::default();
+        let mut tails = Tails::default();
         loop {
             tokio::select! {
                 _ = stop.changed() => return,
@@ -50,40 +50,40 @@ impl SpendingReader {
             }
             tokio::select! {
                 _ = stop.changed() => return,
-                () = self.round(&mut last, &mut meters) => {}
+                () = self.round(&mut last, &mut tails) => {}
             }
         }
     }
 
-    async fn round(&self, last: &mut String, meters: &mut Meters) {
-        meters.0.retain(|id, _| self.spending.is_watched(id));
-        let due = self.spending.next(last, MAX_LOOKS);
+    async fn round(&self, last: &mut String, tails: &mut Tails) {
+        tails.0.retain(|id, _| self.live_usage.is_watched(id));
+        let due = self.live_usage.next(last, MAX_POLLS);
         let Some(end) = due.last().map(|one| one.lines.id.clone()) else {
             return;
         };
         for one in &due {
-            if !meters.has(one)
+            if !tails.has(one)
                 && let Some(from) = self.beginning(&one.lines).await
             {
-                let meter = Meter::new(one.lines.started_ms, one.edition, from);
-                meters.0.insert(one.lines.id.clone(), Some(meter));
+                let tail = TranscriptTail::new(one.lines.started_ms, one.edition, from);
+                tails.0.insert(one.lines.id.clone(), Some(tail));
             }
         }
-        let files = Files::of(&self.tuned.borrow());
-        let mut taken = std::mem::take(meters);
+        let files = Files::of(&self.settings.borrow());
+        let mut taken = std::mem::take(tails);
         let polled = spawn_blocking(move || {
-            let (told, broken_off) = taken.poll(&due, &files);
-            (taken, told, broken_off)
+            let (news, broken_off) = taken.poll(&due, &files);
+            (taken, news, broken_off)
         });
         // A look that panicked has lost its meters: all are begun anew.
-        let Ok((taken, told, broken_off)) = polled.await else {
+        let Ok((taken, news, broken_off)) = polled.await else {
             return;
         };
-        *meters = taken;
+        *tails = taken;
         *last = broken_off.unwrap_or(end);
-        if !told.is_empty() {
+        if !news.is_empty() {
             // Without the writer there is nobody to tell.
-            let _ = self.writer.send(Message::Spent(told)).await;
+            let _ = self.writer.send(Message::LiveUsage(news)).await;
         }
     }
 
@@ -99,42 +99,47 @@ impl SpendingReader {
     }
 }
 
-impl Meters {
+impl Tails {
     fn has(&self, due: &Due) -> bool {
         let known = self.0.get(&due.lines.id);
-        known.is_some_and(|meter| {
-            let meter = meter.as_ref();
-            meter.is_none_or(|meter| meter.edition == due.edition)
+        known.is_some_and(|tail| {
+            let tail = tail.as_ref();
+            tail.is_none_or(|tail| tail.edition == due.edition)
         })
     }
 
     /// Looks at each in turn, and says what is new and where it broke off, if it did. Blocks.
-    fn poll(&mut self, due: &[Due], files: &Files) -> (Told, Option<String>) {
-        let (mut told, mut bytes) = (Told::new(), 0);
-        let mut remembered: usize = self.0.values().flatten().map(Meter::remembered).sum();
+    fn poll(&mut self, due: &[Due], files: &Files) -> (News, Option<String>) {
+        let (mut news, mut bytes) = (News::new(), 0);
+        let mut remembered: usize = self
+            .0
+            .values()
+            .flatten()
+            .map(TranscriptTail::remembered)
+            .sum();
         for Due { lines, edition } in due {
             let Some(place) = self.0.get_mut(&lines.id) else {
                 continue;
             };
-            let Some(meter) = place.as_mut().filter(|meter| meter.edition == *edition) else {
+            let Some(tail) = place.as_mut().filter(|tail| tail.edition == *edition) else {
                 continue;
             };
-            remembered -= meter.remembered();
-            let poll = meter.poll(Path::new(&lines.transcript), files, MAX_BYTES - bytes);
-            remembered += meter.remembered();
+            remembered -= tail.remembered();
+            let poll = tail.poll(Path::new(&lines.transcript), files, MAX_BYTES - bytes);
+            remembered += tail.remembered();
             bytes += poll.bytes;
             let id = lines.id.clone();
             if remembered > MAX_REMEMBERED {
-                remembered -= meter.remembered();
+                remembered -= tail.remembered();
                 *place = None;
-                told.push((id, None));
-            } else if let Some(spent) = poll.told {
-                told.push((id, spent));
+                news.push((id, None));
+            } else if let Some(spent) = poll.news {
+                news.push((id, spent));
             }
             if bytes >= MAX_BYTES {
-                return (told, Some(lines.id.clone()));
+                return (news, Some(lines.id.clone()));
             }
         }
-        (told, None)
+        (news, None)
     }
 }

@@ -1,4 +1,4 @@
-//! What of the settings the flow goes by, and may go by anew while the daemon runs.
+//! The settings that the flow uses, and that may change while the daemon runs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::running::Timeouts;
 use crate::domain::alert::Rules;
 use crate::domain::execution::Catalog;
 
-pub struct Tuning {
+pub struct RuntimeSettings {
     pub timeouts: Timeouts,
     /// Executions that may run at once.
     pub max_running: usize,
@@ -22,7 +22,7 @@ pub struct Tuning {
     /// Of history: how long an id is remembered, and what hooks told.
     pub remember_ms: i64,
     pub flush_interval: Duration,
-    /// Between two looks at whether Redis holds what it was given.
+    /// Between two checks whether Redis holds what it was given.
     pub check_interval: Duration,
     /// Where transcripts may be read, and the largest of them, in bytes.
     pub transcript_roots: Vec<PathBuf>,
@@ -33,11 +33,11 @@ pub struct Tuning {
     pub rules: Rules,
 }
 
-impl Tuning {
+impl RuntimeSettings {
     pub fn idle_ms(&self) -> i64 {
         self.timeouts.idle.as_millis() as i64
     }
 }
 
-/// The settings as they are now: whoever goes by them looks again each time.
-pub type Tuned = watch::Receiver<Arc<Tuning>>;
+/// The settings as they are now: those who use them read them again each time.
+pub type SettingsWatch = watch::Receiver<Arc<RuntimeSettings>>;

@@ -3,7 +3,7 @@
 use crate::live;
 
 #[derive(Debug)]
-pub enum Trouble {
+pub enum ApplyError {
     Live(live::Error),
     Other(String),
     /// Redis does not hold what it was given, and did not before either.
@@ -12,25 +12,25 @@ pub enum Trouble {
     Foreign(String),
 }
 
-impl From<live::Error> for Trouble {
-    fn from(error: live::Error) -> Trouble {
-        Trouble::Live(error)
+impl From<live::Error> for ApplyError {
+    fn from(error: live::Error) -> ApplyError {
+        ApplyError::Live(error)
     }
 }
 
-impl Trouble {
+impl ApplyError {
     pub fn is_out_of_memory(&self) -> bool {
-        matches!(self, Trouble::Live(error) if error.is_out_of_memory())
+        matches!(self, ApplyError::Live(error) if error.is_out_of_memory())
     }
 }
 
-impl std::fmt::Display for Trouble {
+impl std::fmt::Display for ApplyError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Trouble::Live(error) => error.fmt(f),
-            Trouble::Other(reason) => f.write_str(reason),
-            Trouble::Changed(reason) => write!(f, "somebody goes on changing it: {reason}"),
-            Trouble::Foreign(cursor) => write!(
+            ApplyError::Live(error) => error.fmt(f),
+            ApplyError::Other(reason) => f.write_str(reason),
+            ApplyError::Changed(reason) => write!(f, "somebody goes on changing it: {reason}"),
+            ApplyError::Foreign(cursor) => write!(
                 f,
                 "another daemon's numbers are in this Redis (journal:cursor is {cursor}): set \
                  redis.prefix to a name of its own, or give them up with agentpulse rebuild --force"

@@ -1,4 +1,4 @@
-//! What ended lately, in memory, for those who judge the last minutes: the rollups know hours.
+//! What ended in the last day, in memory, for alerts on the last minutes: the rollups know hours.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::AddAssign;
@@ -27,10 +27,10 @@ const MAX_AGENTS: usize = 1_024;
 pub const MAX_ENDS: usize = 64;
 
 #[derive(Default)]
-pub struct Ends(Mutex<Lately>);
+pub struct RecentOutcomes(Mutex<Outcomes>);
 
 #[derive(Default)]
-struct Lately {
+struct Outcomes {
     /// By the moment of the end, in slots since 1970.
     slots: BTreeMap<i64, Sums>,
     agents: HashMap<String, Last>,
@@ -74,34 +74,34 @@ pub struct Mean {
     pub total_duration_ms: i64,
 }
 
-impl Ends {
+impl RecentOutcomes {
     /// Takes in what was just committed.
     pub fn take(&self, changes: &[Arc<Change>]) {
-        let mut lately = self.lately();
+        let mut outcomes = self.outcomes();
         for change in changes {
             if let Some(before) = &change.before {
-                lately.remove(before, change);
+                outcomes.remove(before, change);
             }
-            lately.add(&change.after, change.accepted_ms);
+            outcomes.add(&change.after, change.accepted_ms);
         }
     }
 
     /// Takes in an end from before the start of the daemon, for the sums.
     pub fn restore_sum(&self, ended: &Ended) {
-        *self.lately().slot(ended.ended_ms) += Sums::of_ended(ended);
+        *self.outcomes().slot(ended.ended_ms) += Sums::of_ended(ended);
     }
 
     /// The same, for its agent; a second time changes nothing.
     pub fn restore_end(&self, ended: &Ended) {
-        self.lately()
+        self.outcomes()
             .insert(&ended.agent_name, End::of_ended(ended));
     }
 
     /// At most `max` agents that had older ends than are here and lost one by a change that history
-    /// has, each with that change: to be read from there and given to [`Ends::refill`].
+    /// has, each with that change: to be read from there and given to [`RecentOutcomes::refill`].
     pub fn lacking(&self, history_seq: u64, max: usize) -> Vec<(String, u64)> {
-        let lately = self.lately();
-        let lacking = lately.agents.iter().filter_map(|(name, last)| {
+        let outcomes = self.outcomes();
+        let lacking = outcomes.agents.iter().filter_map(|(name, last)| {
             let seq = last.lacks_since.filter(|&seq| seq <= history_seq)?;
             Some((name.clone(), seq))
         });
@@ -111,8 +111,8 @@ impl Ends {
     /// Takes in the last ends of an agent as history has them, up to [`MAX_ENDS`]. Nothing where
     /// one was taken away since `seq`: what was read may hold it still.
     pub fn refill(&self, agent_name: &str, seq: u64, ended: &[Ended]) {
-        let mut lately = self.lately();
-        let last = lately.agents.get_mut(agent_name);
+        let mut outcomes = self.outcomes();
+        let last = outcomes.agents.get_mut(agent_name);
         let Some(last) = last.filter(|last| last.lacks_since == Some(seq)) else {
             return;
         };
@@ -125,10 +125,10 @@ impl Ends {
 
     /// `window_ms` is at most [`SUMS_KEPT_MS`].
     pub fn sums(&self, now_ms: i64, window_ms: i64) -> Sums {
-        let lately = self.lately();
+        let outcomes = self.outcomes();
         let first = (now_ms - window_ms).div_euclid(SLOT_MS) + 1;
         let mut sums = Sums::default();
-        for slot in lately.slots.range(first..).map(|(_, slot)| slot) {
+        for slot in outcomes.slots.range(first..).map(|(_, slot)| slot) {
             sums += *slot;
         }
         sums
@@ -137,14 +137,14 @@ impl Ends {
     /// Agents whose last executions, `at_least` of them, did not succeed, by how many; those of
     /// before `window_ms` do not count.
     pub fn failing(&self, now_ms: i64, window_ms: i64, at_least: u64) -> Vec<(String, u64)> {
-        let lately = self.lately();
+        let outcomes = self.outcomes();
         let streak = |last: &Last| {
             let last = last.ends.iter().rev();
             let since_ms = now_ms - window_ms;
             last.take_while(|end| end.failed && end.ended_ms > since_ms)
                 .count() as u64
         };
-        let streaks = lately
+        let streaks = outcomes
             .agents
             .iter()
             .map(|(name, last)| (name, streak(last)));
@@ -156,7 +156,7 @@ impl Ends {
 
     /// Of agents with `at_least` executions of known duration in the window.
     pub fn means(&self, now_ms: i64, window_ms: i64, at_least: i64) -> Vec<Mean> {
-        let lately = self.lately();
+        let outcomes = self.outcomes();
         let mean = |(name, last): (&String, &Last)| {
             let recent = last
                 .ends
@@ -173,19 +173,19 @@ impl Ends {
                 total_duration_ms,
             })
         };
-        lately.agents.iter().filter_map(mean).collect()
+        outcomes.agents.iter().filter_map(mean).collect()
     }
 
     /// Names of agents that the reaper ended in the window, sorted, at most `max`.
     pub fn reaped(&self, now_ms: i64, window_ms: i64, max: usize) -> Vec<String> {
-        let lately = self.lately();
+        let outcomes = self.outcomes();
         let hung = |last: &Last| {
             let since_ms = now_ms - window_ms;
             last.ends
                 .iter()
                 .any(|end| end.reaped && end.ended_ms > since_ms)
         };
-        let agents = lately.agents.iter().filter(|(_, last)| hung(last));
+        let agents = outcomes.agents.iter().filter(|(_, last)| hung(last));
         let mut names: Vec<String> = agents.map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
         names.truncate(max);
@@ -195,21 +195,21 @@ impl Ends {
     /// Lets go of agents that did not run for long, and while most places are taken of those that
     /// ran an hour ago. Not with every end: the writer is not to look at all agents.
     pub fn forget(&self, now_ms: i64) {
-        let mut lately = self.lately();
-        let is_crowded = lately.agents.len() > MAX_AGENTS / 4 * 3;
+        let mut outcomes = self.outcomes();
+        let is_crowded = outcomes.agents.len() > MAX_AGENTS / 4 * 3;
         let keep_ms = if is_crowded { HOUR_MS } else { ENDS_KEPT_MS };
         let is_recent = |end: &End| end.ended_ms > now_ms - keep_ms;
         let is_kept = |last: &Last| last.lacks_since.is_some() || last.ends.iter().any(is_recent);
-        lately.agents.retain(|_, last| is_kept(last));
-        lately.slots = lately.slots.split_off(&first_kept(now_ms));
+        outcomes.agents.retain(|_, last| is_kept(last));
+        outcomes.slots = outcomes.slots.split_off(&first_kept(now_ms));
     }
 
-    fn lately(&self) -> MutexGuard<'_, Lately> {
+    fn outcomes(&self) -> MutexGuard<'_, Outcomes> {
         self.0.lock()
     }
 }
 
-impl Lately {
+impl Outcomes {
     fn slot(&mut self, ended_ms: i64) -> &mut Sums {
         self.slots.entry(ended_ms.div_euclid(SLOT_MS)).or_default()
     }

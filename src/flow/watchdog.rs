@@ -1,5 +1,5 @@
-//! Whether the parts that everything hangs on move: each says when it begins a piece of work and
-//! when it waits for the next. One that is at the same piece for long stands still.
+//! Whether the parts that everything hangs on make progress: each says when it begins a piece of
+//! work and when it is idle. One that is at the same piece for long has stalled.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -23,44 +23,44 @@ impl Part {
     }
 }
 
-/// Of a part that waits: that is no standing still.
-const WAITS: u64 = u64::MAX;
+/// Of a part that is idle, which never stalls.
+const IDLE: u64 = u64::MAX;
 
 #[derive(Debug)]
-pub struct Pulse {
+pub struct Watchdog {
     began: Instant,
     /// When the piece of work began that each is at, in milliseconds since `began`.
     since_ms: [AtomicU64; 3],
 }
 
-impl Default for Pulse {
-    fn default() -> Pulse {
-        Pulse {
+impl Default for Watchdog {
+    fn default() -> Watchdog {
+        Watchdog {
             began: Instant::now(),
-            since_ms: [const { AtomicU64::new(WAITS) }; 3],
+            since_ms: [const { AtomicU64::new(IDLE) }; 3],
         }
     }
 }
 
-impl Pulse {
+impl Watchdog {
     /// Begins a piece of work, or the next one.
-    pub fn works(&self, part: Part) {
+    pub fn busy(&self, part: Part) {
         let since_ms = self.began.elapsed().as_millis() as u64;
         self.since_ms[part as usize].store(since_ms, Ordering::Relaxed);
     }
 
-    pub fn waits(&self, part: Part) {
-        self.since_ms[part as usize].store(WAITS, Ordering::Relaxed);
+    pub fn idle(&self, part: Part) {
+        self.since_ms[part as usize].store(IDLE, Ordering::Relaxed);
     }
 
     /// The first part that is at the same piece of work for longer than this.
-    pub fn stuck(&self, longer_than: Duration, now: Instant) -> Option<Part> {
-        let is_stuck = |part: &Part| self.is_stuck(*part, longer_than, now);
-        Part::ALL.into_iter().find(is_stuck)
+    pub fn stalled(&self, longer_than: Duration, now: Instant) -> Option<Part> {
+        let is_stalled = |part: &Part| self.is_stalled(*part, longer_than, now);
+        Part::ALL.into_iter().find(is_stalled)
     }
 
     /// Whether this part is at the same piece of work for longer than this.
-    pub fn is_stuck(&self, part: Part, longer_than: Duration, now: Instant) -> bool {
+    pub fn is_stalled(&self, part: Part, longer_than: Duration, now: Instant) -> bool {
         let now_ms = now.saturating_duration_since(self.began).as_millis() as u64;
         let since_ms = self.since_ms[part as usize].load(Ordering::Relaxed);
         u128::from(now_ms.saturating_sub(since_ms)) > longer_than.as_millis()
@@ -75,16 +75,16 @@ mod tests {
 
     #[test]
     fn who_waits_is_never_stuck_and_who_works_for_long_is() {
-        let pulse = Pulse::default();
+        let watchdog = Watchdog::default();
         let in_an_hour = Instant::now() + Duration::from_secs(3_600);
-        assert_eq!(pulse.stuck(LIMIT, in_an_hour), None);
-        pulse.works(Part::History);
-        assert_eq!(pulse.stuck(LIMIT, Instant::now()), None);
-        assert_eq!(pulse.stuck(LIMIT, in_an_hour), Some(Part::History));
-        pulse.works(Part::Writer);
-        assert_eq!(pulse.stuck(LIMIT, in_an_hour), Some(Part::Writer));
-        pulse.waits(Part::Writer);
-        pulse.waits(Part::History);
-        assert_eq!(pulse.stuck(LIMIT, in_an_hour), None);
+        assert_eq!(watchdog.stalled(LIMIT, in_an_hour), None);
+        watchdog.busy(Part::History);
+        assert_eq!(watchdog.stalled(LIMIT, Instant::now()), None);
+        assert_eq!(watchdog.stalled(LIMIT, in_an_hour), Some(Part::History));
+        watchdog.busy(Part::Writer);
+        assert_eq!(watchdog.stalled(LIMIT, in_an_hour), Some(Part::Writer));
+        watchdog.idle(Part::Writer);
+        watchdog.idle(Part::History);
+        assert_eq!(watchdog.stalled(LIMIT, in_an_hour), None);
     }
 }

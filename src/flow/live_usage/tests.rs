@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::{TempDir, tempdir};
 
-use super::meter::{MAX_READ_BYTES, Meter, Poll};
+use super::tail::{MAX_READ_BYTES, Poll, TranscriptTail};
 use super::*;
 use crate::domain::execution::{Catalog, Fact, HookFacts, Origin, Start, TokenUsage};
 use crate::domain::transcript::Span;
@@ -66,7 +66,7 @@ fn spent(requests: u64, input: u64, output: u64) -> Option<Option<TokenUsage>> {
 struct Place {
     folder: TempDir,
     path: PathBuf,
-    meter: Meter,
+    tail: TranscriptTail,
 }
 
 impl Place {
@@ -74,12 +74,8 @@ impl Place {
         let folder = tempdir().unwrap();
         fs::create_dir(folder.path().join("projects")).unwrap();
         let path = folder.path().join("projects/agent-a.jsonl");
-        let meter = Meter::new(Some(STARTED_MS), 0, from);
-        Place {
-            folder,
-            path,
-            meter,
-        }
+        let tail = TranscriptTail::new(Some(STARTED_MS), 0, from);
+        Place { folder, path, tail }
     }
 
     fn write(&self, text: &str) {
@@ -98,39 +94,39 @@ impl Place {
 
     fn poll(&mut self) -> Poll {
         let files = self.files();
-        self.meter.poll(&self.path, &files, 0)
+        self.tail.poll(&self.path, &files, 0)
     }
 
-    fn told(&mut self) -> Option<Option<TokenUsage>> {
-        self.poll().told
+    fn news(&mut self) -> Option<Option<TokenUsage>> {
+        self.poll().news
     }
 }
 
 #[test]
 fn what_is_appended_is_added_and_read_once() {
     let mut place = Place::new(0);
-    assert_eq!(place.told(), Some(None), "there is no file yet");
-    assert_eq!(place.told(), None);
+    assert_eq!(place.news(), Some(None), "there is no file yet");
+    assert_eq!(place.news(), None);
     place.write(&format!("{}\n", prompt(0)));
-    assert_eq!(place.told(), spent(0, 0, 0));
+    assert_eq!(place.news(), spent(0, 0, 0));
     // One message on two lines, the first of them written before the message was complete.
     place.write(&format!("{}\n", answer("1", 1, 100, 1)));
-    assert_eq!(place.told(), spent(1, 100, 1));
+    assert_eq!(place.news(), spent(1, 100, 1));
     let last = format!("{}\n", answer("1", 2, 100, 20));
     place.write(&last);
     let poll = place.poll();
-    assert_eq!(poll.told, spent(1, 100, 20));
+    assert_eq!(poll.news, spent(1, 100, 20));
     assert_eq!(poll.bytes, last.len() as u64, "no more than what is new");
     assert_eq!(place.poll(), Poll::default());
     // Nothing that counts.
     place.write(&format!("{{}}\n\n{}\n", prompt(3)));
-    assert_eq!(place.told(), None);
+    assert_eq!(place.news(), None);
     place.write(&format!(
         "{}\n{}\n",
         answer("2", 4, 7, 3),
         answer("3", 5, 1, 1)
     ));
-    assert_eq!(place.told(), spent(3, 108, 24));
+    assert_eq!(place.news(), spent(3, 108, 24));
 }
 
 #[test]
@@ -139,12 +135,12 @@ fn a_torn_line_counts_when_it_is_whole() {
     let line = answer("2", 2, 5, 5);
     let (half, rest) = line.split_at(60);
     place.write(&format!("{}\n{half}", answer("1", 1, 1, 1)));
-    assert_eq!(place.told(), spent(1, 1, 1));
-    assert_eq!(place.told(), None);
+    assert_eq!(place.news(), spent(1, 1, 1));
+    assert_eq!(place.news(), None);
     place.write(rest);
-    assert_eq!(place.told(), spent(2, 6, 6), "its newline may be missing");
+    assert_eq!(place.news(), spent(2, 6, 6), "its newline may be missing");
     place.write(&format!("\n{}\n", answer("3", 3, 1, 0)));
-    assert_eq!(place.told(), spent(3, 7, 6));
+    assert_eq!(place.news(), spent(3, 7, 6));
 }
 
 #[test]
@@ -156,19 +152,19 @@ fn a_file_that_is_another_is_read_anew() {
         answer("1", 1, 10, 0),
         answer("2", 1, 10, 0)
     ));
-    assert_eq!(place.told(), spent(2, 20, 0));
+    assert_eq!(place.news(), spent(2, 20, 0));
     fs::write(&place.path, other(1)).unwrap();
-    assert_eq!(place.told(), spent(1, 1, 0), "it is shorter than it was");
+    assert_eq!(place.news(), spent(1, 1, 0), "it is shorter than it was");
     fs::write(&place.path, format!("{}{}", other(2), answer("3", 1, 1, 0))).unwrap();
-    assert_eq!(place.told(), spent(2, 3, 0), "it is longer, and not grown");
+    assert_eq!(place.news(), spent(2, 3, 0), "it is longer, and not grown");
     let beside = place.path.with_extension("new");
     fs::write(&beside, other(4)).unwrap();
     fs::rename(&beside, &place.path).unwrap();
-    assert_eq!(place.told(), spent(1, 4, 0));
+    assert_eq!(place.news(), spent(1, 4, 0));
     fs::remove_file(&place.path).unwrap();
-    assert_eq!(place.told(), Some(None));
+    assert_eq!(place.news(), Some(None));
     place.write(&other(5));
-    assert_eq!(place.told(), spent(1, 5, 0));
+    assert_eq!(place.news(), spent(1, 5, 0));
 }
 
 #[test]
@@ -176,11 +172,11 @@ fn a_turn_begins_where_the_one_before_it_ends() {
     let first = format!("{}\n{}\n", prompt(-60), answer("1", -50, 100, 100));
     let mut place = Place::new(first.len() as u64);
     place.write(&first);
-    assert_eq!(place.told(), spent(0, 0, 0));
+    assert_eq!(place.news(), spent(0, 0, 0));
     place.write(&format!("{}\n{}\n", prompt(0), answer("2", 1, 3, 4)));
-    assert_eq!(place.told(), spent(1, 3, 4));
+    assert_eq!(place.news(), spent(1, 3, 4));
     fs::write(&place.path, "").unwrap();
-    assert_eq!(place.told(), Some(None), "it ends before the turn begins");
+    assert_eq!(place.news(), Some(None), "it ends before the turn begins");
 }
 
 #[test]
@@ -191,14 +187,14 @@ fn what_nobody_told_of_before_the_turn_is_not_counted() {
         prompt(-60),
         answer("1", -50, 100, 100)
     ));
-    assert_eq!(place.told(), Some(None), "nothing of this turn is there");
+    assert_eq!(place.news(), Some(None), "nothing of this turn is there");
     let half = prompt(0);
     place.write(&half[..40]);
-    assert_eq!(place.told(), None);
+    assert_eq!(place.news(), None);
     place.write(&format!("{}\n", &half[40..]));
-    assert_eq!(place.told(), spent(0, 0, 0));
+    assert_eq!(place.news(), spent(0, 0, 0));
     place.write(&format!("{}\n", answer("2", 1, 3, 4)));
-    assert_eq!(place.told(), spent(1, 3, 4));
+    assert_eq!(place.news(), spent(1, 3, 4));
 }
 
 #[test]
@@ -207,10 +203,10 @@ fn what_may_not_be_read_is_not() {
     let outside = place.folder.path().join("secret.jsonl");
     fs::write(&outside, format!("{}\n", answer("1", 1, 10, 0))).unwrap();
     place.write(&format!("{}\n", answer("1", 1, 10, 0)));
-    assert_eq!(place.told(), spent(1, 10, 0));
+    assert_eq!(place.news(), spent(1, 10, 0));
     fs::remove_file(&place.path).unwrap();
     symlink(&outside, &place.path).unwrap();
-    assert_eq!(place.told(), Some(None));
+    assert_eq!(place.news(), Some(None));
     fs::remove_file(&place.path).unwrap();
     mknodat(CWD, &place.path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     assert_eq!(place.poll(), Poll::default(), "at once, and still unknown");
@@ -220,8 +216,8 @@ fn what_may_not_be_read_is_not() {
     };
     fs::remove_file(&place.path).unwrap();
     place.write(&format!("{}\n", answer("1", 1, 10, 0)));
-    assert_eq!(place.meter.poll(&place.path, &files, 0), Poll::default());
-    assert_eq!(place.told(), spent(1, 10, 0));
+    assert_eq!(place.tail.poll(&place.path, &files, 0), Poll::default());
+    assert_eq!(place.news(), spent(1, 10, 0));
 }
 
 #[test]
@@ -237,23 +233,23 @@ fn a_look_has_an_end_and_a_line_too_long_is_passed_over() {
     }
     place.write(&format!("{}\n", answer("2", 1, 1, 0)));
     let first = place.poll();
-    assert_eq!(first.told, None, "a part is no sum");
+    assert_eq!(first.news, None, "a part is no sum");
     assert!(first.bytes <= 2 * MAX_READ_BYTES);
-    assert_eq!(place.told(), spent(2, 2, 0));
-    let mut again = Meter::new(Some(STARTED_MS), 0, 0);
+    assert_eq!(place.news(), spent(2, 2, 0));
+    let mut again = TranscriptTail::new(Some(STARTED_MS), 0, 0);
     let whole = again.poll(&place.path, &place.files(), 16 * MIB);
-    assert_eq!(whole.told, spent(2, 2, 0), "in more steps");
+    assert_eq!(whole.news, spent(2, 2, 0), "in more steps");
     for _ in 0..3 {
         place.write(&"x".repeat(MAX_LINE_BYTES));
     }
-    let mut told = None;
+    let mut news = None;
     for poll in 0..8 {
         if poll == 4 {
             place.write(&format!("\n{}\n", answer("3", 1, 5, 0)));
         }
-        told = place.told().or(told);
+        news = place.news().or(news);
     }
-    assert_eq!(told, spent(3, 7, 0));
+    assert_eq!(news, spent(3, 7, 0));
 }
 
 /// Cut into any pieces, each sum is what the reading at the end says of as much.
@@ -277,7 +273,7 @@ fn it_says_what_the_reading_at_the_end_would() {
         let next = (at + step).min(text.len());
         place.write(&text[at..next]);
         (at, step) = (next, step * 7 % 211 + 1);
-        last = place.told().unwrap_or(last);
+        last = place.news().unwrap_or(last);
         if at >= begun {
             let files = place.files();
             let prices = &files.catalog.prices;
@@ -290,11 +286,11 @@ fn it_says_what_the_reading_at_the_end_would() {
 
 #[test]
 fn what_runs_is_gone_round() {
-    let spending = Spending::default();
+    let live_usage = LiveUsage::default();
     let path = Path::new("/p/agent.jsonl");
-    let follow = |id: &str| spending.follow(&running(id, path, STARTED_MS));
+    let follow = |id: &str| live_usage.follow(&running(id, path, STARTED_MS));
     let ids = |after: &str, max| -> Vec<String> {
-        let due = spending.next(after, max).into_iter();
+        let due = live_usage.next(after, max).into_iter();
         due.map(|due| due.lines.id.clone()).collect()
     };
     assert!(ids("", 9).is_empty());
@@ -306,17 +302,17 @@ fn what_runs_is_gone_round() {
     let mut ended = running("b", path, STARTED_MS);
     let end = Fact::TimedOut { ended_ms: 1 };
     ended.merge(end, &Catalog::default());
-    spending.follow(&ended);
+    live_usage.follow(&ended);
     assert_eq!(ids("", 9), ["a", "c"]);
 }
 
 #[test]
 fn lines_that_are_of_another_turn_now_are_read_anew() {
-    let spending = Spending::default();
+    let live_usage = LiveUsage::default();
     let path = Path::new("/p/agent.jsonl");
-    let follow = |execution| spending.follow(&execution);
+    let follow = |execution| live_usage.follow(&execution);
     let edition = |id: &str| {
-        let due = spending.next("", 9).into_iter();
+        let due = live_usage.next("", 9).into_iter();
         due.filter(|due| due.lines.id == id)
             .map(|due| due.edition)
             .next()

@@ -1,11 +1,11 @@
 //! What running executions have spent so far, as their transcripts say while they grow.
 //!
-//! It is a sign like a progress: shown, and in no number. When an execution ends its transcript is
-//! read anew ([`usage`](super::usage)), and only that counts. It is no heartbeat: no deadline
+//! It is shown like a progress, and is in no number. When an execution ends its transcript is read
+//! again ([`usage`](super::usage)), and only that counts. It is no heartbeat: no deadline
 //! moves because a file grows, which it may do after its agent has died.
 
-mod meter;
 mod reader;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +15,13 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
-pub use self::reader::SpendingReader;
+pub use self::reader::LiveUsageReader;
 use crate::domain::execution::Execution;
 use crate::domain::turns::{execution_id, turn_of};
 
 /// The running executions that have a transcript: from the writer to the reader.
 #[derive(Default)]
-pub struct Spending(Mutex<Watched>);
+pub struct LiveUsage(Mutex<Watched>);
 
 /// At most what runs: an execution that ends is forgotten.
 #[derive(Default)]
@@ -64,7 +64,7 @@ pub struct Due {
     pub edition: u64,
 }
 
-impl Spending {
+impl LiveUsage {
     /// Takes in an execution as it is after a change.
     pub fn follow(&self, execution: &Execution) {
         let mut watched = self.watched();

@@ -17,7 +17,7 @@ pub(super) const MAX_READ_BYTES: u64 = MAX_LINE_BYTES as u64 + (1 << 20);
 /// The end of what was read, by which a file that was written anew is told.
 const TAIL_BYTES: u64 = 64;
 
-pub(super) struct Meter {
+pub(super) struct TranscriptTail {
     /// Of the execution whose lines these are.
     pub edition: u64,
     /// Where the turn before it ended; 0 is to be found out.
@@ -31,7 +31,7 @@ pub(super) struct Meter {
     /// What follows is the rest of a line that is longer than any that counts.
     in_long_line: bool,
     seen: Option<Seen>,
-    told: Option<Option<TokenUsage>>,
+    news: Option<Option<TokenUsage>>,
 }
 
 enum Stage {
@@ -61,17 +61,17 @@ enum Step {
 pub(super) struct Poll {
     pub bytes: u64,
     /// Something new: what was spent so far, which may be not to be known.
-    pub told: Option<Option<TokenUsage>>,
+    pub news: Option<Option<TokenUsage>>,
 }
 
-impl Meter {
+impl TranscriptTail {
     /// `from` is the offset in bytes behind the turn before it in the same file.
-    pub fn new(started_ms: Option<i64>, edition: u64, from: u64) -> Meter {
+    pub fn new(started_ms: Option<i64>, edition: u64, from: u64) -> TranscriptTail {
         let span = Span {
             started_ms,
             ended_ms: None,
         };
-        Meter {
+        TranscriptTail {
             edition,
             from,
             span,
@@ -80,7 +80,7 @@ impl Meter {
             read_to: from,
             in_long_line: false,
             seen: None,
-            told: None,
+            news: None,
         }
     }
 
@@ -100,18 +100,18 @@ impl Meter {
                 Ok(Step::End) => break self.spent(&files.catalog.prices),
                 Ok(Step::Part) if bytes < max_bytes => {}
                 // What is still to be read makes no sum, and what may pass no new one.
-                Ok(_) | Err(Unreadable::Failed(_)) => return Poll { bytes, told: None },
+                Ok(_) | Err(Unreadable::Failed(_)) => return Poll { bytes, news: None },
                 Err(_) => {
                     self.restart();
                     break None;
                 }
             }
         };
-        let is_news = self.told != Some(spent);
-        self.told = Some(spent);
+        let is_news = self.news != Some(spent);
+        self.news = Some(spent);
         Poll {
             bytes,
-            told: is_news.then_some(spent),
+            news: is_news.then_some(spent),
         }
     }
 
