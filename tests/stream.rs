@@ -88,7 +88,7 @@ fn a_snapshot_and_then_each_change_in_the_shapes_of_the_reads() {
         let found = rows.into_iter().find(|row| row["agent_id"] == "x");
         found.ok_or_else(|| listed.to_string())
     });
-    for name in ["start_time", "last_sign", "deadline", "agent_type"] {
+    for name in ["start_time", "last_seen", "deadline", "agent_type"] {
         assert_eq!(started["execution"][name], read[name], "{name}");
     }
 

@@ -105,10 +105,12 @@ pub struct Listed {
     pub model: Option<String>,
     pub host: Option<String>,
     pub source: Option<String>,
-    /// When it was last heard of.
+    /// When its last heartbeat came.
     #[schemars(extend("format" = "date-time"))]
-    pub last_heartbeat: Option<String>,
-    /// When it counts as hung, if nothing more is heard.
+    pub last_seen: Option<String>,
+    /// The same as `last_seen`; it goes with the next release.
+    pub last_sign: Option<String>,
+    /// When it counts as hung, if no other heartbeat comes.
     #[schemars(extend("format" = "date-time"))]
     pub deadline: Option<String>,
 }
@@ -174,7 +176,8 @@ impl Listed {
             model: active.model.take(),
             host: active.host.take(),
             source: active.source.take(),
-            last_heartbeat: active.last_sign_ms.map(rfc3339),
+            last_seen: active.last_sign_ms.map(rfc3339),
+            last_sign: active.last_sign_ms.map(rfc3339),
             deadline: active.deadline_ms.map(rfc3339),
             running: Running::of(active, now_ms),
         }
@@ -303,7 +306,8 @@ pub mod tests {
             "depth": null,
             "task_description": null, "tools_granted": ["Read"], "context_size": null,
             "session_id": "s", "model": null, "host": null, "source": null,
-            "last_sign": "1970-01-01T00:00:02.000Z", "deadline": "1970-01-01T00:05:01.000Z",
+            "last_seen": "1970-01-01T00:00:02.000Z", "last_sign": "1970-01-01T00:00:02.000Z",
+            "deadline": "1970-01-01T00:05:01.000Z",
         });
         assert_eq!(list["active"][0], expect);
         assert_eq!(list["active"][1]["agent_id"], "y");

@@ -136,7 +136,7 @@ function left(run) {
   if (!run.deadline) return { ms: null, near: false };
   const deadline = Date.parse(run.deadline);
   const ms = deadline - serverNow();
-  const window = deadline - Date.parse(run.last_sign ?? run.start_time);
+  const window = deadline - Date.parse(run.last_seen ?? run.start_time);
   return { ms, near: ms < Math.min(NEAR_MS, window * NEAR_SHARE) };
 }
 
@@ -149,7 +149,7 @@ function tick() {
     if (!run) continue;
     const { ms, near } = left(run);
     text($(".elapsed", element), clockSpan(now - Date.parse(run.start_time)));
-    const silent = run.last_sign ? `${clockSpan(now - Date.parse(run.last_sign))} ago` : "–";
+    const silent = run.last_seen ? `${clockSpan(now - Date.parse(run.last_seen))} ago` : "–";
     const end = ms > 0 ? `times out in ${clockSpan(ms)}` : "overdue";
     const sign = $(".sign", element);
     text(sign, near ? end : silent);

@@ -91,7 +91,7 @@ struct Listed {
     progress: Option<f64>,
     parent_agent_id: Option<String>,
     task_description: Option<String>,
-    last_sign: Option<Moment>,
+    last_seen: Option<Moment>,
     deadline: Option<Moment>,
     #[serde(default)]
     token_usage: Option<TokenUsage>,
@@ -135,7 +135,7 @@ impl Running {
             tokens: listed.token_usage.as_ref().map(|usage| usage.total_tokens),
             cost: listed.token_usage.and_then(|usage| usage.estimated_cost),
             task: clean_some(listed.task_description),
-            last_sign_ms: listed.last_sign.map(|at| at.ms),
+            last_sign_ms: listed.last_seen.map(|at| at.ms),
             deadline_ms: listed.deadline.map(|at| at.ms),
             id: listed.agent_id,
             parent_id: listed.parent_agent_id,
@@ -190,7 +190,7 @@ mod tests {
             "start_time": "1970-01-01T00:00:01.000Z", "current_tool": "Ba\nsh", "progress": 0.45,
             "parent_agent_id": "p", "task_description": null,
             "token_usage": {"total_tokens": 9, "estimated_cost": 0.5},
-            "last_sign": "1970-01-01T00:00:02.000Z", "deadline": "1970-01-01T00:00:12.000Z",
+            "last_seen": "1970-01-01T00:00:02.000Z", "deadline": "1970-01-01T00:00:12.000Z",
         }], "omitted": 3});
         let alerts = json!({"alerts": [
             {"state": "firing", "severity": "critical", "message": "too\u{7} much"},
