@@ -4,7 +4,7 @@ use clap::Args;
 use hyper::Method;
 use serde_json::Value;
 
-use super::bar::{self, Bar};
+use super::bar;
 use super::client::{AskError, Control, LONG};
 use super::{Failure, Place, block_on, print};
 use crate::daemon;
@@ -40,8 +40,8 @@ impl Rebuild {
             match bar::while_asked(asked, &control, rebuilt).await {
                 Ok(_) => {}
                 Err(AskError::NotRunning(_)) => {
-                    let mut bar = Bar::default();
-                    let shown = |percent| bar.show(STAGE, percent);
+                    let bar = bar::stages();
+                    let shown = |percent| bar::show(&bar, STAGE, percent);
                     daemon::rebuild_offline(config, self.force, shown).await?;
                 }
                 Err(error) => return Err(error.into()),

@@ -2,7 +2,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
+
+use crate::cli::bar::bar;
 
 /// Transcripts between two plain lines: some seconds of work.
 const PLAIN_STEP: u64 = 1_000;
@@ -16,12 +18,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(total: u64) -> Progress {
-        let bar = io::stderr().is_terminal().then(|| {
-            // Without its style the bar is still a bar.
-            let style = ProgressStyle::with_template(TEMPLATE);
-            ProgressBar::new(total)
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
+        let bar = io::stderr().is_terminal().then(|| bar(TEMPLATE, total));
         Progress { total, bar }
     }
 
