@@ -6,7 +6,8 @@
 Writes tests/compat/VERSION/: `data/` is a data folder whose daemon was killed with events that
 only its journal holds, `backup.tar` a backup of that moment, `agentpulse.toml` the settings file
 with every key, `spool/` what the hook program leaves while no daemon runs, and `answers.json`
-what that version itself answers from the folder and for the spool. `changed.toml` is
+what that version itself answers from the folder and for the spool. `totals.json` holds sums that
+it answers from the folder, which stand in no row of an execution. `changed.toml` is
 `tests/compat/changed.toml`, and `changed.txt` what `config show` prints of it. `hooks.jsonl` are
 the lines that the hook program sends to a daemon, and `hook-answers.json` what that version
 answers when it has only these. `claude-settings.json` are settings of Claude Code, and
@@ -169,6 +170,25 @@ def settled(data):
     return status["journal"]["pending"] == 0 and all(line.endswith(" 0") for line in pending) or None
 
 
+def freeze_totals():
+    """What is counted in all, and what was used up to this day."""
+    data = WORK / "totals"
+    shutil.copytree(TO / "data", data)
+    os.chmod(data, 0o700)
+    daemon = serve(data, flush="100ms")
+    wait(lambda: settled(data))
+    time.sleep(4)
+    counted = re.compile("agentpulse_(tokens|cost_dollars|unpriced_executions|tool_calls)_total[{ ]")
+    tools = f"/api/agents/tools/usage?period=month&date={time.strftime('%Y-%m-%d', time.gmtime())}"
+    write_json("totals.json", {
+        "key": KEY,
+        "metrics": sorted(filter(counted.match, get(data, "/metrics").splitlines())),
+        "reports": {tools: json.loads(get(data, tools))},
+    })
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait()
+
+
 def freeze_settings():
     shutil.copy(HERE / "changed.toml", TO)
     command = [PROGRAM, "config", "show", "--config", TO / "changed.toml"]
@@ -289,6 +309,7 @@ def main():
     shutil.copytree(spool, TO / "spool")
     found |= {"spooled": "afrozen1", "key": KEY}
     write_json("answers.json", found)
+    freeze_totals()
     shutil.copy(HERE.parents[1] / "config" / "agentpulse.toml", TO / "agentpulse.toml")
     freeze_settings()
     freeze_installed()
