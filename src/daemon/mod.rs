@@ -10,7 +10,7 @@ mod folder;
 mod notify;
 mod ownership;
 mod parts;
-mod places;
+mod names;
 mod rebuild;
 mod redis;
 mod reload;

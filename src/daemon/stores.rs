@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use tracing::warn;
 
 use super::folder::{HISTORY, JOURNAL};
-use super::{EXIT_CONFIG, EXIT_CORRUPT, Failure, places};
+use super::{EXIT_CONFIG, EXIT_CORRUPT, Failure, names};
 use crate::config::Config;
 use crate::domain::agent_type::AgentTypes;
 use crate::domain::change::Change;
@@ -51,7 +51,7 @@ impl Stores {
         let tail = Tail::open(&journal_path).map_err(failure)?;
         let history_seq = relate(&mut journal, &mut history, &tail)?;
         let lookup = Reader::open(&history_path).map_err(failure)?;
-        let names = places::names(&config.limits, &mut journal, &lookup, &tail)?;
+        let names = names::names(&config.limits, &mut journal, &lookup, &tail)?;
         // The epoch is another one where places were made.
         history
             .set_cursor(&Cursor::new(journal.epoch(), history_seq))

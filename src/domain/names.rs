@@ -56,7 +56,7 @@ pub struct NameLimits {
 
 /// What the journal keeps of a name on a day. [`OTHER`] stands for the end of the day's places.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct TrackedName {
     pub day: Day,
     pub kind: NameKind,
     pub name: Arc<str>,
@@ -101,14 +101,14 @@ impl Names {
 
     /// Gives the name a place on the day while there is one. Answers what is new, to be written
     /// down before anything is counted.
-    pub fn admit(&mut self, kind: NameKind, day: Day, name: &str) -> Vec<Place> {
+    pub fn track(&mut self, kind: NameKind, day: Day, name: &str) -> Vec<TrackedName> {
         if self.is_settled(kind, day, name) {
             return Vec::new();
         }
         let mut news = self.open(kind, day);
         let has_room = self.has_room(kind, day, name);
         let of_day = Arc::make_mut(self.days[kind as usize].entry(day).or_default());
-        let place = |name: Arc<str>, counted| Place {
+        let place = |name: Arc<str>, counted| TrackedName {
             day,
             kind,
             name,
@@ -151,13 +151,13 @@ impl Names {
     }
 
     /// Ends the places of a day: from here on only those that are held are given.
-    pub fn close(&mut self, kind: NameKind, day: Day) -> Vec<Place> {
+    pub fn close(&mut self, kind: NameKind, day: Day) -> Vec<TrackedName> {
         if day < self.first || self.is_closed(kind, day) {
             return Vec::new();
         }
         let mut news = self.open(kind, day);
         Arc::make_mut(self.days[kind as usize].entry(day).or_default()).is_closed = true;
-        news.push(Place {
+        news.push(TrackedName {
             day,
             kind,
             name: OTHER.into(),
@@ -167,7 +167,7 @@ impl Names {
     }
 
     /// Begins a day with the names of the days before it.
-    fn open(&mut self, kind: NameKind, day: Day) -> Vec<Place> {
+    fn open(&mut self, kind: NameKind, day: Day) -> Vec<TrackedName> {
         let limit = self.limit(kind);
         let days = &mut self.days[kind as usize];
         if days.contains_key(&day) {
@@ -187,7 +187,7 @@ impl Names {
             is_closed: false,
         };
         days.insert(day, Arc::new(of_day));
-        let place = |name| Place {
+        let place = |name| TrackedName {
             day,
             kind,
             name,
@@ -197,7 +197,7 @@ impl Names {
     }
 
     /// Takes in what was written down.
-    pub fn restore(&mut self, place: Place) {
+    pub fn restore(&mut self, place: TrackedName) {
         if place.day < self.first {
             return;
         }
@@ -220,15 +220,15 @@ impl Names {
 
     /// The name under which Redis counts it on that day. Of days that are forgotten history alone
     /// knows; there a name stands for itself while it has a place on any day.
-    pub fn place<'a>(&self, kind: NameKind, day: Day, name: &'a str) -> &'a str {
-        if self.has_place(kind, day, name) {
+    pub fn label<'a>(&self, kind: NameKind, day: Day, name: &'a str) -> &'a str {
+        if self.is_tracked(kind, day, name) {
             name
         } else {
             OTHER
         }
     }
 
-    pub fn has_place(&self, kind: NameKind, day: Day, name: &str) -> bool {
+    pub fn is_tracked(&self, kind: NameKind, day: Day, name: &str) -> bool {
         match self.days[kind as usize].get(&day) {
             Some(of_day) => of_day.names.contains_key(name),
             None => day < self.first && self.is_known(kind, name),

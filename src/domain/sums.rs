@@ -39,7 +39,7 @@ pub struct AgentSum {
     pub max_duration_ms: Option<u64>,
     /// A duration was taken away: it may have been the smallest or the largest of the bucket, and
     /// only a look at the executions can tell what is now.
-    pub shrunk: bool,
+    pub extremes_unknown: bool,
 }
 
 /// Executions that do not say where they belong are in no bucket of models or sessions by name.
@@ -90,37 +90,37 @@ impl<'a> Sums<'a> {
 
     /// The same by the names that have a place in Redis. A pair with a tool that has none says
     /// nothing and is left out.
-    pub fn placed(self, names: &Names) -> Sums<'a> {
-        let mut placed = Sums {
+    pub fn relabelled(self, names: &Names) -> Sums<'a> {
+        let mut relabelled = Sums {
             days: self.days,
             ..Sums::default()
         };
         for ((hour, agent_type), tally) in self.hours {
-            *placed
+            *relabelled
                 .hours
-                .entry((hour, names.place(NameKind::Type, hour.day(), agent_type)))
+                .entry((hour, names.label(NameKind::Type, hour.day(), agent_type)))
                 .or_default() += tally;
         }
         for ((day, agent), sum) in self.agents {
-            let place = names.place(NameKind::Agent, day, agent);
-            placed.agents.entry((day, place)).or_default().merge(&sum);
+            let place = names.label(NameKind::Agent, day, agent);
+            relabelled.agents.entry((day, place)).or_default().merge(&sum);
         }
         for ((day, agent_type, tool), sum) in self.tools {
             let key = (
                 day,
-                names.place(NameKind::Type, day, agent_type),
-                names.place(NameKind::Tool, day, tool),
+                names.label(NameKind::Type, day, agent_type),
+                names.label(NameKind::Tool, day, tool),
             );
-            let placed = placed.tools.entry(key).or_default();
-            add(&mut placed.calls, sum.calls);
-            placed.executions += sum.executions;
+            let relabelled = relabelled.tools.entry(key).or_default();
+            add(&mut relabelled.calls, sum.calls);
+            relabelled.executions += sum.executions;
         }
-        let has_place = |day, tool| names.has_place(NameKind::Tool, day, tool);
+        let is_tracked = |day, tool| names.is_tracked(NameKind::Tool, day, tool);
         let pairs = self.pairs.into_iter();
-        placed.pairs = pairs
-            .filter(|&((day, a, b), _)| has_place(day, a) && has_place(day, b))
+        relabelled.pairs = pairs
+            .filter(|&((day, a, b), _)| is_tracked(day, a) && is_tracked(day, b))
             .collect();
-        placed
+        relabelled
     }
 }
 
@@ -128,7 +128,7 @@ impl AgentSum {
     fn add_duration(&mut self, duration_ms: u64, sign: i64) {
         self.sketch.add(duration_ms, sign);
         if sign < 0 {
-            self.shrunk = true;
+            self.extremes_unknown = true;
             return;
         }
         self.widen(Some(duration_ms), Some(duration_ms));
@@ -138,7 +138,7 @@ impl AgentSum {
         self.tally += other.tally;
         self.sketch.merge(&other.sketch);
         self.widen(other.min_duration_ms, other.max_duration_ms);
-        self.shrunk |= other.shrunk;
+        self.extremes_unknown |= other.extremes_unknown;
     }
 
     fn widen(&mut self, min_ms: Option<u64>, max_ms: Option<u64>) {

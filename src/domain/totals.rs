@@ -74,7 +74,7 @@ impl<'a> Totals<'a> {
 
     fn add_contribution(&mut self, sign: i64, contribution: &Contribution<'a>, names: &Names) {
         let day = contribution.day();
-        let agent_type = names.place(NameKind::Type, day, contribution.agent_type);
+        let agent_type = names.label(NameKind::Type, day, contribution.agent_type);
         let tally = &contribution.tally;
         let outcomes = [
             tally.success_count,
@@ -104,7 +104,7 @@ impl<'a> Totals<'a> {
         for &(tool, calls) in &contribution.tools {
             self.add(
                 TOOL_CALLS,
-                names.place(NameKind::Tool, day, tool),
+                names.label(NameKind::Tool, day, tool),
                 "",
                 sign * calls,
             );
@@ -183,8 +183,8 @@ mod tests {
         // All ends of these tests are of the first day.
         let day = Day(0);
         let mut names = Names::new(limits, day);
-        names.admit(NameKind::Type, day, "tester");
-        names.admit(NameKind::Tool, day, "Read");
+        names.track(NameKind::Type, day, "tester");
+        names.track(NameKind::Tool, day, "Read");
         names
     }
 

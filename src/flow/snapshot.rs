@@ -29,18 +29,18 @@ impl Snapshot {
         // Without an upper bound: a clock that was ahead has left ends in the future.
         let (today, ever) = (Day::of(now_ms), Day(i32::MAX));
         let (daily, recent) = (today.back(DAILY_DAYS), today.back(AGENT_DAYS));
-        let place = |agent: &str, day| names.place(NameKind::Agent, day, agent).to_owned();
+        let place = |agent: &str, day| names.label(NameKind::Agent, day, agent).to_owned();
         Ok(Snapshot {
-            hours: reader.placed_hours(
+            hours: reader.relabelled_hours(
                 today.back(HOURLY_DAYS).first_hour(),
                 Hour(i32::MAX),
                 names,
             )?,
             days: reader.days(daily, ever)?,
-            agents: reader.placed_agent_days(recent, ever, names)?,
-            tools: reader.placed_tools(daily, ever, names)?,
-            type_tools: reader.placed_type_tools(recent, ever, names)?,
-            pairs: reader.placed_pairs(recent, ever, names)?,
+            agents: reader.relabelled_agent_days(recent, ever, names)?,
+            tools: reader.relabelled_tools(daily, ever, names)?,
+            type_tools: reader.relabelled_type_tools(recent, ever, names)?,
+            pairs: reader.relabelled_pairs(recent, ever, names)?,
             recent: reader.recent(&place, now_ms)?,
         })
     }
@@ -55,18 +55,18 @@ impl Snapshot {
         let mut snapshot = Snapshot::default();
         for &day in days {
             snapshot.days.extend(reader.days(day, day)?);
-            snapshot.tools.extend(reader.placed_tools(day, day, names)?);
+            snapshot.tools.extend(reader.relabelled_tools(day, day, names)?);
             if day <= Day::of(now_ms).back(AGENT_DAYS) {
                 continue;
             }
             let (first, last) = (day.first_hour(), Hour(day.first_hour().0 + 23));
-            let hours = reader.placed_hours(first, last, names)?;
+            let hours = reader.relabelled_hours(first, last, names)?;
             snapshot.hours.extend(hours);
-            let agents = reader.placed_agent_days(day, day, names)?;
+            let agents = reader.relabelled_agent_days(day, day, names)?;
             snapshot.agents.extend(agents);
-            let type_tools = reader.placed_type_tools(day, day, names)?;
+            let type_tools = reader.relabelled_type_tools(day, day, names)?;
             snapshot.type_tools.extend(type_tools);
-            let pairs = reader.placed_pairs(day, day, names)?;
+            let pairs = reader.relabelled_pairs(day, day, names)?;
             snapshot.pairs.extend(pairs);
         }
         Ok(snapshot)

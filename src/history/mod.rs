@@ -5,7 +5,7 @@ mod costliest;
 mod ended;
 mod flush;
 mod list;
-mod placed;
+mod relabelled;
 #[cfg(test)]
 mod plans;
 mod pool;

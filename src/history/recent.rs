@@ -23,11 +23,11 @@ const LAST_STARTED: usize = 10_000;
 const WINDOW_MS: i64 = 7 * DAY_MS;
 
 /// The name under which Redis counts an agent on a day; several may share one.
-type Place<'a> = &'a dyn Fn(&str, Day) -> String;
+type Label<'a> = &'a dyn Fn(&str, Day) -> String;
 
 impl Reader {
     /// It reads every row once, and of none the execution itself.
-    pub fn recent(&self, place: Place, now_ms: i64) -> Result<Recent> {
+    pub fn recent(&self, place: Label, now_ms: i64) -> Result<Recent> {
         self.db.snapshot(|_| {
             self.db.read(|conn| {
                 let mut choice = Choice::new(now_ms - WINDOW_MS);
@@ -117,7 +117,7 @@ impl Choice {
         }
     }
 
-    fn consider(&mut self, row: &Row, place: Place) -> rusqlite::Result<()> {
+    fn consider(&mut self, row: &Row, place: Label) -> rusqlite::Result<()> {
         let id = row.get_ref(1)?.as_str()?;
         let (started_ms, ended_ms): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
         // A row of an older version may say that it began after its end.

@@ -144,7 +144,7 @@ fn add_durations(
         return Ok(());
     };
     durations.merge(sum);
-    if durations.shrunk {
+    if durations.extremes_unknown {
         (durations.min_duration_ms, durations.max_duration_ms) = ends(conn, day, agent_name)?;
     }
     conn.prepare_cached(

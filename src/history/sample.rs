@@ -140,9 +140,9 @@ impl World {
         for change in changes {
             for (_, contribution) in change.moves() {
                 let day = contribution.day();
-                names.admit(NameKind::Type, day, contribution.agent_type);
+                names.track(NameKind::Type, day, contribution.agent_type);
                 for (tool, _) in contribution.tools {
-                    names.admit(NameKind::Tool, day, tool);
+                    names.track(NameKind::Tool, day, tool);
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 mod heard;
 mod heartbeats;
-mod places;
+mod tracked_names;
 mod prune;
 mod schema;
 mod tail;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::domain::change::Change;
-use crate::domain::names::Place;
+use crate::domain::names::TrackedName;
 use crate::domain::turns::Turns;
 use crate::sqlite::{self, Db, Result, to_json};
 
@@ -48,7 +48,7 @@ pub fn epochs_of(path: &Path) -> Result<Vec<String>> {
 pub struct Entry<'a> {
     pub at_ms: i64,
     pub changes: &'a [Arc<Change>],
-    pub places: &'a [Place],
+    pub tracked_names: &'a [TrackedName],
     pub turns: Vec<(&'a str, &'a Turns)>,
     pub session_ends: Vec<(&'a str, i64)>,
     /// Executions that no longer run, and whose last heartbeat was kept.
@@ -160,7 +160,7 @@ impl Journal {
         let max_pruned = 2 * changes.len() + PRUNE_BESIDE_APPEND;
         self.db.write(|tx| {
             insert(tx, changes)?;
-            places::put(tx, entry.places)?;
+            tracked_names::put(tx, entry.tracked_names)?;
             heard::put(tx, entry)?;
             heartbeats::forget(tx, &entry.ended)?;
             delete(tx, prune, last_seq, max_pruned)
@@ -299,21 +299,21 @@ pub(super) mod tests {
             .read(|conn| conn.execute_batch("PRAGMA max_page_count = 8"))
             .unwrap();
         let many = changes(4..=1_000);
-        let places = [Place {
+        let places = [TrackedName {
             day: Day(1),
             kind: NameKind::Agent,
             name: "b".into(),
             counted: true,
         }];
         let with_place = Entry {
-            places: &places,
+            tracked_names: &places,
             ..entry(&many)
         };
         let error = journal.append(&with_place, &KEEP_ALL).unwrap_err();
         assert!(error.is_full(), "{error:?}");
         assert_eq!(journal.last_seq(), 3);
         assert_eq!(seqs(&path), [1, 2, 3]);
-        assert_eq!(journal.places().unwrap(), []);
+        assert_eq!(journal.tracked_names().unwrap(), []);
         journal
             .db
             .read(|conn| conn.execute_batch("PRAGMA max_page_count = 100000"))

@@ -66,7 +66,7 @@ pub(super) struct Running<'a> {
 impl<'a> Content<'a> {
     pub(super) fn of(changes: &'a [Arc<Change>], names: &Names, idle_ms: i64) -> Content<'a> {
         let mut content = Content::default();
-        let sums = Sums::of(changes.iter().map(|change| &**change)).placed(names);
+        let sums = Sums::of(changes.iter().map(|change| &**change)).relabelled(names);
         content.take_sums(sums);
         for change in changes {
             content.follow(change, names, idle_ms);
@@ -112,7 +112,7 @@ impl<'a> Content<'a> {
                 continue;
             };
             let day = Day::of(outcome.ended_ms);
-            let place = names.place(NameKind::Agent, day, execution.agent_name());
+            let place = names.label(NameKind::Agent, day, execution.agent_name());
             let history = content.history.entry(place).or_default().touch(now_ms);
             history.put(&execution.id, Some(execution), None);
             if let Some(failed) = Failed::of(execution) {
@@ -152,20 +152,20 @@ impl<'a> Content<'a> {
 
     fn take_tallies(&mut self, rows: &Rows<'a>, names: &Names) {
         for row in rows.hours {
-            let place = names.place(NameKind::Type, row.hour.day(), &row.agent_type);
+            let place = names.label(NameKind::Type, row.hour.day(), &row.agent_type);
             *self.hours.entry((row.hour, place)).or_default() += row.tally;
         }
         for row in rows.days {
             *self.days.entry(row.day).or_default() += row.tally;
         }
         for row in rows.agents {
-            let place = names.place(NameKind::Agent, row.day, &row.agent_name);
+            let place = names.label(NameKind::Agent, row.day, &row.agent_name);
             let sum = AgentSum {
                 tally: row.tally,
                 sketch: row.sketch.clone(),
                 min_duration_ms: row.min_duration_ms,
                 max_duration_ms: row.max_duration_ms,
-                shrunk: false,
+                extremes_unknown: false,
             };
             self.agents.entry((row.day, place)).or_default().merge(&sum);
         }
@@ -173,21 +173,21 @@ impl<'a> Content<'a> {
 
     fn take_tools(&mut self, rows: &Rows<'a>, names: &Names) {
         for row in rows.tools {
-            let place = names.place(NameKind::Tool, row.day, &row.tool);
+            let place = names.label(NameKind::Tool, row.day, &row.tool);
             let calls = self.tool_calls.entry(row.day).or_default();
             add(calls.entry(place).or_default(), row.calls);
             let executions = self.tool_executions.entry(row.day).or_default();
             add(executions.entry(place).or_default(), row.executions);
         }
         for row in rows.type_tools {
-            let of_type = names.place(NameKind::Type, row.day, &row.agent_type);
+            let of_type = names.label(NameKind::Type, row.day, &row.agent_type);
             let tools = self.type_tools.entry((row.day, of_type)).or_default();
-            let place = names.place(NameKind::Tool, row.day, &row.tool);
+            let place = names.label(NameKind::Tool, row.day, &row.tool);
             add(tools.entry(place).or_default(), row.calls);
         }
         for row in rows.pairs {
-            let has_place = |tool: &str| names.has_place(NameKind::Tool, row.day, tool);
-            if has_place(&row.first) && has_place(&row.second) {
+            let is_tracked = |tool: &str| names.is_tracked(NameKind::Tool, row.day, tool);
+            if is_tracked(&row.first) && is_tracked(&row.second) {
                 let pairs = self.pairs.entry(row.day).or_default();
                 let pair = pair::write(&row.first, &row.second);
                 add(pairs.entry(pair).or_default(), row.executions);
@@ -217,7 +217,7 @@ impl<'a> Content<'a> {
         let (id, at_ms) = (&change.after.id, change.accepted_ms);
         let place = |execution: &'a Execution| {
             let day = Day::of(execution.outcome()?.ended_ms);
-            Some(names.place(NameKind::Agent, day, execution.agent_name()))
+            Some(names.label(NameKind::Agent, day, execution.agent_name()))
         };
         let (before, after) = (change.before.as_deref(), &*change.after);
         let (was, is) = (before.and_then(place), place(after));

@@ -42,7 +42,7 @@ impl Expected {
         keys: &Keyspace,
         now_ms: i64,
     ) -> Expected {
-        let mut sums = Sums::of(changes.iter().map(|change| &**change)).placed(names);
+        let mut sums = Sums::of(changes.iter().map(|change| &**change)).relabelled(names);
         sums.hours.retain(|(hour, _), _| days.contains(&hour.day()));
         sums.days.retain(|day, _| days.contains(day));
         sums.agents.retain(|(day, _), _| days.contains(day));

@@ -50,7 +50,7 @@ impl Content<'_> {
                 .add(fields(&sum.tally))
                 .least(MIN_DURATION, sum.min_duration_ms)
                 .most(MAX_DURATION, sum.max_duration_ms);
-            let mark = if sum.shrunk {
+            let mark = if sum.extremes_unknown {
                 vec![EXTREMES_FROM_HISTORY.to_owned(), "1".to_owned()]
             } else {
                 Vec::new()

@@ -37,7 +37,7 @@ impl Agent {
         };
         let mut days = BTreeMap::new();
         reader.each_agent_day(from, to, |row| {
-            if !names.has_place(NameKind::Agent, row.day, &row.agent_name) {
+            if !names.is_tracked(NameKind::Agent, row.day, &row.agent_name) {
                 add(&mut days, row);
             }
         })?;
@@ -54,7 +54,7 @@ impl Agent {
         match self {
             Agent::Named(name) => reader.slowest(name, from, to, limit),
             Agent::Others(names) => {
-                let is_other = |day, name: &str| !names.has_place(NameKind::Agent, day, name);
+                let is_other = |day, name: &str| !names.is_tracked(NameKind::Agent, day, name);
                 reader.slowest_where(&is_other, from, to, limit)
             }
         }
@@ -70,7 +70,7 @@ impl Agent {
         let mut failed = reader.failed(OTHER, limit)?;
         for day in names.closed(NameKind::Agent) {
             let is_other =
-                |name: &str| name != OTHER && !names.has_place(NameKind::Agent, day, name);
+                |name: &str| name != OTHER && !names.is_tracked(NameKind::Agent, day, name);
             failed.extend(reader.failed_where(&is_other, day, limit)?);
             failed.sort_by(|a, b| (b.ended_ms, &a.agent_id).cmp(&(a.ended_ms, &b.agent_id)));
             failed.truncate(limit);

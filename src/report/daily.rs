@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::source::Place;
+use super::source::Relabel;
 use super::window::{is_live, last_days};
 use super::{Error, Sources, View};
 use crate::domain::bucket::Day;
@@ -41,9 +41,9 @@ pub async fn fetch(sources: &Sources, days: i32, now_ms: i64) -> Result<(Daily, 
     );
     let live =
         async { tokio::try_join!(sources.live.days(from, to), sources.live.hours(first, last)) };
-    let places = sources.places();
+    let tracked_names = sources.tracked_names();
     let history = move |reader: &Reader| {
-        let hours = reader.placed_hours(first, last, &places())?;
+        let hours = reader.relabelled_hours(first, last, &tracked_names())?;
         Ok((reader.days(from, to)?, hours))
     };
     let ((days, mut hours), view) = if is_live(from, now_ms) {
@@ -51,7 +51,7 @@ pub async fn fetch(sources: &Sources, days: i32, now_ms: i64) -> Result<(Daily, 
     } else {
         (sources.history(history).await?, View::History)
     };
-    hours.place(&sources.names());
+    hours.relabel(&sources.names());
     Ok((build(&days, &hours), view))
 }
 

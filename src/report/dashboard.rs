@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::source::Place;
+use super::source::Relabel;
 use super::window::last_hours;
 use super::{Error, Sources, View, current, tools};
 use crate::domain::bucket::Hour;
@@ -118,10 +118,10 @@ pub async fn fetch(sources: &Sources, part: Part, now_ms: i64) -> Result<(Messag
 async fn hours(sources: &Sources, now_ms: i64) -> Result<(Vec<HourTally>, View), Error> {
     let (from, to) = last_hours(HOURS, now_ms);
     let live = sources.live.hours(from, to);
-    let places = sources.places();
-    let history = move |reader: &Reader| reader.placed_hours(from, to, &places());
+    let tracked_names = sources.tracked_names();
+    let history = move |reader: &Reader| reader.relabelled_hours(from, to, &tracked_names());
     let (mut rows, view) = sources.either(live, history).await?;
-    rows.place(&sources.names());
+    rows.relabel(&sources.names());
     Ok((rows, view))
 }
 

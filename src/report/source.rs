@@ -110,7 +110,7 @@ impl Sources {
     pub(super) fn is_live_by_name(&self, agent_name: &str, from: Day, to: Day) -> bool {
         let names = self.names();
         let is_whole = |day| {
-            names.has_place(NameKind::Agent, day, agent_name)
+            names.is_tracked(NameKind::Agent, day, agent_name)
                 || !names.is_closed(NameKind::Agent, day)
         };
         agent_name == OTHER || from.to(to).all(is_whole)
@@ -118,7 +118,7 @@ impl Sources {
 
     /// The names that have a place, when they are asked for. Rows of history are put under them
     /// one by one: with very many names there are very many rows.
-    pub(super) fn places(&self) -> impl Fn() -> Names + Send + use<> {
+    pub(super) fn tracked_names(&self) -> impl Fn() -> Names + Send + use<> {
         let names = self.names.clone();
         move || names.read().clone()
     }
@@ -130,28 +130,28 @@ impl Sources {
 
 /// Rows by the names that have a place in the live view, so that both views answer alike. Rows
 /// that came from there stay as they are.
-pub(super) trait Place {
-    fn place(&mut self, names: &Names);
+pub(super) trait Relabel {
+    fn relabel(&mut self, names: &Names);
 }
 
-impl Place for Vec<HourTally> {
-    fn place(&mut self, names: &Names) {
+impl Relabel for Vec<HourTally> {
+    fn relabel(&mut self, names: &Names) {
         for row in self {
             rename(NameKind::Type, row.hour.day(), &mut row.agent_type, names);
         }
     }
 }
 
-impl Place for Vec<ToolDay> {
-    fn place(&mut self, names: &Names) {
+impl Relabel for Vec<ToolDay> {
+    fn relabel(&mut self, names: &Names) {
         for row in self {
             rename(NameKind::Tool, row.day, &mut row.tool, names);
         }
     }
 }
 
-impl Place for Vec<TypeTool> {
-    fn place(&mut self, names: &Names) {
+impl Relabel for Vec<TypeTool> {
+    fn relabel(&mut self, names: &Names) {
         for row in self {
             rename(NameKind::Type, row.day, &mut row.agent_type, names);
             rename(NameKind::Tool, row.day, &mut row.tool, names);
@@ -160,15 +160,15 @@ impl Place for Vec<TypeTool> {
 }
 
 /// A pair with a tool that has no place says nothing.
-impl Place for Vec<ToolPair> {
-    fn place(&mut self, names: &Names) {
-        let has_place = |day, tool: &str| names.has_place(NameKind::Tool, day, tool);
-        self.retain(|pair| has_place(pair.day, &pair.first) && has_place(pair.day, &pair.second));
+impl Relabel for Vec<ToolPair> {
+    fn relabel(&mut self, names: &Names) {
+        let is_tracked = |day, tool: &str| names.is_tracked(NameKind::Tool, day, tool);
+        self.retain(|pair| is_tracked(pair.day, &pair.first) && is_tracked(pair.day, &pair.second));
     }
 }
 
 fn rename(kind: NameKind, day: Day, name: &mut String, names: &Names) {
-    let place = names.place(kind, day, name);
+    let place = names.label(kind, day, name);
     if place != name {
         *name = place.to_owned();
     }
@@ -187,9 +187,9 @@ mod tests {
             tools: 2,
         };
         let mut names = Names::new(limits, Day(1));
-        names.admit(NameKind::Type, Day(1), "analyzer");
-        names.admit(NameKind::Tool, Day(1), "Read");
-        names.admit(NameKind::Tool, Day(1), "Edit");
+        names.track(NameKind::Type, Day(1), "analyzer");
+        names.track(NameKind::Tool, Day(1), "Read");
+        names.track(NameKind::Tool, Day(1), "Edit");
         let row = |agent_type: &str, tool: &str| TypeTool {
             day: Day(1),
             agent_type: agent_type.to_owned(),
@@ -201,7 +201,7 @@ mod tests {
             row("rare", "Weird"),
             row(OTHER, "Edit"),
         ];
-        rows.place(&names);
+        rows.relabel(&names);
         let expect = [
             row("analyzer", "Read"),
             row(OTHER, OTHER),
@@ -215,7 +215,7 @@ mod tests {
             executions: 1,
         };
         let mut pairs = vec![pair("Edit", "Read"), pair("Read", "Weird")];
-        pairs.place(&names);
+        pairs.relabel(&names);
         assert_eq!(pairs, [pair("Edit", "Read")]);
     }
 }

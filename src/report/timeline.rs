@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::source::Place;
+use super::source::Relabel;
 use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
 use crate::domain::bucket::{Hour, rfc3339_seconds};
@@ -33,8 +33,8 @@ pub struct Point {
 
 pub async fn fetch(sources: &Sources, hours: i32, now_ms: i64) -> Result<(Timeline, View), Error> {
     let (from, to) = last_hours(hours, now_ms);
-    let places = sources.places();
-    let history = move |reader: &crate::history::Reader| reader.placed_hours(from, to, &places());
+    let tracked_names = sources.tracked_names();
+    let history = move |reader: &crate::history::Reader| reader.relabelled_hours(from, to, &tracked_names());
     let (mut rows, view) = if hours_are_live(hours) {
         sources
             .either(sources.live.hours(from, to), history)
@@ -42,7 +42,7 @@ pub async fn fetch(sources: &Sources, hours: i32, now_ms: i64) -> Result<(Timeli
     } else {
         (sources.history(history).await?, View::History)
     };
-    rows.place(&sources.names());
+    rows.relabel(&sources.names());
     Ok((build(&rows, from, to), view))
 }
 

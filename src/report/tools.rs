@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::source::Place;
+use super::source::Relabel;
 use super::window::is_live;
 use super::{Error, Sources, View};
 use crate::domain::bucket::Day;
@@ -69,15 +69,15 @@ pub async fn fetch(
 ) -> Result<(ToolUsage, View), Error> {
     let last = last.unwrap_or_else(|| Day::of(now_ms));
     let first = last.back(days - 1);
-    let places = sources.places();
-    let history = move |reader: &Reader| from_history(reader, first, last, &places());
+    let tracked_names = sources.tracked_names();
+    let history = move |reader: &Reader| from_history(reader, first, last, &tracked_names());
     let (mut rows, view) = if is_live(first, now_ms) {
         let live = from_live(sources, first, last);
         sources.either(live, history).await?
     } else {
         (sources.history(history).await?, View::History)
     };
-    rows.place(&sources.names());
+    rows.relabel(&sources.names());
     Ok((build(&rows, first, last), view))
 }
 
@@ -105,17 +105,17 @@ fn from_history(
 ) -> Result<Rows, history::Error> {
     Ok(Rows {
         days: reader.days(first, last)?,
-        tools: reader.placed_tools(first, last, names)?,
-        type_tools: reader.placed_type_tools(first, last, names)?,
-        pairs: reader.placed_pairs(first, last, names)?,
+        tools: reader.relabelled_tools(first, last, names)?,
+        type_tools: reader.relabelled_type_tools(first, last, names)?,
+        pairs: reader.relabelled_pairs(first, last, names)?,
     })
 }
 
-impl Place for Rows {
-    fn place(&mut self, names: &Names) {
-        self.tools.place(names);
-        self.type_tools.place(names);
-        self.pairs.place(names);
+impl Relabel for Rows {
+    fn relabel(&mut self, names: &Names) {
+        self.tools.relabel(names);
+        self.type_tools.relabel(names);
+        self.pairs.relabel(names);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::source::Place;
+use super::source::Relabel;
 use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
 use crate::domain::sum::{add, sum};
@@ -49,11 +49,11 @@ pub async fn fetch(
             sources.live.type_tools(first, last)
         )
     };
-    let places = sources.places();
+    let tracked_names = sources.tracked_names();
     let history = move |reader: &Reader| {
-        let names = places();
-        let hours = reader.placed_hours(from, to, &names)?;
-        Ok((hours, reader.placed_type_tools(first, last, &names)?))
+        let names = tracked_names();
+        let hours = reader.relabelled_hours(from, to, &names)?;
+        Ok((hours, reader.relabelled_type_tools(first, last, &names)?))
     };
     let ((mut hours, mut tools), view) = if hours_are_live(hours) {
         sources.either(live, history).await?
@@ -61,8 +61,8 @@ pub async fn fetch(
         (sources.history(history).await?, View::History)
     };
     let names = sources.names();
-    hours.place(&names);
-    tools.place(&names);
+    hours.relabel(&names);
+    tools.relabel(&names);
     Ok((build(&hours, &tools), view))
 }
 

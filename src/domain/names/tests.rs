@@ -11,42 +11,42 @@ fn names(tools: usize) -> Names {
     Names::new(limits, TODAY)
 }
 
-fn admit(names: &mut Names, ago: i32, name: &str) -> bool {
-    names.admit(NameKind::Tool, TODAY.back(ago), name);
-    names.has_place(NameKind::Tool, TODAY.back(ago), name)
+fn track(names: &mut Names, ago: i32, name: &str) -> bool {
+    names.track(NameKind::Tool, TODAY.back(ago), name);
+    names.is_tracked(NameKind::Tool, TODAY.back(ago), name)
 }
 
 #[test]
 fn the_first_names_of_a_day_have_its_places() {
     let mut names = names(2);
-    assert!(!admit(&mut names, 0, OTHER));
-    assert!(admit(&mut names, 0, "a") && admit(&mut names, 0, "b"));
-    assert!(names.admit(NameKind::Tool, TODAY, "a").is_empty());
+    assert!(!track(&mut names, 0, OTHER));
+    assert!(track(&mut names, 0, "a") && track(&mut names, 0, "b"));
+    assert!(names.track(NameKind::Tool, TODAY, "a").is_empty());
     assert!(!names.is_closed(NameKind::Tool, TODAY));
-    assert!(!admit(&mut names, 0, "c"));
+    assert!(!track(&mut names, 0, "c"));
     assert!(names.is_closed(NameKind::Tool, TODAY));
-    assert_eq!(names.place(NameKind::Tool, TODAY, "b"), "b");
-    assert_eq!(names.place(NameKind::Tool, TODAY, "c"), OTHER);
-    assert_eq!(names.place(NameKind::Agent, TODAY, "b"), OTHER);
+    assert_eq!(names.label(NameKind::Tool, TODAY, "b"), "b");
+    assert_eq!(names.label(NameKind::Tool, TODAY, "c"), OTHER);
+    assert_eq!(names.label(NameKind::Agent, TODAY, "b"), OTHER);
     // A day far from it has its own.
-    assert!(admit(&mut names, HELD_DAYS + 1, "c"));
+    assert!(track(&mut names, HELD_DAYS + 1, "c"));
 }
 
 #[test]
 fn a_place_is_held_for_a_week_after_its_last_day() {
     for (ago, is_held) in [(1, true), (HELD_DAYS, true), (HELD_DAYS + 1, false)] {
         let mut names = names(2);
-        assert!(admit(&mut names, ago, "Read") && admit(&mut names, ago, "Bash"));
-        assert_eq!(admit(&mut names, 0, "junk-1"), !is_held, "{ago}");
-        assert_eq!(admit(&mut names, 0, "junk-2"), !is_held, "{ago}");
-        assert_eq!(admit(&mut names, 0, "Read"), is_held, "{ago}");
+        assert!(track(&mut names, ago, "Read") && track(&mut names, ago, "Bash"));
+        assert_eq!(track(&mut names, 0, "junk-1"), !is_held, "{ago}");
+        assert_eq!(track(&mut names, 0, "junk-2"), !is_held, "{ago}");
+        assert_eq!(track(&mut names, 0, "Read"), is_held, "{ago}");
     }
     // A place that is only held is not held on from there.
     let mut names = names(2);
     for (ago, name) in [(9, "Read"), (5, "Bash"), (1, "Edit"), (1, "Grep")] {
-        assert_eq!(admit(&mut names, ago, name), name != "Grep", "{name}");
+        assert_eq!(track(&mut names, ago, name), name != "Grep", "{name}");
     }
-    assert!(!names.has_place(NameKind::Tool, TODAY.back(1), "Read"));
+    assert!(!names.is_tracked(NameKind::Tool, TODAY.back(1), "Read"));
 }
 
 #[test]
@@ -54,11 +54,11 @@ fn days_that_are_filled_late_share_their_places() {
     let mut names = names(4);
     // A name each, of which the later days have all; then as many more as there is room for.
     for ago in 0..60 {
-        assert!(admit(&mut names, ago, "first"));
+        assert!(track(&mut names, ago, "first"));
     }
     for ago in 0..60 {
         for n in 0..4 {
-            admit(&mut names, ago, &format!("junk-{ago}-{n}"));
+            track(&mut names, ago, &format!("junk-{ago}-{n}"));
         }
     }
     let all: BTreeSet<&str> = (0..60)
@@ -71,26 +71,26 @@ fn days_that_are_filled_late_share_their_places() {
 #[test]
 fn what_was_refused_on_a_day_stays_refused_on_it() {
     let mut first = names(1);
-    let mut written = first.admit(NameKind::Tool, TODAY, "a");
-    written.extend(first.admit(NameKind::Tool, TODAY, "b"));
+    let mut written = first.track(NameKind::Tool, TODAY, "a");
+    written.extend(first.track(NameKind::Tool, TODAY, "b"));
     // After a restart with a higher limit, and the same name came late for the day before.
     let mut second = names(5);
     written.into_iter().for_each(|place| second.restore(place));
-    assert!(admit(&mut second, 1, "b"));
-    assert!(!admit(&mut second, 0, "b") && !admit(&mut second, 0, "c"));
-    assert!(admit(&mut second, 0, "a"));
+    assert!(track(&mut second, 1, "b"));
+    assert!(!track(&mut second, 0, "b") && !track(&mut second, 0, "c"));
+    assert!(track(&mut second, 0, "a"));
 }
 
 #[test]
 fn what_was_written_down_is_all_there_is() {
     let mut names = names(3);
     let mut written = BTreeMap::new();
-    let mut write = |place: Place| {
+    let mut write = |place: TrackedName| {
         let key = (place.kind, place.day, place.name.clone());
         written.insert(key, place);
     };
     for (ago, name) in [(9, "a"), (3, "b"), (2, "c"), (2, "a"), (1, "d"), (1, "e")] {
-        let news = names.admit(NameKind::Tool, TODAY.back(ago), name);
+        let news = names.track(NameKind::Tool, TODAY.back(ago), name);
         news.into_iter().for_each(&mut write);
     }
     names
@@ -109,11 +109,11 @@ fn what_was_written_down_is_all_there_is() {
 fn days_whose_keys_have_expired_are_forgotten() {
     let mut names = names(2);
     let old = TODAY.back(KNOWN_DAYS);
-    assert!(admit(&mut names, KNOWN_DAYS, "a") && admit(&mut names, 0, "b"));
+    assert!(track(&mut names, KNOWN_DAYS, "a") && track(&mut names, 0, "b"));
     names.forget(Day(TODAY.0 + 1));
-    assert!(!names.has_place(NameKind::Tool, old, "a"));
-    assert!(names.admit(NameKind::Tool, old, "c").is_empty());
+    assert!(!names.is_tracked(NameKind::Tool, old, "a"));
+    assert!(names.track(NameKind::Tool, old, "c").is_empty());
     // History tells such days by the names that have a place elsewhere.
-    assert_eq!(names.place(NameKind::Tool, old, "b"), "b");
+    assert_eq!(names.label(NameKind::Tool, old, "b"), "b");
     assert!(names.is_known(NameKind::Tool, "b") && !names.is_known(NameKind::Tool, "a"));
 }

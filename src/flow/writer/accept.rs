@@ -47,7 +47,7 @@ impl Writer {
         }
         let mut batch = commit.batch;
         let outcome = outcome
-            .inspect_err(|_| self.take_places_back(&mut batch))
+            .inspect_err(|_| self.untrack(&mut batch))
             .and_then(|()| self.commit(memory, batch, now));
         match outcome {
             Ok(()) => {

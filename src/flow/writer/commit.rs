@@ -12,7 +12,7 @@ use crate::domain::change::Change;
 use crate::domain::error::Refusal;
 use crate::domain::event::Progress;
 use crate::domain::execution::Execution;
-use crate::domain::names::{NameKind, Names, Place};
+use crate::domain::names::{NameKind, Names, TrackedName};
 use crate::domain::turns::Turns;
 use crate::flow::clock::Now;
 use crate::flow::running::run_bytes;
@@ -23,7 +23,7 @@ use crate::journal::Entry;
 pub(super) struct Batch {
     pub changes: Vec<Arc<Change>>,
     pub heartbeats: Vec<Progress>,
-    pub places: Vec<Place>,
+    pub tracked_names: Vec<TrackedName>,
     /// The names before the first of these places, for a batch that comes to nothing.
     pub names_before: Option<Names>,
     /// The marks of agents, where they are not as they were.
@@ -60,7 +60,7 @@ impl Batch {
         Entry {
             at_ms: now.wall_ms,
             changes: &self.changes,
-            places: &self.places,
+            tracked_names: &self.tracked_names,
             turns: turns
                 .map(|(id, turns)| (id.as_str(), turns.as_ref()))
                 .collect(),
@@ -204,7 +204,7 @@ impl<'w> Commit<'w> {
         let mut names = self.writer.names.write();
         self.batch.names_before.get_or_insert_with(|| names.clone());
         for (kind, name) in unknown {
-            self.batch.places.extend(names.admit(kind, day, name));
+            self.batch.tracked_names.extend(names.track(kind, day, name));
         }
     }
 }

@@ -89,7 +89,7 @@ impl Commit<'_> {
             Ok(applied) => applied,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let placed = transcript.is_some_and(|(path, is_certain)| {
+        let relabelled = transcript.is_some_and(|(path, is_certain)| {
             turns.set_transcript(hook.session_id.as_deref(), path, *is_certain)
         });
         if matches!(what, AgentSignal::ToolEnded { .. }) && self.is_open(id, &turns, hook)? {
@@ -97,7 +97,7 @@ impl Commit<'_> {
             if applied == Applied::Changed {
                 self.batch.turns.insert(id.to_owned(), Arc::new(turns));
             }
-        } else if applied == Applied::Changed || placed && applied != Applied::Heartbeat {
+        } else if applied == Applied::Changed || relabelled && applied != Applied::Heartbeat {
             let changes = self.batch.changes.len();
             if let Some(refusal) = self.restate(id, turns)? {
                 return Ok(Err(refusal));

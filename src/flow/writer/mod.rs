@@ -178,7 +178,7 @@ impl Writer {
             names.forget(Day::of(now_ms));
             names.first()
         };
-        if let Err(error) = self.journal.forget_places(first) {
+        if let Err(error) = self.journal.forget_tracked_names(first) {
             warn!(%error, "the places of expired days could not be forgotten");
         }
     }
@@ -219,7 +219,7 @@ impl Writer {
                 self.counters.journal_failures.add(1);
                 error!(%error, "the journal could not be written");
                 self.report_damage(&error);
-                self.take_places_back(&mut batch);
+                self.untrack(&mut batch);
                 let unavailable = blocked::unwritten(&error);
                 self.counters.blocked.set(&unavailable.0);
                 return Err(unavailable);
@@ -262,7 +262,7 @@ impl Writer {
     }
 
     /// Those of a commit that came to nothing. Only the writer gives places.
-    fn take_places_back(&self, batch: &mut Batch) {
+    fn untrack(&self, batch: &mut Batch) {
         if let Some(before) = batch.names_before.take() {
             *self.names.write() = before;
         }
@@ -279,7 +279,7 @@ impl Writer {
         let mut batch = commit.batch;
         // What cannot be read now is reaped when it can.
         if decided.is_err() {
-            return self.take_places_back(&mut batch);
+            return self.untrack(&mut batch);
         }
         let count = batch.changes.len() as u64;
         if self.commit(memory, batch, now).is_ok() {

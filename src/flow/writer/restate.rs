@@ -44,12 +44,12 @@ impl Commit<'_> {
         for number in derived.len() + 1..=before.len() {
             self.forget_turn(&execution_id(agent_id, number))?;
         }
-        let has_place = turns.has_place_of(&known);
+        let is_tracked = turns.has_place_of(&known);
         let turns = Arc::new(turns);
         self.batch.turns.insert(agent_id.to_owned(), turns.clone());
         let began = |turns: &[Turn]| turns.iter().map(Turn::began_ms).collect::<Vec<_>>();
-        if !has_place || began(&before) != began(&derived) {
-            self.restate_descendants(&turns, !has_place)?;
+        if !is_tracked || began(&before) != began(&derived) {
+            self.restate_descendants(&turns, !is_tracked)?;
         }
         Ok(None)
     }

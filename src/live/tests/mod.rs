@@ -160,9 +160,9 @@ fn some_names() -> Names {
     // Ends of tests lie some days back, or are of tomorrow where midnight comes in between.
     for day in today.back(100).to(Day(today.0 + 2)) {
         for i in 0..9 {
-            names.admit(NameKind::Agent, day, &format!("agent-{i}"));
-            names.admit(NameKind::Type, day, &format!("type-{i}"));
-            names.admit(NameKind::Tool, day, &format!("Tool{i}"));
+            names.track(NameKind::Agent, day, &format!("agent-{i}"));
+            names.track(NameKind::Type, day, &format!("type-{i}"));
+            names.track(NameKind::Tool, day, &format!("Tool{i}"));
         }
     }
     names

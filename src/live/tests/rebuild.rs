@@ -49,13 +49,13 @@ async fn a_rebuilt_redis_equals_an_applied_one() {
 }
 
 /// As the writer gives them: whose name comes first on a day has a place on it.
-fn admit(names: &mut Names, changes: &[Arc<Change>]) {
+fn track(names: &mut Names, changes: &[Arc<Change>]) {
     for added in changes.iter().filter_map(|change| change.added()) {
         let day = added.day();
-        names.admit(NameKind::Agent, day, added.agent_name);
-        names.admit(NameKind::Type, day, added.agent_type);
+        names.track(NameKind::Agent, day, added.agent_name);
+        names.track(NameKind::Type, day, added.agent_type);
         for (tool, _) in &added.tools {
-            names.admit(NameKind::Tool, day, tool);
+            names.track(NameKind::Tool, day, tool);
         }
     }
 }
@@ -77,7 +77,7 @@ async fn names_that_found_a_place_on_some_days_are_rebuilt_where_they_were() {
         journey.ends_within_ms = 30 * DAY_MS;
         let mut names = Names::new(limits, Day::of(journey.now_ms()));
         for (i, batch) in journey.changes(400).chunks(25).enumerate() {
-            admit(&mut names, batch);
+            track(&mut names, batch);
             let writes = Writes::of(batch, &names, &keys(), IDLE_MS, journey.now_ms());
             let from = i as u64 * 25;
             apply(&live, from, from + 25, &writes).await;
@@ -211,7 +211,7 @@ fn history(journey: &Journey, names: &Names) -> (Tables, Recent, Vec<Active>, Ve
         let is_recent = contribution.ended_ms >= journey.now_ms() - 7 * DAY_MS;
         if let Some(ms) = contribution.duration_ms.filter(|_| is_recent) {
             let (day, agent) = (contribution.day(), contribution.agent_name);
-            let place = names.place(NameKind::Agent, day, agent).to_owned();
+            let place = names.label(NameKind::Agent, day, agent).to_owned();
             recent.slowest.push((place, id.clone(), ms));
         }
         tables.add(&contribution);

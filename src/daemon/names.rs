@@ -9,7 +9,7 @@ use super::Failure;
 use super::stores::{LOADED, failure};
 use crate::config::Limits;
 use crate::domain::bucket::Day;
-use crate::domain::names::{NameKind, NameLimits, Names, Place};
+use crate::domain::names::{NameKind, NameLimits, Names, TrackedName};
 use crate::flow::clock::now_ms;
 use crate::history::Reader;
 use crate::journal::{Journal, Tail};
@@ -26,9 +26,9 @@ pub fn names(
         tools: limits.tools,
     };
     let mut names = Names::new(limits, Day::of(now_ms()));
-    let places = journal.places().map_err(failure)?;
-    if !places.is_empty() {
-        places.into_iter().for_each(|place| names.restore(place));
+    let tracked = journal.tracked_names().map_err(failure)?;
+    if !tracked.is_empty() {
+        tracked.into_iter().for_each(|place| names.restore(place));
         return Ok(names);
     }
     let mut maker = Maker {
@@ -55,7 +55,7 @@ pub fn names(
 struct Maker {
     old: HashSet<(NameKind, String)>,
     names: Names,
-    made: Vec<Place>,
+    made: Vec<TrackedName>,
 }
 
 impl Maker {
@@ -91,11 +91,11 @@ impl Maker {
     }
 
     fn give(&mut self, kind: NameKind, day: Day, counted: &[String]) {
-        let has_place =
+        let is_tracked =
             |name: &&String| self.old.is_empty() || self.old.contains(&(kind, (*name).clone()));
-        let (placed, others): (Vec<&String>, Vec<&String>) = counted.iter().partition(has_place);
-        for name in placed {
-            self.made.extend(self.names.admit(kind, day, name));
+        let (relabelled, others): (Vec<&String>, Vec<&String>) = counted.iter().partition(is_tracked);
+        for name in relabelled {
+            self.made.extend(self.names.track(kind, day, name));
         }
         if !others.is_empty() {
             self.made.extend(self.names.close(kind, day));

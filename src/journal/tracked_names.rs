@@ -4,31 +4,31 @@ use rusqlite::Connection;
 
 use super::Journal;
 use crate::domain::bucket::Day;
-use crate::domain::names::{NameKind, Place};
+use crate::domain::names::{NameKind, TrackedName};
 use crate::sqlite::Result;
 
 impl Journal {
     /// All that are kept, oldest day first.
-    pub fn places(&self) -> Result<Vec<Place>> {
+    pub fn tracked_names(&self) -> Result<Vec<TrackedName>> {
         self.db.read(|conn| {
-            let mut places = Vec::new();
+            let mut tracked_names = Vec::new();
             for kind in NameKind::ALL {
                 let mut select = conn.prepare(
                     "SELECT day, name, counted FROM places WHERE kind = ?1 ORDER BY day, name",
                 )?;
                 let rows = select.query_map([kind.as_str()], |row| {
-                    Ok(Place {
+                    Ok(TrackedName {
                         day: Day(row.get(0)?),
                         kind,
                         name: row.get::<_, String>(1)?.into(),
                         counted: row.get(2)?,
                     })
                 })?;
-                for place in rows {
-                    places.push(place?);
+                for tracked in rows {
+                    tracked_names.push(tracked?);
                 }
             }
-            Ok(places)
+            Ok(tracked_names)
         })
     }
 
@@ -48,32 +48,32 @@ impl Journal {
     }
 
     /// Puts these places in the place of what an older version had.
-    pub fn take_over(&mut self, places: &[Place]) -> Result<()> {
+    pub fn take_over(&mut self, tracked_names: &[TrackedName]) -> Result<()> {
         self.db.write(|tx| {
-            put(tx, places)?;
+            put(tx, tracked_names)?;
             tx.execute("DELETE FROM names", [])
         })?;
         Ok(())
     }
 
     /// Forgets the places of days before `first`.
-    pub fn forget_places(&mut self, first: Day) -> Result<()> {
+    pub fn forget_tracked_names(&mut self, first: Day) -> Result<()> {
         self.db
             .write(|tx| tx.execute("DELETE FROM places WHERE day < ?1", [first.0]))?;
         Ok(())
     }
 }
 
-pub(super) fn put(conn: &Connection, places: &[Place]) -> rusqlite::Result<()> {
+pub(super) fn put(conn: &Connection, tracked_names: &[TrackedName]) -> rusqlite::Result<()> {
     let mut put = conn.prepare_cached(
         "INSERT OR REPLACE INTO places (day, kind, name, counted) VALUES (?1, ?2, ?3, ?4)",
     )?;
-    for place in places {
+    for tracked in tracked_names {
         put.execute((
-            place.day.0,
-            place.kind.as_str(),
-            &*place.name,
-            place.counted,
+            tracked.day.0,
+            tracked.kind.as_str(),
+            &*tracked.name,
+            tracked.counted,
         ))?;
     }
     Ok(())
@@ -85,8 +85,8 @@ mod tests {
     use super::super::{Entry, Journal};
     use super::*;
 
-    fn place(day: i32, kind: NameKind, name: &str, counted: bool) -> Place {
-        Place {
+    fn tracked(day: i32, kind: NameKind, name: &str, counted: bool) -> TrackedName {
+        TrackedName {
             day: Day(day),
             kind,
             name: name.into(),
@@ -99,25 +99,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
         let mut journal = Journal::open(&path).unwrap();
-        let mut append = |places: &[Place]| {
+        let mut append = |tracked_names: &[TrackedName]| {
             let entry = Entry {
-                places,
+                tracked_names,
                 ..Entry::default()
             };
             journal.append(&entry, &KEEP_ALL).unwrap();
         };
         let all = [
-            place(1, NameKind::Agent, "a", true),
-            place(2, NameKind::Agent, "a", true),
-            place(2, NameKind::Tool, "a", true),
+            tracked(1, NameKind::Agent, "a", true),
+            tracked(2, NameKind::Agent, "a", true),
+            tracked(2, NameKind::Tool, "a", true),
         ];
-        append(&[place(2, NameKind::Agent, "a", false), all[0].clone()]);
+        append(&[tracked(2, NameKind::Agent, "a", false), all[0].clone()]);
         append(&all);
         drop(journal);
         let mut journal = Journal::open(&path).unwrap();
-        assert_eq!(journal.places().unwrap(), all);
-        journal.forget_places(Day(2)).unwrap();
-        assert_eq!(journal.places().unwrap(), all[1..]);
+        assert_eq!(journal.tracked_names().unwrap(), all);
+        journal.forget_tracked_names(Day(2)).unwrap();
+        assert_eq!(journal.tracked_names().unwrap(), all[1..]);
     }
 
     #[test]
@@ -131,9 +131,9 @@ mod tests {
             .unwrap();
         let old = [(NameKind::Tool, "Read".to_owned())];
         assert_eq!(journal.old_names().unwrap(), old);
-        let places = [place(7, NameKind::Tool, "Read", true)];
-        journal.take_over(&places).unwrap();
+        let tracked_names = [tracked(7, NameKind::Tool, "Read", true)];
+        journal.take_over(&tracked_names).unwrap();
         assert_eq!(journal.old_names().unwrap(), []);
-        assert_eq!(journal.places().unwrap(), places);
+        assert_eq!(journal.tracked_names().unwrap(), tracked_names);
     }
 }

@@ -16,10 +16,10 @@ use super::read::Reader;
 type Used = (i64, i64);
 
 impl Reader {
-    pub fn placed_hours(&self, from: Hour, to: Hour, names: &Names) -> Result<Vec<HourTally>> {
+    pub fn relabelled_hours(&self, from: Hour, to: Hour, names: &Names) -> Result<Vec<HourTally>> {
         let mut hours: BTreeMap<(Hour, String), Tally> = BTreeMap::new();
         self.each_hour(from, to, |row| {
-            let place = names.place(NameKind::Type, row.hour.day(), &row.agent_type);
+            let place = names.label(NameKind::Type, row.hour.day(), &row.agent_type);
             *hours.entry((row.hour, place.to_owned())).or_default() += row.tally;
         })?;
         let row = |((hour, agent_type), tally)| HourTally {
@@ -30,10 +30,10 @@ impl Reader {
         Ok(hours.into_iter().map(row).collect())
     }
 
-    pub fn placed_agent_days(&self, from: Day, to: Day, names: &Names) -> Result<Vec<AgentDay>> {
+    pub fn relabelled_agent_days(&self, from: Day, to: Day, names: &Names) -> Result<Vec<AgentDay>> {
         let mut days: BTreeMap<(Day, String), AgentDay> = BTreeMap::new();
         self.each_agent_day(from, to, |row| {
-            let place = names.place(NameKind::Agent, row.day, &row.agent_name);
+            let place = names.label(NameKind::Agent, row.day, &row.agent_name);
             let (place, key) = (place.to_owned(), (row.day, place.to_owned()));
             match days.get_mut(&key) {
                 Some(sum) => sum.add(&row),
@@ -46,10 +46,10 @@ impl Reader {
         Ok(days.into_values().collect())
     }
 
-    pub fn placed_tools(&self, from: Day, to: Day, names: &Names) -> Result<Vec<ToolDay>> {
+    pub fn relabelled_tools(&self, from: Day, to: Day, names: &Names) -> Result<Vec<ToolDay>> {
         let mut tools: BTreeMap<(Day, String), Used> = BTreeMap::new();
         self.each_type_tool(from, to, |row, executions| {
-            let place = names.place(NameKind::Tool, row.day, &row.tool);
+            let place = names.label(NameKind::Tool, row.day, &row.tool);
             let used = tools.entry((row.day, place.to_owned())).or_default();
             add(&mut used.0, row.calls);
             add(&mut used.1, executions);
@@ -63,11 +63,11 @@ impl Reader {
         Ok(tools.into_iter().map(row).collect())
     }
 
-    pub fn placed_type_tools(&self, from: Day, to: Day, names: &Names) -> Result<Vec<TypeTool>> {
+    pub fn relabelled_type_tools(&self, from: Day, to: Day, names: &Names) -> Result<Vec<TypeTool>> {
         let mut tools: BTreeMap<(Day, String, String), i64> = BTreeMap::new();
         self.each_type_tool(from, to, |row, _| {
-            let of_type = names.place(NameKind::Type, row.day, &row.agent_type);
-            let tool = names.place(NameKind::Tool, row.day, &row.tool);
+            let of_type = names.label(NameKind::Type, row.day, &row.agent_type);
+            let tool = names.label(NameKind::Tool, row.day, &row.tool);
             let key = (row.day, of_type.to_owned(), tool.to_owned());
             add(tools.entry(key).or_default(), row.calls);
         })?;
@@ -81,11 +81,11 @@ impl Reader {
     }
 
     /// A pair with a tool that has no place says nothing.
-    pub fn placed_pairs(&self, from: Day, to: Day, names: &Names) -> Result<Vec<ToolPair>> {
+    pub fn relabelled_pairs(&self, from: Day, to: Day, names: &Names) -> Result<Vec<ToolPair>> {
         let mut pairs = Vec::new();
         self.each_pair(from, to, |pair| {
-            let has_place = |tool: &str| names.has_place(NameKind::Tool, pair.day, tool);
-            if has_place(&pair.first) && has_place(&pair.second) {
+            let is_tracked = |tool: &str| names.is_tracked(NameKind::Tool, pair.day, tool);
+            if is_tracked(&pair.first) && is_tracked(&pair.second) {
                 pairs.push(pair);
             }
         })?;
