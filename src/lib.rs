@@ -26,7 +26,7 @@
 //!
 //! `domain`, `sqlite` ← `journal`, `history`, `access` ← `backup`; `domain` ← `live`; these ←
 //! `intake`, `flow`, `report` ← `alert` ← `http` ← `daemon` ← `cli`. `config` and `redis_child`
-//! import `domain` alone, and only `daemon` and `cli` import them; a `crash_point`, which
+//! import `domain` alone, and only `daemon` and `cli` import them; a `failpoint`, which
 //! tests ask for, may stand anywhere. A test reads the `use` lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
@@ -74,9 +74,9 @@ pub mod alert;
 pub mod backup;
 pub mod cli;
 pub mod config;
-mod crash_point;
 pub mod daemon;
 pub mod domain;
+mod failpoint;
 pub mod flow;
 pub mod history;
 pub mod http;

@@ -18,7 +18,7 @@ use rusqlite_migration::{M, Migrations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::crash_point::crash_point;
+use crate::failpoint::failpoint;
 pub use checkpoint::Checkpointer;
 pub(crate) use copy::copy;
 use error::Kind;
@@ -62,11 +62,11 @@ impl Db {
             return Err(Error::at(path, Kind::NoWal));
         }
         // All steps that a file lacks are one transaction: a start that is killed begins again.
-        crash_point("migrate.begin");
+        failpoint("migrate.begin");
         Migrations::from_slice(schema)
             .to_latest(&mut db.conn)
             .map_err(|error| migration_failed(path, error))?;
-        crash_point("migrate.done");
+        failpoint("migrate.done");
         Ok(db)
     }
 

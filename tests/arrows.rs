@@ -14,7 +14,7 @@ const WIDTH_MAX: usize = 100;
 /// row where that makes no circle.
 const ROWS: [&[&str]; 7] = [
     &["domain"],
-    &["sqlite", "config", "crash_point"],
+    &["sqlite", "config", "failpoint"],
     &["journal", "history", "access", "live", "redis_child"],
     &["backup", "intake", "flow", "report", "alert"],
     &["http"],

@@ -100,7 +100,7 @@ impl Setup {
         }
     }
 
-    /// The daemon is to die at a place of the source, as `crash_point` names it.
+    /// The daemon is to die at a place of the source, as `failpoint` names it.
     pub fn crash_at(self, place: &str) -> Setup {
         self.without_crash().environment(CRASH_AT, place)
     }

@@ -31,7 +31,7 @@ fn a_client_that_stops_reading_is_cut_off_and_the_others_get_everything() {
     let mut seen = Seen::first(&mut watcher);
     let mut sent = 0;
     // Each burst is a frame of 0.8 MB: soon more than the system keeps for who does not read.
-    while counter(&daemon, "stream_clients_cut") == 0 {
+    while counter(&daemon, "stream_clients_disconnected") == 0 {
         assert!(sent < 200 * 100, "it was never cut off");
         let lines: Vec<Value> = (sent..sent + 200)
             .map(|i| {
@@ -121,7 +121,7 @@ fn who_breaks_the_protocol_or_talks_too_much_is_told_so() {
         }
         assert_eq!(watcher.ended().code(), Some(1008), "{path}");
     }
-    assert_eq!(counter(&daemon, "stream_clients_cut"), 5);
+    assert_eq!(counter(&daemon, "stream_clients_disconnected"), 5);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_client_that_closes_is_answered() {
         watcher.socket.close(close).expect("the daemon reads");
         assert_eq!(watcher.ended().code(), Some(1000), "{path}");
     }
-    assert_eq!(counter(&daemon, "stream_clients_cut"), 0);
+    assert_eq!(counter(&daemon, "stream_clients_disconnected"), 0);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn who_came_without_a_key_is_cut_off_once_one_is_asked_for() {
     for mut watcher in keyless {
         assert_eq!(watcher.ended().0, needed);
     }
-    assert_eq!(counter(&daemon, "stream_clients_cut"), 0);
+    assert_eq!(counter(&daemon, "stream_clients_disconnected"), 0);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::crash_point::crash_point;
+use crate::failpoint::failpoint;
 use crate::history::Reader;
 use crate::journal::{Journal, Tail};
 use crate::sqlite::{copy, quick_check};
@@ -85,7 +85,7 @@ fn take_in(
         copy(&data.join(name), &work.join(name), &mut |done, all| {
             progress.tell(done, all)
         })?;
-        crash_point(name);
+        failpoint(name);
     }
     progress.begin(Stage::Check);
     let manifest = describe(work, &parts, created_ms)?;

@@ -9,8 +9,8 @@ use crate::domain::bucket::Day;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start};
+use crate::domain::lifetime::LifetimeCounters;
 use crate::domain::names::{NameLimits, Names};
-use crate::domain::totals::Totals;
 use crate::history::History;
 use crate::journal::{Entry, Prune};
 
@@ -58,7 +58,7 @@ fn data(dir: &Path, kept: u64) -> PathBuf {
         tools: 1,
     };
     let names = Names::new(limits, Day(0));
-    let totals = Totals::of(all[..20].iter().map(Arc::as_ref), &names);
+    let totals = LifetimeCounters::of(all[..20].iter().map(Arc::as_ref), &names);
     history.flush(&all[..20], &totals, &cursor).unwrap();
     Access::open(&data.join(ACCESS)).unwrap();
     data

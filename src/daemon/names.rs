@@ -93,7 +93,8 @@ impl Maker {
     fn give(&mut self, kind: NameKind, day: Day, counted: &[String]) {
         let is_tracked =
             |name: &&String| self.old.is_empty() || self.old.contains(&(kind, (*name).clone()));
-        let (relabelled, others): (Vec<&String>, Vec<&String>) = counted.iter().partition(is_tracked);
+        let (relabelled, others): (Vec<&String>, Vec<&String>) =
+            counted.iter().partition(is_tracked);
         for name in relabelled {
             self.made.extend(self.names.track(kind, day, name));
         }

@@ -21,7 +21,7 @@ use super::folder::{ACCESS, Folder, HISTORY, JOURNAL};
 use crate::access::Action;
 use crate::backup::{self, Manifest, Progress, Restored, sync_folder, unpack};
 use crate::config::Config;
-use crate::crash_point::crash_point;
+use crate::failpoint::failpoint;
 use crate::journal;
 
 /// What is unpacked is here until it is found to be good.
@@ -179,11 +179,11 @@ fn commit(dir: &Path, partial: &Path) -> Result<Keys, Failure> {
         fs::remove_file(&access).map_err(cannot_create(ACCESS))?;
     }
     sync(&access)?;
-    crash_point("restore.unpacked");
+    failpoint("restore.unpacked");
     let ready = dir.join(READY);
     fs::rename(partial, &ready).map_err(cannot_create(READY))?;
     sync(&ready)?;
-    crash_point("restore.ready");
+    failpoint("restore.ready");
     Ok(keys)
 }
 
@@ -206,11 +206,11 @@ fn finish(dir: &Path) -> Result<(), Failure> {
         }
         fs::rename(&from, &place).map_err(cannot_create(name))?;
         sync(&place)?;
-        crash_point("restore.placed");
+        failpoint("restore.placed");
     }
     remove_folder(&ready)?;
     sync(&ready)?;
-    crash_point("restore.done");
+    failpoint("restore.done");
     info!(dir = %dir.display(), "the data of a backup are in their place");
     Ok(())
 }

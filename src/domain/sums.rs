@@ -103,7 +103,11 @@ impl<'a> Sums<'a> {
         }
         for ((day, agent), sum) in self.agents {
             let place = names.label(NameKind::Agent, day, agent);
-            relabelled.agents.entry((day, place)).or_default().merge(&sum);
+            relabelled
+                .agents
+                .entry((day, place))
+                .or_default()
+                .merge(&sum);
         }
         for ((day, agent_type, tool), sum) in self.tools {
             let key = (

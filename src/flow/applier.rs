@@ -21,10 +21,10 @@ use super::settings::SettingsWatch;
 use super::verify::Verifier;
 use super::watchdog::{Part, Watchdog};
 use super::writer::{Heartbeats, WriterHandle};
-use crate::crash_point::crash_point;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::names::Names;
+use crate::failpoint::failpoint;
 use crate::journal::Tail;
 use crate::live::{Live, Writes};
 
@@ -263,12 +263,12 @@ impl Applier {
             Cursor::new(&self.epoch, last.seq),
         );
         let writes = self.writes(&batch);
-        crash_point("apply.summed");
+        failpoint("apply.summed");
         let answer = self
             .live
             .apply(&from.to_string(), &to.to_string(), &writes)
             .await?;
-        crash_point("apply.answered");
+        failpoint("apply.answered");
         match Cursor::parse(&answer) {
             Some(cursor) if cursor == to => self.advance(to.seq),
             // A batch that was thought lost has landed, or Redis has lost some: find out.

@@ -77,7 +77,12 @@ pub struct Last {
 }
 
 /// Counters by today's name and the one of v0.1.0. Both are written down and shown for one release.
-pub const RENAMED: [(&str, &str); 1] = [("http_origin_rejected", "http_doors_refused")];
+pub const RENAMED: [(&str, &str); 4] = [
+    ("http_origin_rejected", "http_doors_refused"),
+    ("reopened", "revivals"),
+    ("lines_deferred", "lines_held_off"),
+    ("stream_clients_disconnected", "stream_clients_cut"),
+];
 
 #[derive(Debug, Default, Serialize)]
 pub struct Counters {
@@ -96,7 +101,7 @@ pub struct Counters {
     /// Additions to buckets of history that have a sum at its limit.
     pub sums_at_limit: Counter,
     pub timeouts: Counter,
-    pub revivals: Counter,
+    pub reopened: Counter,
     /// Starts, or what would make a running execution larger, for which `limits.running` or
     /// `limits.running_bytes` had no room.
     pub starts_refused: Counter,
@@ -125,7 +130,7 @@ pub struct Counters {
     pub spool_files: Counter,
     pub journal_failures: Counter,
     /// Lines that were not taken because history is too far behind; they are sent again.
-    pub lines_held_off: Counter,
+    pub lines_deferred: Counter,
     pub flush_failures: Counter,
     pub apply_failures: Counter,
     pub rebuilds: Counter,
@@ -137,7 +142,7 @@ pub struct Counters {
     /// Owed a pong, and were closed for another.
     pub stream_clients_evicted: Counter,
     /// Closed by the daemon, for a fault of the client's.
-    pub stream_clients_cut: Counter,
+    pub stream_clients_disconnected: Counter,
     pub stream_resyncs: Counter,
     pub alerts_fired: Counter,
     pub webhooks_sent: Counter,

@@ -17,11 +17,11 @@ use super::persisted_counters::PersistedCounters;
 use super::settings::SettingsWatch;
 use super::watchdog::{Part, Watchdog};
 use super::writer::{Message, WriterHandle};
-use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
 use crate::domain::cursor::Cursor;
+use crate::domain::lifetime::LifetimeCounters;
 use crate::domain::names::Names;
-use crate::domain::totals::Totals;
+use crate::failpoint::failpoint;
 use crate::history::{self, History, Pruned};
 use crate::journal::Tail;
 
@@ -178,7 +178,7 @@ impl Flusher {
                     self.changes.applied(View::History, seq);
                     // The writer is only gone when the daemon is; then nobody needs to know.
                     drop(self.writer.send(Message::Flushed(seq)).await);
-                    crash_point("flush.told");
+                    failpoint("flush.told");
                 }
                 Err(error) => return (self, Err(error)),
             }
@@ -217,13 +217,13 @@ impl Flusher {
             };
             let totals = {
                 let names = this.names.read();
-                Totals::of(batch.iter().map(Arc::as_ref), &names)
+                LifetimeCounters::of(batch.iter().map(Arc::as_ref), &names)
             };
-            crash_point("flush.read");
+            failpoint("flush.read");
             let cursor = Cursor::new(&this.epoch, last.seq);
             let at_limit = this.history.flush(&batch, &totals, &cursor)?;
             this.counters.sums_at_limit.add(at_limit);
-            crash_point("flush.committed");
+            failpoint("flush.committed");
             this.bound_wal();
             Ok(last.seq)
         })
@@ -239,7 +239,7 @@ impl Flusher {
             // being forgotten, also around midnight.
             let oldest = Day::of(now_ms() - this.settings.borrow().remember_ms).back(1);
             let pruned = this.history.prune(oldest, PRUNE_BATCH);
-            crash_point("prune.history");
+            failpoint("prune.history");
             this.bound_wal();
             pruned
         })

@@ -13,9 +13,9 @@ use super::holds::Holder;
 use super::live_state::Condition;
 use super::snapshot::Snapshot;
 use super::watchdog::Part;
-use crate::crash_point::crash_point;
 use crate::domain::cursor::Cursor;
 use crate::domain::view::Heartbeat;
+use crate::failpoint::failpoint;
 use crate::history::{self, Reader};
 use crate::live::Writes;
 
@@ -50,14 +50,14 @@ impl Applier {
         // A step of an earlier attempt that lands late must not pass for one of this.
         let prefix = format!("{}{:x}.{}:", self.marker_prefix(), self.nonce, self.attempt);
         let marker = |step: usize| format!("{prefix}{step}");
-        crash_point("rebuild.held");
+        failpoint("rebuild.held");
         self.apply_step(found, &marker(0), &Writes::default())
             .await?;
-        crash_point("rebuild.marked");
+        failpoint("rebuild.marked");
         let Some(deleted) = self.live.clear(&marker(0)).await? else {
             return Err(ApplyError::Other("a rebuild was disturbed".to_owned()));
         };
-        crash_point("rebuild.cleared");
+        failpoint("rebuild.cleared");
         let (cursor, rows) = self.snapshot().await?;
         let chunks = {
             let names = self.names.read();
@@ -79,11 +79,11 @@ impl Applier {
             self.apply_step(&marker(step), &marker(step + 1), &writes)
                 .await?;
             self.state.set_rebuilt(step + 1, count);
-            crash_point("rebuild.step");
+            failpoint("rebuild.step");
         }
         self.apply_step(&marker(count), &cursor.to_string(), &Writes::default())
             .await?;
-        crash_point("rebuild.done");
+        failpoint("rebuild.done");
         self.must_rebuild = false;
         self.release_at = self.changes.head();
         info!(

@@ -55,7 +55,9 @@ impl Snapshot {
         let mut snapshot = Snapshot::default();
         for &day in days {
             snapshot.days.extend(reader.days(day, day)?);
-            snapshot.tools.extend(reader.relabelled_tools(day, day, names)?);
+            snapshot
+                .tools
+                .extend(reader.relabelled_tools(day, day, names)?);
             if day <= Day::of(now_ms).back(AGENT_DAYS) {
                 continue;
             }

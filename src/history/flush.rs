@@ -10,13 +10,13 @@ use crate::domain::bucket::Day;
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::execution::Execution;
+use crate::domain::lifetime::LifetimeCounters;
 use crate::domain::sums::Sums;
-use crate::domain::totals::Totals;
 use crate::sqlite::{Db, Result, to_json};
 
+use super::lifetime::add_lifetime;
 use super::rollups::add_sums;
 use super::schema::SCHEMA;
-use super::totals::add_totals;
 
 /// A transaction of 20,000 executions beside a million others touches some 40 MiB of pages; what
 /// does not fit is written to the log twice.
@@ -52,7 +52,7 @@ impl History {
     pub fn flush(
         &mut self,
         changes: &[Arc<Change>],
-        totals: &Totals,
+        totals: &LifetimeCounters,
         cursor: &Cursor,
     ) -> Result<u64> {
         let last_states = LastState::of_each(changes);
@@ -62,7 +62,7 @@ impl History {
         self.db.write(|tx| {
             put_executions(tx, &last_states)?;
             let at_limit = add_sums(tx, &sums)?;
-            add_totals(tx, totals, day)?;
+            add_lifetime(tx, totals, day)?;
             put_cursor(tx, cursor)?;
             Ok(at_limit)
         })

@@ -4,8 +4,8 @@
 mod costliest;
 mod ended;
 mod flush;
+mod lifetime;
 mod list;
-mod relabelled;
 #[cfg(test)]
 mod plans;
 mod pool;
@@ -14,23 +14,23 @@ mod read;
 mod read_executions;
 mod read_rollups;
 mod recent;
+mod relabelled;
 mod rollups;
 #[cfg(test)]
 mod sample;
 mod schema;
 #[cfg(test)]
 mod sums_at_limit;
-mod totals;
 
 pub use crate::sqlite::Error;
 pub use costliest::{Costliest, Named};
 pub use ended::Ended;
 pub use flush::History;
+pub use lifetime::{LifetimeCounters, Total};
 pub use list::{Filter, Page, Position};
 pub use pool::{LOOKUPS, Lanes, Readers, SCANS};
 pub use prune::Pruned;
 pub use read::Reader;
-pub use totals::{Total, Totals};
 
 /// Whether a file from elsewhere is a sound history of this version or an older one; it is not
 /// changed.

@@ -6,7 +6,7 @@ use crate::domain::bucket::Day;
 use crate::sqlite::Result;
 
 use super::flush::History;
-use super::totals::prune_labels;
+use super::lifetime::prune_labels;
 
 /// What one call deleted. When it is less than the call was allowed, nothing is left to delete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -30,7 +30,12 @@ impl Reader {
         Ok(hours.into_iter().map(row).collect())
     }
 
-    pub fn relabelled_agent_days(&self, from: Day, to: Day, names: &Names) -> Result<Vec<AgentDay>> {
+    pub fn relabelled_agent_days(
+        &self,
+        from: Day,
+        to: Day,
+        names: &Names,
+    ) -> Result<Vec<AgentDay>> {
         let mut days: BTreeMap<(Day, String), AgentDay> = BTreeMap::new();
         self.each_agent_day(from, to, |row| {
             let place = names.label(NameKind::Agent, row.day, &row.agent_name);
@@ -63,7 +68,12 @@ impl Reader {
         Ok(tools.into_iter().map(row).collect())
     }
 
-    pub fn relabelled_type_tools(&self, from: Day, to: Day, names: &Names) -> Result<Vec<TypeTool>> {
+    pub fn relabelled_type_tools(
+        &self,
+        from: Day,
+        to: Day,
+        names: &Names,
+    ) -> Result<Vec<TypeTool>> {
         let mut tools: BTreeMap<(Day, String, String), i64> = BTreeMap::new();
         self.each_type_tool(from, to, |row, _| {
             let of_type = names.label(NameKind::Type, row.day, &row.agent_type);

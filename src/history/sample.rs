@@ -10,8 +10,8 @@ use crate::domain::bucket::{Day, HOUR_MS};
 use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage};
+use crate::domain::lifetime::LifetimeCounters;
 use crate::domain::names::{NameKind, NameLimits, Names};
-use crate::domain::totals::Totals;
 
 use crate::domain::bucket::Hour;
 use crate::domain::view::{AgentDay, HourTally, ToolPair, TypeTool};
@@ -130,7 +130,7 @@ impl World {
     }
 
     /// Every name has a place.
-    pub fn totals<'a>(&self, changes: &'a [Arc<Change>]) -> Totals<'a> {
+    pub fn totals<'a>(&self, changes: &'a [Arc<Change>]) -> LifetimeCounters<'a> {
         let limits = NameLimits {
             agents: usize::MAX,
             types: usize::MAX,
@@ -146,7 +146,7 @@ impl World {
                 }
             }
         }
-        Totals::of(changes.iter().map(Arc::as_ref), &names)
+        LifetimeCounters::of(changes.iter().map(Arc::as_ref), &names)
     }
 
     /// Those that ended, with their last change, newest end first.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::domain::redact::redact;
-use crate::intake::{Totals, Unavailable, Untaken};
+use crate::intake::{IngestCounts, IngestError, Unavailable};
 use crate::report;
 
 /// `CodeName, "code_name", STATUS, "what it means";`
@@ -82,7 +82,7 @@ pub struct HttpError {
     pub code: Code,
     pub message: Cow<'static, str>,
     /// Beside the error: what was taken before it.
-    pub totals: Option<Totals>,
+    pub totals: Option<IngestCounts>,
 }
 
 impl HttpError {
@@ -155,12 +155,12 @@ impl From<Unavailable> for HttpError {
     }
 }
 
-impl From<Untaken> for HttpError {
-    fn from(untaken: Untaken) -> HttpError {
+impl From<IngestError> for HttpError {
+    fn from(untaken: IngestError) -> HttpError {
         match untaken {
-            Untaken::NoJson(reason) => HttpError::invalid_body(reason),
-            Untaken::Unavailable(unavailable) => unavailable.into(),
-            Untaken::Rest(totals) => HttpError {
+            IngestError::NoJson(reason) => HttpError::invalid_body(reason),
+            IngestError::Unavailable(unavailable) => unavailable.into(),
+            IngestError::Rest(totals) => HttpError {
                 totals: Some(totals),
                 ..HttpError::new(
                     Code::Interrupted,

@@ -28,7 +28,7 @@ pub async fn hook(
 ) -> Result<Json<Nothing>, HttpError> {
     let body = http.bodies.read(request, MAX_PAYLOAD_BYTES).await?;
     let answer = http.intake.hook(source, body.bytes.clone()).await?;
-    match answer.refusals.into_iter().next() {
+    match answer.rejections.into_iter().next() {
         Some((_, reason)) => Err(HttpError::new(Code::InvalidEvent, reason)),
         None => Ok(Json(Nothing {})),
     }

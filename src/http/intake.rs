@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::HttpState;
 use super::error::{Code, HttpError};
 use crate::domain::event::clean_name;
-use crate::intake::{Answer, MAX_LINE_BYTES, Totals, object};
+use crate::intake::{Answer, IngestCounts, MAX_LINE_BYTES, object};
 
 /// Some ten thousand events.
 pub const MAX_EVENTS_BYTES: usize = 8 << 20;
@@ -24,7 +24,7 @@ pub const MAX_EVENTS_BYTES: usize = 8 << 20;
 #[schemars(rename = "EventsTaken")]
 pub struct Taken {
     #[serde(flatten)]
-    totals: Totals,
+    totals: IngestCounts,
     refusals: Vec<Refused>,
     /// Refusals that are not told one by one; as on the socket only where there are any.
     #[serde(skip_serializing_if = "is_zero")]
@@ -72,7 +72,7 @@ fn taken(answer: Answer) -> Response {
     let refused = |(line, error)| Refused { line, error };
     let taken = Taken {
         totals: answer.totals,
-        refusals: answer.refusals.into_iter().map(refused).collect(),
+        refusals: answer.rejections.into_iter().map(refused).collect(),
         refusals_omitted: answer.refusals_omitted,
     };
     (status, Json(taken)).into_response()
@@ -108,7 +108,7 @@ async fn one(
     let agent_id = agent_id.and_then(|id| clean_name(id.to_owned()));
     let agent_id = agent_id.unwrap_or_default();
     let answer = http.intake.value(Value::Object(event)).await?;
-    match answer.refusals.into_iter().next() {
+    match answer.rejections.into_iter().next() {
         Some((_, reason)) => Err(HttpError::new(Code::InvalidEvent, reason)),
         None => Ok(Json(Done {
             agent_id,
@@ -173,12 +173,12 @@ mod tests {
     #[tokio::test]
     async fn refusals_are_told_by_line() {
         let answer = Answer {
-            totals: Totals {
+            totals: IngestCounts {
                 accepted: 1,
                 rejected: 1,
-                ..Totals::default()
+                ..IngestCounts::default()
             },
-            refusals: vec![(7, "stop: agent_id is required".to_owned())],
+            rejections: vec![(7, "stop: agent_id is required".to_owned())],
             refusals_omitted: 0,
         };
         let response = taken(answer);

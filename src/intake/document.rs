@@ -23,7 +23,7 @@ const SMALL_BYTES: usize = 16 << 10;
 static PLACES: Semaphore = Semaphore::const_new(4);
 
 /// Does work on so many bytes where it holds nobody up.
-pub async fn aside<T: Send + 'static>(
+pub async fn run_blocking<T: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Unavailable> {
@@ -93,7 +93,7 @@ impl Document {
 
     /// Decodes the next part. An empty one is the end.
     pub async fn part(mut self, clock: Arc<Clock>) -> Result<(Decoded, Document), Unavailable> {
-        aside(self.bytes.len(), move || (self.decode(&clock), self)).await
+        run_blocking(self.bytes.len(), move || (self.decode(&clock), self)).await
     }
 
     fn decode(&mut self, clock: &Clock) -> Decoded {
@@ -169,7 +169,7 @@ mod tests {
             }
             let told = decoded.lines.into_iter();
             parts.push(
-                told.map(|(n, refusal)| (n, refusal.map(|why| why.0)))
+                told.map(|(n, rejection)| (n, rejection.map(|why| why.0)))
                     .collect(),
             );
         }
@@ -221,7 +221,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_large_is_another_threads_work() {
         let here = std::thread::current().id();
-        let thread_of = async |bytes| aside(bytes, || std::thread::current().id()).await.unwrap();
+        let thread_of = async |bytes| {
+            run_blocking(bytes, || std::thread::current().id())
+                .await
+                .unwrap()
+        };
         assert_eq!(thread_of(SMALL_BYTES).await, here);
         assert_ne!(thread_of(SMALL_BYTES + 1).await, here);
     }

@@ -16,14 +16,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::document::object;
-use self::document::{Document, aside};
-use crate::domain::error::Refusal;
+use self::document::{Document, run_blocking};
+use crate::domain::error::Rejection;
 use crate::domain::event::{Clock, Event, decode, decode_value, hook_payload};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 use crate::flow::settings::SettingsWatch;
 pub use crate::flow::writer::Unavailable;
-use crate::flow::writer::{Verdict, WriterHandle};
+use crate::flow::writer::{IngestOutcome, WriterHandle};
 
 /// One line, in bytes.
 pub const MAX_LINE_BYTES: usize = 256 << 10;
@@ -34,7 +34,8 @@ pub const MAX_REFUSALS: usize = 1_000;
 
 /// Every line is in exactly one of the four.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Totals {
+#[schemars(rename = "Totals")]
+pub struct IngestCounts {
     pub accepted: u64,
     pub duplicate: u64,
     pub rejected: u64,
@@ -44,24 +45,24 @@ pub struct Totals {
 /// What became of a document of events.
 #[derive(Debug, Default)]
 pub struct Answer {
-    pub totals: Totals,
+    pub totals: IngestCounts,
     /// By line, or by place in an array; both count from 1.
-    pub refusals: Vec<(u64, String)>,
+    pub rejections: Vec<(u64, String)>,
     pub refusals_omitted: u64,
 }
 
 /// Why a document was not taken, or not to its end.
 #[derive(Debug)]
-pub enum Untaken {
+pub enum IngestError {
     NoJson(String),
     Unavailable(Unavailable),
     /// The totals tell of what was taken before the rest could not be.
-    Rest(Totals),
+    Rest(IngestCounts),
 }
 
-impl From<Unavailable> for Untaken {
-    fn from(unavailable: Unavailable) -> Untaken {
-        Untaken::Unavailable(unavailable)
+impl From<Unavailable> for IngestError {
+    fn from(unavailable: Unavailable) -> IngestError {
+        IngestError::Unavailable(unavailable)
     }
 }
 
@@ -77,18 +78,18 @@ pub struct Intake {
 #[derive(Default)]
 pub(crate) struct Decoded {
     /// The line of each event, or of the refusal in its place.
-    lines: Vec<(u64, Option<Refusal>)>,
+    lines: Vec<(u64, Option<Rejection>)>,
     events: Vec<Event>,
 }
 
 impl Decoded {
-    pub fn push(&mut self, line: u64, event: Result<Event, Refusal>) {
+    pub fn push(&mut self, line: u64, event: Result<Event, Rejection>) {
         match event {
             Ok(event) => {
                 self.lines.push((line, None));
                 self.events.push(event);
             }
-            Err(refusal) => self.lines.push((line, Some(refusal))),
+            Err(rejection) => self.lines.push((line, Some(rejection))),
         }
     }
 
@@ -109,39 +110,39 @@ impl Decoded {
     }
 
     /// Adds what the writer said of the events, and what was refused before it saw them.
-    pub fn settle(self, verdicts: Vec<Verdict>, answer: &mut Answer) {
-        let mut verdicts = verdicts.into_iter();
-        for (line, refusal) in self.lines {
-            let refusal = match refusal {
-                Some(refusal) => Some(refusal),
-                None => answer.totals.count(verdicts.next()),
+    pub fn settle(self, outcomes: Vec<IngestOutcome>, answer: &mut Answer) {
+        let mut outcomes = outcomes.into_iter();
+        for (line, rejection) in self.lines {
+            let rejection = match rejection {
+                Some(rejection) => Some(rejection),
+                None => answer.totals.count(outcomes.next()),
             };
-            if let Some(refusal) = refusal {
-                answer.refuse(line, refusal);
+            if let Some(rejection) = rejection {
+                answer.refuse(line, rejection);
             }
         }
     }
 }
 
-impl Totals {
+impl IngestCounts {
     /// Hands a refusal back.
-    fn count(&mut self, verdict: Option<Verdict>) -> Option<Refusal> {
-        match verdict {
-            Some(Verdict::Accepted) => self.accepted += 1,
-            Some(Verdict::Duplicate) => self.duplicate += 1,
-            Some(Verdict::Progress) => self.progress += 1,
-            Some(Verdict::Refused(refusal)) => return Some(refusal),
-            None => return Some(Refusal::new("the writer gave no verdict")),
+    fn count(&mut self, outcome: Option<IngestOutcome>) -> Option<Rejection> {
+        match outcome {
+            Some(IngestOutcome::Accepted) => self.accepted += 1,
+            Some(IngestOutcome::Duplicate) => self.duplicate += 1,
+            Some(IngestOutcome::Progress) => self.progress += 1,
+            Some(IngestOutcome::Rejected(rejection)) => return Some(rejection),
+            None => return Some(Rejection::new("the writer gave no verdict")),
         }
         None
     }
 }
 
 impl Answer {
-    fn refuse(&mut self, line: u64, refusal: Refusal) {
+    fn refuse(&mut self, line: u64, rejection: Rejection) {
         self.totals.rejected += 1;
-        if self.refusals.len() < MAX_REFUSALS {
-            self.refusals.push((line, refusal.0));
+        if self.rejections.len() < MAX_REFUSALS {
+            self.rejections.push((line, rejection.0));
         } else {
             self.refusals_omitted += 1;
         }
@@ -164,12 +165,14 @@ impl Intake {
     }
 
     /// Takes lines, or an array of events.
-    pub async fn document(&self, body: Bytes) -> Result<Answer, Untaken> {
-        let document = aside(body.len(), move || Document::of(body)).await?;
-        let (answer, outcome) = self.take(document.map_err(Untaken::NoJson)?).await;
+    pub async fn document(&self, body: Bytes) -> Result<Answer, IngestError> {
+        let document = run_blocking(body.len(), move || Document::of(body)).await?;
+        let (answer, outcome) = self.take(document.map_err(IngestError::NoJson)?).await;
         match outcome {
             Ok(()) => Ok(answer),
-            Err(_) if answer.totals != Totals::default() => Err(Untaken::Rest(answer.totals)),
+            Err(_) if answer.totals != IngestCounts::default() => {
+                Err(IngestError::Rest(answer.totals))
+            }
             Err(unavailable) => Err(unavailable.into()),
         }
     }
@@ -180,19 +183,19 @@ impl Intake {
     }
 
     /// Takes the payload of a hook that came by itself, without a stamp and an id.
-    pub async fn hook(&self, source: String, body: Bytes) -> Result<Answer, Untaken> {
+    pub async fn hook(&self, source: String, body: Bytes) -> Result<Answer, IngestError> {
         let clock = self.clock();
         let line =
             getrandom::u64().map_err(|error| Unavailable(format!("no random numbers: {error}")))?;
-        let event = aside(body.len(), move || {
+        let event = run_blocking(body.len(), move || {
             let payload = object(&body)?;
             Ok(hook_payload(&source, payload, line, clock.now_ms, &clock))
         });
-        let event = event.await?.map_err(Untaken::NoJson)?;
+        let event = event.await?.map_err(IngestError::NoJson)?;
         Ok(self.one(event).await?)
     }
 
-    async fn one(&self, event: Result<Event, Refusal>) -> Result<Answer, Unavailable> {
+    async fn one(&self, event: Result<Event, Rejection>) -> Result<Answer, Unavailable> {
         let (mut answer, mut decoded) = (Answer::default(), Decoded::default());
         decoded.push(1, event);
         self.submit(decoded, &mut answer).await?;
@@ -221,12 +224,12 @@ impl Intake {
     async fn submit(&self, mut decoded: Decoded, answer: &mut Answer) -> Result<(), Unavailable> {
         self.note(&decoded);
         let events = decoded.take_events();
-        let verdicts = if events.is_empty() {
+        let outcomes = if events.is_empty() {
             Vec::new()
         } else {
             self.writer.submit(events).await?
         };
-        decoded.settle(verdicts, answer);
+        decoded.settle(outcomes, answer);
         Ok(())
     }
 
@@ -236,7 +239,7 @@ impl Intake {
         let refused = decoded
             .lines
             .iter()
-            .filter(|(_, refusal)| refusal.is_some())
+            .filter(|(_, rejection)| rejection.is_some())
             .count();
         self.counters.events_rejected.add(refused as u64);
         if decoded.has_hooks() {
@@ -250,13 +253,13 @@ fn is_of_hook(event: &Event) -> bool {
     matches!(event, Event::Hook(_) | Event::Ignored)
 }
 
-pub(crate) fn decode_line(line: &[u8], clock: &Clock) -> Result<Event, Refusal> {
+pub(crate) fn decode_line(line: &[u8], clock: &Clock) -> Result<Event, Rejection> {
     if line.len() > MAX_LINE_BYTES {
         return Err(too_long());
     }
     decode(line, clock)
 }
 
-pub(crate) fn too_long() -> Refusal {
-    Refusal::new(format!("an event must be 0..={MAX_LINE_BYTES} bytes"))
+pub(crate) fn too_long() -> Rejection {
+    Rejection::new(format!("an event must be 0..={MAX_LINE_BYTES} bytes"))
 }

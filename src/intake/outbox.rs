@@ -6,13 +6,13 @@ use std::collections::VecDeque;
 
 use serde_json::json;
 
-use super::{Answer, MAX_REFUSALS, Totals};
+use super::{Answer, IngestCounts, MAX_REFUSALS};
 
 #[derive(Default)]
 pub struct Outbox {
-    totals: Totals,
+    totals: IngestCounts,
     totals_due: bool,
-    refusals: VecDeque<String>,
+    rejections: VecDeque<String>,
     omitted: u64,
     /// The journal cannot be written: what is not in the totals is not in.
     failure: Option<String>,
@@ -26,9 +26,9 @@ const RENDERED: usize = 64;
 
 impl Outbox {
     pub fn put(&mut self, answer: Answer) {
-        for (line, error) in answer.refusals {
-            if self.refusals.len() < MAX_REFUSALS {
-                self.refusals
+        for (line, error) in answer.rejections {
+            if self.rejections.len() < MAX_REFUSALS {
+                self.rejections
                     .push_back(json!({ "line": line, "error": error }).to_string());
             } else {
                 self.omitted += 1;
@@ -46,7 +46,7 @@ impl Outbox {
     pub fn is_empty(&self) -> bool {
         self.sent == self.buffer.len()
             && !self.totals_due
-            && self.refusals.is_empty()
+            && self.rejections.is_empty()
             && self.failure.is_none()
     }
 
@@ -65,12 +65,12 @@ impl Outbox {
     fn render(&mut self) {
         self.buffer.clear();
         self.sent = 0;
-        let count = self.refusals.len().min(RENDERED);
-        for line in self.refusals.drain(..count) {
+        let count = self.rejections.len().min(RENDERED);
+        for line in self.rejections.drain(..count) {
             self.buffer.extend_from_slice(line.as_bytes());
             self.buffer.push(b'\n');
         }
-        if !self.refusals.is_empty() {
+        if !self.rejections.is_empty() {
             return;
         }
         if self.omitted > 0 {
@@ -80,7 +80,7 @@ impl Outbox {
             self.omitted = 0;
         }
         if std::mem::take(&mut self.totals_due) {
-            let Totals {
+            let IngestCounts {
                 accepted,
                 duplicate,
                 rejected,
@@ -100,8 +100,8 @@ impl Outbox {
     }
 }
 
-impl Totals {
-    fn add(&mut self, other: Totals) {
+impl IngestCounts {
+    fn add(&mut self, other: IngestCounts) {
         self.accepted += other.accepted;
         self.duplicate += other.duplicate;
         self.rejected += other.rejected;
@@ -126,11 +126,11 @@ mod tests {
     fn refused(lines: std::ops::Range<u64>) -> Answer {
         let rejected = lines.end - lines.start;
         Answer {
-            totals: Totals {
+            totals: IngestCounts {
                 rejected,
-                ..Totals::default()
+                ..IngestCounts::default()
             },
-            refusals: lines.map(|line| (line, "no".to_owned())).collect(),
+            rejections: lines.map(|line| (line, "no".to_owned())).collect(),
             refusals_omitted: 0,
         }
     }
@@ -138,10 +138,10 @@ mod tests {
     #[test]
     fn totals_run_on_and_only_the_last_are_told() {
         let mut outbox = Outbox::default();
-        let totals = Totals {
+        let totals = IngestCounts {
             accepted: 2,
             duplicate: 1,
-            ..Totals::default()
+            ..IngestCounts::default()
         };
         outbox.put(Answer {
             totals,

@@ -18,7 +18,7 @@ use super::lines::{Begun, Lines};
 use super::outbox::Outbox;
 use super::{Answer, Decoded, Intake, MAX_SUBMISSION, decode_line, too_long};
 use crate::flow::places::{Holder, Place, Places, Reserve};
-use crate::flow::writer::{Unavailable, Verdict};
+use crate::flow::writer::{IngestOutcome, Unavailable};
 
 /// Submissions of one connection that wait for their commit while more is read.
 const MAX_OUTSTANDING: usize = 8;
@@ -27,7 +27,7 @@ const READ_BYTES: usize = 64 << 10;
 /// kernel: decoded, that of a thousand took a gigabyte.
 static READING: Semaphore = Semaphore::const_new(64);
 /// How long a client may take to read its last totals.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const FINAL_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may go on sending after the daemon was told to stop.
 const DRAIN: Duration = Duration::from_millis(500);
 /// After an accept that failed, for want of file descriptors say.
@@ -104,7 +104,7 @@ pub fn is_own(stream: &UnixStream) -> bool {
 
 struct Outstanding {
     decoded: Decoded,
-    verdicts: Option<oneshot::Receiver<Result<Vec<Verdict>, Unavailable>>>,
+    outcomes: Option<oneshot::Receiver<Result<Vec<IngestOutcome>, Unavailable>>>,
 }
 
 async fn connection(
@@ -116,7 +116,7 @@ async fn connection(
     let (reader, writer) = stream.into_split();
     let (outstanding, settled) = mpsc::channel(MAX_OUTSTANDING);
     let reading = read(reader, intake, place, outstanding, stop);
-    let (_, told) = tokio::join!(reading, tell(writer, place, settled));
+    let (_, told) = tokio::join!(reading, write_replies(writer, place, settled));
     if let Err(error) = told {
         debug!(%error, "a client left before it was told its totals");
     }
@@ -160,7 +160,7 @@ async fn read(
         while !rest.is_empty() {
             let (some, more) = rest.split_at(end_of_lines(rest, MAX_SUBMISSION));
             let decoded = decode_some(&intake, |each| lines.feed(some, each));
-            if hand_on(&intake, place, decoded, &outstanding)
+            if forward(&intake, place, decoded, &outstanding)
                 .await
                 .is_err()
             {
@@ -175,7 +175,7 @@ async fn read(
     }
     let decoded = decode_some(&intake, |each| lines.finish(each));
     // When the other half is gone there is nobody left to tell.
-    let _ = hand_on(&intake, place, decoded, &outstanding).await;
+    let _ = forward(&intake, place, decoded, &outstanding).await;
 }
 
 /// Ends a connection for a fault of the client's, and tells it which.
@@ -183,7 +183,7 @@ async fn cut(intake: &Intake, reason: &str, outstanding: &mpsc::Sender<Outstandi
     intake.counters.socket_connections_cut.add(1);
     let last = Outstanding {
         decoded: Decoded::default(),
-        verdicts: Some(failed(Unavailable(reason.to_owned()))),
+        outcomes: Some(failed(Unavailable(reason.to_owned()))),
     };
     // When the other half is gone there is nobody left to tell.
     let _ = outstanding.send(last).await;
@@ -210,7 +210,7 @@ fn decode_some(intake: &Intake, feed: impl FnOnce(&mut dyn FnMut(u64, Option<&[u
     decoded
 }
 
-async fn hand_on(
+async fn forward(
     intake: &Intake,
     place: &Place,
     mut decoded: Decoded,
@@ -223,23 +223,23 @@ async fn hand_on(
     // Until what became of it is known.
     place.begin();
     let events = decoded.take_events();
-    let verdicts = if events.is_empty() {
+    let outcomes = if events.is_empty() {
         None
     } else {
         Some(intake.writer.enqueue(events).await.unwrap_or_else(failed))
     };
-    let next = Outstanding { decoded, verdicts };
+    let next = Outstanding { decoded, outcomes };
     outstanding.send(next).await.map_err(|_| ())
 }
 
 /// An answer that is already there.
-fn failed(unavailable: Unavailable) -> oneshot::Receiver<Result<Vec<Verdict>, Unavailable>> {
-    let (reply, verdicts) = oneshot::channel();
+fn failed(unavailable: Unavailable) -> oneshot::Receiver<Result<Vec<IngestOutcome>, Unavailable>> {
+    let (reply, outcomes) = oneshot::channel();
     drop(reply.send(Err(unavailable)));
-    verdicts
+    outcomes
 }
 
-async fn tell(
+async fn write_replies(
     writer: OwnedWriteHalf,
     place: &Place,
     mut settled: mpsc::Receiver<Outstanding>,
@@ -264,7 +264,7 @@ async fn tell(
         }
         send(&writer, &mut outbox)?;
     }
-    let deadline = Instant::now() + LAST_WORDS;
+    let deadline = Instant::now() + FINAL_REPLY_TIMEOUT;
     while !outbox.is_empty() {
         timeout_at(deadline, writer.writable()).await??;
         send(&writer, &mut outbox)?;
@@ -274,16 +274,16 @@ async fn tell(
 
 /// False when the events are not in the journal.
 async fn settle(next: Outstanding, outbox: &mut Outbox) -> bool {
-    let verdicts = match next.verdicts {
+    let outcomes = match next.outcomes {
         None => Ok(Vec::new()),
-        Some(verdicts) => verdicts
+        Some(outcomes) => outcomes
             .await
             .unwrap_or_else(|_| Err(Unavailable("the daemon is stopping".to_owned()))),
     };
-    match verdicts {
-        Ok(verdicts) => {
+    match outcomes {
+        Ok(outcomes) => {
             let mut answer = Answer::default();
-            next.decoded.settle(verdicts, &mut answer);
+            next.decoded.settle(outcomes, &mut answer);
             outbox.put(answer);
             true
         }

@@ -63,7 +63,7 @@ impl Spool {
     pub async fn drain(&mut self) -> Result<(), Unavailable> {
         loop {
             let (folders, stuck) = (self.folders.clone(), self.stuck.clone());
-            let files = aside(move || files(&folders, &stuck)).await?;
+            let files = run_blocking(move || files(&folders, &stuck)).await?;
             if files.is_empty() {
                 return Ok(());
             }
@@ -100,7 +100,7 @@ impl Spool {
     /// Answers how many files are gone.
     async fn take(&mut self, files: &[PathBuf]) -> Result<usize, Unavailable> {
         let files = files.to_vec();
-        let (lines, unread) = aside(move || read_lines(files)).await?;
+        let (lines, unread) = run_blocking(move || read_lines(files)).await?;
         self.leave_all(unread, "a spooled line cannot be read");
         let mut body = Vec::new();
         let mut taken = Vec::new();
@@ -110,14 +110,14 @@ impl Spool {
             taken.push(file);
         }
         let answer = self.intake.lines(body.into()).await?;
-        for (line, reason) in &answer.refusals {
+        for (line, reason) in &answer.rejections {
             let file = taken
                 .get(*line as usize - 1)
                 .map(|file| file.display().to_string());
             warn!(?file, reason, "a spooled line is refused");
         }
         let count = taken.len();
-        let kept = aside(move || remove(taken)).await?;
+        let kept = run_blocking(move || remove(taken)).await?;
         let gone = count - kept.len();
         self.leave_all(kept, "a spooled line cannot be removed");
         self.intake.counters.spool_files.add(gone as u64);
@@ -134,7 +134,7 @@ impl Spool {
 
 /// Files are looked at beside the tasks: with many hooks in one folder each waits for its lock, and
 /// a task that waits holds up the answers to other hooks, which then come to the spool as well.
-async fn aside<T: Send + 'static>(
+async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Unavailable> {
     tokio::task::spawn_blocking(work)

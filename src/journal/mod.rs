@@ -3,10 +3,10 @@
 
 mod heard;
 mod heartbeats;
-mod tracked_names;
 mod prune;
 mod schema;
 mod tail;
+mod tracked_names;
 mod trial;
 
 use std::path::Path;

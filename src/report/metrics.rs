@@ -7,14 +7,14 @@ use std::sync::Arc;
 use super::exposition::{Kind, Page};
 use super::probe::{DiskUsage, RedisMemory};
 use super::requests::Requests;
-use crate::domain::names::OTHER;
-use crate::domain::tally::dollars;
-use crate::domain::totals::{
+use crate::domain::lifetime::{
     BEYOND, BUCKETS, COST_MICROS, DIRECTIONS, DURATION_MS, DURATIONS, EXECUTIONS, STARTED,
     STATUSES, TOKENS, TOOL_CALLS, UNPRICED,
 };
+use crate::domain::names::OTHER;
+use crate::domain::tally::dollars;
 use crate::flow::counters::RENAMED;
-use crate::history::Totals;
+use crate::history::LifetimeCounters;
 
 const LIVE_STATES: [&str; 4] = ["following", "rebuilding", "away", "broken"];
 /// The counters that are one metric with a label.
@@ -22,7 +22,7 @@ const EVENTS: &str = "events_";
 
 /// What there is to tell, of one moment.
 pub struct Scrape {
-    pub totals: Arc<Totals>,
+    pub totals: Arc<LifetimeCounters>,
     /// Whether the totals are of now.
     pub history_up: bool,
     pub counters: BTreeMap<String, u64>,
@@ -77,7 +77,7 @@ struct Counted<'a> {
 }
 
 impl<'a> Counted<'a> {
-    fn of(totals: &'a Totals) -> Counted<'a> {
+    fn of(totals: &'a LifetimeCounters) -> Counted<'a> {
         let mut counts = BTreeMap::new();
         let mut running = BTreeMap::new();
         for total in &totals.counted {
@@ -218,8 +218,8 @@ fn help(counter: &str) -> String {
     let help = match counter {
         "executions_capped" => "Executions whose own numbers came to more than a run counts for.",
         "sums_at_limit" => "Additions to sums of history that are at their limit.",
-        "timeouts" => "Executions of which nothing was heard until their deadline.",
-        "revivals" => "Executions that were heard of again after their deadline.",
+        "timeouts" => "Executions without a heartbeat until their deadline.",
+        "reopened" => "Executions of which a heartbeat came after their deadline.",
         "orphan_stops" => "Stops of internal forks of the client, which are no executions.",
         "reads_refused" => "Reports that were not made: too much was asked of history at once.",
         "starts_refused" => "Starts for which limits.running or limits.running_bytes had no room.",
@@ -245,7 +245,7 @@ fn help(counter: &str) -> String {
         "socket_peers_refused" => "Connections to the event socket of other users.",
         "spool_files" => "Lines that were taken in from the spool.",
         "journal_failures" => "Commits to the journal that failed.",
-        "lines_held_off" => "Lines that were not taken because history was too far behind.",
+        "lines_deferred" => "Lines that were not taken because history was too far behind.",
         "flush_failures" => "Transactions of history that failed.",
         "apply_failures" => "Attempts to follow the journal in Redis that failed.",
         "live_differences" => "Times that Redis did not hold what it was given.",
@@ -259,7 +259,9 @@ fn help(counter: &str) -> String {
         "http_forbidden" => "Requests rejected because the key lacks the scope.",
         "http_rate_limited" => "Requests rejected by the rate limit.",
         "audit_failures" => "Rows of the audit trail that could not be written.",
-        "stream_clients_cut" => "Clients of the stream that were disconnected: too slow or silent.",
+        "stream_clients_disconnected" => {
+            "Clients of the stream that were disconnected: too slow or silent."
+        }
         "stream_resyncs" => "Clients of the stream that missed changes and got a new snapshot.",
         "alerts_fired" => "Alerts of the daemon's own that fired.",
         "webhooks_sent" => "News of alerts that webhooks took.",

@@ -18,7 +18,7 @@ use crate::flow::changes::View;
 use crate::flow::clock::now_ms;
 use crate::flow::operations::{Operations, describe};
 use crate::flow::persisted_counters::PersistedCounters;
-use crate::history::{Error, Reader, Readers, Totals};
+use crate::history::{Error, LifetimeCounters, Reader, Readers};
 use crate::live::Live;
 
 /// Prometheus gives up at ten seconds by default; what does not answer by then is missing, the
@@ -34,7 +34,7 @@ pub struct System {
     pub probes: Probes,
     pub requests: Requests,
     /// A counter that disappears for one scrape would begin anew with the next.
-    last_totals: Mutex<Arc<Totals>>,
+    last_totals: Mutex<Arc<LifetimeCounters>>,
     scrape: Cache<(), Bytes>,
     report: Cache<(), Bytes>,
 }

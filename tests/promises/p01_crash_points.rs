@@ -1,7 +1,7 @@
 //! P1, placed: the daemon dies in every step of commit, apply, flush, prune and rebuild, each time
 //! while events come in, and nothing is lost or counted twice.
 //!
-//! The places are `crash_point`s of a debug build; a release build has none.
+//! The places are failpoints of a debug build; a release build has none.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! P15, broken off: a restore that is killed in any of its steps leaves the old data or the new
-//! ones, whole. The steps are `crash_point`s of a debug build; a release build has none.
+//! ones, whole. The steps are failpoints of a debug build; a release build has none.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;

@@ -17,10 +17,10 @@ use crate::domain::change::Change;
 use crate::domain::cursor::Cursor;
 use crate::domain::event::{Clock, Event, decode};
 use crate::domain::execution::{Catalog, Execution, Fact};
+use crate::domain::lifetime::LifetimeCounters;
 use crate::domain::names::{NameLimits, Names};
 use crate::domain::redact::{is_stack, redact, telling, top_of_stacks, without_homes};
 use crate::domain::sums::Sums;
-use crate::domain::totals::Totals;
 use crate::history::History;
 use crate::journal::{Entry, Journal, Prune};
 
@@ -176,7 +176,7 @@ fn flush(history: &mut History, changes: &[Arc<Change>], cursor: &Cursor) -> Res
         tools: 0,
     };
     let names = Names::new(limits, Day(0));
-    let totals = Totals::of(changes.iter().map(Arc::as_ref), &names);
+    let totals = LifetimeCounters::of(changes.iter().map(Arc::as_ref), &names);
     history.flush(changes, &totals, cursor).map_err(failed)?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::clean::{clean_name, clean_object, clean_text};
 use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
 use super::{Clock, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
-use crate::domain::error::Refusal;
+use crate::domain::error::Rejection;
 use crate::domain::execution::{Details, Origin, Status, TokenUsage};
 use crate::domain::redact::redact_name;
 
@@ -25,8 +25,8 @@ pub(in crate::domain) struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    pub fn refuse(&self, reason: impl std::fmt::Display) -> Refusal {
-        Refusal::new(format!("{}: {reason}", self.event))
+    pub fn refuse(&self, reason: impl std::fmt::Display) -> Rejection {
+        Rejection::new(format!("{}: {reason}", self.event))
     }
 
     /// Null is as good as absent.
@@ -34,19 +34,19 @@ impl Fields<'_> {
         self.map.remove(field).filter(|value| !value.is_null())
     }
 
-    pub fn required_name(&mut self, field: &str) -> Result<String, Refusal> {
+    pub fn required_name(&mut self, field: &str) -> Result<String, Rejection> {
         self.name(field)?
             .ok_or_else(|| self.refuse(format_args!("{field} is required")))
     }
 
-    pub fn name(&mut self, field: &str) -> Result<Option<String>, Refusal> {
+    pub fn name(&mut self, field: &str) -> Result<Option<String>, Rejection> {
         match self.take(field) {
             None => Ok(None),
             Some(value) => self.as_name(field, value).map(Some),
         }
     }
 
-    fn as_name(&self, field: &str, value: Value) -> Result<String, Refusal> {
+    fn as_name(&self, field: &str, value: Value) -> Result<String, Rejection> {
         match value {
             Value::String(name) => clean_name(name),
             _ => None,
@@ -58,7 +58,7 @@ impl Fields<'_> {
         })
     }
 
-    pub fn flag(&mut self, field: &str) -> Result<bool, Refusal> {
+    pub fn flag(&mut self, field: &str) -> Result<bool, Rejection> {
         match self.take(field) {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(flag),
@@ -93,7 +93,7 @@ impl Fields<'_> {
         }
     }
 
-    pub fn text(&mut self, field: &str) -> Result<Option<String>, Refusal> {
+    pub fn text(&mut self, field: &str) -> Result<Option<String>, Rejection> {
         match self.take(field) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(clean_text(text))),
@@ -101,11 +101,11 @@ impl Fields<'_> {
         }
     }
 
-    pub fn count(&mut self, field: &str) -> Result<Option<u64>, Refusal> {
+    pub fn count(&mut self, field: &str) -> Result<Option<u64>, Rejection> {
         self.number(field, MAX_COUNT)
     }
 
-    pub fn number(&mut self, field: &str, max: u64) -> Result<Option<u64>, Refusal> {
+    pub fn number(&mut self, field: &str, max: u64) -> Result<Option<u64>, Rejection> {
         match self.take(field) {
             None => Ok(None),
             Some(value) => whole(&value, max)
@@ -114,7 +114,7 @@ impl Fields<'_> {
         }
     }
 
-    pub fn names(&mut self, field: &str) -> Result<Vec<String>, Refusal> {
+    pub fn names(&mut self, field: &str) -> Result<Vec<String>, Rejection> {
         match self.take(field) {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) if items.len() <= MAX_ITEMS => items
@@ -127,7 +127,7 @@ impl Fields<'_> {
         }
     }
 
-    fn fields_of(&mut self, field: &str) -> Result<Option<Map<String, Value>>, Refusal> {
+    fn fields_of(&mut self, field: &str) -> Result<Option<Map<String, Value>>, Rejection> {
         match self.take(field) {
             None => Ok(None),
             Some(Value::Object(object)) if object.len() <= MAX_ITEMS => Ok(Some(object)),
@@ -137,12 +137,12 @@ impl Fields<'_> {
         }
     }
 
-    pub fn details(&mut self, field: &str) -> Result<Option<Details>, Refusal> {
+    pub fn details(&mut self, field: &str) -> Result<Option<Details>, Rejection> {
         let fields = self.fields_of(field)?;
         Ok(fields.map(|fields| clean_object(fields).into()))
     }
 
-    pub fn calls(&mut self, field: &str) -> Result<BTreeMap<String, u64>, Refusal> {
+    pub fn calls(&mut self, field: &str) -> Result<BTreeMap<String, u64>, Rejection> {
         let object = self.fields_of(field)?.unwrap_or_default();
         let mut calls = BTreeMap::new();
         for (tool, value) in object {
@@ -157,7 +157,7 @@ impl Fields<'_> {
         Ok(calls)
     }
 
-    pub fn token_usage(&mut self) -> Result<Option<TokenUsage>, Refusal> {
+    pub fn token_usage(&mut self) -> Result<Option<TokenUsage>, Rejection> {
         let Some(map) = self.fields_of("token_usage")? else {
             return Ok(None);
         };
@@ -187,7 +187,7 @@ impl Fields<'_> {
         }))
     }
 
-    pub fn status(&mut self) -> Result<Status, Refusal> {
+    pub fn status(&mut self) -> Result<Status, Rejection> {
         let value = self.take("status");
         match value
             .as_ref()
@@ -200,7 +200,7 @@ impl Fields<'_> {
         }
     }
 
-    pub fn origin(&mut self) -> Result<Origin, Refusal> {
+    pub fn origin(&mut self) -> Result<Origin, Rejection> {
         Ok(Origin {
             session_id: self.name("session_id")?,
             parent_agent_id: self.name("parent_agent_id")?,
@@ -210,7 +210,7 @@ impl Fields<'_> {
         })
     }
 
-    pub fn time(&mut self, field: &str) -> Result<Option<i64>, Refusal> {
+    pub fn time(&mut self, field: &str) -> Result<Option<i64>, Rejection> {
         let time_ms = match self.take(field) {
             None => return Ok(None),
             Some(Value::Number(number)) => number.as_f64().and_then(unix_ms),
@@ -227,7 +227,7 @@ impl Fields<'_> {
 
     /// A time by which an execution is counted: never far ahead of our clock, and never so old
     /// that the id may have been forgotten.
-    pub fn remembered(&self, field: &str, time_ms: i64) -> Result<i64, Refusal> {
+    pub fn remembered(&self, field: &str, time_ms: i64) -> Result<i64, Rejection> {
         let oldest = self.clock.oldest_day();
         if time_ms < oldest.start_ms() {
             return Err(self.refuse(format_args!("{field} is too old: before {oldest}")));

@@ -14,7 +14,7 @@ pub(super) use self::fields::Fields;
 pub use self::fields::REDACTED_PATH;
 pub use self::time::{SECONDS_BELOW, TIME_RANGE_MS};
 use super::bucket::Day;
-use super::error::Refusal;
+use super::error::Rejection;
 use super::execution::{Fact, Reading, Start, Stop};
 use super::sketch::MAX_DURATION_MS;
 use super::source;
@@ -99,26 +99,26 @@ impl Clock {
 }
 
 /// Decodes one line.
-pub fn decode(line: &[u8], clock: &Clock) -> Result<Event, Refusal> {
-    let text = std::str::from_utf8(line).map_err(|_| Refusal::new("not UTF-8"))?;
+pub fn decode(line: &[u8], clock: &Clock) -> Result<Event, Rejection> {
+    let text = std::str::from_utf8(line).map_err(|_| Rejection::new("not UTF-8"))?;
     let value = serde_json::from_str(text).map_err(|error| {
         let reason = error.to_string();
         let reason = reason.split(" at line ").next().unwrap_or_default();
-        Refusal::new(format!("not JSON at column {}: {reason}", error.column()))
+        Rejection::new(format!("not JSON at column {}: {reason}", error.column()))
     })?;
     decode_value(value, clock)
 }
 
 /// Decodes an event that is part of a larger document.
-pub fn decode_value(value: Value, clock: &Clock) -> Result<Event, Refusal> {
+pub fn decode_value(value: Value, clock: &Clock) -> Result<Event, Rejection> {
     if nesting(&value) > MAX_NESTING {
-        return Err(Refusal::new(format!("nesting must be 0..={MAX_NESTING}")));
+        return Err(Rejection::new(format!("nesting must be 0..={MAX_NESTING}")));
     }
     let Value::Object(mut map) = value else {
-        return Err(Refusal::new("an event must be a JSON object"));
+        return Err(Rejection::new("an event must be a JSON object"));
     };
     let Some(Value::String(kind)) = map.remove("event") else {
-        return Err(Refusal::new(
+        return Err(Rejection::new(
             "event must be one of start, progress, stop, hook",
         ));
     };
@@ -143,13 +143,13 @@ pub fn decode_value(value: Value, clock: &Clock) -> Result<Event, Refusal> {
             map,
             clock,
         }),
-        _ => Err(Refusal::new(
+        _ => Err(Rejection::new(
             "event must be one of start, progress, stop, hook",
         )),
     }
 }
 
-fn start(mut fields: Fields) -> Result<Event, Refusal> {
+fn start(mut fields: Fields) -> Result<Event, Rejection> {
     let id = fields.required_name("agent_id")?;
     let agent_name = fields.required_name("agent_name")?;
     let now_ms = fields.clock.now_ms;
@@ -170,7 +170,7 @@ fn start(mut fields: Fields) -> Result<Event, Refusal> {
     })
 }
 
-fn progress(mut fields: Fields) -> Result<Event, Refusal> {
+fn progress(mut fields: Fields) -> Result<Event, Rejection> {
     let id = fields.required_name("agent_id")?;
     let progress = match fields.take("progress") {
         None => None,
@@ -190,7 +190,7 @@ fn progress(mut fields: Fields) -> Result<Event, Refusal> {
     }))
 }
 
-fn stop(mut fields: Fields) -> Result<Event, Refusal> {
+fn stop(mut fields: Fields) -> Result<Event, Rejection> {
     let id = fields.required_name("agent_id")?;
     let now_ms = fields.clock.now_ms;
     let ended_ms = fields.time("execution_end")?.unwrap_or(now_ms);
@@ -218,7 +218,7 @@ fn stop(mut fields: Fields) -> Result<Event, Refusal> {
     })
 }
 
-fn hook(mut fields: Fields) -> Result<Event, Refusal> {
+fn hook(mut fields: Fields) -> Result<Event, Rejection> {
     let id = fields.required_name("id")?;
     if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(fields.refuse("id must be 32 hexadecimal digits"));
@@ -243,7 +243,7 @@ pub fn hook_payload(
     line: u64,
     observed_ms: i64,
     clock: &Clock,
-) -> Result<Event, Refusal> {
+) -> Result<Event, Rejection> {
     let fields = Fields {
         event: "hook",
         map: payload,

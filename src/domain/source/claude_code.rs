@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::domain::error::Refusal;
+use crate::domain::error::Rejection;
 use crate::domain::event::{Event, Fields, MAX_AHEAD_MS};
 use crate::domain::turns::{AgentSignal, HookEvent, Imported, Outcome, Signal, turn_of};
 
@@ -13,7 +13,7 @@ pub const SOURCE: &str = "claude-code";
 /// Turns of one imported line; more come in further lines.
 const MAX_IMPORTED: usize = 256;
 
-pub fn translate(mut payload: Fields, line: u64, observed_ms: i64) -> Result<Event, Refusal> {
+pub fn translate(mut payload: Fields, line: u64, observed_ms: i64) -> Result<Event, Rejection> {
     let Some(event) = payload.name("hook_event_name")? else {
         return Err(payload.refuse("payload.hook_event_name is required"));
     };
@@ -65,7 +65,7 @@ fn stopped(
     payload: &mut Fields,
     id: String,
     failure: Option<String>,
-) -> Result<Vec<Signal>, Refusal> {
+) -> Result<Vec<Signal>, Rejection> {
     if payload.map.get("agent_type").and_then(Value::as_str) == Some("") {
         payload.take("agent_type");
     }
@@ -83,7 +83,7 @@ fn tool_ended(
     payload: &mut Fields,
     agent_id: Option<String>,
     failed: bool,
-) -> Result<Vec<Signal>, Refusal> {
+) -> Result<Vec<Signal>, Rejection> {
     let Some(name) = payload.name("tool_name")? else {
         return Ok(Vec::new());
     };
@@ -132,14 +132,14 @@ fn tool_ended(
 }
 
 /// The id of an agent. One that reads as the id of a later turn would be taken for that.
-fn own_id(id: Option<String>, payload: &Fields) -> Result<Option<String>, Refusal> {
+fn own_id(id: Option<String>, payload: &Fields) -> Result<Option<String>, Rejection> {
     match id {
         Some(id) if turn_of(&id).1 > 1 => Err(payload.refuse("agent_id must not end as a turn")),
         id => Ok(id),
     }
 }
 
-fn imported(payload: &mut Fields, id: String) -> Result<Signal, Refusal> {
+fn imported(payload: &mut Fields, id: String) -> Result<Signal, Rejection> {
     let name = payload.name("agent_type")?;
     let turns = match payload.take("turns") {
         Some(Value::Array(turns)) if (1..=MAX_IMPORTED).contains(&turns.len()) => turns,
@@ -154,7 +154,7 @@ fn imported(payload: &mut Fields, id: String) -> Result<Signal, Refusal> {
     agent(payload, id, AgentSignal::Imported { name, turns })
 }
 
-fn imported_turn(payload: &mut Fields, turn: Value) -> Result<Imported, Refusal> {
+fn imported_turn(payload: &mut Fields, turn: Value) -> Result<Imported, Rejection> {
     payload.map.insert("turn".to_owned(), turn);
     let mut turn = payload.within("turn");
     let (Some(started_ms), Some(ended_ms)) = (turn.time("started_at")?, turn.time("ended_at")?)
@@ -185,7 +185,7 @@ fn imported_turn(payload: &mut Fields, turn: Value) -> Result<Imported, Refusal>
     })
 }
 
-fn agent(payload: &mut Fields, id: String, what: AgentSignal) -> Result<Signal, Refusal> {
+fn agent(payload: &mut Fields, id: String, what: AgentSignal) -> Result<Signal, Rejection> {
     let own = payload.path("agent_transcript_path");
     let transcript = own
         .map(|path| (path, true))

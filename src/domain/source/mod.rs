@@ -2,7 +2,7 @@
 
 mod claude_code;
 
-use super::error::Refusal;
+use super::error::Rejection;
 use super::event::{Event, Fields};
 
 /// The words of [`translate`].
@@ -15,7 +15,7 @@ pub(super) fn translate(
     payload: Fields,
     line: u64,
     observed_ms: i64,
-) -> Result<Event, Refusal> {
+) -> Result<Event, Rejection> {
     match source {
         claude_code::SOURCE => claude_code::translate(payload, line, observed_ms),
         _ => Err(payload.refuse("source must be claude-code")),

@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 pub use self::derive::{End, Turn};
 pub use self::signal::{AgentSignal, HookEvent, Imported, Outcome, Signal};
-use super::error::Refusal;
+use super::error::Rejection;
 
 /// Starts and stops of one agent, each. Somebody who talks to one agent for a day makes hundreds.
 const MAX_MARKS: usize = 1_024;
@@ -152,7 +152,7 @@ pub fn turn_of(execution_id: &str) -> (&str, usize) {
 
 impl Turns {
     /// Takes in what one line said of this agent.
-    pub fn apply(&mut self, what: &AgentSignal, hook: &HookEvent) -> Result<Applied, Refusal> {
+    pub fn apply(&mut self, what: &AgentSignal, hook: &HookEvent) -> Result<Applied, Rejection> {
         if self.source.is_empty() {
             self.source = hook.source.to_owned();
         }
@@ -349,7 +349,7 @@ impl Turns {
         Applied::Changed
     }
 
-    fn import(&mut self, turns: &[Imported], session: usize) -> Result<bool, Refusal> {
+    fn import(&mut self, turns: &[Imported], session: usize) -> Result<bool, Rejection> {
         let mut new = turns
             .iter()
             .map(|&turn| (turn, session))
@@ -387,7 +387,7 @@ fn insert<T: Ord>(
     marks: &mut BTreeSet<T>,
     mark: T,
     line: impl Fn(&T) -> u64,
-) -> Result<bool, Refusal> {
+) -> Result<bool, Rejection> {
     if marks.iter().any(|known| line(known) == line(&mark)) {
         return Ok(false);
     }
@@ -397,8 +397,8 @@ fn insert<T: Ord>(
     Ok(marks.insert(mark))
 }
 
-fn too_many(what: &str) -> Refusal {
-    Refusal::new(format!("hook: an agent has at most {MAX_MARKS} {what}"))
+fn too_many(what: &str) -> Rejection {
+    Rejection::new(format!("hook: an agent has at most {MAX_MARKS} {what}"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::commit::Commit;
 use super::{MAX_BATCH_BYTES, Memory, Submission, Unavailable, Writer};
-use crate::crash_point::crash_point;
+use crate::failpoint::failpoint;
 
 /// Executions that history does not have yet; about 2 KB each. A flush takes half a second.
 const MAX_UNFLUSHED: usize = 65_536;
@@ -18,7 +18,7 @@ impl Writer {
                 self.counters.blocked.set(&unavailable.0);
                 for submission in submissions {
                     let lines = submission.events.len() as u64;
-                    self.counters.lines_held_off.add(lines);
+                    self.counters.lines_deferred.add(lines);
                     drop(submission.reply.send(Err(unavailable.clone())));
                 }
                 return;
@@ -35,7 +35,7 @@ impl Writer {
     ) {
         let now = self.listening.now();
         let mut commit = Commit::new(self, memory, now);
-        let (mut replies, mut verdicts) = (Vec::new(), Vec::new());
+        let (mut replies, mut outcomes) = (Vec::new(), Vec::new());
         let mut outcome = Ok(());
         while outcome.is_ok()
             && commit.batch.bytes < MAX_BATCH_BYTES
@@ -43,7 +43,7 @@ impl Writer {
         {
             replies.push(submission.reply);
             let decided = commit.decide_all(submission.events);
-            outcome = decided.map(|decided| verdicts.push(decided));
+            outcome = decided.map(|decided| outcomes.push(decided));
         }
         let mut batch = commit.batch;
         let outcome = outcome
@@ -51,11 +51,11 @@ impl Writer {
             .and_then(|()| self.commit(memory, batch, now));
         match outcome {
             Ok(()) => {
-                crash_point("commit.published");
-                for (reply, verdicts) in replies.into_iter().zip(verdicts) {
-                    self.count(&verdicts);
+                failpoint("commit.published");
+                for (reply, outcomes) in replies.into_iter().zip(outcomes) {
+                    self.count(&outcomes);
                     // A client that has gone away meanwhile sends again, and gets: duplicate.
-                    drop(reply.send(Ok(verdicts)));
+                    drop(reply.send(Ok(outcomes)));
                 }
             }
             Err(unavailable) => {

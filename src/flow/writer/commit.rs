@@ -9,7 +9,7 @@ use tracing::error;
 use super::hook_state::HookState;
 use super::{Memory, Unavailable, Writer};
 use crate::domain::change::Change;
-use crate::domain::error::Refusal;
+use crate::domain::error::Rejection;
 use crate::domain::event::Progress;
 use crate::domain::execution::Execution;
 use crate::domain::names::{NameKind, Names, TrackedName};
@@ -146,7 +146,7 @@ impl<'w> Commit<'w> {
         &mut self,
         before: Option<&Execution>,
         after: &Execution,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         if !after.is_running() {
             return Ok(());
         }
@@ -154,7 +154,7 @@ impl<'w> Commit<'w> {
         let (running, settings) = (&self.memory.running, &self.writer.settings);
         if before.is_none() && running.count() + self.started >= settings.max_running {
             self.writer.counters.starts_refused.add(1);
-            return Err(Refusal::new(format!(
+            return Err(Rejection::new(format!(
                 "start: limits.running allows {} executions at once",
                 settings.max_running
             )));
@@ -162,7 +162,7 @@ impl<'w> Commit<'w> {
         let more = run_bytes(after).saturating_sub(before.map_or(0, run_bytes));
         if more > 0 && running.bytes() + self.grown + more > settings.max_running_bytes {
             self.writer.counters.starts_refused.add(1);
-            return Err(Refusal::new(format!(
+            return Err(Rejection::new(format!(
                 "start: limits.running_bytes allows {} bytes for all that run",
                 settings.max_running_bytes
             )));
@@ -204,7 +204,9 @@ impl<'w> Commit<'w> {
         let mut names = self.writer.names.write();
         self.batch.names_before.get_or_insert_with(|| names.clone());
         for (kind, name) in unknown {
-            self.batch.tracked_names.extend(names.track(kind, day, name));
+            self.batch
+                .tracked_names
+                .extend(names.track(kind, day, name));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What each event changes.
 
 use super::commit::Commit;
-use super::{Unavailable, Verdict};
+use super::{IngestOutcome, Unavailable};
 use crate::domain::event::Event;
 
 /// Events whose executions are looked up in history together: of each of them history may hold half
@@ -9,17 +9,17 @@ use crate::domain::event::Event;
 const LOOKED_UP_AT_ONCE: usize = 64;
 
 impl Commit<'_> {
-    pub fn decide_all(&mut self, events: Vec<Event>) -> Result<Vec<Verdict>, Unavailable> {
-        let mut verdicts = Vec::with_capacity(events.len());
+    pub fn decide_all(&mut self, events: Vec<Event>) -> Result<Vec<IngestOutcome>, Unavailable> {
+        let mut outcomes = Vec::with_capacity(events.len());
         let mut events = events.into_iter();
         while events.len() > 0 {
             let some: Vec<Event> = events.by_ref().take(LOOKED_UP_AT_ONCE).collect();
             self.look_up_for(&some)?;
             for event in some {
-                verdicts.push(self.decide(event)?);
+                outcomes.push(self.decide(event)?);
             }
         }
-        Ok(verdicts)
+        Ok(outcomes)
     }
 
     fn look_up_for(&mut self, events: &[Event]) -> Result<(), Unavailable> {
@@ -40,7 +40,7 @@ impl Commit<'_> {
         self.look_up(&unknown)
     }
 
-    fn decide(&mut self, event: Event) -> Result<Verdict, Unavailable> {
+    fn decide(&mut self, event: Event) -> Result<IngestOutcome, Unavailable> {
         match event {
             Event::Fact { id, fact } => self.apply_fact(id, fact),
             Event::Progress(progress) => Ok(self.heartbeat(progress)),
@@ -48,7 +48,7 @@ impl Commit<'_> {
             Event::Read(read) => self.apply_transcript(*read),
             Event::Ignored => {
                 self.writer.counters.events_ignored.add(1);
-                Ok(Verdict::Progress)
+                Ok(IngestOutcome::Progress)
             }
         }
     }

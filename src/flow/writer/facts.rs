@@ -1,15 +1,19 @@
 //! Starts, stops, heartbeats and time-outs: what names its execution itself.
 
 use super::commit::Commit;
-use super::{MAX_BATCH_BYTES, Unavailable, Verdict};
+use super::{IngestOutcome, MAX_BATCH_BYTES, Unavailable};
 use crate::domain::event::Progress;
 use crate::domain::execution::{Execution, Fact};
 
 impl Commit<'_> {
-    pub(super) fn apply_fact(&mut self, id: String, fact: Fact) -> Result<Verdict, Unavailable> {
+    pub(super) fn apply_fact(
+        &mut self,
+        id: String,
+        fact: Fact,
+    ) -> Result<IngestOutcome, Unavailable> {
         let before = self.current(&id).cloned();
         if before.as_ref().is_some_and(|before| !before.accepts(&fact)) {
-            return Ok(Verdict::Duplicate);
+            return Ok(IngestOutcome::Duplicate);
         }
         let mut after = match &before {
             Some(execution) => Execution::clone(execution),
@@ -20,11 +24,11 @@ impl Commit<'_> {
         if is_over {
             self.restate_on_end(&mut after)?;
         }
-        if let Err(refusal) = self.make_room(before.as_deref(), &after) {
-            return Ok(Verdict::Refused(refusal));
+        if let Err(rejection) = self.make_room(before.as_deref(), &after) {
+            return Ok(IngestOutcome::Rejected(rejection));
         }
         self.stage(before, after);
-        Ok(Verdict::Accepted)
+        Ok(IngestOutcome::Accepted)
     }
 
     /// Ends each that is due and still runs, as many as fit one commit; the others stay due.
@@ -46,20 +50,20 @@ impl Commit<'_> {
 
     /// A heartbeat of what runs; it brings back what had timed out. Of any other execution it
     /// means nothing: one that is ahead of its start must not count once it starts.
-    pub(super) fn heartbeat(&mut self, progress: Progress) -> Verdict {
+    pub(super) fn heartbeat(&mut self, progress: Progress) -> IngestOutcome {
         if !self.is_running(&progress.id) {
             let known = self.current(&progress.id).cloned();
             let Some(before) = known.filter(|known| known.accepts(&Fact::Alive)) else {
-                return Verdict::Progress;
+                return IngestOutcome::Progress;
             };
             let mut after = Execution::clone(&before);
             after.merge(Fact::Alive, &self.writer.settings.catalog);
-            if let Err(refusal) = self.make_room(Some(&before), &after) {
-                return Verdict::Refused(refusal);
+            if let Err(rejection) = self.make_room(Some(&before), &after) {
+                return IngestOutcome::Rejected(rejection);
             }
             self.stage(Some(before), after);
         }
         self.batch.heartbeats.push(progress);
-        Verdict::Progress
+        IngestOutcome::Progress
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::error::Refusal;
+use crate::domain::error::Rejection;
 use crate::domain::event::Event;
 use crate::domain::execution::{Execution, TokenUsage};
 use crate::flow::running::RunSnapshot;
@@ -21,11 +21,11 @@ pub fn channel() -> (WriterHandle, mpsc::Receiver<Message>) {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
+pub enum IngestOutcome {
     Accepted,
     Duplicate,
     Progress,
-    Refused(Refusal),
+    Rejected(Rejection),
 }
 
 /// The journal cannot be written: nothing of the submission was accepted.
@@ -36,7 +36,7 @@ pub struct Unavailable(pub String);
 /// Events that are accepted in one commit, or not at all, and who waits for the answer.
 pub struct Submission {
     pub events: Vec<Event>,
-    pub reply: oneshot::Sender<Result<Vec<Verdict>, Unavailable>>,
+    pub reply: oneshot::Sender<Result<Vec<IngestOutcome>, Unavailable>>,
 }
 
 pub enum Message {
@@ -62,22 +62,22 @@ pub enum Message {
 pub struct WriterHandle(mpsc::Sender<Message>);
 
 impl WriterHandle {
-    pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<Verdict>, Unavailable> {
-        let (reply, verdicts) = oneshot::channel();
+    pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<IngestOutcome>, Unavailable> {
+        let (reply, outcomes) = oneshot::channel();
         self.send(Message::Submit(Submission { events, reply }))
             .await?;
-        verdicts.await.unwrap_or_else(|_| Err(stopped()))
+        outcomes.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// As [`submit`](Self::submit), but answers as soon as the events have their place in line.
     pub async fn enqueue(
         &self,
         events: Vec<Event>,
-    ) -> Result<oneshot::Receiver<Result<Vec<Verdict>, Unavailable>>, Unavailable> {
-        let (reply, verdicts) = oneshot::channel();
+    ) -> Result<oneshot::Receiver<Result<Vec<IngestOutcome>, Unavailable>>, Unavailable> {
+        let (reply, outcomes) = oneshot::channel();
         self.send(Message::Submit(Submission { events, reply }))
             .await?;
-        Ok(verdicts)
+        Ok(outcomes)
     }
 
     pub async fn send(&self, message: Message) -> Result<(), Unavailable> {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::commit::Commit;
-use super::{Unavailable, Verdict};
-use crate::domain::error::Refusal;
+use super::{IngestOutcome, Unavailable};
+use crate::domain::error::Rejection;
 use crate::domain::event::{Progress, Read, ToolCall};
 use crate::domain::execution::{Execution, Status};
 use crate::domain::turns::{AgentSignal, Applied, HookEvent, Signal, Turns, execution_id, turn_of};
@@ -18,8 +18,8 @@ const MAX_TIMED_OUT: usize = 256;
 impl Commit<'_> {
     /// A line is a duplicate when all that it says was known, and a heartbeat when there is
     /// nothing in it to remember.
-    pub(super) fn apply_hook(&mut self, hook: &HookEvent) -> Result<Verdict, Unavailable> {
-        let mut verdict = Verdict::Progress;
+    pub(super) fn apply_hook(&mut self, hook: &HookEvent) -> Result<IngestOutcome, Unavailable> {
+        let mut outcome = IngestOutcome::Progress;
         for signal in &hook.signals {
             let applied = match signal {
                 Signal::SessionEnded => Ok(self.session_ended(hook)?),
@@ -29,27 +29,29 @@ impl Commit<'_> {
                     transcript,
                 } => self.apply_signal(hook, (id, what, transcript.as_ref()))?,
             };
-            verdict = match (applied, verdict) {
-                (Err(refusal), _) => return Ok(Verdict::Refused(refusal)),
-                (Ok(Applied::Changed), _) | (_, Verdict::Accepted) => Verdict::Accepted,
-                (Ok(Applied::Duplicate), _) | (_, Verdict::Duplicate) => Verdict::Duplicate,
-                (Ok(Applied::Heartbeat), verdict) => verdict,
+            outcome = match (applied, outcome) {
+                (Err(rejection), _) => return Ok(IngestOutcome::Rejected(rejection)),
+                (Ok(Applied::Changed), _) | (_, IngestOutcome::Accepted) => IngestOutcome::Accepted,
+                (Ok(Applied::Duplicate), _) | (_, IngestOutcome::Duplicate) => {
+                    IngestOutcome::Duplicate
+                }
+                (Ok(Applied::Heartbeat), outcome) => outcome,
             };
         }
-        Ok(verdict)
+        Ok(outcome)
     }
 
     /// Takes in what the transcript of an execution says, and what the file beside it says of its
     /// launch.
-    pub(super) fn apply_transcript(&mut self, read: Read) -> Result<Verdict, Unavailable> {
+    pub(super) fn apply_transcript(&mut self, read: Read) -> Result<IngestOutcome, Unavailable> {
         let (agent_id, _) = turn_of(&read.id);
         let mut turns = self.turns(agent_id)?.as_ref().clone();
         if turns.describe(read.launch) {
             if let Some(parent) = turns.parent().filter(|&parent| parent != agent_id) {
                 self.add_child(parent, agent_id)?;
             }
-            if let Some(refusal) = self.restate(agent_id, turns)? {
-                return Ok(Verdict::Refused(refusal));
+            if let Some(rejection) = self.restate(agent_id, turns)? {
+                return Ok(IngestOutcome::Rejected(rejection));
             }
         }
         match self.execution(&read.id)? {
@@ -58,9 +60,9 @@ impl Commit<'_> {
                 after.read(read.reading, &self.writer.settings.catalog);
                 self.stage(Some(before), after);
                 self.reread_next(&read.id)?;
-                Ok(Verdict::Accepted)
+                Ok(IngestOutcome::Accepted)
             }
-            _ => Ok(Verdict::Duplicate),
+            _ => Ok(IngestOutcome::Duplicate),
         }
     }
 
@@ -69,7 +71,7 @@ impl Commit<'_> {
         &mut self,
         hook: &HookEvent,
         (id, what, transcript): (&str, &AgentSignal, Option<&(String, bool)>),
-    ) -> Result<Result<Applied, Refusal>, Unavailable> {
+    ) -> Result<Result<Applied, Rejection>, Unavailable> {
         let known = self.turns(id)?;
         let use_id = match what {
             AgentSignal::ToolBegan { use_id, .. } | AgentSignal::ToolEnded { use_id, .. } => {
@@ -87,7 +89,7 @@ impl Commit<'_> {
         let mut turns = known.as_ref().clone();
         let applied = match turns.apply(what, hook) {
             Ok(applied) => applied,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(rejection) => return Ok(Err(rejection)),
         };
         let relabelled = transcript.is_some_and(|(path, is_certain)| {
             turns.set_transcript(hook.session_id.as_deref(), path, *is_certain)
@@ -99,8 +101,8 @@ impl Commit<'_> {
             }
         } else if applied == Applied::Changed || relabelled && applied != Applied::Heartbeat {
             let changes = self.batch.changes.len();
-            if let Some(refusal) = self.restate(id, turns)? {
-                return Ok(Err(refusal));
+            if let Some(rejection) = self.restate(id, turns)? {
+                return Ok(Err(rejection));
             }
             // The stop of an internal fork, which belongs to no execution.
             let is_nameless = matches!(what, AgentSignal::Stopped { name: None, .. });

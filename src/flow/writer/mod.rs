@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
 use self::commit::{Batch, Commit};
-pub use self::handle::{Message, Submission, Unavailable, Verdict, WriterHandle, channel};
+pub use self::handle::{IngestOutcome, Message, Submission, Unavailable, WriterHandle, channel};
 pub use self::heartbeats::Heartbeats;
 pub use self::memory::Memory;
 use super::changes::{Changes, View};
@@ -33,11 +33,11 @@ use super::live_usage::LiveUsage;
 use super::settings::RuntimeSettings;
 use super::usage::TranscriptQueue;
 use super::watchdog::{Part, Watchdog};
-use crate::crash_point::crash_point;
 use crate::domain::bucket::Day;
 use crate::domain::change::ChangeKind;
 use crate::domain::execution::{Execution, TokenUsage};
 use crate::domain::names::Names;
+use crate::failpoint::failpoint;
 use crate::history::Reader;
 use crate::journal::{Journal, Prune};
 use crate::sqlite;
@@ -135,10 +135,10 @@ impl Writer {
                 self.keep_heartbeats(memory);
                 self.note_listened(memory);
                 let prune = self.prune(memory);
-                crash_point("prune.reckoned");
+                failpoint("prune.reckoned");
                 match self.journal.prune(&prune, MAX_BATCH) {
                     Ok(0) => {}
-                    Ok(_) => crash_point("prune.journal"),
+                    Ok(_) => failpoint("prune.journal"),
                     Err(error) => {
                         warn!(%error, "the journal could not be pruned");
                         self.counters.blocked.set(&blocked::unwritten(&error).0);
@@ -207,7 +207,7 @@ impl Writer {
     ) -> Result<(), Unavailable> {
         if !batch.is_empty() {
             let prune = self.prune(memory);
-            crash_point("commit.decided");
+            failpoint("commit.decided");
             let mut entry = batch.entry(now);
             let ended = batch
                 .changes
@@ -227,7 +227,7 @@ impl Writer {
             self.counters.last.journal_written.set(now.wall_ms);
             self.counters.blocked.clear();
         }
-        crash_point("commit.journaled");
+        failpoint("commit.journaled");
         for change in &batch.changes {
             let was_capped = change.before.as_ref().is_some_and(|one| one.is_capped());
             if change.after.is_capped() && !was_capped {
@@ -242,7 +242,7 @@ impl Writer {
                 self.unread.put(change.id());
             }
             if change.kind == ChangeKind::Revived {
-                self.counters.revivals.add(1);
+                self.counters.reopened.add(1);
             }
         }
         self.changes.publish(&batch.changes);
@@ -314,13 +314,13 @@ impl Writer {
         }
     }
 
-    fn count(&self, verdicts: &[Verdict]) {
-        for verdict in verdicts {
-            match verdict {
-                Verdict::Accepted => self.counters.events_accepted.add(1),
-                Verdict::Duplicate => self.counters.events_duplicate.add(1),
-                Verdict::Progress => self.counters.events_progress.add(1),
-                Verdict::Refused(_) => self.counters.events_rejected.add(1),
+    fn count(&self, outcomes: &[IngestOutcome]) {
+        for outcome in outcomes {
+            match outcome {
+                IngestOutcome::Accepted => self.counters.events_accepted.add(1),
+                IngestOutcome::Duplicate => self.counters.events_duplicate.add(1),
+                IngestOutcome::Progress => self.counters.events_progress.add(1),
+                IngestOutcome::Rejected(_) => self.counters.events_rejected.add(1),
             }
         }
     }

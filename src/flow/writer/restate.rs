@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Unavailable;
 use super::commit::Commit;
 use crate::domain::bucket::Day;
-use crate::domain::error::Refusal;
+use crate::domain::error::Rejection;
 use crate::domain::execution::{Execution, Origin, Start, Status, Stop, TurnFacts};
 use crate::domain::turns::{End, Turn, Turns, execution_id, turn_of};
 
@@ -24,7 +24,7 @@ impl Commit<'_> {
         &mut self,
         agent_id: &str,
         turns: Turns,
-    ) -> Result<Option<Refusal>, Unavailable> {
+    ) -> Result<Option<Rejection>, Unavailable> {
         let known = self.turns(agent_id)?;
         let before = self.derive(&known)?;
         let derived = self.derive(&turns)?;
@@ -36,8 +36,8 @@ impl Commit<'_> {
         let moved = self.moved(agent_id, &turns, other)?;
         for (before, after) in &moved {
             let made = self.make_room(before.as_deref(), after);
-            if let Err(refusal) = made {
-                return Ok(Some(refusal));
+            if let Err(rejection) = made {
+                return Ok(Some(rejection));
             }
         }
         self.stage_all(moved);

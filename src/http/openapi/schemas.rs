@@ -8,7 +8,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::http::error::Code;
-use crate::intake::Totals;
+use crate::intake::IngestCounts;
 
 /// Of answers, as they are written. Theirs is the language of OpenAPI 3.1.
 pub fn generator() -> SchemaGenerator {
@@ -62,7 +62,7 @@ fn error(status: StatusCode, codes: &[Code]) -> Value {
         }},
     });
     if codes.contains(&Code::Interrupted) {
-        let totals = generator().into_root_schema_for::<Totals>();
+        let totals = generator().into_root_schema_for::<IngestCounts>();
         schema["properties"]["totals"] = totals.to_value();
     }
     let mut response = json!({

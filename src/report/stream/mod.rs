@@ -164,7 +164,7 @@ impl Stream {
 
     /// The daemon closes a connection for a fault of the client's.
     pub fn count_cut(&self) {
-        self.counters.stream_clients_cut.add(1);
+        self.counters.stream_clients_disconnected.add(1);
     }
 }
 

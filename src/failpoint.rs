@@ -14,7 +14,7 @@ enum FailpointSpec {
 
 /// Aborts the process without cleaning up, or waits, if a test requests it.
 #[cfg(debug_assertions)]
-pub fn crash_point(name: &str) {
+pub fn failpoint(name: &str) {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
@@ -45,4 +45,4 @@ pub fn crash_point(name: &str) {
 
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub fn crash_point(_name: &str) {}
+pub fn failpoint(_name: &str) {}

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use crate::domain::bucket::Day;
+use crate::domain::lifetime::{LifetimeCounters as Added, TOOL_CALLS};
 use crate::domain::names::OTHER;
 use crate::domain::sum::MAX_SUM;
-use crate::domain::totals::{TOOL_CALLS, Totals as Added};
 use crate::sqlite::Result;
 
 use super::flush::History;
@@ -33,14 +33,14 @@ pub struct Total {
 
 /// Everything that is counted, of one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Totals {
+pub struct LifetimeCounters {
     pub counted: Vec<Total>,
     /// Agent types and how many of each run.
     pub running: Vec<(String, i64)>,
 }
 
 /// `day` is the one on which the changes were accepted.
-pub(super) fn add_totals(conn: &Connection, totals: &Added, day: Day) -> rusqlite::Result<()> {
+pub(super) fn add_lifetime(conn: &Connection, totals: &Added, day: Day) -> rusqlite::Result<()> {
     let sum = sum_of("value");
     let mut add = conn.prepare_cached(&format!(
         "INSERT INTO totals (name, label, part, value, peak, day)
@@ -90,7 +90,7 @@ impl History {
 }
 
 impl Reader {
-    pub fn totals(&self) -> Result<Totals> {
+    pub fn totals(&self) -> Result<LifetimeCounters> {
         self.db.snapshot(|_| {
             self.db.read(|conn| {
                 let mut select =
@@ -109,7 +109,7 @@ impl Reader {
                      GROUP BY agent_type ORDER BY agent_type",
                 )?;
                 let running = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                Ok(Totals {
+                Ok(LifetimeCounters {
                     counted: counted.collect::<rusqlite::Result<_>>()?,
                     running: running.collect::<rusqlite::Result<_>>()?,
                 })

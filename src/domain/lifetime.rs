@@ -57,12 +57,15 @@ pub struct Series<'a> {
 /// What a run of changes adds to each number; less than nothing where corrections take more away
 /// than the rest adds.
 #[derive(Debug, Default, PartialEq)]
-pub struct Totals<'a>(pub BTreeMap<Series<'a>, i64>);
+pub struct LifetimeCounters<'a>(pub BTreeMap<Series<'a>, i64>);
 
-impl<'a> Totals<'a> {
+impl<'a> LifetimeCounters<'a> {
     /// By the names that have a place on their day; the others count as `_other`.
-    pub fn of(changes: impl IntoIterator<Item = &'a Change>, names: &Names) -> Totals<'a> {
-        let mut totals = Totals::default();
+    pub fn of(
+        changes: impl IntoIterator<Item = &'a Change>,
+        names: &Names,
+    ) -> LifetimeCounters<'a> {
+        let mut totals = LifetimeCounters::default();
         for change in changes {
             totals.add(STARTED, "", "", i64::from(change.first));
             for (sign, contribution) in change.moves() {
@@ -189,7 +192,7 @@ mod tests {
     }
 
     fn told(changes: &[Change]) -> Vec<(&str, &str, &str, i64)> {
-        let totals = Totals::of(changes, &names());
+        let totals = LifetimeCounters::of(changes, &names());
         let rows = totals.0.into_iter();
         rows.map(|(series, count)| (series.name, series.label, series.part, count))
             .collect()
