@@ -205,7 +205,7 @@ impl Applier {
                 changed = head.changed() => if changed.is_err() { return Ok(Some(seq)) },
                 _ = stop.changed() => return Ok(Some(seq)),
                 Some(command) = commands.recv() => return self.execute(command).await,
-                () = sleep_until(self.check_at) => if !self.check_cursor(seq).await? { return Ok(None) },
+                () = sleep_until(self.check_at) => if !self.check(seq).await? { return Ok(None) },
             }
         }
         self.watchdog.busy(Part::Live);
@@ -214,16 +214,14 @@ impl Applier {
             return self.execute(command).await;
         }
         match next {
-            Some(seq) if self.check_at <= Instant::now() && !self.check_cursor(seq).await? => {
-                Ok(None)
-            }
+            Some(seq) if self.check_at <= Instant::now() && !self.check(seq).await? => Ok(None),
             next => Ok(next),
         }
     }
 
     /// Writes the last heartbeats, and looks whether the cursor is where it was left: a Redis
     /// that was emptied or replaced says nothing of it.
-    async fn check_cursor(&mut self, seq: u64) -> Result<bool, ApplyError> {
+    async fn check(&mut self, seq: u64) -> Result<bool, ApplyError> {
         self.check_at = Instant::now() + POLL_INTERVAL;
         let heartbeats = self.heartbeats.take(seq);
         if !heartbeats.is_empty() {

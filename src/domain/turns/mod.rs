@@ -6,6 +6,7 @@
 //! the lines arrive, and how often, meaningless.
 
 mod derive;
+mod id;
 mod signal;
 mod size;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use self::derive::{End, Turn};
+pub use self::id::{execution_id, turn_of};
 pub use self::signal::{AgentSignal, HookEvent, Imported, Outcome, Signal};
 use super::error::Rejection;
 
@@ -131,23 +133,6 @@ pub enum Applied {
     Duplicate,
     /// There is nothing in it to remember.
     Heartbeat,
-}
-
-/// The execution of an agent's turn, counted from 1.
-pub fn execution_id(agent_id: &str, turn: usize) -> String {
-    if turn <= 1 {
-        agent_id.to_owned()
-    } else {
-        format!("{agent_id}#{turn}")
-    }
-}
-
-/// The agent and the turn behind [`execution_id`].
-pub fn turn_of(execution_id: &str) -> (&str, usize) {
-    execution_id
-        .rsplit_once('#')
-        .and_then(|(agent, turn)| Some((agent, turn.parse().ok().filter(|&turn| turn > 1)?)))
-        .unwrap_or((execution_id, 1))
 }
 
 impl Turns {
