@@ -205,10 +205,13 @@ fn what_cannot_be_edited_is_refused_in_one_line_and_left_alone() {
     for (text, reason) in [
         ("", "line 1 column 1: the file ends, expected a value"),
         (
-            "{\n  // mine\n}",
-            "line 2 column 3: expected a key; JSON has no comments",
+            "{\n  /* mine\n}",
+            "line 2 column 3: unterminated comment block",
         ),
-        ("{\"a\": 1,}", "line 1 column 9: expected a key"),
+        (
+            "{\"a\": 1,}",
+            "line 1 column 8: trailing commas are not allowed",
+        ),
         ("[]", "line 1 column 1: settings must be an object"),
         (
             "{\"hooks\": 1}",
@@ -240,6 +243,20 @@ fn what_cannot_be_edited_is_refused_in_one_line_and_left_alone() {
     }
     let told = Home::new().run(&["hooks", "install", "--command", "my-hook"]);
     assert_eq!(told.status.code(), Some(1));
+}
+
+#[test]
+fn comments_and_a_byte_order_mark_stay_and_comments_are_warned_of() {
+    let before = "\u{feff}{\r\n\t// mine\r\n\t\"model\": \"x\" /* y */\r\n}\r\n";
+    let home = Home::with(before);
+    let told = home.run(&["hooks", "install"]);
+    assert!(told.status.success());
+    let error = String::from_utf8_lossy(&told.stderr);
+    assert!(error.contains("has comments"), "{error}");
+    let after = read(&home.settings());
+    assert!(after.starts_with("\u{feff}{\r\n\t// mine\r\n\t\"model\": \"x\",\r\n\t\"hooks\""));
+    home.succeeds(&["hooks", "uninstall"]);
+    assert_eq!(read(&home.settings()), before);
 }
 
 #[test]

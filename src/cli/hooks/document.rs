@@ -1,7 +1,12 @@
 //! A client's settings as far as hooks go: events, their groups, the handlers of a group.
 
+use std::ops::Range;
+
+use jsonc_parser::ast::{ObjectProp, Value};
+use jsonc_parser::common::Ranged;
+
 use super::command::{self, OurCommand};
-use super::scan::{Kind, Member, Value, Wrong, scan};
+use super::json::{Json, Wrong, items, members, span};
 
 /// The events that an execution is made of. Stop is none of them: it is the main thread's, and
 /// comes while its agents still run.
@@ -16,9 +21,14 @@ pub const EVENTS: [&str; 8] = [
     "PostToolUseFailure",
 ];
 
+/// Version 2.1.332 reads its settings with `JSON.parse`, and goes on without those that it refuses.
+/// It passes over a byte order mark.
+pub const COMMENTS: &str = "has comments, and Claude Code reads no settings with comments";
+
 pub struct Document<'a> {
     pub text: &'a str,
-    pub root: Value,
+    pub root: Value<'a>,
+    pub comments: Vec<Range<usize>>,
 }
 
 /// One handler of ours.
@@ -26,7 +36,7 @@ pub struct OurHandler<'a> {
     /// Which group of the event, and which handler of the group.
     pub place: (usize, usize),
     pub command: &'a str,
-    pub command_value: &'a Value,
+    pub command_value: &'a Value<'a>,
     pub parsed: OurCommand,
 }
 
@@ -34,43 +44,47 @@ impl<'a> Document<'a> {
     /// # Errors
     /// No JSON, no object, `hooks` no object, an event of ours no array, or a key of these twice.
     pub fn parse(text: &'a str) -> Result<Document<'a>, Wrong> {
-        let root = scan(text)?;
-        if !matches!(root.kind, Kind::Object(_)) {
-            return Err(Wrong::new(root.start, "settings must be an object"));
+        let Json { root, comments } = Json::parse(text)?;
+        if root.as_object().is_none() {
+            return Err(Wrong::new(root.start(), "settings must be an object"));
         }
-        let document = Document { text, root };
+        let document = Document {
+            text,
+            root,
+            comments,
+        };
         for event in EVENTS {
             document.event(event)?;
         }
         Ok(document)
     }
 
-    pub fn hooks(&self) -> Result<Option<&Member>, Wrong> {
+    pub fn hooks(&self) -> Result<Option<&ObjectProp<'a>>, Wrong> {
         let hooks = member(&self.root, "hooks")?;
         if let Some(hooks) = hooks
-            && !matches!(hooks.value.kind, Kind::Object(_))
+            && hooks.value.as_object().is_none()
         {
-            return Err(Wrong::new(hooks.value.start, "hooks must be an object"));
+            return Err(Wrong::new(hooks.value.start(), "hooks must be an object"));
         }
         Ok(hooks)
     }
 
-    pub fn event(&self, name: &str) -> Result<Option<&Member>, Wrong> {
+    pub fn event(&self, name: &str) -> Result<Option<&ObjectProp<'a>>, Wrong> {
         let Some(hooks) = self.hooks()? else {
             return Ok(None);
         };
         let event = member(&hooks.value, name)?;
         if let Some(event) = event
-            && !matches!(event.value.kind, Kind::Array(_))
+            && event.value.as_array().is_none()
         {
             let reason = format!("hooks.{name} must be an array");
-            return Err(Wrong::new(event.value.start, reason));
+            return Err(Wrong::new(event.value.start(), reason));
         }
         Ok(event)
     }
 
     /// Ours among the handlers of an event.
-    pub fn ours<'d>(&'d self, event: &'d Member) -> Result<Vec<OurHandler<'d>>, Wrong> {
+    pub fn ours<'d>(&'d self, event: &'d ObjectProp) -> Result<Vec<OurHandler<'d>>, Wrong> {
         let mut ours = Vec::new();
         for (group, value) in items(&event.value).iter().enumerate() {
             for (index, handler) in handlers(value)?.iter().enumerate() {
@@ -114,63 +128,60 @@ impl<'a> Document<'a> {
         Ok(found)
     }
 
+    /// The span of a container; around that of all settings is nothing but what belongs to it.
+    pub fn whole(&self, container: &Value) -> Range<usize> {
+        match span(container) {
+            root if root == span(&self.root) => 0..self.text.len(),
+            inner => inner,
+        }
+    }
+
+    /// Whether there is a comment in this span, outside of these nodes.
+    pub fn has_comments_beside(&self, nodes: &[Range<usize>], span: &Range<usize>) -> bool {
+        let mut comments = self.comments.iter();
+        comments.any(|comment| {
+            let is_in = |node: &Range<usize>| node.contains(&comment.start);
+            is_in(span) && !nodes.iter().any(is_in)
+        })
+    }
+
     /// The client's own switch, in any of its files.
     pub fn disables_all_hooks(&self) -> bool {
-        matches!(
-            member(&self.root, "disableAllHooks"),
-            Ok(Some(Member {
-                value: Value {
-                    kind: Kind::True,
-                    ..
-                },
-                ..
-            }))
-        )
+        let switch = member(&self.root, "disableAllHooks").ok().flatten();
+        let switch = switch.and_then(|switch| switch.value.as_boolean_lit());
+        switch.is_some_and(|switch| switch.value)
     }
 }
 
 /// The handlers of a group; nothing for what is no group, which is somebody else's to mend.
-pub fn handlers(group: &Value) -> Result<&[Value], Wrong> {
+pub fn handlers<'v, 'a>(group: &'v Value<'a>) -> Result<&'v [Value<'a>], Wrong> {
     Ok(member(group, "hooks")?.map_or(&[], |hooks| items(&hooks.value)))
 }
 
 /// The one member of that key. Of two a client reads the last, another the first, and a person
 /// the one that they see.
-pub fn member<'v>(object: &'v Value, key: &str) -> Result<Option<&'v Member>, Wrong> {
+pub fn member<'v, 'a>(
+    object: &'v Value<'a>,
+    key: &str,
+) -> Result<Option<&'v ObjectProp<'a>>, Wrong> {
     let mut found = members(object)
         .iter()
-        .filter(|member| member.key.as_deref() == Some(key));
+        .filter(|member| member.name.as_str() == key);
     let first = found.next();
     match found.next() {
         Some(second) => {
             let reason = format!("the key {key:?} is there twice");
-            Err(Wrong::new(second.key_span.start, reason))
+            Err(Wrong::new(second.start(), reason))
         }
         None => Ok(first),
     }
 }
 
-pub fn members(object: &Value) -> &[Member] {
-    match &object.kind {
-        Kind::Object(members) => members,
-        _ => &[],
-    }
-}
-
-pub fn items(array: &Value) -> &[Value] {
-    match &array.kind {
-        Kind::Array(items) => items,
-        _ => &[],
-    }
-}
-
-fn text_of<'v>(object: &'v Value, key: &str) -> Result<Option<(&'v str, &'v Value)>, Wrong> {
-    Ok(
-        member(object, key)?.and_then(|member| match &member.value.kind {
-            Kind::Text(Some(text)) => Some((text.as_str(), &member.value)),
-            _ => None,
-        }),
-    )
+fn text_of<'v>(object: &'v Value, key: &str) -> Result<Option<(&'v str, &'v Value<'v>)>, Wrong> {
+    Ok(member(object, key)?.and_then(|member| {
+        let text = member.value.as_string_lit()?;
+        Some((text.value.as_ref(), &member.value))
+    }))
 }
 
 #[cfg(test)]

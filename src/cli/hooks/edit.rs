@@ -1,13 +1,17 @@
 //! Puts our hooks into settings and takes them out again, as cuts and insertions of text. Pure.
 //!
 //! What is put in stands right behind what was there, and what is taken out begins there: the two
-//! are each other's inverse whatever the white space is.
+//! are each other's inverse whatever the white space is. Comments stay, but for those within an
+//! entry of ours.
 
 use std::ops::Range;
 
-use super::document::{Document, EVENTS, handlers, items, member, members};
+use jsonc_parser::ast::{ObjectProp, Value};
+use jsonc_parser::common::Ranged;
+
+use super::document::{Document, EVENTS, handlers, member};
+use super::json::{Wrong, children, is_blank, items, members, span};
 use super::layout::{self, Layout, Piece};
-use super::scan::{Member, Value, Wrong, is_blank};
 
 /// A span and what takes its place.
 type Edit = (Range<usize>, String);
@@ -25,7 +29,7 @@ pub fn install(text: Option<&str>, command: &str) -> Result<String, Wrong> {
     let mut edits = Vec::new();
     match document.hooks()? {
         None => {
-            let layout = Layout::of_neighbours(text, &document.root, &document.root.children());
+            let layout = Layout::of_neighbours(text, &document.root, &children(&document.root));
             let hooks = vec![("hooks", layout::hooks(command))];
             edits.push(insert_members(&document.root, &layout, &hooks));
         }
@@ -61,12 +65,12 @@ pub fn uninstall(text: &str) -> Result<Option<String>, Wrong> {
     for event in members(&hooks.value) {
         let ours = document.ours(event)?;
         let places: Vec<_> = ours.iter().map(|ours| ours.place).collect();
-        gone.push(cut_event(text, event, &places, &mut edits)?);
+        gone.push(cut_event(&document, event, &places, &mut edits)?);
     }
-    if cut(text, &hooks.value, &gone, &mut edits) {
-        let is_hooks = |member: &Range<usize>| member.start == hooks.key_span.start;
-        let gone: Vec<bool> = document.root.children().iter().map(is_hooks).collect();
-        if cut(text, &document.root, &gone, &mut edits) {
+    if cut(&document, &hooks.value, &gone, &mut edits) {
+        let is_hooks = |member: &ObjectProp| member.start() == hooks.start();
+        let gone: Vec<bool> = members(&document.root).iter().map(is_hooks).collect();
+        if cut(&document, &document.root, &gone, &mut edits) {
             return Ok(None);
         }
     }
@@ -76,13 +80,13 @@ pub fn uninstall(text: &str) -> Result<Option<String>, Wrong> {
 /// One handler of ours stays, the first. A second would tell every event twice.
 fn install_in(
     document: &Document,
-    event: &Member,
+    event: &ObjectProp,
     command: &str,
     edits: &mut Vec<Edit>,
 ) -> Result<(), Wrong> {
     let ours = document.ours(event)?;
     let Some(first) = ours.first() else {
-        let groups = event.value.children();
+        let groups = children(&event.value);
         let layout = layout_in(document, event).items;
         let insertion = insert(&event.value, &layout, &groups, |to| {
             layout.write(&layout::group(command), to);
@@ -91,17 +95,17 @@ fn install_in(
         return Ok(());
     };
     if first.command != command {
-        edits.push((first.command_value.span(), layout::quoted(command)));
+        edits.push((span(first.command_value), layout::quoted(command)));
     }
     let surplus: Vec<_> = ours[1..].iter().map(|ours| ours.place).collect();
-    cut_event(document.text, event, &surplus, edits)?;
+    cut_event(document, event, &surplus, edits)?;
     Ok(())
 }
 
 /// Takes handlers out; a group goes with its last. True when the event is to go as a whole.
 fn cut_event(
-    text: &str,
-    event: &Member,
+    document: &Document,
+    event: &ObjectProp,
     places: &[(usize, usize)],
     edits: &mut Vec<Edit>,
 ) -> Result<bool, Wrong> {
@@ -117,27 +121,29 @@ fn cut_event(
             && gone.contains(&true)
             && let Some(hooks) = member(group, "hooks")?
         {
-            cut(text, &hooks.value, &gone, edits);
+            cut(document, &hooks.value, &gone, edits);
         }
         gone_groups.push(is_emptied);
     }
-    Ok(cut(text, &event.value, &gone_groups, edits))
+    Ok(cut(document, &event.value, &gone_groups, edits))
 }
 
 /// Takes children out of a container, each run of them with what joined it to its neighbour. True
 /// when that is all that there was and the container is of our making, so that it has to go
 /// itself; then nothing is taken out here.
-fn cut(text: &str, container: &Value, gone: &[bool], edits: &mut Vec<Edit>) -> bool {
-    let children = container.children();
+fn cut(document: &Document, container: &Value, gone: &[bool], edits: &mut Vec<Edit>) -> bool {
+    let children = children(container);
     if !gone.contains(&true) {
         return false;
     }
     if !gone.contains(&false) {
-        if is_blank(text.as_bytes()[container.start + 1]) {
+        let start = container.start() + 1;
+        let is_ours = document.text[start..].starts_with(is_blank);
+        if is_ours && !document.has_comments_beside(&children, &document.whole(container)) {
             return true;
         }
-        let end = children.last().map_or(container.end, |last| last.end);
-        edits.push((container.start + 1..end, String::new()));
+        let end = children.last().map_or(start, |last| last.end);
+        cut_run(document, &children, start..end, edits);
         return false;
     }
     let mut index = 0;
@@ -148,11 +154,33 @@ fn cut(text: &str, container: &Value, gone: &[bool], edits: &mut Vec<Edit>) -> b
                 Some(before) => children[before].end..children[index + run - 1].end,
                 None => children[0].start..children[run].start,
             };
-            edits.push((span, String::new()));
+            cut_run(document, &children[index..index + run], span, edits);
         }
         index += run + 1;
     }
     false
+}
+
+/// Cuts a span of children and what joins them, all at once. Where comments stand beside the
+/// children, these and the commas go, and nothing else: a line may end only where it ended.
+fn cut_run(
+    document: &Document,
+    children: &[Range<usize>],
+    span: Range<usize>,
+    edits: &mut Vec<Edit>,
+) {
+    if !document.has_comments_beside(children, &span) {
+        edits.push((span, String::new()));
+        return;
+    }
+    let beside = |at: &usize| {
+        let mut others = children.iter().chain(&document.comments);
+        !others.any(|other| other.contains(at))
+    };
+    let commas = document.text[span.clone()].match_indices(',');
+    let commas = commas.map(|(at, _)| span.start + at).filter(beside);
+    let cuts = children.iter().cloned().chain(commas.map(|at| at..at + 1));
+    edits.extend(cuts.map(|cut| (cut, String::new())));
 }
 
 struct Layouts {
@@ -164,11 +192,11 @@ struct Layouts {
 
 /// How content of a member's value stands. In an empty object the members stand below its key; the
 /// one item of an empty array stands behind its bracket, at the depth of its key.
-fn layout_in(document: &Document, member: &Member) -> Layouts {
+fn layout_in(document: &Document, member: &ObjectProp) -> Layouts {
     let (text, root) = (document.text, &document.root);
-    let children = member.value.children();
+    let children = children(&member.value);
     if children.is_empty() {
-        let items = Layout::within(text, root, member.key_span.start);
+        let items = Layout::within(text, root, member.start());
         return Layouts {
             members: items.deeper(),
             items,
@@ -182,7 +210,7 @@ fn layout_in(document: &Document, member: &Member) -> Layouts {
 }
 
 fn insert_members(object: &Value, layout: &Layout, new: &[(&'static str, Piece)]) -> Edit {
-    insert(object, layout, &object.children(), |to| {
+    insert(object, layout, &children(object), |to| {
         for (index, (key, value)) in new.iter().enumerate() {
             if index > 0 {
                 to.push(',');
@@ -207,7 +235,7 @@ fn insert(
             inserted.push_str(&layout.separator());
             last.end
         }
-        None => container.start + 1,
+        None => container.start() + 1,
     };
     write(&mut inserted);
     (at..at, inserted)

@@ -19,6 +19,9 @@ pub const FILE_MAX_BYTES: u64 = 4 << 20;
 /// As many links as Linux follows.
 const MAX_LINKS: usize = 40;
 
+/// Some editors put it before every text, and clients pass over it.
+const MARK: char = '\u{feff}';
+
 const BACKUP_ENDING: &str = ".agentpulse-backup";
 
 #[derive(Debug)]
@@ -27,8 +30,9 @@ pub struct SettingsFile {
     pub path: PathBuf,
     /// Where it lies: a link is kept, so that it still leads into somebody's dotfiles.
     target: PathBuf,
-    /// None where there is no file.
+    /// None where there is no file; without its byte order mark.
     pub text: Option<String>,
+    has_mark: bool,
     metadata: Option<Metadata>,
 }
 
@@ -43,16 +47,21 @@ impl SettingsFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(unreadable(error)),
         };
-        let text = match &metadata {
+        let mut text = match &metadata {
             // Opening a pipe would wait for its writer.
             Some(metadata) if !metadata.is_file() => return Err(refused(path, "is no file")),
             Some(_) => Some(read_text(path, &target)?),
             None => None,
         };
+        let has_mark = text.as_ref().is_some_and(|text| text.starts_with(MARK));
+        if let Some(text) = text.as_mut().filter(|_| has_mark) {
+            text.drain(..MARK.len_utf8());
+        }
         Ok(SettingsFile {
             path: path.to_owned(),
             target,
             text,
+            has_mark,
             metadata,
         })
     }
@@ -70,7 +79,8 @@ impl SettingsFile {
     /// # Errors
     /// 73 for what cannot be written, 1 when the file has changed since it was read.
     pub fn replace(&self, text: Option<&str>) -> Result<(), Failure> {
-        if SettingsFile::read(&self.path)?.text != self.text {
+        let now = SettingsFile::read(&self.path)?;
+        if (&now.text, now.has_mark) != (&self.text, self.has_mark) {
             return Err(failed(format_args!(
                 "{} has changed in this moment, try again",
                 self.path.display()
@@ -114,6 +124,9 @@ impl SettingsFile {
             options.mode(0o600);
         }
         let mut file = options.open(temporary)?;
+        if self.has_mark {
+            write!(file, "{MARK}")?;
+        }
         file.write_all(text.as_bytes())?;
         if let Some(metadata) = &self.metadata {
             let ours = file.metadata()?;
@@ -224,6 +237,18 @@ mod tests {
         assert_eq!(failure.code, 1, "it is no longer what was read: {failure}");
         SettingsFile::read(&path).unwrap().replace(None).unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_text_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        fs::write(&path, "\u{feff}old").unwrap();
+        let file = SettingsFile::read(&path).unwrap();
+        assert_eq!(file.text.as_deref(), Some("old"));
+        file.replace(Some("new")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "\u{feff}new");
+        assert_eq!(fs::read_to_string(file.backup()).unwrap(), "\u{feff}old");
     }
 
     #[test]

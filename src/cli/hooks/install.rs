@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use similar::TextDiff;
 
-use super::document::Document;
+use super::document::{COMMENTS, Document};
 use super::file::{SettingsFile, refused};
 use super::place::Files;
 use super::{command, edit};
@@ -109,6 +109,9 @@ fn warn_of(path: &Path, text: &str) {
             out,
             "warning: {shown} has disableAllHooks: no hook will run"
         );
+    }
+    if !document.comments.is_empty() {
+        let _ = writeln!(out, "warning: {shown} {COMMENTS}: no hook will run");
     }
     for other in document.likewise().unwrap_or_default() {
         let _ = writeln!(

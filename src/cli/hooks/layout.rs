@@ -4,8 +4,13 @@
 //! an empty one that was there stands right behind the bracket. So the text itself tells which of
 //! the two is to go with its content, and no record of our own has to be kept in step with it.
 
+use std::ops::Range;
+
+use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged;
+
 use super::document::EVENTS;
-use super::scan::{Kind, Value, is_blank};
+use super::json::{children, is_blank, members};
 
 /// In seconds. The program needs 50 ms at most; what takes longer is a machine in trouble, and an
 /// agent waits for it.
@@ -81,7 +86,7 @@ pub fn new_file(command: &str) -> String {
 
 impl Layout {
     /// As the last of several neighbours stands, or the only one.
-    pub fn of_neighbours(text: &str, root: &Value, children: &[std::ops::Range<usize>]) -> Layout {
+    pub fn of_neighbours(text: &str, root: &Value, children: &[Range<usize>]) -> Layout {
         let Some(last) = children.last() else {
             return Layout::line(text, root, None);
         };
@@ -187,7 +192,7 @@ impl Layout {
 
 /// By which a level is indented: that of the first member.
 fn unit(text: &str, root: &Value) -> String {
-    let first = root.children().into_iter().next();
+    let first = children(root).into_iter().next();
     let before = first.map_or("", |first| blanks_before(text, first.start));
     let unit = before.rsplit_once('\n').map(|(_, unit)| unit);
     unit.unwrap_or(DEFAULT_UNIT).to_owned()
@@ -195,16 +200,12 @@ fn unit(text: &str, root: &Value) -> String {
 
 /// Whether a colon is followed by white space: so are commas then.
 fn has_spaces(text: &str, root: &Value) -> bool {
-    match &root.kind {
-        Kind::Object(members) => members
-            .first()
-            .is_none_or(|first| is_blank(text.as_bytes()[first.value.start - 1])),
-        _ => true,
-    }
+    let first = members(root).first();
+    first.is_none_or(|first| text[..first.value.start()].ends_with(is_blank))
 }
 
 fn blanks_before(text: &str, at: usize) -> &str {
     let before = &text[..at];
-    let kept = before.trim_end_matches([' ', '\t', '\n', '\r']).len();
+    let kept = before.trim_end_matches(is_blank).len();
     &before[kept..]
 }

@@ -6,9 +6,9 @@ mod document;
 mod edit;
 mod file;
 mod install;
+mod json;
 mod layout;
 mod place;
-mod scan;
 pub mod status;
 
 use clap::Subcommand;

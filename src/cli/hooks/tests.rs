@@ -1,6 +1,9 @@
 //! What goes in comes out again, to the byte, whatever the file looks like.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use super::document::EVENTS;
@@ -25,8 +28,13 @@ const OURS: [&str; 3] = [
     "\"/opt\\u002fagentpulse-hook claude-code\"",
 ];
 
+/// No text of these tests has what looks like a comment and is none.
+static COMMENT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?s)/\*.*?\*/|//[^\r\n]*").unwrap());
+
 fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
+    let plain = COMMENT.replace_all(text, " ");
+    serde_json::from_str(&plain).unwrap_or_else(|error| panic!("{error}:\n{text}"))
 }
 
 /// What `install` means, on values: independent of where they stand.
@@ -102,6 +110,9 @@ proptest! {
         prop_assert_eq!(&install(Some(&other), COMMAND).unwrap(), &after);
         let without = uninstall(&after).unwrap().unwrap_or_default();
         prop_assert!(without.is_empty() || parsed(&without).is_object());
+        if !without.is_empty() {
+            prop_assert_eq!(uninstall(&without).unwrap(), Some(without.clone()));
+        }
         prop_assert_eq!(uninstall(&other).unwrap().unwrap_or_default(), without);
     }
 }
@@ -207,4 +218,37 @@ fn what_others_add_later_stays() {
         uninstall(&theirs).unwrap().unwrap(),
         "{\n  \"model\": \"x\"\n}\n"
     );
+}
+
+#[test]
+fn comments_stand_where_they_stood() {
+    for before in [
+        "// mine\n{ // a\n} // b\n",
+        "{\n  \"a\": 1 // one\n  // none\n}\n",
+        "{\n  // all\n  \"hooks\": /* h */ {\n    // none yet\n  }\n}\n",
+        "{\"hooks\": {\"PreToolUse\": [ /* none */ ]} /* a */, /* b */ \"c\": 1}",
+    ] {
+        let after = install(Some(before), COMMAND).unwrap();
+        assert_eq!(parsed(&after), with_ours(parsed(before)), "{after}");
+        assert_eq!(uninstall(&after).unwrap().as_deref(), Some(before));
+    }
+}
+
+#[test]
+fn comments_that_others_add_later_stay() {
+    let new = install(None, COMMAND).unwrap();
+    let theirs = format!("// mine\n{new}");
+    assert_eq!(uninstall(&theirs).unwrap().unwrap(), "// mine\n{\n}\n");
+    let theirs = new.replacen("{\n", "{ // mine\n", 1);
+    assert_eq!(uninstall(&theirs).unwrap().unwrap(), "{ // mine\n  \n}\n");
+
+    let after = install(Some("{\"a\": 1}"), COMMAND).unwrap();
+    let theirs = after.replacen(", \"hooks\"", ", // ours\n/* , */ \"hooks\"", 1);
+    let without = uninstall(&theirs).unwrap().unwrap();
+    assert_eq!(without, "{\"a\": 1 // ours\n/* , */ }");
+
+    let theirs = after.replacen("{\"a\": 1, ", "{", 1);
+    let theirs = format!("{} // ours\n, \"b\": 2}}", &theirs[..theirs.len() - 1]);
+    let without = uninstall(&theirs).unwrap().unwrap();
+    assert_eq!(without, "{ // ours\n \"b\": 2}");
 }

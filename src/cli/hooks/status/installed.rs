@@ -8,10 +8,10 @@ use rustix::fs::{Access, access};
 use serde::Serialize;
 
 use crate::cli::hooks::command::{OurCommand, parse};
-use crate::cli::hooks::document::{Document, EVENTS};
+use crate::cli::hooks::document::{COMMENTS, Document, EVENTS};
 use crate::cli::hooks::file::SettingsFile;
+use crate::cli::hooks::json::Wrong;
 use crate::cli::hooks::place::Named;
-use crate::cli::hooks::scan::Wrong;
 
 const INSTALL: &str = "run `agentpulse hooks install`";
 
@@ -23,6 +23,7 @@ pub struct Installed {
     /// Why the file cannot be read.
     pub error: Option<String>,
     pub disable_all_hooks: bool,
+    pub has_comments: bool,
     /// Handlers that tell us the same events and were not installed by us.
     pub likewise: Vec<String>,
     /// A row for each event that we use.
@@ -63,6 +64,7 @@ impl Installed {
             exists: true,
             error: None,
             disable_all_hooks: false,
+            has_comments: false,
             likewise: Vec::new(),
             events: Vec::new(),
         };
@@ -84,6 +86,7 @@ impl Installed {
     fn take(&mut self, text: &str) -> Result<(), Wrong> {
         let document = Document::parse(text)?;
         self.disable_all_hooks = document.disables_all_hooks();
+        self.has_comments = !document.comments.is_empty();
         self.likewise = document
             .likewise()?
             .into_iter()
@@ -183,6 +186,9 @@ pub fn problems(files: &[Installed]) -> Vec<String> {
                 "{shown} has disableAllHooks: no hook runs; take it out"
             ));
         }
+        if file.has_comments {
+            problems.push(format!("{shown} {COMMENTS}: no hook runs; take them out"));
+        }
         problems.extend(file.likewise.iter().map(|other| {
             format!("{shown} also has {other:?}, so that events come twice: take one out")
         }));
@@ -274,9 +280,12 @@ mod tests {
         fs::write(place("b"), "{\"disableAllHooks\": true,}").unwrap();
         let found = problems(&[read("b")]);
         assert!(
-            found[0].ends_with("line 1 column 26: expected a key"),
+            found[0].ends_with("line 1 column 25: trailing commas are not allowed"),
             "{found:?}"
         );
+        fs::write(place("b"), "{} // why").unwrap();
+        let found = problems(&[read("b")]);
+        assert!(found[0].contains(COMMENTS), "{found:?}");
         fs::write(place("b"), "{\"disableAllHooks\": true}").unwrap();
         let found = problems(&[read("b")]);
         assert!(found[0].contains("disableAllHooks"), "{found:?}");

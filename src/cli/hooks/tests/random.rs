@@ -1,10 +1,11 @@
-//! Settings at random, as text: nesting, white space, escapes, hooks of others on every event.
+//! Settings at random, as text: nesting, white space, comments, escapes, hooks of others on every
+//! event.
 
 use proptest::prelude::*;
 
 use crate::cli::hooks::document::EVENTS;
 
-/// Text as people write it, with their white space.
+/// Text as people write it, with their white space and comments.
 #[derive(Clone, Debug)]
 enum Tree {
     Written(&'static str),
@@ -196,13 +197,26 @@ pub fn settings(commands: Vec<&'static str>) -> impl Strategy<Value = String> {
         Tree::Object(members)
     });
     let blank = prop::sample::select(vec![
-        "", "", " ", "\n", "\n  ", "\r\n\t", "\t", "\n\n    ", "\r",
+        "",
+        "",
+        " ",
+        "\n",
+        "\n  ",
+        "\r\n\t",
+        "\t",
+        "\n\n    ",
+        "\r",
+        "/*,*/",
+        " /* \" */ ",
+        "// {\n",
     ]);
     let style = prop_oneof![
-        3 => prop::sample::select(vec![("", ""), ("\n", "  "), ("\n", "    "), ("\n", "\t"), ("\r\n", "  "), ("\n", "")])
+        3 => prop::sample::select(vec![("", ""), ("\n", "  "), ("\n", "    "), ("\n", "\t"), ("\r\n", "  "), ("\n", ""), ("\n// ,\"\n", "  "), (" // [\r\n", "\t")])
             .prop_map(|(newline, unit)| Style::Pretty(newline, unit)),
         2 => prop::collection::vec(blank, 1..12).prop_map(Style::Random),
     ];
-    let end = prop::sample::select(vec!["", "\n", "\r\n", "\n\n "]);
-    (tree, style, end).prop_map(|(tree, style, end)| written(&tree, &style, end))
+    let end = prop::sample::select(vec!["", "\n", "\r\n", "\n\n ", "// }", "\n/* } */\n"]);
+    let head = prop::sample::select(vec!["", "", "", "// {\n", "/*{*/ "]);
+    (head, tree, style, end)
+        .prop_map(|(head, tree, style, end)| head.to_owned() + &written(&tree, &style, end))
 }
