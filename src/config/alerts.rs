@@ -1,4 +1,4 @@
-//! The alerts: which rules are in force and how, the budgets, and who is told.
+//! The settings of alerts: rules, budgets and webhooks.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::Uri;
 
 use super::ConfigError;
-use super::meant::Reader;
+use super::resolve::Resolver;
 use crate::domain::alert::{Rule, RuleSettings, Rules, Severity};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub enum WebhookFormat {
     Slack,
 }
 
-/// What a rule compares with, in the unit of the rule.
+/// The threshold of a rule, in its unit.
 enum Threshold {
     Number(u64, RangeInclusive<u64>),
     /// In milliseconds.
@@ -58,11 +58,11 @@ enum Threshold {
     Size(u64),
     /// A budget, which has a key of its own; without one the rule is not in force.
     Budget(f64),
-    /// There is a fault or none.
+    /// A fault or none.
     Fault,
 }
 
-/// Where a rule looks back.
+/// How far a rule looks back.
 enum Window {
     Set(Duration),
     Always(Duration),
@@ -70,7 +70,7 @@ enum Window {
 }
 
 impl Alerts {
-    pub(super) fn read(r: &mut Reader) -> Result<Alerts, ConfigError> {
+    pub(super) fn read(r: &mut Resolver) -> Result<Alerts, ConfigError> {
         use Severity::{Critical, Warning};
         use Threshold::{Budget, Fault, Lag, Number, Size};
         let tokens = r.count("alerts.daily_tokens", 0_u64, 0..=1_000_000_000_000_000)?;
@@ -156,7 +156,7 @@ impl Alerts {
 
 /// Nothing where the rule is not in force.
 fn read_rule(
-    r: &mut Reader,
+    r: &mut Resolver,
     rule: Rule,
     threshold: Threshold,
     window: Window,
@@ -188,7 +188,7 @@ fn read_rule(
     Ok((is_enabled && has_budget).then_some(settings))
 }
 
-fn read_webhooks(r: &mut Reader) -> Result<Vec<Webhook>, ConfigError> {
+fn read_webhooks(r: &mut Resolver) -> Result<Vec<Webhook>, ConfigError> {
     let mut webhooks = Vec::new();
     for i in 0..WEBHOOKS_MAX {
         let name = format!("alerts.webhooks.{i}");
@@ -204,7 +204,7 @@ fn read_webhooks(r: &mut Reader) -> Result<Vec<Webhook>, ConfigError> {
     Ok(webhooks)
 }
 
-fn read_webhook(r: &mut Reader, name: &str) -> Result<Webhook, ConfigError> {
+fn read_webhook(r: &mut Resolver, name: &str) -> Result<Webhook, ConfigError> {
     let formats = [
         ("json", WebhookFormat::Json),
         ("slack", WebhookFormat::Slack),

@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::ConfigError;
-use super::meant::Reader;
+use super::resolve::Resolver;
 use super::section::CONNECTIONS_MAX;
 
-/// More than one daemon answers: as good as no limit.
+/// More than one daemon can answer: the same as no limit.
 const RATE_MAX: u32 = 1_000_000;
 
 /// The longest name that DNS allows.
@@ -23,7 +23,7 @@ pub struct Http {
     pub require_key: RequireKey,
     /// Requests a second of one key, or of one address without a key.
     pub rate_limit: u32,
-    /// What may come at once.
+    /// Requests that may come at once.
     pub rate_burst: u32,
     /// Origins, as above, whose pages may show ours in a frame besides the loopback ones.
     pub frame_ancestors: Vec<String>,
@@ -32,13 +32,13 @@ pub struct Http {
 /// When a request over TCP must carry a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequireKey {
-    /// As soon as there is one.
+    /// As soon as there is a key.
     Auto,
     Always,
 }
 
 impl Http {
-    pub(super) fn read(r: &mut Reader) -> Result<Http, ConfigError> {
+    pub(super) fn read(r: &mut Resolver) -> Result<Http, ConfigError> {
         Ok(Http {
             listen: r.text(
                 "http.listen",

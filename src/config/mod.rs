@@ -1,16 +1,16 @@
-//! Settings, in two types: as written (`written`, a value and where it stands) and as
-//! meant ([`Config`], typed, within its bounds, every default filled in).
+//! Settings, in two types: as written (`raw`, a value and where it stands) and as
+//! resolved ([`Config`], typed, within its bounds, every default filled in).
 //!
-//! The order is flags, environment, file, defaults. A key that nobody reads is an error,
-//! whoever wrote it: a misspelt setting must not be a silent default.
+//! The order is flags, environment, file, defaults. A key that no setting has is an error,
+//! wherever it stands: a misspelt setting must not be a silent default.
 
 mod alerts;
 mod http;
-mod meant;
+mod raw;
 mod redact;
+mod resolve;
 mod section;
 mod unit;
-mod written;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,22 +20,22 @@ use std::path::{Path, PathBuf};
 
 pub use alerts::{Alerts, Webhook, WebhookFormat};
 pub use http::{Http, RequireKey};
-use meant::Reader;
+use raw::RawSettings;
 pub use redact::Redact;
+use resolve::Resolver;
 pub use section::{
     Data, History, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
     Transcript,
 };
 pub use unit::parse_duration;
-use written::Written;
 
 /// The documented settings file; it names every key with its default.
 pub const DEFAULT_FILE: &str = include_str!("../../config/agentpulse.toml");
 
-/// Two hundred times the documented file: whatever is longer is some other file.
+/// Two hundred times the documented file: a longer one is not a settings file.
 const FILE_MAX_BYTES: u64 = 1 << 20;
 
-/// Every setting as meant: typed, within its bounds, defaults filled in.
+/// Every setting, resolved: typed, within its bounds, defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub data: Data,
@@ -74,7 +74,7 @@ pub struct ConfigError {
 }
 
 impl Config {
-    /// Settles every setting. `flags` are pairs of a dotted key (`http.listen`) and its value;
+    /// Resolves every setting. `flags` are pairs of a dotted key (`http.listen`) and its value;
     /// `env` is the whole environment, of which the XDG folders and `HOME` are used too.
     ///
     /// # Errors
@@ -85,31 +85,31 @@ impl Config {
         flags: &[(String, String)],
     ) -> Result<Config, ConfigError> {
         let env: BTreeMap<String, String> = env.collect();
-        let mut written = Written::default();
+        let mut raw = RawSettings::default();
         if let Some(path) = file {
-            written.add_file(path, &read_file(path)?)?;
+            raw.add_file(path, &read_file(path)?)?;
         }
-        written.add_environment(&env)?;
-        written.add_flags(flags);
+        raw.add_environment(&env)?;
+        raw.add_flags(flags);
 
-        let mut reader = Reader::new(written, absolute(&env, "HOME"));
-        let data = Data::read(&mut reader, &env)?;
+        let mut resolver = Resolver::new(raw, absolute(&env, "HOME"));
+        let data = Data::read(&mut resolver, &env)?;
         Ok(Config {
-            socket: Socket::read(&mut reader, &env, &data)?,
-            http: Http::read(&mut reader)?,
-            redis: Redis::read(&mut reader)?,
-            journal: Journal::read(&mut reader)?,
-            history: History::read(&mut reader)?,
-            reaper: Reaper::read(&mut reader)?,
-            limits: Limits::read(&mut reader)?,
-            spool: Spool::read(&mut reader, &data)?,
-            transcript: Transcript::read(&mut reader, &env)?,
-            tables: Tables::read(&mut reader)?,
-            redact: Redact::read(&mut reader)?,
-            log: Log::read(&mut reader)?,
-            alerts: Alerts::read(&mut reader)?,
+            socket: Socket::read(&mut resolver, &env, &data)?,
+            http: Http::read(&mut resolver)?,
+            redis: Redis::read(&mut resolver)?,
+            journal: Journal::read(&mut resolver)?,
+            history: History::read(&mut resolver)?,
+            reaper: Reaper::read(&mut resolver)?,
+            limits: Limits::read(&mut resolver)?,
+            spool: Spool::read(&mut resolver, &data)?,
+            transcript: Transcript::read(&mut resolver, &env)?,
+            tables: Tables::read(&mut resolver)?,
+            redact: Redact::read(&mut resolver)?,
+            log: Log::read(&mut resolver)?,
+            alerts: Alerts::read(&mut resolver)?,
             data,
-            described: reader.finish()?,
+            described: resolver.finish()?,
         })
     }
 

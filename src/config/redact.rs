@@ -1,7 +1,7 @@
 //! What is taken out of events beside secrets, which always are.
 
 use super::ConfigError;
-use super::meant::Reader;
+use super::resolve::Resolver;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Redact {
@@ -10,7 +10,7 @@ pub struct Redact {
 }
 
 impl Redact {
-    pub(super) fn read(r: &mut Reader) -> Result<Redact, ConfigError> {
+    pub(super) fn read(r: &mut Resolver) -> Result<Redact, ConfigError> {
         let choices = [("redact", true), ("keep", false)];
         Ok(Redact {
             emails: r.choice("redact.emails", choices[0], &choices)?,

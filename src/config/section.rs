@@ -1,4 +1,4 @@
-//! The sections of the settings: what there is, its default, and its bounds with their reason.
+//! The sections of the settings: keys, defaults, and bounds with their reasons.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use super::meant::Reader;
+use super::resolve::Resolver;
 use super::{ConfigError, absolute};
 use crate::domain::redis_url::RedisUrl;
 
@@ -47,7 +47,7 @@ pub struct Redis {
     pub prefix: String,
     /// Of the private server, in bytes.
     pub maxmemory: u64,
-    /// Between two looks at whether it holds what it was given.
+    /// Between two checks that it holds what was written.
     pub check_interval: Duration,
 }
 
@@ -76,7 +76,7 @@ pub struct Limits {
     pub tools: usize,
     /// Executions that may run at once.
     pub running: usize,
-    /// What may be held of them in memory, in bytes.
+    /// Memory that they may take, in bytes.
     pub running_bytes: u64,
     /// Connections to the socket.
     pub connections: usize,
@@ -97,7 +97,7 @@ pub struct Transcript {
     pub max_bytes: u64,
 }
 
-/// Own tables in the place of the built-in ones.
+/// Own tables instead of the built-in ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tables {
     pub agent_types: Option<PathBuf>,
@@ -120,7 +120,7 @@ pub enum LogFormat {
 
 impl Data {
     pub(super) fn read(
-        r: &mut Reader,
+        r: &mut Resolver,
         env: &BTreeMap<String, String>,
     ) -> Result<Data, ConfigError> {
         let state = absolute(env, "XDG_STATE_HOME")
@@ -138,7 +138,7 @@ impl Data {
 
 impl Socket {
     pub(super) fn read(
-        r: &mut Reader,
+        r: &mut Resolver,
         env: &BTreeMap<String, String>,
         data: &Data,
     ) -> Result<Socket, ConfigError> {
@@ -153,7 +153,7 @@ impl Socket {
 }
 
 impl Redis {
-    pub(super) fn read(r: &mut Reader) -> Result<Redis, ConfigError> {
+    pub(super) fn read(r: &mut Resolver) -> Result<Redis, ConfigError> {
         Ok(Redis {
             url: r.text(
                 "redis.url",
@@ -184,7 +184,7 @@ impl Redis {
 }
 
 impl Journal {
-    pub(super) fn read(r: &mut Reader) -> Result<Journal, ConfigError> {
+    pub(super) fn read(r: &mut Resolver) -> Result<Journal, ConfigError> {
         Ok(Journal {
             keep_rows: r.count("journal.keep_rows", 200_000, 1..=2_000_000)?,
             keep: r.duration("journal.keep", 15 * MINUTE, SECOND..=DAY)?,
@@ -193,7 +193,7 @@ impl Journal {
 }
 
 impl History {
-    pub(super) fn read(r: &mut Reader) -> Result<History, ConfigError> {
+    pub(super) fn read(r: &mut Resolver) -> Result<History, ConfigError> {
         Ok(History {
             // Reads from history are as stale as this, and a flush costs a disk write.
             flush_interval: r.duration(
@@ -208,7 +208,7 @@ impl History {
 }
 
 impl Reaper {
-    pub(super) fn read(r: &mut Reader) -> Result<Reaper, ConfigError> {
+    pub(super) fn read(r: &mut Resolver) -> Result<Reaper, ConfigError> {
         Ok(Reaper {
             idle_timeout: r.duration("reaper.idle_timeout", 300 * SECOND, SECOND..=WEEK)?,
             tool_timeout: r.duration("reaper.tool_timeout", 30 * MINUTE, SECOND..=WEEK)?,
@@ -217,7 +217,7 @@ impl Reaper {
 }
 
 impl Limits {
-    pub(super) fn read(r: &mut Reader) -> Result<Limits, ConfigError> {
+    pub(super) fn read(r: &mut Resolver) -> Result<Limits, ConfigError> {
         Ok(Limits {
             // Every name has keys of its own in Redis for each of 8 days.
             agent_names: r.count("limits.agent_names", 1_000, 1..=10_000)?,
@@ -234,7 +234,7 @@ impl Limits {
 }
 
 impl Spool {
-    pub(super) fn read(r: &mut Reader, data: &Data) -> Result<Spool, ConfigError> {
+    pub(super) fn read(r: &mut Resolver, data: &Data) -> Result<Spool, ConfigError> {
         Ok(Spool {
             path: r.path("spool.path", || Ok(data.dir.join("spool")))?,
             // A few lines of 256 KiB must fit.
@@ -245,7 +245,7 @@ impl Spool {
 
 impl Transcript {
     pub(super) fn read(
-        r: &mut Reader,
+        r: &mut Resolver,
         env: &BTreeMap<String, String>,
     ) -> Result<Transcript, ConfigError> {
         let claude = absolute(env, "CLAUDE_CONFIG_DIR")
@@ -259,7 +259,7 @@ impl Transcript {
 }
 
 impl Tables {
-    pub(super) fn read(r: &mut Reader) -> Result<Tables, ConfigError> {
+    pub(super) fn read(r: &mut Resolver) -> Result<Tables, ConfigError> {
         Ok(Tables {
             agent_types: r.optional_path("tables.agent_types")?,
             prices: r.optional_path("tables.prices")?,
@@ -268,7 +268,7 @@ impl Tables {
 }
 
 impl Log {
-    pub(super) fn read(r: &mut Reader) -> Result<Log, ConfigError> {
+    pub(super) fn read(r: &mut Resolver) -> Result<Log, ConfigError> {
         let levels = [
             ("error", Level::ERROR),
             ("warn", Level::WARN),

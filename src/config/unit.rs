@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them: digits and one unit, nothing else.
+//! Durations and sizes in text: digits and one unit, nothing else.
 //!
 //! A plain number is refused because it does not say what it counts, and so is `1h30m`:
 //! one way to write a value is enough (`90m`).

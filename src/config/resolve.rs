@@ -1,28 +1,28 @@
-//! From a written value to the one meant: its type, its bounds, its default, one call a key.
+//! From a raw value to a setting: its type, its bounds, its default, one call a key.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::raw::{Entry, RawSettings, RawValue};
 use super::unit::{parse_duration, parse_size, show_duration, show_size};
-use super::written::{Entry, Raw, Written};
 use super::{ConfigError, Source};
 
 /// Long enough for any list a person keeps by hand.
 const LIST_MAX: usize = 64;
 
 /// Reads settings one by one, and remembers each for `describe`.
-pub(super) struct Reader {
-    written: Written,
+pub(super) struct Resolver {
+    raw: RawSettings,
     home: Option<PathBuf>,
     described: Vec<(String, String, Source)>,
 }
 
-impl Reader {
-    pub fn new(written: Written, home: Option<PathBuf>) -> Reader {
-        Reader {
-            written,
+impl Resolver {
+    pub fn new(raw: RawSettings, home: Option<PathBuf>) -> Resolver {
+        Resolver {
+            raw,
             home,
             described: Vec::new(),
         }
@@ -39,7 +39,7 @@ impl Reader {
             show_duration(*bounds.start()),
             show_duration(*bounds.end())
         );
-        let parse = |raw: &Raw| parse_duration(raw.text()?).filter(|d| bounds.contains(d));
+        let parse = |raw: &RawValue| parse_duration(raw.text()?).filter(|d| bounds.contains(d));
         self.read(
             key,
             default,
@@ -58,7 +58,7 @@ impl Reader {
     ) -> Result<u64, ConfigError> {
         let (low, high) = (show_size(*bounds.start()), show_size(*bounds.end()));
         let must = format!("a size with its unit, {low}..={high}");
-        let parse = |raw: &Raw| parse_size(raw.text()?).filter(|size| bounds.contains(size));
+        let parse = |raw: &RawValue| parse_size(raw.text()?).filter(|size| bounds.contains(size));
         self.read(
             key,
             default,
@@ -79,7 +79,7 @@ impl Reader {
         N: Copy + Display + PartialOrd + TryFrom<u64>,
     {
         let must = format!("a whole number, {}..={}", bounds.start(), bounds.end());
-        let parse = |raw: &Raw| {
+        let parse = |raw: &RawValue| {
             N::try_from(raw.whole_number()?)
                 .ok()
                 .filter(|number| bounds.contains(number))
@@ -89,8 +89,8 @@ impl Reader {
 
     pub fn flag(&mut self, key: &str, default: bool) -> Result<bool, ConfigError> {
         let parse = |entry: &Entry| match &entry.raw {
-            Raw::Boolean(flag) => Some(*flag),
-            Raw::Word(text) => text.parse().ok(),
+            RawValue::Boolean(flag) => Some(*flag),
+            RawValue::Word(text) => text.parse().ok(),
             _ => None,
         };
         self.read(key, default, "true or false", parse, bool::to_string)
@@ -100,9 +100,9 @@ impl Reader {
     pub fn dollars(&mut self, key: &str, max: u32) -> Result<i64, ConfigError> {
         let parse = |entry: &Entry| {
             let dollars = match &entry.raw {
-                Raw::Integer(dollars) => *dollars as f64,
-                Raw::Float(dollars) => *dollars,
-                Raw::Word(text) => text.parse().ok()?,
+                RawValue::Integer(dollars) => *dollars as f64,
+                RawValue::Float(dollars) => *dollars,
+                RawValue::Word(text) => text.parse().ok()?,
                 _ => return None,
             };
             let is_within = (0.0..=f64::from(max)).contains(&dollars);
@@ -113,9 +113,9 @@ impl Reader {
         self.read(key, 0, &must, parse, show)
     }
 
-    /// Whether anything was set below that name.
+    /// Whether anything is set below that name.
     pub fn has_below(&self, name: &str) -> bool {
-        self.written.has_below(name)
+        self.raw.has_below(name)
     }
 
     /// One of a few words.
@@ -127,7 +127,7 @@ impl Reader {
     ) -> Result<T, ConfigError> {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let must = format!("one of {}", names.join(", "));
-        let parse = |raw: &Raw| {
+        let parse = |raw: &RawValue| {
             let text = raw.text()?;
             choices.iter().find(|(name, _)| *name == text).copied()
         };
@@ -137,7 +137,7 @@ impl Reader {
             .1)
     }
 
-    /// Any text that `parse` understands.
+    /// Any text that `parse` accepts.
     pub fn text<T>(
         &mut self,
         key: &str,
@@ -157,7 +157,7 @@ impl Reader {
         parse: impl Fn(&str) -> Option<String>,
     ) -> Result<Vec<String>, ConfigError> {
         let must = format!("a list of at most {LIST_MAX}, each {must}");
-        let parse = |raw: &Raw| {
+        let parse = |raw: &RawValue| {
             let items = raw.items()?;
             (items.len() <= LIST_MAX).then(|| {
                 items
@@ -232,7 +232,7 @@ impl Reader {
                     .is_some_and(|rest| rest.starts_with('.'))
             })
         };
-        self.written.refuse_rest(known)?;
+        self.raw.refuse_rest(known)?;
         Ok(self.described)
     }
 
@@ -244,7 +244,7 @@ impl Reader {
         parse: impl FnOnce(&Entry) -> Option<T>,
         show: impl FnOnce(&T) -> String,
     ) -> Result<T, ConfigError> {
-        let (value, source) = match self.written.take(key) {
+        let (value, source) = match self.raw.take(key) {
             None => (default, Source::Default),
             Some(entry) => match parse(&entry) {
                 Some(value) => (value, entry.source),
@@ -285,27 +285,27 @@ fn parse_path(entry: &Entry, home: Option<&Path>) -> Option<Option<PathBuf>> {
     }
 }
 
-impl Raw {
+impl RawValue {
     fn text(&self) -> Option<&str> {
         match self {
-            Raw::Text(text) | Raw::Word(text) => Some(text),
+            RawValue::Text(text) | RawValue::Word(text) => Some(text),
             _ => None,
         }
     }
 
     fn whole_number(&self) -> Option<u64> {
         match self {
-            Raw::Integer(number) => u64::try_from(*number).ok(),
-            Raw::Word(text) => text.parse().ok(),
+            RawValue::Integer(number) => u64::try_from(*number).ok(),
+            RawValue::Word(text) => text.parse().ok(),
             _ => None,
         }
     }
 
     fn items(&self) -> Option<Vec<&str>> {
         match self {
-            Raw::List(items) => Some(items.iter().map(String::as_str).collect()),
-            Raw::Word(text) if text.trim().is_empty() => Some(Vec::new()),
-            Raw::Word(text) => Some(text.split(',').map(str::trim).collect()),
+            RawValue::List(items) => Some(items.iter().map(String::as_str).collect()),
+            RawValue::Word(text) if text.trim().is_empty() => Some(Vec::new()),
+            RawValue::Word(text) => Some(text.split(',').map(str::trim).collect()),
             _ => None,
         }
     }

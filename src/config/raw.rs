@@ -15,9 +15,9 @@ const SHORT_NAMES: [(&str, &str); 2] = [
     ("AGENTPULSE_SPOOL", "spool.path"),
 ];
 
-/// What flags, environment and file say, the stronger over the weaker.
+/// The values of flags, environment and file; the stronger source wins.
 #[derive(Default)]
-pub(super) struct Written {
+pub(super) struct RawSettings {
     entries: BTreeMap<String, Entry>,
     /// The file's sections and their places: an unknown one may well be empty.
     sections: BTreeMap<String, String>,
@@ -25,7 +25,7 @@ pub(super) struct Written {
 
 /// One value and where it stands.
 pub(super) struct Entry {
-    pub raw: Raw,
+    pub raw: RawValue,
     pub source: Source,
     /// `agentpulse.toml:12`, `AGENTPULSE_HTTP__LISTEN` or `command line`.
     pub place: String,
@@ -33,7 +33,7 @@ pub(super) struct Entry {
 
 /// A value before its type is known.
 #[derive(PartialEq)]
-pub(super) enum Raw {
+pub(super) enum RawValue {
     Text(String),
     Integer(i64),
     Float(f64),
@@ -45,7 +45,7 @@ pub(super) enum Raw {
     Other,
 }
 
-impl Written {
+impl RawSettings {
     /// Takes a file's settings, the weakest of all.
     pub fn add_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
         let place = |at: usize| format!("{}:{}", path.display(), line_of(text, at));
@@ -85,7 +85,7 @@ impl Written {
                 }
                 value => {
                     let entry = Entry {
-                        raw: Raw::from(value),
+                        raw: RawValue::from(value),
                         source: Source::File,
                         place: key_place,
                     };
@@ -114,7 +114,7 @@ impl Written {
             if name.contains(|c: char| c.is_ascii_lowercase()) {
                 return Err(ConfigError::new(name, "must be written in capitals"));
             }
-            let raw = Raw::Word(value.clone());
+            let raw = RawValue::Word(value.clone());
             if let Some(earlier) = self.entries.get(&key)
                 && earlier.source == Source::Environment
                 && earlier.raw != raw
@@ -136,7 +136,7 @@ impl Written {
     pub fn add_flags(&mut self, flags: &[(String, String)]) {
         for (key, value) in flags {
             let entry = Entry {
-                raw: Raw::Word(value.clone()),
+                raw: RawValue::Word(value.clone()),
                 source: Source::Flag,
                 place: "command line".to_string(),
             };
@@ -144,7 +144,7 @@ impl Written {
         }
     }
 
-    /// Hands out a setting; what nobody took in the end is unknown.
+    /// Removes and returns a setting; those that are left in the end are unknown.
     pub fn take(&mut self, key: &str) -> Option<Entry> {
         self.entries.remove(key)
     }
@@ -174,23 +174,23 @@ impl Written {
     }
 }
 
-impl From<&DeValue<'_>> for Raw {
-    fn from(value: &DeValue<'_>) -> Raw {
+impl From<&DeValue<'_>> for RawValue {
+    fn from(value: &DeValue<'_>) -> RawValue {
         match value {
-            DeValue::String(text) => Raw::Text(text.to_string()),
+            DeValue::String(text) => RawValue::Text(text.to_string()),
             DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
-                .map_or(Raw::Other, Raw::Integer),
+                .map_or(RawValue::Other, RawValue::Integer),
             DeValue::Float(float) => {
                 let float = float.as_str().replace('_', "").parse();
-                float.map_or(Raw::Other, Raw::Float)
+                float.map_or(RawValue::Other, RawValue::Float)
             }
-            DeValue::Boolean(boolean) => Raw::Boolean(*boolean),
+            DeValue::Boolean(boolean) => RawValue::Boolean(*boolean),
             DeValue::Array(items) => items
                 .iter()
                 .map(|item| item.get_ref().as_str().map(str::to_string))
                 .collect::<Option<Vec<String>>>()
-                .map_or(Raw::Other, Raw::List),
-            _ => Raw::Other,
+                .map_or(RawValue::Other, RawValue::List),
+            _ => RawValue::Other,
         }
     }
 }
