@@ -1,4 +1,4 @@
-//! Who may come in: opens the keys and the audit trail, and writes to them what gathers.
+//! Opens keys and audit trail, and writes what gathers for them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::http::security::SecurityLayer;
 
 const TICK: Duration = Duration::from_secs(1);
 
-/// Keys and the audit trail without a daemon; none can start meanwhile.
+/// Keys and audit trail without a daemon; none can start meanwhile.
 pub struct Offline {
     pub access: Access,
     pub actor: Actor,
@@ -45,8 +45,8 @@ pub fn access_offline(
     })
 }
 
-/// Keys and the audit trail as they are, without a daemon; nothing is made or changed, but for a
-/// restore that was broken off.
+/// Keys and audit trail as they are, without a daemon; nothing is created or changed, except that
+/// an interrupted restore is finished.
 ///
 /// # Errors
 /// There are none, or they cannot be read.
@@ -63,12 +63,12 @@ pub fn open(config: &Config) -> Result<Access, Failure> {
     Access::open(&config.data.dir.join(ACCESS)).map_err(stores::failure)
 }
 
-/// Who runs a command that needs no daemon.
+/// The user of a command that needs no daemon.
 fn operator() -> Actor {
     Actor::user(rustix::process::getuid().as_raw(), "command line")
 }
 
-/// Notes what a command did without a daemon.
+/// Records what a command did without a daemon.
 pub fn note_offline(access: &Access, action: Action, outcome: Result<(), String>) {
     let entry = Entry::of(action, operator(), outcome.map(|()| None), now_ms());
     if let Err(error) = access.note(entry) {
@@ -76,7 +76,7 @@ pub fn note_offline(access: &Access, action: Action, outcome: Result<(), String>
     }
 }
 
-/// Without keys nobody but this machine may read.
+/// Without keys only this machine may read.
 pub fn check(config: &Config, access: &Access) -> Result<(), Failure> {
     let listen = config.http.listen;
     if listen.ip().to_canonical().is_loopback() || access.has_keys() {
@@ -85,13 +85,13 @@ pub fn check(config: &Config, access: &Access) -> Result<(), Failure> {
     Err(Failure::new(
         EXIT_CONFIG,
         format!(
-            "http.listen {listen} is not a loopback address, and there are no API keys: make one \
+            "http.listen {listen} is not a loopback address, and there are no API keys: create one \
              with agentpulse key create, or listen on 127.0.0.1"
         ),
     ))
 }
 
-/// `address` is the one that is listened on: settings that are read again may name another.
+/// `address` is the one that the daemon listens on: reloaded settings may name another.
 pub fn security(
     config: &Config,
     address: SocketAddr,
@@ -99,7 +99,7 @@ pub fn security(
     counters: &Arc<Counters>,
 ) -> SecurityLayer {
     let http = &config.http;
-    // The last key of a daemon that others reach may be revoked while it runs.
+    // The last key of a daemon that others can reach may be revoked while it runs.
     let is_reachable = !address.ip().to_canonical().is_loopback();
     SecurityLayer {
         origins: OriginPolicy::new(&http.allowed_hosts, &http.allowed_origins),
@@ -115,16 +115,16 @@ pub fn security(
 }
 
 /// Writes what has gathered once a second, and the rest at the end.
-pub struct Keeper {
+pub struct AuditFlusher {
     access: Arc<Access>,
     counters: Arc<Counters>,
-    /// Other users whom the sockets have turned away, as far as they are noted.
+    /// Rejected connections of other users that the trail has already.
     peers_noted: u64,
 }
 
-impl Keeper {
-    pub fn new(access: Arc<Access>, counters: Arc<Counters>) -> Keeper {
-        Keeper {
+impl AuditFlusher {
+    pub fn new(access: Arc<Access>, counters: Arc<Counters>) -> AuditFlusher {
+        AuditFlusher {
             access,
             counters,
             peers_noted: 0,

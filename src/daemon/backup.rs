@@ -8,7 +8,7 @@ use crate::backup::{Error, Progress};
 use crate::config::Config;
 use crate::flow::backup::{Order, Refused, perform};
 
-/// Makes a backup of a folder on which no daemon runs.
+/// Backs up a folder on which no daemon runs.
 ///
 /// # Errors
 /// As [`run`](super::run); also when there is nothing to back up.

@@ -1,4 +1,4 @@
-//! The thread that writes the logs of the databases back.
+//! The thread that checkpoints the databases.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::sqlite::Checkpointer;
 
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
-/// Writes the logs of both databases back, away from the commits.
+/// Checkpoints both databases, away from the commits.
 pub struct Checkpoints {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -34,7 +34,7 @@ impl Checkpoints {
                 std::thread::park_timeout(CHECKPOINT_EVERY);
                 for one in &both {
                     if let Err(error) = one.checkpoint() {
-                        warn!(%error, "a log could not be written back");
+                        warn!(%error, "a checkpoint failed");
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! Why the daemon does not run, and the codes that it exits with.
+//! Why the daemon does not run, and its exit codes.
 
 pub const EXIT_CORRUPT: u8 = 65;
 pub const EXIT_NO_REDIS: u8 = 69;
@@ -6,7 +6,7 @@ pub const EXIT_CANNOT_CREATE: u8 = 73;
 pub const EXIT_ALREADY_RUNNING: u8 = 75;
 pub const EXIT_CONFIG: u8 = 78;
 
-/// Why the daemon does not run, in one line, with the code that it exits with.
+/// Why the daemon does not run, in one line, with the exit code.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {

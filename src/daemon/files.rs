@@ -15,8 +15,8 @@ pub fn files_needed(config: &Config) -> u64 {
     (config.http.max_connections + config.limits.connections) as u64 + OWN
 }
 
-/// Raises the soft limit as far as it is needed and allowed. With less the daemon works, and turns
-/// connections away early.
+/// Raises the soft limit as far as it is needed and allowed. With less the daemon works, and
+/// rejects connections earlier.
 pub fn allow(config: &Config) {
     let needed = files_needed(config);
     let limit = getrlimit(Resource::Nofile);
@@ -33,7 +33,8 @@ pub fn allow(config: &Config) {
         let allowed = getrlimit(Resource::Nofile).current;
         warn!(
             allowed,
-            needed, "too few files may be open for all connections that are allowed"
+            needed,
+            "the limit of open files is too low for all connections that the settings allow"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The data folder and the socket's folder: whose they are, and who holds them.
+//! The data folder and the socket's folder: their owner and their lock.
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
@@ -23,24 +23,24 @@ pub const JOURNAL: &str = "journal.db";
 pub const HISTORY: &str = "history.db";
 pub const ACCESS: &str = "access.db";
 
-/// Held as long as the daemon runs, so that two never share a folder.
+/// Locked as long as the daemon runs, so that two never share a folder.
 pub struct Folder {
     dir: PathBuf,
     _lock: File,
 }
 
 impl Folder {
-    /// Makes the folder, 0700, if there is none, and locks it.
+    /// Creates the folder, 0700, if there is none, and locks it.
     pub fn claim(config: &Config) -> Result<Folder, Failure> {
         Folder::claim_if(config, |_| true)?.settled()
     }
 
-    /// Locks a folder that a daemon has worked on; makes nothing anywhere else.
+    /// Locks a folder that a daemon has worked on; creates nothing.
     pub fn claim_existing(config: &Config) -> Result<Folder, Failure> {
         Folder::claim_if(config, |found| found == Found::Ours)?.settled()
     }
 
-    /// As [`Folder::claim`], whatever an earlier restore has left.
+    /// As [`Folder::claim`], with the remains of an earlier restore.
     pub fn claim_to_restore(config: &Config) -> Result<Folder, Failure> {
         Folder::claim_if(config, |_| true)
     }
@@ -61,7 +61,7 @@ impl Folder {
         if !may_take(found) {
             return Err(nothing_in(&dir));
         }
-        // Whatever the user's umask is, nothing that the daemon makes is for others.
+        // Whatever the user's umask is, no file of the daemon is for others.
         rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
         if found == Found::Missing {
             make_private(&dir).map_err(cannot)?;
@@ -89,7 +89,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Takes the folder from others, once it is known to be a daemon's.
+    /// Closes the folder to other users, once it is known to be a daemon's.
     pub fn close_to_others(&self) -> Result<(), Failure> {
         let closed = fs::metadata(&self.dir).and_then(|data| match data.mode() & 0o077 {
             0 => Ok(()),
@@ -98,7 +98,7 @@ impl Folder {
         closed.map_err(cannot_create(&self.dir.display().to_string()))
     }
 
-    /// Tells where the daemon is to be reached, also when the system chose the port.
+    /// Writes down the address of the daemon, also if the system chose the port.
     pub fn publish(&self, http: &str) -> Result<(), Failure> {
         fs::write(self.dir.join(HTTP_ADDRESS), http)
             .map_err(|error| Failure::new(EXIT_CANNOT_CREATE, format!("{HTTP_ADDRESS}: {error}")))
@@ -136,11 +136,11 @@ impl Folder {
         Ok((listener, BoundSocket { path, file }))
     }
 
-    /// What tells others where the daemon is goes with it. The folder is locked: nobody else has
-    /// put it there.
+    /// Removes the files that name the daemon's addresses. The folder is locked: nobody else has
+    /// put them there.
     pub fn release(self) {
         for name in [CONTROL, HTTP_ADDRESS] {
-            // Already gone is as good.
+            // A file that is already gone is fine.
             let _ = fs::remove_file(self.dir.join(name));
         }
     }
@@ -156,20 +156,20 @@ pub struct BoundSocket {
 impl Drop for BoundSocket {
     fn drop(&mut self) {
         if file_of(&self.path).is_ok_and(|file| file == self.file) {
-            // Already gone is as good.
+            // A file that is already gone is fine.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// What tells two files of one path apart.
+/// Identifies a file among those that had its path.
 fn file_of(path: &Path) -> io::Result<(u64, u64)> {
     let data = fs::symlink_metadata(path)?;
     Ok((data.dev(), data.ino()))
 }
 
-/// A socket that nobody listens on was left behind by a daemon that was killed. One of a daemon
-/// with another data folder is not to be taken from it.
+/// A socket without a listener was left behind by a daemon that was killed. One of a daemon
+/// with another data folder must not be taken from it.
 pub fn check_socket_is_free(config: &Config) -> Result<(), Failure> {
     let path = &config.socket.path;
     match UnixStream::connect(path) {
@@ -198,20 +198,20 @@ fn bind(path: &Path) -> Result<UnixListener, Failure> {
         .map_err(|error| Failure::new(EXIT_CANNOT_CREATE, format!("{}: {error}", path.display())))
 }
 
-/// Makes a folder with those that lead to it.
+/// Creates a folder and its parents.
 fn make_private(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
     dir.parent().map_or(Ok(()), make_private)?;
     match make_folder(dir) {
-        // What ends with `..`, or was made by another program meanwhile.
+        // It ends with `..`, or was created by another program meanwhile.
         Err(_) if dir.is_dir() => Ok(()),
         made => made,
     }
 }
 
-/// What a command answers that works on data which are there.
+/// The error of a command that needs existing data.
 pub fn nothing_in(dir: &Path) -> Failure {
     let message = format!(
         "no daemon has worked on {}: name its folder with --data-dir",

@@ -1,9 +1,9 @@
-//! Builds everything, and owns the order in which it ends: what sends stops before what receives.
+//! Builds everything, and owns the order of the shutdown: senders stop before receivers.
 
+mod access;
 mod alerts;
 mod backup;
 mod checkpoints;
-mod entrance;
 mod failure;
 mod files;
 mod folder;
@@ -30,10 +30,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
+use self::access::AuditFlusher;
+pub use self::access::{access_offline, access_to_read};
 pub use self::backup::backup_offline;
 use self::checkpoints::Checkpoints;
-use self::entrance::Keeper;
-pub use self::entrance::{access_offline, access_to_read};
 use self::failure::cannot_create;
 pub use self::failure::{
     EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, EXIT_CONFIG, EXIT_CORRUPT, EXIT_NO_REDIS, Failure,
@@ -46,10 +46,10 @@ use self::parts::{Parts, spawn_writer};
 pub use self::rebuild::rebuild_offline;
 use self::redis::Redis;
 pub use self::reload::Source;
-use self::reload::{Present, Reloader};
+use self::reload::{ActiveSettings, Reloader};
 pub use self::restore::{Keys, finish_before_reading, restore};
 use self::stores::Stores;
-pub use self::stores::{FOREIGN_MEND, cursor_is_ours};
+pub use self::stores::{FOREIGN_FIX, cursor_is_ours};
 use crate::access::Access;
 use crate::config::Config;
 use crate::domain::redact;
@@ -69,7 +69,7 @@ const INTAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// The views catch up; what they miss they find in the journal at the next start.
 const VIEWS_DEADLINE: Duration = Duration::from_secs(15);
 
-/// What the daemon is told from outside while it runs.
+/// Signals to the running daemon.
 pub struct Signals<F> {
     /// Resolves when it is to end.
     pub shutdown: F,
@@ -92,8 +92,8 @@ pub async fn run<F: Future<Output = ()>>(
     files::allow(&config);
     let folder = Folder::claim(&config)?;
     folder::check_socket_is_free(&config)?;
-    let access = Arc::new(entrance::open(&config)?);
-    entrance::check(&config, &access)?;
+    let access = Arc::new(access::open(&config)?);
+    access::check(&config, &access)?;
     let listener = TcpListener::bind(config.http.listen)
         .await
         .map_err(|error| {
@@ -104,17 +104,17 @@ pub async fn run<F: Future<Output = ()>>(
         })?;
     let stores = Stores::open(&config)?;
     folder.close_to_others()?;
-    let redis = redis::reach(&config, &stores).await?;
-    let doors = Entrance { listener, access };
-    let outcome = serve(&config, &folder, doors, stores, &redis, signals).await;
+    let redis = redis::connect_checked(&config, &stores).await?;
+    let tasks = HttpListener { listener, access };
+    let outcome = serve(&config, &folder, tasks, stores, &redis, signals).await;
     redis.stop().await;
     folder.release();
     info!("stopped");
     outcome
 }
 
-/// What HTTP comes in through.
-struct Entrance {
+/// The HTTP listener with its keys.
+struct HttpListener {
     listener: TcpListener,
     access: Arc<Access>,
 }
@@ -122,7 +122,7 @@ struct Entrance {
 async fn serve<F: Future<Output = ()>>(
     config: &Config,
     folder: &Folder,
-    Entrance { listener, access }: Entrance,
+    HttpListener { listener, access }: HttpListener,
     stores: Stores,
     redis: &Redis,
     signals: Signals<F>,
@@ -192,8 +192,8 @@ async fn serve<F: Future<Output = ()>>(
     let flusher_stopped = stop_views.subscribe();
     views.spawn(flusher.run(flusher_received, flusher_stopped));
 
-    let mut doors = JoinSet::new();
-    let security = entrance::security(config, address, &access, &parts.counters);
+    let mut tasks = JoinSet::new();
+    let security = access::security(config, address, &access, &parts.counters);
     let (layers, security) = watch::channel(Arc::new(security));
     let reloader = Reloader {
         source: Arc::new(signals.settings),
@@ -205,20 +205,20 @@ async fn serve<F: Future<Output = ()>>(
         security: layers,
         state: operations.reloaded.clone(),
         notifier: notifier.clone(),
-        present: Present::of(config),
+        active: ActiveSettings::of(config),
     };
     let reloads = reloader.run(reload_received, signals.hangups, intake_stopped.clone());
-    doors.spawn(reloads);
+    tasks.spawn(reloads);
     if let Some(notifier) = &notifier {
         let notifier = notifier.clone();
-        doors.spawn(notifier.run(operations.clone(), intake_stopped.clone()));
+        tasks.spawn(notifier.run(operations.clone(), intake_stopped.clone()));
     }
     let watched = parts.watched(config, reports.clone());
     let (stream, hub) = stream::open(watched, intake_stopped.clone());
-    doors.spawn(hub.run());
-    alerts::start(config, &parts, collector, &mut doors, &intake_stopped);
-    let keeper = Keeper::new(access.clone(), parts.counters.clone());
-    doors.spawn(keeper.run(intake_stopped.clone()));
+    tasks.spawn(hub.run());
+    alerts::start(config, &parts, collector, &mut tasks, &intake_stopped);
+    let audit_flusher = AuditFlusher::new(access.clone(), parts.counters.clone());
+    tasks.spawn(audit_flusher.run(intake_stopped.clone()));
     let state = HttpState {
         reports,
         system,
@@ -233,12 +233,12 @@ async fn serve<F: Future<Output = ()>>(
     };
     let state = Arc::new(state);
     let control = folder.bind_control()?;
-    doors.spawn(http::serve_control(
+    tasks.spawn(http::serve_control(
         control,
         state.clone(),
         stopped_of(intake_stopped.clone()),
     ));
-    doors.spawn(http::serve_tcp(
+    tasks.spawn(http::serve_tcp(
         listener,
         state,
         stopped_of(intake_stopped.clone()),
@@ -254,21 +254,21 @@ async fn serve<F: Future<Output = ()>>(
     }
     let (socket, _bound) = folder.bind_socket(config)?;
     open.store(true, Ordering::Release);
-    doors.spawn(socket::serve(
+    tasks.spawn(socket::serve(
         socket,
         intake,
         config.limits.connections,
         intake_stopped.clone(),
     ));
-    doors.spawn(spool.watch(intake_stopped.clone()));
+    tasks.spawn(spool.watch(intake_stopped.clone()));
     let reaper = Reaper {
         writer,
         changes: parts.changes.clone(),
         state: parts.state.clone(),
     };
-    doors.spawn(usage_reader.run(intake_stopped.clone()));
-    doors.spawn(live_usage_reader.run(intake_stopped.clone()));
-    doors.spawn(reaper.run(intake_stopped));
+    tasks.spawn(usage_reader.run(intake_stopped.clone()));
+    tasks.spawn(live_usage_reader.run(intake_stopped.clone()));
+    tasks.spawn(reaper.run(intake_stopped));
     info!(
         socket = %config.socket.path.display(),
         http = %address,
@@ -289,7 +289,7 @@ async fn serve<F: Future<Output = ()>>(
     }
     notifier.inspect(|notifier| notifier.stopping());
     stop_intake.send_replace(true);
-    finish(doors, INTAKE_DEADLINE, "intake").await;
+    finish(tasks, INTAKE_DEADLINE, "intake").await;
     stop_views.send_replace(true);
     finish(views, VIEWS_DEADLINE, "the views").await;
     join(writer_thread);

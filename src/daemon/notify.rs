@@ -1,5 +1,5 @@
-//! Tells systemd how the daemon is (`sd_notify(3)`), where systemd asks for it. One datagram a
-//! word is the whole protocol, so there is no library for it.
+//! Notifies systemd of the daemon's state (`sd_notify(3)`), if systemd asks for it. One datagram a
+//! message is the whole protocol, so there is no library for it.
 
 use std::env;
 use std::os::unix::net::UnixDatagram;
@@ -15,23 +15,23 @@ use crate::flow::watchdog::Part;
 
 /// Until it is ready.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Once it was ready, to tell when it is not.
+/// Once it was ready, to notice when it is not.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-/// The socket of the service manager, and how often it wants to hear from us.
+/// The socket of the service manager, and its watchdog interval.
 pub struct Notifier {
     socket: UnixDatagram,
     watchdog: Option<Duration>,
 }
 
 impl Notifier {
-    /// Nothing where nobody listens.
+    /// Returns None if no service manager listens.
     pub fn of_environment() -> Option<Arc<Notifier>> {
         let name = env::var_os("NOTIFY_SOCKET")?;
         let socket = match connect(name.as_encoded_bytes()) {
             Ok(socket) => socket,
             Err(error) => {
-                warn!(%error, "the service manager cannot be told anything");
+                warn!(%error, "the service manager cannot be notified");
                 return None;
             }
         };
@@ -39,31 +39,31 @@ impl Notifier {
         Some(Arc::new(Notifier { socket, watchdog }))
     }
 
-    /// A manager that does not listen is no reason to do anything else.
+    /// A manager that does not listen changes nothing.
     fn tell(&self, words: &str) {
         if let Err(error) = self.socket.send(words.as_bytes()) {
-            debug!(%error, words, "the service manager was not told");
+            debug!(%error, words, "the service manager was not notified");
         }
     }
 
     pub fn reloading(&self) {
-        // Of the same clock as systemd's: by it a late answer is told from an early one.
+        // systemd's clock: with it systemd recognizes a late answer.
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let now_us = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now_us}\n"));
     }
 
     pub fn ready(&self) {
-        self.tell("READY=1\nSTATUS=takes events\n");
+        self.tell("READY=1\nSTATUS=accepts events\n");
     }
 
     pub fn stopping(&self) {
-        self.tell("STOPPING=1\nSTATUS=drains what was sent\n");
+        self.tell("STOPPING=1\nSTATUS=drains its queues\n");
     }
 
-    /// Says that the daemon is ready once `/ready` says so, then whether it still is, and that it
-    /// lives as long as the writer and the views move. A daemon that takes no events is not
-    /// restarted for it: that makes no room on a disk.
+    /// Reports that the daemon is ready once `/ready` says so, then whether it still is, and that it
+    /// lives as long as the writer and the views move. A daemon that accepts no events is not
+    /// restarted for it: that frees no disk.
     pub async fn run(self: Arc<Self>, operations: Operations, mut stop: watch::Receiver<bool>) {
         let life = async {
             while let Err(reason) = operations.ready() {
@@ -98,23 +98,20 @@ impl Notifier {
     fn status(&self, not_ready: Option<&str>) {
         match not_ready {
             Some(reason) => self.tell(&format!("STATUS=not ready: {reason}\n")),
-            None => self.tell("STATUS=takes events\n"),
+            None => self.tell("STATUS=accepts events\n"),
         }
     }
 
-    /// Whoever stands still is named, and the watchdog left to bark.
+    /// A part that is stalled is named, and the watchdog not fed.
     fn beat(&self, stalled: Option<Part>, before: Option<Part>) {
         match (stalled, before) {
             (Some(part), before) if before != stalled => {
                 let part = part.name();
-                warn!(
-                    part,
-                    "stands still; the watchdog is not told that the daemon lives"
-                );
-                self.tell(&format!("STATUS={part} stands still\n"));
+                warn!(part, "is stalled; the watchdog is not fed");
+                self.tell(&format!("STATUS={part} is stalled\n"));
             }
             (Some(_), _) => {}
-            (None, Some(_)) => self.tell("WATCHDOG=1\nSTATUS=takes events\n"),
+            (None, Some(_)) => self.tell("WATCHDOG=1\nSTATUS=accepts events\n"),
             (None, None) => self.tell("WATCHDOG=1\n"),
         }
     }
@@ -123,7 +120,7 @@ impl Notifier {
 /// A name that begins with `@` is not in the file system.
 fn connect(name: &[u8]) -> std::io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
-    // The manager that reads late is not to hold the daemon up.
+    // A manager that reads late must not delay the daemon.
     socket.set_nonblocking(true)?;
     match name.strip_prefix(b"@") {
         #[cfg(target_os = "linux")]
@@ -140,7 +137,7 @@ fn connect(name: &[u8]) -> std::io::Result<UnixDatagram> {
     Ok(socket)
 }
 
-/// By `WATCHDOG_USEC`, if it is meant for this process.
+/// From `WATCHDOG_USEC`, if it is for this process.
 fn watchdog(variable: impl Fn(&str) -> Option<String>, pid: u32) -> Option<Duration> {
     if let Some(meant) = variable("WATCHDOG_PID")
         && meant.parse() != Ok(pid)

@@ -1,7 +1,7 @@
-//! Whose a data folder is, looked at before anything in it is touched.
+//! Whether a folder is a daemon's data folder, checked before anything in it is touched.
 //!
-//! A path with a mistake in it names somebody's folder as easily as none. Nothing is written into
-//! a folder, and its mode is not changed, unless it is our own or there is nothing in it.
+//! A path with a typo can name a folder of something else. Nothing is written into
+//! a folder, and its mode is not changed, unless it is a daemon's or empty.
 
 use std::fs;
 use std::io;
@@ -11,10 +11,10 @@ use std::path::Path;
 use super::folder::{ACCESS, HISTORY, JOURNAL, LOCK};
 use super::restore;
 
-/// What a folder of ours has in it: two of them, as the lock is made before any database.
+/// The files of a data folder: at least two exist, as the lock is created before any database.
 const OWN: [&str; 5] = [LOCK, JOURNAL, HISTORY, ACCESS, restore::READY];
-/// What may be in a folder before a daemon first runs on it: what hooks leave, a start or a restore
-/// that was broken off, keys that were moved here, what a new disk has.
+/// What may be in a folder before a daemon first runs on it: files of hooks, remains of a start or a
+/// restore that was interrupted, keys that were moved here, what a new disk has.
 const BEFOREHAND: [&str; 6] = [
     LOCK,
     ACCESS,
@@ -31,15 +31,15 @@ const OTHERS_WRITE: u32 = 0o022;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     Missing,
-    /// Nothing of anybody's is in it.
+    /// There is nothing of others in it.
     Empty,
     Ours,
 }
 
-/// Looks at a folder and changes nothing.
+/// Inspects a folder and changes nothing.
 ///
 /// # Errors
-/// In words, why this is no place for a daemon.
+/// Why this is no folder for a daemon, in words.
 pub fn look(dir: &Path) -> Result<Found, String> {
     let data = match fs::metadata(dir) {
         Ok(data) => data,

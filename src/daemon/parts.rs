@@ -1,4 +1,4 @@
-//! What the parts share, and the parts that are made of it.
+//! What the parts share, and the parts built from it.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -39,7 +39,7 @@ pub struct Parts {
     pub changes: Arc<Changes>,
     pub heartbeats: Arc<Heartbeats>,
     pub unread: Arc<TranscriptQueue>,
-    /// What runs, as the writer knows it.
+    /// The running executions of the writer.
     pub running: Arc<Running>,
     pub live_usage: Arc<LiveUsage>,
     pub state: Arc<LiveState>,
@@ -148,7 +148,7 @@ impl Parts {
         Ok(flusher)
     }
 
-    /// What reports are made of.
+    /// The sources of the reports.
     pub fn pictures(&self, stores: &Stores, live: &Live) -> Pictures {
         Pictures {
             live: live.clone(),
@@ -159,7 +159,7 @@ impl Parts {
         }
     }
 
-    /// What those who watch are shown.
+    /// The sources of the stream.
     pub fn watched(&self, config: &Config, reports: Arc<Reports>) -> stream::Watched {
         stream::Watched {
             reports,
@@ -210,7 +210,7 @@ pub fn spawn_writer(
     Ok((thread, damaged))
 }
 
-/// The settings as the flow means them.
+/// The settings of the flow.
 pub fn settings(config: &Config, catalog: Arc<Catalog>) -> RuntimeSettings {
     RuntimeSettings {
         timeouts: Timeouts {

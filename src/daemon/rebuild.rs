@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::parts::{Parts, spawn_writer};
 use super::{
-    EXIT_NO_REDIS, Failure, Folder, Stores, VIEWS_DEADLINE, entrance, join, redis, settings,
+    EXIT_NO_REDIS, Failure, Folder, Stores, VIEWS_DEADLINE, access, join, redis, settings,
 };
 use crate::access::Action;
 use crate::config::Config;
@@ -18,7 +18,7 @@ use crate::flow::writer;
 
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
-/// Rebuilds the live view without a daemon. `shown` hears now and then how many per cent are
+/// Rebuilds the live view without a daemon. `shown` is called now and then with the per cent that are
 /// done.
 ///
 /// # Errors
@@ -29,11 +29,11 @@ pub async fn rebuild_offline(
     shown: impl FnMut(u64),
 ) -> Result<(), Failure> {
     let folder = Folder::claim_existing(&config)?;
-    let access = entrance::open(&config)?;
+    let access = access::open(&config)?;
     let stores = Stores::open(&config)?;
     let redis = match force {
         true => redis::connect(&config, &stores.names).await?,
-        false => redis::reach(&config, &stores).await?,
+        false => redis::connect_checked(&config, &stores).await?,
     };
     let (stop, stopped) = watch::channel(false);
     let (_tuning, settings) = watch::channel(settings(&config, &stores));
@@ -48,22 +48,22 @@ pub async fn rebuild_offline(
         .send(applier::Command::Rebuild { force, reply })
         .await;
     let outcome = match sent {
-        Ok(()) => telling(answer, &parts.state, shown)
+        Ok(()) => report_progress(answer, &parts.state, shown)
             .await
-            .unwrap_or_else(|_| Err("the rebuild broke off".to_owned())),
-        Err(_) => Err("the rebuild did not begin".to_owned()),
+            .unwrap_or_else(|_| Err("the rebuild was interrupted".to_owned())),
+        Err(_) => Err("the rebuild did not start".to_owned()),
     };
     stop.send_replace(true);
     let _ = timeout(VIEWS_DEADLINE, running).await;
     join(writer_thread);
     redis.stop().await;
     folder.release();
-    entrance::note_offline(&access, Action::Rebuild, outcome.clone());
+    access::note_offline(&access, Action::Rebuild, outcome.clone());
     outcome.map_err(|reason| Failure::new(EXIT_NO_REDIS, reason))
 }
 
-/// Waits for the end of a rebuild, and tells how far it is.
-async fn telling<T>(
+/// Waits for the end of a rebuild, and reports its progress.
+async fn report_progress<T>(
     end: impl Future<Output = T>,
     state: &LiveState,
     mut shown: impl FnMut(u64),

@@ -1,4 +1,4 @@
-//! The way to Redis: the one that was named, or a private one.
+//! The connection to Redis: the configured server, or a private one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +21,10 @@ const REDIS_DEADLINE: Duration = Duration::from_secs(10);
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 const REDIS_STOP_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The version of a server that is not allowed to tell it.
+/// The version of a server that does not let this user read it.
 const UNKNOWN: &str = "unknown";
 
-/// Redis, and what is to be known of it.
+/// A connected Redis with its facts.
 pub struct Redis {
     pub child: Option<RedisChild>,
     pub live: Live,
@@ -33,8 +33,8 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// A client that has just been made may not be connected yet, and a server that was just
-    /// started may be loading. Answers its version.
+    /// A new client may not be connected yet, and a server that was just
+    /// started may be loading. Returns its version.
     async fn wait_until_fit(&self) -> Result<String, Failure> {
         let deadline = Instant::now() + REDIS_DEADLINE;
         loop {
@@ -58,11 +58,11 @@ impl Redis {
     }
 }
 
-/// Only where the numbers in it are ours, or none.
-pub async fn reach(config: &Config, stores: &Stores) -> Result<Redis, Failure> {
+/// Connects, unless the numbers in it are another daemon's.
+pub async fn connect_checked(config: &Config, stores: &Stores) -> Result<Redis, Failure> {
     let redis = connect(config, &stores.names).await?;
     let found = match redis.live.cursor().await {
-        // Nobody else writes to a private one.
+        // Nobody else writes to a private server.
         Ok(None) if redis.child.is_none() => redis.live.any_key().await.map(|key| (None, key)),
         cursor => cursor.map(|cursor| (cursor, None)),
     };
@@ -117,7 +117,7 @@ pub async fn connect(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Redi
     info!(
         version = redis.version,
         private = redis.child.is_some(),
-        "reached Redis"
+        "connected to Redis"
     );
     Ok(redis)
 }

@@ -1,5 +1,5 @@
-//! Reads the settings again while the daemon runs. All of what may change changes together, or
-//! nothing does.
+//! Reloads the settings while the daemon runs. All reloadable settings change together, or
+//! none does.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{Level, error, info, warn};
 
 use super::notify::Notifier;
-use super::{Failure, entrance, parts, stores};
+use super::{Failure, access, parts, stores};
 use crate::access::{Access, Action, Actor, Entry};
 use crate::config::{Config, ConfigError};
 use crate::domain::redis_url::RedisUrl;
@@ -20,8 +20,8 @@ use crate::flow::settings::RuntimeSettings;
 use crate::flow::writer::{Message, WriterHandle};
 use crate::http::security::SecurityLayer;
 
-/// Settings that are gone by anew; every other one needs a restart. A name that ends in a star
-/// stands for all that begin so.
+/// Settings that a reload changes; every other one needs a restart. A name that ends in a star
+/// stands for all that begin with it.
 const RELOADED: [&str; 21] = [
     "http.allowed_hosts",
     "http.allowed_origins",
@@ -58,14 +58,14 @@ fn is_reloaded(key: &str) -> bool {
 
 /// Where settings come from, and where the log is.
 pub struct Source {
-    /// Settles them as at the start: flags, environment, file.
+    /// Resolves them as at the start: flags, environment, file.
     pub load: Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>,
     pub set_log_level: Box<dyn Fn(Level) + Send + Sync>,
 }
 
 pub struct Reloader {
     pub source: Arc<Source>,
-    /// That HTTP listens on.
+    /// The address that HTTP listens on.
     pub address: SocketAddr,
     pub access: Arc<Access>,
     pub counters: Arc<Counters>,
@@ -74,28 +74,28 @@ pub struct Reloader {
     pub security: watch::Sender<Arc<SecurityLayer>>,
     pub state: Arc<ReloadState>,
     pub notifier: Option<Arc<Notifier>>,
-    /// What the daemon goes by.
-    pub present: Present,
+    /// The settings in force.
+    pub active: ActiveSettings,
 }
 
 /// Settings by their keys, and those that are not described as they are.
 #[derive(Clone, PartialEq)]
-pub struct Present {
+pub struct ActiveSettings {
     described: BTreeMap<String, String>,
     redis_url: Option<RedisUrl>,
 }
 
-impl Present {
-    pub fn of(config: &Config) -> Present {
+impl ActiveSettings {
+    pub fn of(config: &Config) -> ActiveSettings {
         let described = config.describe().into_iter();
-        Present {
+        ActiveSettings {
             described: described.map(|(key, value, _)| (key, value)).collect(),
-            // Shown without its password, which may be what changed.
+            // Described without its password, which may be what changed.
             redis_url: config.redis.url.clone(),
         }
     }
 
-    fn differing(&self, other: &Present) -> Vec<String> {
+    fn differing(&self, other: &ActiveSettings) -> Vec<String> {
         let differs = |key: &&String| {
             self.described.get(*key) != other.described.get(*key)
                 || (*key == "redis.url" && self.redis_url != other.redis_url)
@@ -103,8 +103,8 @@ impl Present {
         other.described.keys().filter(differs).cloned().collect()
     }
 
-    /// Takes over what may change; answers what came of it.
-    fn follow(&mut self, other: &Present) -> Reloaded {
+    /// Takes over what may change; returns the outcome.
+    fn follow(&mut self, other: &ActiveSettings) -> Reloaded {
         let differing = self.differing(other).into_iter();
         let (changed, needs_restart): (Vec<_>, Vec<_>) =
             differing.partition(|key| is_reloaded(key));
@@ -121,7 +121,7 @@ impl Present {
 }
 
 impl Reloader {
-    /// Runs until `stop`. A `hangup` asks as a command does, and nobody waits for the answer.
+    /// Runs until `stop`. A `hangup` is a reload without anybody who waits for the answer.
     pub async fn run(
         mut self,
         mut commands: mpsc::Receiver<Command>,
@@ -132,7 +132,7 @@ impl Reloader {
             tokio::select! {
                 Some(command) = commands.recv() => {
                     let outcome = self.reload().await;
-                    // Whoever asked may have gone; what was done stands in the log.
+                    // The client may be gone; the log has the outcome.
                     drop(command.send(outcome));
                 }
                 Some(()) = hangups.recv() => {
@@ -154,16 +154,13 @@ impl Reloader {
             .inspect(|notifier| notifier.ready());
         match &outcome {
             Ok(reloaded) => {
-                info!(
-                    changed = reloaded.changed.join(", "),
-                    "the settings are read again"
-                );
+                info!(changed = reloaded.changed.join(", "), "settings reloaded");
                 if !reloaded.needs_restart.is_empty() {
                     let settings = reloaded.needs_restart.join(", ");
                     warn!(settings, "other settings need a restart");
                 }
             }
-            Err(reason) => error!(reason, "the settings are refused; the old ones stay"),
+            Err(reason) => error!(reason, "the new settings are rejected; the old ones stay"),
         }
         outcome
     }
@@ -175,7 +172,7 @@ impl Reloader {
             let config = (source.load)().map_err(|error| error.to_string())?;
             let told = |failure: Failure| failure.to_string();
             let catalog = Arc::new(stores::catalog(&config).map_err(told)?);
-            let security = entrance::security(&config, address, &access, &counters);
+            let security = access::security(&config, address, &access, &counters);
             Ok::<_, String>((parts::settings(&config, catalog), security, config))
         };
         let read = tokio::task::spawn_blocking(read).await;
@@ -188,7 +185,7 @@ impl Reloader {
         self.settings.send_replace(settings);
         self.security.send_replace(Arc::new(security));
         (self.source.set_log_level)(config.log.level);
-        Ok(self.present.follow(&Present::of(&config)))
+        Ok(self.active.follow(&ActiveSettings::of(&config)))
     }
 
     fn note(&self, outcome: Result<Reloaded, String>) {
@@ -213,13 +210,13 @@ mod tests {
     use super::*;
     use crate::config::DEFAULT_FILE;
 
-    fn present(flags: &[(&str, &str)]) -> Present {
+    fn active(flags: &[(&str, &str)]) -> ActiveSettings {
         let home = [("HOME".to_owned(), "/h".to_owned())];
         let flags = flags
             .iter()
             .map(|&(key, value)| (key.to_owned(), value.to_owned()));
         let flags: Vec<_> = flags.collect();
-        Present::of(&Config::load(None, home.into_iter(), &flags).unwrap())
+        ActiveSettings::of(&Config::load(None, home.into_iter(), &flags).unwrap())
     }
 
     #[test]
@@ -235,7 +232,7 @@ mod tests {
             .filter(|key| !key.is_empty())
             .collect();
         assert_eq!(named, RELOADED);
-        let known = present(&[]).described;
+        let known = active(&[]).described;
         for name in RELOADED {
             let is_of_it = |key: &String| key.starts_with(name.trim_end_matches('*'));
             assert!(known.keys().any(is_of_it), "{name}");
@@ -246,19 +243,19 @@ mod tests {
 
     #[test]
     fn what_needs_a_restart_is_told_until_it_is_as_it_was() {
-        let mut now = present(&[]);
+        let mut now = active(&[]);
         let other = [
             ("log.level", "debug"),
             ("redis.url", "redis://u:a@h"),
             ("limits.tools", "7"),
         ];
-        let told = now.follow(&present(&other));
+        let told = now.follow(&active(&other));
         assert_eq!(told.changed, ["log.level"]);
         assert_eq!(told.needs_restart, ["limits.tools", "redis.url"]);
-        let again = now.follow(&present(&other));
+        let again = now.follow(&active(&other));
         assert_eq!(again.changed, [""; 0]);
         assert_eq!(again.needs_restart, told.needs_restart);
-        let back = now.follow(&present(&[]));
+        let back = now.follow(&active(&[]));
         assert_eq!(
             (back.changed, back.needs_restart),
             (vec!["log.level".to_owned()], vec![])
@@ -267,8 +264,8 @@ mod tests {
 
     #[test]
     fn a_password_alone_is_another_url() {
-        let mut now = present(&[("redis.url", "redis://u:a@h")]);
-        let told = now.follow(&present(&[("redis.url", "redis://u:b@h")]));
+        let mut now = active(&[("redis.url", "redis://u:a@h")]);
+        let told = now.follow(&active(&[("redis.url", "redis://u:b@h")]));
         assert_eq!(told.needs_restart, ["redis.url"]);
     }
 }

@@ -1,11 +1,11 @@
-//! The way back from a backup. Whatever ends it, the folder has either its old data whole or the
-//! new ones.
+//! Restores a backup. Whatever interrupts it, the folder has either all of its old data or all of
+//! the new data.
 //!
 //! 1. The backup is unpacked into `restore.partial`, checked there, and put on the disk. The old
-//!    data are not touched.
-//! 2. That folder is renamed to `restore.ready`. From here on the new data count.
+//!    data is not touched.
+//! 2. That folder is renamed to `restore.ready`. From here on the new data counts.
 //! 3. The databases are moved out of it into their places, one by one, and the folder goes. What
-//!    is broken off here is finished by the next command that claims the folder.
+//!    is interrupted here is finished by the next command that claims the folder.
 
 use std::fs;
 use std::io;
@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
 
+use super::access;
 use super::backup::no_backup;
-use super::entrance;
 use super::failure::{EXIT_CANNOT_CREATE, EXIT_CORRUPT, Failure, cannot_create};
 use super::folder::{ACCESS, Folder, HISTORY, JOURNAL};
 use crate::access::Action;
@@ -24,49 +24,49 @@ use crate::config::Config;
 use crate::failpoint::failpoint;
 use crate::journal;
 
-/// What is unpacked is here until it is found to be good.
+/// The unpacked data until it is checked.
 pub const PARTIAL: &str = "restore.partial";
-/// What is good is here until it is in its place.
+/// The checked data until it is in its place.
 pub const READY: &str = "restore.ready";
 /// History comes last: a folder without it and with [`PARTIAL`] has no whole data.
 const PLACED: [&str; 3] = [ACCESS, JOURNAL, HISTORY];
-/// What SQLite keeps beside a database. A log that outlived its database would be written into
+/// The files that SQLite keeps beside a database. A log that outlived its database would be written into
 /// the one that takes its place.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
-/// What became of the keys and the audit trail of a backup.
+/// What happened to the keys and the audit trail of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
     Restored,
-    /// There were others in the folder, and those stay: the trail is never made shorter, and no
-    /// key that was revoked opens again.
+    /// The folder had its own, and those stay: the trail is never made shorter, and no
+    /// revoked key becomes valid again.
     Stayed,
     /// It has none.
     Absent,
 }
 
-/// Puts a backup in the place of the data. Data that is there is only replaced by `force`, and
-/// only once the backup was found to be whole. The audit trail tells of it.
+/// Replaces the data by a backup. Existing data is only replaced with `force`, and
+/// only after the backup was checked. The audit trail records it.
 ///
 /// # Errors
-/// As [`run`](super::run); 65 for what is no whole backup of this version or an older one.
+/// As [`run`](super::run); 65 for anything but a complete backup of this version or an older one.
 pub fn restore(
     config: &Config,
     archive: &Path,
     force: bool,
     progress: &Progress,
 ) -> Result<(Manifest, Keys), Failure> {
-    // For a file that is no backup no folder is made.
+    // A file that is no backup must not create a folder.
     backup::manifest_of(archive).map_err(|error| no_backup(&error))?;
     let folder = Folder::claim_to_restore(config)?;
     let dir = &config.data.dir;
     finish(dir)?;
     let restored = restore_into(dir, archive, force, progress);
-    // Where nothing was restored and there is no trail, none is begun.
+    // A failed restore does not start a trail.
     if restored.is_ok() || dir.join(ACCESS).exists() {
         let outcome = restored.as_ref().map(|_| ()).map_err(ToString::to_string);
-        match entrance::open(config) {
-            Ok(access) => entrance::note_offline(&access, Action::Restore, outcome),
+        match access::open(config) {
+            Ok(access) => access::note_offline(&access, Action::Restore, outcome),
             Err(error) => warn!(%error, "the audit trail could not be written"),
         }
     }
@@ -77,11 +77,11 @@ pub fn restore(
     restored.map(|(restored, keys)| (restored.manifest, keys))
 }
 
-/// Finishes a restore that was broken off, or clears away what it has left.
+/// Finishes an interrupted restore, or removes its remains.
 ///
 /// # Errors
-/// 65 where neither the old data nor the new ones are whole: a restore into a new folder did not
-/// come to its end.
+/// 65 if neither the old nor the new data is complete: a restore into a new folder did not
+/// finish.
 pub fn settle(dir: &Path) -> Result<(), Failure> {
     finish(dir)?;
     let partial = dir.join(PARTIAL);
@@ -89,22 +89,22 @@ pub fn settle(dir: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     if dir.join(HISTORY).exists() {
-        warn!("a restore was broken off before it had replaced anything: the old data stay");
+        warn!("a restore was interrupted before it had replaced anything: the old data stays");
         return remove_folder(&partial);
     }
     Err(Failure::new(
         EXIT_CORRUPT,
         format!(
-            "a restore into {} was broken off: run `agentpulse restore FILE` again, or remove {} \
-             to begin without it",
+            "a restore into {} was interrupted: run `agentpulse restore FILE` again, or remove {} \
+             to start without it",
             dir.display(),
             partial.display()
         ),
     ))
 }
 
-/// For commands that only read: finishes a restore whose data count already, before the old ones
-/// are taken for them.
+/// For commands that only read: finishes a restore whose data counts already, before the old data
+/// is read instead.
 ///
 /// # Errors
 /// The folder cannot be written to.
@@ -129,7 +129,7 @@ fn restore_into(
         return Err(Failure::new(
             EXIT_CANNOT_CREATE,
             format!(
-                "{} has data of its own: move it away, or give it up with --force",
+                "{} has data already: move it away, or replace it with --force",
                 dir.display()
             ),
         ));
@@ -153,21 +153,21 @@ fn restore_into(
     }
 }
 
-/// A live view may be of the data that is about to go: it must be rebuilt, and not be taken
-/// for a stranger's.
+/// A live view may belong to the data that is about to go: it must be rebuilt, and not be taken
+/// for another daemon's.
 fn own_epochs(dir: &Path) -> Vec<String> {
     let path = dir.join(JOURNAL);
     if !path.exists() {
         return Vec::new();
     }
-    // Not opened to write: a backup that is refused leaves a journal of an older version as it is.
+    // Opened read-only: a rejected backup leaves a journal of an older version as it is.
     journal::epochs_of(&path).unwrap_or_else(|error| {
         warn!(%error, "a live view of the old journal will need rebuild --force");
         Vec::new()
     })
 }
 
-/// The moment from which on the new data count. Keys and the trail are put where there are none.
+/// From this moment on the new data counts. Keys and trail are restored if there are none.
 fn commit(dir: &Path, partial: &Path) -> Result<Keys, Failure> {
     let access = partial.join(ACCESS);
     let keys = match (access.exists(), dir.join(ACCESS).exists()) {
@@ -187,8 +187,8 @@ fn commit(dir: &Path, partial: &Path) -> Result<Keys, Failure> {
     Ok(keys)
 }
 
-/// Moves what is ready into its place. It may have been begun before: what is no longer in the
-/// folder is in its place already, and its log is its own.
+/// Moves the checked data into its place. It may have started before: a file that is no longer in
+/// the folder is in its place already, and the log beside it is its own.
 fn finish(dir: &Path) -> Result<(), Failure> {
     let ready = dir.join(READY);
     if !ready.exists() {
@@ -211,7 +211,7 @@ fn finish(dir: &Path) -> Result<(), Failure> {
     remove_folder(&ready)?;
     sync(&ready)?;
     failpoint("restore.done");
-    info!(dir = %dir.display(), "the data of a backup are in their place");
+    info!(dir = %dir.display(), "the data of the backup is in place");
     Ok(())
 }
 

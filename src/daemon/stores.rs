@@ -34,7 +34,7 @@ pub struct Stores {
     pub lanes: Lanes,
     pub names: Arc<RwLock<Names>>,
     pub catalog: Arc<Catalog>,
-    /// What the daemon had counted before.
+    /// The counters as the last daemon wrote them down.
     pub counted: BTreeMap<String, u64>,
 }
 
@@ -49,10 +49,10 @@ impl Stores {
         let mut journal = Journal::open(&journal_path).map_err(failure)?;
         let mut history = History::open(&history_path).map_err(failure)?;
         let tail = Tail::open(&journal_path).map_err(failure)?;
-        let history_seq = relate(&mut journal, &mut history, &tail)?;
+        let history_seq = reconcile_cursors(&mut journal, &mut history, &tail)?;
         let lookup = Reader::open(&history_path).map_err(failure)?;
         let names = names::names(&config.limits, &mut journal, &lookup, &tail)?;
-        // The epoch is another one where places were made.
+        // The epoch is a new one if names were tracked.
         history
             .set_cursor(&Cursor::new(journal.epoch(), history_seq))
             .map_err(failure)?;
@@ -69,7 +69,7 @@ impl Stores {
         })
     }
 
-    /// What the writer has to remember: what runs, and what history does not have yet.
+    /// What the writer has to remember: running executions, and changes that history lacks.
     pub fn memory(&self, running: Arc<Running>, live_usage: &LiveUsage) -> Result<Memory, Failure> {
         let now = self.listening()?.now();
         let heartbeats = self.journal.last_heartbeats().map_err(failure)?;
@@ -88,7 +88,7 @@ impl Stores {
         Ok(memory)
     }
 
-    /// Goes on where the last life of the daemon ended.
+    /// Continues where the last run of the daemon ended.
     pub fn listening(&self) -> Result<Listening, Failure> {
         let listened = self.journal.listened().map_err(failure)?;
         Ok(Listening::after(listened))
@@ -112,12 +112,12 @@ impl Stores {
     pub fn cursor_is_ours(&self, cursor: Option<&str>, key: Option<&str>) -> Result<(), String> {
         let mut epochs = self.journal.past_epochs().to_vec();
         epochs.push(self.journal.epoch().to_owned());
-        cursor_is_ours(cursor, key, &epochs).map_err(|reason| format!("{reason}: {FOREIGN_MEND}"))
+        cursor_is_ours(cursor, key, &epochs).map_err(|reason| format!("{reason}: {FOREIGN_FIX}"))
     }
 }
 
-/// What mends a foreign cursor.
-pub const FOREIGN_MEND: &str = "set redis.prefix to a name of its own, or give them up with \
+/// The fix of a foreign cursor.
+pub const FOREIGN_FIX: &str = "set redis.prefix to a name of its own, or give them up with \
                                 agentpulse rebuild --force";
 
 /// Whether the cursor that stands in a Redis is of a journal with these epochs. A daemon writes no
@@ -154,8 +154,12 @@ pub fn failure(error: crate::sqlite::Error) -> Failure {
     Failure::new(EXIT_CORRUPT, error.to_string())
 }
 
-/// Brings the journal's sequence and history's cursor together; answers up to where history is.
-fn relate(journal: &mut Journal, history: &mut History, tail: &Tail) -> Result<u64, Failure> {
+/// Reconciles the journal's sequence with history's cursor; returns how far history is.
+fn reconcile_cursors(
+    journal: &mut Journal,
+    history: &mut History,
+    tail: &Tail,
+) -> Result<u64, Failure> {
     let epoch = journal.epoch().to_owned();
     let cursor = history
         .cursor()
@@ -170,9 +174,9 @@ fn relate(journal: &mut Journal, history: &mut History, tail: &Tail) -> Result<u
                  backup",
             ));
         }
-        // A journal that was made anew goes on behind what history has.
+        // A new journal continues behind what history has.
         if !known {
-            warn!(history = %cursor, journal = epoch, "history goes on with a new journal");
+            warn!(history = %cursor, journal = epoch, "history continues with a new journal");
         }
         journal.adopt_past_epoch(&cursor.epoch).map_err(failure)?;
     }
