@@ -80,34 +80,34 @@ impl Person {
 }
 
 impl Told {
-    /// `state: mend` of the findings of that subject and mark.
-    pub fn of(&self, subject: &str, mark: &str) -> Vec<String> {
+    /// `state: fix` of the findings of that subject and level.
+    pub fn of(&self, subject: &str, level: &str) -> Vec<String> {
         let findings = self.report["findings"].as_array().expect("a list").iter();
-        let meant = findings.filter(|found| found["subject"] == subject && found["mark"] == mark);
+        let meant = findings.filter(|found| found["subject"] == subject && found["level"] == level);
         let text = |found: &Value, field: &str| found[field].as_str().unwrap_or("-").to_owned();
         meant
-            .map(|found| format!("{}: {}", text(found, "state"), text(found, "mend")))
+            .map(|found| format!("{}: {}", text(found, "state"), text(found, "fix")))
             .collect()
     }
 
     #[track_caller]
-    pub fn is(&self, subject: &str, mark: &str, words: &[&str]) {
-        let found = self.of(subject, mark);
+    pub fn is(&self, subject: &str, level: &str, words: &[&str]) {
+        let found = self.of(subject, level);
         let has = |line: &&String| words.iter().all(|word| line.contains(word));
         assert!(
             found.iter().any(|line| has(&line)),
-            "{subject} {mark} {words:?}: {:#}",
+            "{subject} {level} {words:?}: {:#}",
             self.report
         );
     }
 
-    /// One subject is wrong, in these words, and nothing else is.
+    /// One subject has an error, in these words, and no other has.
     #[track_caller]
-    pub fn only_wrong(&self, subject: &str, words: &[&str]) {
-        self.is(subject, "wrong", words);
+    pub fn only_error(&self, subject: &str, words: &[&str]) {
+        self.is(subject, "error", words);
         let findings = self.report["findings"].as_array().expect("a list").iter();
-        let wrong = findings.filter(|found| found["mark"] == "wrong").count();
-        assert_eq!((wrong, self.code), (1, Some(1)), "{:#}", self.report);
+        let errors = findings.filter(|found| found["level"] == "error").count();
+        assert_eq!((errors, self.code), (1, Some(1)), "{:#}", self.report);
         assert_eq!(self.report["healthy"], false);
     }
 
@@ -135,7 +135,7 @@ fn a_well_daemon_has_hints_at_most() {
     );
     told.is("backup", "hint", &["there is none", "agentpulse backup"]);
     told.is("redis", "ok", &["MiB of 256 MiB, and evicts nothing"]);
-    assert!(told.of("prices", "hint").is_empty() && told.of("clock", "wrong").is_empty());
+    assert!(told.of("prices", "hint").is_empty() && told.of("clock", "error").is_empty());
     daemon.accept(&[
         json!({"event":"stop","agent_id":"a","agent_name":"zorp","duration_ms":5,
         "model":"zorp-9","token_usage":{"input_tokens":7,"output_tokens":1}}),
@@ -174,16 +174,16 @@ fn hooks_that_are_not_whole_or_mean_another_daemon() {
     let elsewhere = person.ask();
     elsewhere.is(
         "hooks",
-        "wrong",
+        "error",
         &["hooks write to", "the daemon listens at"],
     );
-    elsewhere.is("hooks", "wrong", &["hooks spool to", "AGENTPULSE_SPOOL"]);
+    elsewhere.is("hooks", "error", &["hooks spool to", "AGENTPULSE_SPOOL"]);
     let person = person
         .with("AGENTPULSE_SOCKET", daemon.socket())
         .with("AGENTPULSE_SPOOL", daemon.data.join("spool"));
     let told = person.ask();
     told.is_well();
-    told.is("hooks", "ok", &["tell the daemon"]);
+    told.is("hooks", "ok", &["report to the daemon"]);
 
     let settings = person.home.path().join(".claude/settings.json");
     let text = fs::read_to_string(&settings).expect("the settings");
@@ -194,16 +194,16 @@ fn hooks_that_are_not_whole_or_mean_another_daemon() {
     .expect("a file");
     person
         .ask()
-        .only_wrong("hooks", &["no hook of ours is on SubagentStop"]);
+        .only_error("hooks", &["no hook of ours is on SubagentStop"]);
     fs::write(&settings, format!("{text}}}")).expect("a file");
     person
         .ask()
-        .is("hooks", "wrong", &[".claude/settings.json: line"]);
+        .is("hooks", "error", &[".claude/settings.json: line"]);
     fs::write(&settings, &text).expect("a file");
     fs::remove_file(&program).expect("our own file");
     person
         .ask()
-        .only_wrong("hooks", &["agentpulse-hook is not there"]);
+        .only_error("hooks", &["agentpulse-hook is not there"]);
 }
 
 #[test]
@@ -216,12 +216,12 @@ fn a_socket_that_was_taken_away_or_is_another() {
     told.is(
         "socket",
         "hint",
-        &["other.sock takes events", "AGENTPULSE_SOCKET="],
+        &["other.sock accepts events", "AGENTPULSE_SOCKET="],
     );
     fs::remove_file(&other).expect("our own file");
     Person::of(&daemon)
         .ask()
-        .only_wrong("socket", &["other.sock: ", "start the daemon anew"]);
+        .only_error("socket", &["other.sock: ", "restart the daemon"]);
 }
 
 #[test]
@@ -234,16 +234,16 @@ fn a_spool_that_nobody_takes_or_that_is_none() {
     person.ask().is_well();
     line.set_modified(SystemTime::now() - Duration::from_secs(300))
         .expect("our own file");
-    person.ask().only_wrong(
+    person.ask().only_error(
         "spool",
-        &["1 lines wait", "does not take them", "spool.path"],
+        &["1 lines wait", "does not read them", "spool.path"],
     );
     let file = daemon.folder.path().join("file");
     fs::write(&file, "").expect("a file");
     let person = Person::of(&daemon).with("AGENTPULSE_SPOOL", &file);
     person
         .ask()
-        .only_wrong("spool", &["is no folder", "take it away"]);
+        .only_error("spool", &["is not a folder", "take it away"]);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn secrets_that_everybody_can_read() {
     let mode = |mode| fs::set_permissions(&file, Permissions::from_mode(mode));
     mode(0o644).expect("our own file");
     let told = person.ask();
-    told.only_wrong("settings", &["alerts.webhooks.0.url", "chmod o-r"]);
+    told.only_error("settings", &["alerts.webhooks.0.url", "chmod o-r"]);
     assert!(
         !told.report.to_string().contains("s3cret"),
         "{:#}",
@@ -283,7 +283,7 @@ fn fewer_files_than_connections() {
         maximum: Some(700),
     };
     prlimit(Some(daemon.pid()), Resource::Nofile, low).expect("our own process");
-    person.ask().only_wrong(
+    person.ask().only_error(
         "open files",
         &["may open 700", "3152", "http.max_connections"],
     );
@@ -326,10 +326,10 @@ fn a_door_that_is_open_to_everybody() {
     let told = person.ask();
     told.is(
         "http",
-        "wrong",
+        "error",
         &["0.0.0.0:4056", "no API key", "agentpulse key create"],
     );
-    told.is("daemon", "wrong", &["none runs", "agentpulse serve"]);
+    told.is("daemon", "error", &["not running", "agentpulse serve"]);
     assert!(
         person
             .command(&["key", "create", "one"])
@@ -339,6 +339,6 @@ fn a_door_that_is_open_to_everybody() {
             .success()
     );
     let told = person.ask();
-    told.is("http", "hint", &["in the clear", "TLS"]);
-    told.only_wrong("daemon", &["none runs"]);
+    told.is("http", "hint", &["without TLS", "proxy"]);
+    told.only_error("daemon", &["not running"]);
 }

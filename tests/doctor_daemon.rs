@@ -23,7 +23,7 @@ fn a_redis_that_forgets_is_away_or_is_anothers() {
     redis.run(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
     person
         .ask()
-        .only_wrong("redis", &["allkeys-lru", "noeviction"]);
+        .only_error("redis", &["allkeys-lru", "noeviction"]);
     redis.run(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
 
     let other = folder();
@@ -32,18 +32,18 @@ fn a_redis_that_forgets_is_away_or_is_anothers() {
     let told = stranger.ask();
     told.is(
         "redis",
-        "wrong",
+        "error",
         &["another daemon's numbers", "redis.prefix"],
     );
     let apart = Person::at(&data)
         .with("AGENTPULSE_REDIS__URL", redis.url())
         .with("AGENTPULSE_REDIS__PREFIX", "other:");
-    apart.ask().only_wrong("daemon", &["none runs"]);
+    apart.ask().only_error("daemon", &["not running"]);
     redis.kill();
     let told = person.ask();
     told.is(
         "redis",
-        "wrong",
+        "error",
         &["Redis is away", "reads come from history"],
     );
 }
@@ -65,14 +65,14 @@ fn a_clock_that_was_set_back() {
     let person = Person::of(&daemon).with("AGENTPULSE_REDIS__URL", redis.url());
     person.ask().is_well();
     daemon.accept(&[json!({"event":"stop","agent_id":"a","agent_name":"zorp"})]);
-    person.ask().only_wrong(
+    person.ask().only_error(
         "clock",
-        &["the last event was taken at", "set the clock right"],
+        &["the last event was accepted at", "set the clock"],
     );
     assert!(daemon.sigterm().success());
     person
         .ask()
-        .is("clock", "wrong", &["the last event was taken at"]);
+        .is("clock", "error", &["the last event was accepted at"]);
 }
 
 /// There is no daemon of another version to be had: one that speaks like it stands in.
@@ -108,9 +108,9 @@ fn a_daemon_of_another_version() {
     let words = [
         "version 0.0.1 runs",
         env!("CARGO_PKG_VERSION"),
-        "start the daemon anew",
+        "restart the daemon",
     ];
-    told.only_wrong("daemon", &words);
+    told.only_error("daemon", &words);
 }
 
 #[test]

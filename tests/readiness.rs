@@ -85,7 +85,7 @@ fn a_full_disk_is_told_until_there_is_room_again() {
     fs::remove_file(&filler).expect("our own file");
     // Nobody sends anything meanwhile.
     eventually("it is ready again", || is_ready(&daemon));
-    manager.hears("STATUS=takes events");
+    manager.hears("STATUS=accepts events");
     assert_eq!(post().status, 200);
     assert_eq!(daemon.get("/ready").status, 200);
 }

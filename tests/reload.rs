@@ -272,7 +272,7 @@ fn the_log_gets_another_level() {
     let told: Value = serde_json::from_str(&line).expect("JSON");
     for (field, value) in [
         ("level", "INFO"),
-        ("message", "the settings are read again"),
+        ("message", "settings reloaded"),
         ("changed", "log.level"),
         ("target", "agentpulse::daemon::reload"),
     ] {

@@ -9,12 +9,12 @@ use super::costs::Listed;
 use super::path::{encoded, with_query};
 use super::table::{Column, table, terminal_width};
 use super::text::{dollars, duration, or_dash, percent};
-use super::{Failure, Place, block_on, failed, print, print_json};
+use super::{Failure, Target, block_on, failed, print, print_json};
 use crate::domain::names::OTHER;
 
 #[derive(Args)]
 pub struct Agents {
-    /// How many days to look back, today being one of them
+    /// How many days to include, today being the last
     #[arg(long, value_name = "N", default_value_t = 7,
           value_parser = clap::value_parser!(u32).range(1..=90))]
     days: u32,
@@ -65,8 +65,8 @@ struct Tokens {
 }
 
 impl Agents {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let agents = block_on(self.ask(&Control::of(&config)))??;
         if self.json {
             let answer = serde_json::json!({ "agents": agents });

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
-use super::{Failure, Place, block_on, failed, print, print_json};
+use super::{Failure, Target, block_on, failed, print, print_json};
 use crate::config::parse_duration;
 use crate::daemon;
 use crate::domain::bucket::Day;
@@ -14,10 +14,10 @@ use crate::flow::clock::now_ms;
 
 #[derive(Args)]
 pub struct Audit {
-    /// From a day on, UTC, such as 2026-11-20, or from so long ago, such as 24h
+    /// The first day, UTC, such as 2026-11-20, or a time span back from now, such as 24h
     #[arg(long, value_name = "DATE|DURATION", value_parser = parse_since)]
     since: Option<i64>,
-    /// The newest so many
+    /// How many rows, the newest
     #[arg(long, value_name = "ROWS", default_value_t = 200,
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
@@ -39,8 +39,8 @@ fn parse_since(text: &str) -> Result<i64, &'static str> {
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
 impl Audit {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let mut path = format!("/api/audit?limit={}", self.limit);
         if let Some(since_ms) = self.since {
             path += &format!("&since={since_ms}");

@@ -9,7 +9,7 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use super::client::{AskError, Control};
-use super::{Failure, Place, bar, block_on, failed, io_failed, print};
+use super::{Failure, Target, bar, block_on, failed, io_failed, print};
 use crate::backup::Progress;
 use crate::config::Config;
 use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
@@ -34,8 +34,8 @@ fn parse_keep(text: &str) -> Result<usize, String> {
 }
 
 impl Backup {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let order = Order {
             to: self.to.as_deref().map(absolute).transpose()?,
             keep: self.keep,

@@ -3,19 +3,19 @@
 use clap::Subcommand;
 
 use super::table::aligned;
-use super::{Failure, Place, print};
+use super::{Failure, Target, print};
 
 #[derive(Subcommand)]
 pub enum ConfigCommand {
     /// Print every setting, its value and where it comes from
     Show,
-    /// Say whether the settings are right; exit code 78 when not
+    /// Check the settings; exit code 78 if one is wrong
     Check,
 }
 
 impl ConfigCommand {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         match self {
             ConfigCommand::Show => {
                 let rows = config.describe().into_iter().map(|(key, value, source)| {

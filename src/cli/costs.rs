@@ -6,15 +6,15 @@ use serde::Deserialize;
 use super::client::Control;
 use super::table::{Column, table, terminal_width};
 use super::text::dollars;
-use super::{Failure, Place, block_on, failed, print, print_json};
+use super::{Failure, Target, block_on, failed, print, print_json};
 use crate::domain::sum::add;
 
 #[derive(Args)]
 pub struct Costs {
-    /// What they are summed by
+    /// The column to sum by
     #[arg(long, value_enum, default_value = "day")]
     by: By,
-    /// How many days to look back, today being one of them
+    /// How many days to include, today being the last
     #[arg(long, value_name = "N", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=90))]
     days: u32,
@@ -22,7 +22,7 @@ pub struct Costs {
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
-    /// Print the daemon's answer as it is
+    /// Print the daemon's answer as JSON
     #[arg(long)]
     json: bool,
 }
@@ -74,8 +74,8 @@ impl By {
 }
 
 impl Costs {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let by = self.by.name();
         let (days, limit) = (self.days, self.limit);
         let path = format!("/api/agents/costs?by={by}&days={days}&limit={limit}");

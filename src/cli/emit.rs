@@ -10,7 +10,7 @@ use clap::Args;
 use super::client::event_socket;
 use super::delivery::{Reply, Totals, connect, deliver};
 use super::text::clean;
-use super::{Failure, Place, failed, flag, io_failed, print_json};
+use super::{Failure, Target, failed, flag, io_failed, print_json};
 
 /// As much as a Unix socket takes at once, about.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -29,12 +29,12 @@ pub struct Emit {
 }
 
 impl Emit {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
         let mut flags = Vec::new();
         if let Some(socket) = &self.socket {
             flags.push(flag("socket.path", socket)?);
         }
-        let config = place.load(flags)?;
+        let config = target.load(flags)?;
         let stream = connect(&event_socket(&config)?)?;
         let input: Box<dyn Read + Send> = match &self.file {
             Some(path) if path.as_os_str() != "-" => {

@@ -7,33 +7,33 @@ use super::client::Control;
 use super::path::with_query;
 use super::table::{Column, table, terminal_width};
 use super::text::{dollars, duration, or_dash};
-use super::{Failure, Place, block_on, failed, print, print_json};
+use super::{Failure, Target, block_on, failed, print, print_json};
 
 #[derive(Args)]
 pub struct Executions {
-    /// Only those of the agent of this name
+    /// Only executions of the agent of this name
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// Only those of agents of this type
+    /// Only executions of agents of this type
     #[arg(long = "type", value_name = "TYPE")]
     agent_type: Option<String>,
-    /// Only those that ended like this
+    /// Only executions with this result
     #[arg(long, value_enum)]
     status: Option<Status>,
-    /// Only those of this session
+    /// Only executions of this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
-    /// Only those that ended then or later: a date, an RFC 3339 time or a Unix number
+    /// Only executions that ended then or later: a date, an RFC 3339 time or a Unix number
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only those that ended before
+    /// Only executions that ended before
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// How many at most
     #[arg(long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
-    /// Print the daemon's answer as it is
+    /// Print the daemon's answer as JSON
     #[arg(long)]
     json: bool,
 }
@@ -71,8 +71,8 @@ struct Tokens {
 }
 
 impl Executions {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let answer = block_on(Control::of(&config).get(&self.path()))??;
         if self.json {
             return print_json(&answer);

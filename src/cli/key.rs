@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
-use super::{Failure, Place, block_on, failed, print, print_json};
+use super::{Failure, Target, block_on, failed, print, print_json};
 use crate::access::{Error, NewKey, Scopes};
 use crate::config::{Config, parse_duration};
 use crate::daemon::{self, Folder};
@@ -17,22 +17,22 @@ use crate::flow::clock::now_ms;
 
 #[derive(Subcommand)]
 pub enum KeyCommand {
-    /// Make a key and print it: this once, it is kept as a hash only
+    /// Create a key and print it once: only its hash is stored
     Create(Create),
-    /// List the keys, without what opens
+    /// List the keys, without their secrets
     List(List),
-    /// End a key at once
+    /// Revoke a key at once
     Revoke(Revoke),
 }
 
 #[derive(Args)]
 pub struct Create {
-    /// What it is called: letters, digits, dots, dashes and underscores
+    /// The name of the key: letters, digits, dots, dashes and underscores
     name: String,
-    /// What it opens, separated by commas: read, ingest, admin (the audit trail and both others)
+    /// Its scopes, separated by commas: read, ingest, admin (the audit trail and both others)
     #[arg(long, value_name = "SCOPES", default_value = "read", value_parser = parse_scopes)]
     scope: Scopes,
-    /// When it ends by itself, from now, such as 90d [default: never]
+    /// When it expires, from now, such as 90d [default: never]
     #[arg(long, value_name = "DURATION", value_parser = parse_expiry)]
     expires: Option<i64>,
 }
@@ -62,8 +62,8 @@ fn parse_expiry(text: &str) -> Result<i64, &'static str> {
 }
 
 impl KeyCommand {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         match self {
             KeyCommand::Create(create) => create.run(&config),
             KeyCommand::List(list) => list.run(&config),

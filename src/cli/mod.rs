@@ -54,25 +54,25 @@ Exit codes:
    0  done
    1  failed; a line on standard error says why
    2  the command line was not understood
-  65  the journal, the history or a backup is damaged, or a coding agent's settings are
-  69  Redis is not to be had, or belongs to another daemon
+65  the journal, the history, a backup or a coding agent's settings file is damaged
+69  Redis cannot be reached, or belongs to another daemon
   73  a file, folder or socket cannot be created
   75  another daemon runs on the data folder
   78  a setting is wrong";
 
-/// Knows which AI agents are running, and what those that ran have cost, taken and broken.
+/// Shows which AI agents are running, and what past runs cost, how long they took and which failed.
 #[derive(Parser)]
 #[command(name = "agentpulse", version, after_long_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     #[command(subcommand)]
     command: Command,
 }
 
-/// Which daemon is meant.
+/// Which daemon a command is for.
 #[derive(Args, Clone)]
-struct Place {
+struct Target {
     /// The settings file [default: agentpulse/agentpulse.toml in ~/.config]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -85,29 +85,29 @@ struct Place {
 enum Command {
     /// Run the daemon in the foreground
     Serve(serve::Serve),
-    /// Send events, one JSON object a line, and say what became of them
+    /// Send events, one JSON object per line, and print how they were counted
     Emit(emit::Emit),
-    /// Send runs that ended before the daemon was there
+    /// Import runs that ended before the daemon was installed
     #[command(subcommand)]
     Import(import::Import),
-    /// Show how the running daemon is
+    /// Show the daemon's status
     Status(status::Status),
-    /// Watch what runs now
+    /// Watch the running agents live
     Top(top::Top),
-    /// List the agents, and how each did
+    /// List the agents with their results
     Agents(agents::Agents),
-    /// Show one execution in full, or how one agent did
+    /// Show one execution in full, or the results of one agent
     Show(show::Show),
     /// List ended executions
     Executions(executions::Executions),
-    /// Show which tools were used
+    /// Show the use of tools
     Tools(tools::Tools),
     /// Show what executions cost
     Costs(costs::Costs),
-    /// Let a coding agent tell what its agents do
+    /// Install, remove or check coding-agent hooks
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),
-    /// Show what tokens cost, and what has no price
+    /// Show the prices of tokens, and the models without a price
     #[command(subcommand)]
     Prices(prices::PricesCommand),
     /// Show or check the settings
@@ -115,26 +115,26 @@ enum Command {
     Config(config::ConfigCommand),
     /// Rebuild the live view from the history
     Rebuild(rebuild::Rebuild),
-    /// Let the running daemon read its settings again
+    /// Reload the configuration
     Reload(reload::Reload),
-    /// Let the running daemon drop what is older than it has to keep
+    /// Delete data past its retention period
     Prune(prune::Prune),
-    /// Make, list or revoke the keys of the HTTP interface
+    /// Create, list or revoke API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Show who did what: keys, rebuilds, backups, refused access
+    /// Show the audit trail: keys, rebuilds, backups, refused access
     Audit(audit::Audit),
     /// Copy journal, history and keys to one file, also while the daemon runs
     Backup(backup::Backup),
-    /// Put a backup in the place of the data, without a daemon
+    /// Restore a backup, while no daemon runs
     Restore(restore::Restore),
     /// Write ended executions to a file
     Export(export::Export),
-    /// Look for what is wrong, and say how to mend it
+    /// Diagnose problems and suggest fixes
     Doctor(doctor::Doctor),
-    /// Send a made-up day of traffic to the running daemon
+    /// Send a day of sample traffic to the running daemon
     Demo(demo::Demo),
-    /// Measure a daemon of its own on this machine
+    /// Benchmark a private daemon on this machine
     Bench(bench::Bench),
     /// Print a completion script for a shell
     Completions(completions::Completions),
@@ -144,8 +144,8 @@ enum Command {
 
 /// The program. A failure is one line on standard error.
 pub fn main() -> ExitCode {
-    let Cli { place, command } = Cli::parse();
-    match run(&place, command) {
+    let Cli { target, command } = Cli::parse();
+    match run(&target, command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nothing is left to tell when standard error is gone as well.
@@ -155,42 +155,42 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(place: &Place, command: Command) -> Result<(), Failure> {
+fn run(target: &Target, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Serve(serve) => serve.run(place),
-        Command::Emit(emit) => emit.run(place),
-        Command::Import(import) => import.run(place),
-        Command::Status(status) => status.run(place),
-        Command::Top(top) => top.run(place),
-        Command::Agents(agents) => agents.run(place),
-        Command::Show(show) => show.run(place),
-        Command::Executions(executions) => executions.run(place),
-        Command::Tools(tools) => tools.run(place),
-        Command::Costs(costs) => costs.run(place),
-        Command::Hooks(hooks) => hooks.run(place),
-        Command::Prices(prices) => prices.run(place),
-        Command::Config(config) => config.run(place),
-        Command::Rebuild(rebuild) => rebuild.run(place),
-        Command::Reload(reload) => reload.run(place),
-        Command::Prune(prune) => prune.run(place),
-        Command::Key(key) => key.run(place),
-        Command::Audit(audit) => audit.run(place),
-        Command::Backup(backup) => backup.run(place),
-        Command::Restore(restore) => restore.run(place),
-        Command::Export(export) => export.run(place),
-        Command::Doctor(doctor) => doctor.run(place),
-        Command::Demo(demo) => demo.run(place),
+        Command::Serve(serve) => serve.run(target),
+        Command::Emit(emit) => emit.run(target),
+        Command::Import(import) => import.run(target),
+        Command::Status(status) => status.run(target),
+        Command::Top(top) => top.run(target),
+        Command::Agents(agents) => agents.run(target),
+        Command::Show(show) => show.run(target),
+        Command::Executions(executions) => executions.run(target),
+        Command::Tools(tools) => tools.run(target),
+        Command::Costs(costs) => costs.run(target),
+        Command::Hooks(hooks) => hooks.run(target),
+        Command::Prices(prices) => prices.run(target),
+        Command::Config(config) => config.run(target),
+        Command::Rebuild(rebuild) => rebuild.run(target),
+        Command::Reload(reload) => reload.run(target),
+        Command::Prune(prune) => prune.run(target),
+        Command::Key(key) => key.run(target),
+        Command::Audit(audit) => audit.run(target),
+        Command::Backup(backup) => backup.run(target),
+        Command::Restore(restore) => restore.run(target),
+        Command::Export(export) => export.run(target),
+        Command::Doctor(doctor) => doctor.run(target),
+        Command::Demo(demo) => demo.run(target),
         Command::Bench(bench) => bench.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     }
 }
 
-impl Place {
+impl Target {
     /// The settings, with the command's own flags (a dotted key and its value) on top.
     fn load(&self, mut flags: Vec<(String, String)>) -> Result<Config, Failure> {
         flags.extend(self.flags()?);
-        self.settle(&flags)
+        self.resolve(&flags)
             .map_err(|error| Failure::new(EXIT_CONFIG, error.to_string()))
     }
 
@@ -200,7 +200,7 @@ impl Place {
     }
 
     /// The settings of now; `flags` are all of them.
-    fn settle(&self, flags: &[(String, String)]) -> Result<Config, ConfigError> {
+    fn resolve(&self, flags: &[(String, String)]) -> Result<Config, ConfigError> {
         Config::load(self.file().as_deref(), environment(), flags)
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{AskError, Control, LONG};
 use super::table::aligned;
-use super::{Failure, Place, block_on, failed, print, print_json};
+use super::{Failure, Target, block_on, failed, print, print_json};
 use crate::config::Config;
 use crate::daemon::EXIT_CONFIG;
 use crate::domain::bucket::Day;
@@ -18,19 +18,19 @@ use crate::flow::clock::now_ms;
 
 #[derive(Subcommand)]
 pub enum PricesCommand {
-    /// Print the prices that hold today, in dollars per million tokens
+    /// Print today's prices, in dollars per million tokens
     Show,
-    /// Say which models of past executions have no price; exit code 1 when there are any
+    /// List models of past executions without a price; exit code 1 if there are any
     Check(Check),
 }
 
 #[derive(Args)]
 pub struct Check {
-    /// How many days to look back, today being one of them
+    /// How many days to include, today being the last
     #[arg(long, value_name = "N", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=90))]
     days: u32,
-    /// Print what was found as one JSON object
+    /// Print the findings as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -107,8 +107,8 @@ fn model_name(model: Option<&str>) -> String {
 }
 
 impl PricesCommand {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let prices = table(&config)?;
         let today = Day::of(now_ms()).to_string();
         match self {

@@ -6,14 +6,14 @@ use hyper::Method;
 use super::client::{Control, LONG};
 use super::status::rows;
 use super::table::aligned;
-use super::{Failure, Place, block_on, print};
+use super::{Failure, Target, block_on, print};
 
 #[derive(Args)]
 pub struct Prune {}
 
 impl Prune {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let control = Control::of(&config);
         let pruned = block_on(control.ask(Method::POST, "/control/prune", LONG))??;
         print(&aligned(&rows(&pruned)))

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::bar;
 use super::client::{AskError, Control, LONG};
-use super::{Failure, Place, block_on, print};
+use super::{Failure, Target, block_on, print};
 use crate::daemon;
 
 const STAGE: &str = "rebuild";
@@ -27,8 +27,8 @@ pub struct Rebuild {
 }
 
 impl Rebuild {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let path = if self.force {
             "/control/rebuild?force=true"
         } else {

@@ -5,7 +5,7 @@ use hyper::Method;
 use serde_json::Value;
 
 use super::client::{AskError, Control, LONG};
-use super::{Failure, Place, block_on, print};
+use super::{Failure, Target, block_on, print};
 use crate::daemon::EXIT_CONFIG;
 
 #[derive(Args)]
@@ -14,8 +14,8 @@ pub struct Reload {}
 impl Reload {
     /// # Errors
     /// Settings that are wrong, with the code of a daemon that does not start for them.
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let asked = Control::of(&config);
         match block_on(asked.ask(Method::POST, "/control/reload", LONG))? {
             Ok(told) => print(&said(&told)),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, Place, bar, failed, print};
+use super::{Failure, Target, bar, failed, print};
 use crate::backup::Progress;
 use crate::daemon::{self, Keys};
 
@@ -12,14 +12,14 @@ use crate::daemon::{self, Keys};
 pub struct Restore {
     /// A file that `agentpulse backup` wrote
     file: PathBuf,
-    /// Replace the data that is there
+    /// Replace existing data
     #[arg(long)]
     force: bool,
 }
 
 impl Restore {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let progress = Progress::default();
         let restored = std::thread::scope(|scope| {
             let work = scope.spawn(|| daemon::restore(&config, &self.file, self.force, &progress));

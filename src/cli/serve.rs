@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-use super::{Failure, Place, flag, io_failed};
+use super::{Failure, Target, flag, io_failed};
 use crate::config::{Log, LogFormat};
 use crate::daemon::{self, Signals, Source};
 
@@ -35,7 +35,7 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
         let mut flags = Vec::new();
         if let Some(socket) = &self.socket {
             flags.push(flag("socket.path", socket)?);
@@ -46,12 +46,12 @@ impl Serve {
         if let Some(redis) = self.redis {
             flags.push(("redis.url".to_owned(), redis));
         }
-        let config = place.load(flags.clone())?;
-        flags.extend(place.flags()?);
+        let config = target.load(flags.clone())?;
+        flags.extend(target.flags()?);
         let set_log_level = start_log(&config.log);
-        let place = place.clone();
+        let target = target.clone();
         let settings = Source {
-            load: Box::new(move || place.settle(&flags)),
+            load: Box::new(move || target.settle(&flags)),
             set_log_level,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -10,7 +10,7 @@ use super::status::rows;
 use super::table::Column::{self, Figure, Text};
 use super::table::{aligned, table, terminal_width};
 use super::text::{clean, duration, or_dash, percent};
-use super::{Failure, Place, block_on, failed, print, print_json};
+use super::{Failure, Target, block_on, failed, print, print_json};
 
 /// Errors of an agent that a table shows; JSON has all that the daemon tells.
 const ERRORS: usize = 10;
@@ -20,7 +20,7 @@ pub struct Show {
     /// The id of an execution, or else the name of an agent
     #[arg(value_name = "AGENT_OR_EXECUTION")]
     name: String,
-    /// How many days of an agent to look back, today being one of them
+    /// How many days of an agent to include, today being the last
     #[arg(long, value_name = "N", default_value_t = 7,
           value_parser = clap::value_parser!(u32).range(1..=90))]
     days: u32,
@@ -36,8 +36,8 @@ enum Found {
 }
 
 impl Show {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let found = block_on(self.find(&Control::of(&config)))??;
         match found {
             Found::Execution(answer) | Found::Agent(answer) if self.json => print_json(&answer),

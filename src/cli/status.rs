@@ -5,18 +5,18 @@ use serde_json::Value;
 
 use super::client::Control;
 use super::table::aligned;
-use super::{Failure, Place, block_on, print, print_json};
+use super::{Failure, Target, block_on, print, print_json};
 
 #[derive(Args)]
 pub struct Status {
-    /// Print the daemon's answer as it is
+    /// Print the daemon's answer as JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Status {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let status = block_on(Control::of(&config).status())??;
         if self.json {
             return print_json(&status);

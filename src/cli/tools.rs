@@ -8,18 +8,18 @@ use super::export::parse_day;
 use super::path::with_query;
 use super::table::{Column, table, terminal_width};
 use super::text::{clean, percent};
-use super::{Failure, Place, block_on, failed, print, print_json};
+use super::{Failure, Target, block_on, failed, print, print_json};
 use crate::domain::bucket::Day;
 
 #[derive(Args)]
 pub struct Tools {
-    /// How much time to look at
+    /// The period to show
     #[arg(long, value_enum, default_value = "day")]
     period: Period,
     /// The last day of it, UTC, such as 2026-11-20 [default: today]
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     date: Option<Day>,
-    /// Print the daemon's answer as it is
+    /// Print the daemon's answer as JSON
     #[arg(long)]
     json: bool,
 }
@@ -54,8 +54,8 @@ struct Insights {
 }
 
 impl Tools {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let period = match self.period {
             Period::Day => "day",
             Period::Week => "week",

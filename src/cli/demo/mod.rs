@@ -19,7 +19,7 @@ use self::day::Day;
 use super::client::{Control, event_socket};
 use super::delivery::{Totals, connect, deliver};
 use super::emit::{refused, show_refusal};
-use super::{Failure, Place, block_on, flag, print, written};
+use super::{Failure, Target, block_on, flag, print, written};
 use crate::config::Config;
 
 /// The plan of so many takes some 20 MB. For more traffic there is `agentpulse bench`.
@@ -37,7 +37,7 @@ pub struct Demo {
     #[arg(long, value_name = "N", default_value_t = 2_000,
           value_parser = clap::value_parser!(u64).range(1..=MAX_EXECUTIONS))]
     executions: u64,
-    /// How many times quicker than it was the day is sent; 60 is an hour a minute
+    /// The speed of replay; 60 sends an hour a minute
     #[arg(long, value_name = "FACTOR|max", default_value = "max")]
     speed: Speed,
     /// Write the events to standard output instead
@@ -70,7 +70,7 @@ impl FromStr for Speed {
 }
 
 impl Demo {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
         let end_ms = Timestamp::now().as_millisecond();
         let day = Day::plan(self.seed, self.executions as usize, end_ms);
         let names: HashSet<&str> = day.runs.iter().map(|run| run.agent.name).collect();
@@ -88,7 +88,7 @@ impl Demo {
         if let Some(socket) = &self.socket {
             flags.push(flag("socket.path", socket)?);
         }
-        let config = place.load(flags)?;
+        let config = target.load(flags)?;
         let stream = connect(&event_socket(&config)?)?;
         let totals = deliver(stream, chunks.map(Ok), PATIENCE, show_refusal)?;
         let status = block_on(Control::of(&config).status())?.unwrap_or_default();

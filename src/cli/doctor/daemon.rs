@@ -1,4 +1,4 @@
-//! The daemon: whether it runs, is reached and follows; without it, whether its files are sound.
+//! The daemon: whether it runs, answers and keeps up; without it, whether its files are sound.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::sqlite;
 
 const SUBJECT: &str = "daemon";
 const FILES: [&str; 3] = ["journal.db", "history.db", "access.db"];
-/// How far back executions without a price are looked for.
+/// How far back executions without a price are searched.
 const PRICED_DAYS: u32 = 7;
 const MAX_NAMED: usize = 3;
 
@@ -34,22 +34,22 @@ pub async fn findings(
             findings.extend(unpriced(control).await);
         }
         Err(AskError::NotRunning(_)) => {
-            findings.push(Finding::wrong(
+            findings.push(Finding::error(
                 SUBJECT,
-                "none runs",
+                "not running",
                 "start `agentpulse serve`",
             ));
             findings.extend(FILES.iter().filter_map(|name| file(&config.data.dir, name)));
         }
         Err(error) => {
-            let mend = "look at its log, and start it anew";
-            findings.push(Finding::wrong(SUBJECT, error.to_string(), mend));
+            let fix = "read its log, and restart it";
+            findings.push(Finding::error(SUBJECT, error.to_string(), fix));
         }
     }
     findings
 }
 
-/// After an update the daemon that was started before goes on as it was.
+/// After an update a daemon that was started before still runs the old version.
 fn version(status: &Value) -> Finding {
     let ours = env!("CARGO_PKG_VERSION");
     let version = status["version"].as_str().unwrap_or("unknown");
@@ -57,7 +57,7 @@ fn version(status: &Value) -> Finding {
         return Finding::right(SUBJECT, format!("version {version} runs"));
     }
     let state = format!("version {version} runs, and this program is {ours}");
-    Finding::wrong(SUBJECT, state, "start the daemon anew")
+    Finding::error(SUBJECT, state, "restart the daemon")
 }
 
 async fn ready(control: &Control, status: &Value) -> Finding {
@@ -65,43 +65,43 @@ async fn ready(control: &Control, status: &Value) -> Finding {
     match control.ask(Method::GET, "/ready", QUICK).await {
         Ok(_) => Finding::right(SUBJECT, "the journal is written, and the views follow it"),
         Err(AskError::Refused(_, reason)) if status["live"]["condition"] == "broken" => {
-            Finding::wrong(SUBJECT, reason, "run `agentpulse rebuild`")
+            Finding::error(SUBJECT, reason, "run `agentpulse rebuild`")
         }
         Err(error) => {
-            let mend = "if it does not pass by itself, look at the log";
-            Finding::wrong(SUBJECT, error.to_string(), mend)
+            let fix = "if it does not pass by itself, read the log";
+            Finding::error(SUBJECT, error.to_string(), fix)
         }
     }
 }
 
-/// What the daemon itself is alarmed by.
+/// The alerts that the daemon itself raises.
 fn alerts(status: &Value) -> Vec<Finding> {
     let firing = status["alerts"].as_array();
     let firing = firing.into_iter().flatten().filter_map(Value::as_str);
-    let mend = "an alert is resolved when its cause is gone; its limits are in [alerts]";
+    let fix = "an alert is resolved when its cause is gone; its limits are in [alerts]";
     firing
-        .map(|alert| Finding::wrong("alert", alert, mend))
+        .map(|alert| Finding::error("alert", alert, fix))
         .collect()
 }
 
-/// The daemon goes by other settings than those that stand in the file. Those that it refused are
-/// an alert.
+/// The daemon uses other settings than the file has. Settings that it refused are an alert.
+
 fn settings(status: &Value) -> Option<Finding> {
     let waiting = status["config"]["needs_restart"].as_array();
     let names = waiting.into_iter().flatten().filter_map(Value::as_str);
     let names = names.collect::<Vec<_>>().join(", ");
     let state = format!("changed, and not in force: {names}");
-    (!names.is_empty()).then(|| Finding::hint("settings", state, "start the daemon anew"))
+    (!names.is_empty()).then(|| Finding::hint("settings", state, "restart the daemon"))
 }
 
-/// What these cost is in no sum.
+/// Their cost is in no sum.
 async fn unpriced(control: &Control) -> Option<Finding> {
     const SUBJECT: &str = "prices";
     let mut models = match unpriced_of(control, PRICED_DAYS).await {
         Ok(models) => models,
         Err(error) => {
-            let mend = "look at the daemon's log";
-            return Some(Finding::wrong(SUBJECT, error.to_string(), mend));
+            let fix = "read the daemon's log";
+            return Some(Finding::error(SUBJECT, error.to_string(), fix));
         }
     };
     let executions: u64 = models.iter().map(|(_, count)| count).sum();
@@ -114,11 +114,11 @@ async fn unpriced(control: &Control) -> Option<Finding> {
     let state = format!(
         "{executions} executions of the last {PRICED_DAYS} days have no price, such as of {names}"
     );
-    let mend = "`agentpulse prices check` says why; tables.prices takes a table of your own";
-    Some(Finding::hint(SUBJECT, state, mend))
+    let fix = "`agentpulse prices check` says why; tables.prices takes a table of your own";
+    Some(Finding::hint(SUBJECT, state, fix))
 }
 
-/// Where the daemon takes events; a flag of `serve` is not known here.
+/// Where the daemon accepts events; a flag of `serve` is not known here.
 fn socket(set: &Path, status: &Value) -> Finding {
     const SUBJECT: &str = "socket";
     let path = status["socket"].as_str().map_or(set, Path::new);
@@ -127,21 +127,17 @@ fn socket(set: &Path, status: &Value) -> Finding {
         Ok(_) if path != set => Finding::hint(
             SUBJECT,
             format!(
-                "{shown} takes events, and these settings say {}",
+                "{shown} accepts events, and these settings say {}",
                 set.display()
             ),
             format!("hooks need AGENTPULSE_SOCKET={shown}"),
         ),
-        Ok(_) => Finding::right(SUBJECT, format!("{shown} takes events")),
-        Err(error) => Finding::wrong(
-            SUBJECT,
-            format!("{shown}: {error}"),
-            "start the daemon anew",
-        ),
+        Ok(_) => Finding::right(SUBJECT, format!("{shown} accepts events")),
+        Err(error) => Finding::error(SUBJECT, format!("{shown}: {error}"), "restart the daemon"),
     }
 }
 
-/// Read only where nobody writes: beside a running daemon it would take time from the disk.
+/// Only read while no daemon runs: beside one it would compete for the disk.
 fn file(dir: &Path, name: &'static str) -> Option<Finding> {
     let path = dir.join(name);
     if !path.exists() {
@@ -149,7 +145,7 @@ fn file(dir: &Path, name: &'static str) -> Option<Finding> {
     }
     Some(match sqlite::quick_check(&path) {
         Ok(()) => Finding::right(name, "is sound"),
-        Err(error) => Finding::wrong(name, error.to_string(), "`agentpulse restore` a backup"),
+        Err(error) => Finding::error(name, error.to_string(), "`agentpulse restore` a backup"),
     })
 }
 

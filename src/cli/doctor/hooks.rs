@@ -1,4 +1,4 @@
-//! The hooks of coding agents: whether they are installed, whole, and mean this daemon.
+//! The hooks of coding agents: whether they are installed, complete, and report to this daemon.
 
 use std::path::Path;
 
@@ -10,27 +10,27 @@ use crate::config::Config;
 
 const SUBJECT: &str = "hooks";
 
-/// `running`: what the daemon says of itself.
+/// `running`: the status of the daemon, if it runs.
 pub fn findings(config: &Config, running: Option<&Value>) -> Vec<Finding> {
     let socket = running.and_then(|status| status["socket"].as_str());
     match status::problems(config, socket.map(Path::new)) {
         Ok(Some(problems)) if problems.is_empty() => {
             vec![Finding::right(
                 SUBJECT,
-                "those of Claude Code tell the daemon",
+                "those of Claude Code report to the daemon",
             )]
         }
         Ok(Some(problems)) => {
-            let mend = "`agentpulse hooks status` says more, and tries them";
-            let wrong = |problem| Finding::wrong(SUBJECT, problem, mend);
-            problems.into_iter().map(wrong).collect()
+            let fix = "`agentpulse hooks status` shows details and tests them";
+            let error = |problem| Finding::error(SUBJECT, problem, fix);
+            problems.into_iter().map(error).collect()
         }
         Ok(None) => {
-            let mend = "with Claude Code, run `agentpulse hooks install`";
+            let fix = "with Claude Code, run `agentpulse hooks install`";
             vec![Finding::hint(
                 SUBJECT,
                 "none of Claude Code are installed",
-                mend,
+                fix,
             )]
         }
         Err(failure) => vec![Finding::hint(SUBJECT, failure.message, "set HOME")],

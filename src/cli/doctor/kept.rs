@@ -1,4 +1,4 @@
-//! What is kept: when the last backup was made, and whether the clock is behind the journal.
+//! The age of the last backup, and whether the clock is behind the journal.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use crate::domain::bucket::rfc3339;
 use crate::flow::clock::now_ms;
 use crate::journal::Tail;
 
-/// So far a stamp may be ahead, as that of an event may.
+/// How far a timestamp may be ahead; events have the same limit.
 const AHEAD_ALLOWED_MS: i64 = 5 * 60 * 1_000;
 const BACKUP_AGE: Duration = Duration::from_secs(7 * 86_400);
 
@@ -19,7 +19,7 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     if !journal.exists() {
         return Vec::new();
     }
-    // What is damaged is told elsewhere.
+    // Damage is reported elsewhere.
     let last_ms = Tail::open(&journal).and_then(|tail| tail.last_ms());
     let last_ms = last_ms.unwrap_or_default();
     let newest = backup::newest(&config.data.dir);
@@ -28,23 +28,23 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     clock.into_iter().chain([backup(age)]).collect()
 }
 
-/// Until it is past that moment, what is new counts as older than what is there.
+/// Until the clock is past that moment, new events count as older than the last one.
 fn clock(last_ms: i64, now_ms: i64) -> Option<Finding> {
     if last_ms <= now_ms + AHEAD_ALLOWED_MS {
         return None;
     }
     let (last, now) = (rfc3339(last_ms), rfc3339(now_ms));
-    let state = format!("it is {now}, and the last event was taken at {last}");
-    Some(Finding::wrong(
+    let state = format!("it is {now}, and the last event was accepted at {last}");
+    Some(Finding::error(
         "clock",
         state,
-        "set the clock right (timedatectl, chronyc)",
+        "set the clock (timedatectl, chronyc)",
     ))
 }
 
 fn backup(age: Option<Duration>) -> Finding {
     const SUBJECT: &str = "backup";
-    let mend = "`agentpulse backup`, unless you keep them in another place";
+    let fix = "run `agentpulse backup`, unless you keep backups elsewhere";
     match age {
         Some(age) if age <= BACKUP_AGE => {
             let hours = age.as_secs() / 3_600;
@@ -55,16 +55,16 @@ fn backup(age: Option<Duration>) -> Finding {
             Finding::hint(
                 SUBJECT,
                 format!("the newest in backups/ is {days} days old"),
-                mend,
+                fix,
             )
         }
-        None => Finding::hint(SUBJECT, "there is none in backups/", mend),
+        None => Finding::hint(SUBJECT, "there is none in backups/", fix),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Mark;
+    use super::super::Level;
     use super::*;
 
     #[test]
@@ -74,8 +74,8 @@ mod tests {
             None
         );
         let found = clock(1_000_000_000_000, 1_000_000_000_000 - AHEAD_ALLOWED_MS - 1).unwrap();
-        assert_eq!(found.mark, Mark::Wrong);
-        let state = "it is 2001-09-09T01:41:39.999Z, and the last event was taken at \
+        assert_eq!(found.level, Level::Error);
+        let state = "it is 2001-09-09T01:41:39.999Z, and the last event was accepted at \
                      2001-09-09T01:46:40.000Z";
         assert_eq!(found.state, state);
     }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_backup_is_never_wrong() {
         let marks = [None, Some(8 * 24), Some(7 * 24), Some(1)]
-            .map(|hours| backup(hours.map(|hours| Duration::from_secs(hours * 3_600))).mark);
-        assert_eq!(marks, [Mark::Hint, Mark::Hint, Mark::Ok, Mark::Ok]);
+            .map(|hours| backup(hours.map(|hours| Duration::from_secs(hours * 3_600))).level);
+        assert_eq!(marks, [Level::Hint, Level::Hint, Level::Ok, Level::Ok]);
     }
 }

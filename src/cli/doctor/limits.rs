@@ -8,21 +8,21 @@ use crate::daemon::files_needed;
 
 const SUBJECT: &str = "open files";
 
-/// Nothing where there is no limit.
+/// Returns None if there is no limit.
 pub fn finding(config: &Config, status: &Value) -> Option<Finding> {
     let limit = status["max_open_files"].as_u64()?;
-    Some(judge(limit, files_needed(config)))
+    Some(evaluate(limit, files_needed(config)))
 }
 
-fn judge(limit: u64, needed: u64) -> Finding {
+fn evaluate(limit: u64, needed: u64) -> Finding {
     if limit >= needed {
-        let state = format!("the daemon may open all {needed} that it could need");
+        let state = format!("the daemon may open all {needed} that it can need");
         return Finding::right(SUBJECT, state);
     }
-    let state = format!("the daemon may open {limit}, and its connections could need {needed}");
-    let mend = "raise the hard limit (ulimit -Hn, or LimitNOFILE of the unit), or lower \
+    let state = format!("the daemon may open {limit}, and its connections can need {needed}");
+    let fix = "raise the hard limit (ulimit -Hn, or LimitNOFILE of the unit), or lower \
                 http.max_connections and limits.connections";
-    Finding::wrong(SUBJECT, state, mend)
+    Finding::error(SUBJECT, state, fix)
 }
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn as_many_as_are_needed_are_enough() {
-        assert!(judge(1_024, 1_025).mend.is_some());
-        assert!(judge(1_024, 1_024).mend.is_none());
+        assert!(evaluate(1_024, 1_025).fix.is_some());
+        assert!(evaluate(1_024, 1_024).fix.is_none());
     }
 }

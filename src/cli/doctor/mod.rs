@@ -1,11 +1,11 @@
-//! `agentpulse doctor`: looks at everything that the daemon stands on. Each finding is one line;
-//! one that is wrong says how to mend it, and a hint what could be better.
+//! `agentpulse doctor`: checks everything that the daemon depends on. Each finding is one line; an
+//! error says how to fix it, and a hint what could be better.
 
 mod daemon;
+mod folders;
 mod hooks;
 mod kept;
 mod limits;
-mod place;
 mod redis;
 mod server;
 mod settings;
@@ -16,74 +16,83 @@ use serde::Serialize;
 
 use super::client::Control;
 use super::table::aligned;
-use super::{Failure, Place, block_on, failed, print, print_json};
+use super::{Failure, Target, block_on, failed, print, print_json};
 
 #[derive(Args)]
 pub struct Doctor {
-    /// Print what was found as one JSON object
+    /// Print the findings as one JSON object
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Mark {
+enum Level {
     Ok,
-    /// Worth to know; nothing is broken by it.
+    /// Worth knowing; nothing is broken by it.
     Hint,
-    Wrong,
+    Error,
 }
 
-/// What was looked at and how it is.
+/// What was checked and its state.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Finding {
-    mark: Mark,
+    level: Level,
     subject: &'static str,
     state: String,
-    /// What to do about it; nothing when it is right.
-    mend: Option<String>,
+    /// What to do about it; None if it is right.
+    fix: Option<String>,
+}
+
+/// With the field names of v0.1.0, which go with the next release.
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    #[serde(flatten)]
+    finding: &'a Finding,
+    mark: &'static str,
+    mend: Option<&'a str>,
 }
 
 /// The answer of `--json`.
 #[derive(Serialize)]
 struct Report<'a> {
-    /// Nothing is wrong; hints do not count.
+    /// There is no error; hints do not count.
     healthy: bool,
-    findings: &'a [Finding],
+    findings: Vec<JsonFinding<'a>>,
 }
 
 impl Finding {
     fn right(subject: &'static str, state: impl Into<String>) -> Finding {
         Finding {
-            mark: Mark::Ok,
+            level: Level::Ok,
             subject,
             state: state.into(),
-            mend: None,
+            fix: None,
         }
     }
 
-    fn hint(subject: &'static str, state: impl Into<String>, mend: impl Into<String>) -> Finding {
+    fn hint(subject: &'static str, state: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding {
-            mark: Mark::Hint,
-            mend: Some(mend.into()),
+            level: Level::Hint,
+            fix: Some(fix.into()),
             ..Finding::right(subject, state)
         }
     }
 
-    fn wrong(subject: &'static str, state: impl Into<String>, mend: impl Into<String>) -> Finding {
+    fn error(subject: &'static str, state: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding {
-            mark: Mark::Wrong,
-            ..Finding::hint(subject, state, mend)
+            level: Level::Error,
+            ..Finding::hint(subject, state, fix)
         }
     }
 }
 
 impl Doctor {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let control = Control::of(&config);
-        let mut findings = settings::findings(&config, place.file().as_deref());
-        findings.extend(place::findings(&config));
+        let mut findings = settings::findings(&config, target.file().as_deref());
+        findings.extend(folders::findings(&config));
         block_on(async {
             let status = control.status().await;
             let running = status.as_ref().ok();
@@ -95,40 +104,52 @@ impl Doctor {
             findings.extend(hooks::findings(&config, running));
             findings.extend(kept::findings(&config));
         })?;
-        let wrong = findings
+        let errors = findings
             .iter()
-            .filter(|finding| finding.mark == Mark::Wrong)
+            .filter(|finding| finding.level == Level::Error)
             .count();
         if self.json {
             let report = Report {
-                healthy: wrong == 0,
-                findings: &findings,
+                healthy: errors == 0,
+                findings: findings.iter().map(json).collect(),
             };
             let line = serde_json::to_string(&report).map_err(failed)?;
             print_json(&line)?;
         } else {
             print(&shown(&findings))?;
         }
-        match wrong {
+        match errors {
             0 => Ok(()),
-            1 => Err(failed("one thing is wrong")),
-            wrong => Err(failed(format_args!("{wrong} things are wrong"))),
+            1 => Err(failed("1 error")),
+            errors => Err(failed(format_args!("{errors} errors"))),
         }
+    }
+}
+
+fn json(finding: &Finding) -> JsonFinding<'_> {
+    JsonFinding {
+        finding,
+        mark: match finding.level {
+            Level::Ok => "ok",
+            Level::Hint => "hint",
+            Level::Error => "wrong",
+        },
+        mend: finding.fix.as_deref(),
     }
 }
 
 fn shown(findings: &[Finding]) -> String {
     let rows = findings.iter().map(|finding| {
-        let mark = match finding.mark {
-            Mark::Ok => "ok",
-            Mark::Hint => "hint",
-            Mark::Wrong => "WRONG",
+        let level = match finding.level {
+            Level::Ok => "ok",
+            Level::Hint => "hint",
+            Level::Error => "ERROR",
         };
-        let text = match &finding.mend {
+        let text = match &finding.fix {
             None => finding.state.clone(),
-            Some(mend) => format!("{}: {mend}", finding.state),
+            Some(fix) => format!("{}: {fix}", finding.state),
         };
-        [mark.to_owned(), finding.subject.to_owned(), text]
+        [level.to_owned(), finding.subject.to_owned(), text]
     });
     aligned(&rows.collect::<Vec<_>>())
 }
@@ -138,15 +159,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_a_finding_with_what_mends_it() {
+    fn a_line_a_finding_with_its_fix() {
         let findings = [
             Finding::right("data folder", "/d has mode 0700"),
             Finding::hint("backup", "there is none", "make one"),
-            Finding::wrong("disk", "no room", "make room"),
+            Finding::error("disk", "no room", "make room"),
         ];
         let expect = "ok     data folder  /d has mode 0700\n\
                       hint   backup       there is none: make one\n\
-                      WRONG  disk         no room: make room\n";
+                      ERROR  disk         no room: make room\n";
         assert_eq!(shown(&findings), expect);
+    }
+
+    #[test]
+    fn json_has_the_old_names_beside_the_new_ones() {
+        let finding = Finding::error("disk", "no room", "make room");
+        let expect = serde_json::json!({
+            "level": "error", "subject": "disk", "state": "no room", "fix": "make room",
+            "mark": "wrong", "mend": "make room",
+        });
+        assert_eq!(serde_json::to_value(json(&finding)).unwrap(), expect);
     }
 }

@@ -1,5 +1,5 @@
-//! The server of the live view, asked by ourselves: whether it can serve, has room, keeps what it
-//! holds, and holds our numbers.
+//! The server of the live view, queried directly: whether it can serve, has free memory, persists
+//! its data, and holds our numbers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::Finding;
 use crate::config::Config;
-use crate::daemon::{FOREIGN_MEND, JOURNAL, cursor_is_ours};
+use crate::daemon::{FOREIGN_FIX, JOURNAL, cursor_is_ours};
 use crate::domain::bucket::Day;
 use crate::domain::names::{NameLimits, Names};
 use crate::domain::redis_url::RedisUrl;
@@ -19,11 +19,11 @@ use crate::live::{Facts, Live, LiveConfig};
 use crate::redis_child;
 
 const SUBJECT: &str = "redis";
-/// It answers in a millisecond, or it is away.
+/// It answers in a millisecond, or it is unreachable.
 const DEADLINE: Duration = Duration::from_secs(5);
 const FULL_PERCENT: u64 = 80;
 
-/// `running`: what the daemon says of itself. Without one there is no private server to ask.
+/// `running`: the status of the daemon, if it runs. Without one there is no private server to ask.
 pub async fn findings(config: &Config, running: Option<&Value>) -> Vec<Finding> {
     let own = config.redis.url.clone();
     let url = match (own, running) {
@@ -38,9 +38,9 @@ pub async fn findings(config: &Config, running: Option<&Value>) -> Vec<Finding> 
         Ok(Ok((facts, cursor, key))) => {
             let mut findings = match facts {
                 Some(facts) => facts_of(&facts, is_private),
-                None => vec![untold()],
+                None => vec![without_info()],
             };
-            // A running daemon has looked at it, and follows it.
+            // A running daemon has checked it, and follows it.
             findings.extend(match running {
                 None => foreign(config, cursor.as_deref(), key.as_deref()),
                 Some(status) => changed(status),
@@ -48,12 +48,12 @@ pub async fn findings(config: &Config, running: Option<&Value>) -> Vec<Finding> 
             findings
         }
         Ok(Err(error)) if error.is_denied() => {
-            let mend = "give its user what docs/operations.md lists, or mend redis.url";
-            vec![Finding::wrong(SUBJECT, error.to_string(), mend)]
+            let fix = "grant its user what docs/operations.md lists, or fix redis.url";
+            vec![Finding::error(SUBJECT, error.to_string(), fix)]
         }
         Ok(Err(error)) if error.is_unfit() => {
-            let mend = "mend its settings, and start the daemon anew";
-            vec![Finding::wrong(SUBJECT, error.to_string(), mend)]
+            let fix = "fix its settings, and restart the daemon";
+            vec![Finding::error(SUBJECT, error.to_string(), fix)]
         }
         Ok(Err(error)) => vec![unreachable(error.to_string())],
         Err(_) => vec![unreachable(format!(
@@ -64,14 +64,14 @@ pub async fn findings(config: &Config, running: Option<&Value>) -> Vec<Finding> 
 }
 
 fn unreachable(state: String) -> Finding {
-    Finding::wrong(
+    Finding::error(
         SUBJECT,
         state,
-        "start it, or mend redis.url; reads come from history meanwhile",
+        "start it, or fix redis.url; meanwhile reads come from history",
     )
 }
 
-/// What it says of itself, the cursor, and without one a key of our names.
+/// Its facts, the cursor, and without a cursor one key of our names.
 async fn ask(
     config: &Config,
     url: RedisUrl,
@@ -80,7 +80,7 @@ async fn ask(
         url,
         prefix: config.redis.prefix.clone(),
     };
-    // No key of a name is read here.
+    // No key that depends on a name is read here.
     let limits = NameLimits {
         agents: 1,
         types: 1,
@@ -96,12 +96,12 @@ async fn ask(
     Ok((facts, cursor, key))
 }
 
-fn untold() -> Finding {
+fn without_info() -> Finding {
     Finding::hint(
         SUBJECT,
         "it answers; its version, memory and memory policy are unknown, because its user may not \
          run INFO",
-        "allow +info, or see yourself that it evicts nothing and has room",
+        "allow +info, or check yourself that it evicts nothing and has free memory",
     )
 }
 
@@ -111,8 +111,8 @@ fn facts_of(facts: &Facts, is_private: bool) -> Vec<Finding> {
     let version = &facts.version;
     let mut findings = Vec::new();
     if facts.maxmemory > 0 && facts.used_memory * 100 > facts.maxmemory * FULL_PERCENT {
-        let mend = if is_private {
-            "raise redis.maxmemory, and start the daemon anew"
+        let fix = if is_private {
+            "raise redis.maxmemory, and restart the daemon"
         } else {
             "raise its maxmemory"
         };
@@ -121,7 +121,7 @@ fn facts_of(facts: &Facts, is_private: bool) -> Vec<Finding> {
             format!(
                 "{name} {version} uses {used} of {max} MiB, and refuses writes when it is full"
             ),
-            mend,
+            fix,
         ));
     } else {
         let of = match max {
@@ -133,8 +133,8 @@ fn facts_of(facts: &Facts, is_private: bool) -> Vec<Finding> {
     }
     if !facts.is_appending {
         let state = format!("{name} keeps no append-only file");
-        let mend = "set `appendonly yes`, or have the live view made anew after each of its starts";
-        findings.push(Finding::hint(SUBJECT, state, mend));
+        let fix = "set `appendonly yes`, or the live view is rebuilt after each of its starts";
+        findings.push(Finding::hint(SUBJECT, state, fix));
     }
     findings
 }
@@ -144,26 +144,26 @@ fn changed(status: &Value) -> Option<Finding> {
     let reason = status["live"]["last_difference"].as_str()?;
     Some(Finding::hint(
         SUBJECT,
-        format!("it did not hold what it was given, and was rebuilt: {reason}"),
-        "let nobody else write to these keys, and have it evict nothing",
+        format!("it lost or changed data, and was rebuilt: {reason}"),
+        "no other program may write to these keys, and it must evict nothing",
     ))
 }
 
-/// As a daemon that starts looks at it.
+/// The check that a starting daemon makes.
 fn foreign(config: &Config, cursor: Option<&str>, key: Option<&str>) -> Option<Finding> {
     let journal = config.data.dir.join(JOURNAL);
     let epochs = match journal.exists() {
-        // What is damaged is told elsewhere.
+        // Damage is reported elsewhere.
         true => Tail::open(&journal).and_then(|tail| tail.epochs()).ok()?,
         false => Vec::new(),
     };
     let reason = cursor_is_ours(cursor, key, &epochs).err()?;
-    Some(Finding::wrong(SUBJECT, reason, FOREIGN_MEND))
+    Some(Finding::error(SUBJECT, reason, FOREIGN_FIX))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Mark;
+    use super::super::Level;
     use super::*;
 
     fn facts(used_memory: u64, maxmemory: u64, is_appending: bool) -> Facts {
@@ -184,14 +184,14 @@ mod tests {
         let found = |facts: &Facts| {
             let found = facts_of(facts, true).into_iter();
             found
-                .map(|finding| (finding.mark, finding.state))
+                .map(|finding| (finding.level, finding.state))
                 .collect::<Vec<_>>()
         };
         let state = "Redis 7.2.4 uses 80 MiB of 100 MiB, and evicts nothing";
         let well = facts(80 << 20, 100 << 20, true);
-        assert_eq!(found(&well), [(Mark::Ok, state.to_owned())]);
+        assert_eq!(found(&well), [(Level::Ok, state.to_owned())]);
         let full = facts((80 << 20) + 1, 100 << 20, true);
-        assert_eq!(found(&full)[0].0, Mark::Hint);
+        assert_eq!(found(&full)[0].0, Level::Hint);
         let unbound = found(&facts(80 << 20, 0, false));
         assert_eq!(
             unbound[0].1,
@@ -199,7 +199,7 @@ mod tests {
         );
         assert_eq!(
             unbound[1],
-            (Mark::Hint, "Redis keeps no append-only file".to_owned())
+            (Level::Hint, "Redis keeps no append-only file".to_owned())
         );
     }
 }

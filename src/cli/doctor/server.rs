@@ -1,4 +1,4 @@
-//! The program of the private server: whether there is one, and whether it is new enough.
+//! The program of the private server: whether it exists, and whether it is new enough.
 
 use std::env;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ const INSTALL: &str = "install valkey or redis (`apt install redis-server`, `bre
 
 pub async fn finding(config: &Config) -> Finding {
     if config.redis.url.is_some() {
-        // How it is to be reached is known to the daemon, which is asked as well.
+        // The daemon knows whether it is reachable, and is checked as well.
         return Finding::right(SUBJECT, "redis.url is set: no server of our own is needed");
     }
     let path = match &config.redis.server {
@@ -29,7 +29,7 @@ pub async fn finding(config: &Config) -> Finding {
         None => search(env::var_os("PATH").unwrap_or_default().as_os_str()),
     };
     let Some(path) = path else {
-        return Finding::wrong(
+        return Finding::error(
             SUBJECT,
             "there is no valkey-server and no redis-server",
             INSTALL,
@@ -42,9 +42,9 @@ pub async fn finding(config: &Config) -> Finding {
         .kill_on_drop(true)
         .output();
     match timeout(DEADLINE, output).await {
-        Ok(Ok(output)) => judge(&shown.to_string(), &String::from_utf8_lossy(&output.stdout)),
-        Ok(Err(error)) => Finding::wrong(SUBJECT, format!("{shown}: {error}"), INSTALL),
-        Err(_) => Finding::wrong(SUBJECT, format!("{shown} --version does not end"), INSTALL),
+        Ok(Ok(output)) => evaluate(&shown.to_string(), &String::from_utf8_lossy(&output.stdout)),
+        Ok(Err(error)) => Finding::error(SUBJECT, format!("{shown}: {error}"), INSTALL),
+        Err(_) => Finding::error(SUBJECT, format!("{shown} --version does not end"), INSTALL),
     }
 }
 
@@ -56,10 +56,10 @@ fn search(path: &std::ffi::OsStr) -> Option<PathBuf> {
 }
 
 /// Functions in scripts (`#!lua`) came with Redis 7.0; Valkey began with 7.2.
-fn judge(program: &str, output: &str) -> Finding {
+fn evaluate(program: &str, output: &str) -> Finding {
     let Some(version) = version(output) else {
-        let state = format!("{program} does not tell its version");
-        return Finding::wrong(SUBJECT, state, INSTALL);
+        let state = format!("{program} does not print its version");
+        return Finding::error(SUBJECT, state, INSTALL);
     };
     let major = version
         .split('.')
@@ -69,7 +69,7 @@ fn judge(program: &str, output: &str) -> Finding {
     if major.is_some_and(|major| major >= 7) {
         Finding::right(SUBJECT, state)
     } else {
-        Finding::wrong(SUBJECT, state, "install Redis 7.0, Valkey 7.2 or newer")
+        Finding::error(SUBJECT, state, "install Redis 7.0, Valkey 7.2 or newer")
     }
 }
 
@@ -87,14 +87,14 @@ mod tests {
     #[test]
     fn a_version_is_judged() {
         let line = |version| format!("Redis server v={version} sha=00000000:0 bits=64\n");
-        let finding = judge("/bin/r", &line("7.0.15"));
+        let finding = evaluate("/bin/r", &line("7.0.15"));
         assert_eq!(
             finding,
             Finding::right(SUBJECT, "/bin/r has version 7.0.15")
         );
-        assert!(judge("/bin/r", &line("10.1.0")).mend.is_none());
-        assert!(judge("/bin/r", &line("6.2.14")).mend.is_some());
-        assert!(judge("/bin/r", "usage: r").mend.is_some());
+        assert!(evaluate("/bin/r", &line("10.1.0")).fix.is_none());
+        assert!(evaluate("/bin/r", &line("6.2.14")).fix.is_some());
+        assert!(evaluate("/bin/r", "usage: r").fix.is_some());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The settings: whether others may read the secrets in them, and whom the daemon lets in.
+//! The settings: whether others can read the secrets in them, and whether HTTP needs a key.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -14,7 +14,7 @@ pub fn findings(config: &Config, file: Option<&Path>) -> Vec<Finding> {
     file.into_iter().chain(reachable(config)).collect()
 }
 
-/// The settings that stand in the file and that nobody else is to know.
+/// The secrets in the settings file.
 fn secrets(config: &Config) -> Vec<String> {
     let url = config.redis.url.as_ref();
     let has_password = url.is_some_and(|url| url.password.is_some());
@@ -36,13 +36,13 @@ fn readable(file: &Path, secrets: &[String]) -> Option<Finding> {
     if secrets.is_empty() {
         return None;
     }
-    // A group is somebody's choice: the unit of a whole machine reads a file of root's.
+    // Readable by a group can be intended: a system unit reads a file of root.
     if mode & 0o004 == 0 {
         let state = format!("others cannot read the secrets in {shown}");
         return Some(Finding::right(SUBJECT, state));
     }
     let state = format!("everybody on this machine can read {names} in {shown}");
-    Some(Finding::wrong(SUBJECT, state, format!("chmod o-r {shown}")))
+    Some(Finding::error(SUBJECT, state, format!("chmod o-r {shown}")))
 }
 
 fn reachable(config: &Config) -> Option<Finding> {
@@ -55,17 +55,18 @@ fn reachable(config: &Config) -> Option<Finding> {
     let keys = file.exists().then(|| Access::open_to_read(&file));
     Some(match keys {
         Some(Err(error)) => {
-            let mend = "`agentpulse restore` a backup";
-            Finding::wrong(SUBJECT, error.to_string(), mend)
+            let fix = "`agentpulse restore` a backup";
+            Finding::error(SUBJECT, error.to_string(), fix)
         }
         Some(Ok(access)) if access.has_keys() => {
-            let state = format!("{listen} is reached from elsewhere, and speaks in the clear");
-            Finding::hint(SUBJECT, state, "let only a proxy that ends TLS reach it")
+            let state = format!("{listen} is reachable from other machines, without TLS");
+            Finding::hint(SUBJECT, state, "let only a TLS proxy reach it")
         }
         _ => {
-            let state = format!("{listen} is reached from elsewhere, and there is no API key");
-            let mend = "`agentpulse key create NAME`, or set http.listen to 127.0.0.1";
-            Finding::wrong(SUBJECT, state, mend)
+            let state =
+                format!("{listen} is reachable from other machines, and there is no API key");
+            let fix = "`agentpulse key create NAME`, or set http.listen to 127.0.0.1";
+            Finding::error(SUBJECT, state, fix)
         }
     })
 }

@@ -11,32 +11,32 @@ use super::Finding;
 use crate::cli::hooks::status::Spool;
 
 const SUBJECT: &str = "spool";
-/// A running daemon takes what lies there every second.
+/// A running daemon empties it every second.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `runs`: a daemon does, that takes what waits.
+/// `runs`: whether a daemon runs that empties it.
 pub fn finding(dir: &Path, runs: bool) -> Finding {
     let shown = dir.display();
     match fs::metadata(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Finding::right(
                 SUBJECT,
-                format!("{shown} is not there yet; who needs it makes it"),
+                format!("{shown} does not exist yet; hooks create it when they need it"),
             );
         }
         Err(error) => {
-            let mend = "set spool.path, for the daemon and for hooks, to another folder";
-            return Finding::wrong(SUBJECT, format!("{shown}: {error}"), mend);
+            let fix = "set spool.path, for the daemon and for hooks, to another folder";
+            return Finding::error(SUBJECT, format!("{shown}: {error}"), fix);
         }
         Ok(data) if !data.is_dir() => {
-            let mend = "take it away: hooks make a folder of that name";
-            return Finding::wrong(SUBJECT, format!("{shown} is no folder"), mend);
+            let fix = "remove it: hooks create a folder of that name";
+            return Finding::error(SUBJECT, format!("{shown} is not a folder"), fix);
         }
         Ok(_) => {}
     }
     if access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         let state = format!("hooks cannot write to {shown}");
-        return Finding::wrong(SUBJECT, state, format!("chmod u+wx {shown}"));
+        return Finding::error(SUBJECT, state, format!("chmod u+wx {shown}"));
     }
     let spool = Spool::of(dir);
     let age = oldest(&spool.lines()).map_or(Duration::ZERO, |at| {
@@ -48,16 +48,15 @@ pub fn finding(dir: &Path, runs: bool) -> Finding {
         age.as_secs()
     );
     if waiting > 0 && runs && age > PATIENCE {
-        let mend =
-            "the daemon does not take them: if its spool.path is this folder, look at its log";
-        Finding::wrong(SUBJECT, state, mend)
+        let fix = "the daemon does not read them: if its spool.path is this folder, read its log";
+        Finding::error(SUBJECT, state, fix)
     } else if spool.refused_lines > 0 {
         let state = format!(
-            "{} lines found no room in {shown}, and are lost",
+            "{} lines did not fit in {shown}, and are lost",
             spool.refused_lines
         );
-        let mend = "raise spool.max_bytes; who knows of them takes the file `refused` away";
-        Finding::hint(SUBJECT, state, mend)
+        let fix = "raise spool.max_bytes; then remove the file `refused`";
+        Finding::hint(SUBJECT, state, fix)
     } else if waiting > 0 && !runs {
         Finding::hint(SUBJECT, state, "they count once `agentpulse serve` runs")
     } else {
@@ -65,7 +64,7 @@ pub fn finding(dir: &Path, runs: bool) -> Finding {
     }
 }
 
-/// One that is taken meanwhile does not wait any more.
+/// A file that is read meanwhile does not wait any more.
 fn oldest(lines: &[PathBuf]) -> Option<SystemTime> {
     let times = lines
         .iter()
@@ -75,39 +74,39 @@ fn oldest(lines: &[PathBuf]) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Mark;
+    use super::super::Level;
     use super::*;
 
     #[test]
     fn what_waits_is_a_hint_without_a_daemon_and_wrong_with_one_for_long() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("spool");
-        assert_eq!(finding(&dir, true).mark, Mark::Ok);
+        assert_eq!(finding(&dir, true).level, Level::Ok);
         fs::create_dir(&dir).unwrap();
-        assert_eq!(finding(&dir, true).mark, Mark::Ok);
+        assert_eq!(finding(&dir, true).level, Level::Ok);
         let line = fs::File::create(dir.join("1-a.json")).unwrap();
         assert_eq!(
-            (finding(&dir, true).mark, finding(&dir, false).mark),
-            (Mark::Ok, Mark::Hint)
+            (finding(&dir, true).level, finding(&dir, false).level),
+            (Level::Ok, Level::Hint)
         );
         line.set_modified(SystemTime::now() - PATIENCE * 2).unwrap();
         let found = finding(&dir, true);
-        assert_eq!(found.mark, Mark::Wrong);
+        assert_eq!(found.level, Level::Error);
         assert!(
             found.state.starts_with("1 lines wait in "),
             "{}",
             found.state
         );
-        assert_eq!(finding(&dir, false).mark, Mark::Hint);
+        assert_eq!(finding(&dir, false).level, Level::Hint);
         fs::remove_file(dir.join("1-a.json")).unwrap();
         fs::write(dir.join("refused"), "xx").unwrap();
         let found = finding(&dir, true);
-        assert_eq!(found.mark, Mark::Hint);
+        assert_eq!(found.level, Level::Hint);
         assert!(
-            found.state.starts_with("2 lines found no room"),
+            found.state.starts_with("2 lines did not fit"),
             "{}",
             found.state
         );
-        assert_eq!(finding(&dir.join("refused"), true).mark, Mark::Wrong);
+        assert_eq!(finding(&dir.join("refused"), true).level, Level::Error);
     }
 }

@@ -14,7 +14,7 @@ use hyper::Method;
 
 use super::client::{AskError, Control, LONG};
 use super::text::{escaped, shown};
-use super::{Failure, Place, block_on, failed, io_failed, written};
+use super::{Failure, Target, block_on, failed, io_failed, written};
 use crate::config::Config;
 use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
 use crate::domain::bucket::Day;
@@ -38,7 +38,7 @@ pub struct Export {
     /// The last day of the end, UTC
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     until: Option<Day>,
-    /// The file, made anew with mode 0600 [default: standard output]
+    /// The file, created with mode 0600 [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -54,8 +54,8 @@ pub fn parse_day(text: &str) -> Result<Day, &'static str> {
 }
 
 impl Export {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         flush(&config)?;
         daemon::finish_before_reading(&config)?;
         let path = config.data.dir.join(HISTORY_NAME);

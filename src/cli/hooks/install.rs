@@ -8,7 +8,7 @@ use similar::TextDiff;
 
 use super::document::{COMMENTS, Document};
 use super::file::{SettingsFile, refused};
-use super::place::Files;
+use super::location::Files;
 use super::{command, edit};
 use crate::cli::{Failure, failed, print};
 

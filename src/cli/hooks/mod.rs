@@ -8,37 +8,37 @@ mod file;
 mod install;
 mod json;
 mod layout;
-mod place;
+mod location;
 pub mod status;
 
 use clap::Subcommand;
 
-use super::{Failure, Place};
+use super::{Failure, Target};
 
 #[derive(Subcommand)]
 pub enum HooksCommand {
-    /// Put our hooks into a settings file of Claude Code [default: ~/.claude/settings.json]
+    /// Add the hooks to a settings file of Claude Code [default: ~/.claude/settings.json]
     ///
     /// All else in the file stays as it is, to the byte. The text before is kept beside it, with
     /// the ending .agentpulse-backup.
     Install(install::Install),
-    /// Take our hooks out of a settings file again
+    /// Remove the hooks from a settings file
     ///
-    /// What `install` has put in goes, and the file is to the byte what it was. A file that holds
+    /// What `install` added is removed; everything else stays as it was, to the byte. A file that holds
     /// nothing else and was made by `install` is removed.
     Uninstall(install::Uninstall),
-    /// Say what is installed, and send a test event through the whole chain
+    /// Check what is installed, and send a test event through the whole chain
     ///
     /// Exit code 1 when something is missing.
     Status(status::Status),
 }
 
 impl HooksCommand {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
         match self {
             HooksCommand::Install(install) => install.run(),
             HooksCommand::Uninstall(uninstall) => uninstall.run(),
-            HooksCommand::Status(status) => status.run(place),
+            HooksCommand::Status(status) => status.run(target),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::client::event_socket;
 use super::delivery::{connect, deliver};
 use super::emit::{refused, show_refusal};
 use super::export::parse_day;
-use super::{Failure, Place, failed, flag, io_failed, print};
+use super::{Failure, Target, failed, flag, io_failed, print};
 use crate::domain::bucket::Day;
 use crate::flow::clock::now_ms;
 
@@ -28,9 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Subcommand)]
 pub enum Import {
-    /// Send the subagent runs whose transcripts Claude Code has left
+    /// Import subagent runs from the transcripts of Claude Code
     ///
-    /// The same runs may be sent again, also beside live ones: nothing counts twice.
+    /// The same runs can be imported again, also beside live ones: nothing counts twice.
     ClaudeCode(ClaudeCode),
 }
 
@@ -49,20 +49,20 @@ pub struct ClaudeCode {
 }
 
 impl Import {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
         match self {
-            Import::ClaudeCode(command) => command.run(place),
+            Import::ClaudeCode(command) => command.run(target),
         }
     }
 }
 
 impl ClaudeCode {
-    fn run(self, place: &Place) -> Result<(), Failure> {
+    fn run(self, target: &Target) -> Result<(), Failure> {
         let mut flags = Vec::new();
         if let Some(socket) = &self.socket {
             flags.push(flag("socket.path", socket)?);
         }
-        let config = place.load(flags)?;
+        let config = target.load(flags)?;
         let root = root(self.root, &config.transcript.roots)?;
         let found = walk::transcripts(&root).filter(Result::is_ok).count();
         let stream = connect(&event_socket(&config)?)?;

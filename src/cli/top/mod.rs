@@ -28,7 +28,7 @@ use clap::Args;
 
 use super::client::Control;
 use super::table::terminal_width;
-use super::{Failure, Place, block_on, failed, print};
+use super::{Failure, Target, block_on, failed, print};
 use crate::flow::clock::now_ms;
 
 /// Below this the daemon answers the same again, as it keeps an answer for a moment.
@@ -37,10 +37,10 @@ const LONGEST_INTERVAL: f64 = 60.0;
 
 #[derive(Args)]
 pub struct Top {
-    /// How often the daemon is asked, in seconds
+    /// How often to update, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
     interval: Duration,
-    /// Print what runs now as plain text, and end
+    /// Print the running agents once as plain text, and exit
     #[arg(long)]
     once: bool,
 }
@@ -54,8 +54,8 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 impl Top {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let control = Control::of(&config);
         if self.once {
             let now_ms = now_ms();

@@ -11,7 +11,7 @@ use crate::cli::hooks::command::{OurCommand, parse};
 use crate::cli::hooks::document::{COMMENTS, Document, EVENTS};
 use crate::cli::hooks::file::SettingsFile;
 use crate::cli::hooks::json::Wrong;
-use crate::cli::hooks::place::Named;
+use crate::cli::hooks::location::Named;
 
 const INSTALL: &str = "run `agentpulse hooks install`";
 

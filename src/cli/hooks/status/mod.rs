@@ -15,17 +15,17 @@ pub use self::spool::Spool;
 use self::spool::as_hooks_see;
 use self::trial::{Trial, version};
 use super::command::{self, OurCommand};
-use super::place::Files;
+use super::location::Files;
 use crate::cli::client::Control;
 use crate::cli::table::aligned;
-use crate::cli::{Failure, Place, block_on, failed, print, print_json};
+use crate::cli::{Failure, Target, block_on, failed, print, print_json};
 use crate::config::Config;
 
 #[derive(Args)]
 pub struct Status {
     #[command(flatten)]
     files: Files,
-    /// Print what was found as one JSON object
+    /// Print the findings as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -62,8 +62,8 @@ struct Daemon {
 }
 
 impl Status {
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        let config = place.load(Vec::new())?;
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        let config = target.load(Vec::new())?;
         let named = self.files.all()?;
         let files = named.iter().map(Installed::read).collect();
         let report = block_on(Report::of(files, &config))?;
@@ -75,8 +75,8 @@ impl Status {
         }
         match report.problems.len() {
             0 => Ok(()),
-            1 => Err(failed("one thing is wrong")),
-            wrong => Err(failed(format_args!("{wrong} things are wrong"))),
+            1 => Err(failed("1 problem")),
+            wrong => Err(failed(format_args!("{wrong} problems"))),
         }
     }
 }

@@ -102,7 +102,7 @@ impl Trial {
         }
     }
 
-    /// Without a daemon the spool is the right place, and that none runs is told already.
+    /// Without a daemon the spool is the right place, and that none is running is told already.
     pub fn problem(&self, daemon_runs: bool) -> Option<String> {
         let what = match (self.outcome, &self.complaint) {
             (_, Some(complaint)) => format!("the hook command {complaint}"),
