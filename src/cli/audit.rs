@@ -45,8 +45,8 @@ impl Audit {
         if let Some(since_ms) = self.since {
             path += &format!("&since={since_ms}");
         }
-        let told = match block_on(Control::of(&config).ask(Method::GET, &path, QUICK))? {
-            Ok(told) => told,
+        let answer = match block_on(Control::of(&config).ask(Method::GET, &path, QUICK))? {
+            Ok(answer) => answer,
             Err(AskError::NotRunning(_)) => {
                 let access = daemon::access_to_read(&config)?;
                 let since_ms = self.since.unwrap_or(i64::MIN);
@@ -56,14 +56,14 @@ impl Audit {
             Err(error) => return Err(error.into()),
         };
         if self.json {
-            return print_json(&told);
+            return print_json(&answer);
         }
-        print(&aligned(&table(&told)))
+        print(&aligned(&table(&answer)))
     }
 }
 
 /// The newest row last, where a terminal ends.
-fn table(told: &Value) -> Vec<[String; 7]> {
+fn table(answer: &Value) -> Vec<[String; 7]> {
     let columns = [
         "at", "action", "who", "origin", "outcome", "count", "detail",
     ];
@@ -73,7 +73,7 @@ fn table(told: &Value) -> Vec<[String; 7]> {
         Value::Null => String::new(),
         other => other.to_string(),
     };
-    for row in told["audit"].as_array().into_iter().flatten().rev() {
+    for row in answer["audit"].as_array().into_iter().flatten().rev() {
         rows.push(columns.map(|column| cell(&row[column])));
     }
     rows

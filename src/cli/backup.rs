@@ -57,7 +57,7 @@ impl Backup {
     }
 }
 
-/// The daemon stands in another folder. A slash at the end says that a folder is meant.
+/// The daemon runs in another folder. A slash at the end means a folder.
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     let mut whole = std::path::absolute(path)
         .map_err(|error| io_failed(path.display(), &error))?
@@ -111,7 +111,8 @@ fn without_a_daemon(config: &Config, order: &Order) -> Result<Value, Failure> {
     let progress = Progress::default();
     std::thread::scope(|scope| {
         let work = scope.spawn(|| daemon::backup_offline(config, order, &progress));
-        bar::wait(work, || progress.now()).unwrap_or_else(|_| Err(failed("the backup broke off")))
+        bar::wait(work, || progress.now())
+            .unwrap_or_else(|_| Err(failed("the backup was interrupted")))
     })
 }
 

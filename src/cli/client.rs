@@ -32,7 +32,7 @@ const SOCKET_NAME: &str = "control.sock";
 /// Says which of the two views answered.
 const SOURCE: &str = "x-agentpulse-source";
 
-/// Where the daemon that these settings mean takes events. The socket and the data folder both
+/// Where the daemon of these settings accepts events. The socket and the data folder both
 /// name a daemon: the socket counts when it was given, and the folder not more directly. Else the
 /// daemon of the folder is asked, as it may have been started with another socket.
 pub fn event_socket(config: &Config) -> Result<PathBuf, Failure> {
@@ -60,7 +60,7 @@ pub struct Control {
 
 /// An answer that is asked for again and again.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct Cached {
     pub value: Value,
     /// The live view did not answer.
     pub from_history: bool,
@@ -125,14 +125,14 @@ impl Control {
     ///
     /// # Errors
     /// As [`Control::ask`]; what was kept stays.
-    pub async fn ask_again(&self, path: &str, kept: &mut Kept) -> Result<(), AskError> {
-        let tag = kept.tag.clone();
+    pub async fn ask_again(&self, path: &str, cached: &mut Cached) -> Result<(), AskError> {
+        let tag = cached.tag.clone();
         let (head, body) = self.within(QUICK, Method::GET, path, tag).await?;
         if head.status == StatusCode::NOT_MODIFIED {
-            kept.from_history = is_from_history(&head.headers);
+            cached.from_history = is_from_history(&head.headers);
             return Ok(());
         }
-        *kept = Kept {
+        *cached = Cached {
             value: self.json(&head, &body)?,
             tag: head.headers.get(header::ETAG).cloned(),
             from_history: is_from_history(&head.headers),
@@ -260,22 +260,22 @@ mod tests {
     fn what_has_not_changed_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let control = Control::in_folder(folder.path());
-        let mut kept = Kept::default();
+        let mut cached = Cached::default();
         let mut ask = |answer| {
             let server = stand_in(folder.path(), answer);
-            block_on(control.ask_again("/x", &mut kept))
+            block_on(control.ask_again("/x", &mut cached))
                 .unwrap()
                 .unwrap();
             server.join().unwrap();
             std::fs::remove_file(folder.path().join(SOCKET_NAME)).unwrap();
-            (kept.value.clone(), kept.from_history)
+            (cached.value.clone(), cached.from_history)
         };
         let first = "HTTP/1.1 200 OK\r\netag: \"1\"\r\nx-agentpulse-source: live\r\n\
                      content-length: 1\r\n\r\n7";
         assert_eq!(ask(first), (7.into(), false));
         let same = "HTTP/1.1 304 Not Modified\r\nx-agentpulse-source: history\r\n\r\n";
         assert_eq!(ask(same), (7.into(), true));
-        assert_eq!(kept.tag.unwrap(), "\"1\"");
+        assert_eq!(cached.tag.unwrap(), "\"1\"");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `agentpulse config`: the settings as they are meant, and where each comes from.
+//! `agentpulse config`: the settings, resolved, and where each comes from.
 
 use clap::Subcommand;
 

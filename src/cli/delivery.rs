@@ -1,4 +1,4 @@
-//! Delivers lines over the event socket, and reads what the daemon says of them.
+//! Delivers lines over the event socket, and reads the replies.
 //!
 //! One thread writes while this one reads: a client that only wrote would fill the daemon's
 //! answers up, and one that waited for each answer would be slow.

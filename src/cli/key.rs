@@ -82,7 +82,7 @@ impl Create {
         if let Some(expires_ms) = self.expires {
             path += &format!("&expires={expires_ms}");
         }
-        let told = ask(config, Method::POST, &path, || {
+        let answer = ask(config, Method::POST, &path, || {
             let offline = daemon::access_offline(config, Folder::claim)?;
             let new = NewKey {
                 name: self.name,
@@ -91,11 +91,11 @@ impl Create {
             };
             let made = offline.access.create(new, offline.actor, now_ms());
             let (text, key) = made.map_err(failed)?;
-            let mut told = json!(key);
-            told["text"] = text.into();
-            Ok(json!({ "key": told }))
+            let mut answer = json!(key);
+            answer["text"] = text.into();
+            Ok(json!({ "key": answer }))
         })?;
-        let key = &told["key"];
+        let key = &answer["key"];
         print(&format!("{}\n", word(&key["text"])))?;
         let note = format!(
             "This is shown once. Key {} ({}) opens: {}.",
@@ -111,16 +111,16 @@ impl Create {
 
 impl List {
     fn run(self, config: &Config) -> Result<(), Failure> {
-        let told = ask(config, Method::GET, "/control/keys", || {
+        let answer = ask(config, Method::GET, "/control/keys", || {
             let access = daemon::access_to_read(config)?;
             Ok(json!({"keys": access.list()}))
         })?;
         if self.json {
-            return print_json(&told);
+            return print_json(&answer);
         }
         let columns = ["id", "name", "scopes", "created", "last_used", "expires"];
         let mut rows = vec![columns.map(str::to_owned)];
-        for key in told["keys"].as_array().into_iter().flatten() {
+        for key in answer["keys"].as_array().into_iter().flatten() {
             rows.push(columns.map(|column| word(&key[column]).to_owned()));
         }
         print(&aligned(&rows))
@@ -130,12 +130,12 @@ impl List {
 impl Revoke {
     fn run(self, config: &Config) -> Result<(), Failure> {
         let path = format!("/control/keys/{}", plain(&self.key)?);
-        let told = ask(config, Method::DELETE, &path, || {
+        let answer = ask(config, Method::DELETE, &path, || {
             let offline = daemon::access_offline(config, Folder::claim_existing)?;
             let ended = offline.access.revoke(&self.key, offline.actor, now_ms());
             Ok(json!({ "key": ended.map_err(failed)? }))
         })?;
-        let (id, name) = (word(&told["key"]["id"]), word(&told["key"]["name"]));
+        let (id, name) = (word(&answer["key"]["id"]), word(&answer["key"]["name"]));
         print(&format!("key {id} ({name}) opens nothing any more\n"))
     }
 }
@@ -148,7 +148,7 @@ fn ask(
     without: impl FnOnce() -> Result<Value, Failure>,
 ) -> Result<Value, Failure> {
     match block_on(Control::of(config).ask(method, path, QUICK))? {
-        Ok(told) => Ok(told),
+        Ok(answer) => Ok(answer),
         Err(AskError::NotRunning(_)) => without(),
         Err(error) => Err(error.into()),
     }

@@ -148,7 +148,7 @@ pub fn main() -> ExitCode {
     match run(&target, command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nothing is left to tell when standard error is gone as well.
+            // Without standard error there is no place to report the failure.
             let _ = writeln!(io::stderr(), "agentpulse: {}", one_line(&failure));
             ExitCode::from(failure.code)
         }
@@ -249,7 +249,7 @@ fn print(text: &str) -> Result<(), Failure> {
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// A reader who has seen enough (`| head`) is no failure.
+/// A reader that ends early (`| head`) is no failure.
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

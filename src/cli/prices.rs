@@ -65,7 +65,7 @@ struct Unpriced {
     model: Option<String>,
     /// Those without a price.
     executions: u64,
-    /// Of all executions of the model: those with a price are not told apart.
+    /// Of all executions of the model, also of those with a price.
     total_tokens: u64,
     reason: &'static str,
 }
@@ -87,7 +87,7 @@ struct Priced {
 /// No daemon, or one that does not answer.
 pub async fn unpriced_of(control: &Control, days: u32) -> Result<Vec<(String, u64)>, AskError> {
     let answer = control.ask(Method::GET, &costs_path(days), LONG).await?;
-    // A daemon of another version may answer in another form; its version is told apart.
+    // A daemon of another version may answer in another form; the version is reported elsewhere.
     let costs: Costs = serde_json::from_value(answer).unwrap_or_default();
     let unpriced = costs
         .costs

@@ -18,7 +18,7 @@ impl Reload {
         let config = target.load(Vec::new())?;
         let asked = Control::of(&config);
         match block_on(asked.ask(Method::POST, "/control/reload", LONG))? {
-            Ok(told) => print(&said(&told)),
+            Ok(answer) => print(&said(&answer)),
             Err(AskError::Refused(_, reason)) => Err(Failure::new(
                 EXIT_CONFIG,
                 format!("{reason}; the old settings stay"),
@@ -28,9 +28,9 @@ impl Reload {
     }
 }
 
-fn said(told: &Value) -> String {
+fn said(answer: &Value) -> String {
     let names = |field: &str| {
-        let names = told[field].as_array().into_iter().flatten();
+        let names = answer[field].as_array().into_iter().flatten();
         names
             .filter_map(Value::as_str)
             .collect::<Vec<_>>()
@@ -38,8 +38,8 @@ fn said(told: &Value) -> String {
     };
     let changed = names("changed");
     let mut text = match changed.is_empty() {
-        true => "the settings are read again; nothing of them changed\n".to_owned(),
-        false => format!("the settings are read again; changed: {changed}\n"),
+        true => "settings reloaded; nothing changed\n".to_owned(),
+        false => format!("settings reloaded; changed: {changed}\n"),
     };
     let needs_restart = names("needs_restart");
     if !needs_restart.is_empty() {
@@ -56,14 +56,11 @@ mod tests {
 
     #[test]
     fn what_came_of_it_is_said() {
-        let told = json!({"changed": [], "needs_restart": []});
-        assert_eq!(
-            said(&told),
-            "the settings are read again; nothing of them changed\n"
-        );
-        let told = json!({"changed": ["a.b", "c.d"], "needs_restart": ["http.listen"]});
-        let expect = "the settings are read again; changed: a.b, c.d\n\
+        let answer = json!({"changed": [], "needs_restart": []});
+        assert_eq!(said(&answer), "settings reloaded; nothing changed\n");
+        let answer = json!({"changed": ["a.b", "c.d"], "needs_restart": ["http.listen"]});
+        let expect = "settings reloaded; changed: a.b, c.d\n\
                       only a restart takes: http.listen\n";
-        assert_eq!(said(&told), expect);
+        assert_eq!(said(&answer), expect);
     }
 }

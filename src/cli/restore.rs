@@ -24,17 +24,17 @@ impl Restore {
         let restored = std::thread::scope(|scope| {
             let work = scope.spawn(|| daemon::restore(&config, &self.file, self.force, &progress));
             bar::wait(work, || progress.now())
-                .unwrap_or_else(|_| Err(failed("the restore broke off")))
+                .unwrap_or_else(|_| Err(failed("the restore was interrupted")))
         });
         let (manifest, keys) = restored?;
         let keys = match keys {
-            Keys::Restored => "its API keys are in force: revoke those that were since",
-            Keys::Stayed => "the API keys and the audit trail that were here stay",
+            Keys::Restored => "its API keys are valid again: revoke those that were revoked since",
+            Keys::Stayed => "the existing API keys and audit trail stay",
             Keys::Absent => "it has neither API keys nor an audit trail",
         };
         print(&format!(
-            "restored what was backed up at {}, up to change {}; the next start makes the live \
-             picture anew\n{keys}\n",
+            "restored the backup of {}, up to change {}; the next start rebuilds the live \
+view\n{keys}\n",
             manifest.created, manifest.journal_seq
         ))
     }

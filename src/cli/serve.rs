@@ -18,7 +18,7 @@ use crate::daemon::{self, Signals, Source};
 /// that would be lost.
 const LEFTOVER_WAIT: Duration = Duration::from_secs(1);
 
-/// Of a daemon that was told twice to stop.
+/// The exit code of a daemon that was told twice to stop.
 const EXIT_HURRIED: i32 = 1;
 
 #[derive(Args)]
@@ -51,7 +51,7 @@ impl Serve {
         let set_log_level = start_log(&config.log);
         let target = target.clone();
         let settings = Source {
-            load: Box::new(move || target.settle(&flags)),
+            load: Box::new(move || target.resolve(&flags)),
             set_log_level,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -97,7 +97,7 @@ fn signals() -> Result<(impl Future<Output = ()>, mpsc::Receiver<()>), Failure> 
                 continue;
             }
             match begin.take() {
-                // A daemon that has ended by itself waits for nobody.
+                // A daemon that has ended by itself does not wait for signals.
                 Some(begin) => drop(begin.send(())),
                 None => std::process::exit(EXIT_HURRIED),
             }
@@ -120,8 +120,8 @@ async fn any([terminate, interrupt, hangup]: &mut [Signal; 3]) -> bool {
 
 type SetLevel = Box<dyn Fn(Level) + Send + Sync>;
 
-/// The log goes to standard error. `RUST_LOG` refines it for whoever looks for a fault, and then
-/// the level stays as that says. Answers what sets another level.
+/// The log goes to standard error. `RUST_LOG` refines it for debugging, and then
+/// the level stays as that says. Returns the function that sets another level.
 fn start_log(log: &Log) -> SetLevel {
     let by_environment = EnvFilter::try_from_default_env().ok();
     let is_fixed = by_environment.is_some();
@@ -135,7 +135,7 @@ fn start_log(log: &Log) -> SetLevel {
         .with_env_filter(by_environment.unwrap_or_else(|| filter(log.level)))
         .with_writer(std::io::stderr)
         .with_ansi(is_terminal);
-    // Without the log there is nobody to tell that it is gone.
+    // Without the log there is no place to report that it is gone.
     let set_level: SetLevel = if is_json {
         let builder = builder.json().flatten_event(true).with_filter_reloading();
         let handle = builder.reload_handle();
@@ -153,7 +153,7 @@ fn start_log(log: &Log) -> SetLevel {
     }
 }
 
-/// The library of migrations tells of every start what no operator needs, with a path of the
+/// The library of migrations logs with every start what no operator needs, with a path of the
 /// machine that built the program.
 fn filter(level: Level) -> EnvFilter {
     let of_migrations = level.min(Level::WARN);
@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether our own information is logged, and what the library of migrations has to tell as
+    /// Whether our own information is logged, and messages of the library of migrations as
     /// information and as a warning.
     fn logged(level: Level) -> [bool; 3] {
         let subscriber = tracing_subscriber::fmt().with_env_filter(filter(level));

@@ -12,7 +12,7 @@ use super::table::{aligned, table, terminal_width};
 use super::text::{clean, duration, or_dash, percent};
 use super::{Failure, Target, block_on, failed, print, print_json};
 
-/// Errors of an agent that a table shows; JSON has all that the daemon tells.
+/// Errors of an agent that a table shows; JSON has all that the daemon sends.
 const ERRORS: usize = 10;
 
 #[derive(Args)]
@@ -65,7 +65,7 @@ impl Show {
     }
 }
 
-/// Nothing where the daemon knows of none.
+/// Returns None if the daemon knows none.
 fn there(answer: Result<Value, AskError>) -> Result<Option<Value>, AskError> {
     match answer {
         Err(AskError::Refused(StatusCode::NOT_FOUND, _)) => Ok(None),
@@ -140,7 +140,7 @@ fn agent(answer: &Value, max_width: Option<usize>) -> String {
     text
 }
 
-/// A table below a blank line; nothing where nothing is listed.
+/// A table below a blank line; empty without rows.
 fn block<const N: usize>(
     columns: [Column; N],
     items: &[Value],

@@ -1,4 +1,4 @@
-//! `agentpulse status`: what the running daemon says of itself.
+//! `agentpulse status`: the status of the running daemon.
 
 use clap::Args;
 use serde_json::Value;
@@ -25,7 +25,7 @@ impl Status {
     }
 }
 
-/// A row a value, named by its path (`live.lag_ms`): what the daemon comes to tell is shown
+/// A row a value, named by its path (`live.lag_ms`): values that are added later are shown
 /// without a change here.
 pub fn rows(answer: &Value) -> Vec<[String; 2]> {
     let mut rows = Vec::new();

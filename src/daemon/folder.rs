@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
 
 use super::failure::cannot_create;
-use super::ownership::{Found, look};
+use super::ownership::{Found, inspect};
 use super::{EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, Failure, restore};
 use crate::backup::make_folder;
 use crate::config::Config;
@@ -57,7 +57,7 @@ impl Folder {
             Failure::new(EXIT_CANNOT_CREATE, format!("data.dir {shown}: {reason}"))
         };
         let cannot = |error: io::Error| refuse(error.to_string());
-        let found = look(&dir).map_err(refuse)?;
+        let found = inspect(&dir).map_err(refuse)?;
         if !may_take(found) {
             return Err(nothing_in(&dir));
         }

@@ -41,7 +41,7 @@ pub use self::failure::{
 pub use self::files::files_needed;
 pub use self::folder::{ACCESS, Folder, JOURNAL};
 use self::notify::Notifier;
-pub use self::ownership::{Found, look};
+pub use self::ownership::{Found, inspect};
 use self::parts::{Parts, spawn_writer};
 pub use self::rebuild::rebuild_offline;
 use self::redis::Redis;

@@ -40,7 +40,7 @@ pub enum Found {
 ///
 /// # Errors
 /// Why this is no folder for a daemon, in words.
-pub fn look(dir: &Path) -> Result<Found, String> {
+pub fn inspect(dir: &Path) -> Result<Found, String> {
     let data = match fs::metadata(dir) {
         Ok(data) => data,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -102,7 +102,7 @@ mod tests {
         for name in names {
             fs::write(dir.path().join(name), "").unwrap();
         }
-        look(dir.path())
+        inspect(dir.path())
     }
 
     #[test]
@@ -131,10 +131,10 @@ mod tests {
         }
         for (mode, is_ours) in [(0o1777, false), (0o770, false), (0o755, true)] {
             fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
-            assert_eq!(look(dir.path()).is_ok(), is_ours, "{mode:o}");
+            assert_eq!(inspect(dir.path()).is_ok(), is_ours, "{mode:o}");
         }
-        assert_eq!(look(&dir.path().join("none")), Ok(Found::Missing));
+        assert_eq!(inspect(&dir.path().join("none")), Ok(Found::Missing));
         let file = dir.path().join(LOCK);
-        assert!(look(&file).unwrap_err().contains("not a folder"));
+        assert!(inspect(&file).unwrap_err().contains("not a folder"));
     }
 }

@@ -1,4 +1,4 @@
-//! What the system tells of the machine and of processes. Only Linux tells it; elsewhere it is
+//! What the system reports of the machine and of processes. Only Linux does; elsewhere it is
 //! "not measured".
 
 use std::fs;

@@ -22,7 +22,7 @@ use crate::cli::failure::{Failure, failed, io_failed};
 
 const CONNECTIONS: usize = 32;
 const LASTS: Duration = Duration::from_secs(3);
-/// Of one client that looks beside another load, between two looks.
+/// Between two requests of the one client that reads beside another load.
 const PAUSE: Duration = Duration::from_millis(10);
 const PATH: &str = "/api/agents/metrics/current";
 

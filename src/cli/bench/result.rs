@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::table::aligned;
 
-/// One number. Nothing as its value means that this system does not tell it.
+/// One number. None means that this system does not report it.
 #[derive(Debug, Serialize)]
 pub struct Row {
     part: &'static str,

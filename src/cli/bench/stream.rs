@@ -20,8 +20,8 @@ const CLIENTS: usize = 100;
 const EVENTS_A_SECOND: u64 = 5_000;
 /// Rounds without and with clients by turns: on a shared machine one of each says little.
 const ROUNDS: usize = 3;
-/// How often a client that is sent nothing looks whether it may go.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often a client without messages checks whether it may stop.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// From the last event to the last frame: a picture follows a gap within a second.
 const LAST_FRAME: Duration = Duration::from_millis(1_500);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -128,7 +128,7 @@ impl Clients {
         let (ready, all_ready) = std::sync::mpsc::channel();
         let threads = Vec::from_iter((0..CLIENTS).map(|_| {
             let (stop, ready) = (Arc::clone(&stop), ready.clone());
-            // Who waits for it has failed, if nobody does.
+            // An error only means that the waiting thread has failed.
             let on_first = move || ready.send(()).unwrap_or_default();
             std::thread::spawn(move || watch(address, &stop, on_first))
         }));
@@ -157,7 +157,7 @@ fn watch(address: SocketAddr, stop: &AtomicBool, on_first: impl FnOnce()) -> Res
     let url = format!("ws://{address}/api/agents/stream");
     let (mut socket, _) = tungstenite::client(url, stream)
         .map_err(|error| failed(format_args!("the stream: {error}")))?;
-    let timeout = socket.get_ref().set_read_timeout(Some(LOOK_EVERY));
+    let timeout = socket.get_ref().set_read_timeout(Some(POLL_INTERVAL));
     timeout.map_err(broken)?;
     let mut seen = Seen::default();
     let mut on_first = Some(on_first);

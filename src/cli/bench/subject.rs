@@ -18,7 +18,7 @@ use crate::cli::{block_on, one_line};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
-/// Between two looks: a look costs the daemon some 50 µs.
+/// Between two polls: a poll costs the daemon some 50 µs.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Nothing is to time out or to be held back while it is measured; the rest is as everybody has
@@ -108,7 +108,7 @@ impl Subject {
         self.child.id()
     }
 
-    /// Of its private Redis or Valkey, where the system tells.
+    /// Of its private Redis or Valkey, if the system reports it.
     pub fn redis_pid(&self) -> Option<u32> {
         machine::child(self.pid(), "-server")
     }

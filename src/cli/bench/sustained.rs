@@ -16,7 +16,7 @@ use crate::cli::failure::{Failure, failed};
 const EVENTS_A_SECOND: u64 = 20_000;
 /// How often a chunk is sent.
 const TICK: Duration = Duration::from_millis(5);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const PART: &str = "20,000 events/s";
@@ -45,8 +45,8 @@ pub fn measure(subject: &Subject, load: Load, seconds: u64) -> Result<Vec<Row>, 
     });
     let mut peaks = Peaks::default();
     while !client.is_finished() {
-        peaks.look(&subject.status()?);
-        std::thread::sleep(LOOK_EVERY);
+        peaks.update(&subject.status()?);
+        std::thread::sleep(POLL_INTERVAL);
     }
     let panicked = |_| failed("the client's thread panicked");
     let (totals, took) = client.join().map_err(panicked)??;
@@ -121,7 +121,7 @@ fn peak_mib(memory: Memory) -> f64 {
 }
 
 impl Peaks {
-    fn look(&mut self, status: &Value) {
+    fn update(&mut self, status: &Value) {
         let raise = |peak: &mut f64, view: &str, name: &str| {
             *peak = peak.max(status[view][name].as_f64().unwrap_or(0.0));
         };
@@ -158,7 +158,7 @@ mod tests {
     fn peaks_are_the_worst_of_all_looks() {
         let mut peaks = Peaks::default();
         for (pending, lag_ms) in [(3, 10), (7, 5), (1, 2)] {
-            peaks.look(&json!({
+            peaks.update(&json!({
                 "live": {"pending": pending, "lag_ms": lag_ms},
                 "history": {"pending": 10 * pending, "lag_ms": null},
             }));

@@ -142,7 +142,7 @@ impl Planner {
     }
 
     /// Within the day, at hours that are as busy as they are; a few just before its end, so that
-    /// whoever looks then sees something run.
+    /// a user who opens the page then sees something run.
     fn session_start(&mut self) -> i64 {
         if self.random.below(LATE_ONE_IN) == 0 {
             return self.day.end_ms - self.random.between(1, LATE_MS) as i64;
@@ -201,7 +201,7 @@ impl Planner {
         run.end_ms
     }
 
-    /// Answers when the last of the children ends.
+    /// Returns when the last of the children ends.
     fn delegate(&mut self, parent: usize, launch: &Launch) -> i64 {
         let mut now_ms = launch.start_ms;
         for wave in 1..=self.random.between(1, 3) {

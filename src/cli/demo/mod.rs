@@ -1,4 +1,4 @@
-//! `agentpulse demo`: a made-up day of traffic, to look at before any real agent reports.
+//! `agentpulse demo`: a day of sample traffic, to see before any real agent reports.
 
 mod cast;
 pub mod day;

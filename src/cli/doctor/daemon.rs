@@ -159,8 +159,8 @@ mod tests {
     fn settings_that_wait_are_named() {
         let status = |names: &[&str]| json!({"config": {"needs_restart": names}});
         assert_eq!(settings(&status(&[])), None);
-        let told = settings(&status(&["http.listen", "redis.url"])).map(|told| told.state);
+        let state = settings(&status(&["http.listen", "redis.url"])).map(|state| state.state);
         let expect = "changed, and not in force: http.listen, redis.url";
-        assert_eq!(told.as_deref(), Some(expect));
+        assert_eq!(state.as_deref(), Some(expect));
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::Finding;
 use crate::config::Config;
-use crate::daemon::{Found, look};
+use crate::daemon::{Found, inspect};
 
 /// The journal and the history of a busy week take some hundred MB, and SQLite needs room for its
 /// logs besides.
@@ -29,7 +29,7 @@ fn data_folder(dir: &Path) -> Finding {
     const SUBJECT: &str = "data folder";
     let shown = dir.display();
     let mode = fs::metadata(dir).map_or(0o700, |data| data.mode() & 0o777);
-    match look(dir) {
+    match inspect(dir) {
         Err(reason) => {
             let state = format!("{shown}: {reason}");
             Finding::error(SUBJECT, state, "set data.dir to a folder of a daemon")
@@ -113,8 +113,8 @@ fn room(free_bytes: u64, folder: &Path) -> Finding {
 #[cfg(target_os = "linux")]
 fn medium(dir: &Path) -> Option<Finding> {
     let existing = existing(dir);
-    let told = rustix::fs::statfs(existing).ok()?;
-    evaluate(told.f_type as u32, existing)
+    let disk = rustix::fs::statfs(existing).ok()?;
+    evaluate(disk.f_type as u32, existing)
 }
 
 #[cfg(not(target_os = "linux"))]

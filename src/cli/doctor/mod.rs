@@ -1,10 +1,11 @@
 //! `agentpulse doctor`: checks everything that the daemon depends on. Each finding is one line; an
 //! error says how to fix it, and a hint what could be better.
 
+mod age;
 mod daemon;
 mod folders;
 mod hooks;
-mod kept;
+
 mod limits;
 mod redis;
 mod server;
@@ -102,7 +103,7 @@ impl Doctor {
             findings.extend(running.and_then(|status| limits::finding(&config, status)));
             findings.push(spool::finding(&config.spool.path, running.is_some()));
             findings.extend(hooks::findings(&config, running));
-            findings.extend(kept::findings(&config));
+            findings.extend(age::findings(&config));
         })?;
         let errors = findings
             .iter()

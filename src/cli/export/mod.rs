@@ -124,7 +124,7 @@ struct Pages {
 }
 
 impl Pages {
-    /// One that runs again, or whose end was moved out of the days, is none of them any more.
+    /// An execution that runs again, or whose end moved out of the days, is not exported.
     fn read(&self, rows: &[i64]) -> Result<Vec<Arc<Execution>>, Failure> {
         let mut page = self.reader.in_rows(rows).map_err(unreadable)?;
         let ended_ms = |execution: &Execution| execution.outcome().map(|end| end.ended_ms);

@@ -12,7 +12,7 @@ pub const SOURCE: &str = "claude-code";
 pub struct OurCommand {
     /// Variables that are set for the program alone.
     pub variables: Vec<(String, String)>,
-    /// As it is written: an absolute path, or a name that the shell looks for.
+    /// As it is written: an absolute path, or a name that the shell searches.
     pub program: String,
 }
 

@@ -8,7 +8,7 @@ use jsonc_parser::common::Ranged;
 use super::command::{self, OurCommand};
 use super::json::{Json, Wrong, items, members, span};
 
-/// The events that an execution is made of. Stop is none of them: it is the main thread's, and
+/// The events that make an execution. Stop is none of them: it is the main thread's, and
 /// comes while its agents still run.
 pub const EVENTS: [&str; 8] = [
     "SessionStart",
@@ -153,7 +153,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// The handlers of a group; nothing for what is no group, which is somebody else's to mend.
+/// The handlers of a group; none for a value that is no group, which is not ours to fix.
 pub fn handlers<'v, 'a>(group: &'v Value<'a>) -> Result<&'v [Value<'a>], Wrong> {
     Ok(member(group, "hooks")?.map_or(&[], |hooks| items(&hooks.value)))
 }

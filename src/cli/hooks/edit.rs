@@ -1,4 +1,4 @@
-//! Puts our hooks into settings and takes them out again, as cuts and insertions of text. Pure.
+//! Adds our hooks to settings and removes them again, as cuts and insertions of text. Pure.
 //!
 //! What is put in stands right behind what was there, and what is taken out begins there: the two
 //! are each other's inverse whatever the white space is. Comments stay, but for those within an
@@ -77,7 +77,7 @@ pub fn uninstall(text: &str) -> Result<Option<String>, Wrong> {
     Ok(Some(applied(text, edits)))
 }
 
-/// One handler of ours stays, the first. A second would tell every event twice.
+/// One handler of ours stays, the first. A second would report every event twice.
 fn install_in(
     document: &Document,
     event: &ObjectProp,

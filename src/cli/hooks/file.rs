@@ -28,7 +28,7 @@ const BACKUP_ENDING: &str = ".agentpulse-backup";
 pub struct SettingsFile {
     /// As it was named.
     pub path: PathBuf,
-    /// Where it lies: a link is kept, so that it still leads into somebody's dotfiles.
+    /// Where it lies: a link is kept, so that it still leads into the user's dotfiles.
     target: PathBuf,
     /// None where there is no file; without its byte order mark.
     pub text: Option<String>,
@@ -120,7 +120,7 @@ impl SettingsFile {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         if self.metadata.is_some() {
-            // Settings can hold secrets: nobody else may look before the mode is set.
+            // Settings can hold secrets: no other user may read them before the mode is set.
             options.mode(0o600);
         }
         let mut file = options.open(temporary)?;

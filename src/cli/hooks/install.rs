@@ -75,12 +75,12 @@ impl Change {
             return print(&diff(&file.path, file.text.as_deref(), text));
         }
         file.replace(text)?;
-        let told = match (&file.text, text) {
+        let message = match (&file.text, text) {
             (None, _) => format!("{state} {shown}, which is new\n"),
             (_, None) => format!("{shown} held our hooks only and is removed\n"),
             _ => format!("{state} {shown}; before: {}\n", file.backup().display()),
         };
-        print(&told)
+        print(&message)
     }
 }
 

@@ -1,4 +1,4 @@
-//! How what we put into somebody's file looks: as its surroundings do.
+//! The layout of inserted text: that of its surroundings.
 //!
 //! A container that we make has white space behind its opening bracket, always. What we put into
 //! an empty one that was there stands right behind the bracket. So the text itself tells which of

@@ -1,4 +1,4 @@
-//! Which settings files are meant.
+//! Which settings files a command is for.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ pub struct Named {
 }
 
 impl Files {
-    /// The one file that is to be changed: the user's own, unless another is named.
+    /// The file to change: the user's own, unless another is named.
     ///
     /// # Errors
     /// No home folder.

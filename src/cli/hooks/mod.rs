@@ -1,4 +1,4 @@
-//! `agentpulse hooks`: puts the hook program into a coding agent's settings, takes it out, and
+//! `agentpulse hooks`: adds the hook program to a coding agent's settings, removes it, and
 //! says whether events arrive.
 
 mod command;

@@ -1,4 +1,4 @@
-//! From a transcript to the lines that tell the daemon of its turns.
+//! From a transcript to the lines that report its turns to the daemon.
 
 use std::fs;
 use std::io;
@@ -116,7 +116,7 @@ struct Agent<'a> {
 }
 
 impl<'a> Agent<'a> {
-    /// Its lines say whose they are; where they do not, its place does.
+    /// Its lines name the agent; if they do not, its path does.
     fn new(path: &Path, shown: &'a str, found: Turns, sidecar: Option<Sidecar>) -> Agent<'a> {
         let session = path.ancestors().nth(2).and_then(Path::file_name);
         let session = session.map(|name| name.to_string_lossy().into_owned());

@@ -12,7 +12,7 @@ const OTHER_REASONS: &str = "for other reasons";
 pub struct Summary {
     /// All that were found.
     pub transcripts: u64,
-    /// Those of which something was sent.
+    /// Transcripts of which something was sent.
     pub sent: u64,
     /// Turns that were sent.
     pub turns: u64,

@@ -1,4 +1,4 @@
-//! Asks the daemon, again and again, and tells what it said.
+//! Polls the daemon, and sends the answers as updates.
 
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
@@ -11,8 +11,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::hour::{Ended, LastHour};
 use super::picture::Picture;
-use super::state::Told;
-use crate::cli::client::{AskError, Control, Kept, QUICK};
+use super::state::Update;
+use crate::cli::client::{AskError, Cached, Control, QUICK};
 use crate::cli::failure::{Failure, failed, io_failed};
 use crate::cli::path::encoded;
 use crate::domain::bucket::{HOUR_MS, rfc3339};
@@ -27,9 +27,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What is asked of the daemon, and what it said the last time.
 struct Asker {
     control: Control,
-    totals: Kept,
-    active: Kept,
-    alerts: Kept,
+    totals: Cached,
+    active: Cached,
+    alerts: Cached,
     /// The hour before the first answer, or before the first one after a while of none, is read.
     begun: bool,
 }
@@ -41,22 +41,22 @@ pub async fn once(control: Control, now_ms: i64) -> Result<(Picture, LastHour), 
     Ok((asker.picture().await?, hour))
 }
 
-/// Tells until nobody listens, or a while after the system wanted the program to end: true then.
-/// `wanted` is the execution that is looked at.
+/// Sends updates until nobody receives them, or a while after a signal to end: true then.
+/// `wanted` is the execution on the screen.
 ///
 /// # Errors
-/// Signals cannot be heard.
+/// Signals cannot be handled.
 pub async fn again_and_again(
     control: Control,
     every: Duration,
     mut wanted: watch::Receiver<Option<String>>,
-    tell: SyncSender<Told>,
+    sender: SyncSender<Update>,
 ) -> Result<bool, Failure> {
-    let heard = |kind| signal(kind).map_err(|error| io_failed("signals", &error));
+    let on = |kind| signal(kind).map_err(|error| io_failed("signals", &error));
     let mut ends: [Signal; 3] = [
-        heard(SignalKind::terminate())?,
-        heard(SignalKind::hangup())?,
-        heard(SignalKind::interrupt())?,
+        on(SignalKind::terminate())?,
+        on(SignalKind::hangup())?,
+        on(SignalKind::interrupt())?,
     ];
     let [terminate, hangup, interrupt] = &mut ends;
     let mut asker = Asker::new(control);
@@ -74,10 +74,10 @@ pub async fn again_and_again(
                 }
             };
             let id = wanted.borrow_and_update().clone();
-            for told in asker.round(all, id).await {
-                match tell.try_send(told) {
-                    // Who draws stands still, before a terminal that was stopped. What is told
-                    // then is worth as much as what was told before.
+            for update in asker.round(all, id).await {
+                match sender.try_send(update) {
+                    // The drawing thread is blocked by a terminal that was stopped. The updates that
+                    // wait are as good as this one.
                     Ok(()) | Err(TrySendError::Full(_)) => {}
                     Err(TrySendError::Disconnected(_)) => return,
                 }
@@ -90,8 +90,8 @@ pub async fn again_and_again(
         _ = hangup.recv() => {}
         _ = interrupt.recv() => {}
     }
-    // Whoever is gone needs not be told to go.
-    let _ = tell.try_send(Told::Leave);
+    // An error only means that the receiver has gone.
+    let _ = sender.try_send(Update::Leave);
     sleep(GRACE).await;
     Ok(true)
 }
@@ -100,35 +100,38 @@ impl Asker {
     fn new(control: Control) -> Asker {
         Asker {
             control,
-            totals: Kept::default(),
-            active: Kept::default(),
-            alerts: Kept::default(),
+            totals: Cached::default(),
+            active: Cached::default(),
+            alerts: Cached::default(),
             begun: false,
         }
     }
 
-    /// Asks for the picture, where that is due, and for the execution that is looked at.
-    async fn round(&mut self, all: bool, wanted: Option<String>) -> Vec<Told> {
-        let mut told = Vec::new();
-        if all && let Err(error) = self.follow(&mut told).await {
+    /// Asks for the picture, if it is due, and for the execution on the screen.
+    async fn round(&mut self, all: bool, wanted: Option<String>) -> Vec<Update> {
+        let mut updates = Vec::new();
+        if all && let Err(error) = self.follow(&mut updates).await {
             self.begun = false;
-            told.push(Told::Away(error.message));
-            return told;
+            updates.push(Update::Away(error.message));
+            return updates;
         }
         if let Some(id) = wanted {
             let path = format!("/api/agents/executions/{}", encoded(&id));
             let answer = self.control.get(&path).await;
-            told.push(Told::Detail(id, answer.map_err(|error| error.to_string())));
+            updates.push(Update::Detail(
+                id,
+                answer.map_err(|error| error.to_string()),
+            ));
         }
-        told
+        updates
     }
 
-    async fn follow(&mut self, told: &mut Vec<Told>) -> Result<(), Failure> {
+    async fn follow(&mut self, updates: &mut Vec<Update>) -> Result<(), Failure> {
         if !self.begun {
-            told.push(Told::Begun(self.last_hour(now_ms()).await?));
+            updates.push(Update::Begun(self.last_hour(now_ms()).await?));
             self.begun = true;
         }
-        told.push(Told::Picture(self.picture().await?));
+        updates.push(Update::Picture(self.picture().await?));
         Ok(())
     }
 
@@ -141,8 +144,8 @@ impl Asker {
             .await?;
         let alerts = control.ask_again("/api/agents/alerts", &mut self.alerts);
         match alerts.await {
-            // A daemon that has none to tell of.
-            Err(AskError::Refused(..)) => self.alerts = Kept::default(),
+            // A daemon without this route.
+            Err(AskError::Refused(..)) => self.alerts = Cached::default(),
             answer => answer?,
         }
         let from_history = self.totals.from_history || self.active.from_history;

@@ -1,5 +1,5 @@
 //! What ended in the last hour. The beginning is read from the history; from there on the sums of
-//! the day are watched, so that one question tells of all executions, however many end.
+//! the day are watched, so that one request covers all executions, however many end.
 
 use std::collections::VecDeque;
 

@@ -3,10 +3,10 @@
 //! | file | what it is for |
 //! |---|---|
 //! | [`ask`] | asks the daemon, on a thread of its own |
-//! | [`picture`] | what was answered |
+//! | [`picture`] | the answers of the daemon |
 //! | [`hour`] | what ended in the last hour: rates, the sparkline |
 //! | [`order`] | which rows are shown, and in which order |
-//! | [`state`] | what is looked at, and what a key does to it: no terminal, no clock |
+//! | [`state`] | the state of the screen, and what a key does to it: no terminal, no clock |
 //! | [`draw`] | the state as cells |
 //! | [`screen`] | the terminal: taken, drawn to, given back |
 //! | [`once`] | the same as plain text |

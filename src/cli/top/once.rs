@@ -1,4 +1,4 @@
-//! What runs now as plain text: no escape codes, and whole lines where nobody reads a terminal.
+//! The running agents as plain text: no escape codes, and whole lines unless it is a terminal.
 
 use super::draw::head::{alerts, omitted, rates, sums};
 use super::hour::LastHour;

@@ -42,13 +42,13 @@ pub struct Running {
     pub tool: Option<String>,
     /// 0..1.
     pub progress: Option<f64>,
-    /// Input and output so far, where the source tells it while it runs.
+    /// Input and output so far, if the source reports them while it runs.
     pub tokens: Option<i64>,
     /// Dollars so far; also null without a price.
     pub cost: Option<f64>,
     pub task: Option<String>,
     pub last_sign_ms: Option<i64>,
-    /// When it counts as hung, if nothing more is heard.
+    /// When it counts as hung, without another heartbeat.
     pub deadline_ms: Option<i64>,
 }
 

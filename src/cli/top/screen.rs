@@ -13,23 +13,23 @@ use tokio::sync::watch;
 
 use super::ask::again_and_again;
 use super::draw::draw;
-use super::state::{State, Then, Told};
+use super::state::{State, Then, Update};
 use crate::cli::block_on;
 use crate::cli::client::Control;
 use crate::cli::failure::{Failure, failed, io_failed};
 use crate::flow::clock::now_ms;
 
 /// What has come is drawn so soon, and elapsed times go on.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// What is told between two looks is three at most: this is more than a look ever finds.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Between two polls there are three updates at most: this is more than a poll ever finds.
 const MAX_QUEUED: usize = 16;
 
 struct GivenBack;
 
 impl Drop for GivenBack {
     fn drop(&mut self) {
-        // The library's panic hook has done so before the panic was told; once more would put the
-        // cursor back over what it told.
+        // The library's panic hook has done so before it printed the panic; once more would put the
+        // cursor back over the message.
         if !thread::panicking() {
             // The terminal may be what has gone.
             let _ = ratatui::try_restore();
@@ -38,18 +38,18 @@ impl Drop for GivenBack {
 }
 
 pub fn run(control: Control, every: Duration, colours: bool) -> Result<(), Failure> {
-    let (tell, told) = sync_channel(MAX_QUEUED);
+    let (sender, updates) = sync_channel(MAX_QUEUED);
     let (want, wanted) = watch::channel(None);
     let asking = thread::Builder::new().name("ask".to_owned());
-    // It is not waited for: an answer may take seconds, and whoever quits has gone.
+    // The thread is not joined: an answer may take seconds, and the user wants to leave.
     asking
-        .spawn(move || ask(control, every, wanted, tell))
+        .spawn(move || ask(control, every, wanted, sender))
         .map_err(|error| io_failed("a thread", &error))?;
     let _given_back = GivenBack;
-    let shown = ratatui::try_init().and_then(|terminal| show(terminal, &told, &want, colours));
+    let shown = ratatui::try_init().and_then(|terminal| show(terminal, &updates, &want, colours));
     match shown {
         Ok(true) => Ok(()),
-        Ok(false) => Err(failed("nobody asks the daemon any more")),
+        Ok(false) => Err(failed("the thread that polls the daemon has ended")),
         Err(error) => Err(io_failed("the terminal", &error)),
     }
 }
@@ -58,21 +58,21 @@ fn ask(
     control: Control,
     every: Duration,
     wanted: watch::Receiver<Option<String>>,
-    tell: SyncSender<Told>,
+    sender: SyncSender<Update>,
 ) -> Result<(), Failure> {
-    if block_on(again_and_again(control, every, wanted, tell))?? {
-        // Who draws was told to end and is still here: to read from a terminal that has gone, or
-        // to write to one that was stopped, has no end.
+    if block_on(again_and_again(control, every, wanted, sender))?? {
+        // The drawing thread was asked to end and still runs: reading from a terminal that has gone, or
+        // writing to one that was stopped, blocks for ever.
         let _ = disable_raw_mode();
         exit(1);
     }
     Ok(())
 }
 
-/// Whether it was left, and not abandoned by who asks.
+/// Whether the user quit; false if the polling thread has ended.
 fn show(
     mut terminal: DefaultTerminal,
-    told: &Receiver<Told>,
+    updates: &Receiver<Update>,
     want: &watch::Sender<Option<String>>,
     colours: bool,
 ) -> io::Result<bool> {
@@ -83,7 +83,7 @@ fn show(
             let area = frame.area();
             draw(&mut state, now_ms, colours, area, frame.buffer_mut());
         })?;
-        if event::poll(LOOK_EVERY)?
+        if event::poll(POLL_INTERVAL)?
             && let Event::Key(key) = event::read()?
             && key.is_press()
             && !goes_on(state.key(key), want)
@@ -91,8 +91,8 @@ fn show(
             return Ok(true);
         }
         loop {
-            let then = match told.try_recv() {
-                Ok(told) => state.take(told, now_ms),
+            let then = match updates.try_recv() {
+                Ok(update) => state.take(update, now_ms),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Ok(false),
             };

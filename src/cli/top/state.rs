@@ -1,4 +1,4 @@
-//! What is looked at, and what a key does to it.
+//! The state of the screen, and what a key does to it.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub struct State {
     /// None before the first answer.
     pub picture: Option<Picture>,
     pub hour: LastHour,
-    /// Why the daemon does not answer; the picture is the last that it gave.
+    /// Why the daemon does not answer; the picture is the last one that it sent.
     pub away: Option<String>,
     pub sort: Sort,
     pub reversed: bool,
@@ -37,7 +37,7 @@ pub struct Detail {
     /// The first line that is shown.
     pub scroll: usize,
     /// None until it is answered; then the answer, or why there is none.
-    pub told: Option<Result<Value, String>>,
+    pub answer: Option<Result<Value, String>>,
 }
 
 /// It stays with its execution as rows come and go, and with its place when that has ended.
@@ -47,18 +47,18 @@ struct Selected {
     id: Option<String>,
 }
 
-/// What is to be done about a key.
+/// What to do after a key.
 #[derive(Debug, PartialEq)]
 pub enum Then {
     Nothing,
     Quit,
-    /// The execution of this id is to be asked for, or none.
+    /// Ask for the execution of this id, or for none.
     Ask(Option<String>),
 }
 
-/// What the daemon was heard to say.
+/// News from the thread that polls the daemon.
 #[derive(Debug)]
-pub enum Told {
+pub enum Update {
     /// What ended before it is asked for the sums of the day.
     Begun(LastHour),
     Picture(Picture),
@@ -84,23 +84,23 @@ impl State {
         self.selected.at
     }
 
-    pub fn take(&mut self, told: Told, now_ms: i64) -> Then {
-        match told {
-            Told::Begun(hour) => self.hour = hour,
-            Told::Picture(picture) => {
+    pub fn take(&mut self, update: Update, now_ms: i64) -> Then {
+        match update {
+            Update::Begun(hour) => self.hour = hour,
+            Update::Picture(picture) => {
                 self.hour.take(&picture.totals, now_ms);
                 self.picture = Some(picture);
                 self.away = None;
                 self.find_selected();
             }
-            Told::Detail(id, told) => {
+            Update::Detail(id, answer) => {
                 let detail = self.detail.as_mut().filter(|detail| detail.id == id);
                 if let Some(detail) = detail {
-                    detail.take(told);
+                    detail.take(answer);
                 }
             }
-            Told::Away(reason) => self.away = Some(clean(&reason)),
-            Told::Leave => return Then::Quit,
+            Update::Away(reason) => self.away = Some(clean(&reason)),
+            Update::Leave => return Then::Quit,
         }
         Then::Nothing
     }
@@ -188,7 +188,7 @@ impl State {
         self.detail = Some(Detail {
             id: id.clone(),
             scroll: 0,
-            told: None,
+            answer: None,
         });
         Then::Ask(Some(id))
     }
@@ -217,9 +217,9 @@ impl State {
 impl Detail {
     /// What was known stays, where there is no answer: what has just ended is in the history a
     /// moment later.
-    fn take(&mut self, told: Result<Value, String>) {
-        if told.is_ok() || !matches!(self.told, Some(Ok(_))) {
-            self.told = Some(told.map_err(|reason| clean(&reason)));
+    fn take(&mut self, answer: Result<Value, String>) {
+        if answer.is_ok() || !matches!(self.answer, Some(Ok(_))) {
+            self.answer = Some(answer.map_err(|reason| clean(&reason)));
         }
     }
 }

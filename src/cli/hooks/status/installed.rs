@@ -24,7 +24,7 @@ pub struct Installed {
     pub error: Option<String>,
     pub disable_all_hooks: bool,
     pub has_comments: bool,
-    /// Handlers that tell us the same events and were not installed by us.
+    /// Handlers that report the same events and were not installed by us.
     pub likewise: Vec<String>,
     /// A row for each event that we use.
     pub events: Vec<Event>,
@@ -183,14 +183,14 @@ pub fn problems(files: &[Installed]) -> Vec<String> {
         let shown = file.path.display();
         if file.disable_all_hooks {
             problems.push(format!(
-                "{shown} has disableAllHooks: no hook runs; take it out"
+                "{shown} has disableAllHooks: no hook runs; remove it"
             ));
         }
         if file.has_comments {
-            problems.push(format!("{shown} {COMMENTS}: no hook runs; take them out"));
+            problems.push(format!("{shown} {COMMENTS}: no hook runs; remove them"));
         }
         problems.extend(file.likewise.iter().map(|other| {
-            format!("{shown} also has {other:?}, so that events come twice: take one out")
+            format!("{shown} also has {other:?}, so that events come twice: remove one")
         }));
     }
     let mut missing = Vec::new();

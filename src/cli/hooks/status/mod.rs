@@ -82,7 +82,7 @@ impl Status {
 }
 
 /// What is wrong with the hooks that are installed for this user, or in this folder, without
-/// trying them; nothing where there are none. `socket`: where a running daemon listens.
+/// running them; None if there are no hooks. `socket`: where a running daemon listens.
 ///
 /// # Errors
 /// No home folder.
@@ -230,7 +230,7 @@ fn disagreements(seen: &Config, config: &Config, socket: Option<&Path>) -> Vec<S
     }
     if config.spool.path != seen.spool.path {
         found.push(format!(
-            "hooks spool to {}, the daemon looks into {}: give both the same (AGENTPULSE_SPOOL)",
+            "hooks spool to {}, the daemon reads {}: give both the same (AGENTPULSE_SPOOL)",
             seen.spool.path.display(),
             config.spool.path.display()
         ));

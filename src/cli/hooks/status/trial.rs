@@ -18,7 +18,7 @@ use crate::cli::hooks::command::PROGRAM;
 /// What we allow a client to wait.
 const DEADLINE: Duration = Duration::from_secs(5);
 const COUNTED_WITHIN: Duration = Duration::from_secs(2);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Serialize)]
 pub struct Trial {
@@ -98,11 +98,11 @@ impl Trial {
             if began.elapsed() > COUNTED_WITHIN {
                 return Outcome::Lost;
             }
-            sleep(LOOK_AGAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Without a daemon the spool is the right place, and that none is running is told already.
+    /// Without a daemon the spool is the right place, and the missing daemon is reported already.
     pub fn problem(&self, daemon_runs: bool) -> Option<String> {
         let what = match (self.outcome, &self.complaint) {
             (_, Some(complaint)) => format!("the hook command {complaint}"),
@@ -132,7 +132,7 @@ impl Trial {
     }
 }
 
-/// What the program says of itself; older ones say nothing.
+/// The program's own report; older ones have none.
 pub async fn version(program: Option<&Path>) -> Option<String> {
     let output = Command::new(program?)
         .arg("--version")

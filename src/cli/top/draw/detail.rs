@@ -20,7 +20,7 @@ pub fn draw(detail: &mut Detail, paint: Paint, area: Rect, buffer: &mut Buffer) 
         let title = format!("execution {}", clean(&detail.id));
         put(buffer, row, &title, paint.heading());
     }
-    let lines = match &detail.told {
+    let lines = match &detail.answer {
         None => vec!["asking the daemon".to_owned()],
         Some(Err(reason)) => owned(wrapped(reason, usize::from(area.width))),
         Some(Ok(execution)) => lines(execution, usize::from(area.width)),

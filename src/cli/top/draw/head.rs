@@ -74,7 +74,7 @@ pub fn rates(hour: &LastHour, now_ms: i64) -> Vec<String> {
     ]
 }
 
-/// The newest minute is on the right; one of which nothing is known is a blank.
+/// The newest minute is on the right; an unknown one is blank.
 pub fn sparkline(hour: &LastHour, now_ms: i64, max_width: usize) -> String {
     let minutes = hour.minutes(now_ms);
     let most = minutes.iter().flatten().max().copied().unwrap_or(0);

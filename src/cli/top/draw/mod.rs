@@ -30,7 +30,7 @@ const HELP: [[&str; 2]; 10] = [
     ["r", "reverse the order"],
     [
         "!",
-        "marks who will soon be taken for hung, if nothing is heard",
+        "marks agents that soon count as hung, without a heartbeat",
     ],
     ["?", "this"],
     ["q  Ctrl-C  Esc", "leave"],

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::cli::top::hour::{Ended, LastHour};
 use crate::cli::top::picture::{Alert, Picture, Running, Totals};
-use crate::cli::top::state::Told;
+use crate::cli::top::state::Update;
 use crate::cli::top::state::tests::{press, running};
 
 /// A minute after the beginning of a day.
@@ -39,7 +39,7 @@ fn two() -> State {
         cost: 0.125,
     };
     let list = vec![ended(1_000, 2), ended(61_000, 1), ended(200_000, 4)];
-    state.take(Told::Begun(LastHour::begin(list, NOW - 290_000)), NOW);
+    state.take(Update::Begun(LastHour::begin(list, NOW - 290_000)), NOW);
     let picture = Picture {
         totals: Totals {
             active_agents: 2,
@@ -57,7 +57,7 @@ fn two() -> State {
         omitted: 0,
         from_history: false,
     };
-    state.take(Told::Picture(picture), NOW);
+    state.take(Update::Picture(picture), NOW);
     state
 }
 
@@ -140,8 +140,8 @@ fn no_size_is_too_small_and_no_line_too_long() {
             for keys in ["", "?", "!", "/x"] {
                 let mut state = two();
                 press(&mut state, keys);
-                let told = Ok(json!({"agent_id": "parent", "漢字漢字": "漢字 漢字"}));
-                state.take(Told::Detail("parent".to_owned(), told), NOW);
+                let answer = Ok(json!({"agent_id": "parent", "漢字漢字": "漢字 漢字"}));
+                state.take(Update::Detail("parent".to_owned(), answer), NOW);
                 drawn(&mut state, columns, rows, true);
             }
         }
@@ -177,7 +177,7 @@ fn the_page_of_the_selection_is_shown() {
         running: many,
         ..Picture::default()
     };
-    state.take(Told::Picture(running), NOW);
+    state.take(Update::Picture(running), NOW);
     press(&mut state, "jjjjjjjjjjjj");
     // Four lines of head, the names of the columns, ten rows, the keys.
     let found = shown(&mut state, 80, 16);
@@ -190,7 +190,7 @@ fn the_page_of_the_selection_is_shown() {
 fn states_that_say_so() {
     let mut state = State::default();
     assert_eq!(shown(&mut state, 80, 6)[0], "agentpulse  asking the daemon");
-    state.take(Told::Away("no daemon runs on /d".to_owned()), NOW);
+    state.take(Update::Away("no daemon runs on /d".to_owned()), NOW);
     let away = "agentpulse  AWAY  no daemon runs on /d; asking again";
     assert_eq!(shown(&mut state, 80, 6)[0], away);
     let picture = Picture {
@@ -198,7 +198,7 @@ fn states_that_say_so() {
         from_history: true,
         ..Picture::default()
     };
-    state.take(Told::Picture(picture), NOW);
+    state.take(Update::Picture(picture), NOW);
     let found = shown(&mut state, 80, 9);
     assert!(
         found[0].starts_with("agentpulse  from history"),
@@ -215,11 +215,11 @@ fn states_that_say_so() {
 fn a_detail_wraps_what_is_long_and_scrolls_to_its_end() {
     let mut state = two();
     press(&mut state, "!");
-    let told = json!({
+    let answer = json!({
         "agent_id": "parent", "model": null, "task_description": "0123456789abcdefghij\u{1b}",
         "token_usage": {"total_tokens": 7},
     });
-    state.take(Told::Detail("parent".to_owned(), Ok(told)), NOW);
+    state.take(Update::Detail("parent".to_owned(), Ok(answer)), NOW);
     let expect = [
         "execution parent",
         "agent_id              parent",

@@ -15,8 +15,8 @@ pub fn running(id: &str, started_ms: i64) -> Running {
     }
 }
 
-pub fn picture(running: Vec<Running>) -> Told {
-    Told::Picture(Picture {
+pub fn picture(running: Vec<Running>) -> Update {
+    Update::Picture(Picture {
         running,
         ..Picture::default()
     })
@@ -106,21 +106,21 @@ fn a_filter_is_typed_kept_and_left() {
 fn a_detail_is_asked_for_until_it_is_left() {
     let mut state = three();
     assert_eq!(press(&mut state, "j!"), Then::Ask(Some("b".to_owned())));
-    let told = |id: &str| Told::Detail(id.to_owned(), Ok(json!({"agent_id": id})));
-    state.take(told("a"), 11);
+    let answer = |id: &str| Update::Detail(id.to_owned(), Ok(json!({"agent_id": id})));
+    state.take(answer("a"), 11);
     assert_eq!(
-        state.detail.as_ref().unwrap().told,
+        state.detail.as_ref().unwrap().answer,
         None,
         "it was another one"
     );
-    state.take(told("b"), 11);
+    state.take(answer("b"), 11);
     assert_eq!(
-        state.detail.as_ref().unwrap().told,
+        state.detail.as_ref().unwrap().answer,
         Some(Ok(json!({"agent_id": "b"})))
     );
-    state.take(Told::Detail("b".to_owned(), Err("away".to_owned())), 12);
+    state.take(Update::Detail("b".to_owned(), Err("away".to_owned())), 12);
     assert_eq!(
-        state.detail.as_ref().unwrap().told,
+        state.detail.as_ref().unwrap().answer,
         Some(Ok(json!({"agent_id": "b"})))
     );
     press(&mut state, "jj");
@@ -158,13 +158,13 @@ fn the_program_is_left_by_three_keys_and_by_the_system() {
     assert_eq!(press(&mut three(), "q"), Then::Quit);
     assert_eq!(press(&mut three(), "!q"), Then::Quit);
     assert_eq!(press(&mut three(), "^"), Then::Quit);
-    assert_eq!(three().take(Told::Leave, 11), Then::Quit);
+    assert_eq!(three().take(Update::Leave, 11), Then::Quit);
 }
 
 #[test]
 fn the_last_picture_stays_while_the_daemon_is_away() {
     let mut state = three();
-    state.take(Told::Away("no \u{1b}daemon".to_owned()), 11);
+    state.take(Update::Away("no \u{1b}daemon".to_owned()), 11);
     assert_eq!(state.away.as_deref(), Some("no daemon"));
     assert_eq!(state.rows().len(), 3);
     state.take(picture(Vec::new()), 12);
