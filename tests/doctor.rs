@@ -243,7 +243,7 @@ fn a_spool_that_nobody_takes_or_that_is_none() {
     let person = Person::of(&daemon).with("AGENTPULSE_SPOOL", &file);
     person
         .ask()
-        .only_error("spool", &["is not a folder", "take it away"]);
+        .only_error("spool", &["is not a folder", "remove it"]);
 }
 
 #[test]

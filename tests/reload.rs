@@ -184,7 +184,7 @@ fn a_bad_file_keeps_the_old_settings_and_is_told_everywhere() {
     let log = fs::read_to_string(log_path(&daemon.data)).expect("the log");
     let lines = log
         .lines()
-        .filter(|line| line.contains("the settings are refused"));
+        .filter(|line| line.contains("the new settings are rejected"));
     assert_eq!(
         lines.filter(|line| line.contains("idle_timeout")).count(),
         1,
@@ -205,7 +205,7 @@ fn a_bad_file_keeps_the_old_settings_and_is_told_everywhere() {
     write(&daemon, &[]);
     let (code, text) = reload(&daemon);
     assert_eq!(
-        (code, text.contains("nothing of them changed")),
+        (code, text.contains("nothing changed")),
         (Some(0), true),
         "{text}"
     );

@@ -298,7 +298,7 @@ fn p15_keys_and_the_audit_trail_come_back_and_lose_nothing() {
     assert_eq!(daemon.sigterm().code(), Some(0));
 
     let restored = daemon.command(&["restore", &path, "--force"]);
-    assert!(String::from_utf8_lossy(&restored.stdout).contains("that were here stay"));
+    assert!(String::from_utf8_lossy(&restored.stdout).contains("existing API keys and audit trail stay"));
     daemon.restart();
     let after = trail(&daemon);
     assert_eq!(after[..before.len()], before);
@@ -308,7 +308,7 @@ fn p15_keys_and_the_audit_trail_come_back_and_lose_nothing() {
 
     fs::remove_dir_all(&daemon.data).expect("our own folder");
     let restored = daemon.command(&["restore", &path]);
-    assert!(String::from_utf8_lossy(&restored.stdout).contains("its API keys are in force"));
+    assert!(String::from_utf8_lossy(&restored.stdout).contains("its API keys are valid again"));
     daemon.restart();
     let anew = trail(&daemon);
     assert_eq!(anew[..1], before[..1]);
