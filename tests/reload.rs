@@ -265,7 +265,7 @@ fn the_log_gets_another_level() {
     hang_up(&daemon);
     let line = eventually("the log tells of it", || {
         let log = log();
-        let line = log.lines().find(|line| line.contains("read again"));
+        let line = log.lines().find(|line| line.contains("settings reloaded"));
         line.map(str::to_owned).ok_or(log)
     });
     // One event a line, with names that do not change.
