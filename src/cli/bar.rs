@@ -1,4 +1,4 @@
-//! How far a long piece of work is: one line of a terminal, taken away at the end.
+//! The progress of long work: one line of a terminal, removed at the end.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -14,10 +14,10 @@ use tokio::time::timeout;
 use super::client::Control;
 
 const SHOW_EVERY: Duration = Duration::from_millis(200);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 const STAGES: &str = "{msg:8} [{bar:30}] {percent:>3} %";
 
-/// On standard error, and nothing where that is no terminal. It is taken away when it is dropped.
+/// On standard error, if that is a terminal. It is removed when it is dropped.
 pub fn bar(template: &str, total: u64) -> ProgressBar {
     // Without its style the bar is still a bar.
     let style = ProgressStyle::with_template(template);
@@ -34,7 +34,7 @@ pub fn show(bar: &ProgressBar, stage: impl Into<Cow<'static, str>>, percent: u64
     bar.set_position(percent);
 }
 
-/// Waits for an answer of the daemon, and shows what `now` finds in its status meanwhile.
+/// Waits for an answer of the daemon, and meanwhile shows the progress that `now` finds in its status.
 pub async fn while_asked<T>(
     asked: impl Future<Output = T>,
     control: &Control,
@@ -49,14 +49,14 @@ pub async fn while_asked<T>(
         if let Ok(answer) = timeout(SHOW_EVERY, &mut asked).await {
             return answer;
         }
-        let look = timeout(SHOW_EVERY, control.status()).await;
-        if let Some((stage, percent)) = look.ok().and_then(|told| now(&told.ok()?)) {
+        let polled = timeout(SHOW_EVERY, control.status()).await;
+        if let Some((stage, percent)) = polled.ok().and_then(|status| now(&status.ok()?)) {
             show(&bar, stage, percent);
         }
     }
 }
 
-/// Waits for the work of a thread, and shows now and then what `now` says of it.
+/// Waits for the work of a thread, and shows its progress as `now` returns it.
 pub fn wait<T>(
     work: ScopedJoinHandle<'_, T>,
     now: impl Fn() -> (&'static str, u64),
@@ -64,7 +64,7 @@ pub fn wait<T>(
     let bar = stages();
     let mut shown = Instant::now();
     while !work.is_finished() {
-        std::thread::park_timeout(LOOK_EVERY);
+        std::thread::park_timeout(POLL_INTERVAL);
         if shown.elapsed() >= SHOW_EVERY {
             shown = Instant::now();
             let (stage, percent) = now();

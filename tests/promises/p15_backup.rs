@@ -298,7 +298,10 @@ fn p15_keys_and_the_audit_trail_come_back_and_lose_nothing() {
     assert_eq!(daemon.sigterm().code(), Some(0));
 
     let restored = daemon.command(&["restore", &path, "--force"]);
-    assert!(String::from_utf8_lossy(&restored.stdout).contains("existing API keys and audit trail stay"));
+    assert!(
+        String::from_utf8_lossy(&restored.stdout)
+            .contains("existing API keys and audit trail stay")
+    );
     daemon.restart();
     let after = trail(&daemon);
     assert_eq!(after[..before.len()], before);
