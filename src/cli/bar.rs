@@ -34,7 +34,8 @@ pub fn show(bar: &ProgressBar, stage: impl Into<Cow<'static, str>>, percent: u64
     bar.set_position(percent);
 }
 
-/// Waits for an answer of the daemon, and meanwhile shows the progress that `now` finds in its status.
+/// Waits for an answer of the daemon, and meanwhile shows the progress that `now` finds in its
+/// status.
 pub async fn while_asked<T>(
     asked: impl Future<Output = T>,
     control: &Control,

@@ -32,9 +32,9 @@ const SOCKET_NAME: &str = "control.sock";
 /// Says which of the two views answered.
 const SOURCE: &str = "x-agentpulse-source";
 
-/// Where the daemon of these settings accepts events. The socket and the data folder both
-/// name a daemon: the socket counts when it was given, and the folder not more directly. Else the
-/// daemon of the folder is asked, as it may have been started with another socket.
+/// Where the daemon of these settings accepts events. The socket and the data folder both name a
+/// daemon: the socket counts when it was given, and the folder not more directly. Else the daemon
+/// of the folder is asked, as it may have been started with another socket.
 pub fn event_socket(config: &Config) -> Result<PathBuf, Failure> {
     let socket = origin(config, "socket.path");
     if socket == Source::Default || (socket as u8) < origin(config, "data.dir") as u8 {

@@ -9,7 +9,8 @@ use super::{Cli, Failure, io_failed, print};
 
 #[derive(Args)]
 pub struct Man {
-    /// Write a page for each command to this folder, which is created if missing [default: print the first]
+    /// Write a page for each command to this folder, which is created if missing [default: print
+    /// the first]
     #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,
 }

@@ -120,8 +120,8 @@ async fn any([terminate, interrupt, hangup]: &mut [Signal; 3]) -> bool {
 
 type SetLevel = Box<dyn Fn(Level) + Send + Sync>;
 
-/// The log goes to standard error. `RUST_LOG` refines it for debugging, and then
-/// the level stays as that says. Returns the function that sets another level.
+/// The log goes to standard error. `RUST_LOG` refines it for debugging, and then the level stays as
+/// that says. Returns the function that sets another level.
 fn start_log(log: &Log) -> SetLevel {
     let by_environment = EnvFilter::try_from_default_env().ok();
     let is_fixed = by_environment.is_some();

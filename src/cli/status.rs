@@ -25,8 +25,8 @@ impl Status {
     }
 }
 
-/// A row a value, named by its path (`live.lag_ms`): values that are added later are shown
-/// without a change here.
+/// A row a value, named by its path (`live.lag_ms`): values that are added later are shown without
+/// a change here.
 pub fn rows(answer: &Value) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     flatten("", answer, &mut rows);

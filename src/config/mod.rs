@@ -1,8 +1,8 @@
-//! Settings, in two types: as written (`raw`, a value and where it stands) and as
-//! resolved ([`Config`], typed, within its bounds, every default filled in).
+//! Settings, in two types: as written (`raw`, a value and where it stands) and as resolved
+//! ([`Config`], typed, within its bounds, every default filled in).
 //!
-//! The order is flags, environment, file, defaults. A key that no setting has is an error,
-//! wherever it stands: a misspelt setting must not be a silent default.
+//! The order is flags, environment, file, defaults. A key that no setting has is an error, wherever
+//! it stands: a misspelt setting must not be a silent default.
 
 mod alerts;
 mod http;

@@ -168,8 +168,8 @@ fn file_of(path: &Path) -> io::Result<(u64, u64)> {
     Ok((data.dev(), data.ino()))
 }
 
-/// A socket without a listener was left behind by a daemon that was killed. One of a daemon
-/// with another data folder must not be taken from it.
+/// A socket without a listener was left behind by a daemon that was killed. One of a daemon with
+/// another data folder must not be taken from it.
 pub fn check_socket_is_free(config: &Config) -> Result<(), Failure> {
     let path = &config.socket.path;
     match UnixStream::connect(path) {

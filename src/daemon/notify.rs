@@ -61,8 +61,8 @@ impl Notifier {
         self.tell("STOPPING=1\nSTATUS=drains its queues\n");
     }
 
-    /// Reports that the daemon is ready once `/ready` says so, then whether it still is, and that it
-    /// lives as long as the writer and the views move. A daemon that accepts no events is not
+    /// Reports that the daemon is ready once `/ready` says so, then whether it still is, and that
+    /// it lives as long as the writer and the views move. A daemon that accepts no events is not
     /// restarted for it: that frees no disk.
     pub async fn run(self: Arc<Self>, operations: Operations, mut stop: watch::Receiver<bool>) {
         let life = async {

@@ -1,7 +1,7 @@
 //! Whether a folder is a daemon's data folder, checked before anything in it is touched.
 //!
-//! A path with a typo can name a folder of something else. Nothing is written into
-//! a folder, and its mode is not changed, unless it is a daemon's or empty.
+//! A path with a typo can name a folder of something else. Nothing is written into a folder, and
+//! its mode is not changed, unless it is a daemon's or empty.
 
 use std::fs;
 use std::io;
@@ -13,8 +13,8 @@ use super::restore;
 
 /// The files of a data folder: at least two exist, as the lock is created before any database.
 const OWN: [&str; 5] = [LOCK, JOURNAL, HISTORY, ACCESS, restore::READY];
-/// What may be in a folder before a daemon first runs on it: files of hooks, remains of a start or a
-/// restore that was interrupted, keys that were moved here, what a new disk has.
+/// What may be in a folder before a daemon first runs on it: files of hooks, remains of a start or
+/// a restore that was interrupted, keys that were moved here, what a new disk has.
 const BEFOREHAND: [&str; 6] = [
     LOCK,
     ACCESS,

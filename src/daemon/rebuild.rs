@@ -18,8 +18,8 @@ use crate::flow::writer;
 
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
-/// Rebuilds the live view without a daemon. `shown` is called now and then with the per cent that are
-/// done.
+/// Rebuilds the live view without a daemon. `shown` is called now and then with the per cent that
+/// are done.
 ///
 /// # Errors
 /// As [`run`](super::run); also while a daemon runs on the folder.

@@ -33,8 +33,8 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// A new client may not be connected yet, and a server that was just
-    /// started may be loading. Returns its version.
+    /// A new client may not be connected yet, and a server that was just started may be loading.
+    /// Returns its version.
     async fn wait_until_fit(&self) -> Result<String, Failure> {
         let deadline = Instant::now() + REDIS_DEADLINE;
         loop {

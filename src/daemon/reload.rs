@@ -1,5 +1,5 @@
-//! Reloads the settings while the daemon runs. All reloadable settings change together, or
-//! none does.
+//! Reloads the settings while the daemon runs. All reloadable settings change together, or none
+//! does.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

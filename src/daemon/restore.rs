@@ -30,23 +30,23 @@ pub const PARTIAL: &str = "restore.partial";
 pub const READY: &str = "restore.ready";
 /// History comes last: a folder without it and with [`PARTIAL`] has no whole data.
 const PLACED: [&str; 3] = [ACCESS, JOURNAL, HISTORY];
-/// The files that SQLite keeps beside a database. A log that outlived its database would be written into
-/// the one that takes its place.
+/// The files that SQLite keeps beside a database. A log that outlived its database would be written
+/// into the one that takes its place.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// What happened to the keys and the audit trail of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
     Restored,
-    /// The folder had its own, and those stay: the trail is never made shorter, and no
-    /// revoked key becomes valid again.
+    /// The folder had its own, and those stay: the trail is never made shorter, and no revoked key
+    /// becomes valid again.
     Stayed,
     /// It has none.
     Absent,
 }
 
-/// Replaces the data by a backup. Existing data is only replaced with `force`, and
-/// only after the backup was checked. The audit trail records it.
+/// Replaces the data by a backup. Existing data is only replaced with `force`, and only after the
+/// backup was checked. The audit trail records it.
 ///
 /// # Errors
 /// As [`run`](super::run); 65 for anything but a complete backup of this version or an older one.
@@ -153,8 +153,8 @@ fn restore_into(
     }
 }
 
-/// A live view may belong to the data that is about to go: it must be rebuilt, and not be taken
-/// for another daemon's.
+/// A live view may belong to the data that is about to go: it must be rebuilt, and not be taken for
+/// another daemon's.
 fn own_epochs(dir: &Path) -> Vec<String> {
     let path = dir.join(JOURNAL);
     if !path.exists() {

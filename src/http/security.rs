@@ -1,5 +1,5 @@
-//! The layer between a TCP connection and the routes: origin policy, authorizer, and the headers
-//! of every answer.
+//! The layer between a TCP connection and the routes: origin policy, authorizer, and the headers of
+//! every answer.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! What the system reports of the machine and of processes. Only Linux does; elsewhere it is
-//! "not measured".
+//! What the system reports of the machine and of processes. Only Linux does; elsewhere it is "not
+//! measured".
 
 use std::fs;
 use std::path::Path;

@@ -141,8 +141,8 @@ impl Planner {
         }
     }
 
-    /// Within the day, at hours that are as busy as they are; a few just before its end, so that
-    /// a user who opens the page then sees something run.
+    /// Within the day, at hours that are as busy as they are; a few just before its end, so that a
+    /// user who opens the page then sees something run.
     fn session_start(&mut self) -> i64 {
         if self.random.below(LATE_ONE_IN) == 0 {
             return self.day.end_ms - self.random.between(1, LATE_MS) as i64;

@@ -8,8 +8,8 @@ use jsonc_parser::common::Ranged;
 use super::command::{self, OurCommand};
 use super::json::{Json, Wrong, items, members, span};
 
-/// The events that make an execution. Stop is none of them: it is the main thread's, and
-/// comes while its agents still run.
+/// The events that make an execution. Stop is none of them: it is the main thread's, and comes
+/// while its agents still run.
 pub const EVENTS: [&str; 8] = [
     "SessionStart",
     "SessionEnd",

@@ -24,8 +24,8 @@ pub enum HooksCommand {
     Install(install::Install),
     /// Remove the hooks from a settings file
     ///
-    /// What `install` added is removed; everything else stays as it was, to the byte. A file that holds
-    /// nothing else and was made by `install` is removed.
+    /// What `install` added is removed; everything else stays as it was, to the byte. A file that
+    /// holds nothing else and was made by `install` is removed.
     Uninstall(install::Uninstall),
     /// Check what is installed, and send a test event through the whole chain
     ///

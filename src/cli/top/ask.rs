@@ -76,8 +76,8 @@ pub async fn again_and_again(
             let id = wanted.borrow_and_update().clone();
             for update in asker.round(all, id).await {
                 match sender.try_send(update) {
-                    // The drawing thread is blocked by a terminal that was stopped. The updates that
-                    // wait are as good as this one.
+                    // The drawing thread is blocked by a terminal that was stopped. The updates
+                    // that wait are as good as this one.
                     Ok(()) | Err(TrySendError::Full(_)) => {}
                     Err(TrySendError::Disconnected(_)) => return,
                 }

@@ -61,8 +61,8 @@ fn ask(
     sender: SyncSender<Update>,
 ) -> Result<(), Failure> {
     if block_on(again_and_again(control, every, wanted, sender))?? {
-        // The drawing thread was asked to end and still runs: reading from a terminal that has gone, or
-        // writing to one that was stopped, blocks for ever.
+        // The drawing thread was asked to end and still runs: reading from a terminal that has
+        // gone, or writing to one that was stopped, blocks for ever.
         let _ = disable_raw_mode();
         exit(1);
     }
