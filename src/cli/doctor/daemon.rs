@@ -85,7 +85,6 @@ fn alerts(status: &Value) -> Vec<Finding> {
 }
 
 /// The daemon uses other settings than the file has. Settings that it refused are an alert.
-
 fn settings(status: &Value) -> Option<Finding> {
     let waiting = status["config"]["needs_restart"].as_array();
     let names = waiting.into_iter().flatten().filter_map(Value::as_str);
