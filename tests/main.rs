@@ -97,6 +97,7 @@ mod claude_code_tools;
 mod claude_code_turns;
 mod claude_numbers;
 mod claude_script;
+mod commit_bytes;
 mod compare;
 mod compat;
 mod contract;

@@ -201,6 +201,7 @@ pub fn spawn_writer(
         damage,
         try_at: std::time::Instant::now(),
         is_writable: true,
+        has_deferred: true,
         forget_at: std::time::Instant::now(),
     };
     let thread = std::thread::Builder::new()

@@ -1,6 +1,7 @@
 //! The journal: accepted events with what they changed, in order, on the disk before they are
 //! acknowledged. Both views follow it; what both no longer need is pruned.
 
+mod deferred;
 mod heard;
 mod heartbeats;
 mod prune;
@@ -20,6 +21,7 @@ use crate::domain::turns::Turns;
 use crate::sqlite::{self, Db, Result, to_json};
 
 pub use crate::sqlite::Error;
+pub use deferred::{ALL_TURNS, Deferred};
 pub use prune::Prune;
 use prune::delete;
 use schema::SCHEMA;
@@ -51,6 +53,9 @@ pub struct Entry<'a> {
     pub tracked_names: &'a [TrackedName],
     pub turns: Vec<(&'a str, &'a Turns)>,
     pub session_ends: Vec<(&'a str, i64)>,
+    /// Agents of which turns are to be restated later, and those of which that is done.
+    pub deferred: Vec<(&'a str, Deferred)>,
+    pub resumed: Vec<&'a str>,
     /// Executions that no longer run, and whose last heartbeat was kept.
     pub ended: Vec<&'a str>,
 }
@@ -162,6 +167,7 @@ impl Journal {
             insert(tx, changes)?;
             tracked_names::put(tx, entry.tracked_names)?;
             heard::put(tx, entry)?;
+            deferred::put(tx, entry)?;
             heartbeats::forget(tx, &entry.ended)?;
             delete(tx, prune, last_seq, max_pruned)
         })?;

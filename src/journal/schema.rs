@@ -68,4 +68,12 @@ pub(super) const SCHEMA: &[M] = &[
          PRIMARY KEY (day, kind, name)
      ) STRICT, WITHOUT ROWID;",
     ),
+    M::up(
+        "-- Agents whose turns up to a number are still to be restated.
+     CREATE TABLE deferred_turns (
+         agent_id TEXT NOT NULL PRIMARY KEY,
+         up_to INTEGER NOT NULL,
+         descends INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;",
+    ),
 ];

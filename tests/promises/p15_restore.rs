@@ -150,7 +150,7 @@ pub(super) fn make_old(data: &Path) {
     run(
         "journal.db",
         "DROP TABLE turns; DROP TABLE session_ends; DROP TABLE last_signs; DROP TABLE listened;
-         DROP TABLE places; PRAGMA user_version = 1",
+         DROP TABLE places; DROP TABLE deferred_turns; PRAGMA user_version = 1",
     );
     run(
         "history.db",

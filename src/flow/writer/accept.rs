@@ -2,10 +2,11 @@
 //! allow.
 
 use super::commit::Commit;
-use super::{MAX_BATCH_BYTES, Memory, Submission, Unavailable, Writer};
+use super::{Memory, Submission, Unavailable, Writer};
 use crate::failpoint::failpoint;
 
-/// Executions that history does not have yet; about 2 KB each. A flush takes half a second.
+/// Changes that history does not have yet, of about 2 KB each. A flush takes half a second. One
+/// execution may change again and again.
 const MAX_UNFLUSHED: usize = 65_536;
 /// The same in bytes: of the largest events 65,536 would take 16 GB.
 const MAX_UNFLUSHED_BYTES: usize = 128 << 20;
@@ -38,7 +39,7 @@ impl Writer {
         let (mut replies, mut outcomes) = (Vec::new(), Vec::new());
         let mut outcome = Ok(());
         while outcome.is_ok()
-            && commit.batch.bytes < MAX_BATCH_BYTES
+            && !commit.batch.is_full()
             && let Some(submission) = submissions.next()
         {
             replies.push(submission.reply);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tracing::error;
 
 use super::hook_state::HookState;
-use super::{Memory, Unavailable, Writer};
+use super::{MAX_BATCH_BYTES, Memory, Unavailable, Writer};
 use crate::domain::change::Change;
 use crate::domain::error::Rejection;
 use crate::domain::event::Progress;
@@ -16,7 +16,7 @@ use crate::domain::names::{NameKind, Names, TrackedName};
 use crate::domain::turns::Turns;
 use crate::flow::clock::Now;
 use crate::flow::running::run_bytes;
-use crate::journal::Entry;
+use crate::journal::{Deferred, Entry};
 
 /// What is decided.
 #[derive(Default)]
@@ -30,7 +30,10 @@ pub(super) struct Batch {
     pub turns: HashMap<String, Arc<Turns>>,
     /// Sessions and the moments of their ends.
     pub session_ends: BTreeSet<(String, i64)>,
-    /// About what the changes and the marks take, in bytes.
+    /// Agents of which turns are to be restated later, and those of which that is done.
+    pub deferred: Vec<(String, Deferred)>,
+    pub resumed: Vec<String>,
+    /// About what the changes and the marks take, and what was read for them, in bytes.
     pub bytes: usize,
 }
 
@@ -52,11 +55,20 @@ pub(super) struct Commit<'w> {
 
 impl Batch {
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.turns.is_empty() && self.session_ends.is_empty()
+        self.changes.is_empty()
+            && self.turns.is_empty()
+            && self.session_ends.is_empty()
+            && self.deferred.is_empty()
+            && self.resumed.is_empty()
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.bytes >= MAX_BATCH_BYTES
     }
 
     pub fn entry(&self, now: Now) -> Entry<'_> {
         let (turns, ends) = (self.turns.iter(), self.session_ends.iter());
+        let deferred = self.deferred.iter();
         Entry {
             at_ms: now.wall_ms,
             changes: &self.changes,
@@ -65,6 +77,8 @@ impl Batch {
                 .map(|(id, turns)| (id.as_str(), turns.as_ref()))
                 .collect(),
             session_ends: ends.map(|(id, at_ms)| (id.as_str(), *at_ms)).collect(),
+            deferred: deferred.map(|(id, one)| (id.as_str(), *one)).collect(),
+            resumed: self.resumed.iter().map(String::as_str).collect(),
             ended: Vec::new(),
         }
     }
@@ -108,6 +122,7 @@ impl<'w> Commit<'w> {
     pub fn execution(&mut self, id: &str) -> Result<Option<Arc<Execution>>, Unavailable> {
         if self.current(id).is_none() {
             let found = self.find(&[id])?;
+            self.batch.bytes += found.values().map(|one| one.bytes()).sum::<usize>();
             self.looked_up.extend(found);
         }
         Ok(self.current(id).cloned())
@@ -178,7 +193,7 @@ impl<'w> Commit<'w> {
         let seq = self.writer.journal.last_seq() + 1 + self.batch.changes.len() as u64;
         let change = Change::between(before, after.clone(), seq, self.now.wall_ms);
         self.track(&change);
-        self.batch.bytes += after.bytes();
+        self.batch.bytes += after.bytes() + change.before.as_ref().map_or(0, |one| one.bytes());
         self.staged.insert(after.id.clone(), after);
         self.batch.changes.push(Arc::new(change));
     }

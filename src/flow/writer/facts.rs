@@ -1,7 +1,7 @@
 //! Starts, stops, heartbeats and time-outs: what names its execution itself.
 
 use super::commit::Commit;
-use super::{IngestOutcome, MAX_BATCH_BYTES, Unavailable};
+use super::{IngestOutcome, Unavailable};
 use crate::domain::event::Progress;
 use crate::domain::execution::{Execution, Fact};
 
@@ -34,7 +34,7 @@ impl Commit<'_> {
     /// Ends each that is due and still runs, as many as fit one commit; the others stay due.
     pub(super) fn time_out(&mut self, due: Vec<(String, i64)>) -> Result<(), Unavailable> {
         for (id, ended_ms) in due {
-            if self.batch.bytes >= MAX_BATCH_BYTES {
+            if self.batch.is_full() {
                 break;
             }
             let before = self.execution(&id)?;

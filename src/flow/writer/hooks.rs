@@ -11,6 +11,7 @@ use crate::domain::event::{Progress, Read, ToolCall};
 use crate::domain::execution::{Execution, Status};
 use crate::domain::turns::{AgentSignal, Applied, HookEvent, Signal, Turns, execution_id, turn_of};
 use crate::history::Filter;
+use crate::journal::ALL_TURNS;
 
 /// Executions of one session that had timed out before it ended.
 const MAX_TIMED_OUT: usize = 256;
@@ -167,7 +168,10 @@ impl Commit<'_> {
         let mut agents: BTreeSet<String> = ids.map(|id| turn_of(id).0.to_owned()).collect();
         agents.extend(timed_out);
         for agent_id in agents {
-            self.restate_agent(&agent_id)?;
+            match self.batch.is_full() {
+                true => self.defer(&agent_id, ALL_TURNS, false),
+                false => self.restate_agent(&agent_id)?,
+            }
         }
         Ok(Applied::Changed)
     }

@@ -31,12 +31,12 @@ impl Memory {
         }
     }
 
-    /// Executions that history does not have as they are.
+    /// Changes that history does not have.
     pub fn unflushed(&self) -> usize {
-        self.unflushed.len()
+        self.order.len()
     }
 
-    /// About how much memory they take.
+    /// About how much memory the executions take that it does not have as they are.
     pub fn unflushed_bytes(&self) -> usize {
         self.unflushed_bytes
     }

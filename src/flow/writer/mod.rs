@@ -5,6 +5,7 @@ mod accept;
 mod blocked;
 mod commit;
 mod decide;
+mod deferred;
 mod facts;
 mod handle;
 mod heartbeats;
@@ -80,6 +81,8 @@ pub struct Writer {
     pub try_at: Instant,
     /// Whether the last such attempt could write to the journal.
     pub is_writable: bool,
+    /// Whether turns may be to be restated that one commit had no room for.
+    pub has_deferred: bool,
 }
 
 impl Writer {
@@ -107,6 +110,7 @@ impl Writer {
             if !submissions.is_empty() {
                 self.accept(&mut memory, submissions);
             }
+            self.resume(&mut memory);
             self.bound_wal();
             self.watchdog.idle(Part::Writer);
         }
@@ -224,6 +228,7 @@ impl Writer {
                 self.counters.blocked.set(&unavailable.0);
                 return Err(unavailable);
             }
+            self.has_deferred |= !batch.deferred.is_empty();
             self.counters.last.journal_written.set(now.wall_ms);
             self.counters.blocked.clear();
         }

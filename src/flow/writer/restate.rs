@@ -4,18 +4,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Unavailable;
 use super::commit::Commit;
+use super::{MAX_BATCH_BYTES, Unavailable};
 use crate::domain::bucket::Day;
 use crate::domain::error::Rejection;
 use crate::domain::execution::{Execution, Origin, Start, Status, Stop, TurnFacts};
 use crate::domain::turns::{End, Turn, Turns, execution_id, turn_of};
+use crate::journal::ALL_TURNS;
 
 /// Agents that follow one that they descend from, in one commit.
 const MAX_DESCENDANTS: usize = 4_096;
 
 /// An execution before, if it was known, and after.
-type Moved = (Option<Arc<Execution>>, Execution);
+pub(super) type Moved = (Option<Arc<Execution>>, Execution);
 
 impl Commit<'_> {
     /// Keeps the marks of an agent, and stages each of its turns that is not as it was. Returns the
@@ -30,20 +31,19 @@ impl Commit<'_> {
         let derived = self.derive(&turns)?;
         // Where only marks were added, turns that are derived as before need no look.
         let is_described_as = turns.is_described_as(&known);
-        let other = (1..)
-            .zip(&derived)
-            .filter(|&(number, turn)| !is_described_as || before.get(number - 1) != Some(turn));
-        let moved = self.moved(agent_id, &turns, other)?;
+        let is_other = |&number: &usize| {
+            let (before, after) = (before.get(number - 1), derived.get(number - 1));
+            after.is_none() || !is_described_as || before != after
+        };
+        let others = (1..=before.len().max(derived.len())).rev().filter(is_other);
+        let (moved, left) = self.moved(agent_id, &turns, &derived, others)?;
         for (before, after) in &moved {
             let made = self.make_room(before.as_deref(), after);
             if let Err(rejection) = made {
                 return Ok(Some(rejection));
             }
         }
-        self.stage_all(moved);
-        for number in derived.len() + 1..=before.len() {
-            self.forget_turn(&execution_id(agent_id, number))?;
-        }
+        self.stage_all(agent_id, moved, left);
         let is_tracked = turns.has_place_of(&known);
         let turns = Arc::new(turns);
         self.batch.turns.insert(agent_id.to_owned(), turns.clone());
@@ -59,8 +59,9 @@ impl Commit<'_> {
         let turns = self.turns(agent_id)?;
         let derived = self.derive(&turns)?;
         // Nothing begins by this, and nothing grows by more than a name.
-        let moved = self.moved(agent_id, &turns, (1..).zip(&derived))?;
-        self.stage_all(moved);
+        let numbers = (1..=derived.len()).rev();
+        let (moved, left) = self.moved(agent_id, &turns, &derived, numbers)?;
+        self.stage_all(agent_id, moved, left);
         Ok(())
     }
 
@@ -81,51 +82,69 @@ impl Commit<'_> {
         Ok(())
     }
 
-    /// Each of the turns that is not as it was, before and after.
-    fn moved<'a>(
+    /// Each of these turns that is not as it was, before and after, in their order; and the last
+    /// that finds no room in the commit, if there is one. `numbers` falls: what runs is among the
+    /// last turns.
+    pub(super) fn moved(
         &mut self,
         agent_id: &str,
         turns: &Turns,
-        some: impl Iterator<Item = (usize, &'a Turn)>,
-    ) -> Result<Vec<Moved>, Unavailable> {
-        // What ended before this was counted, and history has let go of it.
-        let forgotten_ms = Day::of(self.now.wall_ms - self.writer.settings.remember_ms).start_ms();
-        let mut moved = Vec::new();
-        for (number, turn) in some {
+        derived: &[Turn],
+        numbers: impl Iterator<Item = usize>,
+    ) -> Result<(Vec<Moved>, Option<usize>), Unavailable> {
+        let (mut moved, mut bytes, mut left) = (Vec::new(), 0, None);
+        for (count, number) in numbers.enumerate() {
+            if count > 0 && self.batch.bytes + bytes >= MAX_BATCH_BYTES {
+                left = Some(number);
+                break;
+            }
             let id = execution_id(agent_id, number);
             let before = self.execution(&id)?;
-            let ended_ms = turn.end.as_ref().map(|end| end.at_ms);
-            if before.is_none() && ended_ms.is_some_and(|ended_ms| ended_ms < forgotten_ms) {
-                continue;
-            }
-            let mut after = match &before {
-                Some(execution) => Execution::clone(execution),
-                None => Execution::new(id),
+            let after = match derived.get(number - 1) {
+                Some(turn) => self.restated(before.as_deref(), id, turns, turn)?,
+                None => self.detached(before.as_deref()),
             };
-            after.apply_turn(self.turn_facts(turns, turn)?, &self.writer.settings.catalog);
-            if before.as_deref() != Some(&after) {
+            if let Some(after) = after.filter(|after| before.as_deref() != Some(after)) {
+                bytes += after.bytes();
                 moved.push((before, after));
             }
         }
-        Ok(moved)
+        moved.reverse();
+        Ok((moved, left))
     }
 
-    fn stage_all(&mut self, moved: Vec<Moved>) {
-        for (before, after) in moved {
-            self.stage(before, after);
+    /// Returns None if it ended so long ago that history has let go of it.
+    fn restated(
+        &mut self,
+        before: Option<&Execution>,
+        id: String,
+        turns: &Turns,
+        turn: &Turn,
+    ) -> Result<Option<Execution>, Unavailable> {
+        let forgotten_ms = Day::of(self.now.wall_ms - self.writer.settings.remember_ms).start_ms();
+        let ended_ms = turn.end.as_ref().map(|end| end.at_ms);
+        if before.is_none() && ended_ms.is_some_and(|ended_ms| ended_ms < forgotten_ms) {
+            return Ok(None);
         }
+        let mut after = before.cloned().unwrap_or_else(|| Execution::new(id));
+        after.apply_turn(self.turn_facts(turns, turn)?, &self.writer.settings.catalog);
+        Ok(Some(after))
     }
 
     /// What had been imported as several turns was one, as hooks show: the last is none.
-    fn forget_turn(&mut self, id: &str) -> Result<(), Unavailable> {
-        if let Some(before) = self.execution(id)?
-            && before.hooked.is_some()
-        {
-            let mut after = Execution::clone(&before);
-            after.detach_turn(&self.writer.settings.catalog);
-            self.stage(Some(before), after);
+    fn detached(&self, before: Option<&Execution>) -> Option<Execution> {
+        let mut after = before.filter(|before| before.hooked.is_some())?.clone();
+        after.detach_turn(&self.writer.settings.catalog);
+        Some(after)
+    }
+
+    fn stage_all(&mut self, agent_id: &str, moved: Vec<Moved>, left: Option<usize>) {
+        for (before, after) in moved {
+            self.stage(before, after);
         }
-        Ok(())
+        if let Some(left) = left {
+            self.defer(agent_id, left, false);
+        }
     }
 
     /// The agents that one launched run in another turn of it than was known, or at another depth;
@@ -136,6 +155,11 @@ impl Commit<'_> {
         while let Some(agent_id) = waiting.pop()
             && seen.len() < MAX_DESCENDANTS
         {
+            if self.batch.is_full() {
+                self.defer(&agent_id, ALL_TURNS, all);
+                seen.insert(agent_id);
+                continue;
+            }
             self.restate_agent(&agent_id)?;
             if all {
                 let turns = self.turns(&agent_id)?;
