@@ -168,6 +168,27 @@ fn of_fewer_than_five_executions_there_is_no_rate() {
 }
 
 #[test]
+fn a_webhook_is_reached_through_the_proxy_of_the_environment() {
+    let proxy = Receiver::start(OK);
+    let direct = Receiver::start(OK);
+    let behind = "http://webhooks.invalid/told?key=s3cret";
+    let hooks = [webhook(behind, "json"), webhook(&direct.url("/"), "json")].join(", ");
+    let daemon = Setup::new()
+        .set("alerts.webhooks", &format!("[{hooks}]"))
+        .environment("HTTP_PROXY", &proxy.url(""))
+        .environment("NO_PROXY", "127.0.0.1")
+        .start();
+    daemon.accept(&stops(0..5, "failure"));
+    eventually("both are told", || {
+        let told = |receiver: &Receiver, path| !of_rate(receiver.told(), path).is_empty();
+        match (told(&proxy, behind), told(&direct, "/")) {
+            (true, true) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+}
+
+#[test]
 fn a_webhook_that_hangs_or_refuses_holds_up_nobody_and_is_given_up() {
     let hangs = Receiver::start(Manner::Hang);
     let fails = Receiver::start(Manner::Status("500 Internal Server Error"));

@@ -211,7 +211,8 @@ pub fn short_program() -> Command {
 
 fn cleaned(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("AGENTPULSE_") {
+        let shown = name.to_string_lossy();
+        if shown.starts_with("AGENTPULSE_") || shown.to_ascii_lowercase().ends_with("_proxy") {
             command.env_remove(name);
         }
     }

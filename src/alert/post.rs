@@ -1,21 +1,19 @@
 //! One POST over a connection of its own: alerts are rare. TLS is that of the Redis client, with
 //! the certificates that the system trusts.
 
-use std::fmt::Display;
-use std::sync::{Arc, OnceLock};
+use std::error::Error;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
-use hyper::{Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use hyper::header::CONTENT_TYPE;
+use hyper::{StatusCode, Uri};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder};
+use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tracing::warn;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -26,14 +24,11 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// Built with the first request.
 #[derive(Default)]
-pub struct HttpClient {
-    /// Built with the first `https` URL.
-    tls: OnceLock<TlsConnector>,
-}
+pub struct HttpClient(OnceCell<Client>);
 
 impl HttpClient {
-    /// Follows no redirect: alerts go to the host in the settings and nowhere else.
     pub async fn post(&self, url: &Uri, body: Bytes) -> Outcome {
         match self.exchange(url, body).await {
             Ok(status) if status.is_success() => Outcome::Taken,
@@ -49,95 +44,60 @@ impl HttpClient {
         }
     }
 
+    /// The body of the answer is not read, and its connection is closed.
     async fn exchange(&self, url: &Uri, body: Bytes) -> Result<StatusCode, String> {
-        let secure = url.scheme_str() == Some("https");
-        let host = url.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let stream = TcpStream::connect((host, port)).await.map_err(describe)?;
-        if !secure {
-            return send(stream, url, body).await;
-        }
-        let name = ServerName::try_from(host.to_owned()).map_err(describe)?;
-        let stream = self
-            .tls()
-            .await?
-            .connect(name, stream)
-            .await
-            .map_err(describe)?;
-        send(stream, url, body).await
-    }
-
-    async fn tls(&self) -> Result<TlsConnector, String> {
-        if let Some(tls) = self.tls.get() {
-            return Ok(tls.clone());
-        }
-        // Reads some hundred files.
-        let tls = spawn_blocking(connector).await.map_err(describe)??;
-        Ok(self.tls.get_or_init(|| tls).clone())
+        let built = || async {
+            // Reads some hundred files.
+            let built = spawn_blocking(|| trusting(system_roots())?.build().map_err(describe));
+            built.await.map_err(|error| error.to_string())?
+        };
+        let client = self.0.get_or_try_init(built).await?;
+        let request = client.post(url.to_string());
+        let request = request.header(CONTENT_TYPE, "application/json").body(body);
+        Ok(request.send().await.map_err(describe)?.status())
     }
 }
 
-fn connector() -> Result<TlsConnector, String> {
+fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
-        return Err("the system has no certificates to trust".to_owned());
+        warn!("the system has no certificates to trust: no webhook of https can be called");
     }
-    trusting(roots)
+    roots
 }
 
-fn trusting(roots: RootCertStore) -> Result<TlsConnector, String> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+fn trusting(roots: RootCertStore) -> Result<ClientBuilder, String> {
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(describe)?
+        .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!("agentpulse/", env!("CARGO_PKG_VERSION")))
+        // Alerts go to the host in the settings and nowhere else.
+        .redirect(Policy::none())
+        .pool_max_idle_per_host(0);
+    Ok(builder)
 }
 
-async fn send<S>(stream: S, url: &Uri, body: Bytes) -> Result<StatusCode, String>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(describe)?;
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let host = url.authority().map_or("", |authority| authority.as_str());
-    let request = Request::post(path)
-        .header(HOST, host)
-        .header(CONTENT_TYPE, "application/json")
-        .header(
-            USER_AGENT,
-            concat!("agentpulse/", env!("CARGO_PKG_VERSION")),
-        )
-        .header(CONNECTION, "close")
-        .body(Full::new(body))
-        .map_err(describe)?;
-    // The connection is driven here and ends with this future, whatever the other side does.
-    tokio::pin!(connection);
-    let answer = sender.send_request(request);
-    tokio::pin!(answer);
-    tokio::select! {
-        answer = &mut answer => answer.map(|answer| answer.status()).map_err(describe),
-        ended = &mut connection => match ended {
-            Ok(()) => answer.await.map(|answer| answer.status()).map_err(describe),
-            Err(error) => Err(describe(error)),
-        },
+/// The innermost cause, which says the most; without the URL, which may hold a secret.
+fn describe(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut cause: &dyn Error = &error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
     }
-}
-
-/// None of these errors contains the path of the URL, which may hold a secret.
-fn describe(error: impl Display) -> String {
-    error.to_string()
+    cause.to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
 
+    use tokio::io::{AsyncRead, AsyncWrite};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::task::JoinHandle;
@@ -198,6 +158,12 @@ mod tests {
         TlsAcceptor::from(Arc::new(config))
     }
 
+    /// Whatever proxy the environment names.
+    fn client(roots: RootCertStore) -> HttpClient {
+        let client = trusting(roots).unwrap().no_proxy().build().unwrap();
+        HttpClient(OnceCell::new_with(Some(client)))
+    }
+
     fn url(scheme: &str, host: &str, address: SocketAddr, path: &str) -> Uri {
         let port = address.port();
         format!("{scheme}://{host}:{port}{path}").parse().unwrap()
@@ -210,8 +176,7 @@ mod tests {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_slice(AUTHORITY).unwrap();
         roots.add(authority).unwrap();
-        let client = HttpClient::default();
-        assert!(client.tls.set(trusting(roots).unwrap()).is_ok());
+        let client = client(roots);
         let (address, served) = server(Some(acceptor()), DONE).await;
         let url = url("https", "localhost", address, "/a?b=c");
         assert_eq!(client.post(&url, "{}".into()).await, Outcome::Taken);
@@ -232,12 +197,10 @@ mod tests {
     async fn who_is_not_trusted_or_has_another_name_is_told_nothing() {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_slice(AUTHORITY).unwrap();
-        let strangers = trusting(roots.clone()).unwrap();
+        let strangers = client(roots.clone());
         roots.add(authority).unwrap();
-        let ours = trusting(roots).unwrap();
-        for (tls, host) in [(strangers, "localhost"), (ours, "127.0.0.1")] {
-            let client = HttpClient::default();
-            assert!(client.tls.set(tls).is_ok());
+        let ours = client(roots);
+        for (client, host) in [(strangers, "localhost"), (ours, "127.0.0.1")] {
             let (address, served) = server(Some(acceptor()), DONE).await;
             let outcome = client
                 .post(&url("https", host, address, "/s3cret"), "{}".into())
@@ -258,7 +221,8 @@ mod tests {
         let outcome = async |answer| {
             let (address, served) = server(None, answer).await;
             let url = url("http", "127.0.0.1", address, "");
-            let outcome = HttpClient::default().post(&url, "{}".into()).await;
+            let client = client(RootCertStore::empty());
+            let outcome = client.post(&url, "{}".into()).await;
             let received = served.await.unwrap().unwrap();
             assert!(received.starts_with("POST / HTTP/1.1\r\n"), "{received}");
             outcome
