@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use agentpulse::domain::event::{clean_name, clean_text};
-use agentpulse::domain::redact::{redact, redact_name, telling};
+use agentpulse_redact::{redact, redact_name, telling};
 
 use crate::corpus::{assemble, look_alikes, planted};
 

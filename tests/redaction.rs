@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agentpulse::domain::redact::telling;
+use agentpulse_redact::telling;
 use regex::bytes::Regex;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Any text: redacting it twice is redacting it once.
 #![no_main]
 
-use agentpulse::domain::redact::{redact, redact_name, top_of_stacks, without_homes};
+use agentpulse_redact::{redact, redact_name, top_of_stacks, without_homes};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

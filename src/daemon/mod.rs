@@ -52,7 +52,7 @@ use self::stores::Stores;
 pub use self::stores::{FOREIGN_FIX, cursor_is_ours};
 use crate::access::Access;
 use crate::config::Config;
-use crate::domain::redact;
+
 use crate::flow::clock::now_ms;
 use crate::flow::operations::{Facts, Operations};
 use crate::flow::reaper::Reaper;
@@ -87,7 +87,7 @@ pub async fn run<F: Future<Output = ()>>(
     signals: Signals<F>,
 ) -> Result<(), Failure> {
     if !config.redact.emails {
-        redact::keep_emails();
+        agentpulse_redact::keep_emails();
     }
     files::allow(&config);
     let folder = Folder::claim(&config)?;

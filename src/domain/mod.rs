@@ -13,7 +13,6 @@ pub mod last_heartbeat;
 pub mod lifetime;
 pub mod names;
 pub mod price;
-pub mod redact;
 pub mod redis_url;
 pub mod sketch;
 pub mod source;

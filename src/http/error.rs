@@ -8,9 +8,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::domain::redact::redact;
 use crate::intake::{IngestCounts, IngestError, Unavailable};
 use crate::report;
+use agentpulse_redact::redact;
 
 /// `CodeName, "code_name", STATUS, "what it means";`
 macro_rules! codes {

@@ -19,10 +19,10 @@ use crate::domain::event::{Clock, Event, decode};
 use crate::domain::execution::{Catalog, Execution, Fact};
 use crate::domain::lifetime::LifetimeCounters;
 use crate::domain::names::{NameLimits, Names};
-use crate::domain::redact::{is_stack, redact, telling, top_of_stacks, without_homes};
 use crate::domain::sums::Sums;
 use crate::history::History;
 use crate::journal::{Entry, Journal, Prune};
+use agentpulse_redact::{is_stack, redact, telling, top_of_stacks, without_homes};
 
 /// As many as one flush has to write at some 10,000 events a second.
 const EVENTS: u64 = 20_000;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
-use crate::domain::redact::{
+use agentpulse_redact::{
     Telling, is_stack, redact, redact_name, telling, top_frames, top_of_stacks, without_homes,
 };
 

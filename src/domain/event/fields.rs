@@ -10,7 +10,7 @@ use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
 use super::{Clock, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
 use crate::domain::error::Rejection;
 use crate::domain::execution::{Details, Origin, Status, TokenUsage};
-use crate::domain::redact::redact_name;
+use agentpulse_redact::redact_name;
 
 /// The longest path that Linux takes.
 const MAX_PATH_BYTES: usize = 4096;

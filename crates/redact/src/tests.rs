@@ -200,7 +200,7 @@ fn look_alikes_are_left_alone() {
         "550e8400-e29b-41d4-a716-446655440000",
         "session 550e8400-e29b-41d4-a716-446655440000 ended",
         "9fceb02d0ae598e95dc970b74767f19372d61af8",
-        "commit 9fceb02 in src/domain/redact.rs",
+        "commit 9fceb02 in crates/redact/src.rs",
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "a5c264dd48b8bbe0e",
         "toolu_01A09q90qw90lq917835lq9",
