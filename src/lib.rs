@@ -14,24 +14,26 @@
 //!
 //! ## The idea
 //!
-//! An execution is a small state ([`domain::execution`]); an event merges into it, in any order,
+//! An execution is a small state ([`agentpulse_core::execution`]); an event merges into it, in any order,
 //! to the same result. `contribution(state)` is what an execution adds to every bucket. The writer
 //! ([`flow::writer`]) resolves each event when it accepts it and journals the
-//! [`Change`](domain::change::Change): the execution before, if it contributed, and after. Live and
+//! [`Change`](agentpulse_core::change::Change): the execution before, if it contributed, and after. Live and
 //! history are two small interpreters of that one type; both sum changes by
-//! [`Sums`](domain::sums::Sums). A late stop, a start after its stop, a revival, a correction: all
+//! [`Sums`](agentpulse_core::sums::Sums). A late stop, a start after its stop, a revival, a correction: all
 //! are changes like any other. A rebuild writes what the executions of history contribute.
 //!
 //! ## Rooms, and the one way of the arrows
 //!
-//! `domain`, `sqlite` ← `journal`, `history`, `access` ← `backup`; `domain` ← `live`; these ←
-//! `intake`, `flow`, `report` ← `alert` ← `http` ← `daemon` ← `cli`. `config` and `redis_child`
-//! import `domain` alone, and only `daemon` and `cli` import them; a `failpoint`, which
-//! tests ask for, may stand anywhere. A test reads the `use` lines and fails on any arrow outwards.
+//! Crates are subjects, and Cargo holds their arrows: [`agentpulse_redact`] ← [`agentpulse_core`] ←
+//! this one. In this one: `sqlite` ← `journal`, `history`, `access` ← `backup`; these and `live` ←
+//! `intake`, `flow`, `report` ← `alert` ← `http` ← `daemon` ← `cli`. Only `daemon` and `cli` import
+//! `config` and `redis_child`; a `failpoint`, which tests ask for, may stand anywhere. A test reads
+//! the `use` lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
 //! |---|---|
-//! | [`domain`] | what the numbers mean: pure, no clock |
+//! | [`agentpulse_redact`] | takes secrets out of texts: pure |
+//! | [`agentpulse_core`] | what the numbers mean: pure, no clock |
 //! | [`sqlite`] | what the two databases share: opening, versions, errors |
 //! | [`journal`] | accepted events as changes, in order, durable |
 //! | [`history`] | one row a run, and the rollups |
@@ -60,7 +62,7 @@
 //!    when they are read. Money is in millionths of a dollar.
 //! 6. A bucket is chosen by the end of an execution, in UTC. Silence is counted in time that the
 //!    daemon has listened, over all of its lives.
-//! 7. Nothing unredacted is behind [`domain::event`].
+//! 7. Nothing unredacted is behind [`agentpulse_core::event`].
 //! 8. Every queue, list and wait has a named limit; what is refused is counted.
 //! 9. A counter that was shown never falls, by no correction and by no crash: what is shown of the
 //!    executions is the most that their sums ever were, and all of it is on the disk before.
@@ -75,7 +77,6 @@ pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod daemon;
-pub mod domain;
 mod failpoint;
 pub mod flow;
 pub mod history;

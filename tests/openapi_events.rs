@@ -15,7 +15,7 @@ use crate::setup::Setup;
 
 /// The fields that the decoder of an event asks for.
 fn decoded(kind: &str) -> BTreeSet<String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/event");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/event");
     let code = fs::read_to_string(source.join("mod.rs")).expect("code");
     let body = code
         .split(&format!("\nfn {kind}(mut fields"))

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use agentpulse::domain::event::{clean_name, clean_text};
+use agentpulse_core::event::{clean_name, clean_text};
 use agentpulse_redact::{redact, redact_name, telling};
 
 use crate::corpus::{assemble, look_alikes, planted};

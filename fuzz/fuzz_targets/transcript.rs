@@ -1,8 +1,8 @@
 //! Any bytes as a transcript: turns and sums that stay within what its lines can say.
 #![no_main]
 
-use agentpulse::domain::price::Prices;
-use agentpulse::domain::transcript::{Slice, Span, TurnReader};
+use agentpulse_core::price::Prices;
+use agentpulse_core::transcript::{Slice, Span, TurnReader};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {

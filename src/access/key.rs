@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::Error;
-use crate::domain::bucket::rfc3339;
+use agentpulse_core::bucket::rfc3339;
 
 /// Tells people and scanners of secrets what they look at.
 const KEY_PREFIX: &str = "ap_";

@@ -7,8 +7,8 @@ use rusqlite_migration::M;
 
 use super::audit::{Entry, Row};
 use super::key::{Digest, Key, Scopes};
-use crate::domain::bucket::rfc3339;
 use crate::sqlite::{Db, Result};
+use agentpulse_core::bucket::rfc3339;
 
 /// A few hundred rows are touched in an hour.
 const CACHE_KIB: u32 = 256;

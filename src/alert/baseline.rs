@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use crate::domain::bucket::{Day, HOUR_MS, Hour};
-use crate::domain::sum::add;
-use crate::domain::view::HourTally;
 use crate::history::{Error, Reader};
+use agentpulse_core::bucket::{Day, HOUR_MS, Hour};
+use agentpulse_core::sum::add;
+use agentpulse_core::view::HourTally;
 
 /// Whole days before today.
 const DAYS: i32 = 7;
@@ -115,8 +115,8 @@ pub fn read_durations(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::bucket::DAY_MS;
-    use crate::domain::tally::Tally;
+    use agentpulse_core::bucket::DAY_MS;
+    use agentpulse_core::tally::Tally;
 
     #[test]
     fn the_usual_hour_is_the_mean_of_the_days_at_this_time() {

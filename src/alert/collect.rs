@@ -11,8 +11,6 @@ use tracing::debug;
 use super::baseline::{UsualDurations, UsualTokens, read_durations};
 use super::inputs::{AgentDuration, Hung, Inputs, Requests, Spent};
 use super::rules::MIN_EXECUTIONS;
-use crate::domain::alert::{Rule, Rules};
-use crate::domain::bucket::{Day, HOUR_MS};
 use crate::flow::changes::View;
 use crate::flow::live_state::Condition;
 use crate::flow::operations::{Operations, describe};
@@ -21,6 +19,8 @@ use crate::history::{Error, Reader, Readers};
 use crate::live::Live;
 use crate::report::requests::Latency;
 use crate::report::system::System;
+use agentpulse_core::alert::{Rule, Rules};
+use agentpulse_core::bucket::{Day, HOUR_MS};
 
 /// An input that takes longer is unknown until the next evaluation.
 const WAIT: Duration = Duration::from_secs(1);

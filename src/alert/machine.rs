@@ -7,7 +7,7 @@ use std::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::rules::{Evaluation, Level};
-use crate::domain::alert::{Alert, Rule, RuleSettings, Rules, State};
+use agentpulse_core::alert::{Alert, Rule, RuleSettings, Rules, State};
 
 /// Now, on both clocks: wall time is for display, monotonic time for measuring.
 #[derive(Clone, Copy, Debug)]
@@ -157,7 +157,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::alert::Severity;
+    use agentpulse_core::alert::Severity;
 
     fn settings(hold_s: u64) -> RuleSettings {
         RuleSettings {

@@ -13,8 +13,8 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::post::{HttpClient, Outcome};
-use crate::domain::alert::{Alert, Severity, State};
 use crate::flow::counters::Counters;
+use agentpulse_core::alert::{Alert, Severity, State};
 
 /// Alerts that may wait for one webhook.
 const MAX_QUEUED: usize = 64;
@@ -160,7 +160,7 @@ mod tests {
 
     use super::super::store::tests::alert;
     use super::*;
-    use crate::domain::alert::Rule;
+    use agentpulse_core::alert::Rule;
 
     fn body_of(format: Format, alert: &Alert) -> Value {
         serde_json::from_slice(&body(format, alert)).unwrap()

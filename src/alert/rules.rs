@@ -1,7 +1,7 @@
 //! The rules: the inputs against the settings. Pure.
 
 use super::inputs::{AgentDuration, Inputs};
-use crate::domain::alert::{Rule, RuleSettings, Rules};
+use agentpulse_core::alert::{Rule, RuleSettings, Rules};
 
 /// With fewer executions, or requests, a rate or a mean says nothing.
 pub const MIN_EXECUTIONS: i64 = 5;

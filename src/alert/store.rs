@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
-use crate::domain::alert::{Alert, Rule, Rules, State};
+use agentpulse_core::alert::{Alert, Rule, Rules, State};
 
 /// Resolved alerts that are kept, in memory only: a restart forgets them.
 const MAX_RESOLVED: usize = 100;
@@ -126,7 +126,7 @@ pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::alert::{RuleSettings, Severity};
+    use agentpulse_core::alert::{RuleSettings, Severity};
 
     pub fn alert(rule: Rule, severity: Severity, state: State, since_ms: i64) -> Arc<Alert> {
         Arc::new(Alert {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::*;
 use crate::access::Access;
-use crate::domain::bucket::Day;
-use crate::domain::change::Change;
-use crate::domain::cursor::Cursor;
-use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start};
-use crate::domain::lifetime::LifetimeCounters;
-use crate::domain::names::{NameLimits, Names};
 use crate::history::History;
 use crate::journal::{Entry, Prune};
+use agentpulse_core::bucket::Day;
+use agentpulse_core::change::Change;
+use agentpulse_core::cursor::Cursor;
+use agentpulse_core::execution::{Catalog, Execution, Fact, Origin, Start};
+use agentpulse_core::lifetime::LifetimeCounters;
+use agentpulse_core::names::{NameLimits, Names};
 
 const CREATED_MS: i64 = 1_795_169_700_000;
 

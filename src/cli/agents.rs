@@ -10,7 +10,7 @@ use super::path::{encoded, with_query};
 use super::table::{Column, table, terminal_width};
 use super::text::{dollars, duration, or_dash, percent};
 use super::{Failure, Target, block_on, failed, print, print_json};
-use crate::domain::names::OTHER;
+use agentpulse_core::names::OTHER;
 
 #[derive(Args)]
 pub struct Agents {

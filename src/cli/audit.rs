@@ -9,8 +9,8 @@ use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
 use crate::config::parse_duration;
 use crate::daemon;
-use crate::domain::bucket::Day;
 use crate::flow::clock::now_ms;
+use agentpulse_core::bucket::Day;
 
 #[derive(Args)]
 pub struct Audit {

@@ -7,7 +7,7 @@ use super::client::Control;
 use super::table::{Column, table, terminal_width};
 use super::text::dollars;
 use super::{Failure, Target, block_on, failed, print, print_json};
-use crate::domain::sum::add;
+use agentpulse_core::sum::add;
 
 #[derive(Args)]
 pub struct Costs {

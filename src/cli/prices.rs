@@ -12,9 +12,9 @@ use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
 use crate::config::Config;
 use crate::daemon::EXIT_CONFIG;
-use crate::domain::bucket::Day;
-use crate::domain::price::{Listed, Prices};
 use crate::flow::clock::now_ms;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::price::{Listed, Prices};
 
 #[derive(Subcommand)]
 pub enum PricesCommand {

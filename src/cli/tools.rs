@@ -9,7 +9,7 @@ use super::path::with_query;
 use super::table::{Column, table, terminal_width};
 use super::text::{clean, percent};
 use super::{Failure, Target, block_on, failed, print, print_json};
-use crate::domain::bucket::Day;
+use agentpulse_core::bucket::Day;
 
 #[derive(Args)]
 pub struct Tools {

@@ -8,7 +8,7 @@ use hyper::Uri;
 
 use super::ConfigError;
 use super::resolve::Resolver;
-use crate::domain::alert::{Rule, RuleSettings, Rules, Severity};
+use agentpulse_core::alert::{Rule, RuleSettings, Rules, Severity};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use tracing::Level;
 
 use super::resolve::Resolver;
 use super::{ConfigError, absolute};
-use crate::domain::redis_url::RedisUrl;
+use agentpulse_core::redis_url::RedisUrl;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;

@@ -1,7 +1,7 @@
 mod documented;
 
 use super::*;
-use crate::domain::redis_url::RedisUrl;
+use agentpulse_core::redis_url::RedisUrl;
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
     list.iter()

@@ -8,11 +8,11 @@ use tracing::info;
 use super::Failure;
 use super::stores::{LOADED, failure};
 use crate::config::Limits;
-use crate::domain::bucket::Day;
-use crate::domain::names::{NameKind, NameLimits, Names, TrackedName};
 use crate::flow::clock::now_ms;
 use crate::history::Reader;
 use crate::journal::{Journal, Tail};
+use agentpulse_core::bucket::Day;
+use agentpulse_core::names::{NameKind, NameLimits, Names, TrackedName};
 
 pub fn names(
     limits: &Limits,

@@ -11,8 +11,6 @@ use super::failure::{Failure, cannot_create};
 use super::stores::{self, Stores};
 use crate::alert::store::AlertStore;
 use crate::config::Config;
-use crate::domain::execution::Catalog;
-use crate::domain::names::Names;
 use crate::flow::applier::Applier;
 use crate::flow::backup::Backups;
 use crate::flow::changes::{Changes, View};
@@ -32,6 +30,8 @@ use crate::history::History;
 use crate::journal::Tail;
 use crate::live::Live;
 use crate::report::{Pictures, Reports, stream};
+use agentpulse_core::execution::Catalog;
+use agentpulse_core::names::Names;
 
 /// Everything that the parts share.
 pub struct Parts {

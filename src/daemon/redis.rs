@@ -11,10 +11,10 @@ use super::failure::{EXIT_CANNOT_CREATE, EXIT_NO_REDIS, Failure};
 use super::folder;
 use super::stores::Stores;
 use crate::config::Config;
-use crate::domain::names::Names;
-use crate::domain::redis_url::RedisUrl;
 use crate::live::{Live, LiveConfig};
 use crate::redis_child::{self, RedisChild};
+use agentpulse_core::names::Names;
+use agentpulse_core::redis_url::RedisUrl;
 
 /// For the first answer of Redis.
 const REDIS_DEADLINE: Duration = Duration::from_secs(10);

@@ -12,13 +12,13 @@ use super::notify::Notifier;
 use super::{Failure, access, parts, stores};
 use crate::access::{Access, Action, Actor, Entry};
 use crate::config::{Config, ConfigError};
-use crate::domain::redis_url::RedisUrl;
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 use crate::flow::reload::{Command, ReloadState, Reloaded};
 use crate::flow::settings::RuntimeSettings;
 use crate::flow::writer::{Message, WriterHandle};
 use crate::http::security::SecurityLayer;
+use agentpulse_core::redis_url::RedisUrl;
 
 /// Settings that a reload changes; every other one needs a restart. A name that ends in a star
 /// stands for all that begin with it.

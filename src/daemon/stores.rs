@@ -10,12 +10,6 @@ use tracing::warn;
 use super::folder::{HISTORY, JOURNAL};
 use super::{EXIT_CONFIG, EXIT_CORRUPT, Failure, names};
 use crate::config::Config;
-use crate::domain::agent_type::AgentTypes;
-use crate::domain::change::Change;
-use crate::domain::cursor::Cursor;
-use crate::domain::execution::{Catalog, Execution};
-use crate::domain::names::Names;
-use crate::domain::price::Prices;
 use crate::flow::applier::REBUILDING;
 use crate::flow::clock::Listening;
 use crate::flow::live_usage::LiveUsage;
@@ -23,6 +17,12 @@ use crate::flow::running::Running;
 use crate::flow::writer::Memory;
 use crate::history::{History, Lanes, Reader};
 use crate::journal::{Journal, Tail};
+use agentpulse_core::agent_type::AgentTypes;
+use agentpulse_core::change::Change;
+use agentpulse_core::cursor::Cursor;
+use agentpulse_core::execution::{Catalog, Execution};
+use agentpulse_core::names::Names;
+use agentpulse_core::price::Prices;
 
 pub struct Stores {
     pub journal: Journal,

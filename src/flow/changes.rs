@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::recent_outcomes::RecentOutcomes;
-use crate::domain::change::Change;
 use crate::journal::{self, Tail};
+use agentpulse_core::change::Change;
 
 /// Of those that history has, about 1.5 KB each. A view that is further behind reads the journal.
 const MAX_FLUSHED: usize = 8_192;
@@ -189,7 +189,7 @@ mod tests {
     use std::ops::RangeInclusive;
 
     use super::*;
-    use crate::domain::execution::Execution;
+    use agentpulse_core::execution::Execution;
 
     /// As many changes as `seqs`.
     fn published(seqs: RangeInclusive<u64>) -> Changes {

@@ -17,13 +17,13 @@ use super::persisted_counters::PersistedCounters;
 use super::settings::SettingsWatch;
 use super::watchdog::{Part, Watchdog};
 use super::writer::{Message, WriterHandle};
-use crate::domain::bucket::Day;
-use crate::domain::cursor::Cursor;
-use crate::domain::lifetime::LifetimeCounters;
-use crate::domain::names::Names;
 use crate::failpoint::failpoint;
 use crate::history::{self, History, Pruned};
 use crate::journal::Tail;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::cursor::Cursor;
+use agentpulse_core::lifetime::LifetimeCounters;
+use agentpulse_core::names::Names;
 
 /// Changes in one transaction; so many also start one before its time.
 const BATCH: usize = 8_192;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::running::RunSnapshot;
-use crate::domain::view::Active;
+use agentpulse_core::view::Active;
 
 /// Nothing is kept while nobody watches.
 #[derive(Default)]
@@ -88,8 +88,8 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::execution::Execution;
-    use crate::domain::view;
+    use agentpulse_core::execution::Execution;
+    use agentpulse_core::view;
 
     fn snapshot(id: &str, progress: f64, after: u64) -> RunSnapshot {
         let mut heartbeat = view::Heartbeat::of_change(0, 0);

@@ -19,9 +19,9 @@ use parking_lot::{Mutex, MutexGuard};
 use self::run::Run;
 pub use self::run::{RunSnapshot, run_bytes};
 use super::clock::Now;
-use crate::domain::event::Progress;
-use crate::domain::execution::{Execution, TokenUsage};
-use crate::domain::last_heartbeat::LastHeartbeat;
+use agentpulse_core::event::Progress;
+use agentpulse_core::execution::{Execution, TokenUsage};
+use agentpulse_core::last_heartbeat::LastHeartbeat;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::running::Timeouts;
-use crate::domain::alert::Rules;
-use crate::domain::execution::Catalog;
+use agentpulse_core::alert::Rules;
+use agentpulse_core::execution::Catalog;
 
 pub struct RuntimeSettings {
     pub timeouts: Timeouts,

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use crate::domain::bucket::Day;
-use crate::domain::tally::{FIELDS, Tally};
 use crate::sqlite::Result;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::tally::{FIELDS, Tally};
 
 use super::read::Reader;
 use super::read_rollups::tally;
@@ -37,7 +37,7 @@ impl Named {
 
 #[derive(Debug, Default, PartialEq)]
 pub struct Costliest {
-    /// The most costly first. [`NONE`](crate::domain::sums::NONE) is those that name none.
+    /// The most costly first. [`NONE`](agentpulse_core::sums::NONE) is those that name none.
     pub rows: Vec<(String, Tally)>,
     /// Everything else of the range.
     pub rest: Tally,

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Row};
 
-use crate::domain::execution::Status;
 use crate::sqlite::Result;
+use agentpulse_core::execution::Status;
 
 use super::read::Reader;
 
@@ -129,7 +129,7 @@ fn ended(row: &Row) -> rusqlite::Result<Ended> {
 mod tests {
     use super::super::sample::{NOW_MS, World, start, stop_of};
     use super::*;
-    use crate::domain::bucket::HOUR_MS;
+    use agentpulse_core::bucket::HOUR_MS;
 
     #[test]
     fn the_last_ends_are_found_without_those_that_run() {

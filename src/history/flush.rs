@@ -6,13 +6,13 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection, params};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::domain::bucket::Day;
-use crate::domain::change::Change;
-use crate::domain::cursor::Cursor;
-use crate::domain::execution::Execution;
-use crate::domain::lifetime::LifetimeCounters;
-use crate::domain::sums::Sums;
 use crate::sqlite::{Db, Result, to_json};
+use agentpulse_core::bucket::Day;
+use agentpulse_core::change::Change;
+use agentpulse_core::cursor::Cursor;
+use agentpulse_core::execution::Execution;
+use agentpulse_core::lifetime::LifetimeCounters;
+use agentpulse_core::sums::Sums;
 
 use super::lifetime::add_lifetime;
 use super::rollups::add_sums;
@@ -195,7 +195,7 @@ fn put(statement: &mut CachedStatement, state: &LastState) -> rusqlite::Result<u
 mod tests {
     use super::super::sample::{NOW_MS, Random, TODAY, World, start, stop_of};
     use super::*;
-    use crate::domain::execution::Status;
+    use agentpulse_core::execution::Status;
 
     #[test]
     fn a_start_and_its_stop_are_the_same_in_one_batch_and_in_two() {

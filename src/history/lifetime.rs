@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use crate::domain::bucket::Day;
-use crate::domain::lifetime::{LifetimeCounters as Added, TOOL_CALLS};
-use crate::domain::names::OTHER;
-use crate::domain::sum::MAX_SUM;
 use crate::sqlite::Result;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::lifetime::{LifetimeCounters as Added, TOOL_CALLS};
+use agentpulse_core::names::OTHER;
+use agentpulse_core::sum::MAX_SUM;
 
 use super::flush::History;
 use super::read::Reader;
@@ -22,7 +22,7 @@ use super::rollups::sum_of;
 /// long.
 const MAX_LABELS: i64 = 512;
 
-/// One counter; see [`Series`](crate::domain::totals::Series) for its names.
+/// One counter; see [`Series`](agentpulse_core::totals::Series) for its names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Total {
     pub name: String,
@@ -134,7 +134,7 @@ mod tests {
 
     use super::super::sample::{NOW_MS, TODAY, World, start, stop, stop_of};
     use super::*;
-    use crate::domain::execution::{Fact, Status};
+    use agentpulse_core::execution::{Fact, Status};
 
     fn count(world: &World, name: &str, part: &str) -> i64 {
         let totals = world.reader().totals().unwrap();

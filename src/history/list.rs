@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ToSql};
 
-use crate::domain::bucket::Day;
-use crate::domain::execution::{Execution, Status};
 use crate::sqlite::Result;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::execution::{Execution, Status};
 
 use super::read::{Reader, execution};
 
@@ -194,9 +194,9 @@ mod tests {
 
     use super::super::sample::{NOW_MS, World, stop};
     use super::*;
-    use crate::domain::bucket::DAY_MS;
-    use crate::domain::execution::Fact;
-    use crate::domain::json::json_bytes;
+    use agentpulse_core::bucket::DAY_MS;
+    use agentpulse_core::execution::Fact;
+    use agentpulse_core::json::json_bytes;
 
     /// All pages of the list, by pages of `limit` and `max_bytes`, looking at `max_scanned` rows at
     /// most for each.

@@ -8,10 +8,10 @@ use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
 use super::sample::{NOW_MS, TODAY, World};
 use super::{Filter, Named, Position, Reader};
-use crate::domain::bucket::Hour;
-use crate::domain::execution::Status;
-use crate::domain::names::NameKind;
 use crate::sqlite::Result;
+use agentpulse_core::bucket::Hour;
+use agentpulse_core::execution::Status;
+use agentpulse_core::names::NameKind;
 
 thread_local! {
     static STATEMENTS: RefCell<BTreeSet<String>> = RefCell::default();

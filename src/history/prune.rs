@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use crate::domain::bucket::Day;
 use crate::sqlite::Result;
+use agentpulse_core::bucket::Day;
 
 use super::flush::History;
 use super::lifetime::prune_labels;
@@ -94,8 +94,8 @@ mod tests {
     use super::super::Named;
     use super::super::sample::{NOW_MS, TODAY, World, start, stop_of};
     use super::*;
-    use crate::domain::bucket::{DAY_MS, Hour};
-    use crate::domain::execution::Status;
+    use agentpulse_core::bucket::{DAY_MS, Hour};
+    use agentpulse_core::execution::Status;
 
     #[test]
     fn what_is_old_goes_a_few_rows_at_a_time() {
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(counted(&pruned), counted_before);
 
         // Late ends of the first day that is kept, and corrections of what has been pruned.
-        let gone = |(_, run): &(u64, std::sync::Arc<crate::domain::execution::Execution>)| {
+        let gone = |(_, run): &(u64, std::sync::Arc<agentpulse_core::execution::Execution>)| {
             let outcome = run.outcome()?;
             let is_hung = run.timed_out_ms.is_some() && run.stop.is_none();
             (is_hung && outcome.ended_ms < oldest.start_ms()).then(|| run.id.clone())

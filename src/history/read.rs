@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, InterruptHandle, Row};
 
-use crate::domain::cursor::Cursor;
-use crate::domain::execution::Execution;
 use crate::sqlite::{Db, Result, from_json};
+use agentpulse_core::cursor::Cursor;
+use agentpulse_core::execution::Execution;
 
 use super::flush::{cursor, id_hash};
 use super::schema::SCHEMA;
@@ -157,7 +157,7 @@ pub(super) fn execution(row: &Row, column: usize) -> rusqlite::Result<Arc<Execut
 mod tests {
     use super::super::sample::{NOW_MS, World, start, stop_of};
     use super::*;
-    use crate::domain::execution::Status;
+    use agentpulse_core::execution::Status;
 
     fn running(reader: &Reader) -> Vec<Execution> {
         let mut running = Vec::new();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
-use crate::domain::bucket::Day;
-use crate::domain::execution::Execution;
-use crate::domain::view::Failed;
 use crate::sqlite::Result;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::execution::Execution;
+use agentpulse_core::view::Failed;
 
 use super::read::{Reader, by_rowid, execution};
 
@@ -166,7 +166,7 @@ fn slowest(
 mod tests {
     use super::super::sample::{NOW_MS, TODAY, World, stop_of};
     use super::*;
-    use crate::domain::execution::Status;
+    use agentpulse_core::execution::Status;
 
     #[test]
     fn the_slowest_are_those_of_the_asked_days() {

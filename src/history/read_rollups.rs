@@ -3,12 +3,12 @@
 
 use rusqlite::{Connection, Params, Row};
 
-use crate::domain::bucket::{Day, Hour};
-use crate::domain::names::NameKind;
-use crate::domain::sum::MAX_SUM;
-use crate::domain::tally::{FIELDS, Tally};
-use crate::domain::view::{AgentDay, DayTally, HourTally, ToolPair, TypeTool};
 use crate::sqlite::Result;
+use agentpulse_core::bucket::{Day, Hour};
+use agentpulse_core::names::NameKind;
+use agentpulse_core::sum::MAX_SUM;
+use agentpulse_core::tally::{FIELDS, Tally};
+use agentpulse_core::view::{AgentDay, DayTally, HourTally, ToolPair, TypeTool};
 
 use super::read::Reader;
 use super::rollups::{duration, sketch};

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row};
 
-use crate::domain::bucket::{DAY_MS, Day};
-use crate::domain::execution::{Execution, MAX_ERROR_BYTES, Status};
-use crate::domain::view::{Active, Recent};
 use crate::sqlite::{Result, from_json};
+use agentpulse_core::bucket::{DAY_MS, Day};
+use agentpulse_core::execution::{Execution, MAX_ERROR_BYTES, Status};
+use agentpulse_core::view::{Active, Recent};
 
 use super::read::Reader;
 

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::bucket::{Day, Hour};
-use crate::domain::names::{NameKind, Names};
-use crate::domain::sum::add;
-use crate::domain::tally::Tally;
-use crate::domain::view::{AgentDay, HourTally, ToolDay, ToolPair, TypeTool};
 use crate::sqlite::Result;
+use agentpulse_core::bucket::{Day, Hour};
+use agentpulse_core::names::{NameKind, Names};
+use agentpulse_core::sum::add;
+use agentpulse_core::tally::Tally;
+use agentpulse_core::view::{AgentDay, HourTally, ToolDay, ToolPair, TypeTool};
 
 use super::read::Reader;
 

@@ -3,11 +3,11 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
 
-use crate::domain::bucket::Day;
-use crate::domain::sketch::Sketch;
-use crate::domain::sum::MAX_SUM;
-use crate::domain::sums::{AgentSum, Sums};
-use crate::domain::tally::FIELDS;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::sketch::Sketch;
+use agentpulse_core::sum::MAX_SUM;
+use agentpulse_core::sums::{AgentSum, Sums};
+use agentpulse_core::tally::FIELDS;
 
 /// The executions must be in before: the smallest and largest durations are looked up there.
 /// Says how many buckets with a sum at its limit were added to.
@@ -205,10 +205,10 @@ mod tests {
     use super::super::Named;
     use super::super::sample::{NOW_MS, Random, TODAY, World, start, stop, stop_of};
     use super::*;
-    use crate::domain::bucket::{DAY_MS, Hour};
-    use crate::domain::execution::{Fact, Status};
-    use crate::domain::tally::Tally;
-    use crate::domain::view::AgentDay;
+    use agentpulse_core::bucket::{DAY_MS, Hour};
+    use agentpulse_core::execution::{Fact, Status};
+    use agentpulse_core::tally::Tally;
+    use agentpulse_core::view::AgentDay;
 
     const ALWAYS: (Day, Day) = (Day(0), Day(100_000));
 

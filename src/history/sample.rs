@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::domain::bucket::{Day, HOUR_MS};
-use crate::domain::change::Change;
-use crate::domain::cursor::Cursor;
-use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage};
-use crate::domain::lifetime::LifetimeCounters;
-use crate::domain::names::{NameKind, NameLimits, Names};
+use agentpulse_core::bucket::{Day, HOUR_MS};
+use agentpulse_core::change::Change;
+use agentpulse_core::cursor::Cursor;
+use agentpulse_core::execution::{
+    Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage,
+};
+use agentpulse_core::lifetime::LifetimeCounters;
+use agentpulse_core::names::{NameKind, NameLimits, Names};
 
-use crate::domain::bucket::Hour;
-use crate::domain::view::{AgentDay, HourTally, ToolPair, TypeTool};
+use agentpulse_core::bucket::Hour;
+use agentpulse_core::view::{AgentDay, HourTally, ToolPair, TypeTool};
 
 use super::{History, Reader};
 

@@ -3,11 +3,11 @@
 use super::Named;
 use super::rollups::add_sums;
 use super::sample::{NOW_MS, Random, TODAY, World, start, stop};
-use crate::domain::bucket::Day;
-use crate::domain::execution::{Fact, Status, TokenUsage};
-use crate::domain::sum::MAX_SUM;
-use crate::domain::sums::{Sums, ToolSum};
-use crate::domain::tally::Tally;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::execution::{Fact, Status, TokenUsage};
+use agentpulse_core::sum::MAX_SUM;
+use agentpulse_core::sums::{Sums, ToolSum};
+use agentpulse_core::tally::Tally;
 
 /// As many executions more, with so many tokens and calls.
 fn adding(day: Day, executions: i64, more: i64) -> Sums<'static> {

@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::HttpState;
 use super::error::{Code, HttpError};
-use crate::domain::event::clean_name;
 use crate::intake::{Answer, IngestCounts, MAX_LINE_BYTES, object};
+use agentpulse_core::event::clean_name;
 
 /// Some ten thousand events.
 pub const MAX_EVENTS_BYTES: usize = 8 << 20;

@@ -15,8 +15,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::HttpError;
-use crate::domain::bucket::Day;
-use crate::domain::event::MAX_NAME_BYTES;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::event::MAX_NAME_BYTES;
 
 const HOURS: RangeInclusive<i32> = 1..=168;
 /// As long as the history is kept by default.

@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::error::HttpError;
 use super::params::{Params, whole_days};
-use crate::domain::execution::Status;
 use crate::report::Query;
 use crate::report::active::{self, MAX_LISTED};
 use crate::report::costs::{self, CostsBy};
 use crate::report::executions::{Page, PageEnd};
+use agentpulse_core::execution::Status;
 
 const LIMIT: RangeInclusive<usize> = 1..=500;
 const DEFAULT_LIMIT: usize = 50;
@@ -120,7 +120,7 @@ impl Params {
 mod tests {
     use super::super::error::Code;
     use super::*;
-    use crate::domain::bucket::Day;
+    use agentpulse_core::bucket::Day;
 
     fn params(query: &str) -> Params {
         let uri = format!("/x?{query}").parse().unwrap();

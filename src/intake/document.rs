@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::{Decoded, MAX_SUBMISSION, Unavailable, decode_line};
-use crate::domain::event::Clock;
+use agentpulse_core::event::Clock;
 
 /// A part ends with the event that goes beyond so many bytes.
 const PART_BYTES: usize = 256 << 10;

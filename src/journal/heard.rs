@@ -4,8 +4,8 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{Entry, Journal};
-use crate::domain::turns::Turns;
 use crate::sqlite::{Result, from_json, to_json};
+use agentpulse_core::turns::Turns;
 
 /// Ends of one session that are remembered; it ends once for each time that it was resumed.
 const MAX_ENDS: i64 = 256;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Journal;
-use crate::domain::last_heartbeat::LastHeartbeat;
 use crate::sqlite::{Result, from_json, to_json};
+use agentpulse_core::last_heartbeat::LastHeartbeat;
 
 impl Journal {
     /// By the id of the execution.

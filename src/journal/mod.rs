@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::domain::change::Change;
-use crate::domain::names::TrackedName;
-use crate::domain::turns::Turns;
 use crate::sqlite::{self, Db, Result, to_json};
+use agentpulse_core::change::Change;
+use agentpulse_core::names::TrackedName;
+use agentpulse_core::turns::Turns;
 
 pub use crate::sqlite::Error;
 pub use deferred::{ALL_TURNS, Deferred};
@@ -217,9 +217,9 @@ fn last_seq(conn: &Connection) -> rusqlite::Result<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::bucket::Day;
-    use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start};
-    use crate::domain::names::NameKind;
+    use agentpulse_core::bucket::Day;
+    use agentpulse_core::execution::{Catalog, Execution, Fact, Origin, Start};
+    use agentpulse_core::names::NameKind;
 
     pub const KEEP_ALL: Prune = Prune {
         history_seq: 0,

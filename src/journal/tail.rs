@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::domain::change::Change;
 use crate::sqlite::{Db, Result, from_json};
+use agentpulse_core::change::Change;
 
 use super::epochs;
 use super::schema::SCHEMA;

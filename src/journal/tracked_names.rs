@@ -3,9 +3,9 @@
 use rusqlite::Connection;
 
 use super::Journal;
-use crate::domain::bucket::Day;
-use crate::domain::names::{NameKind, TrackedName};
 use crate::sqlite::Result;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::names::{NameKind, TrackedName};
 
 impl Journal {
     /// All that are kept, oldest day first.

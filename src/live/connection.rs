@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::error::Error;
-use crate::domain::redis_url::{Place, RedisUrl};
+use agentpulse_core::redis_url::{Place, RedisUrl};
 
 /// A batch of 1,024 takes Redis some 25 ms; without a bound a lost answer would be waited for for
 /// ever.

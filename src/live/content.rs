@@ -8,14 +8,14 @@ use std::sync::Arc;
 use super::keys::SLOWEST_MS;
 use super::listed::Listed;
 use super::pair;
-use crate::domain::bucket::{Day, Hour};
-use crate::domain::change::Change;
-use crate::domain::execution::Execution;
-use crate::domain::names::{NameKind, Names};
-use crate::domain::sum::add;
-use crate::domain::sums::{AgentSum, Sums};
-use crate::domain::tally::Tally;
-use crate::domain::view::{
+use agentpulse_core::bucket::{Day, Hour};
+use agentpulse_core::change::Change;
+use agentpulse_core::execution::Execution;
+use agentpulse_core::names::{NameKind, Names};
+use agentpulse_core::sum::add;
+use agentpulse_core::sums::{AgentSum, Sums};
+use agentpulse_core::tally::Tally;
+use agentpulse_core::view::{
     Active, AgentDay, DayTally, Failed, Heartbeat, HourTally, Recent, ToolDay, ToolPair, TypeTool,
 };
 

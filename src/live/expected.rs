@@ -11,11 +11,11 @@ use super::keys::{Key, Keyspace, Kind, SLOWEST_MS};
 use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
 use super::writes::Section;
 use super::{Error, Live};
-use crate::domain::bucket::{DAY_MS, Day};
-use crate::domain::change::Change;
-use crate::domain::names::Names;
-use crate::domain::sum::MAX_EXACT;
-use crate::domain::sums::Sums;
+use agentpulse_core::bucket::{DAY_MS, Day};
+use agentpulse_core::change::Change;
+use agentpulse_core::names::Names;
+use agentpulse_core::sum::MAX_EXACT;
+use agentpulse_core::sums::Sums;
 
 /// A key that is about to go may be gone.
 const MARGIN_S: i64 = 60;

@@ -3,7 +3,7 @@
 
 use std::fmt::{Display, Write};
 
-use crate::domain::bucket::{DAY_MS, Day};
+use agentpulse_core::bucket::{DAY_MS, Day};
 
 /// Of `agents:timeline`: a million members take 130 MB.
 pub const TIMELINE_KEPT: usize = 10_000;
@@ -330,7 +330,7 @@ fn fixed_width(pattern: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::bucket::Hour;
+    use agentpulse_core::bucket::Hour;
 
     #[test]
     fn rows_stand_where_their_keys_say() {

@@ -34,9 +34,9 @@ pub use keys::{Key, Keyspace, Kind, Life, Merge, Moment, Row, TABLE};
 pub use read::{AgentDays, Current};
 pub use writes::Writes;
 
-use crate::domain::names::Names;
-use crate::domain::redis_url::RedisUrl;
-use crate::domain::view::Active;
+use agentpulse_core::names::Names;
+use agentpulse_core::redis_url::RedisUrl;
+use agentpulse_core::view::Active;
 use connection::Connection;
 
 /// Keys of one SCAN and one call of the script that deletes: below a millisecond of Redis's time.

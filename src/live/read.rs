@@ -8,12 +8,12 @@ use fred::types::Value;
 use super::keys::{Key, Kind};
 use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
 use super::{CURRENT, Error, Live, READ, pair, texts};
-use crate::domain::bucket::{Day, Hour};
-use crate::domain::names::{NameKind, OTHER};
-use crate::domain::sketch::Sketch;
-use crate::domain::sum::MAX_EXACT;
-use crate::domain::tally::{FIELDS, Tally};
-use crate::domain::view::{AgentDay, DayTally, HourTally, ToolDay, ToolPair, TypeTool};
+use agentpulse_core::bucket::{Day, Hour};
+use agentpulse_core::names::{NameKind, OTHER};
+use agentpulse_core::sketch::Sketch;
+use agentpulse_core::sum::MAX_EXACT;
+use agentpulse_core::tally::{FIELDS, Tally};
+use agentpulse_core::view::{AgentDay, DayTally, HourTally, ToolDay, ToolPair, TypeTool};
 
 /// Keys of one call: each is a hash of some 15 fields, and others wait.
 const READ_AT_ONCE: usize = 500;

@@ -10,9 +10,9 @@ use super::keys::{
 };
 use super::listed::Listed;
 use super::writes::{Merge, Section, Writes};
-use crate::domain::execution::Execution;
-use crate::domain::sketch::Sketch;
-use crate::domain::tally::{FIELDS, Tally};
+use agentpulse_core::execution::Execution;
+use agentpulse_core::sketch::Sketch;
+use agentpulse_core::tally::{FIELDS, Tally};
 
 pub(super) const MIN_DURATION: &str = "min_duration_ms";
 pub(super) const MAX_DURATION: &str = "max_duration_ms";

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::content::{Content, Rows};
 use super::keys::{Key, Keyspace, Kind};
-use crate::domain::change::Change;
-use crate::domain::execution::Execution;
-use crate::domain::names::Names;
-use crate::domain::view::Active;
+use agentpulse_core::change::Change;
+use agentpulse_core::execution::Execution;
+use agentpulse_core::names::Names;
+use agentpulse_core::view::Active;
 
 /// The values of one call in a rebuild: some milliseconds of Redis's time. A section is not
 /// divided, so that a call may exceed it by one.

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tracing::info;
 
 use self::server::{ANSWER_DEADLINE, Server};
-use crate::domain::redis_url::RedisUrl;
+use agentpulse_core::redis_url::RedisUrl;
 
 /// Why there is no server, in one line.
 #[derive(Debug, thiserror::Error)]

@@ -7,11 +7,11 @@ use serde::{Serialize, Serializer};
 
 use super::item::Tokens;
 use super::{MAX_ANSWER_BYTES, Sources, View};
-use crate::domain::bucket::rfc3339;
-use crate::domain::event::MAX_NAME_BYTES;
-use crate::domain::json::json_bytes;
-use crate::domain::view::Active;
 use crate::flow::running::RunSnapshot;
+use agentpulse_core::bucket::rfc3339;
+use agentpulse_core::event::MAX_NAME_BYTES;
+use agentpulse_core::json::json_bytes;
+use agentpulse_core::view::Active;
 
 /// Ten times what any machine has been seen to run at once.
 pub const MAX_LISTED: usize = 10_000;
@@ -189,8 +189,8 @@ pub mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::execution::TokenUsage;
-    use crate::domain::view::Heartbeat;
+    use agentpulse_core::execution::TokenUsage;
+    use agentpulse_core::view::Heartbeat;
 
     pub fn active(id: &str, started_ms: i64) -> Active {
         Active {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Sources;
-use crate::domain::bucket::Day;
-use crate::domain::execution::Execution;
-use crate::domain::names::{NameKind, Names, OTHER};
-use crate::domain::view::{AgentDay, Failed};
 use crate::history::{Error, Reader};
+use agentpulse_core::bucket::Day;
+use agentpulse_core::execution::Execution;
+use agentpulse_core::names::{NameKind, Names, OTHER};
+use agentpulse_core::view::{AgentDay, Failed};
 
 #[derive(Clone)]
 pub(super) enum Agent {

@@ -6,13 +6,13 @@ use serde::Serialize;
 use super::active::Running;
 use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
-use crate::domain::bucket::Day;
-use crate::domain::json::json_bytes;
-use crate::domain::tally::Tally;
-use crate::domain::view::{Active, HourTally};
 use crate::flow::running::RunSnapshot;
 use crate::history::{self, Reader};
 use crate::live;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::json::json_bytes;
+use agentpulse_core::tally::Tally;
+use agentpulse_core::view::{Active, HourTally};
 
 /// Running executions that are shown one by one, the oldest; the number counts all.
 const MAX_DETAILS: usize = 1_000;
@@ -133,8 +133,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::bucket::Hour;
     use crate::report::active::tests::active;
+    use agentpulse_core::bucket::Hour;
 
     #[test]
     fn the_picture_of_now() {

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::{is_live, last_days};
 use super::{Error, Sources, View};
-use crate::domain::bucket::Day;
-use crate::domain::view::{DayTally, HourTally};
 use crate::history::Reader;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::view::{DayTally, HourTally};
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Daily {
@@ -37,7 +37,7 @@ pub async fn fetch(sources: &Sources, days: i32, now_ms: i64) -> Result<(Daily, 
     let (from, to) = last_days(days, now_ms);
     let (first, last) = (
         from.first_hour(),
-        crate::domain::bucket::Hour(to.first_hour().0 + 23),
+        agentpulse_core::bucket::Hour(to.first_hour().0 + 23),
     );
     let live =
         async { tokio::try_join!(sources.live.days(from, to), sources.live.hours(first, last)) };
@@ -98,8 +98,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::bucket::Hour;
-    use crate::domain::tally::Tally;
+    use agentpulse_core::bucket::Hour;
+    use agentpulse_core::tally::Tally;
 
     fn tally(count: i64, successes: i64, tokens: i64, cost_micros: i64) -> Tally {
         Tally {

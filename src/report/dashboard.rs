@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::last_hours;
 use super::{Error, Sources, View, current, tools};
-use crate::domain::bucket::Hour;
-use crate::domain::tally::Tally;
-use crate::domain::view::HourTally;
 use crate::history::Reader;
+use agentpulse_core::bucket::Hour;
+use agentpulse_core::tally::Tally;
+use agentpulse_core::view::HourTally;
 
 /// As its page shows them.
 const HOURS: i32 = 24;

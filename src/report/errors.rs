@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Error, Sources, View};
-use crate::domain::bucket::rfc3339;
-use crate::domain::execution::{Details, Status};
-use crate::domain::view::Failed;
 use crate::history::Reader;
+use agentpulse_core::bucket::rfc3339;
+use agentpulse_core::execution::{Details, Status};
+use agentpulse_core::view::Failed;
 
 const MAX_ERRORS: usize = 50;
 

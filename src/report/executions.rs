@@ -9,9 +9,9 @@ use serde::{Serialize, Serializer};
 use super::item::{Item, started};
 use super::window::last_hours;
 use super::{Error, MAX_ANSWER_BYTES, Sources, View};
-use crate::domain::execution::{Execution, Status, TokenUsage};
-use crate::domain::json::json_bytes;
 use crate::history::{self, Filter, Position, Reader};
+use agentpulse_core::execution::{Execution, Status, TokenUsage};
+use agentpulse_core::json::json_bytes;
 
 /// What is asked for. Times are of the end of an execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::bucket::rfc3339;
-use crate::domain::execution::{
+use agentpulse_core::bucket::rfc3339;
+use agentpulse_core::execution::{
     Details, Execution, HookFacts, Origin, Resolved, Start, TokenUsage,
 };
-use crate::domain::tally::dollars;
-use crate::domain::transcript::ModelUsage;
-use crate::domain::view::Active;
+use agentpulse_core::tally::dollars;
+use agentpulse_core::transcript::ModelUsage;
+use agentpulse_core::view::Active;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Execution")]
@@ -186,8 +186,8 @@ pub mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::execution::{Catalog, Fact, Status, Stop, TokenUsage};
     use crate::report::active::tests::active;
+    use agentpulse_core::execution::{Catalog, Fact, Status, Stop, TokenUsage};
 
     /// A successful execution of which nothing else is known.
     pub fn stopped(id: &str, ended_ms: i64, duration_ms: Option<u64>) -> Execution {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use super::exposition::{Kind, Page};
 use super::probe::{DiskUsage, RedisMemory};
 use super::requests::Requests;
-use crate::domain::lifetime::{
+use crate::flow::counters::RENAMED;
+use crate::history::LifetimeCounters;
+use agentpulse_core::lifetime::{
     BEYOND, BUCKETS, COST_MICROS, DIRECTIONS, DURATION_MS, DURATIONS, EXECUTIONS, STARTED,
     STATUSES, TOKENS, TOOL_CALLS, UNPRICED,
 };
-use crate::domain::names::OTHER;
-use crate::domain::tally::dollars;
-use crate::flow::counters::RENAMED;
-use crate::history::LifetimeCounters;
+use agentpulse_core::names::OTHER;
+use agentpulse_core::tally::dollars;
 
 const LIVE_STATES: [&str; 4] = ["following", "rebuilding", "away", "broken"];
 /// The counters that are one metric with a label.

@@ -35,11 +35,11 @@ use serde::Serialize;
 use tracing::{error, warn};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::domain::bucket::Day;
-use crate::domain::execution::Status;
-use crate::domain::names::OTHER;
 use crate::flow::counters::Counters;
 use crate::history::{self, LOOKUPS, Readers, SCANS};
+use agentpulse_core::bucket::Day;
+use agentpulse_core::execution::Status;
+use agentpulse_core::names::OTHER;
 use cache::Cache;
 use costs::CostsBy;
 use dashboard::Part;

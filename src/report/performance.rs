@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::window::{is_live, last_days};
 use super::{Error, Sources, View};
-use crate::domain::bucket::{Day, rfc3339};
-use crate::domain::execution::{Execution, Status};
-use crate::domain::sketch::Sketch;
-use crate::domain::tally::{Tally, rounded_mean};
-use crate::domain::view::AgentDay;
 use crate::history::Reader;
+use agentpulse_core::bucket::{Day, rfc3339};
+use agentpulse_core::execution::{Execution, Status};
+use agentpulse_core::sketch::Sketch;
+use agentpulse_core::tally::{Tally, rounded_mean};
+use agentpulse_core::view::AgentDay;
 
 const SLOWEST: usize = 10;
 

@@ -8,13 +8,13 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::Error;
-use crate::domain::bucket::Day;
-use crate::domain::names::{NameKind, Names, OTHER};
-use crate::domain::view::{HourTally, ToolDay, ToolPair, TypeTool};
 use crate::flow::live_state::LiveState;
 use crate::flow::running::Running;
 use crate::history::{self, Lanes, Reader, Readers};
 use crate::live::{self, Live};
+use agentpulse_core::bucket::Day;
+use agentpulse_core::names::{NameKind, Names, OTHER};
+use agentpulse_core::view::{HourTally, ToolDay, ToolPair, TypeTool};
 
 /// Redis answers in milliseconds. One that takes this long stands still, and history answers.
 const MAX_LIVE_WAIT: Duration = Duration::from_secs(1);
@@ -177,7 +177,7 @@ fn rename(kind: NameKind, day: Day, name: &mut String, names: &Names) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::names::NameLimits;
+    use agentpulse_core::names::NameLimits;
 
     #[test]
     fn rows_of_both_views_bear_the_same_names() {

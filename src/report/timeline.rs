@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
-use crate::domain::bucket::{Hour, rfc3339_seconds};
-use crate::domain::tally::Tally;
-use crate::domain::view::HourTally;
+use agentpulse_core::bucket::{Hour, rfc3339_seconds};
+use agentpulse_core::tally::Tally;
+use agentpulse_core::view::HourTally;
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Timeline {

@@ -9,13 +9,13 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::is_live;
 use super::{Error, Sources, View};
-use crate::domain::bucket::Day;
-use crate::domain::names::Names;
-use crate::domain::sum::{add, sum};
-use crate::domain::tally::ratio;
-use crate::domain::view::{DayTally, ToolDay, ToolPair, TypeTool};
 use crate::history::{self, Reader};
 use crate::live;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::names::Names;
+use agentpulse_core::sum::{add, sum};
+use agentpulse_core::tally::ratio;
+use agentpulse_core::view::{DayTally, ToolDay, ToolPair, TypeTool};
 
 /// Pairs that are shown.
 const PAIRS: usize = 5;
@@ -253,7 +253,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::tally::Tally;
+    use agentpulse_core::tally::Tally;
 
     fn day(day: i32, executions: i64) -> DayTally {
         DayTally {

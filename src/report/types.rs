@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
-use crate::domain::sum::{add, sum};
-use crate::domain::tally::{Tally, ratio};
-use crate::domain::view::{HourTally, TypeTool};
 use crate::history::Reader;
+use agentpulse_core::sum::{add, sum};
+use agentpulse_core::tally::{Tally, ratio};
+use agentpulse_core::view::{HourTally, TypeTool};
 
 /// Tools that stand for a type.
 const COMMON_TOOLS: usize = 3;
@@ -112,7 +112,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::bucket::{Day, Hour};
+    use agentpulse_core::bucket::{Day, Hour};
 
     fn hour(agent_type: &str, count: i64, successes: i64, total_ms: i64) -> HourTally {
         HourTally {

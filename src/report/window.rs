@@ -1,6 +1,6 @@
 //! The hours and days that a report covers; the current one is always the last.
 
-use crate::domain::bucket::{Day, Hour};
+use agentpulse_core::bucket::{Day, Hour};
 
 /// Days that the live view answers; of longer ones its keys have expired.
 const LIVE_DAYS: i32 = 7;
@@ -35,7 +35,7 @@ pub fn is_live(first: Day, now_ms: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::bucket::{DAY_MS, HOUR_MS};
+    use agentpulse_core::bucket::{DAY_MS, HOUR_MS};
 
     #[test]
     fn the_current_hour_and_today_count() {

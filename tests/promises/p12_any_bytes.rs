@@ -2,9 +2,9 @@
 //! reader of transcripts and the queries of HTTP. The targets in `fuzz/` look further where there
 //! is time.
 
-use agentpulse::domain::event::{Clock, decode};
-use agentpulse::domain::price::Prices;
-use agentpulse::domain::transcript::{Slice, Span, TurnReader, Usage};
+use agentpulse_core::event::{Clock, decode};
+use agentpulse_core::price::Prices;
+use agentpulse_core::transcript::{Slice, Span, TurnReader, Usage};
 use jiff::tz::TimeZone;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! P16: percentiles are within the stated error of the exact ones, for a million durations of four
 //! shapes, whichever way they were split and merged.
 
-use agentpulse::domain::sketch::Sketch;
+use agentpulse_core::sketch::Sketch;
 
 use super::sized;
 

@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::Level::{Breach, Clear, Near};
 use super::*;
 use crate::alert::inputs::{Hung, Requests, Spent};
-use crate::domain::alert::Severity;
 use crate::report::probe::RedisMemory;
+use agentpulse_core::alert::Severity;
 
 /// All rules as they are by default, budgets apart.
 fn rules() -> Rules {

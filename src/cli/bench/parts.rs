@@ -12,16 +12,16 @@ use super::load::Load;
 use super::machine::thread_cpu_ns;
 use super::result::{Row, row};
 use crate::cli::failure::{Failure, failed};
-use crate::domain::bucket::{DAY_MS, Day};
-use crate::domain::change::Change;
-use crate::domain::cursor::Cursor;
-use crate::domain::event::{Clock, Event, decode};
-use crate::domain::execution::{Catalog, Execution, Fact};
-use crate::domain::lifetime::LifetimeCounters;
-use crate::domain::names::{NameLimits, Names};
-use crate::domain::sums::Sums;
 use crate::history::History;
 use crate::journal::{Entry, Journal, Prune};
+use agentpulse_core::bucket::{DAY_MS, Day};
+use agentpulse_core::change::Change;
+use agentpulse_core::cursor::Cursor;
+use agentpulse_core::event::{Clock, Event, decode};
+use agentpulse_core::execution::{Catalog, Execution, Fact};
+use agentpulse_core::lifetime::LifetimeCounters;
+use agentpulse_core::names::{NameLimits, Names};
+use agentpulse_core::sums::Sums;
 use agentpulse_redact::{is_stack, redact, telling, top_of_stacks, without_homes};
 
 /// As many as one flush has to write at some 10,000 events a second.

@@ -167,7 +167,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::domain::agent_type::{AgentTypes, GENERIC};
+    use agentpulse_core::agent_type::{AgentTypes, GENERIC};
 
     #[test]
     fn every_agent_type_is_in_the_cast() {

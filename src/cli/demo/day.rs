@@ -3,7 +3,7 @@
 
 use super::cast::{Agent, BUSY, CAST, Craft, MODELS};
 use super::random::Random;
-use crate::domain::bucket::{DAY_MS, Hour, rfc3339_seconds};
+use agentpulse_core::bucket::{DAY_MS, Hour, rfc3339_seconds};
 
 /// Delegation below delegation; a real one rarely goes deeper.
 const MAX_DEPTH: usize = 3;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::cast::{Craft, ERRORS, tools};
 use super::day::{Day, Ending, Run};
 use super::random::Random;
-use crate::domain::bucket::rfc3339;
+use agentpulse_core::bucket::rfc3339;
 
 /// A run calls a tool about so often, in seconds.
 const CALL_EVERY_S: f64 = 7.0;
@@ -192,8 +192,8 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::domain::event::{Clock, Event, decode};
-    use crate::domain::execution::Fact;
+    use agentpulse_core::event::{Clock, Event, decode};
+    use agentpulse_core::execution::Fact;
 
     /// 2026-11-20T18:40:00Z.
     const END_MS: i64 = 1_795_200_000_000;

@@ -6,9 +6,9 @@ use super::Finding;
 use crate::backup;
 use crate::config::Config;
 use crate::daemon::JOURNAL;
-use crate::domain::bucket::rfc3339;
 use crate::flow::clock::now_ms;
 use crate::journal::Tail;
+use agentpulse_core::bucket::rfc3339;
 
 /// How far a timestamp may be ahead; events have the same limit.
 const AHEAD_ALLOWED_MS: i64 = 5 * 60 * 1_000;

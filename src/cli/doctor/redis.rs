@@ -11,12 +11,12 @@ use tokio::time::timeout;
 use super::Finding;
 use crate::config::Config;
 use crate::daemon::{FOREIGN_FIX, JOURNAL, cursor_is_ours};
-use crate::domain::bucket::Day;
-use crate::domain::names::{NameLimits, Names};
-use crate::domain::redis_url::RedisUrl;
 use crate::journal::Tail;
 use crate::live::{Facts, Live, LiveConfig};
 use crate::redis_child;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::names::{NameLimits, Names};
+use agentpulse_core::redis_url::RedisUrl;
 
 const SUBJECT: &str = "redis";
 /// It answers in a millisecond, or it is unreachable.

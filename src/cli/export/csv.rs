@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::domain::bucket::rfc3339;
-use crate::domain::execution::{Execution, Origin};
+use agentpulse_core::bucket::rfc3339;
+use agentpulse_core::execution::{Execution, Origin};
 
 /// A column's name and its value of one execution; an empty cell is an unknown value.
 type Column = (&'static str, fn(&Execution) -> String);
@@ -133,8 +133,8 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::domain::event::{Clock, Event, decode};
-    use crate::domain::execution::Catalog;
+    use agentpulse_core::event::{Clock, Event, decode};
+    use agentpulse_core::execution::Catalog;
 
     fn row(lines: &[&str]) -> String {
         let clock = Clock {

@@ -76,7 +76,7 @@ impl Home {
 fn turn(ago: i64, reason: &str) -> String {
     let line = |kind: &str, second: i64, message: Value| {
         let time_ms = NOW_MS - ago * DAY_MS + second * 1000;
-        let time = crate::domain::bucket::rfc3339(time_ms);
+        let time = agentpulse_core::bucket::rfc3339(time_ms);
         json!({"type": kind, "timestamp": time, "message": message}).to_string()
     };
     let prompt = line("user", 0, json!({"content": "do it"}));

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::picture::{Moment, Totals};
-use crate::domain::bucket::{Day, HOUR_MS};
-use crate::domain::sum::add;
+use agentpulse_core::bucket::{Day, HOUR_MS};
+use agentpulse_core::sum::add;
 
 pub const MINUTES: usize = 60;
 const MINUTE_MS: i64 = 60_000;

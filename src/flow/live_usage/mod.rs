@@ -16,8 +16,8 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 
 pub use self::reader::LiveUsageReader;
-use crate::domain::execution::Execution;
-use crate::domain::turns::{execution_id, turn_of};
+use agentpulse_core::execution::Execution;
+use agentpulse_core::turns::{execution_id, turn_of};
 
 /// The running executions that have a transcript: from the writer to the reader.
 #[derive(Default)]

@@ -11,10 +11,10 @@ use tokio::time::sleep;
 
 use super::tail::TranscriptTail;
 use super::{Due, Lines, LiveUsage};
-use crate::domain::execution::TokenUsage;
 use crate::flow::settings::SettingsWatch;
 use crate::flow::usage::{Files, turn_before};
 use crate::flow::writer::{Message, WriterHandle};
+use agentpulse_core::execution::TokenUsage;
 
 /// Between two rounds.
 const PACE: Duration = Duration::from_secs(1);

@@ -5,12 +5,12 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use crate::domain::execution::TokenUsage;
-use crate::domain::price::Prices;
-use crate::domain::transcript::{Beginning, Slice, Span};
 use crate::flow::usage::Files;
 use crate::flow::usage::lines::{Lines, MAX_LINE_BYTES};
 use crate::flow::usage::open::{Opened, Unreadable, open, unreadable};
+use agentpulse_core::execution::TokenUsage;
+use agentpulse_core::price::Prices;
+use agentpulse_core::transcript::{Beginning, Slice, Span};
 
 /// Bytes of one step: more than the longest line that counts.
 pub(super) const MAX_READ_BYTES: u64 = MAX_LINE_BYTES as u64 + (1 << 20);

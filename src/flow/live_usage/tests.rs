@@ -8,10 +8,10 @@ use tempfile::{TempDir, tempdir};
 
 use super::tail::{MAX_READ_BYTES, Poll, TranscriptTail};
 use super::*;
-use crate::domain::execution::{Catalog, Fact, HookFacts, Origin, Start, TokenUsage};
-use crate::domain::transcript::Span;
 use crate::flow::usage::lines::MAX_LINE_BYTES;
 use crate::flow::usage::{Files, read};
+use agentpulse_core::execution::{Catalog, Fact, HookFacts, Origin, Start, TokenUsage};
+use agentpulse_core::transcript::Span;
 
 /// 2026-11-20T17:00:00Z
 const STARTED_MS: i64 = 1_795_194_000_000;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::execution::{Catalog, Fact, Origin, Start, Stop};
+use agentpulse_core::execution::{Catalog, Fact, Origin, Start, Stop};
 
 const NOW_MS: i64 = 100 * DAY_MS + 5_000;
 

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::{Running, Runs, Timeouts};
-use crate::domain::last_heartbeat::LastHeartbeat;
+use agentpulse_core::last_heartbeat::LastHeartbeat;
 
 /// What a restart may add to the life of an execution, at most.
 const MAX_LAG: Duration = Duration::from_secs(5);

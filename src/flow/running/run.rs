@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::domain::event::{Progress, ToolCall};
-use crate::domain::execution::{Execution, TokenUsage};
-use crate::domain::json::json_bytes;
-use crate::domain::last_heartbeat::LastHeartbeat;
-use crate::domain::view::{Active, Heartbeat};
 use crate::flow::clock::Now;
+use agentpulse_core::event::{Progress, ToolCall};
+use agentpulse_core::execution::{Execution, TokenUsage};
+use agentpulse_core::json::json_bytes;
+use agentpulse_core::last_heartbeat::LastHeartbeat;
+use agentpulse_core::view::{Active, Heartbeat};
 
 /// Calls that one execution has open at once, and that are told apart.
 const MAX_OPEN_CALLS: usize = 64;

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::domain::event::ToolCall;
-use crate::domain::execution::{Catalog, Fact, Origin, Start};
+use agentpulse_core::event::ToolCall;
+use agentpulse_core::execution::{Catalog, Fact, Origin, Start};
 
 const IDLE: Duration = Duration::from_secs(300);
 const TOOL: Duration = Duration::from_secs(1800);

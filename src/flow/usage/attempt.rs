@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{MAX_SIDECAR_BYTES, Unreadable, read, sidecar};
-use crate::domain::execution::{Catalog, Execution};
-use crate::domain::transcript::{Span, Usage};
-use crate::domain::turns::Launch;
 use crate::flow::clock::now_ms;
 use crate::flow::settings::RuntimeSettings;
+use agentpulse_core::execution::{Catalog, Execution};
+use agentpulse_core::transcript::{Span, Usage};
+use agentpulse_core::turns::Launch;
 
 /// After this a transcript is taken as it is.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -26,10 +26,10 @@ pub use self::sidecar::{MAX_SIDECAR_BYTES, Sidecar, sidecar};
 use super::counters::Counters;
 use super::settings::SettingsWatch;
 use super::writer::{Unavailable, WriterHandle};
-use crate::domain::event::{Event, Read};
-use crate::domain::execution::{Execution, Reading};
-use crate::domain::turns::{execution_id, turn_of};
 use crate::history::Readers;
+use agentpulse_core::event::{Event, Read};
+use agentpulse_core::execution::{Execution, Reading};
+use agentpulse_core::turns::{execution_id, turn_of};
 
 /// The last line came 24 to 45 ms after the stop.
 const FIRST_PAUSE: Duration = Duration::from_millis(60);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::lines::Lines;
 use super::open::{Opened, Unreadable, open, unreadable};
-use crate::domain::price::Prices;
-use crate::domain::transcript::{Beginning, Slice, Span, TurnReader, Turns, Usage};
+use agentpulse_core::price::Prices;
+use agentpulse_core::transcript::{Beginning, Slice, Span, TurnReader, Turns, Usage};
 
 /// Reads one turn: from an offset in bytes to the first prompt of the next turn; without a stop to
 /// the end of the file. Blocks.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::open::open;
-use crate::domain::event::{clean_name, clean_text};
+use agentpulse_core::event::{clean_name, clean_text};
 
 /// It has a dozen short fields, and takes some 300 bytes.
 pub const MAX_SIDECAR_BYTES: u64 = 64 << 10;

@@ -9,8 +9,8 @@ use rustix::process::geteuid;
 use tempfile::{TempDir, tempdir};
 
 use super::*;
-use crate::domain::price::Prices;
-use crate::domain::transcript::{Outcome, Span, Usage};
+use agentpulse_core::price::Prices;
+use agentpulse_core::transcript::{Outcome, Span, Usage};
 
 const MIB: u64 = 1 << 20;
 const FIRST: &str = r#"{"type":"assistant","timestamp":"2026-11-20T17:00:00Z","message":{"id":"m1","model":"opus-5","stop_reason":"end_turn","usage":{"input_tokens":10}}}"#;

@@ -8,15 +8,15 @@ use tracing::error;
 
 use super::hook_state::HookState;
 use super::{MAX_BATCH_BYTES, Memory, Unavailable, Writer};
-use crate::domain::change::Change;
-use crate::domain::error::Rejection;
-use crate::domain::event::Progress;
-use crate::domain::execution::Execution;
-use crate::domain::names::{NameKind, Names, TrackedName};
-use crate::domain::turns::Turns;
 use crate::flow::clock::Now;
 use crate::flow::running::run_bytes;
 use crate::journal::{Deferred, Entry};
+use agentpulse_core::change::Change;
+use agentpulse_core::error::Rejection;
+use agentpulse_core::event::Progress;
+use agentpulse_core::execution::Execution;
+use agentpulse_core::names::{NameKind, Names, TrackedName};
+use agentpulse_core::turns::Turns;
 
 /// What is decided.
 #[derive(Default)]

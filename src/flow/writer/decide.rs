@@ -2,7 +2,7 @@
 
 use super::commit::Commit;
 use super::{IngestOutcome, Unavailable};
-use crate::domain::event::Event;
+use agentpulse_core::event::Event;
 
 /// Events whose executions are looked up in history together: of each of them history may hold half
 /// a megabyte.

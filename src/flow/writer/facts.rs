@@ -2,8 +2,8 @@
 
 use super::commit::Commit;
 use super::{IngestOutcome, Unavailable};
-use crate::domain::event::Progress;
-use crate::domain::execution::{Execution, Fact};
+use agentpulse_core::event::Progress;
+use agentpulse_core::execution::{Execution, Fact};
 
 impl Commit<'_> {
     pub(super) fn apply_fact(

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::error::Rejection;
-use crate::domain::event::Event;
-use crate::domain::execution::{Execution, TokenUsage};
 use crate::flow::running::RunSnapshot;
 use crate::flow::settings::RuntimeSettings;
+use agentpulse_core::error::Rejection;
+use agentpulse_core::event::Event;
+use agentpulse_core::execution::{Execution, TokenUsage};
 
 /// Submissions that wait for the writer; those that come later wait until one is taken. A
 /// submission holds at most 256 events, so that the queue stays below some 30 MB.

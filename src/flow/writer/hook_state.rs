@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Unavailable;
 use super::commit::Commit;
-use crate::domain::event::MAX_NESTING;
-use crate::domain::turns::{Turn, Turns};
+use agentpulse_core::event::MAX_NESTING;
+use agentpulse_core::turns::{Turn, Turns};
 
 /// What is remembered of the journal in one commit; beyond it, it is read again.
 const MAX_JOURNALED_BYTES: usize = 16 << 20;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use super::commit::Commit;
 use super::{IngestOutcome, Unavailable};
-use crate::domain::error::Rejection;
-use crate::domain::event::{Progress, Read, ToolCall};
-use crate::domain::execution::{Execution, Status};
-use crate::domain::turns::{AgentSignal, Applied, HookEvent, Signal, Turns, execution_id, turn_of};
 use crate::history::Filter;
 use crate::journal::ALL_TURNS;
+use agentpulse_core::error::Rejection;
+use agentpulse_core::event::{Progress, Read, ToolCall};
+use agentpulse_core::execution::{Execution, Status};
+use agentpulse_core::turns::{
+    AgentSignal, Applied, HookEvent, Signal, Turns, execution_id, turn_of,
+};
 
 /// Executions of one session that had timed out before it ended.
 const MAX_TIMED_OUT: usize = 256;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::{Memory, Writer};
-use crate::domain::last_heartbeat::LastHeartbeat;
+use agentpulse_core::last_heartbeat::LastHeartbeat;
 
 /// Signs in one commit.
 const MAX_HEARTBEATS: usize = 1_024;

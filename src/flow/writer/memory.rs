@@ -3,11 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::domain::change::Change;
-use crate::domain::execution::Execution;
-use crate::domain::last_heartbeat::LastHeartbeat;
 use crate::flow::clock::Now;
 use crate::flow::running::Running;
+use agentpulse_core::change::Change;
+use agentpulse_core::execution::Execution;
+use agentpulse_core::last_heartbeat::LastHeartbeat;
 
 /// What the writer remembers: of the executions that run what decisions need, and those that
 /// history does not have yet.

@@ -34,14 +34,14 @@ use super::live_usage::LiveUsage;
 use super::settings::RuntimeSettings;
 use super::usage::TranscriptQueue;
 use super::watchdog::{Part, Watchdog};
-use crate::domain::bucket::Day;
-use crate::domain::change::ChangeKind;
-use crate::domain::execution::{Execution, TokenUsage};
-use crate::domain::names::Names;
 use crate::failpoint::failpoint;
 use crate::history::Reader;
 use crate::journal::{Journal, Prune};
 use crate::sqlite;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::change::ChangeKind;
+use agentpulse_core::execution::{Execution, TokenUsage};
+use agentpulse_core::names::Names;
 
 /// Events in one commit: a larger one gains nothing and makes the first of them wait longer.
 const MAX_BATCH: usize = 4_096;

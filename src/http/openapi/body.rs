@@ -1,16 +1,16 @@
-//! The bodies that are taken, as JSON Schema. What decodes them is [`crate::domain::event`]; the
+//! The bodies that are taken, as JSON Schema. What decodes them is [`agentpulse_core::event`]; the
 //! bounds are its own.
 
 use serde_json::{Map, Value, json};
 
 use super::operation::Body;
-use crate::domain::event::{
-    MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES, SECONDS_BELOW, TIME_RANGE_MS,
-};
-use crate::domain::sketch::MAX_DURATION_MS;
 use crate::http::hooks::MAX_PAYLOAD_BYTES;
 use crate::http::intake::MAX_EVENTS_BYTES;
 use crate::intake::MAX_LINE_BYTES;
+use agentpulse_core::event::{
+    MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES, SECONDS_BELOW, TIME_RANGE_MS,
+};
+use agentpulse_core::sketch::MAX_DURATION_MS;
 
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
@@ -167,7 +167,7 @@ fn hook_fields() -> Fields {
             "id",
             json!({"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}),
         ),
-        ("source", json!({"enum": crate::domain::source::SOURCES})),
+        ("source", json!({"enum": agentpulse_core::source::SOURCES})),
         ("payload", hook_payload()),
         ("observed_at", remembered()),
     ])

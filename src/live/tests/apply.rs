@@ -6,10 +6,10 @@ use super::{
     IDLE_MS, PREFIX, Server, active, ask, dump, failed, keys, names, now_ms, set_cursor, slowest,
     writes,
 };
-use crate::domain::bucket::DAY_MS;
-use crate::domain::execution::{Fact, Start, Stop};
 use crate::live::keys::{HISTORY_KEPT, SLOWEST_KEPT, TIMELINE_KEPT};
 use crate::live::{Key, Live, Writes};
+use agentpulse_core::bucket::DAY_MS;
+use agentpulse_core::execution::{Fact, Start, Stop};
 
 #[tokio::test]
 async fn a_batch_that_comes_twice_counts_once() {
@@ -170,7 +170,7 @@ async fn the_timeline_keeps_the_newest() {
         .map(|i| (format!("id-{i}"), now_ms - i))
         .chain([("old".to_owned(), now_ms - 8 * DAY_MS)])
         .collect();
-    let recent = crate::domain::view::Recent {
+    let recent = agentpulse_core::view::Recent {
         started,
         ..Default::default()
     };
@@ -199,7 +199,7 @@ async fn an_execution_that_moves_or_recovers_leaves_no_failure_behind() {
     facts.push(("succeeded", Fact::Stop(Box::new(stop("agent-0", 1)))));
     let mut nameless = stop("agent-0", 1);
     nameless.agent_name = None;
-    nameless.status = crate::domain::execution::Status::Failure;
+    nameless.status = agentpulse_core::execution::Status::Failure;
     facts.push(("moved", Fact::Stop(Box::new(nameless))));
     facts.push(("moved", Fact::Start(Box::new(start("agent-1")))));
     for (i, (id, fact)) in facts.into_iter().enumerate() {
@@ -233,7 +233,7 @@ async fn every_key_has_the_type_and_the_life_of_its_row() {
                 .split(':')
                 .find(|part| part.starts_with("20"))
                 .unwrap_or_else(|| panic!("{name}"));
-            let day = crate::domain::bucket::Day::parse(&part[..10]).unwrap();
+            let day = agentpulse_core::bucket::Day::parse(&part[..10]).unwrap();
             let hours: i64 = part
                 .get(11..)
                 .map_or(24, |hour| hour.parse::<i64>().unwrap() + 1);
@@ -299,7 +299,7 @@ pub(super) fn stop(agent: &str, tokens: u64) -> Stop {
     serde_json::from_value(text).unwrap()
 }
 
-fn writes_at(changes: &[Arc<crate::domain::change::Change>], now_ms: i64) -> Writes {
+fn writes_at(changes: &[Arc<agentpulse_core::change::Change>], now_ms: i64) -> Writes {
     Writes::of(changes, &names(), &keys(), IDLE_MS, now_ms)
 }
 

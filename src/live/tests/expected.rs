@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::apply::{apply, stop};
 use super::journey::Journey;
 use super::{IDLE_MS, Server, ask, dump, keys, names, now_ms, set_cursor};
-use crate::domain::bucket::Day;
-use crate::domain::change::Change;
-use crate::domain::execution::Fact;
-use crate::domain::view::Recent;
 use crate::live::{Expected, Key, Rows, Writes};
+use agentpulse_core::bucket::Day;
+use agentpulse_core::change::Change;
+use agentpulse_core::execution::Fact;
+use agentpulse_core::view::Recent;
 
 /// As history would have it that knows none of the changes.
 fn expected(changes: &[Arc<Change>]) -> Expected {

@@ -8,9 +8,9 @@ use tokio::net::{TcpListener, UnixStream};
 use super::apply::{apply, start};
 use super::journey::Journey;
 use super::{PATIENCE, Server, active, ask, dump, names, set_cursor, writes};
-use crate::domain::execution::Fact;
-use crate::domain::redis_url::RedisUrl;
 use crate::live::{Live, LiveConfig, Writes};
+use agentpulse_core::execution::Fact;
+use agentpulse_core::redis_url::RedisUrl;
 
 #[tokio::test]
 async fn a_batch_over_the_memory_is_refused_whole() {

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::now_ms;
-use crate::domain::bucket::{DAY_MS, HOUR_MS};
-use crate::domain::change::Change;
-use crate::domain::execution::{Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage};
+use agentpulse_core::bucket::{DAY_MS, HOUR_MS};
+use agentpulse_core::change::Change;
+use agentpulse_core::execution::{
+    Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage,
+};
 
 pub(super) struct Journey {
     random: u64,

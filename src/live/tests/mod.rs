@@ -20,11 +20,11 @@ use fred::types::Value;
 use parking_lot::RwLock;
 
 use super::{Key, Keyspace, Kind, Live, LiveConfig, Writes, command};
-use crate::domain::bucket::Day;
-use crate::domain::change::Change;
-use crate::domain::names::{NameKind, NameLimits, Names};
-use crate::domain::redis_url::RedisUrl;
-use crate::domain::view::{Active, Failed};
+use agentpulse_core::bucket::Day;
+use agentpulse_core::change::Change;
+use agentpulse_core::names::{NameKind, NameLimits, Names};
+use agentpulse_core::redis_url::RedisUrl;
+use agentpulse_core::view::{Active, Failed};
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,10 +1,10 @@
 use super::apply::{apply, start, stop};
 use super::journey::Journey;
 use super::{IDLE_MS, Server, active, ask, dump, failed, now_ms, set_cursor, slowest, writes};
-use crate::domain::bucket::{DAY_MS, Day, HOUR_MS, Hour};
-use crate::domain::execution::{Fact, Status};
-use crate::domain::names::OTHER;
-use crate::domain::view::{Active, Heartbeat, HourTally, ToolDay, ToolPair, TypeTool};
+use agentpulse_core::bucket::{DAY_MS, Day, HOUR_MS, Hour};
+use agentpulse_core::execution::{Fact, Status};
+use agentpulse_core::names::OTHER;
+use agentpulse_core::view::{Active, Heartbeat, HourTally, ToolDay, ToolPair, TypeTool};
 
 #[tokio::test]
 async fn buckets_are_read_as_they_were_added() {

@@ -3,15 +3,15 @@ use std::sync::Arc;
 use super::apply::apply;
 use super::journey::Journey;
 use super::{Dump, IDLE_MS, Server, active, ask, dump, keys, names, set_cursor, writes};
-use crate::domain::bucket::{DAY_MS, Day, Hour};
-use crate::domain::change::Change;
-use crate::domain::execution::{Contribution, Execution};
-use crate::domain::names::{NameKind, NameLimits, Names};
-use crate::domain::tally::Tally;
-use crate::domain::view::{
+use crate::live::{Live, Rows, Writes};
+use agentpulse_core::bucket::{DAY_MS, Day, Hour};
+use agentpulse_core::change::Change;
+use agentpulse_core::execution::{Contribution, Execution};
+use agentpulse_core::names::{NameKind, NameLimits, Names};
+use agentpulse_core::tally::Tally;
+use agentpulse_core::view::{
     Active, AgentDay, DayTally, Heartbeat, HourTally, Recent, ToolDay, ToolPair, TypeTool,
 };
-use crate::live::{Live, Rows, Writes};
 
 #[tokio::test]
 async fn a_rebuilt_redis_equals_an_applied_one() {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::apply::{apply, stop};
 use super::journey::Journey;
 use super::{Server, ask, dump, keys, set_cursor, writes};
-use crate::domain::bucket::Day;
-use crate::domain::execution::Fact;
-use crate::domain::sum::{MAX_EXACT, MAX_SUM};
 use crate::live::writes::{Merge, Section};
 use crate::live::{Error, Key, Live, Writes};
+use agentpulse_core::bucket::Day;
+use agentpulse_core::execution::Fact;
+use agentpulse_core::sum::{MAX_EXACT, MAX_SUM};
 
 /// The script's section of a hash and that of a sorted set, with one sum each.
 fn adding(day: Day, more: i64) -> Writes {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::domain::alert::Alert;
-use crate::domain::change::{Change, ChangeKind};
-use crate::domain::view::{Active, Heartbeat};
 use crate::report::active::Listed;
 use crate::report::current::Current;
 use crate::report::executions::RunSnapshot;
+use agentpulse_core::alert::Alert;
+use agentpulse_core::change::{Change, ChangeKind};
+use agentpulse_core::view::{Active, Heartbeat};
 
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -67,9 +67,9 @@ mod tests {
     use serde_json::to_value;
 
     use super::*;
-    use crate::domain::execution::{Catalog, Execution, Fact};
     use crate::report::active::tests::active;
     use crate::report::item::{started, tests::stopped};
+    use agentpulse_core::execution::{Catalog, Execution, Fact};
 
     fn shown(before: Option<Execution>, after: Execution) -> serde_json::Value {
         let change = Change::between(before.map(Arc::new), Arc::new(after), 1, 4_000);

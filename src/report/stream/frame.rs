@@ -69,10 +69,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::tally::Tally;
     use crate::flow::running::RunSnapshot;
     use crate::report::active::tests::{active, shown};
     use crate::report::{active as list, current};
+    use agentpulse_core::tally::Tally;
 
     fn read(frame: &Bytes) -> Value {
         serde_json::from_slice(frame).unwrap()

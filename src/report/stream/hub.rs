@@ -14,11 +14,11 @@ use super::element::Element;
 use super::frame::{self, Body};
 use super::picture::{self, Picture};
 use super::{Joined, MAX_QUEUED, Watched};
-use crate::domain::alert::Alert;
-use crate::domain::bucket::Day;
-use crate::domain::change::Change;
 use crate::flow::changes::View;
 use crate::flow::places::Places;
+use agentpulse_core::alert::Alert;
+use agentpulse_core::bucket::Day;
+use agentpulse_core::change::Change;
 
 /// Between two frames: nobody reads faster.
 const WINDOW: Duration = Duration::from_millis(100);

@@ -41,14 +41,14 @@ use tokio::sync::{Semaphore, SemaphorePermit, broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::Reports;
-use crate::domain::alert::Alert;
-use crate::domain::bucket::Hour;
 use crate::flow::changes::Changes;
 use crate::flow::counters::Counters;
 use crate::flow::live_state::LiveState;
 use crate::flow::places::{self, Holder, Places, Reserve};
 use crate::flow::settings::SettingsWatch;
 use crate::flow::writer::Heartbeats;
+use agentpulse_core::alert::Alert;
+use agentpulse_core::bucket::Hour;
 pub use hub::Hub;
 
 /// Frames that may wait for a client: three seconds of them at the fastest, and longer than one

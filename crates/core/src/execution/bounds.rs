@@ -6,7 +6,7 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use super::{Details, Execution, Origin, Start, Stop};
-use crate::domain::event::{CUT_MARK, cut};
+use crate::event::{CUT_MARK, cut};
 
 /// What a list holds of the error of an execution, in bytes: its type, a message of the longest
 /// kind, and what is small beside them.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Catalog, Execution, Origin, Start, Stop, TokenUsage};
-use crate::domain::price::Tokens;
-use crate::domain::source::SOURCES;
-use crate::domain::transcript::Usage;
+use crate::price::Tokens;
+use crate::source::SOURCES;
+use crate::transcript::Usage;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

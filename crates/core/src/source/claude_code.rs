@@ -4,9 +4,9 @@
 
 use serde_json::Value;
 
-use crate::domain::error::Rejection;
-use crate::domain::event::{Event, Fields, MAX_AHEAD_MS};
-use crate::domain::turns::{AgentSignal, HookEvent, Imported, Outcome, Signal, turn_of};
+use crate::error::Rejection;
+use crate::event::{Event, Fields, MAX_AHEAD_MS};
+use crate::turns::{AgentSignal, HookEvent, Imported, Outcome, Signal, turn_of};
 
 pub const SOURCE: &str = "claude-code";
 

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Details;
-use crate::domain::event::{MAX_COST_MICROS, MAX_COUNT};
-use crate::domain::price::Tokens;
+use crate::event::{MAX_COST_MICROS, MAX_COUNT};
+use crate::price::Tokens;
 
 /// What an event, or the reaper, says of an execution.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use super::*;
 macro_rules! captured {
     ($run:literal, $file:literal) => {
         include_str!(concat!(
-            "../../../../tests/data/claude-code/",
+            "../../../../../tests/data/claude-code/",
             $run,
             "/",
             $file
@@ -57,7 +57,7 @@ fn as_expected(agent: &str, agent_name: &Value, told: &Usage) -> Value {
         });
         (name.clone(), counts)
     });
-    let time = |time_ms: Option<i64>| crate::domain::bucket::rfc3339(time_ms.expect("a time"));
+    let time = |time_ms: Option<i64>| crate::bucket::rfc3339(time_ms.expect("a time"));
     json!({
         "agent_id": agent, "agent_name": agent_name, "tool_calls": told.tool_calls,
         "tool_errors": told.tool_errors, "api_error": told.failure.is_some(),

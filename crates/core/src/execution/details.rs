@@ -77,7 +77,7 @@ impl PartialEq for Details {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::execution::Execution;
+    use crate::execution::Execution;
 
     #[test]
     fn what_older_versions_stored_is_read_and_written_as_it_was() {

@@ -8,8 +8,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::ApiFailure;
-use crate::domain::event::{MAX_COUNT, TIME_RANGE_MS, clean_name, clean_text};
-use crate::domain::price::Tokens;
+use crate::event::{MAX_COUNT, TIME_RANGE_MS, clean_name, clean_text};
+use crate::price::Tokens;
 
 /// What the client puts in the place of a model where it made the message up.
 const SYNTHETIC: &str = "<synthetic>";

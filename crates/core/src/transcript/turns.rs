@@ -2,7 +2,7 @@
 
 use super::MAX_TURNS;
 use super::line::Line;
-use crate::domain::event::clean_name;
+use crate::event::clean_name;
 
 /// The turns of one transcript, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -136,11 +136,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::bucket::Day;
-    use crate::domain::execution::{
-        Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage,
-    };
-    use crate::domain::names::NameLimits;
+    use crate::bucket::Day;
+    use crate::execution::{Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage};
+    use crate::names::NameLimits;
 
     fn stop(agent_type: &str, tool: &str) -> Fact {
         Fact::Stop(Box::new(Stop {

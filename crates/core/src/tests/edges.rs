@@ -1,9 +1,9 @@
 //! Numbers and times at their edges: legal parts whose sum is not, and every form of a time.
 
 use super::*;
-use crate::domain::execution::Reading;
-use crate::domain::price::Prices;
-use crate::domain::transcript::{Slice, Span, Usage};
+use crate::execution::Reading;
+use crate::price::Prices;
+use crate::transcript::{Slice, Span, Usage};
 
 const MOST: u64 = 1_000_000_000_000;
 const END_MS: i64 = NOW_MS - 1_800_000; // 18:10

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::clean::{clean_name, clean_object, clean_text};
 use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
 use super::{Clock, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
-use crate::domain::error::Rejection;
-use crate::domain::execution::{Details, Origin, Status, TokenUsage};
+use crate::error::Rejection;
+use crate::execution::{Details, Origin, Status, TokenUsage};
 use agentpulse_redact::redact_name;
 
 /// The longest path that Linux takes.
@@ -18,7 +18,7 @@ const MAX_PATH_BYTES: usize = 4096;
 pub const REDACTED_PATH: &str = "/[redacted:path]";
 
 /// The fields of one event, taken out one by one and checked on the way.
-pub(in crate::domain) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     pub event: &'static str,
     pub map: Map<String, Value>,
     pub clock: &'a Clock,

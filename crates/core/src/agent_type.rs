@@ -113,7 +113,7 @@ impl AgentTypes {
 impl Default for AgentTypes {
     /// The table the program is built with.
     fn default() -> Self {
-        Self::parse(include_str!("../../config/agent_types.toml"))
+        Self::parse(include_str!("../../../config/agent_types.toml"))
             .expect("the embedded table is read by the tests of this file")
     }
 }

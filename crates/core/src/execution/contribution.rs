@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Execution, Outcome, Status};
-use crate::domain::bucket::{Day, Hour};
-use crate::domain::event::MAX_COUNT;
-use crate::domain::tally::Tally;
+use crate::bucket::{Day, Hour};
+use crate::event::MAX_COUNT;
+use crate::tally::Tally;
 
 /// Of an execution's tools only the most called count in pairs: all pairs of 30 tools took 846 µs
 /// an event in Redis, those of 12 take a sixth of it.

@@ -148,7 +148,7 @@ impl Prices {
 impl Default for Prices {
     /// The table the program is built with.
     fn default() -> Self {
-        Self::parse(include_str!("../../config/prices.toml"))
+        Self::parse(include_str!("../../../config/prices.toml"))
             .expect("the embedded table is read by the tests of this file")
     }
 }

@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::domain::bucket::DAY_MS;
-use crate::domain::event::{Clock, Event, decode_value};
-use crate::domain::turns::{Signal, Turn, Turns};
+use crate::bucket::DAY_MS;
+use crate::event::{Clock, Event, decode_value};
+use crate::turns::{Signal, Turn, Turns};
 
 const BASE_MS: i64 = 1_795_197_600_000;
 /// Between two lines: what is told within a second is one thing told twice.

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use serde_json::json;
 
 use super::*;
-use crate::domain::transcript::Usage;
-use crate::domain::turns::{AgentSignal, HookEvent, Turn, Turns};
+use crate::transcript::Usage;
+use crate::turns::{AgentSignal, HookEvent, Turn, Turns};
 
 const PLAIN_START: char = 'S';
 const PLAIN_STOP: char = 'E';

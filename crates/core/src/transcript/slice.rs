@@ -7,10 +7,10 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::line::{Line, Stated, api_failure};
 use super::{MAX_NAMES, MAX_REQUESTS, MAX_TOOL_IDS, Usage};
-use crate::domain::bucket::Day;
-use crate::domain::event::clean_name;
-use crate::domain::names::OTHER;
-use crate::domain::price::{Prices, Request, Tokens};
+use crate::bucket::Day;
+use crate::event::clean_name;
+use crate::names::OTHER;
+use crate::price::{Prices, Request, Tokens};
 
 /// Reads the lines of a transcript from where a turn begins to where it ends.
 ///

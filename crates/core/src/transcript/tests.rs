@@ -7,14 +7,14 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::price::Prices;
+use crate::price::Prices;
 
 /// 2026-11-20T17:00:00Z.
 const FIVE_PM_MS: i64 = 1_795_194_000_000;
 
 /// A line's time, seconds after five.
 fn at(second: i64) -> String {
-    crate::domain::bucket::rfc3339(FIVE_PM_MS + second * 1000)
+    crate::bucket::rfc3339(FIVE_PM_MS + second * 1000)
 }
 
 fn prompt(second: i64) -> Value {
