@@ -1,6 +1,6 @@
 //! Notifies systemd of the daemon's state (`sd_notify(3)`), if systemd asks for it. One datagram a
-//! message is the whole protocol. The crate sd-notify (0.5) blocks its caller while the manager does
-//! not read, and reaches no socket of an abstract name.
+//! message is the whole protocol. The crate sd-notify (0.5) blocks its caller while the manager
+//! does not read, and reaches no socket of an abstract name.
 
 use std::env;
 use std::os::unix::net::UnixDatagram;

@@ -1,7 +1,7 @@
 //! A stream that ends if its client stops reading: an answer that waits holds memory and a place.
 //!
-//! tokio-io-timeout has the timeout but not the seat. Around it each of these methods would still be
-//! written, and each connection would need one more allocation.
+//! tokio-io-timeout has the timeout but not the seat. Around it each of these methods would still
+//! be written, and each connection would need one more allocation.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
