@@ -93,7 +93,7 @@ fn every_route_is_in_the_document_and_every_one_of_it_is_there() {
             if methods[method.to_lowercase()].is_object() {
                 assert_ne!(told.status, 405, "{method} {path}");
                 let none = json!({"error": {"code": "unknown_route",
-                    "message": "there is nothing here"}});
+                    "message": "there is no such route"}});
                 assert_ne!(told.text(), none.to_string(), "{method} {path}");
             } else {
                 assert_eq!(told.status, 405, "{method} {path}");

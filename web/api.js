@@ -40,8 +40,8 @@ export async function read(path) {
   const headers = key ? { authorization: `Bearer ${key}` } : {};
   const response = await fetch(path, { headers, signal: AbortSignal.timeout(WITHIN_MS) });
   if (!response.ok) {
-    const told = await response.json().catch(() => null);
-    throw new Refused(response.status, told?.error?.message ?? `status ${response.status}`);
+    const body = await response.json().catch(() => null);
+    throw new Refused(response.status, body?.error?.message ?? `status ${response.status}`);
   }
   return { data: await response.json(), source: response.headers.get("x-agentpulse-source") };
 }

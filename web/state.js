@@ -30,20 +30,20 @@ export function on(topics, listener) {
   }
 }
 
-// Told once a frame, however often it changed. A page that is not seen gets no frames, and needs
+// Listeners are called once a frame, however often a topic changed. A page that is not seen gets no frames, and needs
 // none: the timer is for windows that are covered but count as seen.
 export function changed(...topics) {
   const first = pending.size === 0;
   for (const topic of topics) pending.add(topic);
-  if (first) requestAnimationFrame(tell);
+  if (first) requestAnimationFrame(notify);
 }
 
-function tell() {
-  const told = new Set();
+function notify() {
+  const called = new Set();
   for (const topic of pending)
-    for (const listener of listeners.get(topic) ?? []) told.add(listener);
+    for (const listener of listeners.get(topic) ?? []) called.add(listener);
   pending.clear();
-  for (const listener of told) listener();
+  for (const listener of called) listener();
 }
 
 export const serverNow = () => Date.now() - state.skewMs;

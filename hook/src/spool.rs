@@ -33,8 +33,8 @@ enum Failure {
 /// Keeps the line for the daemon in the first of `folders` that can be written, or counts it as
 /// refused. A full folder refuses it: the next one is no way around the bound.
 pub fn keep(folders: &[PathBuf], line: &Line, max_bytes: Option<u64>) {
-    let told = || folders.iter().find_map(|folder| told_bound(folder));
-    let max_bytes = max_bytes.or_else(told).unwrap_or(SPOOL_MAX_BYTES);
+    let bound = || folders.iter().find_map(|folder| told_bound(folder));
+    let max_bytes = max_bytes.or_else(bound).unwrap_or(SPOOL_MAX_BYTES);
     for folder in folders {
         match store(folder, line, max_bytes) {
             Ok(()) => return,

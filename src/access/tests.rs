@@ -65,8 +65,8 @@ fn a_key_opens_until_it_is_revoked_also_after_a_restart() {
     let access = Access::open(&path).unwrap();
     assert!(access.verify(&text, 5_000).is_none());
     let detail = format!("{} (one), read", key.id);
-    let told = ["key_revoked", "key_created"].map(|action| (action.to_owned(), detail.clone()));
-    assert_eq!(actions(&access), told);
+    let expect = ["key_revoked", "key_created"].map(|action| (action.to_owned(), detail.clone()));
+    assert_eq!(actions(&access), expect);
     for entry in std::fs::read_dir(dir.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(memchr::memmem::find(&bytes, &text.as_bytes()[3..]).is_none());

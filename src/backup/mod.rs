@@ -83,7 +83,7 @@ fn take_in(
             _ => Stage::Access,
         });
         copy(&data.join(name), &work.join(name), &mut |done, all| {
-            progress.tell(done, all)
+            progress.report(done, all)
         })?;
         failpoint(name);
     }
@@ -194,7 +194,7 @@ fn pack(
             return Err(Error::Damaged(part.name.clone()));
         }
         done += part.bytes;
-        if progress.tell(done, all).is_break() {
+        if progress.report(done, all).is_break() {
             return Err(Error::Interrupted);
         }
     }

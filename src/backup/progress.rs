@@ -52,7 +52,7 @@ impl Progress {
     }
 
     /// Tells in turn whether to go on.
-    pub(super) fn tell(&self, done: u64, all: u64) -> ControlFlow<()> {
+    pub(super) fn report(&self, done: u64, all: u64) -> ControlFlow<()> {
         let permille = done.saturating_mul(1000) / all.max(1);
         self.permille.store(permille, Ordering::Relaxed);
         match self.stopped.load(Ordering::Relaxed) {

@@ -136,10 +136,10 @@ fn any_tar_lists_it() {
     let dir = tempfile::tempdir().unwrap();
     let taken = backup(dir.path());
     // Where there is no tar there is nobody to tell.
-    let Ok(told) = Command::new("tar").arg("-tf").arg(&taken.path).output() else {
+    let Ok(listed) = Command::new("tar").arg("-tf").arg(&taken.path).output() else {
         return;
     };
-    let names = String::from_utf8_lossy(&told.stdout).into_owned();
+    let names = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert_eq!(names, "manifest.json\nhistory.db\njournal.db\naccess.db\n");
 }
 

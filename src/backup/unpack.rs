@@ -51,8 +51,8 @@ pub fn unpack(
     has_room(into, all)?;
     let mut done = 0;
     for part in &manifest.parts {
-        let mut told = |copied| progress.tell(done + copied, all);
-        archive.part(part, into, &mut told)?;
+        let mut report = |copied| progress.report(done + copied, all);
+        archive.part(part, into, &mut report)?;
         done += part.bytes;
     }
     archive.end()?;
@@ -162,12 +162,12 @@ impl<'a> Archive<'a> {
         Ok(manifest)
     }
 
-    /// `told` hears how many of its bytes are there.
+    /// `report` hears how many of its bytes are there.
     fn part(
         &mut self,
         part: &Part,
         into: &Path,
-        told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+        report: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let entry = self.next()?.ok_or_else(|| Error::Torn(self.name()))?;
         if *entry.path_bytes() != *part.name.as_bytes() || entry.size() != part.bytes {
@@ -183,7 +183,7 @@ impl<'a> Archive<'a> {
             .open(&path)
             .map_err(broken)?;
         let mut content = Hashing::new(entry);
-        copy(&mut content, &mut out, told).map_err(|error| match error.kind() {
+        copy(&mut content, &mut out, report).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => Error::Torn(self.name()),
             _ => broken(error),
         })?;
@@ -221,13 +221,13 @@ impl<'a> Archive<'a> {
 fn copy(
     from: &mut impl Read,
     to: &mut impl Write,
-    told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    report: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let mut copied = 0;
     loop {
         let step = io::copy(&mut from.take(STEP_BYTES), to)?;
         copied += step;
-        if told(copied).is_break() {
+        if report(copied).is_break() {
             return Err(io::ErrorKind::Interrupted.into());
         }
         if step < STEP_BYTES {

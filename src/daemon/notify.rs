@@ -41,7 +41,7 @@ impl Notifier {
     }
 
     /// A manager that does not listen changes nothing.
-    fn tell(&self, words: &str) {
+    fn notify(&self, words: &str) {
         if let Err(error) = self.socket.send(words.as_bytes()) {
             debug!(%error, words, "the service manager was not notified");
         }
@@ -51,15 +51,15 @@ impl Notifier {
         // systemd's clock: with it systemd recognizes a late answer.
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let now_us = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
-        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now_us}\n"));
+        self.notify(&format!("RELOADING=1\nMONOTONIC_USEC={now_us}\n"));
     }
 
     pub fn ready(&self) {
-        self.tell("READY=1\nSTATUS=accepts events\n");
+        self.notify("READY=1\nSTATUS=accepts events\n");
     }
 
     pub fn stopping(&self) {
-        self.tell("STOPPING=1\nSTATUS=drains its queues\n");
+        self.notify("STOPPING=1\nSTATUS=drains its queues\n");
     }
 
     /// Reports that the daemon is ready once `/ready` says so, then whether it still is, and that
@@ -72,7 +72,7 @@ impl Notifier {
                 sleep(LOOK_EVERY).await;
             }
             self.ready();
-            let (mut stalled, mut told, mut beat_at) = (None, None, Instant::now());
+            let (mut stalled, mut reported, mut beat_at) = (None, None, Instant::now());
             loop {
                 if let Some(every) = self.watchdog.filter(|_| Instant::now() >= beat_at) {
                     beat_at = Instant::now() + every / 4;
@@ -81,9 +81,9 @@ impl Notifier {
                     stalled = found;
                 }
                 let reason = operations.ready().err();
-                if reason != told && stalled.is_none() {
+                if reason != reported && stalled.is_none() {
                     self.status(reason.as_deref());
-                    told = reason;
+                    reported = reason;
                 }
                 let watched = self.watchdog.map_or(TELL_EVERY, |every| every / 4);
                 sleep(watched.min(TELL_EVERY)).await;
@@ -98,8 +98,8 @@ impl Notifier {
 
     fn status(&self, not_ready: Option<&str>) {
         match not_ready {
-            Some(reason) => self.tell(&format!("STATUS=not ready: {reason}\n")),
-            None => self.tell("STATUS=accepts events\n"),
+            Some(reason) => self.notify(&format!("STATUS=not ready: {reason}\n")),
+            None => self.notify("STATUS=accepts events\n"),
         }
     }
 
@@ -109,11 +109,11 @@ impl Notifier {
             (Some(part), before) if before != stalled => {
                 let part = part.name();
                 warn!(part, "is stalled; the watchdog is not fed");
-                self.tell(&format!("STATUS={part} is stalled\n"));
+                self.notify(&format!("STATUS={part} is stalled\n"));
             }
             (Some(_), _) => {}
-            (None, Some(_)) => self.tell("WATCHDOG=1\nSTATUS=accepts events\n"),
-            (None, None) => self.tell("WATCHDOG=1\n"),
+            (None, Some(_)) => self.notify("WATCHDOG=1\nSTATUS=accepts events\n"),
+            (None, None) => self.notify("WATCHDOG=1\n"),
         }
     }
 }
@@ -157,11 +157,11 @@ mod tests {
     fn the_watchdog_is_the_one_of_this_process() {
         let ask = |usec: &str, pid: &str| {
             let (usec, pid) = (usec.to_owned(), pid.to_owned());
-            let told = move |name: &str| match name {
+            let variable = move |name: &str| match name {
                 "WATCHDOG_USEC" => Some(usec.clone()),
                 _ => Some(pid.clone()).filter(|pid| !pid.is_empty()),
             };
-            watchdog(told, 7)
+            watchdog(variable, 7)
         };
         assert_eq!(ask("1500000", "7"), Some(Duration::from_millis(1_500)));
         assert_eq!(ask("1500000", ""), Some(Duration::from_millis(1_500)));

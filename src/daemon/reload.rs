@@ -170,8 +170,8 @@ impl Reloader {
         let (address, counters) = (self.address, self.counters.clone());
         let read = move || {
             let config = (source.load)().map_err(|error| error.to_string())?;
-            let told = |failure: Failure| failure.to_string();
-            let catalog = Arc::new(stores::catalog(&config).map_err(told)?);
+            let outcome = |failure: Failure| failure.to_string();
+            let catalog = Arc::new(stores::catalog(&config).map_err(outcome)?);
             let security = access::security(&config, address, &access, &counters);
             Ok::<_, String>((parts::settings(&config, catalog), security, config))
         };
@@ -249,12 +249,12 @@ mod tests {
             ("redis.url", "redis://u:a@h"),
             ("limits.tools", "7"),
         ];
-        let told = now.follow(&active(&other));
-        assert_eq!(told.changed, ["log.level"]);
-        assert_eq!(told.needs_restart, ["limits.tools", "redis.url"]);
+        let outcome = now.follow(&active(&other));
+        assert_eq!(outcome.changed, ["log.level"]);
+        assert_eq!(outcome.needs_restart, ["limits.tools", "redis.url"]);
         let again = now.follow(&active(&other));
         assert_eq!(again.changed, [""; 0]);
-        assert_eq!(again.needs_restart, told.needs_restart);
+        assert_eq!(again.needs_restart, outcome.needs_restart);
         let back = now.follow(&active(&[]));
         assert_eq!(
             (back.changed, back.needs_restart),
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn a_password_alone_is_another_url() {
         let mut now = active(&[("redis.url", "redis://u:a@h")]);
-        let told = now.follow(&active(&[("redis.url", "redis://u:b@h")]));
-        assert_eq!(told.needs_restart, ["redis.url"]);
+        let outcome = now.follow(&active(&[("redis.url", "redis://u:b@h")]));
+        assert_eq!(outcome.needs_restart, ["redis.url"]);
     }
 }

@@ -11,11 +11,11 @@ use tokio::time::timeout;
 use super::error::{Code, HttpError};
 use super::room::{Client, Full, Held, Room};
 
-/// What all bodies that are being read or decoded hold at once: eight of the largest.
+/// Memory of all bodies that are being read or decoded: eight of the largest.
 const MAX_TOTAL_KIB: usize = 64 << 10;
-/// A client that takes longer may come again.
+/// A client that takes longer must try again.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-/// Of a body that is too large so much is still read and let go, so that the client has sent it
+/// So much of a body that is too large is still read and dropped, so that the client has sent it
 /// and reads the refusal; of a larger one it may see no more than a broken connection.
 const MAX_DISCARDED: usize = 64 << 20;
 
@@ -28,7 +28,7 @@ impl Default for Bodies {
     }
 }
 
-/// A body that was read. Its room is given back with it.
+/// A body that was read. Its memory is released with it.
 pub struct Received {
     pub bytes: Bytes,
     _room: Held,
@@ -36,7 +36,7 @@ pub struct Received {
 
 impl Bodies {
     /// # Errors
-    /// 413 beyond `limit` bytes, 408 and 503 when it takes too long, 400 when the client goes.
+    /// 413 beyond `limit` bytes, 408 and 503 if it takes too long, 400 if the client disconnects.
     pub async fn read(&self, request: Request<Body>, limit: usize) -> Result<Received, HttpError> {
         let length = length_of(&request);
         if length.is_some_and(|length| length > limit.max(MAX_DISCARDED)) {
@@ -51,8 +51,8 @@ impl Bodies {
         })
     }
 
-    /// Room is taken for what has come, not for what was announced: whoever announces much and
-    /// sends nothing holds nobody up.
+    /// Memory is reserved for received bytes, not for announced ones: a client that announces much
+    /// and sends nothing delays nobody.
     async fn collect(
         &self,
         mut body: Body,

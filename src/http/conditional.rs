@@ -39,7 +39,7 @@ impl Tag {
         })
     }
 
-    /// To be kept, for this client alone, and asked for every time.
+    /// To be cached by this client only, and revalidated every time.
     fn put_in(&self, headers: &mut HeaderMap) {
         if let Ok(tag) = HeaderValue::from_bytes(&self.0) {
             headers.insert(ETAG, tag);
@@ -49,7 +49,7 @@ impl Tag {
     }
 }
 
-/// What stands in the program and never changes while it runs.
+/// A file of the program, which never changes while it runs.
 pub struct File {
     media_type: &'static str,
     pub bytes: Bytes,
@@ -80,7 +80,7 @@ impl File {
     }
 }
 
-/// The answer with its tag, or 304 without a body for who has it.
+/// The answer with its tag, or 304 without a body if the client has it.
 pub fn respond(answer: Answer, request: &HeaderMap) -> Response<Body> {
     let tag = Tag::of(answer.digest);
     let mut response = Response::new(Body::empty());

@@ -1,4 +1,4 @@
-//! What only the daemon's own user may ask, over a Unix socket in the data folder.
+//! The routes for the daemon's own user only, over a Unix socket in the data folder.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl User {
     }
 }
 
-/// The open routes, and those of control.
+/// The public routes, and those of control.
 pub fn router(state: Arc<HttpState>) -> Router {
     let control = Router::new()
         .route("/control/status", get(status))
@@ -55,7 +55,7 @@ pub fn router(state: Arc<HttpState>) -> Router {
     finish(routes().router.merge(control), state)
 }
 
-/// Answers one of our own users, and notes in the audit trail what was done for them.
+/// Answers a request of the daemon's user, and records it in the audit trail.
 pub async fn answer(
     http: &HttpState,
     routes: &TowerToHyperService<Router>,
@@ -85,7 +85,7 @@ pub async fn answer(
     response
 }
 
-/// What is done without the trail cannot be undone, so the answer stands; the failure is counted.
+/// The action cannot be undone, so the answer stands; the failure to record it is counted.
 async fn note(http: &HttpState, entry: Entry) {
     let noted = keys::in_background(http, move |access| access.note(entry)).await;
     if let Ok(Err(error)) = noted {
@@ -94,7 +94,7 @@ async fn note(http: &HttpState, entry: Entry) {
     }
 }
 
-/// What belongs into the audit trail; keys are noted where they are made.
+/// The action to record; keys are recorded where they are created.
 fn noted(method: &Method, path: &str) -> Option<Action> {
     match path.strip_prefix("/control/")? {
         "rebuild" => Some(Action::Rebuild),
@@ -151,7 +151,7 @@ async fn backup(
         .map_err(no_backup)
 }
 
-/// By the status the command line chooses how it exits.
+/// The command line derives its exit code from the status.
 fn no_backup(refused: Refused) -> HttpError {
     let code = match &refused {
         Refused::Busy => Code::Busy,
@@ -163,13 +163,13 @@ fn no_backup(refused: Refused) -> HttpError {
     HttpError::new(code, refused.to_string())
 }
 
-/// The reason stands in the settings file, which whoever uses the socket can read.
+/// The reason quotes the settings file, which every user of the socket can read.
 async fn reload(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpError> {
     let refused = |reason| HttpError::new(Code::Refused, reason);
     http.operations.reload().await.map(Json).map_err(refused)
 }
 
-/// Whoever may use the socket may read the log, so the cause is told.
+/// Every user of the socket can read the log, so the answer has the cause.
 fn failed(cause: String) -> HttpError {
     HttpError::new(Code::Failed, cause)
 }

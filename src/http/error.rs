@@ -1,4 +1,4 @@
-//! What a client is told when it gets no answer. Inner causes are logged, never sent.
+//! Errors as clients see them. Inner causes are logged, never sent.
 
 use std::borrow::Cow;
 
@@ -50,30 +50,30 @@ codes! {
     InvalidBody, "invalid_body", BAD_REQUEST, "the body cannot be read";
     InvalidEvent, "invalid_event", BAD_REQUEST, "the event was refused";
     InvalidHost, "invalid_host", BAD_REQUEST, "the request does not name its host once";
-    Unauthorized, "unauthorized", UNAUTHORIZED, "a key is needed, or is not good";
+    Unauthorized, "unauthorized", UNAUTHORIZED, "a valid key is required";
     Forbidden, "forbidden", FORBIDDEN, "the key lacks the scope";
-    ForbiddenOrigin, "forbidden_origin", FORBIDDEN, "a page of that origin may not ask";
-    UnknownRoute, "unknown_route", NOT_FOUND, "there is nothing here";
+    ForbiddenOrigin, "forbidden_origin", FORBIDDEN, "pages of that origin are not allowed";
+    UnknownRoute, "unknown_route", NOT_FOUND, "there is no such route";
     UnknownAgent, "unknown_agent", NOT_FOUND, "no agent has that name";
     UnknownExecution, "unknown_execution", NOT_FOUND, "no execution has that id";
     UnknownKey, "unknown_key", NOT_FOUND, "there is no such key";
-    MethodNotAllowed, "method_not_allowed", METHOD_NOT_ALLOWED, "the route has other methods";
+    MethodNotAllowed, "method_not_allowed", METHOD_NOT_ALLOWED, "the route does not take this method";
     TooSlow, "too_slow", REQUEST_TIMEOUT, "the body took too long";
-    Busy, "busy", CONFLICT, "the same is being done already";
-    Conflict, "conflict", CONFLICT, "there is one already, or no room";
+    Busy, "busy", CONFLICT, "the same operation is in progress";
+    Conflict, "conflict", CONFLICT, "it exists already, or the limit is reached";
     TooLarge, "too_large", PAYLOAD_TOO_LARGE, "the body is too large";
-    UnknownHost, "unknown_host", MISDIRECTED_REQUEST, "the daemon has another name";
-    Refused, "refused", UNPROCESSABLE_ENTITY, "the settings are not good";
+    UnknownHost, "unknown_host", MISDIRECTED_REQUEST, "the daemon is not configured for this host";
+    Refused, "refused", UNPROCESSABLE_ENTITY, "the settings are invalid";
     Damaged, "damaged", UNPROCESSABLE_ENTITY, "a database is damaged";
     UpgradeRequired, "upgrade_required", UPGRADE_REQUIRED, "this is a WebSocket";
-    TooManyRequests, "too_many_requests", TOO_MANY_REQUESTS, "come again later";
-    Failed, "failed", INTERNAL_SERVER_ERROR, "it could not be done";
-    CannotWrite, "cannot_write", INSUFFICIENT_STORAGE, "the place does not take the file";
-    Unavailable, "unavailable", SERVICE_UNAVAILABLE, "nothing can be told or taken now";
-    Interrupted, "interrupted", SERVICE_UNAVAILABLE, "what totals tell of was taken, no more";
+    TooManyRequests, "too_many_requests", TOO_MANY_REQUESTS, "try again later";
+    Failed, "failed", INTERNAL_SERVER_ERROR, "the operation failed";
+    CannotWrite, "cannot_write", INSUFFICIENT_STORAGE, "the file cannot be written there";
+    Unavailable, "unavailable", SERVICE_UNAVAILABLE, "reports and events are unavailable now";
+    Interrupted, "interrupted", SERVICE_UNAVAILABLE, "only the events in totals were accepted";
     NotReady, "not_ready", SERVICE_UNAVAILABLE, "the message says why";
-    TooManyConnections, "too_many_connections", SERVICE_UNAVAILABLE, "all connections are at work";
-    TooManyClients, "too_many_clients", SERVICE_UNAVAILABLE, "there is no room for one more";
+    TooManyConnections, "too_many_connections", SERVICE_UNAVAILABLE, "all connections are busy";
+    TooManyClients, "too_many_clients", SERVICE_UNAVAILABLE, "all places are taken";
 }
 
 /// `{"error":{"code":"invalid_parameter","message":"hours must be 1..=168"}}`
@@ -81,7 +81,7 @@ codes! {
 pub struct HttpError {
     pub code: Code,
     pub message: Cow<'static, str>,
-    /// Beside the error: what was taken before it.
+    /// Beside the error: the events that were accepted before it.
     pub totals: Option<IngestCounts>,
 }
 
@@ -132,19 +132,19 @@ impl From<report::Error> for HttpError {
             report::Error::UnknownAgent(_) => Code::UnknownAgent,
             report::Error::UnknownExecution(_) => Code::UnknownExecution,
             report::Error::Unavailable(_) => {
-                return HttpError::unavailable("no answer can be given now");
+                return HttpError::unavailable("no answer is available now");
             }
             report::Error::Busy(_) => {
-                return HttpError::unavailable("too much is asked at once: ask again later");
+                return HttpError::unavailable("too many requests at once: try again later");
             }
             report::Error::TooMany => {
                 return HttpError::new(
                     Code::TooManyRequests,
-                    "you ask too much at once: wait for the answers",
+                    "too many requests of one client at once: wait for the answers",
                 );
             }
         };
-        // An answer is logged by proxies in between, so that it repeats no secret.
+        // Proxies log answers, so they must not repeat a secret.
         HttpError::new(code, redact(&error.to_string()).into_owned())
     }
 }
@@ -172,7 +172,7 @@ impl From<IngestError> for HttpError {
 }
 
 pub async fn unknown_route() -> HttpError {
-    HttpError::new(Code::UnknownRoute, "there is nothing here")
+    HttpError::new(Code::UnknownRoute, "there is no such route")
 }
 
 pub async fn wrong_method() -> HttpError {

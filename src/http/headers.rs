@@ -1,4 +1,4 @@
-//! What every answer tells a browser not to do.
+//! The security headers of every answer.
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
@@ -8,12 +8,12 @@ use axum::http::header::{
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Scripts and styles come from our own files and stand in no page; nothing is fetched from
-/// elsewhere. An answer that is no page obeys the same, and loses nothing by it.
+/// elsewhere. Other answers have the same policy, and lose nothing by it.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
-/// Pages on this machine may come in, so they may show us in a frame as well. (A policy cannot
+/// Pages on this machine may read, so they may show the page in a frame as well. (A policy cannot
 /// name an IPv6 address.)
 const LOOPBACK: [&str; 4] = [
     "http://localhost:*",
@@ -48,7 +48,7 @@ impl Policy {
         headers.insert(REFERRER_POLICY, text("no-referrer"));
         headers.insert(RESOURCE_POLICY, text("same-origin"));
         headers.insert(CONTENT_SECURITY_POLICY, self.content.clone());
-        // Reads and files say for themselves how long they hold.
+        // Reads and files set their own caching.
         headers.entry(CACHE_CONTROL).or_insert(text("no-store"));
     }
 }

@@ -13,10 +13,10 @@ use serde::Serialize;
 use super::HttpState;
 use super::error::{Code, HttpError};
 
-/// Four times the largest payload that was seen, of which only named fields are kept.
+/// Four times the largest payload that was seen; only known fields of it are kept.
 pub const MAX_PAYLOAD_BYTES: usize = 8 << 20;
 
-/// An empty object: anything in it would be an order to the agent.
+/// An empty object: the agent would take fields in it as instructions.
 #[derive(Serialize, JsonSchema)]
 #[schemars(extend("maxProperties" = 0))]
 pub struct Nothing {}

@@ -26,7 +26,7 @@ pub struct Taken {
     #[serde(flatten)]
     totals: IngestCounts,
     refusals: Vec<Refused>,
-    /// Refusals that are not told one by one; as on the socket only where there are any.
+    /// Rejections that are not listed; as on the socket only if there are any.
     #[serde(skip_serializing_if = "is_zero")]
     refusals_omitted: u64,
 }
@@ -43,7 +43,7 @@ struct Refused {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "EventTaken")]
 pub struct Done {
-    /// As it is kept: without what looks like a secret.
+    /// As it is stored: without secrets.
     agent_id: String,
     #[schemars(extend("const" = true))]
     success: bool,
@@ -53,7 +53,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// Takes lines or an array of events.
+/// Accepts lines or an array of events.
 pub async fn events(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
@@ -104,7 +104,7 @@ async fn one(
     }
     event.insert("event".to_owned(), kind.into());
     let agent_id = event.get("agent_id").and_then(Value::as_str);
-    // One that is no name is refused.
+    // A value that is no name is rejected.
     let agent_id = agent_id.and_then(|id| clean_name(id.to_owned()));
     let agent_id = agent_id.unwrap_or_default();
     let answer = http.intake.value(Value::Object(event)).await?;
@@ -117,7 +117,7 @@ async fn one(
     }
 }
 
-/// The dashboard's hooks tell the duration in seconds, and an error by a flag.
+/// The dashboard's hooks send the duration in seconds, and an error as a flag.
 fn translate_stop(event: &mut Map<String, Value>) {
     let is_absent = |event: &Map<String, Value>, field| event.get(field).is_none_or(Value::is_null);
     let duration_s = event.remove("duration");

@@ -32,9 +32,9 @@ pub async fn create(
     };
     let made = in_background(&http, move |access| access.create(new, actor, now_ms())).await?;
     let (text, key) = made.map_err(failed)?;
-    let mut told = json!(key);
-    told["text"] = text.into();
-    Ok(Json(json!({"key": told})))
+    let mut key = json!(key);
+    key["text"] = text.into();
+    Ok(Json(json!({"key": key})))
 }
 
 /// `{"keys":[…]}`, the oldest first.
@@ -52,7 +52,7 @@ pub async fn revoke(
     Ok(Json(json!({"key": ended.map_err(failed)?})))
 }
 
-/// What waits for the disk is not done where requests are answered.
+/// Work that waits for the disk must not block the runtime.
 pub async fn in_background<T: Send + 'static>(
     http: &HttpState,
     work: impl FnOnce(&Access) -> T + Send + 'static,

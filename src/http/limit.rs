@@ -63,7 +63,7 @@ impl Buckets {
     /// Takes a token.
     ///
     /// # Errors
-    /// There is none: after so long there will be one.
+    /// There is none; how long until the next.
     pub fn take(&mut self, client: Client, now: Instant) -> Result<(), Duration> {
         if !self.buckets.contains_key(&client) && self.buckets.len() >= MAX_BUCKETS {
             self.forget_one();
@@ -85,7 +85,7 @@ impl Buckets {
         ))
     }
 
-    /// Looks at all of them, some ten microseconds: less than the request costs.
+    /// Scans all of them, some ten microseconds: less than the request costs.
     fn forget_one(&mut self) {
         let rank =
             |(client, bucket): &(&Client, &Bucket)| (matches!(client, Client::Key(_)), bucket.at);

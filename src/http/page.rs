@@ -1,5 +1,5 @@
-//! The page and its files. They stand in the program: nothing has to be installed beside it, and
-//! a page always fits the daemon that it asks.
+//! The page and its files. They are part of the program: nothing has to be installed beside it, and
+//! a page always fits its daemon.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

@@ -307,12 +307,15 @@ mod tests {
         assert_eq!(recording.days(7).unwrap(), 7);
         assert_eq!(recording.path_name("id", "x").unwrap(), "x");
         let specs = recording.into_specs();
-        let told: Vec<_> = specs
+        let listed: Vec<_> = specs
             .iter()
             .map(|specs| (specs.name, specs.place))
             .collect();
         let (query, path) = (Place::Query, Place::Path);
-        assert_eq!(told, [("days", query), ("timeRange", query), ("id", path)]);
+        assert_eq!(
+            listed,
+            [("days", query), ("timeRange", query), ("id", path)]
+        );
         let days = json!({"type": "integer", "minimum": 1, "maximum": 90, "default": 7});
         assert_eq!(specs[0].schema, days);
         let given = params("days=3");

@@ -1,4 +1,4 @@
-//! Is it up, may it be sent traffic, which one is it, how does it do.
+//! Liveness, readiness, version, metrics and health.
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ pub struct Version {
     version: &'static str,
 }
 
-/// It answers, so it lives.
+/// An answer is proof enough.
 pub async fn health() -> Json<Status> {
     Json(Status { status: "ok" })
 }
 
-/// The reason is for the operator who asks, so it is told.
+/// The reason is for the operator, so the answer has it.
 pub async fn ready(State(http): State<Arc<HttpState>>) -> Result<Json<Status>, HttpError> {
     let not_ready = |why: String| HttpError::new(Code::NotReady, why);
     http.operations.ready().map_err(not_ready)?;
@@ -51,7 +51,7 @@ pub async fn metrics(State(http): State<Arc<HttpState>>) -> impl IntoResponse {
     (headers, http.system.metrics().await)
 }
 
-/// Always 200: whoever asks wants the report. `/ready` has a status for machines.
+/// Always 200: the caller wants the report. `/ready` has a status for load balancers.
 pub async fn system_health(State(http): State<Arc<HttpState>>) -> impl IntoResponse {
     let headers = [
         (CONTENT_TYPE, "application/json"),

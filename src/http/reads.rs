@@ -27,7 +27,7 @@ pub fn read(parse: fn(&Params) -> Result<Query, HttpError>) -> MethodRouter<Arc<
     )
 }
 
-/// A report of what the last part of the path names.
+/// A report of the item that the last part of the path names.
 pub fn read_named(
     parse: fn(&Params, &str) -> Result<Query, HttpError>,
 ) -> MethodRouter<Arc<HttpState>> {

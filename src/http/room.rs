@@ -1,4 +1,4 @@
-//! Memory for what clients send: bounded for all together, and for each of them.
+//! Memory for requests of clients: bounded for all together, and for each of them.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use super::seat::Seat;
 use crate::flow::places::{Holder, STALLED_AFTER};
 
-/// For room that is taken, each as long as it takes until one that sends nothing is stalled.
-/// Together shorter than a body may take, so that half bodies do not hold each other up.
+/// Waits for memory, each as long as it takes until a client that sends nothing is stalled.
+/// Together shorter than a body may take, so that half bodies do not block each other.
 const WAITS: usize = 5;
 /// Clients that are remembered before those that hold nothing are forgotten.
 const MAX_CLIENTS: usize = 1_024;
@@ -27,21 +27,21 @@ pub struct Room {
     shares: Mutex<HashMap<Holder, Arc<Semaphore>>>,
 }
 
-/// Who needs room; tests ask without a connection.
+/// The client that needs memory; tests have no connection.
 #[derive(Clone, Default)]
 pub struct Client {
     holder: Option<Holder>,
     seat: Option<Seat>,
 }
 
-/// Is given back when it is dropped.
+/// Released when it is dropped.
 #[derive(Default)]
 pub struct Held {
     all: Option<OwnedSemaphorePermit>,
     share: Option<OwnedSemaphorePermit>,
 }
 
-/// Others hold it, or the client has its whole share.
+/// Others hold the memory, or the client has its whole share.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -83,12 +83,12 @@ impl Room {
         }
     }
 
-    /// Waits while it is taken: of the client itself where it has its whole share, else of all, the
-    /// one that has been stalled the longest gives way, with what it holds. Of what is larger than
-    /// a share only so much is counted.
+    /// Waits while it is taken: of the client itself if it has its whole share, else of all, the
+    /// connection that has been stalled the longest is closed and releases its memory. A body
+    /// larger than a share counts as a share.
     ///
     /// # Errors
-    /// Nobody gave way in time.
+    /// No memory was released in time.
     pub async fn take(&self, kib: usize, client: &Client) -> Result<Held, Full> {
         let kib = kib.min(self.share_kib());
         let share = client.holder.as_ref().and_then(|holder| self.share(holder));
@@ -132,7 +132,7 @@ impl Room {
         }
         let mut shares = self.shares.lock();
         if shares.len() >= MAX_CLIENTS {
-            // Who holds something, or waits for it, has another reference.
+            // A client that holds something, or waits for it, has another reference.
             shares.retain(|_, share| Arc::strong_count(share) > 1);
         }
         let new = || Arc::new(Semaphore::new(self.share_kib()));

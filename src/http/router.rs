@@ -1,4 +1,4 @@
-//! Which route leads where, and what the document says of it.
+//! The routes, with their handlers and descriptions.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use crate::report::timeline::Timeline;
 use crate::report::tools::ToolUsage;
 use crate::report::types::Distribution;
 
-/// All routes that are open to readers and hooks.
+/// All public routes.
 pub fn router(state: Arc<HttpState>) -> Router {
     finish(routes().router, state)
 }
@@ -241,8 +241,8 @@ fn files(routes: Routes) -> Routes {
         )
 }
 
-/// The fallbacks come last: the one of wrong methods is given to the routes that are there. Behind
-/// them comes the clock, which times them as well.
+/// The fallbacks come last: the one of wrong methods applies to the routes that exist by then.
+/// Behind them comes the timer, which times them as well.
 pub(super) fn finish(routes: Router<Arc<HttpState>>, state: Arc<HttpState>) -> Router {
     routes
         .fallback(unknown_route)

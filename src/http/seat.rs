@@ -9,15 +9,15 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use crate::flow::places::{Full, Holder, Place, Rank};
 
-/// Stands in the extensions of each request.
+/// An extension of each request.
 #[derive(Clone)]
 pub struct Seat(Arc<Seated>);
 
 struct Seated {
     place: Place,
-    /// A request was admitted, and its answer is not on its way as a whole.
+    /// A request was admitted, and its answer is not completely sent.
     begun: AtomicBool,
-    /// The body of the answer is over; some of it may still wait to be written.
+    /// The body of the answer has ended; some of it may still wait to be written.
     answered: AtomicBool,
 }
 
@@ -44,12 +44,12 @@ impl Seat {
         self.0.place.displace_stalled(own);
     }
 
-    /// What is at work waits for its client, or does not any more.
+    /// The request waits for its client, or does not any more.
     pub fn stall(&self, stalled: bool) {
         self.0.place.stall(stalled);
     }
 
-    /// All that was to be written is written: with the whole answer the request has ended.
+    /// Everything is written: with the whole answer the request has ended.
     pub fn flushed(&self) {
         let is_whole = self.0.answered.swap(false, Ordering::Relaxed);
         if is_whole && self.0.begun.swap(false, Ordering::Relaxed) {
@@ -62,7 +62,7 @@ impl Seat {
         self.0.place.lost().await;
     }
 
-    /// Gives the place back. What became of an upgrade is in no table of connections.
+    /// Releases the place. An upgraded connection is not in the table.
     pub fn leave(&self) {
         self.0.place.leave();
     }
@@ -114,7 +114,7 @@ impl<B> Drop for Sending<B> {
     }
 }
 
-/// Tells the place when it is over.
+/// Ends the request when the body ends.
 pub struct Answering<B> {
     body: B,
     seat: Seat,

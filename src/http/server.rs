@@ -30,23 +30,23 @@ use crate::flow::counters::Counters;
 use crate::flow::places::{Holder, Places, Reserve};
 use crate::intake::socket::is_own;
 
-/// From the first wait for a request to the end of its headers; so long a connection may also
-/// idle. A dashboard that polls more rarely connects again.
+/// From the first wait for a request to the end of its headers; a connection may also idle that
+/// long. A dashboard that polls more rarely connects again.
 const HEADERS_WITHIN: Duration = Duration::from_secs(60);
 /// The headers of one request; what a browser sends for localhost can be large, for the cookies
 /// of all its ports.
 const MAX_HEAD_BYTES: usize = 64 << 10;
-/// An answer that nobody reads for so long is given up, and its place with it.
+/// An answer that its client does not read for so long is dropped with its connection.
 const READ_WITHIN: Duration = Duration::from_secs(30);
-/// After the daemon was told to stop, requests may take so long to be answered.
+/// How long requests may take after the daemon was told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
-/// After an accept that failed, for want of file descriptors say.
+/// The pause after a failed accept, for example without free file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// A request, whose body tells the place of its connection when it waits for its client.
+/// A request whose body reports when it waits for its client.
 pub type Received = Request<Sending<Incoming>>;
 
-/// What one listener grants its clients.
+/// The limits of one listener.
 #[derive(Clone)]
 struct Limits {
     places: Arc<Places>,
@@ -131,7 +131,7 @@ impl Accept for TcpListener {
     }
 }
 
-/// Lets nobody else in, whatever the modes of the files are.
+/// Rejects other users, whatever the modes of the files are.
 struct OwnUsers {
     listener: UnixListener,
     counters: Arc<Counters>,
@@ -158,7 +158,7 @@ impl Accept for OwnUsers {
     }
 }
 
-/// Who comes when all places are at work waits, and those behind it in the listener's own queue.
+/// With all places busy a new connection waits, and those behind it in the listener's own queue.
 async fn serve<L, A, F>(listener: L, limits: Limits, answer: A, shutdown: impl Future<Output = ()>)
 where
     L: Accept,
@@ -189,7 +189,7 @@ where
             }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
-                // It may be for want of files, of which one that idles holds one.
+                // There may be no free file descriptor; an idle connection holds one.
                 limits.places.evict_idle();
                 sleep(ACCEPT_AGAIN).await;
             }
@@ -268,7 +268,7 @@ mod tests {
         }
     }
 
-    /// Starts a server; answers its address and what stops it.
+    /// Starts a server; returns its address and what stops it.
     async fn start<A, F>(
         limits: Limits,
         answer: A,
@@ -340,12 +340,12 @@ mod tests {
         let mut next = TcpStream::connect(address).await.unwrap();
         next.write_all(ASK).await.unwrap();
         read_ok(&mut next).await;
-        let mut told = Vec::new();
+        let mut received = Vec::new();
         // What it had sent was not read: its end may be a reset.
-        if let Err(error) = slow.read_to_end(&mut told).await {
+        if let Err(error) = slow.read_to_end(&mut received).await {
             assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}");
         }
-        assert!(!told.starts_with(b"HTTP/1.1 200"));
+        assert!(!received.starts_with(b"HTTP/1.1 200"));
     }
 
     #[tokio::test]

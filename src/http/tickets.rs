@@ -22,7 +22,7 @@ pub struct Ticket {
     ticket: String,
 }
 
-/// For whoever showed a key.
+/// For a client with a key.
 pub async fn issue(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
@@ -33,11 +33,11 @@ pub async fn issue(
     match http.access.ticket(grant.clone(), Instant::now()) {
         Ok(ticket) => {
             let expires_in_s = TICKET_LIFE.as_secs();
-            let told = Ticket {
+            let ticket = Ticket {
                 expires_in_s,
                 ticket,
             };
-            Ok(Json(told).into_response())
+            Ok(Json(ticket).into_response())
         }
         Err(Error::TooManyTickets) => {
             let retry_after_s = TICKET_LIFE.as_secs();

@@ -1,4 +1,4 @@
-//! How long each request takes, by the route that it found.
+//! The duration of each request, by its route.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::HttpState;
 
-/// What found no route; what was asked for may be anything.
+/// The label without a route; the requested path can be anything.
 const NO_ROUTE: &str = "_other";
 
 pub async fn timed(

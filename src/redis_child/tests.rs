@@ -388,8 +388,8 @@ async fn a_full_disk_is_named_with_its_folder() {
     let unmounted = Command::new("umount").arg("-l").arg(dir.path()).status();
     assert!(unmounted.unwrap().success());
     for error in [unborn, refused, waited.unwrap_err(), found.unwrap_err()] {
-        let told = error.to_string();
-        assert!(error.is_of_file() && told.contains(&folder), "{told}");
-        assert!(told.contains("KiB are free"), "{told}");
+        let message = error.to_string();
+        assert!(error.is_of_file() && message.contains(&folder), "{message}");
+        assert!(message.contains("KiB are free"), "{message}");
     }
 }

@@ -1,4 +1,4 @@
-//! What runs now, one by one and page by page.
+//! The running executions, page by page.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use agentpulse_core::view::Active;
 /// Ten times what any machine has been seen to run at once.
 pub const MAX_LISTED: usize = 10_000;
 
-/// What is asked for: the oldest, or what follows another page.
+/// The page to return: the first, or the one after another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Page {
     pub after: Option<PageEnd>,
@@ -31,7 +31,7 @@ pub struct PageEnd {
 }
 
 impl PageEnd {
-    /// What [`parse`](Self::parse) takes.
+    /// The pattern of [`parse`](Self::parse).
     pub const PATTERN: &str = "^-?[0-9]{1,18}_.{1,256}$";
     const MAX_DIGITS: usize = 18;
 
@@ -67,11 +67,11 @@ pub struct ActiveList {
     /// Null on the last page.
     #[schemars(with = "Option<String>", extend("pattern" = PageEnd::PATTERN))]
     pub next_cursor: Option<PageEnd>,
-    /// How many more run that started later.
+    /// The number of running executions that started later.
     pub omitted: usize,
 }
 
-/// A running execution in short, as the current picture shows it.
+/// A running execution in short, as the current metrics show it.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Running {
     pub agent_id: String,
@@ -83,7 +83,7 @@ pub struct Running {
     pub progress: Option<f64>,
 }
 
-/// A running execution with all that its start told.
+/// A running execution with all fields of its start.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "RunningExecution")]
 pub struct Listed {
@@ -93,10 +93,10 @@ pub struct Listed {
     #[schemars(extend("format" = "date-time"))]
     pub start_time: String,
     pub current_tool: Option<String>,
-    /// So far; null while it is not known.
+    /// The usage so far; null while it is unknown.
     pub token_usage: Option<Tokens>,
     pub parent_agent_id: Option<String>,
-    /// Launches below the main thread; null where no hook told of it.
+    /// Launches below the main thread; null if no hook reported it.
     pub depth: Option<u64>,
     pub task_description: Option<String>,
     pub tools_granted: Vec<String>,
@@ -110,7 +110,7 @@ pub struct Listed {
     pub last_seen: Option<String>,
     /// The same as `last_seen`; it goes with the next release.
     pub last_sign: Option<String>,
-    /// When it counts as hung, if no other heartbeat comes.
+    /// When it counts as hung, without another heartbeat.
     #[schemars(extend("format" = "date-time"))]
     pub deadline: Option<String>,
 }
@@ -215,7 +215,7 @@ pub mod tests {
         }
     }
 
-    /// Of which nothing was heard.
+    /// Without a heartbeat.
     pub fn shown(active: Active) -> RunSnapshot {
         let heartbeat = Heartbeat {
             deadline_ms: 301_000,

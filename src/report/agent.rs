@@ -1,5 +1,5 @@
-//! What history tells of one agent, by the name that was asked for. As `_other` is to the live view
-//! all that has no place there, it is that to history too, which knows each of them by its name.
+//! The rows of one agent in history, by the requested name. `_other` collects in the live view all
+//! untracked names; here it is the same set, although history knows each of them by its name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

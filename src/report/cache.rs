@@ -1,5 +1,5 @@
-//! Answers that are still fresh, and those that are being made: who asks for the same waits for
-//! the same.
+//! Answers that are still fresh, and those that are being made: equal requests wait for one
+//! computation.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -35,7 +35,7 @@ impl<V> Slot<V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
-    /// `weigh` tells the bytes of a value.
+    /// `weigh` returns the bytes of a value.
     pub fn new(weigh: fn(&V) -> usize) -> Cache<K, V> {
         Cache {
             slots: Mutex::default(),
@@ -43,8 +43,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         }
     }
 
-    /// The value of `key` that is fresh or being made, else the one that `make` makes. If who
-    /// makes it goes away, the next one that waits makes it.
+    /// The value of `key` that is fresh or being made, else the one that `make` makes. If the task
+    /// that makes it is cancelled, the next one that waits makes it.
     pub async fn get<F>(&self, key: &K, now: Instant, make: impl FnOnce() -> F) -> V
     where
         F: Future<Output = V>,
@@ -54,7 +54,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         value
     }
 
-    /// As [`get`](Self::get). An error is only of who makes it: the next one that waits makes it.
+    /// As [`get`](Self::get). An error only goes to the task that made it: the next one that waits
+    /// tries again.
     pub async fn try_get<F, E>(
         &self,
         key: &K,
@@ -86,7 +87,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
             return slot.clone();
         }
         let slot = Arc::new(Slot(OnceCell::new()));
-        // What is stale is of no use, and may be large.
+        // A stale value is of no use, and may be large.
         slots.retain(|_, slot| is_wanted(slot, now));
         if slots.len() >= MAX_SLOTS && !slots.contains_key(key) {
             forget_oldest(&mut slots);
@@ -103,7 +104,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         made.map(|(_, value)| (self.weigh)(value)).sum()
     }
 
-    /// Lets go of what is stale, and if that is not enough of `key`, which came last.
+    /// Drops stale values, and if that is not enough `key`, which came last.
     fn shed(&self, key: &K, now: Instant) {
         self.slots.lock().retain(|_, slot| is_wanted(slot, now));
         if self.weight() > MAX_BYTES {
@@ -112,7 +113,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     }
 }
 
-/// Who asks for many different answers must not take the places of what many ask for. What is being
+/// A client with many different requests must not evict answers that many ask for. What is being
 /// made stays.
 fn forget_oldest<K: Clone + Eq + Hash, V>(slots: &mut HashMap<K, Arc<Slot<V>>>) {
     let made = slots
@@ -124,8 +125,8 @@ fn forget_oldest<K: Clone + Eq + Hash, V>(slots: &mut HashMap<K, Arc<Slot<V>>>) 
     }
 }
 
-/// Fresh, or still being made by somebody: one whose maker and waiters have all gone is held by
-/// the map alone.
+/// Fresh, or still being made: a value whose maker and waiters have all gone is only held by the
+/// map.
 fn is_wanted<V>(slot: &Arc<Slot<V>>, now: Instant) -> bool {
     !slot.is_stale(now) && (slot.0.initialized() || Arc::strong_count(slot) > 1)
 }

@@ -33,7 +33,7 @@ pub struct Costs {
     pub costs: Vec<Cost>,
 }
 
-/// What the rows are summed over is null; so is a name that executions did not say.
+/// Columns that the rows are summed over are null; so is a name that executions do not have.
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "CostRow")]
 pub struct Cost {

@@ -1,4 +1,4 @@
-//! The picture of now: what runs, and what has ended today or in the last hours.
+//! The current state: running executions, and those that ended today or in the last hours.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -16,10 +16,10 @@ use agentpulse_core::view::{Active, HourTally};
 
 /// Running executions that are shown one by one, the oldest; the number counts all.
 const MAX_DETAILS: usize = 1_000;
-/// What they may have, in bytes: a frame of the stream holds them twice a second.
+/// Their size in bytes: a frame of the stream holds them twice a second.
 const MAX_DETAILS_BYTES: usize = 256 << 10;
 
-/// `…_today` is the UTC day, or the hours that were asked for.
+/// `…_today` is the UTC day, or the requested hours.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "CurrentMetrics")]
 pub struct Current {

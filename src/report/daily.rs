@@ -26,7 +26,7 @@ pub struct DailyRow {
     pub success_rate: f64,
     /// By name.
     pub agent_types: Vec<String>,
-    /// The hour of the day with most executions, the earliest where two have as many.
+    /// The hour of the day with most executions, the earliest if two have as many.
     pub peak_hour: Option<i32>,
     pub total_tokens: i64,
     /// Dollars.

@@ -1,4 +1,4 @@
-//! The messages of the dashboard for coding agents' hooks that asks for them on `/stream`, in its
+//! The messages for the dashboard of coding agents' hooks, which reads them on `/stream`, in its
 //! own shapes: rates are 0–100, durations seconds, times milliseconds.
 
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ pub struct Point {
     timestamp: i64,
     executions: i64,
     successes: i64,
-    /// All that did not succeed.
+    /// All executions that did not succeed.
     failures: i64,
     avg_duration: f64,
 }
@@ -80,7 +80,7 @@ pub struct Tool {
     tool_name: String,
     usage_count: i64,
     agent_count: usize,
-    /// Null, as the next: no source tells how single calls went.
+    /// Null, as the next: no source reports the result of single calls.
     success_rate: Option<f64>,
     avg_duration: Option<f64>,
     icon: &'static str,
@@ -144,7 +144,7 @@ pub fn timeline(rows: &[HourTally], from: Hour, to: Hour) -> Vec<Point> {
     from.to(to).map(point).collect()
 }
 
-/// Most executions first, by name where two have as many.
+/// Most executions first, by name if two have as many.
 pub fn types(rows: &[HourTally]) -> Vec<Share> {
     let mut types: BTreeMap<&str, Tally> = BTreeMap::new();
     for row in rows {

@@ -30,8 +30,8 @@ pub struct Failure {
     pub error_details: Option<Details>,
 }
 
-/// History alone tells them: the list in Redis is bounded, and what was trimmed for a run that
-/// succeeded after all does not come back.
+/// Only history has them all: the list in Redis is bounded, and an element that was trimmed for a
+/// run that succeeded after all does not come back.
 pub async fn fetch(sources: &Sources, agent_name: &str) -> Result<(Errors, View), Error> {
     let agent = sources.agent(agent_name);
     let history = move |reader: &Reader| agent.failed(reader, MAX_ERRORS);

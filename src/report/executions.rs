@@ -13,7 +13,7 @@ use crate::history::{self, Filter, Position, Reader};
 use agentpulse_core::execution::{Execution, Status, TokenUsage};
 use agentpulse_core::json::json_bytes;
 
-/// What is asked for. Times are of the end of an execution.
+/// The filters. Times are of the end of an execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Page {
     pub agent_name: Option<String>,
@@ -23,7 +23,7 @@ pub struct Page {
     pub model: Option<String>,
     pub since_ms: Option<i64>,
     pub until_ms: Option<i64>,
-    /// The last hours, where neither of these two says when.
+    /// The last hours, if neither of these two is set.
     pub hours: Option<i32>,
     pub after: Option<PageEnd>,
     pub limit: usize,
@@ -37,7 +37,7 @@ pub struct PageEnd {
 }
 
 impl PageEnd {
-    /// What [`parse`](Self::parse) takes.
+    /// The pattern of [`parse`](Self::parse).
     pub const PATTERN: &str = "^[0-9]{1,18}_[0-9]{1,18}$";
     const MAX_DIGITS: usize = 18;
 
@@ -111,7 +111,7 @@ pub async fn fetch(
     Ok((build(rows, MAX_ANSWER_BYTES), View::History))
 }
 
-/// A single execution; one that runs with what it has spent so far.
+/// A single execution; a running one with its usage so far.
 pub struct Single {
     execution: Arc<Execution>,
     spent: Option<TokenUsage>,
@@ -127,7 +127,7 @@ impl Serialize for Single {
     }
 }
 
-/// History first: it knows most. What it does not have yet may run.
+/// History first: it has most. An execution that it lacks may be running.
 pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Single, View), Error> {
     let (running, view) = sources.running();
     let shown = running.get(id);

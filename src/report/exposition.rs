@@ -1,7 +1,7 @@
 //! The text format of Prometheus, version 0.0.4. By hand: the client libraries hold the counters
-//! themselves and begin at 0, while ours are read from history; what is left is to write lines.
+//! themselves and begin at 0, while ours are read from history; only writing lines is left.
 
-/// What the format is called where types are told.
+/// The content type of the format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Family<'_> {
         self.line("", labels, value);
     }
 
-    /// `counts` are those of each bucket alone; the last is of what is beyond all `bounds`.
+    /// `counts` are those of each bucket alone; the last is beyond all `bounds`.
     pub fn histogram(&mut self, labels: Labels, bounds: &[f64], counts: &[u64], sum: f64) {
         let bounds = bounds.iter().copied().chain([f64::INFINITY]);
         let mut count = 0;

@@ -32,15 +32,15 @@ pub struct Item<'a> {
     error_details: Option<Cow<'a, Details>>,
     tools_used: Vec<&'a str>,
     tool_calls: &'a BTreeMap<String, u64>,
-    /// Calls that failed; null where no hook told of it.
+    /// Calls that failed; null if no hook reported it.
     tool_errors: Option<u64>,
     token_usage: Option<Tokens>,
     /// Some of its numbers came to more than a run counts for, and count as that: 10^12 tokens of
     /// each kind, 1,000,000 dollars.
     is_capped: bool,
-    /// Requests and tokens by the model's id; null where no transcript was read.
+    /// Requests and tokens by the model's id; null if no transcript was read.
     usage_by_model: Option<&'a BTreeMap<String, ModelUsage>>,
-    /// Why the transcript could not be read; null where it was, or where there is none.
+    /// Why the transcript could not be read; null if it was, or if there is none.
     unreadable: Option<&'a str>,
     performance_metrics: Option<&'a Details>,
     task_metadata: Option<&'a Details>,
@@ -50,7 +50,7 @@ pub struct Item<'a> {
     context_size: Option<u64>,
     session_id: Option<&'a str>,
     parent_agent_id: Option<&'a str>,
-    /// Launches below the main thread; null where no hook told of it.
+    /// Launches below the main thread; null if no hook reported it.
     depth: Option<u64>,
     model: Option<&'a str>,
     host: Option<&'a str>,
@@ -65,12 +65,12 @@ pub struct Tokens {
     cache_read_tokens: u64,
     cache_write_tokens: u64,
     total_tokens: u64,
-    /// Dollars; null when the price of the model is not known.
+    /// Dollars; null if the price of the model is not known.
     estimated_cost: Option<f64>,
 }
 
 impl<'a> Item<'a> {
-    /// Of one that runs, with what it has spent so far.
+    /// Of a running execution, with its usage so far.
     pub fn running(execution: &'a Execution, spent: Option<TokenUsage>) -> Item<'a> {
         let item = Item::of(execution);
         Item {
@@ -128,7 +128,7 @@ fn tools_used(execution: &Execution) -> Vec<&str> {
     }
 }
 
-/// At the cost by which it is counted.
+/// With the cost that counts.
 fn tokens(execution: &Execution) -> Option<Tokens> {
     let usage = execution.token_usage()?;
     Some(Tokens::from(TokenUsage {
@@ -189,7 +189,7 @@ pub mod tests {
     use crate::report::active::tests::active;
     use agentpulse_core::execution::{Catalog, Fact, Status, Stop, TokenUsage};
 
-    /// A successful execution of which nothing else is known.
+    /// A successful execution without other fields.
     pub fn stopped(id: &str, ended_ms: i64, duration_ms: Option<u64>) -> Execution {
         let mut execution = Execution::new(id.to_owned());
         let stop = Stop {

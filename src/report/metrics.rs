@@ -1,5 +1,5 @@
-//! What Prometheus is told. No series bears an id: labels are the names under which history counts,
-//! the patterns of routes, and words of ours.
+//! The metrics for Prometheus. No series has an id: labels are the names under which history
+//! counts, the patterns of routes, and fixed words.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,20 +20,20 @@ const LIVE_STATES: [&str; 4] = ["following", "rebuilding", "away", "broken"];
 /// The counters that are one metric with a label.
 const EVENTS: &str = "events_";
 
-/// What there is to tell, of one moment.
+/// The values of one moment.
 pub struct Scrape {
     pub totals: Arc<LifetimeCounters>,
     /// Whether the totals are of now.
     pub history_up: bool,
     pub counters: BTreeMap<String, u64>,
     pub journal_pending: u64,
-    /// `i64::MAX` where it is longer than anybody remembers.
+    /// `i64::MAX` if it is longer than is remembered.
     pub live_lag_ms: i64,
     pub ready: bool,
     pub live_state: &'static str,
     pub flushed_ms: Option<i64>,
     pub redis_up: bool,
-    /// None if Redis did not say.
+    /// None if Redis did not allow to read it.
     pub memory: Option<RedisMemory>,
     pub room: Option<DiskUsage>,
     pub spool_max_bytes: u64,
@@ -138,13 +138,13 @@ fn agents(page: &mut Page, counted: &Counted) {
     page.family(
         "agentpulse_executions_started_total",
         Kind::Counter,
-        "Executions that were heard of.",
+        "Executions that were started.",
     )
     .value(&[], counted.get(STARTED, "", ""));
     let mut tokens = page.family(
         "agentpulse_tokens_total",
         Kind::Counter,
-        "Tokens of finished executions; other are those told only as part of a total.",
+        "Tokens of finished executions; other are those reported only as part of a total.",
     );
     for agent_type in counted.labels(TOKENS) {
         for direction in DIRECTIONS {
@@ -178,7 +178,7 @@ fn durations(page: &mut Page, counted: &Counted) {
     let mut durations = page.family(
         "agentpulse_execution_duration_seconds",
         Kind::Histogram,
-        "Seconds that finished executions took, where that is known.",
+        "Seconds that finished executions took, if known.",
     );
     let bounds = BUCKETS.map(|(bound_ms, _)| bound_ms as f64 / 1e3);
     let parts = BUCKETS.map(|(_, part)| part);
@@ -190,12 +190,12 @@ fn durations(page: &mut Page, counted: &Counted) {
     }
 }
 
-/// What the daemon itself counts, whatever it counts.
+/// The daemon's own counters, all of them.
 fn counters(page: &mut Page, counters: &BTreeMap<String, u64>) {
     let mut events = page.family(
         "agentpulse_events_total",
         Kind::Counter,
-        "Events that came in, by what became of them.",
+        "Events that came in, by result.",
     );
     for (name, &count) in counters {
         if let Some(result) = name.strip_prefix(EVENTS) {
@@ -221,11 +221,13 @@ fn help(counter: &str) -> String {
         "timeouts" => "Executions without a heartbeat until their deadline.",
         "reopened" => "Executions of which a heartbeat came after their deadline.",
         "orphan_stops" => "Stops of internal forks of the client, which are no executions.",
-        "reads_refused" => "Reports that were not made: too much was asked of history at once.",
+        "reads_refused" => "Reports that were rejected: too many reads of history at once.",
         "starts_refused" => "Starts for which limits.running or limits.running_bytes had no room.",
         "tool_names_dropped" => "Names of tools for which limits.running_bytes had no room.",
         "socket_connections" => "Connections to the event socket.",
-        "socket_connections_refused" => "Connections to the event socket that found no place.",
+        "socket_connections_refused" => {
+            "Connections to the event socket that were rejected at the limit."
+        }
         "socket_connections_cut" => {
             "Connections to the event socket that were closed for a long line: too slow, or no room."
         }
@@ -233,22 +235,22 @@ fn help(counter: &str) -> String {
             "Idle connections to the event socket that were closed to make room for another."
         }
         "http_connections_refused" => {
-            "Requests that found all places of http.max_connections at work."
+            "Requests that were rejected because http.max_connections were busy."
         }
         "http_connections_evicted" => {
             "Idle or stalled connections of HTTP that were closed to make room for another."
         }
-        "stream_clients_refused" => "Clients of the stream that found no place.",
+        "stream_clients_refused" => "Clients of the stream that were rejected at the limit.",
         "stream_clients_evicted" => {
             "Clients of the stream that owed a pong and were closed to make room for another."
         }
         "socket_peers_refused" => "Connections to the event socket of other users.",
-        "spool_files" => "Lines that were taken in from the spool.",
+        "spool_files" => "Lines that were read from the spool.",
         "journal_failures" => "Commits to the journal that failed.",
         "lines_deferred" => "Lines that were not taken because history was too far behind.",
         "flush_failures" => "Transactions of history that failed.",
         "apply_failures" => "Attempts to follow the journal in Redis that failed.",
-        "live_differences" => "Times that Redis did not hold what it was given.",
+        "live_differences" => "Times that Redis differed from history.",
         "rebuilds" => "Times that the live view was rebuilt.",
         "transcripts_read" => "Transcripts that were read after the end of a run.",
         "transcripts_unreadable" => {
@@ -264,9 +266,9 @@ fn help(counter: &str) -> String {
         }
         "stream_resyncs" => "Clients of the stream that missed changes and got a new snapshot.",
         "alerts_fired" => "Alerts of the daemon's own that fired.",
-        "webhooks_sent" => "News of alerts that webhooks took.",
-        "webhooks_failed" => "News of alerts that webhooks were not told in the end.",
-        "webhooks_dropped" => "News of alerts that found no place in the queue of their webhook.",
+        "webhooks_sent" => "Messages of alerts that webhooks took.",
+        "webhooks_failed" => "Messages of alerts that webhooks did not take after all attempts.",
+        "webhooks_dropped" => "Messages of alerts that found the queue of their webhook full.",
         other => return format!("What the daemon counted as {}.", other.replace('_', " ")),
     };
     help.to_owned()
@@ -283,17 +285,17 @@ fn pipeline(page: &mut Page, scrape: &Scrape) {
     };
     gauge(
         "ready",
-        "1 when events are taken and the views follow, as /ready says.",
+        "1 if events are accepted and the views follow, as /ready says.",
         f64::from(u8::from(scrape.ready)),
     );
     gauge(
         "journal_pending",
-        "Changes in the journal that Redis or history have still to take in.",
+        "Changes in the journal that Redis or history have not applied yet.",
         scrape.journal_pending as f64,
     );
     gauge(
         "live_lag_seconds",
-        "Age of the oldest change that Redis has still to take in.",
+        "Age of the oldest change that Redis has not applied yet.",
         lag_s,
     );
     gauge(
@@ -338,7 +340,7 @@ fn machine(page: &mut Page, scrape: &Scrape) {
         ),
         (
             "redis_memory_max_bytes",
-            "Memory that Redis may use; 0 is no bound.",
+            "Memory that Redis may use; 0 is no limit.",
             memory.map(|memory| memory.max),
         ),
         (

@@ -1,5 +1,5 @@
-//! What readers are answered: one file a report. Each fetches its rows from one of the two views,
-//! and a pure function makes the answer of them. How the daemon itself does is in [`system`].
+//! The reports, one a file. Each fetches its rows from one of the two views, and a pure function
+//! builds the answer from them. The daemon's own metrics are in [`system`].
 
 pub mod active;
 mod agent;
@@ -50,7 +50,7 @@ use share::{Shares, TooMany};
 pub use source::{Pictures, Sources, View};
 use window::{days_are_few, hours_are_live};
 
-/// Beyond this an answer comes too late for who asked: the dashboard gives up at 10 s.
+/// Beyond this an answer comes too late for the client: the dashboard gives up at 10 s.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// One report with its parameters, which are within their bounds.
@@ -94,7 +94,7 @@ pub enum Query {
     Dashboard(Part),
 }
 
-/// A finished answer: it is made once, and sent as often as it is asked for.
+/// A finished answer: it is built once, and sent to all who request it.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// JSON.
@@ -113,21 +113,21 @@ pub enum Error {
     /// Neither view answers. The cause is for the log.
     #[error("{0}")]
     Unavailable(String),
-    /// History is asked too much at once. The cause is for the log.
+    /// History has too many requests at once. The cause is for the log.
     #[error("{0}")]
     Busy(String),
-    /// The client asks too much at once.
+    /// The client has too many requests at once.
     #[error("too many questions of one client at once")]
     TooMany,
 }
 
-/// Questions that wait for each other, and for no others.
+/// Queries that wait for each other, and for no others.
 struct Lane {
     sources: Sources,
     shares: Shares,
 }
 
-/// The client itself has used up what it may have: other clients do not see it.
+/// The client has used up its own share: other clients do not notice.
 enum Refused {
     /// Of the readers.
     Place,
@@ -138,7 +138,7 @@ enum Refused {
 pub struct Reports {
     lookups: Lane,
     scans: Lane,
-    /// What those who watch are shown.
+    /// For the clients of the stream.
     own: Sources,
     counters: Arc<Counters>,
     now_ms: fn() -> i64,
@@ -156,7 +156,7 @@ impl Query {
             Query::Performance { agent_name, days } => agent_name == OTHER || !days_are_few(*days),
             Query::Tools { days, .. } | Query::Daily { days } => !days_are_few(*days),
             Query::Costs { by, days, .. } => *by != CostsBy::Day && !days_are_few(*days),
-            // No index tells these apart.
+            // No index covers these.
             Query::Executions(page) => {
                 let of_type = page.agent_type.is_some() || page.model.is_some();
                 of_type || page.session_id.is_some() || page.status == Some(Status::Success)
@@ -187,15 +187,15 @@ impl Reports {
         }
     }
 
-    /// The answer, at most a quarter of a second old. Once for all who wait for the same. Of
-    /// `asker` only so many are made at once; the daemon itself is none.
+    /// The answer, at most a quarter of a second old, built once for equal requests. Of
+    /// `asker` only so many are built at once; the daemon itself has no limit.
     pub async fn answer(&self, query: &Query, asker: Option<&Asker>) -> Result<Answer, Error> {
         let shares = &self.lane(query).shares;
         let mut held = None;
         loop {
             let place = held.take();
             let make = || async move {
-                // Who has no place must not keep others waiting that have one.
+                // A client without a place must not delay others that have one.
                 let place = match (place, asker) {
                     (None, Some(asker)) => Some(shares.try_take(asker).ok_or(Refused::Place)?),
                     (place, _) => place,
@@ -220,8 +220,7 @@ impl Reports {
         Error::TooMany
     }
 
-    /// What there is no room for is refused to all who ask; a share that is used up only to its
-    /// client.
+    /// Without memory all requests are rejected; without a share only those of its client.
     fn hold(
         &self,
         answer: Result<Answer, Error>,

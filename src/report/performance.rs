@@ -1,4 +1,4 @@
-//! How one agent did over the last days.
+//! The results of one agent over the last days.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct Performance {
     pub agent_name: String,
     pub total_executions: i64,
     pub success_rate: f64,
-    /// Of the executions whose duration is known; 0 where none is.
+    /// Of the executions whose duration is known; 0 without any.
     pub avg_duration_ms: i64,
     pub performance: Durations,
     pub token_usage: Tokens,
@@ -31,8 +31,8 @@ pub struct Performance {
     pub slowest: Vec<Slow>,
 }
 
-/// Null where no duration is known. Percentiles are nearest ranks of a histogram, within 1 %;
-/// the ends are exact.
+/// Null if no duration is known. Percentiles are nearest ranks of a histogram, within 1 %; the ends
+/// are exact.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Durations {
     pub p50_duration_ms: Option<u64>,
@@ -117,7 +117,7 @@ async fn rows(
     Ok((days, view))
 }
 
-/// The live view cannot tell the ends of a day from which a duration was taken away.
+/// The live view does not know the extremes of a day from which a duration was removed.
 fn take_ends(days: &mut [AgentDay], lost: &[Day], exact: &[AgentDay]) {
     for row in days.iter_mut().filter(|row| lost.contains(&row.day)) {
         if let Some(exact) = exact.iter().find(|exact| exact.day == row.day) {
@@ -183,7 +183,7 @@ fn trend(row: &AgentDay) -> Trend {
 }
 
 impl Slow {
-    /// Nothing for an execution whose duration is not known.
+    /// Returns None for an execution whose duration is not known.
     fn of(execution: &Execution) -> Option<Slow> {
         let outcome = execution.outcome()?;
         Some(Slow {

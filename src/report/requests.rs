@@ -1,5 +1,5 @@
-//! How long HTTP requests take, by route and status. It describes the process and begins anew with
-//! it, as Prometheus expects: what counts over restarts is what agents did.
+//! The duration of HTTP requests, by route and status. It describes the process and starts again
+//! with it, as Prometheus expects: only the work of agents counts over restarts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const BOUNDS: [f64; 13] = [
 ];
 
 /// There are as many series as routes times the statuses that they answer: a route is the pattern
-/// in the router, never what was asked for.
+/// in the router, never the requested path.
 #[derive(Default)]
 pub struct Requests {
     series: Mutex<BTreeMap<(String, u16), Times>>,
@@ -37,8 +37,7 @@ impl Requests {
         times.sum += took;
     }
 
-    /// Of all that readers and hooks asked for. What an operator asks over the control socket may
-    /// take minutes.
+    /// Of all public routes. A request of an operator over the control socket may take minutes.
     pub fn latency(&self) -> Latency {
         let series = self.series.lock();
         let mut latency = Latency::default();
@@ -64,7 +63,7 @@ impl Requests {
     }
 }
 
-/// How many requests took how long.
+/// Requests by duration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Latency([u64; BOUNDS.len() + 1]);
 
@@ -86,7 +85,7 @@ impl Latency {
     }
 
     /// In milliseconds; between two bounds requests are taken to be spread evenly, as Prometheus
-    /// does. What took longer than the last bound is told as that bound. 0 without requests.
+    /// does. A duration beyond the last bound is reported as that bound. 0 without requests.
     pub fn quantile_ms(&self, quantile: f64) -> f64 {
         let rank = quantile * self.count() as f64;
         let (mut below, mut lower) = (0.0, 0.0);
@@ -124,7 +123,7 @@ mod tests {
             "t_sum{route=\"/x\",status=\"200\"} 11.003",
             "t_count{route=\"/x\",status=\"404\"} 1",
         ] {
-            assert!(page.lines().any(|told| told == line), "{line}\n{page}");
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! What all answers take together while they are kept and sent: a client that reads slowly, or not
-//! at all, holds its answer until it is closed.
+//! The memory of all answers while they are cached and sent: a client that reads slowly, or not at
+//! all, holds its answer until it is closed.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::share::{Asker, Place, Shares};
 const MAX_KIB: usize = 192 << 10;
 /// Of one client, so that it leaves some to others.
 const MAX_CLIENT_KIB: usize = MAX_KIB / 4 * 3;
-/// Smaller ones are as many as there are connections, and need no room.
+/// Smaller ones are as many as there are connections, and are not counted.
 const SMALL_BYTES: usize = 64 << 10;
 
 pub(super) struct Room {
@@ -20,7 +20,7 @@ pub(super) struct Room {
     shares: Shares,
 }
 
-/// Why there is no room.
+/// Why there is no memory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Full {
     OfAll,
@@ -28,7 +28,7 @@ pub(super) enum Full {
     OfClient,
 }
 
-/// An answer, and its room until the last who is sent it is done.
+/// An answer, and its memory until the last copy is sent.
 struct Held {
     body: Bytes,
     _room: OwnedSemaphorePermit,
@@ -45,7 +45,7 @@ impl Default for Room {
 }
 
 impl Room {
-    /// To wait for room would hold the answer meanwhile. The daemon itself has no share.
+    /// Waiting for memory would hold the answer meanwhile. The daemon itself has no share.
     pub fn hold(&self, body: Bytes, asker: Option<&Asker>) -> Result<Bytes, Full> {
         if body.len() <= SMALL_BYTES {
             return Ok(body);

@@ -1,5 +1,5 @@
-//! How many answers of a kind one client may have made at once: it never holds all readers of the
-//! history.
+//! The number of answers of a kind that are built for one client at once: it never holds all
+//! readers of the history.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Questions of one client that wait for its share; a page asks less than ten at once.
+/// Requests of one client that wait for its share; a page sends less than ten at once.
 const MAX_WAITING: usize = 16;
-/// Clients that are remembered before those that ask nothing are forgotten.
+/// Clients that are remembered before idle ones are forgotten.
 const MAX_CLIENTS: usize = 1_024;
 
-/// Who asks, as the entrance tells clients apart.
+/// The client of a request, as HTTP identifies it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Asker(pub Arc<str>);
 
@@ -32,12 +32,12 @@ struct Share {
 /// Held while an answer is being made.
 pub(super) type Place = OwnedSemaphorePermit;
 
-/// The client has its whole share, and as many of its questions wait as may.
+/// The client has its whole share, and its queue is full.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooMany;
 
 impl Shares {
-    /// `most` answers of a client are made at once.
+    /// `most` answers of a client are built at once.
     pub fn new(most: usize) -> Shares {
         Shares {
             most,
@@ -45,7 +45,7 @@ impl Shares {
         }
     }
 
-    /// Waits for nobody.
+    /// Does not wait.
     pub fn try_take(&self, asker: &Asker) -> Option<Place> {
         self.share(asker).places.try_acquire_owned().ok()
     }

@@ -16,7 +16,7 @@ use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, Names, OTHER};
 use agentpulse_core::view::{HourTally, ToolDay, ToolPair, TypeTool};
 
-/// Redis answers in milliseconds. One that takes this long stands still, and history answers.
+/// Redis answers in milliseconds. If it takes this long it is stuck, and history answers.
 const MAX_LIVE_WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Sources {
     running: Arc<Running>,
 }
 
-/// What all reports are made of.
+/// The sources of all reports.
 pub struct Pictures {
     pub live: Live,
     pub lanes: Lanes,
@@ -62,7 +62,7 @@ impl Sources {
         }
     }
 
-    /// Asks the live view while it is in order, and history when it is not or does not answer.
+    /// Reads the live view while it is in order, and history if it is not or does not answer.
     pub async fn either<T: Send + 'static>(
         &self,
         live: impl Future<Output = Result<T, live::Error>>,
@@ -79,7 +79,7 @@ impl Sources {
         Ok((self.history(history).await?, View::History))
     }
 
-    /// Asks history for what the live view does not have.
+    /// Reads from history what the live view lacks.
     pub async fn history<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Reader) -> Result<T, history::Error> + Send + 'static,
@@ -87,7 +87,7 @@ impl Sources {
         Ok(self.readers.run(ask).await?)
     }
 
-    /// What runs now is known to the daemon itself, whichever view answers all else.
+    /// Running executions are known to the daemon itself, whichever view answers the rest.
     pub(super) fn running(&self) -> (&Running, View) {
         let view = match self.state.readable() {
             true => View::Live,
@@ -96,7 +96,7 @@ impl Sources {
         (&self.running, view)
     }
 
-    /// Whether an agent of that name ran lately, or runs; `_other` is known though nobody be in it.
+    /// Whether an agent of that name ran lately, or runs; `_other` is known even if it is empty.
     pub(super) async fn is_known(&self, agent_name: &str) -> Result<bool, Error> {
         let name = agent_name.to_owned();
         let ended = agent_name == OTHER || self.names().is_known(NameKind::Agent, agent_name);

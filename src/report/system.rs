@@ -1,4 +1,4 @@
-//! How the daemon itself does: for Prometheus, and for the person on call.
+//! The daemon's own metrics and health.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::flow::persisted_counters::PersistedCounters;
 use crate::history::{Error, LifetimeCounters, Reader, Readers};
 use crate::live::Live;
 
-/// Prometheus gives up at ten seconds by default; what does not answer by then is missing, the
-/// rest is told.
+/// Prometheus gives up at ten seconds by default; parts that do not answer by then are missing, the
+/// rest is sent.
 const SCRAPE_WAIT: Duration = Duration::from_secs(1);
-/// All are asked at the same time, so that the report takes no longer than 100 ms.
+/// All probes run at the same time, so that the report takes no longer than 100 ms.
 const HEALTH_WAIT: Duration = Duration::from_millis(75);
 
 pub struct System {
@@ -33,7 +33,7 @@ pub struct System {
     readers: Readers,
     pub probes: Probes,
     pub requests: Requests,
-    /// A counter that disappears for one scrape would begin anew with the next.
+    /// A counter that disappears for one scrape would count as reset with the next.
     last_totals: Mutex<Arc<LifetimeCounters>>,
     scrape: Cache<(), Bytes>,
     report: Cache<(), Bytes>,

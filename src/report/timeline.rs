@@ -27,7 +27,7 @@ pub struct Point {
     pub executions: i64,
     pub avg_duration_ms: i64,
     pub success_rate: f64,
-    /// The type with most executions, by name where two have as many.
+    /// The type with most executions, by name if two have as many.
     pub dominant_agent_type: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Which tools were used, by whom, and which of them together.
+//! The use of tools: by agent type, and in pairs.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ pub struct Tool {
 pub struct Insights {
     pub most_used_tool: Option<String>,
     pub least_used_tool: Option<String>,
-    /// Tools that one execution uses together more often than chance would have it.
+    /// Tools that executions use together more often than by chance.
     pub high_correlation: Vec<[String; 2]>,
 }
 

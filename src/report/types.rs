@@ -18,7 +18,7 @@ const COMMON_TOOLS: usize = 3;
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Distribution {
-    /// Most executions first, by name where two have as many.
+    /// Most executions first, by name if two have as many.
     pub distribution: Vec<Share>,
 }
 

@@ -11,7 +11,7 @@ fn key(name: &str, origin: &str) -> Actor {
     }
 }
 
-fn told(refusals: &mut Refusals, now_ms: i64) -> Vec<(String, u64)> {
+fn due(refusals: &mut Refusals, now_ms: i64) -> Vec<(String, u64)> {
     let rows = refusals.take_due(now_ms, false);
     let mut rows: Vec<_> = rows
         .into_iter()
@@ -28,14 +28,14 @@ fn an_address_has_one_row_a_minute_and_a_reason() {
     refusals.add(actor("a"), "unauthorized", 2);
     refusals.add(actor("b"), "unauthorized", 1);
     let both = [("a".to_owned(), 3), ("b".to_owned(), 1)];
-    assert_eq!(told(&mut refusals, 1_000), both);
+    assert_eq!(due(&mut refusals, 1_000), both);
     refusals.add(actor("a"), "unauthorized", 5);
-    assert_eq!(told(&mut refusals, 60_999), []);
+    assert_eq!(due(&mut refusals, 60_999), []);
     refusals.add(actor("a"), "forbidden", 1);
-    assert_eq!(told(&mut refusals, 60_999), [("a".to_owned(), 1)]);
+    assert_eq!(due(&mut refusals, 60_999), [("a".to_owned(), 1)]);
     refusals.add(actor("a"), "unauthorized", 1);
-    assert_eq!(told(&mut refusals, 61_000), [("a".to_owned(), 6)]);
-    told(&mut refusals, 121_000);
+    assert_eq!(due(&mut refusals, 61_000), [("a".to_owned(), 6)]);
+    due(&mut refusals, 121_000);
     assert!(refusals.heaps.is_empty(), "what is quiet is forgotten");
 }
 
@@ -45,7 +45,7 @@ fn a_crowd_shares_one_row() {
     for n in 0..1_000 {
         refusals.add(actor(&format!("{n:04}")), "unauthorized", 1);
     }
-    let rows = told(&mut refusals, 0);
+    let rows = due(&mut refusals, 0);
     assert_eq!(rows.len(), MAX_ADDRESSES + 1);
     assert_eq!(rows.iter().map(|(_, count)| count).sum::<u64>(), 1_000);
     assert_eq!(rows[MAX_ADDRESSES], (OTHERS.to_owned(), 984));
@@ -82,17 +82,17 @@ fn the_most_refused_address_has_its_row_however_many_came_before() {
     for n in 0..MAX_ADDRESSES {
         refusals.add(actor(&format!("{n:04}")), "unauthorized", 1);
     }
-    assert_eq!(told(&mut refusals, 1_000).len(), MAX_ADDRESSES);
+    assert_eq!(due(&mut refusals, 1_000).len(), MAX_ADDRESSES);
     refusals.add(actor("loud"), "unauthorized", 50);
     for n in 0..1_000 {
         refusals.add(actor(&format!("x{n:04}")), "unauthorized", 2);
     }
     // One row of those that were pushed out; nothing more of addresses within the minute.
     assert_eq!(
-        told(&mut refusals, 2_000),
+        due(&mut refusals, 2_000),
         [(OTHERS.to_owned(), 2 * (1_001 - MAX_TRACKED as u64))]
     );
-    let next = told(&mut refusals, 62_000);
+    let next = due(&mut refusals, 62_000);
     assert!(next.contains(&("loud".to_owned(), 50)), "{next:?}");
     assert_eq!(next.len(), MAX_ADDRESSES + 1);
 }
@@ -101,9 +101,9 @@ fn the_most_refused_address_has_its_row_however_many_came_before() {
 fn the_end_leaves_nothing_unwritten_and_a_clock_set_back_holds_nothing_up() {
     let mut refusals = Refusals::default();
     refusals.add(actor("a"), "unauthorized", 1);
-    told(&mut refusals, 500_000);
+    due(&mut refusals, 500_000);
     refusals.add(actor("a"), "unauthorized", 1);
-    assert_eq!(told(&mut refusals, 400_000), [("a".to_owned(), 1)]);
+    assert_eq!(due(&mut refusals, 400_000), [("a".to_owned(), 1)]);
     refusals.add(actor("a"), "unauthorized", 1);
     assert_eq!(refusals.take_due(400_001, true).len(), 1);
 }
@@ -114,7 +114,7 @@ fn at_the_end_the_most_refused_address_has_its_row() {
     for n in 0..MAX_ADDRESSES {
         refusals.add(actor(&format!("{n:04}")), "unauthorized", 1);
     }
-    assert_eq!(told(&mut refusals, 1_000).len(), MAX_ADDRESSES);
+    assert_eq!(due(&mut refusals, 1_000).len(), MAX_ADDRESSES);
     refusals.add(actor("loud"), "unauthorized", 50);
     let rows = refusals.take_due(2_000, true);
     let rows: Vec<_> = rows
@@ -131,8 +131,8 @@ fn what_could_not_be_written_is_written_in_its_next_minute() {
     let rows = refusals.take_due(1_000, false);
     refusals.put_back(rows);
     refusals.add(actor("a"), "unauthorized", 2);
-    assert_eq!(told(&mut refusals, 2_000), []);
-    assert_eq!(told(&mut refusals, 61_000), [("a".to_owned(), 7)]);
+    assert_eq!(due(&mut refusals, 2_000), []);
+    assert_eq!(due(&mut refusals, 61_000), [("a".to_owned(), 7)]);
 }
 
 #[test]

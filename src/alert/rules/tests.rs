@@ -115,12 +115,12 @@ fn an_agent_is_slow_beside_its_own_days_before() {
         &inputs(|inputs| inputs.durations = Some(durations)),
     );
     let said = said.unwrap();
-    let told: Vec<_> = said
+    let messages: Vec<_> = said
         .iter()
         .map(|said| (said.subject.as_deref().unwrap(), said.level, said.value))
         .collect();
     assert_eq!(
-        told,
+        messages,
         [
             ("slow", Breach, 250.0),
             ("wavering", Near, 190.0),

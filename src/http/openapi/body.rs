@@ -1,4 +1,4 @@
-//! The bodies that are taken, as JSON Schema. What decodes them is [`agentpulse_core::event`]; the
+//! The request bodies, as JSON Schema. What decodes them is [`agentpulse_core::event`]; the
 //! bounds are its own.
 
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use agentpulse_core::sketch::MAX_DURATION_MS;
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
 
-/// Many events. None at all are no mistake.
+/// Many events. An empty list is valid.
 pub fn events() -> Body {
     let kinds = [
         kind("start", start_fields(), &["agent_id", "agent_name"]),
@@ -30,7 +30,7 @@ pub fn events() -> Body {
     let array = json!({
         "type": "array",
         "items": {"oneOf": kinds},
-        "description": "Each is judged alone: what is refused stands in nobody's way.",
+        "description": "Each is checked alone: the others are accepted even if one is rejected.",
     });
     let lines = json!({"type": "string", "description": "One event a line."});
     Body {
@@ -48,7 +48,7 @@ pub fn start() -> Body {
     )
 }
 
-/// One stop, also as the dashboard's own hooks tell it.
+/// One stop, also as the dashboard's own hooks send it.
 pub fn complete() -> Body {
     let mut fields = stop_fields();
     let longest_s = MAX_DURATION_MS / 1_000;
@@ -68,7 +68,7 @@ pub fn complete() -> Body {
     one(object(fields, &["agent_id"]), MAX_LINE_BYTES)
 }
 
-/// What a coding agent tells its hooks.
+/// The payload of a coding agent's hook.
 pub fn payload() -> Body {
     let description = "As the coding agent writes it; events without a meaning here are ignored.";
     let mut payload = hook_payload();
@@ -203,7 +203,7 @@ fn token_usage() -> Value {
     json!({"type": "object", "maxProperties": MAX_ITEMS, "properties": fields})
 }
 
-/// An id or a name. The bound is in bytes, which the language of schemas cannot say.
+/// An id or a name. The bound is in bytes, which JSON Schema cannot express.
 fn name() -> Value {
     json!({
         "type": "string", "minLength": 1, "maxLength": MAX_NAME_BYTES,
@@ -234,14 +234,14 @@ fn time() -> Value {
     ]})
 }
 
-/// A time by which an execution is counted.
+/// A time that decides where an execution is counted.
 fn remembered() -> Value {
     let mut time = time();
     time["description"] = json!("Refused where it is older than history.keep (90 days).");
     time
 }
 
-/// Null is as good as absent.
+/// Null is the same as absent.
 fn optional(mut schema: Value) -> Value {
     if let Some(Value::Array(all)) = schema.get_mut("anyOf") {
         all.push(json!({"type": "null"}));

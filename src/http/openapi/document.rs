@@ -1,4 +1,4 @@
-//! The document itself, made once and served like any other read.
+//! The document itself, built once and served like any other read.
 
 use std::sync::LazyLock;
 
@@ -30,7 +30,7 @@ pub async fn serve(request: HeaderMap) -> Response<Body> {
     FILE.respond(&request)
 }
 
-/// What [`serve`] answers: an object whose language is not ours.
+/// The answer of [`serve`]: an object in a foreign format.
 pub struct Document;
 
 impl JsonSchema for Document {
@@ -88,40 +88,40 @@ fn operation(
     generator: &mut SchemaGenerator,
     responses: &mut Responses,
 ) -> Value {
-    let told = &route.operation;
+    let operation = &route.operation;
     let requirement = Requirement::of(&route.method, route.path);
     let mut answers = Map::new();
-    for answer in &told.answers {
+    for answer in &operation.answers {
         let status = answer.status.as_str().to_owned();
-        answers.insert(status, response(told, answer, generator));
+        answers.insert(status, response(operation, answer, generator));
     }
-    if told.conditional {
-        answers.insert("304".to_owned(), not_modified(told));
+    if operation.conditional {
+        answers.insert("304".to_owned(), not_modified(operation));
     }
-    let mut codes = told.codes.clone();
+    let mut codes = operation.codes.clone();
     codes.extend(codes_of_all(requirement, is_counted(route.path)));
     for (status, codes) in errors(codes) {
         answers.insert(status.as_str().to_owned(), responses.refer(status, &codes));
     }
-    let mut operation = json!({
+    let mut described = json!({
         "operationId": id(route),
-        "summary": told.summary,
-        "parameters": parameters(told),
-        "security": security(requirement, told.upgrades),
+        "summary": operation.summary,
+        "parameters": parameters(operation),
+        "security": security(requirement, operation.upgrades),
         "responses": answers,
     });
-    if let Some(body) = &told.body {
+    if let Some(body) = &operation.body {
         let content = body
             .content
             .iter()
             .map(|(media_type, schema)| ((*media_type).to_owned(), json!({"schema": schema})));
-        operation["requestBody"] = json!({
+        described["requestBody"] = json!({
             "description": format!("At most {} bytes.", body.max_bytes),
             "required": body.is_required,
             "content": content.collect::<Map<String, Value>>(),
         });
     }
-    operation
+    described
 }
 
 /// Errors of the security layer, before a route is reached.
@@ -144,7 +144,7 @@ fn codes_of_all(requirement: Requirement, is_counted: bool) -> Vec<Code> {
     codes
 }
 
-/// An empty one among the choices says that none is needed while there is no key.
+/// An empty choice means that no key is needed while none exists.
 fn security(requirement: Requirement, upgrades: bool) -> Value {
     let roles: &[Scope] = match &requirement {
         Requirement::Nothing => return json!([]),
@@ -162,8 +162,8 @@ fn security(requirement: Requirement, upgrades: bool) -> Value {
     choices.into()
 }
 
-fn parameters(told: &Operation) -> Vec<Value> {
-    let specs = told.parameters.iter().map(
+fn parameters(operation: &Operation) -> Vec<Value> {
+    let specs = operation.parameters.iter().map(
         |ParamSpec {
              name,
              place,
@@ -171,11 +171,11 @@ fn parameters(told: &Operation) -> Vec<Value> {
          }| {
             json!({
                 "name": name, "in": place, "description": meaning(name),
-                "required": told.is_required(*place), "schema": schema,
+                "required": operation.is_required(*place), "schema": schema,
             })
         },
     );
-    let tag = told.conditional.then(|| {
+    let tag = operation.conditional.then(|| {
         json!({
             "name": "If-None-Match", "in": "header", "schema": {"type": "string"},
             "description": "Tags of answers that the client has.",
@@ -189,8 +189,8 @@ fn meaning(parameter: &str) -> &'static str {
         "timeRange" => "A window; the route's own parameter wins.",
         "hours" => "Hours, the current one included.",
         "days" => "Days, today included.",
-        "period" => "A day, 7 days or 30 days that end with date; a day unless told.",
-        "date" => "The last day, UTC; today unless told.",
+        "period" => "A day, 7 days or 30 days that end with date; the default is a day.",
+        "date" => "The last day, UTC; the default is today.",
         "agent_name" => "The name of an agent, at most 256 bytes of UTF-8.",
         "agent_type" => "A type of agents.",
         "status" => "How an execution ended.",
@@ -201,14 +201,14 @@ fn meaning(parameter: &str) -> &'static str {
         "limit" => "How many at most.",
         "cursor" => "The next_cursor of the page before.",
         "id" => "The id of an execution.",
-        "by" => "What the rows are of; days unless told.",
+        "by" => "The column of the rows; the default is the day.",
         "source" => "Which coding agent.",
         "path" => "A file; slashes belong to it.",
         _ => "",
     }
 }
 
-fn response(told: &Operation, answer: &Answer, generator: &mut SchemaGenerator) -> Value {
+fn response(operation: &Operation, answer: &Answer, generator: &mut SchemaGenerator) -> Value {
     let mut response = json!({"description": answer.when});
     match &answer.content {
         Content::Nothing => {}
@@ -221,21 +221,21 @@ fn response(told: &Operation, answer: &Answer, generator: &mut SchemaGenerator) 
             }
         }
     }
-    if let Some(headers) = headers_of(told) {
+    if let Some(headers) = headers_of(operation) {
         response["headers"] = headers;
     }
     response
 }
 
-fn not_modified(told: &Operation) -> Value {
-    json!({"description": "The client has it", "headers": headers_of(told)})
+fn not_modified(operation: &Operation) -> Value {
+    json!({"description": "The client has it", "headers": headers_of(operation)})
 }
 
-fn headers_of(told: &Operation) -> Option<Value> {
+fn headers_of(operation: &Operation) -> Option<Value> {
     let names = [
-        ("ETag", told.conditional),
-        ("Cache-Control", told.conditional),
-        ("X-Agentpulse-Source", told.tells_its_view),
+        ("ETag", operation.conditional),
+        ("Cache-Control", operation.conditional),
+        ("X-Agentpulse-Source", operation.tells_its_view),
     ];
     let refer = |name| json!({"$ref": format!("#/components/headers/{name}")});
     let named = names.into_iter().filter(|(_, is_there)| *is_there);
@@ -252,7 +252,7 @@ fn headers() -> Value {
             "required": true, "schema": {"type": "string", "pattern": "^\"[0-9a-f]{16}\"$"},
         },
         "Cache-Control": {
-            "description": "To be kept by this client alone, and asked for every time.",
+            "description": "To be cached by this client only, and revalidated every time.",
             "required": true, "schema": {"const": "private, no-cache"},
         },
         "X-Agentpulse-Source": {

@@ -1,5 +1,5 @@
-//! The document of the routes, `GET /api/openapi.json`: made of what the router holds, what the
-//! parsers accept, what the authorizer requires, and the types that are answered.
+//! The OpenAPI document, `GET /api/openapi.json`: built from the routes, the parameters that the
+//! parsers accept, the requirements of the authorizer, and the types of the answers.
 
 pub mod body;
 pub mod document;

@@ -16,7 +16,7 @@ pub struct Operation {
     pub answers: Vec<Answer>,
     /// Whether `If-None-Match` is answered with 304.
     pub conditional: bool,
-    /// Whether the answer says which of the two views gave it.
+    /// Whether the answer names the view that it comes from.
     pub tells_its_view: bool,
     /// Whether it becomes a WebSocket.
     pub upgrades: bool,
@@ -58,7 +58,7 @@ impl Operation {
         }
     }
 
-    /// The parameters that `parse` asks for.
+    /// The parameters that `parse` reads.
     pub fn asks<T>(mut self, parse: impl FnOnce(&Params) -> Result<T, HttpError>) -> Operation {
         let params = Params::recording();
         let parsed = parse(&params);
@@ -70,7 +70,7 @@ impl Operation {
         }
     }
 
-    /// A part of the path that is one of some words.
+    /// A part of the path that is one of a set of words.
     pub fn path_word(mut self, name: &'static str, words: &[&str]) -> Operation {
         self.parameters.push(ParamSpec {
             name,

@@ -15,7 +15,7 @@ use crate::http::params::Params;
 use crate::http::reads::{read, read_named};
 use crate::report::Query;
 
-/// Routes that do not have their state yet, and what the document says of them.
+/// Routes without their state, and their descriptions.
 #[derive(Default)]
 pub struct Routes {
     pub router: Router<Arc<HttpState>>,
@@ -57,7 +57,7 @@ impl Routes {
         self.route(path, Method::GET, read(parse), operation)
     }
 
-    /// A report of what the last part of the path names; `unknown` where there is no such thing.
+    /// A report of the item that the last part of the path names; `unknown` if it does not exist.
     pub fn report_of<T: JsonSchema>(
         self,
         path: &'static str,

@@ -262,9 +262,9 @@ async fn no_key_and_a_wrong_one_are_told_the_same() {
     let wrong = ask_of(&security, request("GET", "/x", Some("ap_1"))).await;
     assert_eq!(none.headers(), wrong.headers());
     assert_eq!(none.headers()[WWW_AUTHENTICATE], "Bearer");
-    let told = json_of(none).await;
-    assert_eq!(told["error"]["code"], "unauthorized");
-    assert_eq!(told, json_of(wrong).await);
+    let body = json_of(none).await;
+    assert_eq!(body["error"]["code"], "unauthorized");
+    assert_eq!(body, json_of(wrong).await);
     let denied = ask_of(&security, request("GET", "/api/audit", Some(&read))).await;
     assert_eq!(json_of(denied).await["error"]["code"], "forbidden");
 }

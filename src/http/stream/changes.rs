@@ -6,7 +6,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::socket::{Ending, Socket, is_ping};
 
-/// Until the connection is to end; answers why.
+/// Runs until the connection is to end; returns why.
 pub async fn serve(socket: &mut Socket<'_>) -> Ending {
     match follow(socket).await {
         Ok(never) => match never {},

@@ -14,10 +14,10 @@ use crate::report::{Query, Reports};
 const INITIAL: Bytes = Bytes::from_static(br#"{"type":"initial","data":[]}"#);
 const PONG: Bytes = Bytes::from_static(br#"{"type":"pong"}"#);
 const EVERY: Duration = Duration::from_secs(1);
-/// An answer may be older than what asks for it, by less than a second: the second one is not.
+/// An answer may be older than the change by less than a second: the second answer is not.
 const LOOKS: u32 = 2;
 
-/// Until the connection is to end; answers why.
+/// Runs until the connection is to end; returns why.
 pub async fn serve(socket: &mut Socket<'_>, reports: &Reports) -> Ending {
     match follow(socket, reports).await {
         Ok(never) => match never {},
@@ -50,7 +50,7 @@ async fn follow(
     }
 }
 
-/// Sends the messages that differ from those `sent`; answers whether all could be made.
+/// Sends the messages that differ from those `sent`; returns whether all could be built.
 async fn look(
     socket: &mut Socket<'_>,
     reports: &Reports,

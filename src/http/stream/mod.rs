@@ -27,7 +27,7 @@ pub const OWN: &str = "/api/agents/stream";
 pub const OF_DASHBOARD: &str = "/stream";
 
 type Http = State<Arc<HttpState>>;
-/// What the connection came in with.
+/// The credentials of the connection.
 type Key = (Option<Extension<Grant>>, Option<Extension<Actor>>);
 type Whose = Extension<Holder>;
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
@@ -88,7 +88,7 @@ async fn close_when_unauthorized(http: &HttpState, key: Key) -> Ending {
     }
 }
 
-/// There may be a first key, and there may be other settings.
+/// A first key may be created, and the settings may be reloaded.
 async fn keys_needed(mut layers: watch::Receiver<Arc<SecurityLayer>>) {
     loop {
         let security = layers.borrow_and_update().clone();

@@ -1,4 +1,4 @@
-//! One connection: what it may send, how long it may take, whether it still lives.
+//! One connection: its limits, timeouts and liveness.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tungstenite::Error as WireError;
 
 use crate::report::stream::{Place, Stream};
 
-/// A client has nothing to say but that it lives.
+/// A client has nothing to send but pings and pongs.
 pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
 /// Of one client within [`MESSAGES_WITHIN`]; the dashboard sends one in 30 s.
 const MAX_MESSAGES: u32 = 100;
@@ -20,8 +20,8 @@ const MESSAGES_WITHIN: Duration = Duration::from_secs(10);
 /// Routers forget connections that are silent for some 30 s.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
-/// Who owes a pong for so long may lose its place, and after [`STALLED_AFTER`] does where another
-/// needs it.
+/// A client that owes a pong for so long may lose its place, and after [`STALLED_AFTER`] does if
+/// another needs it.
 const PONG_OWED: Duration = Duration::from_secs(1);
 /// A client that does not take a frame for so long does not read.
 const SEND_DEADLINE: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(3);
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The client went, or its connection broke.
+    /// The client disconnected, or its connection broke.
     Gone,
     Stopping,
     /// Neither view answers.
@@ -40,7 +40,7 @@ pub enum Ending {
     KeyEnded,
     /// It came without a key, and by now one is required.
     KeyNeeded,
-    /// It owed a pong, and another client needed its place.
+    /// It owed a pong, and another client needed the place.
     Evicted,
     TooSlow,
     Silent,
@@ -51,8 +51,8 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// The close code with its reason; nothing for a client that has gone.
-    fn told(self) -> Option<(u16, &'static str)> {
+    /// The close code with its reason; None for a client that has gone.
+    fn close_frame(self) -> Option<(u16, &'static str)> {
         Some(match self {
             Ending::Gone => return None,
             Ending::Stopping => (1001, "the daemon is stopping"),
@@ -110,15 +110,15 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// The next message of the client; of one that is no text nothing. What the protocol itself
-    /// asks for is done on the way. Nothing is lost when this is given up and begun anew.
+    /// The next message of the client; None if it is no text. Control frames of the protocol are
+    /// handled on the way. Nothing is lost if this is cancelled and called again.
     pub async fn next(&mut self) -> Result<Utf8Bytes, Ending> {
         loop {
             let message = tokio::select! {
                 message = self.wire.recv() => message.ok_or(Ending::Gone)?.map_err(ending_of)?,
                 () = sleep_until(self.pulse.due()) => {
                     match self.pulse.beat(Instant::now())? {
-                        // Given up, it waits in the connection for what is sent next.
+                        // If cancelled, the pong waits in the connection for the next frame.
                         Beat::Ping => self.put(Message::Ping(Bytes::new())).await?,
                         Beat::Owed => self.place.owes_pong(true),
                     }
@@ -155,8 +155,8 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Tells the reason, and waits for the client to have read it: what is closed with bytes
-    /// unread takes its last frame along.
+    /// Sends the reason, and waits until the client has read it: a connection that is closed with
+    /// bytes unread loses its last frame.
     pub async fn close(mut self, ending: Ending) {
         debug!(?ending, "a client of the stream ends");
         if ending.is_fault() {
@@ -164,7 +164,7 @@ impl<'a> Socket<'a> {
         }
         let until = Instant::now() + CLOSE_DEADLINE;
         let close = async {
-            if let Some((code, reason)) = ending.told() {
+            if let Some((code, reason)) = ending.close_frame() {
                 let reason = Utf8Bytes::from_static(reason);
                 let frame = CloseFrame { code, reason };
                 self.wire.send(Message::Close(Some(frame))).await.ok()?;
@@ -181,7 +181,7 @@ impl<'a> Socket<'a> {
     }
 }
 
-/// What an error of reading says of the client.
+/// The end of a connection by an error of reading.
 fn ending_of(error: axum::Error) -> Ending {
     match error.source().and_then(|error| error.downcast_ref()) {
         Some(WireError::Capacity(_)) => Ending::TooLarge,

@@ -36,7 +36,7 @@ pub struct HealthInputs {
     pub spool_max_bytes: u64,
     /// About how many are stored, and how long the query took.
     pub executions: Result<(u64, Duration), ProbeError>,
-    /// None if Redis does not say.
+    /// None if Redis does not allow to read it.
     pub memory: Result<(Option<RedisMemory>, Duration), ProbeError>,
     pub room: Result<DiskUsage, ProbeError>,
     /// Why events are not accepted.
@@ -181,7 +181,7 @@ fn live(inputs: &HealthInputs) -> Check<Live> {
     let finding = match inputs.condition {
         "following" if inputs.lag_ms[0] <= LIVE_LAG_ALLOWED_MS => None,
         "following" => degraded(behind(lag_ms)),
-        "broken" => failed(format!("it is broken{why}; agentpulse rebuild mends it")),
+        "broken" => failed(format!("it is broken{why}; run agentpulse rebuild")),
         condition => degraded(format!("it is {condition}{why}; reads come from history")),
     };
     let figures = Live {
@@ -259,7 +259,7 @@ fn disk(inputs: &HealthInputs) -> Check<Disk> {
     check(finding, figures)
 }
 
-/// The daemon works, with other settings than those that were meant.
+/// The daemon works, with other settings than the file has.
 fn config(inputs: &HealthInputs) -> Check<Settings> {
     let failed = inputs.settings.failed.as_ref();
     let finding = failed.and_then(|reason| degraded(format!("the old settings stay: {reason}")));
@@ -273,7 +273,7 @@ fn pending(inputs: &HealthInputs) -> [u64; 2] {
         .map(|applied| inputs.head.saturating_sub(applied))
 }
 
-/// Without a bound nothing is full.
+/// Without a limit nothing is full.
 fn is_full(used: u64, max: u64) -> bool {
     max > 0 && u128::from(used) * 100 > u128::from(max) * u128::from(FULL_PERCENT)
 }

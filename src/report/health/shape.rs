@@ -1,4 +1,4 @@
-//! The health report as it is told. What is not known is null.
+//! The shape of the health report. Unknown values are null.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub struct Checks {
 #[schemars(rename = "{F}Check")]
 pub struct Check<F> {
     pub status: Verdict,
-    /// Null when it is well.
+    /// Null if it is healthy.
     pub reason: Option<String>,
     #[serde(flatten)]
     pub figures: F,
@@ -57,7 +57,7 @@ pub struct Redis {
     pub private: bool,
     pub version: String,
     pub memory_bytes: Option<u64>,
-    /// 0 is no bound.
+    /// 0 is no limit.
     pub memory_max_bytes: Option<u64>,
     pub took_ms: Option<u64>,
 }
@@ -77,9 +77,9 @@ pub struct Live {
     pub applied: u64,
     pub pending: u64,
     pub lag_ms: Option<i64>,
-    /// Times that what Redis holds was compared with history, since the daemon started.
+    /// Comparisons of Redis with history, since the daemon started.
     pub checks: u64,
-    /// Times that Redis did not hold what it was given, since the daemon started.
+    /// Times that Redis differed from history, since the daemon started.
     pub differences: u64,
     /// The last of them.
     pub last_difference: Option<String>,
@@ -96,7 +96,7 @@ pub struct History {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Hooks {
-    /// Null when none was heard since the daemon started.
+    /// Null without an event since the daemon started.
     pub last_event_age_ms: Option<i64>,
 }
 
@@ -111,7 +111,7 @@ pub struct Spool {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Settings {
-    /// Settings that are other than those that the daemon goes by.
+    /// Changed settings that are not in force yet.
     pub needs_restart: Vec<String>,
 }
 

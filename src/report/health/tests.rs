@@ -1,4 +1,4 @@
-//! The verdicts, by what was found out.
+//! The verdicts, by the inputs.
 
 use super::*;
 
@@ -42,9 +42,9 @@ fn well() -> HealthInputs {
 
 #[test]
 fn what_is_well_is_ok_and_tells_its_figures() {
-    let told = serde_json::to_value(build(&well())).unwrap();
-    assert_eq!(told["status"], "ok", "{told:#}");
-    let checks = told["checks"].as_object().unwrap();
+    let report = serde_json::to_value(build(&well())).unwrap();
+    assert_eq!(report["status"], "ok", "{report:#}");
+    let checks = report["checks"].as_object().unwrap();
     assert_eq!(checks.len(), 9);
     for (name, check) in checks {
         assert_eq!(check["status"], "ok", "{name}");
@@ -99,14 +99,17 @@ fn each_fault_has_its_verdict_and_only_what_is_needed_fails_the_whole() {
     for (part, verdict, whole, fault) in faults {
         let mut inputs = well();
         fault(&mut inputs);
-        let told = serde_json::to_value(build(&inputs)).unwrap();
+        let report = serde_json::to_value(build(&inputs)).unwrap();
         let (verdict, whole) = (serde_json::json!(verdict), serde_json::json!(whole));
-        assert_eq!(told["checks"][part]["status"], verdict, "{part}: {told:#}");
-        assert!(told["checks"][part]["reason"].is_string(), "{part}");
-        assert_eq!(told["status"], whole, "{part}");
+        assert_eq!(
+            report["checks"][part]["status"], verdict,
+            "{part}: {report:#}"
+        );
+        assert!(report["checks"][part]["reason"].is_string(), "{part}");
+        assert_eq!(report["status"], whole, "{part}");
     }
     let mut inputs = well();
     inputs.executions = Err(late());
-    let told = serde_json::to_value(build(&inputs)).unwrap();
-    assert_eq!(told["status"], "degraded", "what is late may still work");
+    let report = serde_json::to_value(build(&inputs)).unwrap();
+    assert_eq!(report["status"], "degraded", "what is late may still work");
 }

@@ -14,19 +14,19 @@ use agentpulse_core::view::{Active, Heartbeat};
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum Element {
-    /// It runs now; also one that had timed out and is heard of again.
+    /// It is running; also one that had timed out and is active again.
     Started {
         execution: Listed,
     },
-    /// The last that was heard of it.
+    /// Its last heartbeat.
     Progress {
         execution: Listed,
     },
-    /// It ended; also one of which nothing was heard for too long.
+    /// It ended; also one that timed out.
     Stopped {
         execution: RunSnapshot,
     },
-    /// It had ended, and is known better now.
+    /// It had ended, and was corrected.
     Corrected {
         execution: RunSnapshot,
     },

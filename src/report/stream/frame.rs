@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::element::Element;
 use super::picture::Picture;
 
-/// Larger than 200 usual executions by far. A window with more in it is shown by a picture.
+/// Larger than 200 usual executions by far. More changes are shown by a snapshot.
 const MAX_CHANGES_BYTES: usize = 1 << 20;
 
-/// Nothing when it would be too large.
+/// Returns None if it would be too large.
 pub(super) fn changes(seq: u64, elements: &[Element]) -> Option<Bytes> {
     let mut frame = format!(r#"{{"type":"changes","seq":{seq},"data":["#).into_bytes();
     for (i, element) in elements.iter().enumerate() {
@@ -25,7 +25,7 @@ pub(super) fn changes(seq: u64, elements: &[Element]) -> Option<Bytes> {
     Some(frame.into())
 }
 
-/// What is common to all frames that show the same picture.
+/// The common part of all frames with the same snapshot.
 pub(super) struct Body(Vec<u8>);
 
 impl Body {

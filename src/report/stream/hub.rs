@@ -1,4 +1,4 @@
-//! Looks ten times a second what has become true for reads, while somebody watches, and makes one
+//! Collects ten times a second what reads can see by now, while there are clients, and builds one
 //! frame of it for all.
 
 use std::sync::Arc;
@@ -25,20 +25,20 @@ const WINDOW: Duration = Duration::from_millis(100);
 /// Elements of one frame. A page that shows more of them in a tenth of a second shows none.
 const MAX_ELEMENTS: usize = 200;
 const TOTALS_EVERY: Duration = Duration::from_millis(500);
-/// Between two pictures for those who come: who comes meanwhile waits for the next.
+/// Between two snapshots for new clients: one that connects meanwhile waits for the next.
 const SNAPSHOTS_EVERY: Duration = Duration::from_millis(250);
-/// Between two pictures for all, as long as there is more to show than frames can hold. Larger
-/// pictures come more rarely, so that all clients together take so many bytes a second.
+/// Between two snapshots for all, as long as there is more to show than frames can hold. Larger
+/// snapshots come more rarely, so that all clients together take so many bytes a second.
 const RESYNC_EVERY: Duration = Duration::from_secs(1);
 const RESYNC_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
 const RESYNC_BYTES_A_SECOND: u64 = 64 << 20;
-/// Clients may finish what they are being sent, and be told why they are closed.
+/// Clients may finish reading, and receive the reason of the close.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
 
 const TOO_MANY: &str = "more changes than one frame holds";
 const TOO_LARGE: &str = "changes larger than one frame holds";
 const FORGOTTEN: &str = "changes that are no longer in memory";
-const REBUILT: &str = "the live view is made anew";
+const REBUILT: &str = "the live view is rebuilt";
 
 pub struct Hub {
     watched: Watched,
@@ -46,13 +46,13 @@ pub struct Hub {
     places: Arc<Places>,
     stop: watch::Receiver<bool>,
     frames: broadcast::Sender<Bytes>,
-    /// Who waits for a first picture.
+    /// Clients that wait for their first snapshot.
     waiting: Vec<oneshot::Sender<Joined>>,
-    /// The last frame of changes, or the last picture for all.
+    /// The last frame of changes, or the last snapshot for all.
     seq: u64,
-    /// The last change that was shown, or passed over.
+    /// The last change that was shown, or skipped.
     shown: u64,
-    /// Why changes were passed over, until a picture has been sent to all.
+    /// Why changes were skipped, until a snapshot has been sent to all.
     gap: Option<&'static str>,
     rebuilds: u64,
     snapshot_at: Instant,
@@ -126,7 +126,7 @@ impl Hub {
         }
     }
 
-    /// What happened before anybody watched is in the first picture.
+    /// Changes before the first client are in the first snapshot.
     fn begin(&mut self) {
         self.shown = self.watched.state.shown();
         self.rebuilds = self.watched.counters.rebuilds.get();
@@ -142,7 +142,7 @@ impl Hub {
         self.watched.heartbeats.feed.unwatch();
     }
 
-    /// As long as somebody watches.
+    /// Whether there are clients.
     async fn follow(&mut self) {
         let mut ticks = interval(WINDOW);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -161,7 +161,7 @@ impl Hub {
         }
     }
 
-    /// What has become true for reads since the last look. What does not fit is passed over.
+    /// Changes that reads can see since the last poll. Those that do not fit are skipped.
     fn advance(&mut self) -> Vec<Arc<Change>> {
         let (from, to) = (self.shown, self.watched.state.shown().max(self.shown));
         let changes = self.watched.changes.remembered(from, to, MAX_ELEMENTS + 1);
@@ -174,7 +174,7 @@ impl Hub {
         let gap = match &changes {
             None => Some(FORGOTTEN),
             Some(changes) if changes.len() > MAX_ELEMENTS => Some(TOO_MANY),
-            // A reader may have been shown a Redis that had lost its numbers.
+            // A client may have read a Redis that had lost its numbers.
             Some(_) if rebuilds != self.rebuilds => Some(REBUILT),
             Some(_) => None,
         };
@@ -186,7 +186,7 @@ impl Hub {
         }
     }
 
-    /// Sends all what there is to show. After a gap only a picture can go on.
+    /// Sends all changes. After a gap only a snapshot can follow.
     fn show(&mut self, changes: &[Arc<Change>]) {
         if self.gap.is_some() || self.frames.receiver_count() == 0 {
             return;
@@ -201,10 +201,10 @@ impl Hub {
         }
     }
 
-    /// Changes first: they are not to wait. Then what is the older for it.
+    /// Changes first: they must not wait. Then the older data.
     fn gather(&mut self, changes: &[Arc<Change>]) -> Vec<Element> {
         let now_ms = (self.watched.reports.now_ms)();
-        // How long after its start an execution counts as hung, if nothing more is heard.
+        // How long after its start an execution counts as hung, without a heartbeat.
         let idle_ms = self.watched.settings.borrow().idle_ms();
         let changes = changes.iter();
         let mut elements: Vec<Element> = changes
@@ -229,7 +229,7 @@ impl Hub {
         elements
     }
 
-    /// Of more than wait the oldest are passed over; `/api/agents/alerts` tells them.
+    /// If too many wait the oldest are skipped; `/api/agents/alerts` lists them.
     fn next_alert(&mut self) -> Option<Arc<Alert>> {
         loop {
             match self.watched.alerts.try_recv() {
@@ -242,11 +242,11 @@ impl Hub {
 
     fn send(&mut self, frame: Bytes) {
         self.seq += 1;
-        // Without a receiver there is nobody who would miss it.
+        // An error only means that there is no receiver.
         let _ = self.frames.send(frame);
     }
 
-    /// Reads what is due: a picture, else the totals of the next frame.
+    /// Reads what is due: a snapshot, else the totals of the next frame.
     async fn read(&mut self) {
         if self.watched.state.shown() < self.shown {
             return; // The other view answers now, and comes up soon.
@@ -270,7 +270,7 @@ impl Hub {
         self.snapshot_at = now + SNAPSHOTS_EVERY;
         let body = match read {
             Ok(Some(picture)) => Body::of(&picture),
-            // The view that answers comes up soon.
+            // The view that answers catches up soon.
             Ok(None) => return,
             Err(error) => {
                 warn!(%error, "no picture for those who watch; it is tried again");
@@ -290,7 +290,7 @@ impl Hub {
         }
         let snapshot = body.snapshot(self.seq);
         for join in waiting {
-            // Who has gone meanwhile needs no picture.
+            // A client that has gone meanwhile needs no snapshot.
             let _ = join.send(Joined {
                 snapshot: snapshot.clone(),
                 frames: self.frames.subscribe(),
@@ -314,7 +314,7 @@ impl Hub {
     }
 }
 
-/// How long after a picture of so many bytes for so many clients the next may come.
+/// How long after a snapshot of so many bytes for so many clients the next may come.
 fn pace(bytes: usize, clients: usize) -> Duration {
     let all = (bytes as u64).saturating_mul(clients as u64);
     let takes = Duration::from_millis(all.saturating_mul(1000) / RESYNC_BYTES_A_SECOND);

@@ -1,13 +1,13 @@
-//! What those who watch are sent. Each frame is made once, and shared by all:
+//! The stream of changes. Each frame is built once, and shared by all clients:
 //!
 //! ```text
 //! {"type":"snapshot","seq":n,"data":<metrics/current>,"active":[<as in /active>],
 //!  "omitted":<as in /active>}
 //! {"type":"changes","seq":n+1,"data":[
 //!     {"kind":"started","execution":<as in /active>},       it runs now, or runs again
-//!     {"kind":"progress","execution":<as in /active>},      the last that was heard of it
+//!     {"kind":"progress","execution":<as in /active>},      its last heartbeat
 //!     {"kind":"stopped","execution":<as in /executions>},   it ended, or timed out
-//!     {"kind":"corrected","execution":<as in /executions>}, it had ended, and is known better
+//!     {"kind":"corrected","execution":<as in /executions>}, it had ended, and was corrected
 //!     {"kind":"alert","alert":<as in /alerts>},             it fires, or is resolved
 //!     {"kind":"totals","data":<metrics/current>}]}          twice a second at most
 //! {"type":"resync","seq":n+2,"reason":"…","data":…,"active":[…],"omitted":…}
@@ -15,18 +15,17 @@
 //!
 //! The snapshot comes first; its number is that of the last frame before it. Every frame of
 //! `changes` and every `resync` has the next number, so that a client sees a gap; the stream itself
-//! lets none pass: where it has not shown every change, because there were more than one frame
-//! holds or because it lost sight of them, it sends all a new picture. What has ended in such a gap
-//! is to be read again.
+//! allows no gap: if it has not shown every change, because there were more than one frame
+//! holds or because it lost them, it sends all clients a new snapshot. Executions that ended in such a gap
+//! must be read again.
 //!
 //! A change is shown once it is true for reads, which are answered by the live view or, while that
-//! is away or behind, by history: so what a client adds up and what it reads go together. (An
-//! answer that was kept may be a quarter of a second older.) A picture may hold changes whose frame
-//! is still to come; each of them sets what it tells and adds nothing, so that it may be shown
-//! twice. Heartbeats are shown as they are heard, after their execution's start and never after
-//! its end.
+//! is unreachable or behind, by history: so what a client adds up and what it reads fit together.
+//! (An cached answer may be a quarter of a second older.) A snapshot may hold changes whose frame
+//! is still to come; each of them sets values and adds nothing, so that it may be shown twice.
+//! Heartbeats are shown as they arrive, after their execution's start and never after its end.
 //!
-//! A client that is too slow for its frames is told so and has to come again; nobody waits for it.
+//! A client that is too slow for its frames is closed with that reason and has to connect again.
 
 mod element;
 mod frame;
@@ -56,14 +55,14 @@ pub use hub::Hub;
 const MAX_QUEUED: usize = 32;
 /// Clients that get their first snapshot at once; the next ones wait.
 const MAX_JOINING: usize = 64;
-/// Both views being away for so long, a client may come again.
+/// If both views are unavailable for so long, a client is closed.
 const JOIN_DEADLINE: Duration = Duration::from_secs(10);
 /// A frame is copied for every connection while it is sent. Small ones may be, in any number of
 /// clients; of large ones only so much at once: eight of the largest.
 const MAX_COPIED_KIB: u32 = 64 << 10;
 const LARGE: usize = 256 << 10;
 
-/// What the stream is made of.
+/// The sources of the stream.
 pub struct Watched {
     pub reports: Arc<Reports>,
     pub changes: Arc<Changes>,
@@ -87,7 +86,7 @@ pub struct Stream {
     stop: watch::Receiver<bool>,
 }
 
-/// Where a client begins: `frames` follow `snapshot` without a gap.
+/// The start of a client: `frames` follow `snapshot` without a gap.
 pub struct Joined {
     pub snapshot: Bytes,
     pub frames: broadcast::Receiver<Bytes>,
@@ -99,7 +98,7 @@ pub struct Place {
     place: places::Place,
 }
 
-/// Makes the stream, and what has to run so that frames come. `stop` ends both.
+/// Creates the stream, and the hub that must run for it. `stop` ends both.
 pub fn open(watched: Watched, stop: watch::Receiver<bool>) -> (Stream, Hub) {
     let (joins, joining) = mpsc::channel(MAX_JOINING);
     let (max, counters) = (watched.max_clients, watched.counters.clone());
@@ -118,7 +117,7 @@ pub fn open(watched: Watched, stop: watch::Receiver<bool>) -> (Stream, Hub) {
 }
 
 impl Stream {
-    /// Returns None when all places are taken, and none by a client that owes a pong.
+    /// Returns None if all places are taken, and none by a client that owes a pong.
     pub fn enter(&self, holder: Holder) -> Option<Place> {
         let rank = holder.rank();
         let Ok(place) = self.places.admit(holder, rank) else {
@@ -132,7 +131,7 @@ impl Stream {
         })
     }
 
-    /// Nothing when no picture can be had in time.
+    /// Returns None if no snapshot is available in time.
     pub async fn join(&self) -> Option<Joined> {
         let (reply, joined) = oneshot::channel();
         let ask = async {
@@ -142,12 +141,12 @@ impl Stream {
         timeout(JOIN_DEADLINE, ask).await.ok().flatten()
     }
 
-    /// Another one when a report may have another answer than before.
+    /// Changes whenever a report may have another answer than before.
     pub fn moment(&self) -> (u64, Hour) {
         (self.state.shown(), Hour::of((self.now_ms)()))
     }
 
-    /// Room for a frame to be copied; it is given back when the frame is sent.
+    /// Memory for a copy of a frame; it is released when the frame is sent.
     pub async fn room(&self, frame: &Bytes) -> Option<SemaphorePermit<'_>> {
         if frame.len() <= LARGE {
             return None;
@@ -162,14 +161,14 @@ impl Stream {
         let _ = self.stop.clone().wait_for(|stop| *stop).await;
     }
 
-    /// The daemon closes a connection for a fault of the client's.
+    /// Counts a connection that is closed for a fault of the client.
     pub fn count_cut(&self) {
         self.counters.stream_clients_disconnected.add(1);
     }
 }
 
 impl Place {
-    /// The client owes a pong, or has said that it lives.
+    /// The client owes a pong, or has sent something.
     pub fn owes_pong(&self, owes: bool) {
         self.place.stall(owes);
     }

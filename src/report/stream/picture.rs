@@ -1,5 +1,5 @@
-//! What runs, and what the day has come to, read anew: an answer that was kept could be older than
-//! what has been shown.
+//! Running executions and the day's totals, read without the cache: a cached answer could be older
+//! than what has been shown.
 
 use crate::flow::changes::{self, Changes};
 use crate::report::active::{self, ActiveList, MAX_LISTED};
@@ -18,7 +18,7 @@ struct Applied {
 }
 
 impl Picture {
-    /// Nothing while the view that answers has not yet applied the change `shown`.
+    /// Returns None while the view that answers has not yet applied the change `shown`.
     pub async fn read(
         reports: &Reports,
         changes: &Changes,
@@ -36,7 +36,7 @@ impl Picture {
     }
 }
 
-/// As a picture's data; nothing while the view that answers has not yet applied the change `shown`.
+/// As a snapshot's data; None while the view that answers has not yet applied the change `shown`.
 pub(super) async fn totals(
     reports: &Reports,
     changes: &Changes,
