@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Which of some commands the user who asks may not run.
+-- Which of some commands this user may not run.
 --
 -- KEYS[1]  a key of ours
 -- ARGV     the commands

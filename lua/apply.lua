@@ -1,5 +1,5 @@
 #!lua
--- Adds a batch to what is kept, if nothing else was added since, and remembers that it did.
+-- Applies a batch, if nothing else was applied since, and moves the cursor.
 --
 -- KEYS[1]   journal:cursor
 -- KEYS[2…]  the keys that the batch touches; one with `merge` or `add` stands here once
@@ -49,7 +49,7 @@ local function write(command, key, values, first, last)
   end
 end
 
--- What a variadic command answers for ARGV[first…last].
+-- The answer of a variadic command on ARGV[first…last].
 local function read(command, key, first, last)
   local found = {}
   for from = first, last, MOST do
@@ -68,7 +68,7 @@ local function is_integer(text)
   return text:find('^%-?%d+$') ~= nil
 end
 
--- What a sum comes to. What is added may be larger than is exact; then the sum is as well.
+-- The sum. An addend may be larger than is exact; then the sum is as well.
 local function added(old, given)
   if old >= EXACT then
     return EXACT
@@ -76,8 +76,8 @@ local function added(old, given)
   return math.min(old + given, EXACT)
 end
 
--- What a `merge` at ARGV[at…] comes to; nothing, and the field that holds no integer, when it does
--- not.
+-- The result of a `merge` at ARGV[at…]; nil, and the field that holds no integer, if there is
+-- none.
 local function merged(key, exists, at)
   local adds, least = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local count = adds + least + tonumber(ARGV[at + 2])
@@ -105,7 +105,7 @@ local function merged(key, exists, at)
   return { sums = sums, gone = gone, exists = exists }
 end
 
--- What an `add` of `count` members at ARGV[at…] comes to.
+-- The result of an `add` of `count` members at ARGV[at…].
 local function ranked(key, exists, at, count)
   local held = exists and read('ZMSCORE', key, at, at + count - 1) or {}
   local sums, gone = {}, {}

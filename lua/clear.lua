@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Deletes keys, if a rebuild is still where it was when it asked for it. It only makes room, so
+-- Deletes keys, if the rebuild is still the one that asked for it. It only frees memory, so
 -- that it is run over `maxmemory` too.
 --
 -- KEYS[1]   journal:cursor

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- How many run and what the day has come to, in one moment.
+-- The number of running executions and the day's sums, in one moment.
 --
 -- KEYS[1]  agents:active
 -- KEYS[2]  metrics:daily:{YYYY-MM-DD}

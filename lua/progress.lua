@@ -1,5 +1,5 @@
 #!lua
--- Notes heartbeats of executions that run. One that has ended has no deadline, and then nothing
+-- Writes heartbeats of executions that run. One that has ended has no deadline, and then nothing
 -- is written. A key that has expired while its execution still runs is made again.
 --
 -- KEYS[1]   agents:deadlines

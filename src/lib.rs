@@ -45,7 +45,7 @@
 //! | [`intake`] | the socket and the spool |
 //! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
 //! | [`alert`] | rules, what is pending, fires and was resolved, webhooks |
-//! | [`http`] | routes and the document made of them, doors, probes, WebSockets; the page, whose files are in `web/` |
+//! | [`http`] | routes and their OpenAPI document, the security layer, probes, WebSockets; the page, whose files are in `web/` |
 //! | [`cli`] | one file a subcommand |
 //! | [`config`] | settings, as written and as meant |
 //! | [`daemon`] | builds everything, owns the order of the end |

@@ -26,8 +26,8 @@ pub use error::{Error, Result};
 pub(crate) use sound::check;
 pub use sound::quick_check;
 
-/// How long a statement waits for a lock. Only one process writes, so that whoever waits longer
-/// meets a second daemon or a backup tool that hangs.
+/// How long a statement waits for a lock. Only one process writes, so that a longer wait means a
+/// second daemon or a backup tool that hangs.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long [`Db::restart_wal`] waits for readers that are under way: it stalls the writer, and
 /// the next call tries again.

@@ -35,7 +35,7 @@ export function openStream() {
   return key ? new WebSocket(url, ["agentpulse", `agentpulse.key.${key}`]) : new WebSocket(url);
 }
 
-// Answers {data, source}. Throws Refused for an answer that is none, TypeError or a timeout for none.
+// Returns {data, source}. Throws Refused for an error answer, TypeError or a timeout without one.
 export async function read(path) {
   const headers = key ? { authorization: `Bearer ${key}` } : {};
   const response = await fetch(path, { headers, signal: AbortSignal.timeout(WITHIN_MS) });

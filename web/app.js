@@ -1,4 +1,4 @@
-// The boot: views first, so that what comes finds its place.
+// The start: views first, so that data finds its place.
 
 import * as keys from "./keys.js";
 import * as live from "./live.js";

@@ -9,7 +9,7 @@ export const DAY_S = 86_400;
 
 const charts = new Set();
 
-// Canvases do not follow style sheets: a hidden element tells what a colour is now.
+// Canvases do not follow style sheets: a hidden element has the current colour.
 const probe = document.body.appendChild(h("i", { hidden: true }));
 function colour(name) {
   probe.style.color = `var(${name})`;

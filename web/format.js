@@ -1,4 +1,4 @@
-// Numbers as people read them. What is not known is a dash, never a zero.
+// Numbers for display. An unknown value is a dash, never a zero.
 
 const WHOLE = new Intl.NumberFormat("en");
 const NONE = "–";

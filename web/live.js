@@ -1,11 +1,11 @@
-// The picture of now: by the stream, and by polling while there is none.
+// The current state: by the stream, and by polling while there is none.
 
 import { Refused, openStream, read } from "./api.js";
 import { touch } from "./reports.js";
 import { changed, state } from "./state.js";
 
 const POLL_MS = 2_000;
-// While the stream runs, reads still tell which view answers.
+// While the stream runs, reads still show which view answers.
 const HEARTBEAT_MS = 5_000;
 const BACKOFF_MS = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
 const PING_MS = 25_000;
@@ -129,8 +129,8 @@ function setActive(list) {
   changed("active");
 }
 
-// The daemon tells how long an execution has run by its clock, so elapsed times are right even
-// where the clock of this machine is not.
+// The daemon sends how long an execution has run by its clock, so elapsed times are right even
+// if the clock of this machine is not.
 function measureClock({ start_time, duration_so_far_ms }) {
   if (duration_so_far_ms > 0) {
     state.skewMs = Date.now() - (Date.parse(start_time) + duration_so_far_ms);

@@ -1,11 +1,11 @@
-// The reports of the chosen range: read again soon after something ended, else now and then.
+// The reports of the chosen range: read again soon after an execution ended, else now and then.
 
 import { Refused, read } from "./api.js";
 import { changed, on, state } from "./state.js";
 
 const BUSY_MS = 3_000;
 const IDLE_MS = 30_000;
-// History follows some seconds behind what the stream says.
+// History is some seconds behind the stream.
 const BUSY_FOR_MS = 6_000;
 const LISTED = 30;
 
@@ -58,7 +58,7 @@ function schedule(ms) {
 async function refresh() {
   clearTimeout(timer);
   timer = 0;
-  // Who is not looked at asks nothing; it asks as soon as it is seen.
+  // A hidden page asks nothing; it asks as soon as it is visible.
   if (document.hidden || state.link === "locked") return;
   if (running) return schedule(250);
   running = true;
@@ -76,7 +76,7 @@ async function load(name, range) {
     const data = answers.map((answer) => answer.data);
     state.reports[name] = { data: data.length === 1 ? data[0] : data, range, failed: null };
   } catch (error) {
-    // What was read before stays, and is said to be of before.
+    // The old data stays, and is marked as old.
     const before = state.reports[name];
     const failed = error instanceof Refused ? error.message : "no answer";
     state.reports[name] = { data: before?.data, range: before?.range, failed };

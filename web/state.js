@@ -1,4 +1,4 @@
-// What the page knows, and who is told when a part of it changes. Views read; live.js, reports.js
+// The state of the page, and the listeners of its parts. Views read; live.js, reports.js
 // and the route write.
 
 export const RANGES = ["1h", "6h", "24h", "7d", "30d"];
@@ -10,8 +10,8 @@ export const state = {
   totals: null, // the answer of /metrics/current
   active: new Map(), // by id
   ended: [], // newest first
-  alerts: null, // null while the daemon has no word for them
-  budgets: {}, // what a day may come to: daily_tokens, daily_cost
+  alerts: null, // null while the daemon has no alerts
+  budgets: {}, // of a day: daily_tokens, daily_cost
   reports: {}, // name: {data, range, failed}
   link: "loading", // live, polling, offline
   silentSince: 0, // when the last answer came, while offline
@@ -30,8 +30,8 @@ export function on(topics, listener) {
   }
 }
 
-// Listeners are called once a frame, however often a topic changed. A page that is not seen gets no frames, and needs
-// none: the timer is for windows that are covered but count as seen.
+// Listeners are called once a frame, however often a topic changed. A hidden page gets no frames,
+// and needs none: the timer is for windows that are covered but count as seen.
 export function changed(...topics) {
   const first = pending.size === 0;
   for (const topic of topics) pending.add(topic);

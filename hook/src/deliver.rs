@@ -9,7 +9,7 @@ use crate::scan;
 use crate::unix::{self, Readiness};
 use crate::value;
 
-/// The daemon's answer to one line is about 60 bytes; a peer that says more is not the daemon.
+/// The daemon's answer to one line is about 60 bytes; a peer that sends more is not the daemon.
 const ANSWER_MAX_BYTES: usize = 16 * 1024;
 
 /// The four totals of the daemon, in one of which every line ends.
@@ -19,8 +19,8 @@ const TOTALS: [&str; 4] = ["accepted", "duplicate", "rejected", "progress"];
 ///
 /// # Errors
 ///
-/// Nobody listens, the peer answers something else or nothing until the deadline. The line may have
-/// been taken all the same: it is sent again under its id.
+/// No daemon listens, or the peer answers something else or nothing until the deadline. The line
+/// may have been accepted all the same: it is sent again under its id.
 pub fn deliver(socket: &Path, line: &str, deadline: Instant) -> io::Result<()> {
     let mut daemon = unix::connect_now(socket)?;
     send(&mut daemon, line.as_bytes(), deadline)?;

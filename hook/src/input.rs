@@ -10,7 +10,7 @@ use crate::unix::{self, Readiness};
 /// in the time there is, and a pipe that never stops cannot take the machine's memory.
 const INPUT_MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Room for a usual payload: fresh memory costs a fault for each 4 KiB.
+/// Memory for a usual payload: fresh memory costs a fault for each 4 KiB.
 const FIRST_BYTES: usize = 8 * 1024;
 
 /// What a pipe holds on Linux: one read empties it.

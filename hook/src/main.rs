@@ -1,9 +1,9 @@
-//! Hands one payload of a coding agent's hook to the daemon, and never gets in the agent's way.
+//! Hands one payload of a coding agent's hook to the daemon, and never disturbs the agent.
 //!
 //! `agentpulse-hook claude-code` reads a payload from standard input, keeps the few fields that the
 //! daemon needs, and sends them as one line to the daemon's socket. Without an acknowledgement in
-//! time the same line, under the same id, goes to the spool folder, so that the daemon can tell
-//! the two apart from two events. It prints nothing and exits 0 whatever happens: an agent's client
+//! time the same line, under the same id, goes to the spool folder, so that the daemon can
+//! recognize it as one event. It prints nothing and exits 0 whatever happens: an agent's client
 //! feeds a hook's output to the model and takes an exit code for a veto.
 
 #![cfg_attr(not(test), no_main)]
@@ -29,10 +29,10 @@ use crate::place::Places;
 /// Until when standard input is read. It leaves time to write the spool file before `TOTAL_WAIT`.
 const READ_WAIT: Duration = Duration::from_millis(45);
 
-/// Until when the daemon's answer is waited for: an agent stands still for as long.
+/// Until when the hook waits for the daemon's answer: the agent waits for as long.
 const TOTAL_WAIT: Duration = Duration::from_millis(50);
 
-/// A source is a short word. What it may be is the daemon's to say.
+/// A source is a short word. The daemon decides which ones are valid.
 const SOURCE_MAX_BYTES: usize = 64;
 
 /// The C runtime calls this. The standard library's own entry would read the process's memory map,
@@ -68,7 +68,7 @@ fn hand_over(source: &str, started: Instant, observed_at: SystemTime) {
     }
 }
 
-/// An option is no source: somebody who asks for help is not a hook.
+/// An option is no source: a person who asks for help is not a hook.
 fn is_source(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=SOURCE_MAX_BYTES).contains(&name.len())

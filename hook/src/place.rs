@@ -3,17 +3,17 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// None stands for a place that the environment does not tell.
+/// None stands for a path that the environment does not define.
 pub struct Places {
     pub socket: Option<PathBuf>,
     pub spool: Option<PathBuf>,
-    /// What the environment says of `spool.max_bytes`, in bytes; the daemon's own word is in a file.
+    /// `spool.max_bytes` of the environment, in bytes; the daemon's own value is in a file.
     pub spool_max_bytes: Option<u64>,
 }
 
 impl Places {
     /// An empty variable counts as absent; so does a relative path in one of the XDG directories,
-    /// as their specification asks. `home` is asked where no variable tells it.
+    /// as their specification asks. `home` is called if no variable is set.
     pub fn find(
         variable: impl Fn(&str) -> Option<OsString>,
         home: impl FnOnce() -> Option<PathBuf>,
@@ -45,8 +45,8 @@ impl Places {
     }
 
     /// The folders for lines, the best one first. The second stands in for one that cannot be
-    /// made or written: where home is read-only or full, the socket often lies in memory. Whoever
-    /// could read or forge lines there could do so through the socket as well.
+    /// created or written: if home is read-only or full, the socket often lies in memory. A user
+    /// who can read or forge lines there could do so through the socket as well.
     pub fn spools(&self) -> Vec<PathBuf> {
         let beside_socket = self.socket.clone().map(|socket| {
             let mut name = socket.into_os_string();

@@ -1,4 +1,4 @@
-//! What of a payload leaves the machine's pipe: named fields, and sizes in place of contents.
+//! The part of a payload that is sent: named fields, and sizes instead of contents.
 //!
 //! Payloads hold source code, prompts and secrets. A list of what is kept stays safe when a client
 //! adds fields; a list of what is dropped would not.
@@ -17,10 +17,10 @@ const PATH_MAX_BYTES: usize = 4096;
 const WORD_MAX_BYTES: usize = 64;
 
 /// The longest path with every byte written as `\u0000`: nothing longer can be kept, so nothing
-/// longer is looked at.
+/// longer is read.
 const VALUE_MAX_BYTES: usize = 6 * PATH_MAX_BYTES + 2;
 
-/// What stands for a word that is none.
+/// The replacement of an invalid word.
 const UNKNOWN: &str = "\"unknown\"";
 
 /// Members whose contents stay here, and the names under which their sizes go.
@@ -90,7 +90,7 @@ pub fn project(input: &[u8]) -> Projection {
     let mut payload = ObjectWriter::default();
     let event_fields = fields_of_event(word(&object, "hook_event_name"));
     let (input_fields, response_fields) = fields_of_tool(word(&object, "tool_name"));
-    // Each is looked at, whatever became of the one before.
+    // Each is read, whatever the result of the one before.
     let sound = [
         keep(&object, EVERY_EVENT, &mut payload),
         keep(&object, event_fields, &mut payload),
@@ -119,7 +119,7 @@ fn fields_of_event(event: &[u8]) -> &'static [Field] {
     }
 }
 
-/// What is kept of a tool's input and of its response.
+/// The kept fields of a tool's input and of its response.
 fn fields_of_tool(tool: &[u8]) -> (&'static [Field], &'static [Field]) {
     match tool {
         _ if LAUNCH_TOOLS.contains(&tool) => (LAUNCH_INPUT, LAUNCH_RESPONSE),
@@ -140,7 +140,7 @@ fn unquoted(written: &[u8]) -> &[u8] {
     inside.unwrap_or_default()
 }
 
-/// A torn member is looked into as well: what stands before the tear is as true as ever.
+/// A torn member is read as well: the part before the tear is still valid.
 fn keep_nested(object: &Object, key: &str, fields: &[Field], payload: &mut ObjectWriter) -> bool {
     let Some(member) = object.member(key).filter(|_| !fields.is_empty()) else {
         return true;
@@ -190,7 +190,7 @@ fn admit(kind: Kind, written: &[u8]) -> Result<Option<&str>, NotJson> {
     })
 }
 
-/// Half a name is another name: what is too long is dropped, not shortened.
+/// Half a name is another name: a name that is too long is dropped, not shortened.
 fn string_of(max_bytes: usize, written: &str) -> Result<bool, NotJson> {
     if !written.starts_with('"') {
         return Ok(false);

@@ -1,9 +1,9 @@
 //! Finds the members of a JSON object that may be megabytes long, or torn, or no JSON at all.
 //!
-//! A parser would build all of it, or refuse all of it for its last byte. This looks at one
-//! level, skips the values by their brackets and quotes, and leaves the reading of the few values
-//! that are kept to [`crate::value`]. It looks at bytes: a character that is none, in the middle
-//! of a tool's output, hides nothing of what comes after it.
+//! A parser would build all of it, or reject all of it for its last byte. This scans one level,
+//! skips the values by their brackets and quotes, and leaves the reading of the few values that are
+//! kept to [`crate::value`]. It works on bytes: an invalid character, in the middle of a tool's
+//! output, hides nothing of what comes after it.
 
 /// A payload has about twenty members; one made of nothing but members is not a payload.
 const MEMBERS_MAX: usize = 1024;

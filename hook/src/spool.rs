@@ -15,8 +15,8 @@ const SPOOL_MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// 0.5 µs a file.
 const SPOOL_MAX_FILES: usize = 32_768;
 
-/// One byte for each line that found no room. Its length is the count: appends of concurrent
-/// hooks add up without a lock.
+/// One byte for each line that did not fit. Its length is the count: appends of concurrent hooks
+/// add up without a lock.
 const REFUSED: &str = "refused";
 
 /// Beside the folder: the daemon's `spool.max_bytes`, in digits.
@@ -42,7 +42,7 @@ pub fn keep(folders: &[PathBuf], line: &Line, max_bytes: Option<u64>) {
             Err(Failure::Unusable) => {}
         }
     }
-    // This count is the last resort; where it fails as well there is nobody left to tell.
+    // This count is the last resort; if it fails as well, nothing can be reported.
     let _ = folders.iter().any(|folder| count_refusal(folder).is_ok());
 }
 
@@ -55,8 +55,8 @@ fn store(folder: &Path, line: &Line, max_bytes: u64) -> Result<(), Failure> {
     write(folder, line).map_err(unusable)
 }
 
-/// The folder is made when it turns out to be missing: to try that every time would lock the data
-/// folder around it, in which the daemon works.
+/// The folder is created when it turns out to be missing: to try that every time would lock the
+/// data folder around it, in which the daemon works.
 fn open(folder: &Path) -> io::Result<ReadDir> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -93,7 +93,7 @@ fn write(folder: &Path, line: &Line) -> io::Result<()> {
         .write_all(line.text.as_bytes())
         .and_then(|()| fs::rename(&temporary, folder.join(name)));
     if written.is_err() {
-        // Half a file on a full disk helps nobody; the first error is the one that counts.
+        // Half a file on a full disk is useless; the first error is the one that counts.
         let _ = fs::remove_file(&temporary);
     }
     written
@@ -118,7 +118,7 @@ fn has_room(folder: &Path, wanted_bytes: u64, max_bytes: u64) -> io::Result<bool
     Ok(used_bytes <= max_bytes)
 }
 
-/// The size that a file's name tells: asking the file itself takes ten times as long.
+/// The size in a file's name: reading it from the file system takes ten times as long.
 fn named_bytes(name: &str) -> Option<u64> {
     let (_, ending) = name.rsplit_once('-')?;
     let (bytes, _) = ending.split_once('.')?;

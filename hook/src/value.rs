@@ -1,5 +1,6 @@
-//! Judges single JSON values as they are written. What is kept is copied letter for letter into
-//! the line, so it must be sound: one bad escape would make the daemon refuse the whole line.
+//! Checks single JSON values as they are written. Values that are kept are copied letter for letter
+//! into the line, so they must be valid: one bad escape would make the daemon reject the whole
+//! line.
 
 /// How many bytes of UTF-8 the string stands for; None where `written` is no JSON string.
 pub fn string_bytes(written: &str) -> Option<usize> {
@@ -58,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    /// `serde_json` is the judge of what is a string, and of its length.
+    /// `serde_json` decides what is a string, and its length.
     fn check(written: &str) {
         let expect = match serde_json::from_str(written) {
             Ok(Value::String(text)) => Some(text.len()),

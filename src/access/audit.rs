@@ -1,4 +1,4 @@
-//! The audit trail: who did what, when, from where, and what came of it.
+//! The audit trail: who did what, when, from where, and with which outcome.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

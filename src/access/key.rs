@@ -1,4 +1,4 @@
-//! What a key is: its text, what is kept of it, and what it opens.
+//! Keys: their text, their stored form, and their scopes.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use super::Error;
 use agentpulse_core::bucket::rfc3339;
 
-/// Tells people and scanners of secrets what they look at.
+/// Identifies a key for people and for scanners of secrets.
 const KEY_PREFIX: &str = "ap_";
 const SECRET_BYTES: usize = 32;
 const ID_BYTES: usize = 4;
@@ -19,7 +19,7 @@ const MAX_NAME_BYTES: usize = 64;
 /// What a key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All that can be read but the audit trail.
+    /// Everything that can be read, except the audit trail.
     Read,
     /// Sending events.
     Ingest,
@@ -48,7 +48,7 @@ impl Scope {
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Names separated by commas. Nothing for an unknown one, or for none at all.
+    /// Names separated by commas. Returns None for an unknown name, or without any.
     pub fn parse(text: &str) -> Option<Scopes> {
         let mut scopes = Scopes(0);
         for name in text.split(',').map(str::trim) {
@@ -77,7 +77,7 @@ impl Serialize for Scopes {
     }
 }
 
-/// What is known of a key; not the key.
+/// The data of a key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Key {
     /// Eight hexadecimal digits that have nothing to do with the secret.

@@ -1,4 +1,4 @@
-//! `access.db`: what is kept of keys, and the audit trail.
+//! `access.db`: the keys, as hashes, and the audit trail.
 
 use std::path::Path;
 
@@ -17,8 +17,8 @@ const MAX_WAL_BYTES: u64 = 1 << 20;
 /// Rows that one call of [`Store::prune`] deletes.
 const PRUNE_BATCH: usize = 5_000;
 
-/// A row of the trail goes by its age alone: a refusal after 30 days, anything else after a year.
-/// The file itself holds to that, whoever writes to it. (REPLACE deletes without a trigger of
+/// A row of the trail is deleted by its age only: a refusal after 30 days, anything else after a
+/// year. The file itself enforces that, for every writer. (REPLACE deletes without a trigger of
 /// DELETE, hence the one of INSERT.) A released version is never edited.
 pub(super) const SCHEMA: &[M] = &[M::up(
     "CREATE TABLE keys (
@@ -140,7 +140,7 @@ impl Store {
         })
     }
 
-    /// Deletes rows that have had their time, and says how many.
+    /// Deletes rows past their retention, and returns how many.
     pub fn prune(&mut self) -> Result<usize> {
         self.db.write(|tx| {
             tx.execute(

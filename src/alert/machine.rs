@@ -209,7 +209,7 @@ mod tests {
         assert_eq!((news, active.unwrap().state), (vec![], State::Pending));
         let (news, active) = step(29, Level::Breach, 12.0);
         assert_eq!((news, active.unwrap().value), (vec![], 12.0));
-        // Within its threshold for a moment: what is pending begins anew.
+        // Within its threshold for a moment: a pending alert starts again.
         assert_eq!(step(29, Level::Near, 10.0), (vec![], None));
         step(31, Level::Breach, 11.0);
         assert_eq!(step(60, Level::Breach, 11.0).0, vec![]);

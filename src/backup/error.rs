@@ -1,4 +1,4 @@
-//! Why there is no backup, or no way back from one.
+//! Why a backup or a restore fails.
 
 use std::io;
 use std::path::Path;
@@ -39,7 +39,7 @@ impl Error {
         }
     }
 
-    /// What was read is not what was written, or not ours to read; no retry mends it.
+    /// The file is damaged, or not one of ours; no retry helps.
     pub fn is_damage(&self) -> bool {
         match self {
             Error::Store(error) => error.is_corrupt() || error.is_newer(),
@@ -52,7 +52,7 @@ impl Error {
         }
     }
 
-    /// The place of the backup, or its disk, does not take it.
+    /// The backup cannot be written to its path or disk.
     pub fn is_of_place(&self) -> bool {
         match self {
             Error::Store(error) => error.is_full(),

@@ -1,4 +1,4 @@
-//! Where backups are put, how they are called, and which of them go.
+//! The folders of backups: paths, names and rotation.
 
 use std::fs::{self, File};
 use std::io;
@@ -21,7 +21,7 @@ const STAMP: &str = "%Y-%m-%dT%H-%M-%S%.3fZ";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub path: PathBuf,
-    /// The folder is one of backups, in which old ones can be told.
+    /// The folder is one of backups, in which old ones are recognized.
     pub named_by_time: bool,
 }
 
@@ -44,11 +44,11 @@ impl Target {
         }
     }
 
-    /// Makes the folder that a slash at the end names, and clears what backups into it that broke
-    /// off have left. A file is only replaced by a backup where it is one.
+    /// Creates the folder that a slash at the end names, and removes the remains of interrupted
+    /// backups. A file is only replaced if it is a backup.
     ///
     /// # Errors
-    /// Those of the file system, and what is in the way.
+    /// Those of the file system, and a file that is in the way.
     pub fn prepare(&self, abandoned_after: Duration) -> Result<(), Error> {
         if self.named_by_time {
             let folder = self.path.parent().unwrap_or(Path::new("/"));
@@ -68,7 +68,7 @@ impl Target {
     }
 }
 
-/// Removes the work on backups that broke off. What is younger may be another daemon's.
+/// Removes remains of interrupted backups. Younger ones may be another daemon's.
 fn clear(folder: &Path, abandoned_after: Duration) -> Result<(), Error> {
     let ending = format!("{ENDING}.{PARTIAL}");
     for entry in fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
@@ -78,7 +78,7 @@ fn clear(folder: &Path, abandoned_after: Duration) -> Result<(), Error> {
             .strip_prefix(PREFIX)
             .and_then(|name| name.strip_suffix(&ending));
         if stamp.is_some_and(is_stamp) && is_older(&path, abandoned_after) {
-            // What another user has left in a folder of many is in nobody's way.
+            // Files of another user in a shared folder do no harm.
             if let Err(error) = fs::remove_dir_all(&path) {
                 warn!(%error, path = %path.display(), "what a backup has left stays");
             }
@@ -93,7 +93,7 @@ fn is_older(path: &Path, than: Duration) -> bool {
     matches!(age, Ok(Ok(age)) if age >= than)
 }
 
-/// The daemon's own folder of backups, made with mode 0700.
+/// The daemon's own folder of backups, created with mode 0700.
 ///
 /// # Errors
 /// Those of the file system.
@@ -105,8 +105,8 @@ pub fn own_folder(data_dir: &Path) -> Result<PathBuf, Error> {
     Ok(folder)
 }
 
-/// Makes a folder, 0700, and puts it on the disk: with one that a power cut takes goes whatever was
-/// synced in it.
+/// Creates a folder, 0700, and syncs it: a folder that a power cut takes away takes along whatever
+/// was synced in it.
 ///
 /// # Errors
 /// Those of the file system.
@@ -115,7 +115,7 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// A file or a folder that was made or renamed is only safe once its own folder is on the disk.
+/// A file or a folder that was created or renamed is only safe once its parent folder is synced.
 ///
 /// # Errors
 /// Those of the file system.
@@ -123,7 +123,7 @@ pub fn sync_folder(of: &Path) -> io::Result<()> {
     File::open(of.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
-/// When the newest of the daemon's own folder was made.
+/// The time of the newest backup in the daemon's own folder.
 pub fn newest(data_dir: &Path) -> Option<SystemTime> {
     let entries = fs::read_dir(data_dir.join(OWN_FOLDER)).ok()?.flatten();
     let is_backup = |entry: &fs::DirEntry| {
@@ -136,8 +136,8 @@ pub fn newest(data_dir: &Path) -> Option<SystemTime> {
         .max()
 }
 
-/// Removes all but `keep` backups of the folder that `made` is in: that one stays, whatever the clock
-/// said when the others were made, and of the others the newest. Answers what went.
+/// Removes all but `keep` backups of the folder that `made` is in: that one stays, whatever the
+/// clock said when the others were made, and of the others the newest. Returns the removed ones.
 ///
 /// # Errors
 /// Those of the file system.
@@ -162,7 +162,7 @@ pub fn rotate(made: &Path, keep: usize) -> Result<Vec<PathBuf>, Error> {
     Ok(backups)
 }
 
-/// Whether this program wrote it: another's file is not to be rotated away.
+/// Whether this program wrote it: a foreign file must not be rotated away.
 fn is_stamp(text: &str) -> bool {
     let pattern = b"0000-00-00T00-00-00.000Z";
     text.len() == pattern.len()

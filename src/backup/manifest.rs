@@ -1,4 +1,4 @@
-//! What a backup says of itself, in its first file.
+//! The manifest of a backup, its first file.
 
 use serde::{Deserialize, Serialize};
 

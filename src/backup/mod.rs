@@ -3,7 +3,7 @@
 //! A backup is a tar archive of `manifest.json`, `history.db`, `journal.db` and `access.db`. The
 //! databases are copied whole, whatever tables they have, history first: as long as the journal is
 //! held from history's cursor on, the journal that is copied after it has everything that history
-//! lacks. Keys and the audit trail hang on neither, and are as they are a moment later.
+//! lacks. Keys and the audit trail depend on neither, and are copied a moment later.
 
 mod error;
 mod folder;
@@ -34,7 +34,7 @@ pub const MANIFEST: &str = "manifest.json";
 pub const HISTORY: &str = "history.db";
 pub const JOURNAL: &str = "journal.db";
 pub const ACCESS: &str = "access.db";
-/// The work on a backup is beside its place, so that it needs no room on the disk of the data.
+/// A backup is written beside its target, so that it needs no space on the disk of the data.
 const PARTIAL: &str = "partial";
 const ARCHIVE: &str = "archive.tar";
 
@@ -46,13 +46,13 @@ pub struct Taken {
     pub manifest: Manifest,
 }
 
-/// Makes a backup of the databases in `data` and renames it to `target`, in place of a file of
-/// that name. The journal must not lose what history had not committed when this began.
+/// Backs up the databases in `data` and renames the file to `target`, replacing a file of that
+/// name. The journal must not lose what history had not committed when this began.
 ///
 /// `created_ms` is the time it is stamped with, in milliseconds since 1970.
 ///
 /// # Errors
-/// Databases that cannot be read or are damaged, a disk that is full; nothing is left of it then.
+/// Databases that cannot be read or are damaged, a disk that is full; nothing is left behind then.
 pub fn take(
     data: &Path,
     target: &Path,
@@ -101,13 +101,13 @@ fn take_in(
     })
 }
 
-/// In a folder where no daemon of this version ever ran there may be no keys and no trail.
+/// A folder in which no daemon of this version ever ran may have no keys and no trail.
 fn parts_of(data: &Path) -> Vec<&'static str> {
     let access = data.join(ACCESS).exists().then_some(ACCESS);
     [HISTORY, JOURNAL].into_iter().chain(access).collect()
 }
 
-/// What a backup of that name that broke off has left goes; anything else stays.
+/// Removes the remains of an interrupted backup of that name, and nothing else.
 fn make_work_folder(work: &Path) -> Result<(), Error> {
     let io = |error| Error::io(work, error);
     if work.exists() {
@@ -124,7 +124,7 @@ fn make_work_folder(work: &Path) -> Result<(), Error> {
     fs::DirBuilder::new().mode(0o700).create(work).map_err(io)
 }
 
-/// Looks through the copies: a backup that cannot be restored is none.
+/// Checks the copies: a backup that cannot be restored is none.
 fn describe(work: &Path, parts: &[&str], created_ms: i64) -> Result<Manifest, Error> {
     let [history, journal] = [HISTORY, JOURNAL].map(|name| work.join(name));
     for name in parts {
@@ -163,7 +163,7 @@ fn part(work: &Path, name: &str) -> Result<Part, Error> {
     })
 }
 
-/// Answers the size of the archive, in bytes.
+/// Returns the size of the archive, in bytes.
 fn pack(
     work: &Path,
     archive: &Path,

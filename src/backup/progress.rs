@@ -1,9 +1,9 @@
-//! How far a backup is, for whoever waits, and whether anybody still does.
+//! The progress of a backup for its client, and whether the client still waits.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-/// What a backup is at, in the order of its work.
+/// The stages of a backup, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     History,
@@ -11,7 +11,7 @@ pub enum Stage {
     Access,
     Check,
     Pack,
-    /// Of the way back.
+    /// Of a restore.
     Unpack,
 }
 
@@ -51,7 +51,7 @@ impl Progress {
         self.stage.store(stage as u8, Ordering::Relaxed);
     }
 
-    /// Tells in turn whether to go on.
+    /// Reports the progress; returns whether to go on.
     pub(super) fn report(&self, done: u64, all: u64) -> ControlFlow<()> {
         let permille = done.saturating_mul(1000) / all.max(1);
         self.permille.store(permille, Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Progress {
         }
     }
 
-    /// What is being done, and how many per cent of that are done.
+    /// The stage, and how many per cent of it are done.
     pub fn now(&self) -> (&'static str, u64) {
         let stage = usize::from(self.stage.load(Ordering::Relaxed));
         (
@@ -70,7 +70,7 @@ impl Progress {
         )
     }
 
-    /// Nobody waits any more.
+    /// The client has gone.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }

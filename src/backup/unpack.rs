@@ -1,5 +1,5 @@
-//! The way back: a backup is unpacked, checked and given an epoch of its own before anything of
-//! it is put in the place of a daemon's data.
+//! Restoring: a backup is unpacked, checked and given a new epoch before it replaces the data of a
+//! daemon.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
@@ -17,26 +17,26 @@ use crate::journal::{self, Journal, Tail};
 /// A manifest is some hundred bytes.
 const MAX_MANIFEST_BYTES: u64 = 64 * 1024;
 
-/// Between two looks at how far it is.
+/// Between two progress reports.
 const STEP_BYTES: u64 = 1 << 20;
 
 /// Changes that are read at once.
 const READ_BACK: usize = 1_024;
 
-/// What was unpacked.
+/// The result of unpacking.
 #[derive(Clone, Debug)]
 pub struct Restored {
     pub manifest: Manifest,
-    /// The present one; that of the backup is one of its past.
+    /// The new one; that of the backup is one of its past.
     pub epoch: String,
 }
 
-/// Unpacks the backup into the folder `into`, checks it, and renews the journal's epoch: what
-/// follows the backup is not what once followed it. `past` are further epochs that a live view
-/// may be of.
+/// Unpacks the backup into the folder `into`, checks it, and renews the journal's epoch: the
+/// changes after the backup are not those that once followed it. `past` are further epochs that a
+/// live view may have.
 ///
 /// # Errors
-/// What is no backup, torn, damaged or of a newer version; what a disk says.
+/// A file that is no backup, incomplete, damaged or of a newer version; errors of the disk.
 pub fn unpack(
     archive: &Path,
     into: &Path,
@@ -60,15 +60,15 @@ pub fn unpack(
     Ok(Restored { manifest, epoch })
 }
 
-/// What the backup says of itself; the rest of it is not looked at.
+/// The manifest of the backup; the rest is not read.
 ///
 /// # Errors
-/// What is no backup, or one of a newer version.
+/// A file that is no backup, or one of a newer version.
 pub fn manifest_of(archive: &Path) -> Result<Manifest, Error> {
     Archive::new(archive, &mut open(archive)?)?.manifest()
 }
 
-/// A backup is not compressed: what it needs is known before anything is written.
+/// A backup is not compressed: the space that it needs is known before anything is written.
 fn has_room(into: &Path, bytes: u64) -> Result<(), Error> {
     let disk = rustix::fs::statvfs(into).map_err(|error| Error::io(into, error.into()))?;
     if bytes <= disk.f_bavail.saturating_mul(disk.f_frsize) {
@@ -81,8 +81,8 @@ fn has_room(into: &Path, bytes: u64) -> Result<(), Error> {
     Err(Error::io(into, error))
 }
 
-/// A reader that must not end before what is read from it does: tar takes an archive that ends
-/// between two files for a whole one.
+/// A reader that fails if it ends too early: tar takes an archive that ends between two files for a
+/// complete one.
 struct Endless(BufReader<File>);
 
 impl Read for Endless {
@@ -94,7 +94,7 @@ impl Read for Endless {
     }
 }
 
-/// An archive as it is read, and what its errors name.
+/// An archive while it is read, and the path for its errors.
 struct Archive<'a> {
     path: &'a Path,
     entries: tar::Entries<'a, Endless>,
@@ -125,7 +125,7 @@ impl<'a> Archive<'a> {
     fn next(&mut self) -> Result<Option<tar::Entry<'a, Endless>>, Error> {
         let entry = self.entries.next().transpose();
         match entry.map_err(|error| self.unreadable(error))? {
-            // A link, a folder or a device is none of ours.
+            // A link, a folder or a device is not part of a backup.
             Some(entry) if !entry.header().entry_type().is_file() => Err(self.damaged()),
             entry => Ok(entry),
         }
@@ -162,7 +162,7 @@ impl<'a> Archive<'a> {
         Ok(manifest)
     }
 
-    /// `report` hears how many of its bytes are there.
+    /// `report` is called with the number of bytes so far.
     fn part(
         &mut self,
         part: &Part,
@@ -203,7 +203,7 @@ impl<'a> Archive<'a> {
     fn unreadable(&self, error: io::Error) -> Error {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Error::Torn(self.name()),
-            // What tar says of a header that is none.
+            // The error of tar for an invalid header.
             io::ErrorKind::Other => self.damaged(),
             _ => Error::io(self.path, error),
         }
@@ -236,7 +236,7 @@ fn copy(
     }
 }
 
-/// What a start reads back: the changes that history does not have.
+/// The changes that a start reads back: those that history lacks.
 fn readable(journal: &Path, history_seq: u64) -> Result<(), Error> {
     let tail = Tail::open(journal)?;
     let mut seq = history_seq;
@@ -246,10 +246,10 @@ fn readable(journal: &Path, history_seq: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// The hashes say that the databases are what was backed up; this, that they belong together.
+/// The hashes prove that the databases are complete; this, that they belong together.
 fn renew(name: &str, manifest: &Manifest, into: &Path, past: &[String]) -> Result<String, Error> {
     let [history, journal, access] = [HISTORY, JOURNAL, ACCESS].map(|file| into.join(file));
-    // Before a statement of ours runs: it would run what others put beside it as well.
+    // Before a statement of ours runs: it would also run foreign triggers.
     history::check(&history)?;
     journal::check(&journal)?;
     if access.exists() {
@@ -269,7 +269,7 @@ fn renew(name: &str, manifest: &Manifest, into: &Path, past: &[String]) -> Resul
         journal.renew_epoch()?;
         journal.epoch().to_owned()
     };
-    // A history of an older version is brought to this one now, and not by the daemon.
+    // A history of an older version is migrated now, and not by the daemon.
     drop(History::open(&history)?);
     let seq = Reader::open(&history)?.cursor()?.map_or(0, |at| at.seq);
     if seq != manifest.history_seq {
@@ -277,12 +277,12 @@ fn renew(name: &str, manifest: &Manifest, into: &Path, past: &[String]) -> Resul
     }
     let mut databases = vec![history, journal];
     if access.exists() {
-        // One that cannot be read is refused now and not by the daemon.
+        // One that cannot be read is rejected now and not by the daemon.
         Access::open(&access)?;
         databases.push(access);
     }
     for path in databases {
-        // The last connection has written its log back and taken it away.
+        // The last connection has checkpointed and removed its log.
         let log = path.with_extension("db-wal");
         if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
             let error = io::Error::other("the log was not written back");

@@ -46,7 +46,7 @@ pub fn event_socket(config: &Config) -> Result<PathBuf, Failure> {
             return Ok(socket.into());
         }
     }
-    // Whoever cannot be asked may still listen there.
+    // A daemon that does not answer may still listen there.
     Ok(config.socket.path.clone())
 }
 

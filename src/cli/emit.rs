@@ -53,7 +53,7 @@ impl Emit {
 /// On standard error, where it does not mix with the totals.
 pub fn show_refusal(reply: &Reply) {
     let mut out = io::stderr().lock();
-    // Whoever closed standard error does not want to know.
+    // Without standard error there is no reader.
     let _ = match reply {
         Reply::Refused { line, error } => writeln!(out, "line {line}: {}", clean(error)),
         Reply::Omitted { refusals_omitted } => {

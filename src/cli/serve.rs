@@ -18,7 +18,7 @@ use crate::daemon::{self, Signals, Source};
 /// that would be lost.
 const LEFTOVER_WAIT: Duration = Duration::from_secs(1);
 
-/// The exit code of a daemon that was told twice to stop.
+/// The exit code after a second signal to stop.
 const EXIT_HURRIED: i32 = 1;
 
 #[derive(Args)]

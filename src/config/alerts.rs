@@ -154,7 +154,7 @@ impl Alerts {
     }
 }
 
-/// Nothing where the rule is not in force.
+/// Returns None if the rule is not in force.
 fn read_rule(
     r: &mut Resolver,
     rule: Rule,
@@ -246,7 +246,7 @@ fn parse_url(text: &str) -> Option<Uri> {
     (is_web && is_plain && text.len() <= URL_MAX_BYTES).then_some(url)
 }
 
-/// Whoever knows the path of a Slack hook may write there.
+/// The path of a Slack hook is a secret: it is enough to write there.
 fn mask_url(url: &Uri) -> String {
     let scheme = url.scheme_str().unwrap_or_default();
     let host = url.authority().map_or("", |authority| authority.as_str());

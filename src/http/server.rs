@@ -38,7 +38,7 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(60);
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// An answer that its client does not read for so long is dropped with its connection.
 const READ_WITHIN: Duration = Duration::from_secs(30);
-/// How long requests may take after the daemon was told to stop.
+/// How long requests may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The pause after a failed accept, for example without free file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);

@@ -1,12 +1,12 @@
-//! The configuration of the private server: what is written, and what a server has to have.
+//! The configuration of the private server: the file, and the settings that a server must have.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// A path between the double quotes of a configuration. Every byte comes through, also one that
-/// is not UTF-8; the braces of our own template are not looked for in it.
+/// A path between the double quotes of a configuration. Every byte comes through, also one that is
+/// not UTF-8; braces in it are not taken for those of the template.
 pub fn quoted(path: &Path) -> String {
     let mut quoted = String::new();
     for &byte in path.as_os_str().as_bytes() {
@@ -23,7 +23,7 @@ pub fn quoted(path: &Path) -> String {
 /// A setting with the value that it must have.
 pub type Setting<'a> = (&'static str, &'a OsStr);
 
-/// What CONFIG GET answers, name by name; nothing as long as the answer is not whole.
+/// The answer of CONFIG GET, name by name; None as long as it is incomplete.
 pub fn settings(reply: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let (count, mut rest) = number(reply.strip_prefix(b"*")?)?;
     let mut texts = Vec::new();
@@ -44,8 +44,8 @@ fn number(reply: &[u8]) -> Option<(usize, &[u8])> {
     Some((number, &reply[end + 2..]))
 }
 
-/// The first setting that a server has otherwise, in words. A server that was built without TLS
-/// has no `tls-port`.
+/// The first setting that differs on the server, in words. A server that was built without TLS has
+/// no `tls-port`.
 pub fn difference(wanted: &[Setting], found: &[(&[u8], &[u8])]) -> Option<String> {
     wanted.iter().find_map(|(name, wanted)| {
         let value = found.iter().find(|(found, _)| *found == name.as_bytes());

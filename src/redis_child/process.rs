@@ -1,4 +1,4 @@
-//! Processes by their number: whether they live, what they are, how they are told to end.
+//! Processes by their number: whether they live, what they are, and how to end them.
 
 use std::fs;
 use std::process::{Child, Command};
@@ -22,7 +22,7 @@ impl Process {
         }
     }
 
-    /// A child that has ended is also seen off by this.
+    /// This also reaps a child that has ended.
     pub fn has_exited(&mut self) -> bool {
         match self {
             Process::Child(child) => !matches!(child.try_wait(), Ok(None)),
@@ -46,7 +46,7 @@ impl Process {
         match self {
             Process::Child(child) => {
                 if let Some(group) = Pid::from_raw(child.id() as i32) {
-                    // Gone already is as good.
+                    // Already gone is fine.
                     let _ = kill_process_group(group, what);
                 }
             }
@@ -57,7 +57,7 @@ impl Process {
 
 pub fn signal(pid: i32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
-        // Gone already is as good.
+        // Already gone is fine.
         let _ = kill_process(pid, signal);
     }
 }

@@ -34,7 +34,7 @@ const RESTART_AFTER: [Duration; 4] = [
     Duration::from_secs(2),
     Duration::from_secs(10),
 ];
-/// A server that lived this long was well.
+/// A server that lived this long was healthy.
 const WELL_AFTER: Duration = Duration::from_secs(30);
 
 pub struct Server {
@@ -83,7 +83,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Written again for each start, so that nothing comes of what was changed in it.
+    /// Written again for each start, so that changes in it have no effect.
     fn write_config(&self) -> Result<(), Error> {
         let config = self
             .template
@@ -95,8 +95,8 @@ impl Server {
         fs::write(&self.config, config).map_err(|error| Error::of_file(&self.config, &error))
     }
 
-    /// Takes over a server that answers and has our folder; it may be loading still. Nothing is
-    /// asked of one that is not ours, and its socket is not taken from it.
+    /// Takes over a server that answers and has our folder; it may still be loading. Nothing is
+    /// sent to one that is not ours, and its socket is not taken from it.
     pub async fn adopt(&self) -> Result<bool, Error> {
         let end = Instant::now() + START_DEADLINE;
         loop {
@@ -117,7 +117,7 @@ impl Server {
             )));
         };
         let limit = format!("CONFIG SET maxmemory {}", self.maxmemory);
-        // Whether it has taken it is looked at with the other settings.
+        // Whether it accepted the value is checked with the other settings.
         let _ = self.ask(&limit).await;
         *self.process() = Some(Process::Adopted(pid));
         match self.check().await {
@@ -130,7 +130,7 @@ impl Server {
         }
     }
 
-    /// Ends what the pid file names, if it is a server on our socket, and removes what it left.
+    /// Ends the process of the pid file, if it is a server on our socket, and removes its files.
     pub async fn clear(&self) -> Result<(), Error> {
         if let Some(pid) = self.pid_in_file() {
             warn!(
@@ -156,7 +156,7 @@ impl Server {
         self.write_config()?;
         let config = fs::File::open(&self.config);
         let config = config.map_err(|error| Error::of_file(&self.config, &error))?;
-        // Whatever it says before it has opened its log, of its configuration for instance.
+        // Messages before it has opened its log, for example of its configuration.
         let logfile = self.logfile();
         let log = fs::File::options().create(true).append(true).open(&logfile);
         let log = log.map_err(|error| Error::of_file(&logfile, &error))?;
@@ -173,7 +173,7 @@ impl Server {
         Ok(())
     }
 
-    /// Starts the server and waits until it answers. One that has other settings than it was given
+    /// Starts the server and waits until it answers. A server with other settings than it was given
     /// is ended.
     pub async fn begin(&self) -> Result<(), Error> {
         self.begin_with_or_without_files().await?;
@@ -188,8 +188,8 @@ impl Server {
         checked
     }
 
-    /// What the files hold is rebuilt from the history, and a power cut may leave them in a state
-    /// that no server reads: where it ends at once, it begins without them.
+    /// The content of the files can be rebuilt from the history, and a power cut may leave them in
+    /// a state that no server reads: if it ends at once, it is started without them.
     async fn begin_with_or_without_files(&self) -> Result<(), Error> {
         let begun = self.spawn_and_wait().await;
         match &begun {
@@ -219,7 +219,7 @@ impl Server {
         self.wait_until_it_answers(START_DEADLINE).await
     }
 
-    /// The process that answers on the socket, as it tells.
+    /// The process that answers on the socket, as it reports.
     async fn answering_pid(&self) -> Option<i32> {
         let info = self.ask("INFO server").await.ok()?;
         let mut lines = info.lines();

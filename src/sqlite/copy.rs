@@ -16,12 +16,12 @@ const PAGES_A_STEP: i32 = 256;
 const LOCKED_PAUSE: Duration = Duration::from_millis(1);
 
 /// Copies the database at `from`, all of its tables, to the new file `to` (mode 0600), and puts it
-/// on the disk. `step` is told how many of how many pages are done, and may end the copying.
+/// on the disk. `step` gets how many of how many pages are done, and may end the copying.
 ///
-/// The source is read within one transaction. Without one, every commit of another connection
-/// would make the copying begin again, and under load it would never end. The price is that the
-/// source's log cannot be emptied meanwhile. `VACUUM INTO` was not taken: it builds every index
-/// anew, and tells nothing on the way.
+/// The source is read within one transaction. Without one, every commit of another connection would
+/// make the copying begin again, and under load it would never end. The price is that the source's
+/// log cannot be emptied meanwhile. `VACUUM INTO` was rejected: it builds every index again, and
+/// reports no progress.
 ///
 /// # Errors
 /// Those of SQLite, and [`Error::is_interrupted`] when `step` ended it.

@@ -34,9 +34,9 @@ pub(super) enum Kind {
     Full(#[source] rusqlite::Error),
     #[error("is locked by another process")]
     Locked(#[source] rusqlite::Error),
-    #[error("was asked for too much: it took longer than {} ms", .0.as_millis())]
+    #[error("had a query that took longer than {} ms", .0.as_millis())]
     TooSlow(Duration),
-    #[error("is asked by too many at once")]
+    #[error("has too many queries at once")]
     Crowded,
     #[error("is being closed")]
     Closing,
@@ -88,7 +88,7 @@ impl Error {
         matches!(failure.code, ErrorCode::CannotOpen | ErrorCode::ReadOnly)
     }
 
-    /// Whoever asked for a copy did not want it any more.
+    /// The client of a copy has gone.
     pub fn is_interrupted(&self) -> bool {
         matches!(self.kind, Kind::Interrupted)
     }

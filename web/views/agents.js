@@ -1,4 +1,4 @@
-// Every agent of the range, and how one of them does.
+// Every agent of the range, and the results of one of them.
 
 import { Refused, read } from "../api.js";
 import { Chart, DAY_S, byDay } from "../chart.js";
@@ -129,7 +129,7 @@ function row({ agent_name: agent, executions, total_tokens, estimated_cost, unpr
   );
 }
 
-// The answer for an agent that is no longer the one is thrown away.
+// An answer for an agent that is no longer selected is dropped.
 async function load() {
   const place = $("#agent-one");
   const name = place && chosen();

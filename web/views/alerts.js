@@ -1,4 +1,4 @@
-// What fires now. A daemon without alerts answers 404, and shows none.
+// The firing alerts. A daemon without alerts answers 404, and shows none.
 
 import { Refused, read } from "../api.js";
 import { $, fill, h } from "../dom.js";

@@ -1,4 +1,4 @@
-// The six figures that a glance is for: of now and today, and below them of the chosen range.
+// The six figures: of now and today, and below them of the chosen range.
 
 import { $, bar, fill, h, text } from "../dom.js";
 import { count, dollars, hourMinute, mean, percent, short } from "../format.js";
@@ -7,7 +7,7 @@ import { on, state } from "../state.js";
 // Below this share the success rate is marked, as the alert has it by default.
 export const LOW_SUCCESS = 0.8;
 
-// Key, title, the figure of a picture, the exact one for who hovers.
+// Key, title, the figure, the exact one as its title.
 const CARDS = [
   ["active", "Running now", (now) => count(now.active_agents)],
   ["executions", "Executions today", (now) => count(now.executions_today)],
@@ -59,7 +59,7 @@ function show() {
   document.title = now.active_agents ? `(${now.active_agents}) agentpulse` : "agentpulse";
 }
 
-// How much of the day's budget is spent; nothing where there is none.
+// How much of the day's budget is spent; null without a budget.
 function showBudgets() {
   if (!state.totals) return;
   for (const [key, name, spent, words] of BUDGETS) {

@@ -1,4 +1,4 @@
-// Asks for a key where the daemon does. It is kept for this tab only.
+// Asks for a key if the daemon does. It is kept for this tab only.
 
 import { setKey } from "../api.js";
 import { $, fill, h, text } from "../dom.js";

@@ -1,4 +1,4 @@
-// Where the numbers come from, and how old they are. A page that is blind says so first.
+// Where the numbers come from, and how old they are. An offline page says so first.
 
 import { read } from "../api.js";
 import { $, fill, h, text } from "../dom.js";

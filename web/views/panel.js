@@ -1,9 +1,9 @@
-// What every panel of a report has in common: until it is read, and when it cannot be read again.
+// The common part of all panels of reports: until it is read, and if it cannot be read again.
 
 import { body, fill, quiet, $ } from "../dom.js";
 import { state } from "../state.js";
 
-// The data of a report, or nothing when there is nothing to draw now.
+// The data of a report, or null if there is nothing to draw now.
 export function known(name, clear) {
   const report = state.reports[name];
   $(`#${name}`).classList.toggle("stale", Boolean(report?.failed));

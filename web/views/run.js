@@ -111,7 +111,7 @@ function show() {
 
 const part = (title, ...content) => h("section", null, h("h3", null, title), ...content);
 
-// What is not known is not listed.
+// Unknown values are not listed.
 function facts(rows) {
   const known = rows.filter(([, value]) => value !== null && value !== undefined && value !== "–");
   return h(

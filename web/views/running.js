@@ -1,4 +1,4 @@
-// What runs now, oldest first, those that an agent launched below it.
+// The running agents, oldest first, with their children below them.
 
 import { $, bar, body, fill, h, note, quiet, text } from "../dom.js";
 import { clockSpan, count, dollars, moment, short } from "../format.js";
@@ -8,7 +8,7 @@ import { runLink } from "./runs.js";
 // More rows than a person reads; the rest is counted.
 const MAX_ROWS = 100;
 const MAX_DEPTH = 6;
-// Near its end: the last quarter of its silence, at most the last two minutes.
+// Near its deadline: the last quarter of its timeout, at most the last two minutes.
 const NEAR_SHARE = 0.25;
 const NEAR_MS = 120_000;
 
@@ -63,7 +63,7 @@ function showNote() {
   $("#running .note").classList.toggle("warn", near > 0);
 }
 
-// Parents before their children; what was launched by one that no longer runs is a root.
+// Parents before their children; a child of one that no longer runs is a root.
 function tree() {
   const children = new Map();
   const roots = [];
@@ -116,7 +116,7 @@ function row({ run, depth }) {
   );
 }
 
-// What it has spent so far, as far as that is known.
+// Its usage so far, if that is known.
 function tokens(usage) {
   if (!usage) return h("span", { role: "cell", class: "num tokens unknown" }, "–");
   const cache = usage.cache_read_tokens + usage.cache_write_tokens;
@@ -131,7 +131,7 @@ function tokens(usage) {
   );
 }
 
-// How long until it counts as hung, and whether that is near.
+// The time until it counts as hung, and whether that is near.
 function left(run) {
   if (!run.deadline) return { ms: null, near: false };
   const deadline = Date.parse(run.deadline);
@@ -141,7 +141,7 @@ function left(run) {
 }
 
 function tick() {
-  // Of what nothing is heard, nothing is said: the page is blind then, and stands still.
+  // While the page is offline, nothing is certain: it shows no deadlines.
   if (document.hidden || state.link === "offline") return;
   const now = serverNow();
   for (const element of document.querySelectorAll("#running [data-id]")) {

@@ -1,4 +1,4 @@
-// Executions that ended: the last ones, and the last ones that went wrong.
+// Ended executions: the last ones, and the last ones that failed.
 
 import { body, fill, h, note, quiet } from "../dom.js";
 import { ago, moment, span } from "../format.js";
@@ -43,7 +43,7 @@ export function reason({ status, error_details }) {
   const { type, message } = error_details ?? {};
   if (type || message) return [type, message].filter(Boolean).join(": ");
   return status === "timeout"
-    ? "nothing was heard of it until its deadline"
+    ? "it sent no heartbeat until its deadline"
     : "no reason was given";
 }
 

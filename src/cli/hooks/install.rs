@@ -104,7 +104,7 @@ fn warn_of(path: &Path, text: &str) {
     let mut out = io::stderr().lock();
     let shown = path.display();
     if document.disables_all_hooks() {
-        // Whoever closed standard error does not want to know.
+        // Without standard error there is no reader.
         let _ = writeln!(
             out,
             "warning: {shown} has disableAllHooks: no hook will run"

@@ -1,7 +1,7 @@
 //! Where the values of a JSON text stand, to the byte.
 //!
 //! A parser that forgets white space, escapes and order cannot give them back; the settings belong
-//! to somebody else, so their text is cut and joined, and never written anew.
+//! to the user, so their text is cut and joined, and never reformatted.
 
 use std::ops::Range;
 

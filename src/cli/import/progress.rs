@@ -26,7 +26,7 @@ impl Progress {
         match &self.bar {
             Some(bar) => bar.set_position(done),
             None if done > 0 && done.is_multiple_of(PLAIN_STEP) => {
-                // Whoever closed standard error does not want to know.
+                // Without standard error there is no reader.
                 let _ = writeln!(io::stderr(), "{done} of {} transcripts", self.total);
             }
             None => {}

@@ -9,7 +9,7 @@ use super::*;
 use crate::access::{Access, Actor, NewKey, Scopes};
 use crate::http::error::{unknown_route, wrong_method};
 
-/// A guard with its file, which goes with it.
+/// A security layer with its file, which is removed with it.
 fn security() -> (SecurityLayer, Arc<Access>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let access = Arc::new(Access::open(&folder.path().join("access.db")).unwrap());
