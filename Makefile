@@ -34,7 +34,8 @@ soak: setup ## Run the long forms of the promises (about an hour and a half)
 		--test-threads 1
 
 # rustfmt and clippy are parts of a toolchain that one can lack.
-lint: setup ## Check format and lints
+lint: setup ## Check format, lints and words
+	@./deploy/prose.sh
 	@if $(CARGO) fmt --version >/dev/null 2>&1; then \
 		echo "$(CARGO) fmt --all --check"; $(CARGO) fmt --all --check; \
 	else echo "rustfmt is not installed: format not checked"; fi

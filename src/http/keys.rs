@@ -69,8 +69,8 @@ pub fn failed(error: Error) -> HttpError {
         Error::NameTaken(_) | Error::TooManyKeys => Code::Conflict,
         Error::Unknown(_) => Code::UnknownKey,
         Error::Store(_) | Error::TooManyTickets | Error::NoRandom(_) => {
-            tracing::warn!(%error, "keys or the audit trail are not to be had");
-            return HttpError::unavailable("keys and the audit trail are not to be had now");
+            tracing::warn!(%error, "keys or the audit trail are unavailable");
+            return HttpError::unavailable("keys and the audit trail are unavailable now");
         }
     };
     HttpError::new(code, error.to_string())

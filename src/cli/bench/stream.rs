@@ -189,8 +189,8 @@ fn watch(address: SocketAddr, stop: &AtomicBool, on_first: impl FnOnce()) -> Res
     Ok(seen)
 }
 
-/// The number of a frame. What is to be measured is the daemon: the rest of the text is not looked
-/// at.
+/// The number of a frame. The daemon is measured, not this client: the rest of the text is not
+/// parsed.
 fn seq_of(text: &str) -> Option<u64> {
     let (_, rest) = text.split_once(r#""seq":"#)?;
     rest.split(',').next()?.parse().ok()
