@@ -1,5 +1,5 @@
-//! The request bodies, as JSON Schema. What decodes them is [`agentpulse_core::event`]; the
-//! bounds are its own.
+//! The request bodies, as JSON Schema. What decodes them is [`agentpulse_core::event`]; the bounds
+//! are its own.
 
 use serde_json::{Map, Value, json};
 

@@ -15,13 +15,13 @@
 //!
 //! The snapshot comes first; its number is that of the last frame before it. Every frame of
 //! `changes` and every `resync` has the next number, so that a client sees a gap; the stream itself
-//! allows no gap: if it has not shown every change, because there were more than one frame
-//! holds or because it lost them, it sends all clients a new snapshot. Executions that ended in such
-//! a gap must be read again.
+//! allows no gap: if it has not shown every change, because there were more than one frame holds or
+//! because it lost them, it sends all clients a new snapshot. Executions that ended in such a gap
+//! must be read again.
 //!
 //! A change is shown once it is true for reads, which are answered by the live view or, while that
 //! is unreachable or behind, by history: so what a client adds up and what it reads fit together.
-//! (An cached answer may be a quarter of a second older.) A snapshot may hold changes whose frame
+//! (A cached answer may be a quarter of a second older.) A snapshot may hold changes whose frame
 //! is still to come; each of them sets values and adds nothing, so that it may be shown twice.
 //! Heartbeats are shown as they arrive, after their execution's start and never after its end.
 //!
