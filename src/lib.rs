@@ -39,7 +39,7 @@
 //! | [`history`] | one row a run, and the rollups |
 //! | [`access`] | API keys, tickets, and the audit trail |
 //! | [`backup`] | the databases in one file, and the way back |
-//! | [`live`] | the picture in Redis: the key table, the scripts, the reads |
+//! | [`live`] | the live view in Redis: the key table, the scripts, the reads |
 //! | [`redis_child`] | the private server: find, start, check, adopt, stop |
 //! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts, what is spent so far, what ended lately, who holds a connection, the look at what Redis holds |
 //! | [`intake`] | the socket and the spool |

@@ -54,8 +54,8 @@ Exit codes:
    0  done
    1  failed; a line on standard error says why
    2  the command line was not understood
-65  the journal, the history, a backup or a coding agent's settings file is damaged
-69  Redis cannot be reached, or belongs to another daemon
+  65  the journal, the history, a backup or a coding agent's settings file is damaged
+  69  Redis cannot be reached, or belongs to another daemon
   73  a file, folder or socket cannot be created
   75  another daemon runs on the data folder
   78  a setting is wrong";

@@ -163,7 +163,7 @@ async fn serve<F: Future<Output = ()>>(
         open: open.clone(),
     };
     let reports = Arc::new(Reports::new(
-        parts.pictures(&stores, &redis.live),
+        parts.views(&stores, &redis.live),
         parts.counters.clone(),
         now_ms,
     ));

@@ -29,7 +29,7 @@ use crate::flow::writer::{self, Heartbeats, Writer, WriterHandle};
 use crate::history::History;
 use crate::journal::Tail;
 use crate::live::Live;
-use crate::report::{Pictures, Reports, stream};
+use crate::report::{Reports, Views, stream};
 use agentpulse_core::execution::Catalog;
 use agentpulse_core::names::Names;
 
@@ -149,8 +149,8 @@ impl Parts {
     }
 
     /// The sources of the reports.
-    pub fn pictures(&self, stores: &Stores, live: &Live) -> Pictures {
-        Pictures {
+    pub fn views(&self, stores: &Stores, live: &Live) -> Views {
+        Views {
             live: live.clone(),
             lanes: stores.lanes.clone(),
             names: self.names.clone(),

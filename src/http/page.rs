@@ -14,7 +14,7 @@ use super::error::{HttpError, unknown_route};
 pub const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
-const PICTURE: &str = "image/svg+xml";
+const SVG: &str = "image/svg+xml";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 struct Asset {
@@ -42,7 +42,7 @@ const ASSETS: &[Asset] = &[
     asset!("chart.js", SCRIPT),
     asset!("dom.js", SCRIPT),
     asset!("format.js", SCRIPT),
-    asset!("icon.svg", PICTURE),
+    asset!("icon.svg", SVG),
     asset!("index.html", HTML),
     asset!("keys.js", SCRIPT),
     asset!("live.js", SCRIPT),

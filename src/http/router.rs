@@ -148,7 +148,7 @@ fn streams(routes: Routes) -> Routes {
         .get(
             stream::OWN,
             stream::own,
-            operation("A WebSocket: a picture first, then every change"),
+            operation("A WebSocket: a snapshot first, then every change"),
         )
         .get(
             stream::OF_DASHBOARD,

@@ -284,7 +284,7 @@ async fn a_server_of_version_0_1_0_is_taken_over_and_known_by_its_command_line()
     );
 }
 
-/// Its files are a picture of the history: a daemon must not stay away for them.
+/// Its files can be rebuilt from the history: a daemon must not stay down for them.
 #[tokio::test]
 async fn a_server_whose_files_cannot_be_read_begins_without_them() {
     let dir = tempfile::tempdir().unwrap();

@@ -47,7 +47,7 @@ use executions::Page;
 use room::{Full, Room};
 pub use share::Asker;
 use share::{Shares, TooMany};
-pub use source::{Pictures, Sources, View};
+pub use source::{Sources, View, Views};
 use window::{days_are_few, hours_are_live};
 
 /// Beyond this an answer comes too late for the client: the dashboard gives up at 10 s.
@@ -170,16 +170,16 @@ impl Query {
 
 impl Reports {
     /// `now_ms` is the wall clock.
-    pub fn new(pictures: Pictures, counters: Arc<Counters>, now_ms: fn() -> i64) -> Reports {
+    pub fn new(views: Views, counters: Arc<Counters>, now_ms: fn() -> i64) -> Reports {
         // The last reader of a lane is always for others.
         let lane = |readers: &Readers, count: usize| Lane {
-            sources: Sources::new(&pictures, readers),
+            sources: Sources::new(&views, readers),
             shares: Shares::new(count - 1),
         };
         Reports {
-            lookups: lane(&pictures.lanes.lookups, LOOKUPS),
-            scans: lane(&pictures.lanes.scans, SCANS),
-            own: Sources::new(&pictures, &pictures.lanes.own),
+            lookups: lane(&views.lanes.lookups, LOOKUPS),
+            scans: lane(&views.lanes.scans, SCANS),
+            own: Sources::new(&views, &views.lanes.own),
             counters,
             now_ms,
             cache: Cache::new(|answer| answer.as_ref().map_or(0, |answer| answer.body.len())),

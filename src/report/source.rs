@@ -43,7 +43,7 @@ pub struct Sources {
 }
 
 /// The sources of all reports.
-pub struct Pictures {
+pub struct Views {
     pub live: Live,
     pub lanes: Lanes,
     pub names: Arc<RwLock<Names>>,
@@ -52,13 +52,13 @@ pub struct Pictures {
 }
 
 impl Sources {
-    pub(super) fn new(pictures: &Pictures, readers: &Readers) -> Sources {
+    pub(super) fn new(views: &Views, readers: &Readers) -> Sources {
         Sources {
-            live: pictures.live.clone(),
+            live: views.live.clone(),
             readers: readers.clone(),
-            names: pictures.names.clone(),
-            state: pictures.state.clone(),
-            running: pictures.running.clone(),
+            names: views.names.clone(),
+            state: views.state.clone(),
+            running: views.running.clone(),
         }
     }
 

@@ -22,7 +22,7 @@ const EVENTS_A_SECOND: u64 = 5_000;
 const ROUNDS: usize = 3;
 /// How often a client without messages checks whether it may stop.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// From the last event to the last frame: a picture follows a gap within a second.
+/// From the last event to the last frame: a snapshot follows a gap within a second.
 const LAST_FRAME: Duration = Duration::from_millis(1_500);
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -122,7 +122,7 @@ fn settle(subject: &Subject) -> Result<Duration, Failure> {
 }
 
 impl Clients {
-    /// All of them, each with its first picture.
+    /// All of them, each with its first snapshot.
     fn connect(address: SocketAddr) -> Result<Clients, Failure> {
         let stop = Arc::new(AtomicBool::new(false));
         let (ready, all_ready) = std::sync::mpsc::channel();
@@ -134,7 +134,7 @@ impl Clients {
         }));
         let clients = Clients { stop, threads };
         for _ in 0..CLIENTS {
-            let late = |_| failed("a client of the stream had no first picture");
+            let late = |_| failed("a client of the stream had no first snapshot");
             all_ready.recv_timeout(PATIENCE).map_err(late)?;
         }
         Ok(clients)

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::hour::{Ended, LastHour};
-use super::picture::Picture;
+use super::snapshot::Snapshot;
 use super::state::Update;
 use crate::cli::client::{AskError, Cached, Control, QUICK};
 use crate::cli::failure::{Failure, failed, io_failed};
@@ -34,11 +34,11 @@ struct Asker {
     begun: bool,
 }
 
-/// The picture and its hour, once.
-pub async fn once(control: Control, now_ms: i64) -> Result<(Picture, LastHour), Failure> {
+/// The snapshot and its hour, once.
+pub async fn once(control: Control, now_ms: i64) -> Result<(Snapshot, LastHour), Failure> {
     let mut asker = Asker::new(control);
     let hour = asker.last_hour(now_ms).await?;
-    Ok((asker.picture().await?, hour))
+    Ok((asker.snapshot().await?, hour))
 }
 
 /// Sends updates until nobody receives them, or a while after a signal to end: true then.
@@ -107,7 +107,7 @@ impl Asker {
         }
     }
 
-    /// Asks for the picture, if it is due, and for the execution on the screen.
+    /// Asks for the snapshot, if it is due, and for the execution on the screen.
     async fn round(&mut self, all: bool, wanted: Option<String>) -> Vec<Update> {
         let mut updates = Vec::new();
         if all && let Err(error) = self.follow(&mut updates).await {
@@ -131,11 +131,11 @@ impl Asker {
             updates.push(Update::Begun(self.last_hour(now_ms()).await?));
             self.begun = true;
         }
-        updates.push(Update::Picture(self.picture().await?));
+        updates.push(Update::Snapshot(self.snapshot().await?));
         Ok(())
     }
 
-    async fn picture(&mut self) -> Result<Picture, Failure> {
+    async fn snapshot(&mut self) -> Result<Snapshot, Failure> {
         let control = &self.control;
         let path = "/api/agents/metrics/current";
         control.ask_again(path, &mut self.totals).await?;
@@ -150,7 +150,7 @@ impl Asker {
         }
         let from_history = self.totals.from_history || self.active.from_history;
         let (totals, active) = (&self.totals.value, &self.active.value);
-        Picture::read(totals, active, &self.alerts.value, from_history).map_err(not_understood)
+        Snapshot::read(totals, active, &self.alerts.value, from_history).map_err(not_understood)
     }
 
     /// What the daemon has accepted is first brought to the history: the sums of the day have it

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::picture::{Moment, Totals};
+use super::snapshot::{Moment, Totals};
 use agentpulse_core::bucket::{Day, HOUR_MS};
 use agentpulse_core::sum::add;
 

@@ -3,7 +3,7 @@
 //! | file | what it is for |
 //! |---|---|
 //! | [`ask`] | asks the daemon, on a thread of its own |
-//! | [`picture`] | the answers of the daemon |
+//! | [`snapshot`] | the answers of the daemon |
 //! | [`hour`] | what ended in the last hour: rates, the sparkline |
 //! | [`order`] | which rows are shown, and in which order |
 //! | [`state`] | the state of the screen, and what a key does to it: no terminal, no clock |
@@ -16,8 +16,8 @@ mod draw;
 mod hour;
 mod once;
 mod order;
-mod picture;
 mod screen;
+mod snapshot;
 mod state;
 
 use std::env;
@@ -59,8 +59,8 @@ impl Top {
         let control = Control::of(&config);
         if self.once {
             let now_ms = now_ms();
-            let (picture, hour) = block_on(ask::once(control, now_ms))??;
-            return print(&once::shown(&picture, &hour, now_ms, terminal_width()));
+            let (snapshot, hour) = block_on(ask::once(control, now_ms))??;
+            return print(&once::shown(&snapshot, &hour, now_ms, terminal_width()));
         }
         if !io::stdout().is_terminal() {
             return Err(failed(

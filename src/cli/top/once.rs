@@ -3,21 +3,26 @@
 use super::draw::head::{alerts, omitted, rates, sums};
 use super::hour::LastHour;
 use super::order::{Sort, rows};
-use super::picture::Picture;
+use super::snapshot::Snapshot;
 use crate::cli::table::{Column, table};
 use crate::cli::text::{dollars, duration, or_dash};
 
-pub fn shown(picture: &Picture, hour: &LastHour, now_ms: i64, max_width: Option<usize>) -> String {
-    let mut text = sums(&picture.totals).join("  ") + "\n";
+pub fn shown(
+    snapshot: &Snapshot,
+    hour: &LastHour,
+    now_ms: i64,
+    max_width: Option<usize>,
+) -> String {
+    let mut text = sums(&snapshot.totals).join("  ") + "\n";
     text += &(rates(hour, now_ms).join("  ") + "\n");
-    if picture.from_history {
+    if snapshot.from_history {
         text += "from history: tools and progress are not known\n";
     }
-    for (_, alert) in alerts(picture) {
+    for (_, alert) in alerts(snapshot) {
         text += &(alert + "\n");
     }
-    text.extend(omitted(picture).map(|line| line + "\n"));
-    let rows = rows(&picture.running, "", Sort::default(), false);
+    text.extend(omitted(snapshot).map(|line| line + "\n"));
+    let rows = rows(&snapshot.running, "", Sort::default(), false);
     let cells = |row: &super::order::Row| {
         let running = row.running;
         let hung = match running.deadline_ms {
@@ -60,7 +65,7 @@ pub fn shown(picture: &Picture, hour: &LastHour, now_ms: i64, max_width: Option<
 mod tests {
     use super::*;
     use crate::cli::top::hour::Ended;
-    use crate::cli::top::picture::{Alert, Running, Totals};
+    use crate::cli::top::snapshot::{Alert, Running, Totals};
 
     #[test]
     fn a_table_for_scripts() {
@@ -81,7 +86,7 @@ mod tests {
             deadline_ms: Some(105_000),
             ..running("y", 90_500)
         };
-        let picture = Picture {
+        let snapshot = Snapshot {
             totals: Totals {
                 active_agents: 2,
                 executions_today: 1832,
@@ -114,6 +119,6 @@ agent      type    elapsed  tool  done  tokens   cost  execution  hung
 agent-x    tester    1m00s  –        –       –      –  x
   agent-y  tester     9.5s  Bash   46%   12345  $0.25  y          in 5.0s
 ";
-        assert_eq!(shown(&picture, &hour, 100_000, None), expect);
+        assert_eq!(shown(&snapshot, &hour, 100_000, None), expect);
     }
 }

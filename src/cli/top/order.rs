@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use super::picture::Running;
+use super::snapshot::Running;
 
 /// Deeper rows are shown as if they were no deeper.
 const MAX_DEPTH: usize = 8;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::hour::LastHour;
 use super::order::{Row, Sort, rows};
-use super::picture::Picture;
+use super::snapshot::Snapshot;
 use crate::cli::text::clean;
 
 /// A page of keys moves so far, whatever the height of the terminal.
@@ -16,9 +16,9 @@ const MAX_FILTER_CHARS: usize = 64;
 #[derive(Debug, Default)]
 pub struct State {
     /// None before the first answer.
-    pub picture: Option<Picture>,
+    pub snapshot: Option<Snapshot>,
     pub hour: LastHour,
-    /// Why the daemon does not answer; the picture is the last one that it sent.
+    /// Why the daemon does not answer; the snapshot is the last one.
     pub away: Option<String>,
     pub sort: Sort,
     pub reversed: bool,
@@ -61,7 +61,7 @@ pub enum Then {
 pub enum Update {
     /// What ended before it is asked for the sums of the day.
     Begun(LastHour),
-    Picture(Picture),
+    Snapshot(Snapshot),
     Detail(String, Result<Value, String>),
     Away(String),
     /// The system wants the program to end.
@@ -70,7 +70,7 @@ pub enum Update {
 
 impl State {
     pub fn rows(&self) -> Vec<Row<'_>> {
-        let running = self.picture.as_ref().map(|picture| &picture.running[..]);
+        let running = self.snapshot.as_ref().map(|snapshot| &snapshot.running[..]);
         rows(
             running.unwrap_or_default(),
             &self.filter,
@@ -87,9 +87,9 @@ impl State {
     pub fn take(&mut self, update: Update, now_ms: i64) -> Then {
         match update {
             Update::Begun(hour) => self.hour = hour,
-            Update::Picture(picture) => {
-                self.hour.take(&picture.totals, now_ms);
-                self.picture = Some(picture);
+            Update::Snapshot(snapshot) => {
+                self.hour.take(&snapshot.totals, now_ms);
+                self.snapshot = Some(snapshot);
                 self.away = None;
                 self.find_selected();
             }

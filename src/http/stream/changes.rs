@@ -19,7 +19,7 @@ async fn follow(socket: &mut Socket<'_>) -> Result<std::convert::Infallible, End
     let mut join = std::pin::pin!(stream.join());
     let mut joined = loop {
         tokio::select! {
-            joined = &mut join => break joined.ok_or(Ending::NoPicture)?,
+            joined = &mut join => break joined.ok_or(Ending::NoSnapshot)?,
             message = socket.next() => answer(socket, message?).await?,
         }
     };

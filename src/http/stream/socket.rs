@@ -35,7 +35,7 @@ pub enum Ending {
     Gone,
     Stopping,
     /// Neither view answers.
-    NoPicture,
+    NoSnapshot,
     /// The key that it came with was revoked or has expired.
     KeyEnded,
     /// It came without a key, and by now one is required.
@@ -64,7 +64,7 @@ impl Ending {
             Ending::TooMany => (1008, "more than 100 messages within 10 s"),
             Ending::TooLarge => (1009, "a message must be 0..=65536 bytes"),
             Ending::Evicted => (1013, "no pong came, and another client needed the place"),
-            Ending::NoPicture => (1013, "no picture can be given now"),
+            Ending::NoSnapshot => (1013, "no snapshot is available now"),
             Ending::TooSlow => (1013, "too slow: frames were waiting"),
         })
     }
@@ -82,7 +82,7 @@ impl Ending {
             self,
             Ending::Gone
                 | Ending::Stopping
-                | Ending::NoPicture
+                | Ending::NoSnapshot
                 | Ending::KeyEnded
                 | Ending::KeyNeeded
                 | Ending::Evicted

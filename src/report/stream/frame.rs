@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::element::Element;
-use super::picture::Picture;
+use super::snapshot::Snapshot;
 
 /// Larger than 200 usual executions by far. More changes are shown by a snapshot.
 const MAX_CHANGES_BYTES: usize = 1 << 20;
@@ -29,12 +29,12 @@ pub(super) fn changes(seq: u64, elements: &[Element]) -> Option<Bytes> {
 pub(super) struct Body(Vec<u8>);
 
 impl Body {
-    pub fn of(picture: &Picture) -> Body {
+    pub fn of(snapshot: &Snapshot) -> Body {
         let mut body = br#""data":"#.to_vec();
-        write(&mut body, &picture.data);
+        write(&mut body, &snapshot.data);
         body.extend_from_slice(br#","active":"#);
-        write(&mut body, &picture.active.active);
-        let omitted = picture.active.omitted;
+        write(&mut body, &snapshot.active.active);
+        let omitted = snapshot.active.omitted;
         body.extend_from_slice(format!(r#","omitted":{omitted}}}"#).as_bytes());
         Body(body)
     }
@@ -78,10 +78,10 @@ mod tests {
         serde_json::from_slice(frame).unwrap()
     }
 
-    fn picture() -> Picture {
+    fn snapshot() -> Snapshot {
         let running = [active("x", 1_000), active("y", 2_000)].map(shown);
         let details = running.iter().map(RunSnapshot::active);
-        Picture {
+        Snapshot {
             data: current::build(5, details, &Tally::default(), 3_000),
             active: list::build(&running, 3, 1 << 20, 3_000),
         }
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_picture_by_its_two_names() {
-        let body = Body::of(&picture());
+        let body = Body::of(&snapshot());
         let (snapshot, resync) = (read(&body.snapshot(3)), read(&body.resync(4, "too much")));
         assert_eq!(snapshot["type"], "snapshot");
         assert_eq!(snapshot["seq"], 3);

@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::element::Element;
 use super::frame::{self, Body};
-use super::picture::{self, Picture};
+use super::snapshot::{self, Snapshot};
 use super::{Joined, MAX_QUEUED, Watched};
 use crate::flow::changes::View;
 use crate::flow::places::Places;
@@ -255,25 +255,25 @@ impl Hub {
         let resync = self.gap.is_some() && now >= self.resync_at;
         let snapshot = !self.waiting.is_empty() && now >= self.snapshot_at;
         if resync || snapshot {
-            self.picture(resync).await;
+            self.snapshot(resync).await;
         } else if self.gap.is_none() && self.totals.stale && now >= self.totals.at {
             self.read_totals().await;
         }
     }
 
-    async fn picture(&mut self, resync: bool) {
+    async fn snapshot(&mut self, resync: bool) {
         let Watched {
             reports, changes, ..
         } = &self.watched;
-        let read = Picture::read(reports, changes, self.shown).await;
+        let read = Snapshot::read(reports, changes, self.shown).await;
         let now = Instant::now();
         self.snapshot_at = now + SNAPSHOTS_EVERY;
         let body = match read {
-            Ok(Some(picture)) => Body::of(&picture),
+            Ok(Some(snapshot)) => Body::of(&snapshot),
             // The view that answers catches up soon.
             Ok(None) => return,
             Err(error) => {
-                warn!(%error, "no picture for those who watch; it is tried again");
+                warn!(%error, "no snapshot for the stream; it is tried again");
                 self.resync_at = now + RESYNC_EVERY;
                 return;
             }
@@ -303,7 +303,7 @@ impl Hub {
         let Watched {
             reports, changes, ..
         } = &self.watched;
-        match picture::totals(reports, changes, self.shown).await {
+        match snapshot::totals(reports, changes, self.shown).await {
             Ok(Some(data)) => {
                 self.totals.stale = false;
                 self.totals.read = Some(Element::Totals { data });

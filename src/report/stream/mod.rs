@@ -30,7 +30,7 @@
 mod element;
 mod frame;
 mod hub;
-mod picture;
+mod snapshot;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use super::paint::Paint;
 use crate::cli::text::{dollars, duration, percent, short, width};
 use crate::cli::top::hour::{LastHour, MINUTES};
-use crate::cli::top::picture::{Picture, Totals};
+use crate::cli::top::snapshot::{Snapshot, Totals};
 use crate::cli::top::state::State;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -15,10 +15,10 @@ const MAX_ALERTS: usize = 3;
 pub fn lines(state: &State, now_ms: i64, paint: Paint, max_width: usize) -> Vec<(String, Style)> {
     let (how, style) = how(state, paint);
     let mut lines = vec![(format!("agentpulse  {how}"), style)];
-    let Some(picture) = &state.picture else {
+    let Some(snapshot) = &state.snapshot else {
         return lines;
     };
-    let alerts = alerts(picture).into_iter().map(|(is_critical, text)| {
+    let alerts = alerts(snapshot).into_iter().map(|(is_critical, text)| {
         let style = if is_critical {
             paint.bad()
         } else {
@@ -27,20 +27,20 @@ pub fn lines(state: &State, now_ms: i64, paint: Paint, max_width: usize) -> Vec<
         (text, style)
     });
     lines.extend(alerts);
-    let sums = flowed(&sums(&picture.totals), max_width);
+    let sums = flowed(&sums(&snapshot.totals), max_width);
     lines.extend(sums.into_iter().map(|line| (line, paint.strong())));
     let rates = flowed(&rates(&state.hour, now_ms), max_width);
     lines.extend(rates.into_iter().map(|line| (line, paint.plain())));
-    lines.extend(omitted(picture).map(|line| (line, paint.warning())));
+    lines.extend(omitted(snapshot).map(|line| (line, paint.warning())));
     lines.push((sparkline(&state.hour, now_ms, max_width), paint.bars()));
     lines
 }
 
 fn how(state: &State, paint: Paint) -> (String, Style) {
-    match (&state.away, &state.picture) {
+    match (&state.away, &state.snapshot) {
         (Some(reason), _) => (format!("AWAY  {reason}; asking again"), paint.bad()),
         (None, None) => ("asking the daemon".to_owned(), paint.plain()),
-        (None, Some(picture)) if picture.from_history => {
+        (None, Some(snapshot)) if snapshot.from_history => {
             let how = "from history: the live view is away, tools and progress are not known";
             (how.to_owned(), paint.warning())
         }
@@ -97,8 +97,8 @@ fn bar(minute: Option<i64>, most: i64) -> char {
     }
 }
 
-pub fn alerts(picture: &Picture) -> Vec<(bool, String)> {
-    let all = &picture.alerts;
+pub fn alerts(snapshot: &Snapshot) -> Vec<(bool, String)> {
+    let all = &snapshot.alerts;
     let shown = all.iter().take(MAX_ALERTS);
     let mut lines: Vec<_> = shown
         .map(|alert| (alert.is_critical, format!("ALERT  {}", alert.text)))
@@ -111,8 +111,8 @@ pub fn alerts(picture: &Picture) -> Vec<(bool, String)> {
 }
 
 /// That more run than one answer of the daemon has room for.
-pub fn omitted(picture: &Picture) -> Option<String> {
-    let omitted = picture.omitted;
+pub fn omitted(snapshot: &Snapshot) -> Option<String> {
+    let omitted = snapshot.omitted;
     (omitted > 0).then(|| format!("{omitted} more run and are not listed"))
 }
 

@@ -132,7 +132,7 @@ pub fn draw(state: &State, now_ms: i64, paint: Paint, area: Rect, buffer: &mut B
     heads(&places, paint, line, buffer);
     let rows = state.rows();
     if rows.is_empty() {
-        let nothing = match (&state.picture, state.filter.as_str()) {
+        let nothing = match (&state.snapshot, state.filter.as_str()) {
             (None, _) => String::new(),
             (Some(_), "") => "  nothing runs".to_owned(),
             (Some(_), filter) => format!("  nothing that runs contains {filter}"),

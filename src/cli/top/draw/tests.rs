@@ -1,4 +1,4 @@
-//! Pictures as they are drawn, written by hand.
+//! Screens as they are drawn, written by hand.
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::cli::top::hour::{Ended, LastHour};
-use crate::cli::top::picture::{Alert, Picture, Running, Totals};
+use crate::cli::top::snapshot::{Alert, Running, Snapshot, Totals};
 use crate::cli::top::state::Update;
 use crate::cli::top::state::tests::{press, running};
 
@@ -40,7 +40,7 @@ fn two() -> State {
     };
     let list = vec![ended(1_000, 2), ended(61_000, 1), ended(200_000, 4)];
     state.take(Update::Begun(LastHour::begin(list, NOW - 290_000)), NOW);
-    let picture = Picture {
+    let snapshot = Snapshot {
         totals: Totals {
             active_agents: 2,
             executions_today: 1832,
@@ -57,7 +57,7 @@ fn two() -> State {
         omitted: 0,
         from_history: false,
     };
-    state.take(Update::Picture(picture), NOW);
+    state.take(Update::Snapshot(snapshot), NOW);
     state
 }
 
@@ -173,11 +173,11 @@ fn the_page_of_the_selection_is_shown() {
     let many = (0..25)
         .map(|at| running(&format!("x{at:02}"), at))
         .collect();
-    let running = Picture {
+    let running = Snapshot {
         running: many,
-        ..Picture::default()
+        ..Snapshot::default()
     };
-    state.take(Update::Picture(running), NOW);
+    state.take(Update::Snapshot(running), NOW);
     press(&mut state, "jjjjjjjjjjjj");
     // Four lines of head, the names of the columns, ten rows, the keys.
     let found = shown(&mut state, 80, 16);
@@ -193,12 +193,12 @@ fn states_that_say_so() {
     state.take(Update::Away("no daemon runs on /d".to_owned()), NOW);
     let away = "agentpulse  AWAY  no daemon runs on /d; asking again";
     assert_eq!(shown(&mut state, 80, 6)[0], away);
-    let picture = Picture {
+    let snapshot = Snapshot {
         omitted: 0,
         from_history: true,
-        ..Picture::default()
+        ..Snapshot::default()
     };
-    state.take(Update::Picture(picture), NOW);
+    state.take(Update::Snapshot(snapshot), NOW);
     let found = shown(&mut state, 80, 9);
     assert!(
         found[0].starts_with("agentpulse  from history"),

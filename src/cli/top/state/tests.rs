@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::cli::top::picture::Running;
+use crate::cli::top::snapshot::Running;
 
 pub fn running(id: &str, started_ms: i64) -> Running {
     Running {
@@ -15,10 +15,10 @@ pub fn running(id: &str, started_ms: i64) -> Running {
     }
 }
 
-pub fn picture(running: Vec<Running>) -> Update {
-    Update::Picture(Picture {
+pub fn snapshot(running: Vec<Running>) -> Update {
+    Update::Snapshot(Snapshot {
         running,
-        ..Picture::default()
+        ..Snapshot::default()
     })
 }
 
@@ -40,7 +40,7 @@ pub fn press(state: &mut State, keys: &str) -> Then {
 fn three() -> State {
     let mut state = State::default();
     let all = ["a", "b", "c"].into_iter().zip(1..);
-    let then = state.take(picture(all.map(|(id, at)| running(id, at)).collect()), 10);
+    let then = state.take(snapshot(all.map(|(id, at)| running(id, at)).collect()), 10);
     assert_eq!(then, Then::Nothing);
     state
 }
@@ -71,13 +71,13 @@ fn the_selection_moves_within_the_rows() {
 fn the_selection_stays_with_its_execution() {
     let mut state = three();
     press(&mut state, "j");
-    state.take(picture(vec![running("b", 2), running("c", 3)]), 11);
+    state.take(snapshot(vec![running("b", 2), running("c", 3)]), 11);
     assert_eq!(selected(&state), "b");
     press(&mut state, "r");
     assert_eq!((selected(&state), state.selected()), ("b", 1));
-    state.take(picture(vec![running("c", 3)]), 12);
+    state.take(snapshot(vec![running("c", 3)]), 12);
     assert_eq!(selected(&state), "c");
-    state.take(picture(Vec::new()), 13);
+    state.take(snapshot(Vec::new()), 13);
     assert_eq!(
         (state.selected(), press(&mut state, "!")),
         (0, Then::Nothing)
@@ -167,6 +167,6 @@ fn the_last_picture_stays_while_the_daemon_is_away() {
     state.take(Update::Away("no \u{1b}daemon".to_owned()), 11);
     assert_eq!(state.away.as_deref(), Some("no daemon"));
     assert_eq!(state.rows().len(), 3);
-    state.take(picture(Vec::new()), 12);
+    state.take(snapshot(Vec::new()), 12);
     assert_eq!(state.away, None);
 }

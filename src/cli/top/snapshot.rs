@@ -8,7 +8,7 @@ use crate::cli::text::clean;
 
 /// What runs, and the sums of the UTC day.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Picture {
+pub struct Snapshot {
     pub totals: Totals,
     pub running: Vec<Running>,
     /// How many more run than the daemon listed.
@@ -103,7 +103,7 @@ struct TokenUsage {
     estimated_cost: Option<f64>,
 }
 
-impl Picture {
+impl Snapshot {
     /// # Errors
     /// An answer that is not as the daemon of this version writes it.
     pub fn read(
@@ -111,9 +111,9 @@ impl Picture {
         active: &Value,
         alerts: &Value,
         from_history: bool,
-    ) -> Result<Picture, serde_json::Error> {
+    ) -> Result<Snapshot, serde_json::Error> {
         let Active { active, omitted } = Active::deserialize(active)?;
-        Ok(Picture {
+        Ok(Snapshot {
             totals: Totals::deserialize(totals)?,
             running: active.into_iter().map(Running::of).collect(),
             omitted,
@@ -196,7 +196,7 @@ mod tests {
             {"state": "firing", "severity": "critical", "message": "too\u{7} much"},
             {"state": "resolved", "message": "over"},
         ]});
-        let picture = Picture::read(&totals, &active, &alerts, true).unwrap();
+        let snapshot = Snapshot::read(&totals, &active, &alerts, true).unwrap();
         let running = Running {
             id: "x\u{1b}".to_owned(),
             parent_id: Some("p".to_owned()),
@@ -211,15 +211,15 @@ mod tests {
             deadline_ms: Some(12_000),
             ..Running::default()
         };
-        assert_eq!((picture.running, picture.omitted), (vec![running], 3));
+        assert_eq!((snapshot.running, snapshot.omitted), (vec![running], 3));
         let alert = Alert {
             is_critical: true,
             text: "too much".to_owned(),
         };
-        assert_eq!(picture.alerts, [alert]);
-        assert_eq!(picture.totals.executions_today, 3);
-        assert!(picture.from_history);
-        assert!(Picture::read(&totals, &json!({}), &json!(null), false).is_err());
+        assert_eq!(snapshot.alerts, [alert]);
+        assert_eq!(snapshot.totals.executions_today, 3);
+        assert!(snapshot.from_history);
+        assert!(Snapshot::read(&totals, &json!({}), &json!(null), false).is_err());
         assert!(read_alerts(&json!(null)).is_empty());
     }
 

@@ -6,7 +6,7 @@ use crate::report::active::{self, ActiveList, MAX_LISTED};
 use crate::report::current::{self, Current};
 use crate::report::{Error, Reports, View};
 
-pub(super) struct Picture {
+pub(super) struct Snapshot {
     pub data: Current,
     pub active: ActiveList,
 }
@@ -17,13 +17,13 @@ struct Applied {
     history: u64,
 }
 
-impl Picture {
+impl Snapshot {
     /// Returns None while the view that answers has not yet applied the change `shown`.
     pub async fn read(
         reports: &Reports,
         changes: &Changes,
         shown: u64,
-    ) -> Result<Option<Picture>, Error> {
+    ) -> Result<Option<Snapshot>, Error> {
         let (applied, now_ms) = (Applied::now(changes), (reports.now_ms)());
         let sources = &reports.own;
         let (data, view) = current::fetch(sources, None, now_ms).await?;
@@ -32,7 +32,7 @@ impl Picture {
             limit: MAX_LISTED,
         };
         let (active, _) = active::fetch(sources, &all, now_ms);
-        Ok((applied.of(view) >= shown).then_some(Picture { data, active }))
+        Ok((applied.of(view) >= shown).then_some(Snapshot { data, active }))
     }
 }
 
