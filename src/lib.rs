@@ -77,7 +77,6 @@ pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod daemon;
-mod failpoint;
 pub mod flow;
 pub mod history;
 pub mod http;

@@ -18,7 +18,7 @@ use rusqlite_migration::{M, Migrations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::failpoint::failpoint;
+use agentpulse_failpoint::failpoint;
 pub use checkpoint::Checkpointer;
 pub(crate) use copy::copy;
 use error::Kind;

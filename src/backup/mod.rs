@@ -17,7 +17,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::failpoint::failpoint;
+use agentpulse_failpoint::failpoint;
 use crate::history::Reader;
 use crate::journal::{Journal, Tail};
 use crate::sqlite::{copy, quick_check};

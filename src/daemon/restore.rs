@@ -21,7 +21,7 @@ use super::folder::{ACCESS, Folder, HISTORY, JOURNAL};
 use crate::access::Action;
 use crate::backup::{self, Manifest, Progress, Restored, sync_folder, unpack};
 use crate::config::Config;
-use crate::failpoint::failpoint;
+use agentpulse_failpoint::failpoint;
 use crate::journal;
 
 /// The unpacked data until it is checked.

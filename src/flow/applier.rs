@@ -21,7 +21,7 @@ use super::settings::SettingsWatch;
 use super::verify::Verifier;
 use super::watchdog::{Part, Watchdog};
 use super::writer::{Heartbeats, WriterHandle};
-use crate::failpoint::failpoint;
+use agentpulse_failpoint::failpoint;
 use crate::journal::Tail;
 use crate::live::{Live, Writes};
 use agentpulse_core::change::Change;

@@ -17,7 +17,7 @@ use super::persisted_counters::PersistedCounters;
 use super::settings::SettingsWatch;
 use super::watchdog::{Part, Watchdog};
 use super::writer::{Message, WriterHandle};
-use crate::failpoint::failpoint;
+use agentpulse_failpoint::failpoint;
 use crate::history::{self, History, Pruned};
 use crate::journal::Tail;
 use agentpulse_core::bucket::Day;

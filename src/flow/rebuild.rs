@@ -13,7 +13,7 @@ use super::holds::Holder;
 use super::live_state::Condition;
 use super::snapshot::Snapshot;
 use super::watchdog::Part;
-use crate::failpoint::failpoint;
+use agentpulse_failpoint::failpoint;
 use crate::history::{self, Reader};
 use crate::live::Writes;
 use agentpulse_core::cursor::Cursor;

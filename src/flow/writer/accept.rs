@@ -3,7 +3,7 @@
 
 use super::commit::Commit;
 use super::{Memory, Submission, Unavailable, Writer};
-use crate::failpoint::failpoint;
+use agentpulse_failpoint::failpoint;
 
 /// Changes that history does not have yet, of about 2 KB each. A flush takes half a second. One
 /// execution may change again and again.

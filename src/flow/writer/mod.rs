@@ -34,7 +34,7 @@ use super::live_usage::LiveUsage;
 use super::settings::RuntimeSettings;
 use super::usage::TranscriptQueue;
 use super::watchdog::{Part, Watchdog};
-use crate::failpoint::failpoint;
+use agentpulse_failpoint::failpoint;
 use crate::history::Reader;
 use crate::journal::{Journal, Prune};
 use crate::sqlite;
