@@ -34,11 +34,11 @@
 //! |---|---|
 //! | [`agentpulse_redact`] | takes secrets out of texts: pure |
 //! | [`agentpulse_core`] | what the numbers mean: pure, no clock |
-//! | [`sqlite`] | what the two databases share: opening, versions, errors |
-//! | [`journal`] | accepted events as changes, in order, durable |
-//! | [`history`] | one row a run, and the rollups |
-//! | [`access`] | API keys, tickets, and the audit trail |
-//! | [`backup`] | the databases in one file, and the way back |
+//! | [`agentpulse_store::sqlite`] | what the two databases share: opening, versions, errors |
+//! | [`agentpulse_store::journal`] | accepted events as changes, in order, durable |
+//! | [`agentpulse_store::history`] | one row a run, and the rollups |
+//! | [`agentpulse_store::access`] | API keys, tickets, and the audit trail |
+//! | [`agentpulse_store::backup`] | the databases in one file, and the way back |
 //! | [`live`] | the live view in Redis: the key table, the scripts, the reads |
 //! | [`redis_child`] | the private server: find, start, check, adopt, stop |
 //! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts, what is spent so far, what ended lately, who holds a connection, the look at what Redis holds |
@@ -71,18 +71,13 @@
 //! has a before), stored averages, a UNIQUE index on the journal (the writer is unique), and any
 //! read that waits for the writer.
 
-pub mod access;
 pub mod alert;
-pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod flow;
-pub mod history;
 pub mod http;
 pub mod intake;
-pub mod journal;
 pub mod live;
 pub mod redis_child;
 pub mod report;
-pub mod sqlite;

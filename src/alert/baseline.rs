@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::history::{Error, Reader};
+use agentpulse_store::history::{Error, Reader};
 use agentpulse_core::bucket::{Day, HOUR_MS, Hour};
 use agentpulse_core::sum::add;
 use agentpulse_core::view::HourTally;

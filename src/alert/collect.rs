@@ -15,7 +15,7 @@ use crate::flow::changes::View;
 use crate::flow::live_state::Condition;
 use crate::flow::operations::{Operations, describe};
 use crate::flow::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, Mean};
-use crate::history::{Error, Reader, Readers};
+use agentpulse_store::history::{Error, Reader, Readers};
 use crate::live::Live;
 use crate::report::requests::Latency;
 use crate::report::system::System;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Failure, Target, bar, failed, print};
-use crate::backup::Progress;
+use agentpulse_store::backup::Progress;
 use crate::daemon::{self, Keys};
 
 #[derive(Args)]

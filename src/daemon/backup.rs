@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::failure::{EXIT_CANNOT_CREATE, EXIT_CORRUPT, Failure};
 use super::folder::{Folder, HISTORY, JOURNAL};
-use crate::backup::{Error, Progress};
+use agentpulse_store::backup::{Error, Progress};
 use crate::config::Config;
 use crate::flow::backup::{Order, Refused, perform};
 

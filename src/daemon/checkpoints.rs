@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::failure::{Failure, cannot_create};
 use super::{join, stores};
-use crate::sqlite::Checkpointer;
+use agentpulse_store::sqlite::Checkpointer;
 
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 

@@ -11,7 +11,7 @@ use tokio::net::UnixListener;
 use super::failure::cannot_create;
 use super::ownership::{Found, inspect};
 use super::{EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, Failure, restore};
-use crate::backup::make_folder;
+use agentpulse_store::backup::make_folder;
 use crate::config::Config;
 use crate::intake::socket;
 use crate::redis_child;

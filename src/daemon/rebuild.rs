@@ -10,7 +10,7 @@ use super::parts::{Parts, spawn_writer};
 use super::{
     EXIT_NO_REDIS, Failure, Folder, Stores, VIEWS_DEADLINE, access, join, redis, settings,
 };
-use crate::access::Action;
+use agentpulse_store::access::Action;
 use crate::config::Config;
 use crate::flow::applier;
 use crate::flow::live_state::LiveState;

@@ -10,7 +10,7 @@ use tracing::{Level, error, info, warn};
 
 use super::notify::Notifier;
 use super::{Failure, access, parts, stores};
-use crate::access::{Access, Action, Actor, Entry};
+use agentpulse_store::access::{Access, Action, Actor, Entry};
 use crate::config::{Config, ConfigError};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;

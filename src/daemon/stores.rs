@@ -15,8 +15,8 @@ use crate::flow::clock::Listening;
 use crate::flow::live_usage::LiveUsage;
 use crate::flow::running::Running;
 use crate::flow::writer::Memory;
-use crate::history::{History, Lanes, Reader};
-use crate::journal::{Journal, Tail};
+use agentpulse_store::history::{History, Lanes, Reader};
+use agentpulse_store::journal::{Journal, Tail};
 use agentpulse_core::agent_type::AgentTypes;
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
@@ -150,7 +150,7 @@ pub fn cursor_is_ours(
     ))
 }
 
-pub fn failure(error: crate::sqlite::Error) -> Failure {
+pub fn failure(error: agentpulse_store::sqlite::Error) -> Failure {
     Failure::new(EXIT_CORRUPT, error.to_string())
 }
 

@@ -22,7 +22,7 @@ use super::verify::Verifier;
 use super::watchdog::{Part, Watchdog};
 use super::writer::{Heartbeats, WriterHandle};
 use agentpulse_failpoint::failpoint;
-use crate::journal::Tail;
+use agentpulse_store::journal::Tail;
 use crate::live::{Live, Writes};
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;

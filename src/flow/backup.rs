@@ -15,7 +15,7 @@ use super::changes::{Changes, View};
 use super::clock::now_ms;
 use super::holds::{Holder, Holds};
 use super::writer::WriterHandle;
-use crate::backup::{self, Progress, Target, rotate};
+use agentpulse_store::backup::{self, Progress, Target, rotate};
 
 /// A history of some GB takes minutes; meanwhile the journal grows.
 const BACKUP_DEADLINE: Duration = Duration::from_secs(3600);

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::recent_outcomes::RecentOutcomes;
-use crate::journal::{self, Tail};
+use agentpulse_store::journal::{self, Tail};
 use agentpulse_core::change::Change;
 
 /// Of those that history has, about 1.5 KB each. A view that is further behind reads the journal.

@@ -14,7 +14,7 @@ use super::live_state::Condition;
 use super::snapshot::Snapshot;
 use super::watchdog::Part;
 use agentpulse_failpoint::failpoint;
-use crate::history::{self, Reader};
+use agentpulse_store::history::{self, Reader};
 use crate::live::Writes;
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::view::Heartbeat;

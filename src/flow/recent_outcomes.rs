@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::history::Ended;
+use agentpulse_store::history::Ended;
 use agentpulse_core::bucket::{DAY_MS, HOUR_MS};
 use agentpulse_core::change::Change;
 use agentpulse_core::event::MAX_COUNT;

@@ -1,6 +1,6 @@
 //! What history knows of what the live view shows.
 
-use crate::history::{self, Reader};
+use agentpulse_store::history::{self, Reader};
 use crate::live::Rows;
 use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::names::{NameKind, Names};

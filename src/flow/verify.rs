@@ -12,7 +12,7 @@ use super::apply_error::ApplyError;
 use super::changes::View;
 use super::clock::now_ms;
 use super::snapshot::Snapshot;
-use crate::history::Reader;
+use agentpulse_store::history::Reader;
 use crate::live::Expected;
 use agentpulse_core::bucket::{DAY_MS, Day};
 use agentpulse_core::change::Change;

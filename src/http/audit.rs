@@ -13,7 +13,7 @@ use super::HttpState;
 use super::error::HttpError;
 use super::keys::{failed, in_background};
 use super::params::Params;
-use crate::access::Row;
+use agentpulse_store::access::Row;
 
 /// Some 600 bytes each at most.
 const MAX_ROWS: usize = 1_000;

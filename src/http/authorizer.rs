@@ -14,7 +14,7 @@ use super::credential::{Credential, credential, remove_credentials};
 use super::error::{Code, HttpError};
 use super::limit::{Buckets, Client};
 use super::seat::Seat;
-use crate::access::{Access, Actor, Grant, Scope};
+use agentpulse_store::access::{Access, Actor, Grant, Scope};
 use crate::flow::address::Network;
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;

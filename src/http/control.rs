@@ -21,7 +21,7 @@ use super::router::{finish, routes};
 use super::seat::Seat;
 use super::server::Received;
 use super::{HttpState, keys};
-use crate::access::{Action, Actor, Entry};
+use agentpulse_store::access::{Action, Actor, Entry};
 use crate::flow::backup::{KEEP, Order, Refused};
 use crate::flow::clock::now_ms;
 use crate::flow::places::Holder;

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::access::Access;
+use agentpulse_store::access::Access;
 use crate::alert::store::AlertStore;
 use crate::flow::operations::Operations;
 use crate::intake::Intake;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::HttpState;
 use super::authorizer::Refusal;
 use super::error::HttpError;
-use crate::access::{Error, Grant, TICKET_LIFE};
+use agentpulse_store::access::{Error, Grant, TICKET_LIFE};
 
 #[derive(Serialize, JsonSchema)]
 pub struct Ticket {

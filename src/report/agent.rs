@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Sources;
-use crate::history::{Error, Reader};
+use agentpulse_store::history::{Error, Reader};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::names::{NameKind, Names, OTHER};

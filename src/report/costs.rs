@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::window::last_days;
 use super::{Error, Sources, View};
-use crate::history::{Costliest, Named, Reader};
+use agentpulse_store::history::{Costliest, Named, Reader};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::OTHER;
 use agentpulse_core::sums::NONE;

@@ -7,7 +7,7 @@ use super::active::Running;
 use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
 use crate::flow::running::RunSnapshot;
-use crate::history::{self, Reader};
+use agentpulse_store::history::{self, Reader};
 use crate::live;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::json::json_bytes;

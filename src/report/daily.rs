@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::{is_live, last_days};
 use super::{Error, Sources, View};
-use crate::history::Reader;
+use agentpulse_store::history::Reader;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::view::{DayTally, HourTally};
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::last_hours;
 use super::{Error, Sources, View, current, tools};
-use crate::history::Reader;
+use agentpulse_store::history::Reader;
 use agentpulse_core::bucket::Hour;
 use agentpulse_core::tally::Tally;
 use agentpulse_core::view::HourTally;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Error, Sources, View};
-use crate::history::Reader;
+use agentpulse_store::history::Reader;
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_core::execution::{Details, Status};
 use agentpulse_core::view::Failed;

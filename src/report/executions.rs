@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::item::{Item, started};
 use super::window::last_hours;
 use super::{Error, MAX_ANSWER_BYTES, Sources, View};
-use crate::history::{self, Filter, Position, Reader};
+use agentpulse_store::history::{self, Filter, Position, Reader};
 use agentpulse_core::execution::{Execution, Status, TokenUsage};
 use agentpulse_core::json::json_bytes;
 

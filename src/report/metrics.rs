@@ -8,7 +8,7 @@ use super::exposition::{Kind, Page};
 use super::probe::{DiskUsage, RedisMemory};
 use super::requests::Requests;
 use crate::flow::counters::RENAMED;
-use crate::history::LifetimeCounters;
+use agentpulse_store::history::LifetimeCounters;
 use agentpulse_core::lifetime::{
     BEYOND, BUCKETS, COST_MICROS, DIRECTIONS, DURATION_MS, DURATIONS, EXECUTIONS, STARTED,
     STATUSES, TOKENS, TOOL_CALLS, UNPRICED,

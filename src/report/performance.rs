@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::window::{is_live, last_days};
 use super::{Error, Sources, View};
-use crate::history::Reader;
+use agentpulse_store::history::Reader;
 use agentpulse_core::bucket::{Day, rfc3339};
 use agentpulse_core::execution::{Execution, Status};
 use agentpulse_core::sketch::Sketch;

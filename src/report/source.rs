@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use super::Error;
 use crate::flow::live_state::LiveState;
 use crate::flow::running::Running;
-use crate::history::{self, Lanes, Reader, Readers};
+use agentpulse_store::history::{self, Lanes, Reader, Readers};
 use crate::live::{self, Live};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, Names, OTHER};

@@ -18,7 +18,7 @@ use crate::flow::changes::View;
 use crate::flow::clock::now_ms;
 use crate::flow::operations::{Operations, describe};
 use crate::flow::persisted_counters::PersistedCounters;
-use crate::history::{Error, LifetimeCounters, Reader, Readers};
+use agentpulse_store::history::{Error, LifetimeCounters, Reader, Readers};
 use crate::live::Live;
 
 /// Prometheus gives up at ten seconds by default; parts that do not answer by then are missing, the

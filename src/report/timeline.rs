@@ -35,7 +35,7 @@ pub async fn fetch(sources: &Sources, hours: i32, now_ms: i64) -> Result<(Timeli
     let (from, to) = last_hours(hours, now_ms);
     let tracked_names = sources.tracked_names();
     let history =
-        move |reader: &crate::history::Reader| reader.relabelled_hours(from, to, &tracked_names());
+        move |reader: &agentpulse_store::history::Reader| reader.relabelled_hours(from, to, &tracked_names());
     let (mut rows, view) = if hours_are_live(hours) {
         sources
             .either(sources.live.hours(from, to), history)

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::is_live;
 use super::{Error, Sources, View};
-use crate::history::{self, Reader};
+use agentpulse_store::history::{self, Reader};
 use crate::live;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::Names;

@@ -3,11 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use super::Finding;
-use crate::backup;
+use agentpulse_store::backup;
 use crate::config::Config;
 use crate::daemon::JOURNAL;
 use crate::flow::clock::now_ms;
-use crate::journal::Tail;
+use agentpulse_store::journal::Tail;
 use agentpulse_core::bucket::rfc3339;
 
 /// How far a timestamp may be ahead; events have the same limit.

@@ -10,7 +10,7 @@ use super::Finding;
 use crate::cli::client::{AskError, Control, QUICK};
 use crate::cli::prices::unpriced_of;
 use crate::config::Config;
-use crate::sqlite;
+use agentpulse_store::sqlite;
 
 const SUBJECT: &str = "daemon";
 const FILES: [&str; 3] = ["journal.db", "history.db", "access.db"];

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::Finding;
 use crate::config::Config;
 use crate::daemon::{FOREIGN_FIX, JOURNAL, cursor_is_ours};
-use crate::journal::Tail;
+use agentpulse_store::journal::Tail;
 use crate::live::{Facts, Live, LiveConfig};
 use crate::redis_child;
 use agentpulse_core::bucket::Day;

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Finding;
-use crate::access::Access;
+use agentpulse_store::access::Access;
 use crate::config::{Config, Source};
 use crate::daemon::ACCESS;
 

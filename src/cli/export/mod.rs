@@ -17,9 +17,9 @@ use super::text::{escaped, shown};
 use super::{Failure, Target, block_on, failed, io_failed, written};
 use crate::config::Config;
 use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
-use crate::history::Reader;
+use agentpulse_store::history::Reader;
 use crate::report::item::Item;
-use crate::sqlite;
+use agentpulse_store::sqlite;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Execution;
 

@@ -26,7 +26,7 @@ pub use self::sidecar::{MAX_SIDECAR_BYTES, Sidecar, sidecar};
 use super::counters::Counters;
 use super::settings::SettingsWatch;
 use super::writer::{Unavailable, WriterHandle};
-use crate::history::Readers;
+use agentpulse_store::history::Readers;
 use agentpulse_core::event::{Event, Read};
 use agentpulse_core::execution::{Execution, Reading};
 use agentpulse_core::turns::{execution_id, turn_of};

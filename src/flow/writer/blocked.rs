@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Memory, Unavailable, Writer};
-use crate::sqlite;
+use agentpulse_store::sqlite;
 
 /// Between two attempts to write: each costs a write to the disk.
 const TRY_EVERY: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use super::hook_state::HookState;
 use super::{MAX_BATCH_BYTES, Memory, Unavailable, Writer};
 use crate::flow::clock::Now;
 use crate::flow::running::run_bytes;
-use crate::journal::{Deferred, Entry};
+use agentpulse_store::journal::{Deferred, Entry};
 use agentpulse_core::change::Change;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::Progress;
@@ -144,7 +144,7 @@ impl<'w> Commit<'w> {
 
     pub fn known_to_history<T>(
         &self,
-        read: Result<T, crate::history::Error>,
+        read: Result<T, agentpulse_store::history::Error>,
     ) -> Result<T, Unavailable> {
         read.map_err(|error| {
             error!(%error, "history cannot be read, so duplicates cannot be recognized");

@@ -5,7 +5,7 @@ use tracing::error;
 
 use super::commit::Commit;
 use super::{Memory, Unavailable, Writer};
-use crate::journal::{ALL_TURNS, Deferred};
+use agentpulse_store::journal::{ALL_TURNS, Deferred};
 
 /// Agents of one commit.
 const RESUMED_AT_ONCE: usize = 256;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::commit::Commit;
 use super::{IngestOutcome, Unavailable};
-use crate::history::Filter;
-use crate::journal::ALL_TURNS;
+use agentpulse_store::history::Filter;
+use agentpulse_store::journal::ALL_TURNS;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::{Progress, Read, ToolCall};
 use agentpulse_core::execution::{Execution, Status};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::commit::Commit;
 use super::{MAX_BATCH_BYTES, Unavailable};
-use crate::journal::ALL_TURNS;
+use agentpulse_store::journal::ALL_TURNS;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::execution::{Execution, Origin, Start, Status, Stop, TurnFacts};

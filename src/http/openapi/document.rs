@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::operation::{Answer, Content, Operation};
 use super::routes::Described;
 use super::schemas::{Responses, errors, generator};
-use crate::access::Scope;
+use agentpulse_store::access::Scope;
 use crate::http::authorizer::{Requirement, is_counted};
 use crate::http::conditional::File;
 use crate::http::error::Code;

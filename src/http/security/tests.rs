@@ -6,7 +6,7 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use axum::routing::{any, get};
 
 use super::*;
-use crate::access::{Access, Actor, NewKey, Scopes};
+use agentpulse_store::access::{Access, Actor, NewKey, Scopes};
 use crate::http::error::{unknown_route, wrong_method};
 
 /// A security layer with its file, which is removed with it.

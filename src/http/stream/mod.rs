@@ -18,7 +18,7 @@ use self::socket::{Ending, MAX_MESSAGE_BYTES, Socket};
 use super::HttpState;
 use super::error::{Code, HttpError};
 use super::security::SecurityLayer;
-use crate::access::{Actor, Grant};
+use agentpulse_store::access::{Actor, Grant};
 use crate::flow::clock::now_ms;
 use crate::flow::places::Holder;
 use crate::report::stream::Place;

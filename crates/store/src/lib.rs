@@ -1,0 +1,7 @@
+//! The databases: the journal, the history, keys and the audit trail, and their backup.
+
+pub mod access;
+pub mod backup;
+pub mod history;
+pub mod journal;
+pub mod sqlite;
