@@ -14,21 +14,21 @@
 //!
 //! ## The idea
 //!
-//! An execution is a small state ([`agentpulse_core::execution`]); an event merges into it, in any order,
-//! to the same result. `contribution(state)` is what an execution adds to every bucket. The writer
-//! ([`flow::writer`]) resolves each event when it accepts it and journals the
-//! [`Change`](agentpulse_core::change::Change): the execution before, if it contributed, and after. Live and
-//! history are two small interpreters of that one type; both sum changes by
+//! An execution is a small state ([`agentpulse_core::execution`]); an event merges into it, in any
+//! order, to the same result. `contribution(state)` is what an execution adds to every bucket. The
+//! writer ([`flow::writer`]) resolves each event when it accepts it and journals the
+//! [`Change`](agentpulse_core::change::Change): the execution before, if it contributed, and after.
+//! Live and history are two small interpreters of that one type; both sum changes by
 //! [`Sums`](agentpulse_core::sums::Sums). A late stop, a start after its stop, a revival, a correction: all
 //! are changes like any other. A rebuild writes what the executions of history contribute.
 //!
 //! ## Rooms, and the one way of the arrows
 //!
 //! Crates are subjects, and Cargo holds their arrows: [`agentpulse_redact`] ← [`agentpulse_core`] ←
-//! this one. In this one: `sqlite` ← `journal`, `history`, `access` ← `backup`; these and `live` ←
-//! `intake`, `flow`, `report` ← `alert` ← `http` ← `daemon` ← `cli`. Only `daemon` and `cli` import
-//! `config` and `redis_child`; a `failpoint`, which tests ask for, may stand anywhere. A test reads
-//! the `use` lines and fails on any arrow outwards.
+//! [`agentpulse_store`], [`agentpulse_live`] ← this one. In this one: `intake`, `flow`, `report` ←
+//! `alert` ← `http` ← `daemon` ← `cli`. Only `daemon` and `cli` import `config`; an
+//! [`agentpulse_failpoint`], which tests ask for, may stand anywhere. A test reads the `use` lines
+//! and fails on any arrow outwards.
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -39,8 +39,8 @@
 //! | [`agentpulse_store::history`] | one row a run, and the rollups |
 //! | [`agentpulse_store::access`] | API keys, tickets, and the audit trail |
 //! | [`agentpulse_store::backup`] | the databases in one file, and the way back |
-//! | [`live`] | the live view in Redis: the key table, the scripts, the reads |
-//! | [`redis_child`] | the private server: find, start, check, adopt, stop |
+//! | [`agentpulse_live`] | the live view in Redis: the key table, the scripts, the reads |
+//! | [`agentpulse_live::private_server`] | the private server: find, start, check, adopt, stop |
 //! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts, what is spent so far, what ended lately, who holds a connection, the look at what Redis holds |
 //! | [`intake`] | the socket and the spool |
 //! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
@@ -78,6 +78,4 @@ pub mod daemon;
 pub mod flow;
 pub mod http;
 pub mod intake;
-pub mod live;
-pub mod redis_child;
 pub mod report;

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use agentpulse_store::history::{Error, Reader};
 use agentpulse_core::bucket::{Day, HOUR_MS, Hour};
 use agentpulse_core::sum::add;
 use agentpulse_core::view::HourTally;
+use agentpulse_store::history::{Error, Reader};
 
 /// Whole days before today.
 const DAYS: i32 = 7;

@@ -15,12 +15,12 @@ use crate::flow::changes::View;
 use crate::flow::live_state::Condition;
 use crate::flow::operations::{Operations, describe};
 use crate::flow::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, Mean};
-use agentpulse_store::history::{Error, Reader, Readers};
-use crate::live::Live;
 use crate::report::requests::Latency;
 use crate::report::system::System;
 use agentpulse_core::alert::{Rule, Rules};
 use agentpulse_core::bucket::{Day, HOUR_MS};
+use agentpulse_live::Live;
+use agentpulse_store::history::{Error, Reader, Readers};
 
 /// An input that takes longer is unknown until the next evaluation.
 const WAIT: Duration = Duration::from_secs(1);

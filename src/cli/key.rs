@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
-use agentpulse_store::access::{Error, NewKey, Scopes};
 use crate::config::{Config, parse_duration};
 use crate::daemon::{self, Folder};
 use crate::flow::clock::now_ms;
+use agentpulse_store::access::{Error, NewKey, Scopes};
 
 #[derive(Subcommand)]
 pub enum KeyCommand {

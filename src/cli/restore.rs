@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Failure, Target, bar, failed, print};
-use agentpulse_store::backup::Progress;
 use crate::daemon::{self, Keys};
+use agentpulse_store::backup::Progress;
 
 #[derive(Args)]
 pub struct Restore {

@@ -10,7 +10,6 @@ use tracing::warn;
 
 use super::folder::{ACCESS, nothing_in};
 use super::{EXIT_CONFIG, Failure, Folder, finish_before_reading, stores};
-use agentpulse_store::access::{Access, Action, Actor, Entry};
 use crate::config::{Config, RequireKey};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
@@ -18,6 +17,7 @@ use crate::http::authorizer::Authorizer;
 use crate::http::headers::Policy;
 use crate::http::origin::OriginPolicy;
 use crate::http::security::SecurityLayer;
+use agentpulse_store::access::{Access, Action, Actor, Entry};
 
 const TICK: Duration = Duration::from_secs(1);
 

@@ -14,8 +14,8 @@ use crate::config::{self, Config, WebhookFormat};
 use crate::flow::clock::now_ms;
 use crate::flow::operations::Operations;
 use crate::flow::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, RecentOutcomes, SUMS_KEPT_MS};
-use crate::live::Live;
 use crate::report::system::System;
+use agentpulse_live::Live;
 
 /// Ends of the last hour that are read back: those of a busy hour in a blink. After a busier one
 /// the sums begin later, and are complete again after an hour.

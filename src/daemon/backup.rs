@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::failure::{EXIT_CANNOT_CREATE, EXIT_CORRUPT, Failure};
 use super::folder::{Folder, HISTORY, JOURNAL};
-use agentpulse_store::backup::{Error, Progress};
 use crate::config::Config;
 use crate::flow::backup::{Order, Refused, perform};
+use agentpulse_store::backup::{Error, Progress};
 
 /// Backs up a folder on which no daemon runs.
 ///

@@ -11,10 +11,10 @@ use tokio::net::UnixListener;
 use super::failure::cannot_create;
 use super::ownership::{Found, inspect};
 use super::{EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, Failure, restore};
-use agentpulse_store::backup::make_folder;
 use crate::config::Config;
 use crate::intake::socket;
-use crate::redis_child;
+use agentpulse_live::private_server;
+use agentpulse_store::backup::make_folder;
 
 pub const LOCK: &str = "lock";
 const HTTP_ADDRESS: &str = "http.addr";
@@ -184,8 +184,8 @@ pub fn check_socket_is_free(config: &Config) -> Result<(), Failure> {
     }
 }
 
-pub fn redis_settings(config: &Config) -> redis_child::Settings {
-    redis_child::Settings {
+pub fn redis_settings(config: &Config) -> private_server::Settings {
+    private_server::Settings {
         dir: config.data.dir.clone(),
         server: config.redis.server.clone(),
         maxmemory: config.redis.maxmemory,

@@ -9,10 +9,10 @@ use super::Failure;
 use super::stores::{LOADED, failure};
 use crate::config::Limits;
 use crate::flow::clock::now_ms;
-use agentpulse_store::history::Reader;
-use agentpulse_store::journal::{Journal, Tail};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, NameLimits, Names, TrackedName};
+use agentpulse_store::history::Reader;
+use agentpulse_store::journal::{Journal, Tail};
 
 pub fn names(
     limits: &Limits,

@@ -26,12 +26,12 @@ use crate::flow::usage::{TranscriptQueue, UsageReader};
 use crate::flow::verify::Verifier;
 use crate::flow::watchdog::Watchdog;
 use crate::flow::writer::{self, Heartbeats, Writer, WriterHandle};
-use agentpulse_store::history::History;
-use agentpulse_store::journal::Tail;
-use crate::live::Live;
 use crate::report::{Reports, Views, stream};
 use agentpulse_core::execution::Catalog;
 use agentpulse_core::names::Names;
+use agentpulse_live::Live;
+use agentpulse_store::history::History;
+use agentpulse_store::journal::Tail;
 
 /// Everything that the parts share.
 pub struct Parts {

@@ -10,11 +10,11 @@ use super::parts::{Parts, spawn_writer};
 use super::{
     EXIT_NO_REDIS, Failure, Folder, Stores, VIEWS_DEADLINE, access, join, redis, settings,
 };
-use agentpulse_store::access::Action;
 use crate::config::Config;
 use crate::flow::applier;
 use crate::flow::live_state::LiveState;
 use crate::flow::writer;
+use agentpulse_store::access::Action;
 
 const TELL_EVERY: Duration = Duration::from_millis(200);
 

@@ -11,10 +11,10 @@ use super::failure::{EXIT_CANNOT_CREATE, EXIT_NO_REDIS, Failure};
 use super::folder;
 use super::stores::Stores;
 use crate::config::Config;
-use crate::live::{Live, LiveConfig};
-use crate::redis_child::{self, RedisChild};
 use agentpulse_core::names::Names;
 use agentpulse_core::redis_url::RedisUrl;
+use agentpulse_live::private_server::{self, RedisChild};
+use agentpulse_live::{Live, LiveConfig};
 
 /// For the first answer of Redis.
 const REDIS_DEADLINE: Duration = Duration::from_secs(10);
@@ -122,7 +122,7 @@ pub async fn connect(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Redi
     Ok(redis)
 }
 
-fn no_child(error: redis_child::Error) -> Failure {
+fn no_child(error: private_server::Error) -> Failure {
     let code = match error.is_of_file() {
         true => EXIT_CANNOT_CREATE,
         false => EXIT_NO_REDIS,
@@ -130,6 +130,6 @@ fn no_child(error: redis_child::Error) -> Failure {
     Failure::new(code, error.to_string())
 }
 
-fn no_redis(error: crate::live::Error) -> Failure {
+fn no_redis(error: agentpulse_live::Error) -> Failure {
     Failure::new(EXIT_NO_REDIS, error.to_string())
 }

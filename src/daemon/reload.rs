@@ -10,7 +10,6 @@ use tracing::{Level, error, info, warn};
 
 use super::notify::Notifier;
 use super::{Failure, access, parts, stores};
-use agentpulse_store::access::{Access, Action, Actor, Entry};
 use crate::config::{Config, ConfigError};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
@@ -19,6 +18,7 @@ use crate::flow::settings::RuntimeSettings;
 use crate::flow::writer::{Message, WriterHandle};
 use crate::http::security::SecurityLayer;
 use agentpulse_core::redis_url::RedisUrl;
+use agentpulse_store::access::{Access, Action, Actor, Entry};
 
 /// Settings that a reload changes; every other one needs a restart. A name that ends in a star
 /// stands for all that begin with it.

@@ -15,14 +15,14 @@ use crate::flow::clock::Listening;
 use crate::flow::live_usage::LiveUsage;
 use crate::flow::running::Running;
 use crate::flow::writer::Memory;
-use agentpulse_store::history::{History, Lanes, Reader};
-use agentpulse_store::journal::{Journal, Tail};
 use agentpulse_core::agent_type::AgentTypes;
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::execution::{Catalog, Execution};
 use agentpulse_core::names::Names;
 use agentpulse_core::price::Prices;
+use agentpulse_store::history::{History, Lanes, Reader};
+use agentpulse_store::journal::{Journal, Tail};
 
 pub struct Stores {
     pub journal: Journal,

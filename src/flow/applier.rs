@@ -21,12 +21,12 @@ use super::settings::SettingsWatch;
 use super::verify::Verifier;
 use super::watchdog::{Part, Watchdog};
 use super::writer::{Heartbeats, WriterHandle};
-use agentpulse_failpoint::failpoint;
-use agentpulse_store::journal::Tail;
-use crate::live::{Live, Writes};
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::names::Names;
+use agentpulse_failpoint::failpoint;
+use agentpulse_live::{Live, Writes};
+use agentpulse_store::journal::Tail;
 
 /// Changes in one script without a backlog; Redis is then blocked for some 5 ms.
 const BATCH: usize = 256;

@@ -1,6 +1,6 @@
 //! Why the live view cannot be followed.
 
-use crate::live;
+use agentpulse_live as live;
 
 #[derive(Debug)]
 pub enum ApplyError {

@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::recent_outcomes::RecentOutcomes;
-use agentpulse_store::journal::{self, Tail};
 use agentpulse_core::change::Change;
+use agentpulse_store::journal::{self, Tail};
 
 /// Of those that history has, about 1.5 KB each. A view that is further behind reads the journal.
 const MAX_FLUSHED: usize = 8_192;

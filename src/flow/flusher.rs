@@ -17,13 +17,13 @@ use super::persisted_counters::PersistedCounters;
 use super::settings::SettingsWatch;
 use super::watchdog::{Part, Watchdog};
 use super::writer::{Message, WriterHandle};
-use agentpulse_failpoint::failpoint;
-use agentpulse_store::history::{self, History, Pruned};
-use agentpulse_store::journal::Tail;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::names::Names;
+use agentpulse_failpoint::failpoint;
+use agentpulse_store::history::{self, History, Pruned};
+use agentpulse_store::journal::Tail;
 
 /// Changes in one transaction; so many also start one before its time.
 const BATCH: usize = 8_192;

@@ -13,11 +13,11 @@ use super::holds::Holder;
 use super::live_state::Condition;
 use super::snapshot::Snapshot;
 use super::watchdog::Part;
-use agentpulse_failpoint::failpoint;
-use agentpulse_store::history::{self, Reader};
-use crate::live::Writes;
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::view::Heartbeat;
+use agentpulse_failpoint::failpoint;
+use agentpulse_live::Writes;
+use agentpulse_store::history::{self, Reader};
 
 /// Executions that have ended, of one step: about 5 MB of the largest.
 const LISTED_AT_ONCE: usize = 500;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use xxhash_rust::xxh3::xxh3_64;
 
-use agentpulse_store::history::Ended;
 use agentpulse_core::bucket::{DAY_MS, HOUR_MS};
 use agentpulse_core::change::Change;
 use agentpulse_core::event::MAX_COUNT;
 use agentpulse_core::execution::{Execution, Status};
 use agentpulse_core::sum::add;
+use agentpulse_store::history::Ended;
 
 /// A window is exact to this.
 const SLOT_MS: i64 = 10_000;

@@ -1,10 +1,10 @@
 //! What history knows of what the live view shows.
 
-use agentpulse_store::history::{self, Reader};
-use crate::live::Rows;
 use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::names::{NameKind, Names};
 use agentpulse_core::view::{AgentDay, DayTally, HourTally, Recent, ToolDay, ToolPair, TypeTool};
+use agentpulse_live::Rows;
+use agentpulse_store::history::{self, Reader};
 
 /// All that the live view may still show, by the lives of its keys and by the names that have a
 /// place; of one moment.

@@ -12,10 +12,10 @@ use super::apply_error::ApplyError;
 use super::changes::View;
 use super::clock::now_ms;
 use super::snapshot::Snapshot;
-use agentpulse_store::history::Reader;
-use crate::live::Expected;
 use agentpulse_core::bucket::{DAY_MS, Day};
 use agentpulse_core::change::Change;
+use agentpulse_live::Expected;
+use agentpulse_store::history::Reader;
 
 /// After a rebuild because of a difference: when it differs again so soon, something goes on
 /// changing it, and a rebuild every half minute would help nobody.

@@ -14,11 +14,11 @@ use super::credential::{Credential, credential, remove_credentials};
 use super::error::{Code, HttpError};
 use super::limit::{Buckets, Client};
 use super::seat::Seat;
-use agentpulse_store::access::{Access, Actor, Grant, Scope};
 use crate::flow::address::Network;
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 use crate::flow::places::{Full, Holder, Rank};
+use agentpulse_store::access::{Access, Actor, Grant, Scope};
 
 /// The files of the page, which hold no numbers.
 const PAGE_FILES: &str = "/assets/";

@@ -21,10 +21,10 @@ use super::router::{finish, routes};
 use super::seat::Seat;
 use super::server::Received;
 use super::{HttpState, keys};
-use agentpulse_store::access::{Action, Actor, Entry};
 use crate::flow::backup::{KEEP, Order, Refused};
 use crate::flow::clock::now_ms;
 use crate::flow::places::Holder;
+use agentpulse_store::access::{Action, Actor, Entry};
 
 const ORIGIN: &str = "control socket";
 

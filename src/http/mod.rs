@@ -35,13 +35,13 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use agentpulse_store::access::Access;
 use crate::alert::store::AlertStore;
 use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
 use crate::report::stream::Stream;
 use crate::report::system::System;
+use agentpulse_store::access::Access;
 pub use body::Bodies;
 pub use params::Params;
 pub use router::router;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Sources;
-use agentpulse_store::history::{Error, Reader};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::names::{NameKind, Names, OTHER};
 use agentpulse_core::view::{AgentDay, Failed};
+use agentpulse_store::history::{Error, Reader};
 
 #[derive(Clone)]
 pub(super) enum Agent {

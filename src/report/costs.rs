@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::window::last_days;
 use super::{Error, Sources, View};
-use agentpulse_store::history::{Costliest, Named, Reader};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::OTHER;
 use agentpulse_core::sums::NONE;
 use agentpulse_core::tally::Tally;
+use agentpulse_store::history::{Costliest, Named, Reader};
 
 /// Rows of names. An answer of the most has less than 1 MB: a name has at most 256 bytes.
 pub const MAX_ROWS: usize = 1_000;

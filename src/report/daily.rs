@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::{is_live, last_days};
 use super::{Error, Sources, View};
-use agentpulse_store::history::Reader;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::view::{DayTally, HourTally};
+use agentpulse_store::history::Reader;
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Daily {

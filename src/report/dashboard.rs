@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::last_hours;
 use super::{Error, Sources, View, current, tools};
-use agentpulse_store::history::Reader;
 use agentpulse_core::bucket::Hour;
 use agentpulse_core::tally::Tally;
 use agentpulse_core::view::HourTally;
+use agentpulse_store::history::Reader;
 
 /// As its page shows them.
 const HOURS: i32 = 24;

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Error, Sources, View};
-use agentpulse_store::history::Reader;
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_core::execution::{Details, Status};
 use agentpulse_core::view::Failed;
+use agentpulse_store::history::Reader;
 
 const MAX_ERRORS: usize = 50;
 

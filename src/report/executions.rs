@@ -9,9 +9,9 @@ use serde::{Serialize, Serializer};
 use super::item::{Item, started};
 use super::window::last_hours;
 use super::{Error, MAX_ANSWER_BYTES, Sources, View};
-use agentpulse_store::history::{self, Filter, Position, Reader};
 use agentpulse_core::execution::{Execution, Status, TokenUsage};
 use agentpulse_core::json::json_bytes;
+use agentpulse_store::history::{self, Filter, Position, Reader};
 
 /// The filters. Times are of the end of an execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::window::{is_live, last_days};
 use super::{Error, Sources, View};
-use agentpulse_store::history::Reader;
 use agentpulse_core::bucket::{Day, rfc3339};
 use agentpulse_core::execution::{Execution, Status};
 use agentpulse_core::sketch::Sketch;
 use agentpulse_core::tally::{Tally, rounded_mean};
 use agentpulse_core::view::AgentDay;
+use agentpulse_store::history::Reader;
 
 const SLOWEST: usize = 10;
 

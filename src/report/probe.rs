@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::live::Live;
+use agentpulse_live::Live;
 
 /// Hooks keep no more files in a spool; see [`DiskUsage::spool_files`].
 const MAX_FILES: usize = 32_768;

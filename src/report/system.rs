@@ -18,8 +18,8 @@ use crate::flow::changes::View;
 use crate::flow::clock::now_ms;
 use crate::flow::operations::{Operations, describe};
 use crate::flow::persisted_counters::PersistedCounters;
+use agentpulse_live::Live;
 use agentpulse_store::history::{Error, LifetimeCounters, Reader, Readers};
-use crate::live::Live;
 
 /// Prometheus gives up at ten seconds by default; parts that do not answer by then are missing, the
 /// rest is sent.

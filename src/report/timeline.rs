@@ -34,8 +34,9 @@ pub struct Point {
 pub async fn fetch(sources: &Sources, hours: i32, now_ms: i64) -> Result<(Timeline, View), Error> {
     let (from, to) = last_hours(hours, now_ms);
     let tracked_names = sources.tracked_names();
-    let history =
-        move |reader: &agentpulse_store::history::Reader| reader.relabelled_hours(from, to, &tracked_names());
+    let history = move |reader: &agentpulse_store::history::Reader| {
+        reader.relabelled_hours(from, to, &tracked_names())
+    };
     let (mut rows, view) = if hours_are_live(hours) {
         sources
             .either(sources.live.hours(from, to), history)

@@ -9,13 +9,13 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::is_live;
 use super::{Error, Sources, View};
-use agentpulse_store::history::{self, Reader};
-use crate::live;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::Names;
 use agentpulse_core::sum::{add, sum};
 use agentpulse_core::tally::ratio;
 use agentpulse_core::view::{DayTally, ToolDay, ToolPair, TypeTool};
+use agentpulse_live as live;
+use agentpulse_store::history::{self, Reader};
 
 /// Pairs that are shown.
 const PAIRS: usize = 5;

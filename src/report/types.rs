@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::source::Relabel;
 use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
-use agentpulse_store::history::Reader;
 use agentpulse_core::sum::{add, sum};
 use agentpulse_core::tally::{Tally, ratio};
 use agentpulse_core::view::{HourTally, TypeTool};
+use agentpulse_store::history::Reader;
 
 /// Tools that stand for a type.
 const COMMON_TOOLS: usize = 3;

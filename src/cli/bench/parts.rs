@@ -12,8 +12,6 @@ use super::load::Load;
 use super::machine::thread_cpu_ns;
 use super::result::{Row, row};
 use crate::cli::failure::{Failure, failed};
-use agentpulse_store::history::History;
-use agentpulse_store::journal::{Entry, Journal, Prune};
 use agentpulse_core::bucket::{DAY_MS, Day};
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
@@ -23,6 +21,8 @@ use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::names::{NameLimits, Names};
 use agentpulse_core::sums::Sums;
 use agentpulse_redact::{is_stack, redact, telling, top_of_stacks, without_homes};
+use agentpulse_store::history::History;
+use agentpulse_store::journal::{Entry, Journal, Prune};
 
 /// As many as one flush has to write at some 10,000 events a second.
 const EVENTS: u64 = 20_000;

@@ -3,12 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use super::Finding;
-use agentpulse_store::backup;
 use crate::config::Config;
 use crate::daemon::JOURNAL;
 use crate::flow::clock::now_ms;
-use agentpulse_store::journal::Tail;
 use agentpulse_core::bucket::rfc3339;
+use agentpulse_store::backup;
+use agentpulse_store::journal::Tail;
 
 /// How far a timestamp may be ahead; events have the same limit.
 const AHEAD_ALLOWED_MS: i64 = 5 * 60 * 1_000;

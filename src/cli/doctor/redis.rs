@@ -11,12 +11,12 @@ use tokio::time::timeout;
 use super::Finding;
 use crate::config::Config;
 use crate::daemon::{FOREIGN_FIX, JOURNAL, cursor_is_ours};
-use agentpulse_store::journal::Tail;
-use crate::live::{Facts, Live, LiveConfig};
-use crate::redis_child;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameLimits, Names};
 use agentpulse_core::redis_url::RedisUrl;
+use agentpulse_live::private_server;
+use agentpulse_live::{Facts, Live, LiveConfig};
+use agentpulse_store::journal::Tail;
 
 const SUBJECT: &str = "redis";
 /// It answers in a millisecond, or it is unreachable.
@@ -29,7 +29,7 @@ pub async fn findings(config: &Config, running: Option<&Value>) -> Vec<Finding> 
     let url = match (own, running) {
         (Some(url), _) => url,
         (None, Some(status)) if status["redis"]["private"] == true => {
-            redis_child::url(&config.data.dir)
+            private_server::url(&config.data.dir)
         }
         _ => return Vec::new(),
     };
@@ -75,7 +75,7 @@ fn unreachable(state: String) -> Finding {
 async fn ask(
     config: &Config,
     url: RedisUrl,
-) -> Result<(Option<Facts>, Option<String>, Option<String>), crate::live::Error> {
+) -> Result<(Option<Facts>, Option<String>, Option<String>), agentpulse_live::Error> {
     let place = LiveConfig {
         url,
         prefix: config.redis.prefix.clone(),

@@ -5,9 +5,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Finding;
-use agentpulse_store::access::Access;
 use crate::config::{Config, Source};
 use crate::daemon::ACCESS;
+use agentpulse_store::access::Access;
 
 pub fn findings(config: &Config, file: Option<&Path>) -> Vec<Finding> {
     let file = file.and_then(|file| readable(file, &secrets(config)));

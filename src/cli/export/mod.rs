@@ -17,11 +17,11 @@ use super::text::{escaped, shown};
 use super::{Failure, Target, block_on, failed, io_failed, written};
 use crate::config::Config;
 use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
-use agentpulse_store::history::Reader;
 use crate::report::item::Item;
-use agentpulse_store::sqlite;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Execution;
+use agentpulse_store::history::Reader;
+use agentpulse_store::sqlite;
 
 const HISTORY_NAME: &str = "history.db";
 /// Executions that are read at once, in one transaction: some MB of the largest.

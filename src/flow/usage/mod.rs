@@ -26,10 +26,10 @@ pub use self::sidecar::{MAX_SIDECAR_BYTES, Sidecar, sidecar};
 use super::counters::Counters;
 use super::settings::SettingsWatch;
 use super::writer::{Unavailable, WriterHandle};
-use agentpulse_store::history::Readers;
 use agentpulse_core::event::{Event, Read};
 use agentpulse_core::execution::{Execution, Reading};
 use agentpulse_core::turns::{execution_id, turn_of};
+use agentpulse_store::history::Readers;
 
 /// The last line came 24 to 45 ms after the stop.
 const FIRST_PAUSE: Duration = Duration::from_millis(60);

@@ -10,13 +10,13 @@ use super::hook_state::HookState;
 use super::{MAX_BATCH_BYTES, Memory, Unavailable, Writer};
 use crate::flow::clock::Now;
 use crate::flow::running::run_bytes;
-use agentpulse_store::journal::{Deferred, Entry};
 use agentpulse_core::change::Change;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::Progress;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::names::{NameKind, Names, TrackedName};
 use agentpulse_core::turns::Turns;
+use agentpulse_store::journal::{Deferred, Entry};
 
 /// What is decided.
 #[derive(Default)]

@@ -92,7 +92,10 @@ impl Commit<'_> {
         Ok(ends)
     }
 
-    fn journaled<T>(&self, read: Result<T, agentpulse_store::journal::Error>) -> Result<T, Unavailable> {
+    fn journaled<T>(
+        &self,
+        read: Result<T, agentpulse_store::journal::Error>,
+    ) -> Result<T, Unavailable> {
         read.map_err(|error| {
             tracing::error!(%error, "the journal cannot be read");
             self.writer.report_damage(&error);

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::commit::Commit;
 use super::{IngestOutcome, Unavailable};
-use agentpulse_store::history::Filter;
-use agentpulse_store::journal::ALL_TURNS;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::{Progress, Read, ToolCall};
 use agentpulse_core::execution::{Execution, Status};
 use agentpulse_core::turns::{
     AgentSignal, Applied, HookEvent, Signal, Turns, execution_id, turn_of,
 };
+use agentpulse_store::history::Filter;
+use agentpulse_store::journal::ALL_TURNS;
 
 /// Executions of one session that had timed out before it ended.
 const MAX_TIMED_OUT: usize = 256;

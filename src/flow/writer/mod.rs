@@ -34,14 +34,14 @@ use super::live_usage::LiveUsage;
 use super::settings::RuntimeSettings;
 use super::usage::TranscriptQueue;
 use super::watchdog::{Part, Watchdog};
-use agentpulse_failpoint::failpoint;
-use agentpulse_store::history::Reader;
-use agentpulse_store::journal::{Journal, Prune};
-use agentpulse_store::sqlite;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::ChangeKind;
 use agentpulse_core::execution::{Execution, TokenUsage};
 use agentpulse_core::names::Names;
+use agentpulse_failpoint::failpoint;
+use agentpulse_store::history::Reader;
+use agentpulse_store::journal::{Journal, Prune};
+use agentpulse_store::sqlite;
 
 /// Events in one commit: a larger one gains nothing and makes the first of them wait longer.
 const MAX_BATCH: usize = 4_096;

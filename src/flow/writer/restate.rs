@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::commit::Commit;
 use super::{MAX_BATCH_BYTES, Unavailable};
-use agentpulse_store::journal::ALL_TURNS;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::execution::{Execution, Origin, Start, Status, Stop, TurnFacts};
 use agentpulse_core::turns::{End, Turn, Turns, execution_id, turn_of};
+use agentpulse_store::journal::ALL_TURNS;
 
 /// Agents that follow one that they descend from, in one commit.
 const MAX_DESCENDANTS: usize = 4_096;

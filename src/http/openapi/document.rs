@@ -10,12 +10,12 @@ use serde_json::{Map, Value, json};
 use super::operation::{Answer, Content, Operation};
 use super::routes::Described;
 use super::schemas::{Responses, errors, generator};
-use agentpulse_store::access::Scope;
 use crate::http::authorizer::{Requirement, is_counted};
 use crate::http::conditional::File;
 use crate::http::error::Code;
 use crate::http::params::ParamSpec;
 use crate::http::router::routes;
+use agentpulse_store::access::Scope;
 
 const JSON: &str = "application/json";
 

@@ -6,8 +6,8 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use axum::routing::{any, get};
 
 use super::*;
-use agentpulse_store::access::{Access, Actor, NewKey, Scopes};
 use crate::http::error::{unknown_route, wrong_method};
+use agentpulse_store::access::{Access, Actor, NewKey, Scopes};
 
 /// A security layer with its file, which is removed with it.
 fn security() -> (SecurityLayer, Arc<Access>, tempfile::TempDir) {

@@ -18,10 +18,10 @@ use self::socket::{Ending, MAX_MESSAGE_BYTES, Socket};
 use super::HttpState;
 use super::error::{Code, HttpError};
 use super::security::SecurityLayer;
-use agentpulse_store::access::{Actor, Grant};
 use crate::flow::clock::now_ms;
 use crate::flow::places::Holder;
 use crate::report::stream::Place;
+use agentpulse_store::access::{Actor, Grant};
 
 pub const OWN: &str = "/api/agents/stream";
 pub const OF_DASHBOARD: &str = "/stream";

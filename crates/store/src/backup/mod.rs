@@ -17,10 +17,10 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use agentpulse_failpoint::failpoint;
 use crate::history::Reader;
 use crate::journal::{Journal, Tail};
 use crate::sqlite::{copy, quick_check};
+use agentpulse_failpoint::failpoint;
 
 pub use error::Error;
 pub use folder::{Target, make_folder, newest, own_folder, rotate, sync_folder};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::apply::{apply, stop};
 use super::journey::Journey;
 use super::{IDLE_MS, Server, ask, dump, keys, names, now_ms, set_cursor};
-use crate::live::{Expected, Key, Rows, Writes};
+use crate::{Expected, Key, Rows, Writes};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
 use agentpulse_core::execution::Fact;

@@ -6,8 +6,8 @@ use super::{
     IDLE_MS, PREFIX, Server, active, ask, dump, failed, keys, names, now_ms, set_cursor, slowest,
     writes,
 };
-use crate::live::keys::{HISTORY_KEPT, SLOWEST_KEPT, TIMELINE_KEPT};
-use crate::live::{Key, Live, Writes};
+use crate::keys::{HISTORY_KEPT, SLOWEST_KEPT, TIMELINE_KEPT};
+use crate::{Key, Live, Writes};
 use agentpulse_core::bucket::DAY_MS;
 use agentpulse_core::execution::{Fact, Start, Stop};
 
@@ -251,7 +251,7 @@ async fn every_key_has_the_type_and_the_life_of_its_row() {
         };
         assert_eq!(expires_s, expected, "{name}");
     }
-    assert_eq!(seen.len(), crate::live::TABLE.len());
+    assert_eq!(seen.len(), crate::TABLE.len());
 }
 
 #[tokio::test]

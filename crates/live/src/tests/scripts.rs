@@ -2,7 +2,7 @@
 
 #[test]
 fn each_script_tells_what_it_takes_and_is_refused_whole_when_memory_is_full() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/lua");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../lua");
     let mut seen = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -45,7 +45,7 @@ const OPTIONS: [&str; 4] = ["exat", "xx", "rev", "withscores"];
 
 #[test]
 fn every_command_of_a_script_is_in_the_list_of_those_that_a_user_needs() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/lua");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../lua");
     let mut used = std::collections::BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
@@ -58,7 +58,7 @@ fn every_command_of_a_script_is_in_the_list_of_those_that_a_user_needs() {
         used.extend(words.map(str::to_lowercase));
     }
     used.retain(|word| !OPTIONS.contains(&word.as_str()) && word != "wrongtype");
-    let listed: std::collections::BTreeSet<String> = crate::live::commands::IN_SCRIPTS
+    let listed: std::collections::BTreeSet<String> = crate::commands::IN_SCRIPTS
         .into_iter()
         .chain(["exists", "get", "scard"])
         .map(str::to_owned)

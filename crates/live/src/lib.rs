@@ -12,6 +12,7 @@ mod expected;
 mod keys;
 mod listed;
 mod pair;
+pub mod private_server;
 mod read;
 mod sections;
 #[cfg(test)]
@@ -47,17 +48,17 @@ const PROGRESS_AT_ONCE: usize = 500;
 const PROGRESS_BYTES_AT_ONCE: usize = 1 << 20;
 
 static ALLOWED: LazyLock<Script> =
-    LazyLock::new(|| Script::from_lua(include_str!("../../lua/allowed.lua")));
+    LazyLock::new(|| Script::from_lua(include_str!("../../../lua/allowed.lua")));
 static APPLY: LazyLock<Script> =
-    LazyLock::new(|| Script::from_lua(include_str!("../../lua/apply.lua")));
+    LazyLock::new(|| Script::from_lua(include_str!("../../../lua/apply.lua")));
 static CLEAR: LazyLock<Script> =
-    LazyLock::new(|| Script::from_lua(include_str!("../../lua/clear.lua")));
+    LazyLock::new(|| Script::from_lua(include_str!("../../../lua/clear.lua")));
 static PROGRESS: LazyLock<Script> =
-    LazyLock::new(|| Script::from_lua(include_str!("../../lua/progress.lua")));
+    LazyLock::new(|| Script::from_lua(include_str!("../../../lua/progress.lua")));
 static CURRENT: LazyLock<Script> =
-    LazyLock::new(|| Script::from_lua(include_str!("../../lua/current.lua")));
+    LazyLock::new(|| Script::from_lua(include_str!("../../../lua/current.lua")));
 static READ: LazyLock<Script> =
-    LazyLock::new(|| Script::from_lua(include_str!("../../lua/read.lua")));
+    LazyLock::new(|| Script::from_lua(include_str!("../../../lua/read.lua")));
 
 #[derive(Clone, Debug)]
 pub struct LiveConfig {

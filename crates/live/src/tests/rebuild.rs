@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::apply::apply;
 use super::journey::Journey;
 use super::{Dump, IDLE_MS, Server, active, ask, dump, keys, names, set_cursor, writes};
-use crate::live::{Live, Rows, Writes};
+use crate::{Live, Rows, Writes};
 use agentpulse_core::bucket::{DAY_MS, Day, Hour};
 use agentpulse_core::change::Change;
 use agentpulse_core::execution::{Contribution, Execution};

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, UnixStream};
 use super::apply::{apply, start};
 use super::journey::Journey;
 use super::{PATIENCE, Server, active, ask, dump, names, set_cursor, writes};
-use crate::live::{Live, LiveConfig, Writes};
+use crate::{Live, LiveConfig, Writes};
 use agentpulse_core::execution::Fact;
 use agentpulse_core::redis_url::RedisUrl;
 
@@ -216,7 +216,7 @@ async fn a_password_is_sent_and_a_missing_one_is_told() {
     );
 }
 
-async fn connect(url: &str) -> Result<Live, crate::live::Error> {
+async fn connect(url: &str) -> Result<Live, crate::Error> {
     let config = LiveConfig {
         url: RedisUrl::parse(url).unwrap(),
         prefix: String::new(),
@@ -249,7 +249,7 @@ async fn only_our_keys_are_cleared() {
     ask(&live, &["SET", "test:agent:errors:x", "1"]).await;
     // Names need not be text.
     let raw = fred::types::Value::Bytes(vec![b't', b'e', b's', b't', b':', 0xff].into());
-    let set = crate::live::command("SET");
+    let set = crate::command("SET");
     let _: fred::types::Value = {
         use fred::interfaces::ClientLike;
         live.client
