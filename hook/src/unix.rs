@@ -37,7 +37,7 @@ pub fn standard_input() -> ManuallyDrop<File> {
 }
 
 /// Waits until `file` can be read or written without blocking, or has ended; false at `deadline`.
-/// After the deadline it still tells what is so at once.
+/// After the deadline it still returns the state at once.
 ///
 /// The wait is counted in whole milliseconds, rounded down: it may end up to 1 ms early.
 pub fn wait(file: impl AsFd, readiness: Readiness, deadline: Instant) -> bool {

@@ -112,7 +112,7 @@ mod tests {
     const CERTIFICATE: &[u8] = include_bytes!("../../tests/data/tls/localhost.pem");
     const KEY: &[u8] = include_bytes!("../../tests/data/tls/localhost.key");
 
-    /// Answers one request and tells what it was, as far as its TLS came about.
+    /// Answers one request and returns it, if its TLS handshake succeeded.
     async fn server(tls: Option<TlsAcceptor>, answer: &'static str) -> (SocketAddr, Served) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,7 +1,7 @@
 //! Asks the running daemon over its control socket: HTTP/1.1, one request a connection.
 //!
-//! reqwest speaks over Unix sockets too, but normalizes URLs: of the key or the agent `..` a request
-//! would go to another route.
+//! reqwest speaks over Unix sockets too, but normalizes URLs: of the key or the agent `..` a
+//! request would go to another route.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -127,7 +127,7 @@ impl Subject {
             .map_err(|_| failed(format_args!("the daemon's address is {address:?}")))
     }
 
-    /// Asks until the condition holds; answers how long that took.
+    /// Polls until the condition holds; returns how long that took.
     pub fn wait(
         &self,
         deadline: Duration,

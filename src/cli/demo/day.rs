@@ -162,7 +162,7 @@ impl Planner {
         1 + self.random.weighted([60, 22, 12, 6].into_iter()) as u64
     }
 
-    /// Plans a run and all that it launches; answers when it ends. Nothing is planned after the
+    /// Plans a run and all that it launches; returns when it ends. Nothing is planned after the
     /// day, nor beyond the wanted number.
     fn launch(&mut self, launch: &Launch) -> i64 {
         let &Launch { start_ms, .. } = launch;

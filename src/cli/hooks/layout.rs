@@ -1,8 +1,8 @@
 //! The layout of inserted text: that of its surroundings.
 //!
-//! A container that we make has white space behind its opening bracket, always. What we put into
-//! an empty one that was there stands right behind the bracket. So the text itself tells which of
-//! the two is to go with its content, and no record of our own has to be kept in step with it.
+//! A container that we make has white space behind its opening bracket, always. What we put into an
+//! empty one that was there stands right behind the bracket. So the text itself shows which of the
+//! two is to go with its content, and no record of our own has to be kept in step with it.
 
 use std::ops::Range;
 

@@ -95,13 +95,13 @@ impl Operation {
         ])
     }
 
-    /// Answers the JSON of a `T`.
+    /// The answer is the JSON of a `T`.
     pub fn answers<T: JsonSchema>(self, status: StatusCode, when: &'static str) -> Operation {
         let schema = SchemaGenerator::subschema_for::<T>;
         self.answer(status, when, Content::Json(schema))
     }
 
-    /// Answers text with 200.
+    /// The answer is text with 200.
     pub fn sends(self, media_types: &[&'static str], when: &'static str) -> Operation {
         let content = Content::Text(media_types.to_vec());
         self.answer(StatusCode::OK, when, content)

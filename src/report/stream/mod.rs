@@ -21,8 +21,8 @@
 //!
 //! A change is shown once it is true for reads, which are answered by the live view or, while that
 //! is unreachable or behind, by history: so what a client adds up and what it reads fit together.
-//! (A cached answer may be a quarter of a second older.) A snapshot may hold changes whose frame
-//! is still to come; each of them sets values and adds nothing, so that it may be shown twice.
+//! (A cached answer may be a quarter of a second older.) A snapshot may hold changes whose frame is
+//! still to come; each of them sets values and adds nothing, so that it may be shown twice.
 //! Heartbeats are shown as they arrive, after their execution's start and never after its end.
 //!
 //! A client that is too slow for its frames is closed with that reason and has to connect again.

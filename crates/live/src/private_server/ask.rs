@@ -44,7 +44,7 @@ impl Server {
         timeout(ANSWER_DEADLINE, exchange).await?
     }
 
-    /// Why it does not serve us, as its error tells.
+    /// Why it does not serve us, by its error.
     pub fn refused(&self, reply: &str) -> Error {
         let reply = reply.trim_end().trim_start_matches('-');
         if !reply.starts_with("MISCONF") {
@@ -113,7 +113,7 @@ impl Server {
         }
     }
 
-    /// As a server tells its working folder: without links.
+    /// As a server reports its working folder: without links.
     fn real_dir(&self) -> Result<PathBuf, Error> {
         fs::canonicalize(&self.dir).map_err(|error| Error::of_file(&self.dir, &error))
     }

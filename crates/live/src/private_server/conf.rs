@@ -56,7 +56,7 @@ pub fn difference(wanted: &[Setting], found: &[(&[u8], &[u8])]) -> Option<String
                 Some(format!("{name} is {value:?}, not {wanted:?}"))
             }
             None if *name == "tls-port" => None,
-            None => Some(format!("it does not tell its {name}")),
+            None => Some(format!("it does not report its {name}")),
         }
     })
 }

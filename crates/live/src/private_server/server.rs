@@ -151,7 +151,7 @@ impl Server {
     ///
     /// The configuration is its standard input: a path on the command line would be taken for a
     /// pattern, and where that matches nothing it starts without one, on port 6379 of all
-    /// interfaces. The socket is named again there, so that its command line tells whose it is.
+    /// interfaces. The socket is named again there, so that its command line shows whose it is.
     pub fn spawn(&self) -> Result<(), Error> {
         self.write_config()?;
         let config = fs::File::open(&self.config);

@@ -168,7 +168,7 @@ async fn a_configuration_that_is_refused_is_told_in_the_log() {
     assert!(log.contains("no-such-setting"), "{log}");
 }
 
-/// The TCP sockets of a process that take connections; only Linux tells.
+/// The TCP sockets of a process that take connections; only on Linux.
 fn tcp_listeners(pid: i32) -> usize {
     let sockets: Vec<String> = fs::read_dir(format!("/proc/{pid}/fd"))
         .into_iter()

@@ -135,7 +135,7 @@ fn one_without_keys_is_restored_still() {
 fn any_tar_lists_it() {
     let dir = tempfile::tempdir().unwrap();
     let taken = backup(dir.path());
-    // Where there is no tar there is nobody to tell.
+    // Without tar there is nothing to compare with.
     let Ok(listed) = Command::new("tar").arg("-tf").arg(&taken.path).output() else {
         return;
     };

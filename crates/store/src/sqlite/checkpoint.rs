@@ -16,7 +16,7 @@ impl Checkpointer {
         })
     }
 
-    /// Waits for nobody. Answers how many frames (of one page each) are left in the log.
+    /// Does not wait. Returns how many frames (of one page each) are left in the log.
     pub fn checkpoint(&self) -> Result<u64> {
         self.db.read(|conn| {
             conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
