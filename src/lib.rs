@@ -47,7 +47,7 @@
 //! | [`alert`] | rules, what is pending, fires and was resolved, webhooks |
 //! | [`http`] | routes and their OpenAPI document, the security layer, probes, WebSockets; the page, whose files are in `web/` |
 //! | [`cli`] | one file a subcommand |
-//! | [`config`] | settings, as written and as meant |
+//! | [`agentpulse_config`] | settings, as written and as meant |
 //! | [`daemon`] | builds everything, owns the order of the end |
 //!
 //! ## What always holds
@@ -73,7 +73,6 @@
 
 pub mod alert;
 pub mod cli;
-pub mod config;
 pub mod daemon;
 pub mod flow;
 pub mod http;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
-use crate::config::parse_duration;
+use agentpulse_config::parse_duration;
 use crate::daemon;
 use crate::flow::clock::now_ms;
 use agentpulse_core::bucket::Day;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::client::{AskError, Control};
 use super::{Failure, Target, bar, block_on, failed, io_failed, print};
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
 use crate::flow::backup::{KEEP, Order};
 use agentpulse_store::backup::Progress;

@@ -18,7 +18,7 @@ use tokio::net::UnixStream;
 
 use super::block_on;
 use super::failure::{Failure, failed};
-use crate::config::{Config, Source};
+use agentpulse_config::{Config, Source};
 
 /// Of what answers from memory or one read.
 pub const QUICK: Duration = Duration::from_secs(5);

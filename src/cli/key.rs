@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
-use crate::config::{Config, parse_duration};
+use agentpulse_config::{Config, parse_duration};
 use crate::daemon::{self, Folder};
 use crate::flow::clock::now_ms;
 use agentpulse_store::access::{Error, NewKey, Scopes};

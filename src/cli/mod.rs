@@ -43,7 +43,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, default_file};
+use agentpulse_config::{Config, ConfigError, default_file};
 use crate::daemon::EXIT_CONFIG;
 
 use failure::{Failure, failed, io_failed, one_line};

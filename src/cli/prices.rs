@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{AskError, Control, LONG};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::daemon::EXIT_CONFIG;
 use crate::flow::clock::now_ms;
 use agentpulse_core::bucket::Day;

@@ -11,7 +11,7 @@ use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, Target, flag, io_failed};
-use crate::config::{Log, LogFormat};
+use agentpulse_config::{Log, LogFormat};
 use crate::daemon::{self, Signals, Source};
 
 /// What is still at work after the daemon has drained is a blocking thread without anything

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::folder::{ACCESS, nothing_in};
 use super::{EXIT_CONFIG, Failure, Folder, finish_before_reading, stores};
-use crate::config::{Config, RequireKey};
+use agentpulse_config::{Config, RequireKey};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 use crate::http::authorizer::Authorizer;

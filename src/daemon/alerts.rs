@@ -10,7 +10,7 @@ use super::parts::Parts;
 use super::stores::{self, Stores};
 use crate::alert::notify::{Format, Notify, Webhook};
 use crate::alert::{Alerting, Collector};
-use crate::config::{self, Config, WebhookFormat};
+use agentpulse_config::{self as config, Config, WebhookFormat};
 use crate::flow::clock::now_ms;
 use crate::flow::operations::Operations;
 use crate::flow::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, RecentOutcomes, SUMS_KEPT_MS};

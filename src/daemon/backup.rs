@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::failure::{EXIT_CANNOT_CREATE, EXIT_CORRUPT, Failure};
 use super::folder::{Folder, HISTORY, JOURNAL};
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::flow::backup::{Order, Refused, perform};
 use agentpulse_store::backup::{Error, Progress};
 

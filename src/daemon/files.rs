@@ -4,7 +4,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-use crate::config::Config;
+use agentpulse_config::Config;
 
 /// Databases with their logs, Redis, what is read of transcripts and the spool, the log, and half
 /// as much again.

@@ -11,7 +11,7 @@ use tokio::net::UnixListener;
 use super::failure::cannot_create;
 use super::ownership::{Found, inspect};
 use super::{EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, Failure, restore};
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::intake::socket;
 use agentpulse_live::private_server;
 use agentpulse_store::backup::make_folder;

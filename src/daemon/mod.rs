@@ -50,7 +50,7 @@ use self::reload::{ActiveSettings, Reloader};
 pub use self::restore::{Keys, finish_before_reading, restore};
 use self::stores::Stores;
 pub use self::stores::{FOREIGN_FIX, cursor_is_ours};
-use crate::config::Config;
+use agentpulse_config::Config;
 use agentpulse_store::access::Access;
 
 use crate::flow::clock::now_ms;

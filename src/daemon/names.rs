@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::Failure;
 use super::stores::{LOADED, failure};
-use crate::config::Limits;
+use agentpulse_config::Limits;
 use crate::flow::clock::now_ms;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, NameLimits, Names, TrackedName};

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::failure::{Failure, cannot_create};
 use super::stores::{self, Stores};
 use crate::alert::store::AlertStore;
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::flow::applier::Applier;
 use crate::flow::backup::Backups;
 use crate::flow::changes::{Changes, View};

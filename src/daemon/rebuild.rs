@@ -10,7 +10,7 @@ use super::parts::{Parts, spawn_writer};
 use super::{
     EXIT_NO_REDIS, Failure, Folder, Stores, VIEWS_DEADLINE, access, join, redis, settings,
 };
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::flow::applier;
 use crate::flow::live_state::LiveState;
 use crate::flow::writer;

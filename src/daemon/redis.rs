@@ -10,7 +10,7 @@ use tracing::info;
 use super::failure::{EXIT_CANNOT_CREATE, EXIT_NO_REDIS, Failure};
 use super::folder;
 use super::stores::Stores;
-use crate::config::Config;
+use agentpulse_config::Config;
 use agentpulse_core::names::Names;
 use agentpulse_core::redis_url::RedisUrl;
 use agentpulse_live::private_server::{self, RedisChild};

@@ -10,7 +10,7 @@ use tracing::{Level, error, info, warn};
 
 use super::notify::Notifier;
 use super::{Failure, access, parts, stores};
-use crate::config::{Config, ConfigError};
+use agentpulse_config::{Config, ConfigError};
 use crate::flow::clock::now_ms;
 use crate::flow::counters::Counters;
 use crate::flow::reload::{Command, ReloadState, Reloaded};
@@ -208,7 +208,7 @@ impl Reloader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::DEFAULT_FILE;
+    use agentpulse_config::DEFAULT_FILE;
 
     fn active(flags: &[(&str, &str)]) -> ActiveSettings {
         let home = [("HOME".to_owned(), "/h".to_owned())];

@@ -18,7 +18,7 @@ use super::access;
 use super::backup::no_backup;
 use super::failure::{EXIT_CANNOT_CREATE, EXIT_CORRUPT, Failure, cannot_create};
 use super::folder::{ACCESS, Folder, HISTORY, JOURNAL};
-use crate::config::Config;
+use agentpulse_config::Config;
 use agentpulse_failpoint::failpoint;
 use agentpulse_store::access::Action;
 use agentpulse_store::backup::{self, Manifest, Progress, Restored, sync_folder, unpack};

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::folder::{HISTORY, JOURNAL};
 use super::{EXIT_CONFIG, EXIT_CORRUPT, Failure, names};
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::flow::applier::REBUILDING;
 use crate::flow::clock::Listening;
 use crate::flow::live_usage::LiveUsage;

@@ -20,7 +20,7 @@ use super::client::{Control, event_socket};
 use super::delivery::{Totals, connect, deliver};
 use super::emit::{refused, show_refusal};
 use super::{Failure, Target, block_on, flag, print, written};
-use crate::config::Config;
+use agentpulse_config::Config;
 
 /// The plan of so many takes some 20 MB. For more traffic there is `agentpulse bench`.
 const MAX_EXECUTIONS: u64 = 200_000;

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::Finding;
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::daemon::JOURNAL;
 use crate::flow::clock::now_ms;
 use agentpulse_core::bucket::rfc3339;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Finding;
 use crate::cli::client::{AskError, Control, QUICK};
 use crate::cli::prices::unpriced_of;
-use crate::config::Config;
+use agentpulse_config::Config;
 use agentpulse_store::sqlite;
 
 const SUBJECT: &str = "daemon";

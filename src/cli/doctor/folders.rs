@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Finding;
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::daemon::{Found, inspect};
 
 /// The journal and the history of a busy week take some hundred MB, and SQLite needs room for its

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Finding;
 use crate::cli::hooks::status;
-use crate::config::Config;
+use agentpulse_config::Config;
 
 const SUBJECT: &str = "hooks";
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Finding;
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::daemon::files_needed;
 
 const SUBJECT: &str = "open files";

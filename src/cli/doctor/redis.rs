@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Finding;
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::daemon::{FOREIGN_FIX, JOURNAL, cursor_is_ours};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameLimits, Names};

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::Finding;
-use crate::config::Config;
+use agentpulse_config::Config;
 
 const SUBJECT: &str = "redis";
 /// In the order in which the daemon looks for them.

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Finding;
-use crate::config::{Config, Source};
+use agentpulse_config::{Config, Source};
 use crate::daemon::ACCESS;
 use agentpulse_store::access::Access;
 

@@ -15,7 +15,7 @@ use hyper::Method;
 use super::client::{AskError, Control, LONG};
 use super::text::{escaped, shown};
 use super::{Failure, Target, block_on, failed, io_failed, written};
-use crate::config::Config;
+use agentpulse_config::Config;
 use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
 use crate::report::item::Item;
 use agentpulse_core::bucket::Day;

@@ -19,7 +19,7 @@ use super::location::Files;
 use crate::cli::client::Control;
 use crate::cli::table::aligned;
 use crate::cli::{Failure, Target, block_on, failed, print, print_json};
-use crate::config::Config;
+use agentpulse_config::Config;
 
 #[derive(Args)]
 pub struct Status {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli::environment;
-use crate::config::Config;
+use agentpulse_config::Config;
 
 /// The variables by which the hook program finds its places.
 const VARIABLES: [&str; 5] = [

@@ -30,7 +30,7 @@ pub use section::{
 pub use unit::parse_duration;
 
 /// The documented settings file; it names every key with its default.
-pub const DEFAULT_FILE: &str = include_str!("../../config/agentpulse.toml");
+pub const DEFAULT_FILE: &str = include_str!("../../../config/agentpulse.toml");
 
 /// Two hundred times the documented file: a longer one is not a settings file.
 const FILE_MAX_BYTES: u64 = 1 << 20;
