@@ -16,7 +16,7 @@
 //!
 //! An execution is a small state ([`agentpulse_core::execution`]); an event merges into it, in any
 //! order, to the same result. `contribution(state)` is what an execution adds to every bucket. The
-//! writer ([`flow::writer`]) resolves each event when it accepts it and journals the
+//! writer ([`agentpulse_pipeline::writer`]) resolves each event when it accepts it and journals the
 //! [`Change`](agentpulse_core::change::Change): the execution before, if it contributed, and after.
 //! Live and history are two small interpreters of that one type; both sum changes by
 //! [`Sums`](agentpulse_core::sums::Sums). A late stop, a start after its stop, a revival, a correction: all
@@ -25,10 +25,10 @@
 //! ## Rooms, and the one way of the arrows
 //!
 //! Crates are subjects, and Cargo holds their arrows: [`agentpulse_redact`] ← [`agentpulse_core`] ←
-//! [`agentpulse_store`], [`agentpulse_live`] ← this one. In this one: `intake`, `flow`, `report` ←
-//! `alert` ← `http` ← `daemon` ← `cli`. Only `daemon` and `cli` import `config`; an
-//! [`agentpulse_failpoint`], which tests ask for, may stand anywhere. A test reads the `use` lines
-//! and fails on any arrow outwards.
+//! [`agentpulse_store`], [`agentpulse_live`] ← [`agentpulse_pipeline`] ← this one, which alone uses
+//! [`agentpulse_config`], too. In this one: `intake`, `report` ← `alert` ← `http` ← `daemon` ← `cli`.
+//! An [`agentpulse_failpoint`], which tests ask for, may stand anywhere. A test reads the `use`
+//! lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -41,7 +41,7 @@
 //! | [`agentpulse_store::backup`] | the databases in one file, and the way back |
 //! | [`agentpulse_live`] | the live view in Redis: the key table, the scripts, the reads |
 //! | [`agentpulse_live::private_server`] | the private server: find, start, check, adopt, stop |
-//! | [`flow`] | writer, applier, flusher, rebuild, reaper, transcripts, what is spent so far, what ended lately, who holds a connection, the look at what Redis holds |
+//! | [`agentpulse_pipeline`] | writer, applier, flusher, rebuild, reaper, the readers of transcripts, recent outcomes, connection slots, the check of Redis |
 //! | [`intake`] | the socket and the spool |
 //! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
 //! | [`alert`] | rules, what is pending, fires and was resolved, webhooks |
@@ -74,7 +74,6 @@
 pub mod alert;
 pub mod cli;
 pub mod daemon;
-pub mod flow;
 pub mod http;
 pub mod intake;
 pub mod report;

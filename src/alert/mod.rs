@@ -30,10 +30,10 @@ pub use self::collect::Collector;
 use self::machine::{AlertStateMachine, Now};
 use self::notify::Notify;
 use self::store::AlertStore;
-use crate::flow::clock::now_ms;
-use crate::flow::counters::Counters;
-use crate::flow::settings::SettingsWatch;
 use agentpulse_core::alert::{Alert, Severity, State};
+use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::counters::Counters;
+use agentpulse_pipeline::settings::SettingsWatch;
 
 /// A person learns of an alert within seconds; an evaluation costs a few milliseconds.
 const EVERY: Duration = Duration::from_secs(2);

@@ -13,8 +13,8 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::post::{HttpClient, Outcome};
-use crate::flow::counters::Counters;
 use agentpulse_core::alert::{Alert, Severity, State};
+use agentpulse_pipeline::counters::Counters;
 
 /// Alerts that may wait for one webhook.
 const MAX_QUEUED: usize = 64;

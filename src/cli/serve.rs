@@ -11,8 +11,8 @@ use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, Target, flag, io_failed};
-use agentpulse_config::{Log, LogFormat};
 use crate::daemon::{self, Signals, Source};
+use agentpulse_config::{Log, LogFormat};
 
 /// What is still at work after the daemon has drained is a blocking thread without anything
 /// that would be lost.

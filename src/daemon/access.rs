@@ -10,13 +10,13 @@ use tracing::warn;
 
 use super::folder::{ACCESS, nothing_in};
 use super::{EXIT_CONFIG, Failure, Folder, finish_before_reading, stores};
-use agentpulse_config::{Config, RequireKey};
-use crate::flow::clock::now_ms;
-use crate::flow::counters::Counters;
 use crate::http::authorizer::Authorizer;
 use crate::http::headers::Policy;
 use crate::http::origin::OriginPolicy;
 use crate::http::security::SecurityLayer;
+use agentpulse_config::{Config, RequireKey};
+use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::counters::Counters;
 use agentpulse_store::access::{Access, Action, Actor, Entry};
 
 const TICK: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::failure::{EXIT_CANNOT_CREATE, EXIT_CORRUPT, Failure};
 use super::folder::{Folder, HISTORY, JOURNAL};
 use agentpulse_config::Config;
-use crate::flow::backup::{Order, Refused, perform};
+use agentpulse_pipeline::backup::{Order, Refused, perform};
 use agentpulse_store::backup::{Error, Progress};
 
 /// Backs up a folder on which no daemon runs.

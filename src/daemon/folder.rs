@@ -11,8 +11,8 @@ use tokio::net::UnixListener;
 use super::failure::cannot_create;
 use super::ownership::{Found, inspect};
 use super::{EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, Failure, restore};
-use agentpulse_config::Config;
 use crate::intake::socket;
+use agentpulse_config::Config;
 use agentpulse_live::private_server;
 use agentpulse_store::backup::make_folder;
 

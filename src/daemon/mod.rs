@@ -53,16 +53,16 @@ pub use self::stores::{FOREIGN_FIX, cursor_is_ours};
 use agentpulse_config::Config;
 use agentpulse_store::access::Access;
 
-use crate::flow::clock::now_ms;
-use crate::flow::operations::{Facts, Operations};
-use crate::flow::reaper::Reaper;
-use crate::flow::settings::RuntimeSettings;
-use crate::flow::writer;
 use crate::http::{self, Bodies, HttpState};
 use crate::intake::spool::Spool;
 use crate::intake::{Intake, socket};
 use crate::report::system::System;
 use crate::report::{Reports, stream};
+use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::operations::{Facts, Operations};
+use agentpulse_pipeline::reaper::Reaper;
+use agentpulse_pipeline::settings::RuntimeSettings;
+use agentpulse_pipeline::writer;
 
 /// Connections may finish what they are sending.
 const INTAKE_DEADLINE: Duration = Duration::from_secs(10);

@@ -8,9 +8,9 @@ use tracing::info;
 use super::Failure;
 use super::stores::{LOADED, failure};
 use agentpulse_config::Limits;
-use crate::flow::clock::now_ms;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, NameLimits, Names, TrackedName};
+use agentpulse_pipeline::clock::now_ms;
 use agentpulse_store::history::Reader;
 use agentpulse_store::journal::{Journal, Tail};
 

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use crate::flow::operations::Operations;
-use crate::flow::watchdog::Part;
+use agentpulse_pipeline::operations::Operations;
+use agentpulse_pipeline::watchdog::Part;
 
 /// Until it is ready.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -11,9 +11,9 @@ use super::{
     EXIT_NO_REDIS, Failure, Folder, Stores, VIEWS_DEADLINE, access, join, redis, settings,
 };
 use agentpulse_config::Config;
-use crate::flow::applier;
-use crate::flow::live_state::LiveState;
-use crate::flow::writer;
+use agentpulse_pipeline::applier;
+use agentpulse_pipeline::live_state::LiveState;
+use agentpulse_pipeline::writer;
 use agentpulse_store::access::Action;
 
 const TELL_EVERY: Duration = Duration::from_millis(200);

@@ -10,14 +10,14 @@ use tracing::{Level, error, info, warn};
 
 use super::notify::Notifier;
 use super::{Failure, access, parts, stores};
-use agentpulse_config::{Config, ConfigError};
-use crate::flow::clock::now_ms;
-use crate::flow::counters::Counters;
-use crate::flow::reload::{Command, ReloadState, Reloaded};
-use crate::flow::settings::RuntimeSettings;
-use crate::flow::writer::{Message, WriterHandle};
 use crate::http::security::SecurityLayer;
+use agentpulse_config::{Config, ConfigError};
 use agentpulse_core::redis_url::RedisUrl;
+use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::counters::Counters;
+use agentpulse_pipeline::reload::{Command, ReloadState, Reloaded};
+use agentpulse_pipeline::settings::RuntimeSettings;
+use agentpulse_pipeline::writer::{Message, WriterHandle};
 use agentpulse_store::access::{Access, Action, Actor, Entry};
 
 /// Settings that a reload changes; every other one needs a restart. A name that ends in a star

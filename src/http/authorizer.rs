@@ -14,10 +14,10 @@ use super::credential::{Credential, credential, remove_credentials};
 use super::error::{Code, HttpError};
 use super::limit::{Buckets, Client};
 use super::seat::Seat;
-use crate::flow::address::Network;
-use crate::flow::clock::now_ms;
-use crate::flow::counters::Counters;
-use crate::flow::places::{Full, Holder, Rank};
+use agentpulse_pipeline::address::Network;
+use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::counters::Counters;
+use agentpulse_pipeline::places::{Full, Holder, Rank};
 use agentpulse_store::access::{Access, Actor, Grant, Scope};
 
 /// The files of the page, which hold no numbers.

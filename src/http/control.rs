@@ -21,9 +21,9 @@ use super::router::{finish, routes};
 use super::seat::Seat;
 use super::server::Received;
 use super::{HttpState, keys};
-use crate::flow::backup::{KEEP, Order, Refused};
-use crate::flow::clock::now_ms;
-use crate::flow::places::Holder;
+use agentpulse_pipeline::backup::{KEEP, Order, Refused};
+use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::places::Holder;
 use agentpulse_store::access::{Action, Actor, Entry};
 
 const ORIGIN: &str = "control socket";

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::HttpState;
 use super::error::{Code, HttpError};
 use super::params::Params;
-use crate::flow::clock::now_ms;
+use agentpulse_pipeline::clock::now_ms;
 use agentpulse_store::access::{Access, Actor, Error, NewKey, Scopes};
 
 /// `{"key":{…,"text":"ap_…"}}`: the one answer that ever holds a key.

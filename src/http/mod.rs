@@ -36,11 +36,11 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::alert::store::AlertStore;
-use crate::flow::operations::Operations;
 use crate::intake::Intake;
 use crate::report::Reports;
 use crate::report::stream::Stream;
 use crate::report::system::System;
+use agentpulse_pipeline::operations::Operations;
 use agentpulse_store::access::Access;
 pub use body::Bodies;
 pub use params::Params;

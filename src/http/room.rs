@@ -12,7 +12,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::seat::Seat;
-use crate::flow::places::{Holder, STALLED_AFTER};
+use agentpulse_pipeline::places::{Holder, STALLED_AFTER};
 
 /// Waits for memory, each as long as it takes until a client that sends nothing is stalled.
 /// Together shorter than a body may take, so that half bodies do not block each other.
@@ -152,7 +152,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
-    use crate::flow::address::Network;
+    use agentpulse_pipeline::address::Network;
 
     fn client(holder: Holder) -> Client {
         Client {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::flow::places::{Full, Holder, Place, Rank};
+use agentpulse_pipeline::places::{Full, Holder, Place, Rank};
 
 /// An extension of each request.
 #[derive(Clone)]

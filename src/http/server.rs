@@ -25,10 +25,10 @@ use super::control::User;
 use super::seat::{Seat, Sending};
 use super::write_timeout::WriteTimeout;
 use super::{HttpState, control, router};
-use crate::flow::address::Network;
-use crate::flow::counters::Counters;
-use crate::flow::places::{Holder, Places, Reserve};
 use crate::intake::socket::is_own;
+use agentpulse_pipeline::address::Network;
+use agentpulse_pipeline::counters::Counters;
+use agentpulse_pipeline::places::{Holder, Places, Reserve};
 
 /// From the first wait for a request to the end of its headers; a connection may also idle that
 /// long. A dashboard that polls more rarely connects again.

@@ -108,7 +108,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
-    use crate::flow::places::{Holder, Places, Reserve};
+    use agentpulse_pipeline::places::{Holder, Places, Reserve};
 
     #[tokio::test]
     async fn who_stops_reading_is_given_up() {

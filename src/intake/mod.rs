@@ -17,13 +17,13 @@ use serde_json::Value;
 
 pub use self::document::object;
 use self::document::{Document, run_blocking};
-use crate::flow::clock::now_ms;
-use crate::flow::counters::Counters;
-use crate::flow::settings::SettingsWatch;
-pub use crate::flow::writer::Unavailable;
-use crate::flow::writer::{IngestOutcome, WriterHandle};
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::{Clock, Event, decode, decode_value, hook_payload};
+use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::counters::Counters;
+use agentpulse_pipeline::settings::SettingsWatch;
+pub use agentpulse_pipeline::writer::Unavailable;
+use agentpulse_pipeline::writer::{IngestOutcome, WriterHandle};
 
 /// One line, in bytes.
 pub const MAX_LINE_BYTES: usize = 256 << 10;

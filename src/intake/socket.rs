@@ -17,8 +17,8 @@ use tracing::{debug, warn};
 use super::lines::{Begun, Lines};
 use super::outbox::Outbox;
 use super::{Answer, Decoded, Intake, MAX_SUBMISSION, decode_line, too_long};
-use crate::flow::places::{Holder, Place, Places, Reserve};
-use crate::flow::writer::{IngestOutcome, Unavailable};
+use agentpulse_pipeline::places::{Holder, Place, Places, Reserve};
+use agentpulse_pipeline::writer::{IngestOutcome, Unavailable};
 
 /// Submissions of one connection that wait for their commit while more is read.
 const MAX_OUTSTANDING: usize = 8;

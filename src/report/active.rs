@@ -7,11 +7,11 @@ use serde::{Serialize, Serializer};
 
 use super::item::Tokens;
 use super::{MAX_ANSWER_BYTES, Sources, View};
-use crate::flow::running::RunSnapshot;
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_core::event::MAX_NAME_BYTES;
 use agentpulse_core::json::json_bytes;
 use agentpulse_core::view::Active;
+use agentpulse_pipeline::running::RunSnapshot;
 
 /// Ten times what any machine has been seen to run at once.
 pub const MAX_LISTED: usize = 10_000;

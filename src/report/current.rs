@@ -6,12 +6,12 @@ use serde::Serialize;
 use super::active::Running;
 use super::window::{hours_are_live, last_hours};
 use super::{Error, Sources, View};
-use crate::flow::running::RunSnapshot;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::json::json_bytes;
 use agentpulse_core::tally::Tally;
 use agentpulse_core::view::{Active, HourTally};
 use agentpulse_live as live;
+use agentpulse_pipeline::running::RunSnapshot;
 use agentpulse_store::history::{self, Reader};
 
 /// Running executions that are shown one by one, the oldest; the number counts all.

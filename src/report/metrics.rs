@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::exposition::{Kind, Page};
 use super::probe::{DiskUsage, RedisMemory};
 use super::requests::Requests;
-use crate::flow::counters::RENAMED;
 use agentpulse_core::lifetime::{
     BEYOND, BUCKETS, COST_MICROS, DIRECTIONS, DURATION_MS, DURATIONS, EXECUTIONS, STARTED,
     STATUSES, TOKENS, TOOL_CALLS, UNPRICED,
 };
 use agentpulse_core::names::OTHER;
 use agentpulse_core::tally::dollars;
+use agentpulse_pipeline::counters::RENAMED;
 use agentpulse_store::history::LifetimeCounters;
 
 const LIVE_STATES: [&str; 4] = ["following", "rebuilding", "away", "broken"];

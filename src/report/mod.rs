@@ -35,10 +35,10 @@ use serde::Serialize;
 use tracing::{error, warn};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::flow::counters::Counters;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Status;
 use agentpulse_core::names::OTHER;
+use agentpulse_pipeline::counters::Counters;
 use agentpulse_store::history::{self, LOOKUPS, Readers, SCANS};
 use cache::Cache;
 use costs::CostsBy;

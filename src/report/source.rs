@@ -8,12 +8,12 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::Error;
-use crate::flow::live_state::LiveState;
-use crate::flow::running::Running;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, Names, OTHER};
 use agentpulse_core::view::{HourTally, ToolDay, ToolPair, TypeTool};
 use agentpulse_live::{self as live, Live};
+use agentpulse_pipeline::live_state::LiveState;
+use agentpulse_pipeline::running::Running;
 use agentpulse_store::history::{self, Lanes, Reader, Readers};
 
 /// Redis answers in milliseconds. If it takes this long it is stuck, and history answers.

@@ -14,11 +14,11 @@ use super::health::{self, HealthInputs};
 use super::metrics::{self, Scrape};
 use super::probe::{ProbeError, Probes};
 use super::requests::Requests;
-use crate::flow::changes::View;
-use crate::flow::clock::now_ms;
-use crate::flow::operations::{Operations, describe};
-use crate::flow::persisted_counters::PersistedCounters;
 use agentpulse_live::Live;
+use agentpulse_pipeline::changes::View;
+use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::operations::{Operations, describe};
+use agentpulse_pipeline::persisted_counters::PersistedCounters;
 use agentpulse_store::history::{Error, LifetimeCounters, Reader, Readers};
 
 /// Prometheus gives up at ten seconds by default; parts that do not answer by then are missing, the

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::Finding;
-use agentpulse_config::Config;
 use crate::daemon::files_needed;
+use agentpulse_config::Config;
 
 const SUBJECT: &str = "open files";
 

@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Finding;
-use agentpulse_config::Config;
 use crate::daemon::{FOREIGN_FIX, JOURNAL, cursor_is_ours};
+use agentpulse_config::Config;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameLimits, Names};
 use agentpulse_core::redis_url::RedisUrl;

@@ -20,8 +20,8 @@ use super::delivery::{connect, deliver};
 use super::emit::{refused, show_refusal};
 use super::export::parse_day;
 use super::{Failure, Target, failed, flag, io_failed, print};
-use crate::flow::clock::now_ms;
 use agentpulse_core::bucket::Day;
+use agentpulse_pipeline::clock::now_ms;
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);

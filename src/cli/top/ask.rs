@@ -15,8 +15,8 @@ use super::state::Update;
 use crate::cli::client::{AskError, Cached, Control, QUICK};
 use crate::cli::failure::{Failure, failed, io_failed};
 use crate::cli::path::encoded;
-use crate::flow::clock::now_ms;
 use agentpulse_core::bucket::{HOUR_MS, rfc3339};
+use agentpulse_pipeline::clock::now_ms;
 
 /// Of the most that a page may have. An hour with more ended executions begins later.
 const MAX_PAGES: usize = 10;

@@ -29,7 +29,7 @@ use clap::Args;
 use super::client::Control;
 use super::table::terminal_width;
 use super::{Failure, Target, block_on, failed, print};
-use crate::flow::clock::now_ms;
+use agentpulse_pipeline::clock::now_ms;
 
 /// Below this the daemon answers the same again, as it keeps an answer for a moment.
 const SHORTEST_INTERVAL: f64 = 0.25;

@@ -17,7 +17,7 @@ use super::state::{State, Then, Update};
 use crate::cli::block_on;
 use crate::cli::client::Control;
 use crate::cli::failure::{Failure, failed, io_failed};
-use crate::flow::clock::now_ms;
+use agentpulse_pipeline::clock::now_ms;
 
 /// What has come is drawn so soon, and elapsed times go on.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);

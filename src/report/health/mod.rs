@@ -13,9 +13,9 @@ use self::shape::{
     Check, Checks, Database, Disk, History, Hooks, Journal, Live, Redis, Settings, Spool, Verdict,
 };
 use super::probe::{DiskUsage, ProbeError, RedisMemory};
-use crate::flow::counters::Counters;
-use crate::flow::operations::{FLUSH_LAG_ALLOWED_MS, LIVE_LAG_ALLOWED_MS};
-use crate::flow::reload::Last;
+use agentpulse_pipeline::counters::Counters;
+use agentpulse_pipeline::operations::{FLUSH_LAG_ALLOWED_MS, LIVE_LAG_ALLOWED_MS};
+use agentpulse_pipeline::reload::Last;
 
 /// The writer refuses events when it has to remember 65,536 executions that history lacks.
 const PENDING_ALLOWED: u64 = 32_768;

@@ -69,10 +69,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::flow::running::RunSnapshot;
     use crate::report::active::tests::{active, shown};
     use crate::report::{active as list, current};
     use agentpulse_core::tally::Tally;
+    use agentpulse_pipeline::running::RunSnapshot;
 
     fn read(frame: &Bytes) -> Value {
         serde_json::from_slice(frame).unwrap()

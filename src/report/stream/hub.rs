@@ -14,11 +14,11 @@ use super::element::Element;
 use super::frame::{self, Body};
 use super::snapshot::{self, Snapshot};
 use super::{Joined, MAX_QUEUED, Watched};
-use crate::flow::changes::View;
-use crate::flow::places::Places;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
+use agentpulse_pipeline::changes::View;
+use agentpulse_pipeline::places::Places;
 
 /// Between two frames: nobody reads faster.
 const WINDOW: Duration = Duration::from_millis(100);

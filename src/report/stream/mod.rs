@@ -40,14 +40,14 @@ use tokio::sync::{Semaphore, SemaphorePermit, broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::Reports;
-use crate::flow::changes::Changes;
-use crate::flow::counters::Counters;
-use crate::flow::live_state::LiveState;
-use crate::flow::places::{self, Holder, Places, Reserve};
-use crate::flow::settings::SettingsWatch;
-use crate::flow::writer::Heartbeats;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::bucket::Hour;
+use agentpulse_pipeline::changes::Changes;
+use agentpulse_pipeline::counters::Counters;
+use agentpulse_pipeline::live_state::LiveState;
+use agentpulse_pipeline::places::{self, Holder, Places, Reserve};
+use agentpulse_pipeline::settings::SettingsWatch;
+use agentpulse_pipeline::writer::Heartbeats;
 pub use hub::Hub;
 
 /// Frames that may wait for a client: three seconds of them at the fastest, and longer than one

@@ -1,10 +1,10 @@
 //! Running executions and the day's totals, read without the cache: a cached answer could be older
 //! than what has been shown.
 
-use crate::flow::changes::{self, Changes};
 use crate::report::active::{self, ActiveList, MAX_LISTED};
 use crate::report::current::{self, Current};
 use crate::report::{Error, Reports, View};
+use agentpulse_pipeline::changes::{self, Changes};
 
 pub(super) struct Snapshot {
     pub data: Current,

@@ -8,8 +8,8 @@ use tracing::error;
 
 use super::hook_state::HookState;
 use super::{MAX_BATCH_BYTES, Memory, Unavailable, Writer};
-use crate::flow::clock::Now;
-use crate::flow::running::run_bytes;
+use crate::clock::Now;
+use crate::running::run_bytes;
 use agentpulse_core::change::Change;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::Progress;

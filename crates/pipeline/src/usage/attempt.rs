@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{MAX_SIDECAR_BYTES, Unreadable, read, sidecar};
-use crate::flow::clock::now_ms;
-use crate::flow::settings::RuntimeSettings;
+use crate::clock::now_ms;
+use crate::settings::RuntimeSettings;
 use agentpulse_core::execution::{Catalog, Execution};
 use agentpulse_core::transcript::{Span, Usage};
 use agentpulse_core::turns::Launch;

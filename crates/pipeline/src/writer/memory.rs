@@ -3,8 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::flow::clock::Now;
-use crate::flow::running::Running;
+use crate::clock::Now;
+use crate::running::Running;
 use agentpulse_core::change::Change;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::last_heartbeat::LastHeartbeat;

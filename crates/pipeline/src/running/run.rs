@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::flow::clock::Now;
+use crate::clock::Now;
 use agentpulse_core::event::{Progress, ToolCall};
 use agentpulse_core::execution::{Execution, TokenUsage};
 use agentpulse_core::json::json_bytes;

@@ -8,8 +8,8 @@ use tempfile::{TempDir, tempdir};
 
 use super::tail::{MAX_READ_BYTES, Poll, TranscriptTail};
 use super::*;
-use crate::flow::usage::lines::MAX_LINE_BYTES;
-use crate::flow::usage::{Files, read};
+use crate::usage::lines::MAX_LINE_BYTES;
+use crate::usage::{Files, read};
 use agentpulse_core::execution::{Catalog, Fact, HookFacts, Origin, Start, TokenUsage};
 use agentpulse_core::transcript::Span;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::flow::running::RunSnapshot;
-use crate::flow::settings::RuntimeSettings;
+use crate::running::RunSnapshot;
+use crate::settings::RuntimeSettings;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::Event;
 use agentpulse_core::execution::{Execution, TokenUsage};

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::flow::progress_feed::ProgressFeed;
-use crate::flow::running::RunSnapshot;
+use crate::progress_feed::ProgressFeed;
+use crate::running::RunSnapshot;
 
 /// Heartbeats on their way to the live view; of each execution the last. They share their
 /// texts with what is held of what runs, so that those that wait while Redis is away take little.

@@ -11,9 +11,9 @@ use tokio::time::sleep;
 
 use super::tail::TranscriptTail;
 use super::{Due, Lines, LiveUsage};
-use crate::flow::settings::SettingsWatch;
-use crate::flow::usage::{Files, turn_before};
-use crate::flow::writer::{Message, WriterHandle};
+use crate::settings::SettingsWatch;
+use crate::usage::{Files, turn_before};
+use crate::writer::{Message, WriterHandle};
 use agentpulse_core::execution::TokenUsage;
 
 /// Between two rounds.
