@@ -71,7 +71,7 @@ openapi-check: setup ## Hold the running daemon against its OpenAPI document wit
 	fi
 	./deploy/openapi/check.sh $(CURDIR)/target/debug/agentpulse $(SCHEMATHESIS) $(ARGS)
 
-demo: setup ## Send a made-up day of traffic to the running daemon
+demo: setup ## Send a day of sample traffic to the running daemon
 	$(CARGO) run --release --quiet --bin agentpulse -- demo $(ARGS)
 
 # man(1) looks beside each folder of PATH. Without a place for the pages the programs are enough.

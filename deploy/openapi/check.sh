@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds a daemon with a day of made-up traffic against its own OpenAPI document: starts it in a
+# Tests a daemon with a day of sample traffic against its own OpenAPI document: starts it in a
 # folder of its own, lets schemathesis ask, and ends with what that ends with.
 #
 # Both programs are named by their whole paths.

@@ -51,7 +51,7 @@ function nothing() {
   return [
     "No agent has reported yet. Connect yours with ",
     h("code", null, "agentpulse hooks install claude-code"),
-    ", or look at a made-up day with ",
+    ", or try a day of sample traffic with ",
     h("code", null, "agentpulse demo"),
     ".",
   ];

@@ -1,4 +1,4 @@
-//! Events without end: the lines of a made-up day again and again, each time by new ids.
+//! Events without end: the lines of a sample day again and again, each time by new ids.
 
 use std::collections::VecDeque;
 

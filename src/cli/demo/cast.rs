@@ -1,9 +1,9 @@
-//! Who works in the made-up day: agents of every type, with what they are like.
+//! The agents of the sample day: agents of every type, with what they are like.
 
 /// What an agent mostly does; it decides its tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Craft {
-    /// Looks at what is there.
+    /// Reads what exists.
     Reads,
     /// Changes files and tries them.
     Edits,
@@ -11,7 +11,7 @@ pub enum Craft {
     Writes,
     /// Runs programs.
     Runs,
-    /// Looks around outside.
+    /// Searches outside.
     Browses,
     /// Gives its work to others.
     Delegates,

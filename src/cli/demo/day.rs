@@ -1,4 +1,4 @@
-//! The plan of a made-up day: who ran when, for whom, and how it ended. The same seed and end
+//! The plan of a sample day: who ran when, for whom, and how it ended. The same seed and end
 //! make the same day.
 
 use super::cast::{Agent, BUSY, CAST, Craft, MODELS};

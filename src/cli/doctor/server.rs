@@ -12,7 +12,7 @@ use super::Finding;
 use agentpulse_config::Config;
 
 const SUBJECT: &str = "redis";
-/// In the order in which the daemon looks for them.
+/// In the order in which the daemon searches them.
 const PROGRAMS: [&str; 2] = ["valkey-server", "redis-server"];
 /// Printing a version takes milliseconds.
 const DEADLINE: Duration = Duration::from_secs(5);

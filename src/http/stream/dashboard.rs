@@ -15,7 +15,7 @@ const INITIAL: Bytes = Bytes::from_static(br#"{"type":"initial","data":[]}"#);
 const PONG: Bytes = Bytes::from_static(br#"{"type":"pong"}"#);
 const EVERY: Duration = Duration::from_secs(1);
 /// An answer may be older than the change by less than a second: the second answer is not.
-const LOOKS: u32 = 2;
+const ROUNDS: u32 = 2;
 
 /// Runs until the connection is to end; returns why.
 pub async fn serve(socket: &mut Socket<'_>, reports: &Reports) -> Ending {
@@ -33,16 +33,16 @@ async fn follow(
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sent = [None; Part::ALL.len()];
-    let (mut moment, mut looks) = (socket.stream.moment(), LOOKS);
+    let (mut moment, mut rounds) = (socket.stream.moment(), ROUNDS);
     loop {
         tokio::select! {
             _ = ticks.tick() => {
                 let now = socket.stream.moment();
                 if now != moment {
-                    (moment, looks) = (now, LOOKS);
+                    (moment, rounds) = (now, ROUNDS);
                 }
-                if looks > 0 && look(socket, reports, &mut sent).await? {
-                    looks -= 1;
+                if rounds > 0 && send_changed(socket, reports, &mut sent).await? {
+                    rounds -= 1;
                 }
             }
             message = socket.next() => answer(socket, message?).await?,
@@ -51,7 +51,7 @@ async fn follow(
 }
 
 /// Sends the messages that differ from those `sent`; returns whether all could be built.
-async fn look(
+async fn send_changed(
     socket: &mut Socket<'_>,
     reports: &Reports,
     sent: &mut [Option<u64>],
