@@ -144,7 +144,7 @@ fn a_redis_that_is_too_small_is_not_filled_over_and_over() {
         let reason = status["live"]["reason"].as_str().unwrap_or_default();
         let wait_s = reason
             .strip_suffix(" s")
-            .and_then(|reason| reason.rsplit_once("made anew in "))
+            .and_then(|reason| reason.rsplit_once("rebuilt in "))
             .and_then(|(_, wait_s)| wait_s.parse::<f64>().ok());
         let rebuilds = status["counters"]["rebuilds"].as_f64();
         let told = wait_s.filter(|wait_s| *wait_s >= 2.0).zip(rebuilds);
