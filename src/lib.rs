@@ -43,7 +43,7 @@
 //! | [`agentpulse_live::private_server`] | the private server: find, start, check, adopt, stop |
 //! | [`agentpulse_pipeline`] | writer, applier, flusher, rebuild, reaper, the readers of transcripts, recent outcomes, connection slots, the check of Redis |
 //! | [`intake`] | the socket and the spool |
-//! | [`report`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
+//! | [`agentpulse_reports`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
 //! | [`alert`] | rules, what is pending, fires and was resolved, webhooks |
 //! | [`http`] | routes and their OpenAPI document, the security layer, probes, WebSockets; the page, whose files are in `web/` |
 //! | [`cli`] | one file a subcommand |
@@ -76,4 +76,3 @@ pub mod cli;
 pub mod daemon;
 pub mod http;
 pub mod intake;
-pub mod report;

@@ -11,8 +11,8 @@ use tracing::debug;
 use super::baseline::{UsualDurations, UsualTokens, read_durations};
 use super::inputs::{AgentDuration, Hung, Inputs, Requests, Spent};
 use super::rules::MIN_EXECUTIONS;
-use crate::report::requests::Latency;
-use crate::report::system::System;
+use agentpulse_reports::requests::Latency;
+use agentpulse_reports::system::System;
 use agentpulse_core::alert::{Rule, Rules};
 use agentpulse_core::bucket::{Day, HOUR_MS};
 use agentpulse_live::Live;
@@ -258,7 +258,7 @@ impl Latencies {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::requests;
+    use agentpulse_reports::requests;
 
     #[test]
     fn a_reason_has_an_end() {

@@ -1,6 +1,6 @@
 //! The inputs of the rules at one moment. An unknown value is None.
 
-use crate::report::probe::RedisMemory;
+use agentpulse_reports::probe::RedisMemory;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inputs {

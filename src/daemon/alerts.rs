@@ -10,7 +10,7 @@ use super::parts::Parts;
 use super::stores::{self, Stores};
 use crate::alert::notify::{Format, Notify, Webhook};
 use crate::alert::{Alerting, Collector};
-use crate::report::system::System;
+use agentpulse_reports::system::System;
 use agentpulse_config::{self as config, Config, WebhookFormat};
 use agentpulse_live::Live;
 use agentpulse_pipeline::clock::now_ms;

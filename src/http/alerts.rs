@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::HttpState;
 use super::conditional::respond;
-use crate::report::{Answer, View};
+use agentpulse_reports::{Answer, View};
 
 /// Those that are pending or fire, the gravest first, and the last hundred that were resolved.
 pub async fn alerts(State(http): State<Arc<HttpState>>, request: HeaderMap) -> Response<Body> {

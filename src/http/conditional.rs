@@ -8,7 +8,7 @@ use axum::http::{Response, StatusCode};
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::report::{Answer, View};
+use agentpulse_reports::{Answer, View};
 
 /// Says which of the two views answered.
 pub const SOURCE: HeaderName = HeaderName::from_static("x-agentpulse-source");

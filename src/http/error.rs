@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::intake::{IngestCounts, IngestError, Unavailable};
-use crate::report;
+use agentpulse_reports as report;
 use agentpulse_redact::redact;
 
 /// `CodeName, "code_name", STATUS, "what it means";`

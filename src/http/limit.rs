@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::report::Asker;
+use agentpulse_reports::Asker;
 use agentpulse_pipeline::address::Network;
 
 /// Clients with a bucket of their own. Beyond that the address that was quiet the longest is

@@ -37,9 +37,9 @@ use tokio::sync::watch;
 
 use crate::alert::store::AlertStore;
 use crate::intake::Intake;
-use crate::report::Reports;
-use crate::report::stream::Stream;
-use crate::report::system::System;
+use agentpulse_reports::Reports;
+use agentpulse_reports::stream::Stream;
+use agentpulse_reports::system::System;
 use agentpulse_pipeline::operations::Operations;
 use agentpulse_store::access::Access;
 pub use body::Bodies;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::HttpState;
 use super::error::{Code, HttpError};
-use crate::report::exposition;
+use agentpulse_reports::exposition;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ProbeStatus")]

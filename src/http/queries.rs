@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::error::HttpError;
 use super::params::{Params, whole_days};
-use crate::report::Query;
-use crate::report::active::{self, MAX_LISTED};
-use crate::report::costs::{self, CostsBy};
-use crate::report::executions::{Page, PageEnd};
+use agentpulse_reports::Query;
+use agentpulse_reports::active::{self, MAX_LISTED};
+use agentpulse_reports::costs::{self, CostsBy};
+use agentpulse_reports::executions::{Page, PageEnd};
 use agentpulse_core::execution::Status;
 
 const LIMIT: RangeInclusive<usize> = 1..=500;

@@ -13,7 +13,7 @@ use super::HttpState;
 use super::conditional::respond;
 use super::error::HttpError;
 use super::params::Params;
-use crate::report::{Asker, Query};
+use agentpulse_reports::{Asker, Query};
 
 type Http = State<Arc<HttpState>>;
 

@@ -13,19 +13,19 @@ use super::params::Params;
 use super::timed::timed;
 use super::{alerts, audit, hooks, intake, page, probes, stream, tickets};
 use crate::alert::store::List;
-use crate::report::active::ActiveList;
-use crate::report::costs::Costs;
-use crate::report::current::Current;
-use crate::report::daily::Daily;
-use crate::report::errors::Errors;
-use crate::report::executions::Executions;
-use crate::report::exposition;
-use crate::report::health::Health;
-use crate::report::item::Item;
-use crate::report::performance::Performance;
-use crate::report::timeline::Timeline;
-use crate::report::tools::ToolUsage;
-use crate::report::types::Distribution;
+use agentpulse_reports::active::ActiveList;
+use agentpulse_reports::costs::Costs;
+use agentpulse_reports::current::Current;
+use agentpulse_reports::daily::Daily;
+use agentpulse_reports::errors::Errors;
+use agentpulse_reports::executions::Executions;
+use agentpulse_reports::exposition;
+use agentpulse_reports::health::Health;
+use agentpulse_reports::item::Item;
+use agentpulse_reports::performance::Performance;
+use agentpulse_reports::timeline::Timeline;
+use agentpulse_reports::tools::ToolUsage;
+use agentpulse_reports::types::Distribution;
 
 /// All public routes.
 pub fn router(state: Arc<HttpState>) -> Router {

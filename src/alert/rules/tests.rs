@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::Level::{Breach, Clear, Near};
 use super::*;
 use crate::alert::inputs::{Hung, Requests, Spent};
-use crate::report::probe::RedisMemory;
+use agentpulse_reports::probe::RedisMemory;
 use agentpulse_core::alert::Severity;
 
 /// All rules as they are by default, budgets apart.

@@ -16,7 +16,7 @@ use super::client::{AskError, Control, LONG};
 use super::text::{escaped, shown};
 use super::{Failure, Target, block_on, failed, io_failed, written};
 use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
-use crate::report::item::Item;
+use agentpulse_reports::item::Item;
 use agentpulse_config::Config;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Execution;

@@ -13,7 +13,7 @@ use crate::http::HttpState;
 use crate::http::error::{Code, HttpError};
 use crate::http::params::Params;
 use crate::http::reads::{read, read_named};
-use crate::report::Query;
+use agentpulse_reports::Query;
 
 /// Routes without their state, and their descriptions.
 #[derive(Default)]

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::socket::{Ending, Socket, is_ping};
-use crate::report::dashboard::Part;
-use crate::report::{Query, Reports};
+use agentpulse_reports::dashboard::Part;
+use agentpulse_reports::{Query, Reports};
 
 /// Its list of single events, which it fills by itself; it waits for this message.
 const INITIAL: Bytes = Bytes::from_static(br#"{"type":"initial","data":[]}"#);

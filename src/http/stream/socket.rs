@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::debug;
 use tungstenite::Error as WireError;
 
-use crate::report::stream::{Place, Stream};
+use agentpulse_reports::stream::{Place, Stream};
 
 /// A client has nothing to send but pings and pongs.
 pub const MAX_MESSAGE_BYTES: usize = 64 << 10;

@@ -200,7 +200,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::report::item::tests::stopped;
+    use crate::item::tests::stopped;
 
     fn day(day: i32, successes: i64, durations_ms: &[u64]) -> AgentDay {
         let count = durations_ms.len() as i64;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::report::active::Listed;
-use crate::report::current::Current;
-use crate::report::executions::RunSnapshot;
+use crate::active::Listed;
+use crate::current::Current;
+use crate::executions::RunSnapshot;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::change::{Change, ChangeKind};
 use agentpulse_core::view::{Active, Heartbeat};
@@ -67,8 +67,8 @@ mod tests {
     use serde_json::to_value;
 
     use super::*;
-    use crate::report::active::tests::active;
-    use crate::report::item::{started, tests::stopped};
+    use crate::active::tests::active;
+    use crate::item::{started, tests::stopped};
     use agentpulse_core::execution::{Catalog, Execution, Fact};
 
     fn shown(before: Option<Execution>, after: Execution) -> serde_json::Value {

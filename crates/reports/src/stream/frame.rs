@@ -69,8 +69,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::report::active::tests::{active, shown};
-    use crate::report::{active as list, current};
+    use crate::active::tests::{active, shown};
+    use crate::{active as list, current};
     use agentpulse_core::tally::Tally;
     use agentpulse_pipeline::running::RunSnapshot;
 

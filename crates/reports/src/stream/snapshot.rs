@@ -1,9 +1,9 @@
 //! Running executions and the day's totals, read without the cache: a cached answer could be older
 //! than what has been shown.
 
-use crate::report::active::{self, ActiveList, MAX_LISTED};
-use crate::report::current::{self, Current};
-use crate::report::{Error, Reports, View};
+use crate::active::{self, ActiveList, MAX_LISTED};
+use crate::current::{self, Current};
+use crate::{Error, Reports, View};
 use agentpulse_pipeline::changes::{self, Changes};
 
 pub(super) struct Snapshot {

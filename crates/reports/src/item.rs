@@ -186,7 +186,7 @@ pub mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::report::active::tests::active;
+    use crate::active::tests::active;
     use agentpulse_core::execution::{Catalog, Fact, Status, Stop, TokenUsage};
 
     /// A successful execution without other fields.

@@ -133,7 +133,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::report::active::tests::active;
+    use crate::active::tests::active;
     use agentpulse_core::bucket::Hour;
 
     #[test]

@@ -180,7 +180,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::report::item::tests::stopped;
+    use crate::item::tests::stopped;
 
     fn rows(ends_ms: &[i64], next: Option<Position>) -> history::Page {
         let row = |&ended_ms| {
