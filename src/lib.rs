@@ -44,7 +44,7 @@
 //! | [`agentpulse_pipeline`] | writer, applier, flusher, rebuild, reaper, the readers of transcripts, recent outcomes, connection slots, the check of Redis |
 //! | [`intake`] | the socket and the spool |
 //! | [`agentpulse_reports`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
-//! | [`alert`] | rules, what is pending, fires and was resolved, webhooks |
+//! | [`agentpulse_alerts`] | rules, what is pending, fires and was resolved, webhooks |
 //! | [`http`] | routes and their OpenAPI document, the security layer, probes, WebSockets; the page, whose files are in `web/` |
 //! | [`cli`] | one file a subcommand |
 //! | [`agentpulse_config`] | settings, as written and as meant |
@@ -71,7 +71,6 @@
 //! has a before), stored averages, a UNIQUE index on the journal (the writer is unique), and any
 //! read that waits for the writer.
 
-pub mod alert;
 pub mod cli;
 pub mod daemon;
 pub mod http;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::failure::{Failure, cannot_create};
 use super::stores::{self, Stores};
-use crate::alert::store::AlertStore;
+use agentpulse_alerts::store::AlertStore;
 use agentpulse_reports::{Reports, Views, stream};
 use agentpulse_config::Config;
 use agentpulse_core::execution::Catalog;

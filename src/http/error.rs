@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::intake::{IngestCounts, IngestError, Unavailable};
-use agentpulse_reports as report;
 use agentpulse_redact::redact;
 
 /// `CodeName, "code_name", STATUS, "what it means";`
@@ -126,18 +125,18 @@ impl IntoResponse for HttpError {
     }
 }
 
-impl From<report::Error> for HttpError {
-    fn from(error: report::Error) -> HttpError {
+impl From<agentpulse_reports::Error> for HttpError {
+    fn from(error: agentpulse_reports::Error) -> HttpError {
         let code = match error {
-            report::Error::UnknownAgent(_) => Code::UnknownAgent,
-            report::Error::UnknownExecution(_) => Code::UnknownExecution,
-            report::Error::Unavailable(_) => {
+            agentpulse_reports::Error::UnknownAgent(_) => Code::UnknownAgent,
+            agentpulse_reports::Error::UnknownExecution(_) => Code::UnknownExecution,
+            agentpulse_reports::Error::Unavailable(_) => {
                 return HttpError::unavailable("no answer is available now");
             }
-            report::Error::Busy(_) => {
+            agentpulse_reports::Error::Busy(_) => {
                 return HttpError::unavailable("too many requests at once: try again later");
             }
-            report::Error::TooMany => {
+            agentpulse_reports::Error::TooMany => {
                 return HttpError::new(
                     Code::TooManyRequests,
                     "too many requests of one client at once: wait for the answers",

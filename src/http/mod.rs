@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::alert::store::AlertStore;
+use agentpulse_alerts::store::AlertStore;
 use crate::intake::Intake;
 use agentpulse_reports::Reports;
 use agentpulse_reports::stream::Stream;

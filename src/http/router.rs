@@ -12,7 +12,7 @@ use super::openapi::{Operation, Routes, body, document};
 use super::params::Params;
 use super::timed::timed;
 use super::{alerts, audit, hooks, intake, page, probes, stream, tickets};
-use crate::alert::store::List;
+use agentpulse_alerts::store::List;
 use agentpulse_reports::active::ActiveList;
 use agentpulse_reports::costs::Costs;
 use agentpulse_reports::current::Current;

@@ -108,9 +108,9 @@ mod tests {
 
     use super::*;
 
-    const AUTHORITY: &[u8] = include_bytes!("../../tests/data/tls/ca.pem");
-    const CERTIFICATE: &[u8] = include_bytes!("../../tests/data/tls/localhost.pem");
-    const KEY: &[u8] = include_bytes!("../../tests/data/tls/localhost.key");
+    const AUTHORITY: &[u8] = include_bytes!("../../../tests/data/tls/ca.pem");
+    const CERTIFICATE: &[u8] = include_bytes!("../../../tests/data/tls/localhost.pem");
+    const KEY: &[u8] = include_bytes!("../../../tests/data/tls/localhost.key");
 
     /// Answers one request and returns it, if its TLS handshake succeeded.
     async fn server(tls: Option<TlsAcceptor>, answer: &'static str) -> (SocketAddr, Served) {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::Level::{Breach, Clear, Near};
 use super::*;
-use crate::alert::inputs::{Hung, Requests, Spent};
+use crate::inputs::{Hung, Requests, Spent};
 use agentpulse_reports::probe::RedisMemory;
 use agentpulse_core::alert::Severity;
 
