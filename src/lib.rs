@@ -24,11 +24,16 @@
 //!
 //! ## Rooms, and the one way of the arrows
 //!
-//! Crates are subjects, and Cargo holds their arrows: [`agentpulse_redact`] ← [`agentpulse_core`] ←
-//! [`agentpulse_store`], [`agentpulse_live`] ← [`agentpulse_pipeline`] ← this one, which alone uses
-//! [`agentpulse_config`], too. In this one: `intake`, `report` ← `alert` ← `http` ← `daemon` ← `cli`.
-//! An [`agentpulse_failpoint`], which tests ask for, may stand anywhere. A test reads the `use`
-//! lines and fails on any arrow outwards.
+//! Crates are subjects, and Cargo holds their arrows:
+//!
+//! ```text
+//!  redact ◀─ core ◀─┬─ store ◀─┬─ pipeline ◀─ reports ◀─ alerts ◀─ server ◀─ the command line
+//!                   ├─ live  ◀─┘                                     │
+//!                   └─ config ◀──────────────────────────────────────┘
+//! ```
+//!
+//! A failpoint, which tests ask for, may stand anywhere. Within the store and the server a test
+//! reads the `use` lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -42,13 +47,13 @@
 //! | [`agentpulse_live`] | the live view in Redis: the key table, the scripts, the reads |
 //! | [`agentpulse_live::private_server`] | the private server: find, start, check, adopt, stop |
 //! | [`agentpulse_pipeline`] | writer, applier, flusher, rebuild, reaper, the readers of transcripts, recent outcomes, connection slots, the check of Redis |
-//! | [`intake`] | the socket and the spool |
+//! | [`agentpulse_server::intake`] | the socket and the spool |
 //! | [`agentpulse_reports`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
 //! | [`agentpulse_alerts`] | rules, what is pending, fires and was resolved, webhooks |
-//! | [`http`] | routes and their OpenAPI document, the security layer, probes, WebSockets; the page, whose files are in `web/` |
+//! | [`agentpulse_server::http`] | routes and their OpenAPI document, the security layer, probes, WebSockets; the page, whose files are in `web/` |
 //! | [`cli`] | one file a subcommand |
 //! | [`agentpulse_config`] | settings, as written and as meant |
-//! | [`daemon`] | builds everything, owns the order of the end |
+//! | [`agentpulse_server::daemon`] | builds everything, owns the order of the end |
 //!
 //! ## What always holds
 //!
@@ -72,6 +77,3 @@
 //! read that waits for the writer.
 
 pub mod cli;
-pub mod daemon;
-pub mod http;
-pub mod intake;

@@ -274,7 +274,7 @@ fn the_log_gets_another_level() {
         ("level", "INFO"),
         ("message", "settings reloaded"),
         ("changed", "log.level"),
-        ("target", "agentpulse::daemon::reload"),
+        ("target", "agentpulse_server::daemon::reload"),
     ] {
         assert_eq!(told[field], value, "{line}");
     }

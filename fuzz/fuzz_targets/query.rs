@@ -1,7 +1,7 @@
 //! Any query string: parameters within their bounds, or a refusal.
 #![no_main]
 
-use agentpulse::http::Params;
+use agentpulse_server::http::Params;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|query: &str| {

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
-use crate::daemon;
 use agentpulse_config::parse_duration;
 use agentpulse_core::bucket::Day;
 use agentpulse_pipeline::clock::now_ms;
+use agentpulse_server::daemon;
 
 #[derive(Args)]
 pub struct Audit {

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::client::{AskError, Control};
 use super::{Failure, Target, bar, block_on, failed, io_failed, print};
-use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
 use agentpulse_config::Config;
 use agentpulse_pipeline::backup::{KEEP, Order};
+use agentpulse_server::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
 use agentpulse_store::backup::Progress;
 
 /// A little longer than the daemon itself works on one.

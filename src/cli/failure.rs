@@ -5,7 +5,7 @@ use std::io;
 
 use super::text::clean;
 
-pub use crate::daemon::Failure;
+pub use agentpulse_server::daemon::Failure;
 
 /// What has no code of its own.
 const EXIT_FAILED: u8 = 1;

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
-use crate::daemon::{self, Folder};
 use agentpulse_config::{Config, parse_duration};
 use agentpulse_pipeline::clock::now_ms;
+use agentpulse_server::daemon::{self, Folder};
 use agentpulse_store::access::{Error, NewKey, Scopes};
 
 #[derive(Subcommand)]

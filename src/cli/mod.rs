@@ -43,8 +43,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::daemon::EXIT_CONFIG;
 use agentpulse_config::{Config, ConfigError, default_file};
+use agentpulse_server::daemon::EXIT_CONFIG;
 
 use failure::{Failure, failed, io_failed, one_line};
 use text::{escaped, shown};

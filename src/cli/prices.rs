@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::client::{AskError, Control, LONG};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
-use crate::daemon::EXIT_CONFIG;
 use agentpulse_config::Config;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::price::{Listed, Prices};
 use agentpulse_pipeline::clock::now_ms;
+use agentpulse_server::daemon::EXIT_CONFIG;
 
 #[derive(Subcommand)]
 pub enum PricesCommand {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::bar;
 use super::client::{AskError, Control, LONG};
 use super::{Failure, Target, block_on, print};
-use crate::daemon;
+use agentpulse_server::daemon;
 
 const STAGE: &str = "rebuild";
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::client::{AskError, Control, LONG};
 use super::{Failure, Target, block_on, print};
-use crate::daemon::EXIT_CONFIG;
+use agentpulse_server::daemon::EXIT_CONFIG;
 
 #[derive(Args)]
 pub struct Reload {}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Failure, Target, bar, failed, print};
-use crate::daemon::{self, Keys};
+use agentpulse_server::daemon::{self, Keys};
 use agentpulse_store::backup::Progress;
 
 #[derive(Args)]

@@ -11,8 +11,8 @@ use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, Target, flag, io_failed};
-use crate::daemon::{self, Signals, Source};
 use agentpulse_config::{Log, LogFormat};
+use agentpulse_server::daemon::{self, Signals, Source};
 
 /// What is still at work after the daemon has drained is a blocking thread without anything
 /// that would be lost.
@@ -172,7 +172,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_env_filter(filter(level));
         dispatcher::with_default(&subscriber.finish().into(), || {
             [
-                enabled!(target: "agentpulse::daemon", Level::INFO),
+                enabled!(target: "agentpulse_server::daemon", Level::INFO),
                 enabled!(target: "rusqlite_migration", Level::INFO),
                 enabled!(target: "rusqlite_migration", Level::WARN),
             ]

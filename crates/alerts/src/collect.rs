@@ -11,8 +11,6 @@ use tracing::debug;
 use super::baseline::{UsualDurations, UsualTokens, read_durations};
 use super::inputs::{AgentDuration, Hung, Inputs, Requests, Spent};
 use super::rules::MIN_EXECUTIONS;
-use agentpulse_reports::requests::Latency;
-use agentpulse_reports::system::System;
 use agentpulse_core::alert::{Rule, Rules};
 use agentpulse_core::bucket::{Day, HOUR_MS};
 use agentpulse_live::Live;
@@ -20,6 +18,8 @@ use agentpulse_pipeline::changes::View;
 use agentpulse_pipeline::live_state::Condition;
 use agentpulse_pipeline::operations::{Operations, describe};
 use agentpulse_pipeline::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, Mean};
+use agentpulse_reports::requests::Latency;
+use agentpulse_reports::system::System;
 use agentpulse_store::history::{Error, Reader, Readers};
 
 /// An input that takes longer is unknown until the next evaluation.

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Finding;
-use crate::daemon::{Found, inspect};
 use agentpulse_config::Config;
+use agentpulse_server::daemon::{Found, inspect};
 
 /// The journal and the history of a busy week take some hundred MB, and SQLite needs room for its
 /// logs besides.

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::Finding;
-use crate::daemon::files_needed;
 use agentpulse_config::Config;
+use agentpulse_server::daemon::files_needed;
 
 const SUBJECT: &str = "open files";
 

@@ -9,13 +9,13 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Finding;
-use crate::daemon::{FOREIGN_FIX, JOURNAL, cursor_is_ours};
 use agentpulse_config::Config;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameLimits, Names};
 use agentpulse_core::redis_url::RedisUrl;
 use agentpulse_live::private_server;
 use agentpulse_live::{Facts, Live, LiveConfig};
+use agentpulse_server::daemon::{FOREIGN_FIX, JOURNAL, cursor_is_ours};
 use agentpulse_store::journal::Tail;
 
 const SUBJECT: &str = "redis";

@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Finding;
-use crate::daemon::ACCESS;
 use agentpulse_config::{Config, Source};
+use agentpulse_server::daemon::ACCESS;
 use agentpulse_store::access::Access;
 
 pub fn findings(config: &Config, file: Option<&Path>) -> Vec<Finding> {

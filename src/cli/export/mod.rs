@@ -15,11 +15,11 @@ use hyper::Method;
 use super::client::{AskError, Control, LONG};
 use super::text::{escaped, shown};
 use super::{Failure, Target, block_on, failed, io_failed, written};
-use crate::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
-use agentpulse_reports::item::Item;
 use agentpulse_config::Config;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Execution;
+use agentpulse_reports::item::Item;
+use agentpulse_server::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
 use agentpulse_store::history::Reader;
 use agentpulse_store::sqlite;
 

@@ -11,7 +11,7 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::cli::failure::io_failed;
 use crate::cli::{Failure, failed};
-use crate::daemon::{EXIT_CANNOT_CREATE, EXIT_CORRUPT};
+use agentpulse_server::daemon::{EXIT_CANNOT_CREATE, EXIT_CORRUPT};
 
 /// A hundred times what people keep there. Whatever is longer is some other file.
 pub const FILE_MAX_BYTES: u64 = 4 << 20;

@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::Level::{Breach, Clear, Near};
 use super::*;
 use crate::inputs::{Hung, Requests, Spent};
-use agentpulse_reports::probe::RedisMemory;
 use agentpulse_core::alert::Severity;
+use agentpulse_reports::probe::RedisMemory;
 
 /// All rules as they are by default, budgets apart.
 fn rules() -> Rules {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use agentpulse_reports::Asker;
 use agentpulse_pipeline::address::Network;
+use agentpulse_reports::Asker;
 
 /// Clients with a bucket of their own. Beyond that the address that was quiet the longest is
 /// forgotten: it starts again with a full bucket. Keys are few and stay; addresses come by the

@@ -38,7 +38,7 @@ pub async fn ready(State(http): State<Arc<HttpState>>) -> Result<Json<Status>, H
 }
 
 pub async fn version() -> Json<Version> {
-    let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let (name, version) = ("agentpulse", env!("CARGO_PKG_VERSION"));
     Json(Version { name, version })
 }
 

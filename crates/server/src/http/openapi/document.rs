@@ -17,6 +17,9 @@ use crate::http::params::ParamSpec;
 use crate::http::router::routes;
 use agentpulse_store::access::Scope;
 
+const DESCRIPTION: &str = "Shows which AI agents are running, and what past runs cost, how long they \
+                           took and which failed";
+
 const JSON: &str = "application/json";
 
 static FILE: LazyLock<File> = LazyLock::new(|| {
@@ -60,8 +63,8 @@ fn document(described: &[Described]) -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {
-            "title": env!("CARGO_PKG_NAME"),
-            "description": env!("CARGO_PKG_DESCRIPTION"),
+            "title": "agentpulse",
+            "description": DESCRIPTION,
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "MIT or Apache-2.0", "identifier": env!("CARGO_PKG_LICENSE")},
         },

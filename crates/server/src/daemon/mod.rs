@@ -56,13 +56,13 @@ use agentpulse_store::access::Access;
 use crate::http::{self, Bodies, HttpState};
 use crate::intake::spool::Spool;
 use crate::intake::{Intake, socket};
-use agentpulse_reports::system::System;
-use agentpulse_reports::{Reports, stream};
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::operations::{Facts, Operations};
 use agentpulse_pipeline::reaper::Reaper;
 use agentpulse_pipeline::settings::RuntimeSettings;
 use agentpulse_pipeline::writer;
+use agentpulse_reports::system::System;
+use agentpulse_reports::{Reports, stream};
 
 /// Connections may finish what they are sending.
 const INTAKE_DEADLINE: Duration = Duration::from_secs(10);

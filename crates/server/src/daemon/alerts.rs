@@ -10,12 +10,12 @@ use super::parts::Parts;
 use super::stores::{self, Stores};
 use agentpulse_alerts::notify::{Format, Notify, Webhook};
 use agentpulse_alerts::{Alerting, Collector};
-use agentpulse_reports::system::System;
 use agentpulse_config::{self as config, Config, WebhookFormat};
 use agentpulse_live::Live;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::operations::Operations;
 use agentpulse_pipeline::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, RecentOutcomes, SUMS_KEPT_MS};
+use agentpulse_reports::system::System;
 
 /// Ends of the last hour that are read back: those of a busy hour in a blink. After a busier one
 /// the sums begin later, and are complete again after an hour.

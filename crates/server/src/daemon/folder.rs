@@ -189,7 +189,7 @@ pub fn redis_settings(config: &Config) -> private_server::Settings {
         dir: config.data.dir.clone(),
         server: config.redis.server.clone(),
         maxmemory: config.redis.maxmemory,
-        template: include_str!("../../config/redis.conf").to_owned(),
+        template: include_str!("../../../../config/redis.conf").to_owned(),
     }
 }
 

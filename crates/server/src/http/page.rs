@@ -29,7 +29,7 @@ macro_rules! asset {
         Asset {
             path: $path,
             media_type: $media_type,
-            text: include_str!(concat!("../../web/", $path)),
+            text: include_str!(concat!("../../../../web/", $path)),
         }
     };
 }

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::failure::{Failure, cannot_create};
 use super::stores::{self, Stores};
 use agentpulse_alerts::store::AlertStore;
-use agentpulse_reports::{Reports, Views, stream};
 use agentpulse_config::Config;
 use agentpulse_core::execution::Catalog;
 use agentpulse_core::names::Names;
@@ -30,6 +29,7 @@ use agentpulse_pipeline::usage::{TranscriptQueue, UsageReader};
 use agentpulse_pipeline::verify::Verifier;
 use agentpulse_pipeline::watchdog::Watchdog;
 use agentpulse_pipeline::writer::{self, Heartbeats, Writer, WriterHandle};
+use agentpulse_reports::{Reports, Views, stream};
 use agentpulse_store::history::History;
 use agentpulse_store::journal::Tail;
 

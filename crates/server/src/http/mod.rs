@@ -35,12 +35,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use agentpulse_alerts::store::AlertStore;
 use crate::intake::Intake;
+use agentpulse_alerts::store::AlertStore;
+use agentpulse_pipeline::operations::Operations;
 use agentpulse_reports::Reports;
 use agentpulse_reports::stream::Stream;
 use agentpulse_reports::system::System;
-use agentpulse_pipeline::operations::Operations;
 use agentpulse_store::access::Access;
 pub use body::Bodies;
 pub use params::Params;

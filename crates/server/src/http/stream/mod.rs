@@ -18,9 +18,9 @@ use self::socket::{Ending, MAX_MESSAGE_BYTES, Socket};
 use super::HttpState;
 use super::error::{Code, HttpError};
 use super::security::SecurityLayer;
-use agentpulse_reports::stream::Place;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::places::Holder;
+use agentpulse_reports::stream::Place;
 use agentpulse_store::access::{Actor, Grant};
 
 pub const OWN: &str = "/api/agents/stream";

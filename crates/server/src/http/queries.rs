@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::error::HttpError;
 use super::params::{Params, whole_days};
+use agentpulse_core::execution::Status;
 use agentpulse_reports::Query;
 use agentpulse_reports::active::{self, MAX_LISTED};
 use agentpulse_reports::costs::{self, CostsBy};
 use agentpulse_reports::executions::{Page, PageEnd};
-use agentpulse_core::execution::Status;
 
 const LIMIT: RangeInclusive<usize> = 1..=500;
 const DEFAULT_LIMIT: usize = 50;
