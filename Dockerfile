@@ -2,7 +2,7 @@
 FROM rust:1-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked
+RUN cargo build --profile dist --locked
 
 FROM debian:bookworm-slim
 # Roots of trust are for a rediss:// URL.
@@ -13,7 +13,7 @@ RUN apt-get update \
 ARG UID=1000
 RUN useradd --uid "$UID" --home-dir /var/lib/agentpulse agentpulse \
     && install --directory --mode=700 --owner=agentpulse /var/lib/agentpulse
-COPY --from=build /src/target/release/agentpulse /src/target/release/agentpulse-hook /usr/local/bin/
+COPY --from=build /src/target/dist/agentpulse /src/target/dist/agentpulse-hook /usr/local/bin/
 USER agentpulse
 ENV AGENTPULSE_DATA__DIR=/var/lib/agentpulse
 VOLUME /var/lib/agentpulse

@@ -28,7 +28,7 @@ test: lint ## Check format and lints, run all tests; install a Chromium if there
 # The promises with the numbers that they name, in a release build, one at a time: what is
 # measured is the daemon, not its neighbours. The crash points are of a debug build.
 soak: setup ## Run the long forms of the promises (about an hour and a half)
-	AGENTPULSE_TEST_LONG=1 $(CARGO) test --release --workspace --test suite -- promises:: \
+	AGENTPULSE_TEST_LONG=1 $(CARGO) test --profile dist --workspace --test suite -- promises:: \
 		--test-threads 1 --nocapture
 	AGENTPULSE_TEST_LONG=1 $(CARGO) test --workspace --test suite -- p01_crash_points \
 		--test-threads 1
@@ -44,22 +44,22 @@ lint: setup ## Check format, lints and words
 		$(CARGO) clippy --workspace --all-targets -- -D warnings; \
 	else echo "clippy is not installed: lints not checked"; fi
 
-bench: setup ## Measure this machine with a release build
-	$(CARGO) run --release --quiet --bin agentpulse -- bench $(ARGS)
+bench: setup ## Measure this machine with a build as it is installed
+	$(CARGO) run --profile dist --quiet --bin agentpulse -- bench $(ARGS)
 
 BENCH_PYTHON ?= $(CURDIR)/target/bench-python/bin/python3
 export BENCH_PYTHON
 
 bench-hook: setup ## Measure what a hook costs, beside /bin/true and a Python hook
-	$(CARGO) build --release
+	$(CARGO) build --profile dist
 	@if test ! -x $(BENCH_PYTHON); then \
 		python3 -m venv target/bench-python && target/bench-python/bin/pip install --quiet redis; \
 	fi || echo "redis-py could not be installed: its row will be skipped"
-	$(CARGO) bench --package agentpulse-hook --bench hook
+	$(CARGO) bench --profile dist --package agentpulse-hook --bench hook
 
 bench-hook-storm: setup ## Run 64 hooks at once for a minute: the slowest, and whether one is lost
-	$(CARGO) build --release
-	$(CARGO) bench --package agentpulse-hook --bench hook -- storm
+	$(CARGO) build --profile dist
+	$(CARGO) bench --profile dist --package agentpulse-hook --bench hook -- storm
 
 SCHEMATHESIS ?= $(CURDIR)/target/openapi-python/bin/schemathesis
 
@@ -76,6 +76,6 @@ demo: setup ## Send a day of sample traffic to the running daemon
 
 # man(1) looks beside each folder of PATH. Without a place for the pages the programs are enough.
 install: setup ## Install agentpulse, agentpulse-hook and the manual pages below PREFIX (~/.cargo)
-	$(CARGO) install --locked --root "$(PREFIX)" --path .
-	$(CARGO) install --locked --root "$(PREFIX)" --path hook
+	$(CARGO) install --profile dist --locked --root "$(PREFIX)" --path .
+	$(CARGO) install --profile dist --locked --root "$(PREFIX)" --path hook
 	@"$(PREFIX)/bin/agentpulse" man "$(MANDIR)/man1" || echo "the manual pages are not installed"

@@ -30,7 +30,7 @@ impl Daemon {
         );
         if !program.exists() {
             println!(
-                "!!! no daemon at {}: cargo build --release, or set BENCH_DAEMON",
+                "!!! no daemon at {}: cargo build --profile dist, or set BENCH_DAEMON",
                 program.display()
             );
             return None;
