@@ -48,6 +48,7 @@
 //! | `interleavings` | the sequences that break a careless version |
 //! | `begun_lines` | what is sent and never ended |
 //! | `running_bytes` | memory of what runs, and the list of it, when starts are large |
+//! | `wide_json` | memory of JSON that is far larger as a tree than as text |
 //! | `reload` | settings that are read again |
 //! | `metrics`, `scrape` | `/metrics`: its numbers and its names |
 //! | `counters` | no counter ever falls |
@@ -168,4 +169,5 @@ mod systemd;
 mod tables;
 mod views_away;
 mod watcher;
+mod wide_json;
 mod wire;

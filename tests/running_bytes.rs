@@ -62,7 +62,7 @@ fn send(daemon: &Daemon, lines: &[Value]) -> BTreeSet<String> {
     taken
 }
 
-fn memory_mib(daemon: &Daemon) -> u64 {
+pub fn memory_mib(daemon: &Daemon) -> u64 {
     let status = format!("/proc/{}/status", daemon.pid().as_raw_nonzero());
     let text = fs::read_to_string(status).expect("it runs");
     let line = text.lines().find(|line| line.starts_with("RssAnon"));

@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::clean::{clean_name, clean_object, clean_text};
 use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
-use super::{Clock, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
+use super::{Clock, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES, MAX_NESTING};
 use crate::error::Rejection;
 use crate::execution::{Details, Origin, Status, TokenUsage};
+use crate::json::{Object, items, reason, scalar, tree};
 use agentpulse_redact::redact_name;
 
 /// The longest path that Linux takes.
@@ -17,10 +19,10 @@ const MAX_PATH_BYTES: usize = 4096;
 /// The folder of whatever had a secret in its path.
 pub const REDACTED_PATH: &str = "/[redacted:path]";
 
-/// The fields of one event, taken out one by one and checked on the way.
+/// The fields of one event, read one by one and checked on the way.
 pub(crate) struct Fields<'a> {
     pub event: &'static str,
-    pub map: Map<String, Value>,
+    pub object: Object<'a>,
     pub clock: &'a Clock,
 }
 
@@ -29,26 +31,21 @@ impl Fields<'_> {
         Rejection::new(format!("{}: {reason}", self.event))
     }
 
-    /// Null is as good as absent.
-    pub fn take(&mut self, field: &str) -> Option<Value> {
-        self.map.remove(field).filter(|value| !value.is_null())
-    }
-
-    pub fn required_name(&mut self, field: &str) -> Result<String, Rejection> {
+    pub fn required_name(&self, field: &str) -> Result<String, Rejection> {
         self.name(field)?
             .ok_or_else(|| self.refuse(format_args!("{field} is required")))
     }
 
-    pub fn name(&mut self, field: &str) -> Result<Option<String>, Rejection> {
-        match self.take(field) {
+    pub fn name(&self, field: &str) -> Result<Option<String>, Rejection> {
+        match self.object.get(field) {
             None => Ok(None),
-            Some(value) => self.as_name(field, value).map(Some),
+            Some(value) => self.as_name(field, scalar(value)).map(Some),
         }
     }
 
-    fn as_name(&self, field: &str, value: Value) -> Result<String, Rejection> {
+    fn as_name(&self, field: &str, value: Option<Value>) -> Result<String, Rejection> {
         match value {
-            Value::String(name) => clean_name(name),
+            Some(Value::String(name)) => clean_name(name),
             _ => None,
         }
         .ok_or_else(|| {
@@ -58,10 +55,10 @@ impl Fields<'_> {
         })
     }
 
-    pub fn flag(&mut self, field: &str) -> Result<bool, Rejection> {
-        match self.take(field) {
+    pub fn flag(&self, field: &str) -> Result<bool, Rejection> {
+        match self.object.get(field).map(scalar) {
             None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(flag),
+            Some(Some(Value::Bool(flag))) => Ok(flag),
             Some(_) => Err(self.refuse(format_args!("{field} must be true or false"))),
         }
     }
@@ -70,86 +67,124 @@ impl Fields<'_> {
     /// the file. One with a secret in it is not kept: what stands for it leads nowhere, and says
     /// why. What is no absolute path leads nowhere either, and is no reason to refuse what came
     /// with it.
-    pub fn path(&mut self, field: &str) -> Option<String> {
-        match self.take(field) {
-            Some(Value::String(path)) if is_path(&path) => Some(match redact_name(&path) {
-                Cow::Borrowed(_) => path,
-                Cow::Owned(_) => format!("{REDACTED_PATH}/x.jsonl"),
-            }),
-            _ => None,
-        }
+    pub fn path(&self, field: &str) -> Option<String> {
+        let path = self.object.string(field).filter(|path| is_path(path))?;
+        Some(match redact_name(&path) {
+            Cow::Borrowed(_) => path,
+            Cow::Owned(_) => format!("{REDACTED_PATH}/x.jsonl"),
+        })
     }
 
     /// The fields of an object within; none where there is no object.
-    pub fn within(&mut self, field: &str) -> Fields<'_> {
-        let map = match self.take(field) {
-            Some(Value::Object(map)) => map,
-            _ => Map::new(),
-        };
+    pub fn within(&self, field: &str) -> Result<Fields<'_>, Rejection> {
+        match self.object.get(field) {
+            None => Ok(self.of(Object::default())),
+            Some(value) => self.of_value(field, value),
+        }
+    }
+
+    /// The same, of an item of a list.
+    pub fn of_value<'b>(
+        &'b self,
+        field: &str,
+        value: &'b RawValue,
+    ) -> Result<Fields<'b>, Rejection> {
+        let object = Object::of(value);
+        let object = object.map_err(|error| self.too_large(field, &error))?;
+        Ok(self.of(object.unwrap_or_default()))
+    }
+
+    fn of<'b>(&'b self, object: Object<'b>) -> Fields<'b> {
         Fields {
             event: self.event,
-            map,
+            object,
             clock: self.clock,
         }
     }
 
-    pub fn text(&mut self, field: &str) -> Result<Option<String>, Rejection> {
-        match self.take(field) {
+    fn too_large(&self, field: &str, error: &serde_json::Error) -> Rejection {
+        self.refuse(format_args!("{field}: {}", reason(error)))
+    }
+
+    pub fn text(&self, field: &str) -> Result<Option<String>, Rejection> {
+        match self.object.get(field).map(scalar) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(clean_text(text))),
+            Some(Some(Value::String(text))) => Ok(Some(clean_text(text))),
             Some(_) => Err(self.refuse(format_args!("{field} must be a string"))),
         }
     }
 
-    pub fn count(&mut self, field: &str) -> Result<Option<u64>, Rejection> {
+    pub fn count(&self, field: &str) -> Result<Option<u64>, Rejection> {
         self.number(field, MAX_COUNT)
     }
 
-    pub fn number(&mut self, field: &str, max: u64) -> Result<Option<u64>, Rejection> {
-        match self.take(field) {
+    pub fn number(&self, field: &str, max: u64) -> Result<Option<u64>, Rejection> {
+        match self.object.get(field) {
             None => Ok(None),
-            Some(value) => whole(&value, max)
+            Some(value) => scalar(value)
+                .and_then(|value| whole(&value, max))
                 .map(Some)
                 .ok_or_else(|| self.refuse(format_args!("{field} must be 0..={max}"))),
         }
     }
 
-    pub fn names(&mut self, field: &str) -> Result<Vec<String>, Rejection> {
-        match self.take(field) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(items)) if items.len() <= MAX_ITEMS => items
+    pub fn names(&self, field: &str) -> Result<Vec<String>, Rejection> {
+        let Some(value) = self.object.get(field) else {
+            return Ok(Vec::new());
+        };
+        match items(value, MAX_ITEMS + 1) {
+            Some(items) if items.len() <= MAX_ITEMS => items
                 .into_iter()
-                .map(|item| self.as_name(field, item))
+                .map(|item| self.as_name(field, scalar(item)))
                 .collect(),
-            Some(_) => Err(self.refuse(format_args!(
+            _ => Err(self.refuse(format_args!(
                 "{field} must be a list of 0..={MAX_ITEMS} names"
             ))),
         }
     }
 
-    fn fields_of(&mut self, field: &str) -> Result<Option<Map<String, Value>>, Rejection> {
-        match self.take(field) {
-            None => Ok(None),
-            Some(Value::Object(object)) if object.len() <= MAX_ITEMS => Ok(Some(object)),
-            Some(_) => Err(self.refuse(format_args!(
-                "{field} must be an object of 0..={MAX_ITEMS} fields"
-            ))),
+    fn no_object(&self, field: &str) -> Rejection {
+        self.refuse(format_args!(
+            "{field} must be an object of 0..={MAX_ITEMS} fields"
+        ))
+    }
+
+    fn fields_of(&self, field: &str) -> Result<Option<Object<'_>>, Rejection> {
+        let Some(value) = self.object.get(field) else {
+            return Ok(None);
+        };
+        match Object::of(value) {
+            Ok(Some(object)) if object.count() <= MAX_ITEMS => Ok(Some(object)),
+            _ => Err(self.no_object(field)),
         }
     }
 
-    pub fn details(&mut self, field: &str) -> Result<Option<Details>, Rejection> {
-        let fields = self.fields_of(field)?;
-        Ok(fields.map(|fields| clean_object(fields).into()))
+    pub fn details(&self, field: &str) -> Result<Option<Details>, Rejection> {
+        let Some(value) = self.object.get(field) else {
+            return Ok(None);
+        };
+        let value = tree(value.get()).map_err(|error| self.too_large(field, &error))?;
+        // The event itself is one level.
+        if nesting(&value) >= MAX_NESTING {
+            return Err(Rejection::new(format!("nesting must be 0..={MAX_NESTING}")));
+        }
+        match value {
+            Value::Object(object) if object.len() <= MAX_ITEMS => {
+                Ok(Some(clean_object(object).into()))
+            }
+            _ => Err(self.no_object(field)),
+        }
     }
 
-    pub fn calls(&mut self, field: &str) -> Result<BTreeMap<String, u64>, Rejection> {
+    pub fn calls(&self, field: &str) -> Result<BTreeMap<String, u64>, Rejection> {
         let object = self.fields_of(field)?.unwrap_or_default();
         let mut calls = BTreeMap::new();
-        for (tool, value) in object {
-            let tool = self.as_name(field, Value::String(tool))?;
+        for (tool, value) in object.iter() {
+            let tool = self.as_name(field, Some(tool.into()))?;
             // Names that differ may be one when they are redacted.
             let before = calls.get(&tool).unwrap_or(&0);
-            let count = whole(&value, MAX_COUNT - before).ok_or_else(|| {
+            let count = scalar(value).and_then(|value| whole(&value, MAX_COUNT - before));
+            let count = count.ok_or_else(|| {
                 self.refuse(format_args!("{field}: calls must be 0..={MAX_COUNT}"))
             })?;
             *calls.entry(tool).or_default() += count;
@@ -157,20 +192,16 @@ impl Fields<'_> {
         Ok(calls)
     }
 
-    pub fn token_usage(&mut self) -> Result<Option<TokenUsage>, Rejection> {
-        let Some(map) = self.fields_of("token_usage")? else {
+    pub fn token_usage(&self) -> Result<Option<TokenUsage>, Rejection> {
+        let Some(object) = self.fields_of("token_usage")? else {
             return Ok(None);
         };
-        let mut usage = Fields {
-            event: self.event,
-            map,
-            clock: self.clock,
-        };
+        let usage = self.of(object);
         let input_tokens = usage.count("input_tokens")?.unwrap_or(0);
         let output_tokens = usage.count("output_tokens")?.unwrap_or(0);
-        let cost_micros = match usage.take("estimated_cost") {
+        let cost_micros = match usage.object.get("estimated_cost") {
             None => None,
-            Some(value) => match value.as_f64() {
+            Some(value) => match scalar(value).and_then(|cost| cost.as_f64()) {
                 Some(cost) if (0.0..=MAX_COST).contains(&cost) => Some((cost * 1e6).round() as i64),
                 _ => return Err(usage.refuse("estimated_cost must be 0..=1000000")),
             },
@@ -187,11 +218,14 @@ impl Fields<'_> {
         }))
     }
 
-    pub fn status(&mut self) -> Result<Status, Rejection> {
-        let value = self.take("status");
-        match value
+    pub fn status(&self) -> Result<Status, Rejection> {
+        let status = self
+            .object
+            .get("status")
+            .map(|_| self.object.string("status"));
+        match status
             .as_ref()
-            .map(|value| value.as_str().unwrap_or_default())
+            .map(|status| status.as_deref().unwrap_or_default())
         {
             None | Some("success" | "complete" | "completed") => Ok(Status::Success),
             Some("failure" | "failed") => Ok(Status::Failure),
@@ -200,7 +234,7 @@ impl Fields<'_> {
         }
     }
 
-    pub fn origin(&mut self) -> Result<Origin, Rejection> {
+    pub fn origin(&self) -> Result<Origin, Rejection> {
         Ok(Origin {
             session_id: self.name("session_id")?,
             parent_agent_id: self.name("parent_agent_id")?,
@@ -210,11 +244,11 @@ impl Fields<'_> {
         })
     }
 
-    pub fn time(&mut self, field: &str) -> Result<Option<i64>, Rejection> {
-        let time_ms = match self.take(field) {
+    pub fn time(&self, field: &str) -> Result<Option<i64>, Rejection> {
+        let time_ms = match self.object.get(field).map(scalar) {
             None => return Ok(None),
-            Some(Value::Number(number)) => number.as_f64().and_then(unix_ms),
-            Some(Value::String(text)) => civil_ms(&text, &self.clock.zone),
+            Some(Some(Value::Number(number))) => number.as_f64().and_then(unix_ms),
+            Some(Some(Value::String(text))) => civil_ms(&text, &self.clock.zone),
             Some(_) => None,
         };
         match time_ms {
@@ -249,6 +283,14 @@ fn is_path(path: &str) -> bool {
     path.starts_with('/') && path.len() <= MAX_PATH_BYTES && !path.chars().any(char::is_control)
 }
 
+fn nesting(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nesting).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(nesting).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// A whole number, also one that was written with a zero fraction.
 fn whole(value: &Value, max: u64) -> Option<u64> {
     let number = value.as_u64().or_else(|| {
@@ -260,8 +302,6 @@ fn whole(value: &Value, max: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn path(path: &str) -> Option<String> {
@@ -270,9 +310,11 @@ mod tests {
             keep_ms: 0,
             zone: jiff::tz::TimeZone::UTC,
         };
-        let mut fields = Fields {
+        let mut object = Object::default();
+        object.set("path", path);
+        let fields = Fields {
             event: "hook",
-            map: Map::from_iter([("path".to_owned(), json!(path))]),
+            object,
             clock: &clock,
         };
         fields.path("path")

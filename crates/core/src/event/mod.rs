@@ -6,7 +6,6 @@ mod fields;
 mod time;
 
 use jiff::tz::TimeZone;
-use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use self::clean::{CUT_MARK, clean_name, clean_text, cut};
@@ -16,6 +15,7 @@ pub use self::time::{SECONDS_BELOW, TIME_RANGE_MS};
 use super::bucket::Day;
 use super::error::Rejection;
 use super::execution::{Fact, Reading, Start, Stop};
+use super::json::{Object, reason, scalar};
 use super::sketch::MAX_DURATION_MS;
 use super::source;
 use super::turns::{HookEvent, Launch};
@@ -101,55 +101,39 @@ impl Clock {
 /// Decodes one line.
 pub fn decode(line: &[u8], clock: &Clock) -> Result<Event, Rejection> {
     let text = std::str::from_utf8(line).map_err(|_| Rejection::new("not UTF-8"))?;
-    let value = serde_json::from_str(text).map_err(|error| {
-        let reason = error.to_string();
-        let reason = reason.split(" at line ").next().unwrap_or_default();
-        Rejection::new(format!("not JSON at column {}: {reason}", error.column()))
+    let object = Object::parse(text).map_err(|error| match error.is_data() {
+        true => Rejection::new(reason(&error)),
+        false => {
+            let (column, reason) = (error.column(), reason(&error));
+            Rejection::new(format!("not JSON at column {column}: {reason}"))
+        }
     })?;
-    decode_value(value, clock)
+    match object {
+        Some(object) => decode_object(object, clock),
+        None => Err(Rejection::new("an event must be a JSON object")),
+    }
 }
 
-/// Decodes an event that is part of a larger document.
-pub fn decode_value(value: Value, clock: &Clock) -> Result<Event, Rejection> {
-    if nesting(&value) > MAX_NESTING {
-        return Err(Rejection::new(format!("nesting must be 0..={MAX_NESTING}")));
-    }
-    let Value::Object(mut map) = value else {
-        return Err(Rejection::new("an event must be a JSON object"));
+/// Decodes an event whose fields are known.
+pub fn decode_object(object: Object, clock: &Clock) -> Result<Event, Rejection> {
+    let kind = object.string("event");
+    let fields = |event| Fields {
+        event,
+        object,
+        clock,
     };
-    let Some(Value::String(kind)) = map.remove("event") else {
-        return Err(Rejection::new(
-            "event must be one of start, progress, stop, hook",
-        ));
-    };
-    match kind.as_str() {
-        "start" => start(Fields {
-            event: "start",
-            map,
-            clock,
-        }),
-        "progress" => progress(Fields {
-            event: "progress",
-            map,
-            clock,
-        }),
-        "stop" => stop(Fields {
-            event: "stop",
-            map,
-            clock,
-        }),
-        "hook" => hook(Fields {
-            event: "hook",
-            map,
-            clock,
-        }),
+    match kind.as_deref() {
+        Some("start") => start(&fields("start")),
+        Some("progress") => progress(&fields("progress")),
+        Some("stop") => stop(&fields("stop")),
+        Some("hook") => hook(&fields("hook")),
         _ => Err(Rejection::new(
             "event must be one of start, progress, stop, hook",
         )),
     }
 }
 
-fn start(mut fields: Fields) -> Result<Event, Rejection> {
+fn start(fields: &Fields) -> Result<Event, Rejection> {
     let id = fields.required_name("agent_id")?;
     let agent_name = fields.required_name("agent_name")?;
     let now_ms = fields.clock.now_ms;
@@ -170,11 +154,11 @@ fn start(mut fields: Fields) -> Result<Event, Rejection> {
     })
 }
 
-fn progress(mut fields: Fields) -> Result<Event, Rejection> {
+fn progress(fields: &Fields) -> Result<Event, Rejection> {
     let id = fields.required_name("agent_id")?;
-    let progress = match fields.take("progress") {
+    let progress = match fields.object.get("progress") {
         None => None,
-        Some(value) => match value.as_f64() {
+        Some(value) => match scalar(value).and_then(|share| share.as_f64()) {
             // A zero has no sign in an answer.
             Some(share) if (0.0..=1.0).contains(&share) => Some(share.abs()),
             _ => return Err(fields.refuse("progress must be 0..=1")),
@@ -190,7 +174,7 @@ fn progress(mut fields: Fields) -> Result<Event, Rejection> {
     }))
 }
 
-fn stop(mut fields: Fields) -> Result<Event, Rejection> {
+fn stop(fields: &Fields) -> Result<Event, Rejection> {
     let id = fields.required_name("agent_id")?;
     let now_ms = fields.clock.now_ms;
     let ended_ms = fields.time("execution_end")?.unwrap_or(now_ms);
@@ -218,7 +202,7 @@ fn stop(mut fields: Fields) -> Result<Event, Rejection> {
     })
 }
 
-fn hook(mut fields: Fields) -> Result<Event, Rejection> {
+fn hook(fields: &Fields) -> Result<Event, Rejection> {
     let id = fields.required_name("id")?;
     if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(fields.refuse("id must be 32 hexadecimal digits"));
@@ -228,7 +212,12 @@ fn hook(mut fields: Fields) -> Result<Event, Rejection> {
         return Err(fields.refuse("observed_at is required"));
     };
     let observed_ms = fields.remembered("observed_at", observed_ms)?;
-    let Some(Value::Object(payload)) = fields.take("payload") else {
+    let payload = fields.object.get("payload").map(Object::of);
+    let payload = match payload.transpose() {
+        Ok(payload) => payload.flatten(),
+        Err(error) => return Err(fields.refuse(format_args!("payload: {}", reason(&error)))),
+    };
+    let Some(payload) = payload else {
         return Err(fields.refuse("payload must be an object"));
     };
     let line = xxh3_64(id.to_ascii_lowercase().as_bytes());
@@ -239,23 +228,15 @@ fn hook(mut fields: Fields) -> Result<Event, Rejection> {
 /// it, also when that comes again.
 pub fn hook_payload(
     source: &str,
-    payload: Map<String, Value>,
+    payload: Object,
     line: u64,
     observed_ms: i64,
     clock: &Clock,
 ) -> Result<Event, Rejection> {
     let fields = Fields {
         event: "hook",
-        map: payload,
+        object: payload,
         clock,
     };
-    source::translate(source, fields, line, observed_ms)
-}
-
-fn nesting(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(nesting).max().unwrap_or(0),
-        Value::Object(fields) => 1 + fields.values().map(nesting).max().unwrap_or(0),
-        _ => 0,
-    }
+    source::translate(source, &fields, line, observed_ms)
 }

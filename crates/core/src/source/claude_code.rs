@@ -2,10 +2,9 @@
 //! program's stamp is the time of everything. What has no `agent_id` comes from the main thread,
 //! which is no agent.
 
-use serde_json::Value;
-
 use crate::error::Rejection;
 use crate::event::{Event, Fields, MAX_AHEAD_MS};
+use crate::json::items;
 use crate::turns::{AgentSignal, HookEvent, Imported, Outcome, Signal, turn_of};
 
 pub const SOURCE: &str = "claude-code";
@@ -13,38 +12,34 @@ pub const SOURCE: &str = "claude-code";
 /// Turns of one imported line; more come in further lines.
 const MAX_IMPORTED: usize = 256;
 
-pub fn translate(mut payload: Fields, line: u64, observed_ms: i64) -> Result<Event, Rejection> {
+pub fn translate(payload: &Fields, line: u64, observed_ms: i64) -> Result<Event, Rejection> {
     let Some(event) = payload.name("hook_event_name")? else {
         return Err(payload.refuse("payload.hook_event_name is required"));
     };
     let session_id = payload.name("session_id")?;
-    let agent_id = own_id(payload.name("agent_id")?, &payload)?;
+    let agent_id = own_id(payload.name("agent_id")?, payload)?;
     let signals = match (event.as_str(), agent_id) {
         ("SessionEnd", None) if session_id.is_some() => vec![Signal::SessionEnded],
-        ("PostToolUse", agent_id) => tool_ended(&mut payload, agent_id, false)?,
+        ("PostToolUse", agent_id) => tool_ended(payload, agent_id, false)?,
         (_, None) => Vec::new(),
         ("SubagentStart", Some(id)) => {
             let name = payload.required_name("agent_type")?;
-            vec![agent(&mut payload, id, AgentSignal::Started { name })?]
+            vec![agent(payload, id, AgentSignal::Started { name })?]
         }
-        ("SubagentStop", Some(id)) => stopped(&mut payload, id, None)?,
+        ("SubagentStop", Some(id)) => stopped(payload, id, None)?,
         ("StopFailure", Some(id)) => {
             let error = payload.name("error")?;
-            stopped(&mut payload, id, Some(error.unwrap_or_else(unknown)))?
+            stopped(payload, id, Some(error.unwrap_or_else(unknown)))?
         }
         ("PreToolUse", Some(id)) => match payload.name("tool_name")? {
             Some(name) => {
                 let use_id = payload.name("tool_use_id")?;
-                vec![agent(
-                    &mut payload,
-                    id,
-                    AgentSignal::ToolBegan { use_id, name },
-                )?]
+                vec![agent(payload, id, AgentSignal::ToolBegan { use_id, name })?]
             }
             None => Vec::new(),
         },
-        ("PostToolUseFailure", id) => tool_ended(&mut payload, id, true)?,
-        ("Imported", Some(id)) => vec![imported(&mut payload, id)?],
+        ("PostToolUseFailure", id) => tool_ended(payload, id, true)?,
+        ("Imported", Some(id)) => vec![imported(payload, id)?],
         _ => Vec::new(),
     };
     if signals.is_empty() {
@@ -62,15 +57,16 @@ pub fn translate(mut payload: Fields, line: u64, observed_ms: i64) -> Result<Eve
 /// A stop with an empty name comes from an internal fork that never started, unless a start says
 /// otherwise.
 fn stopped(
-    payload: &mut Fields,
+    payload: &Fields,
     id: String,
     failure: Option<String>,
 ) -> Result<Vec<Signal>, Rejection> {
-    if payload.map.get("agent_type").and_then(Value::as_str) == Some("") {
-        payload.take("agent_type");
-    }
+    let is_nameless = payload.object.string("agent_type").as_deref() == Some("");
     let what = AgentSignal::Stopped {
-        name: payload.name("agent_type")?,
+        name: match is_nameless {
+            true => None,
+            false => payload.name("agent_type")?,
+        },
         failure,
         again: payload.flag("stop_hook_active")?,
     };
@@ -80,7 +76,7 @@ fn stopped(
 /// Besides the call itself, the answer to a launch names the agent that was launched, and
 /// `TaskStop` the one that was stopped.
 fn tool_ended(
-    payload: &mut Fields,
+    payload: &Fields,
     agent_id: Option<String>,
     failed: bool,
 ) -> Result<Vec<Signal>, Rejection> {
@@ -90,7 +86,7 @@ fn tool_ended(
     let mut signals = Vec::new();
     let other = match name.as_str() {
         "Agent" | "Task" if !failed => {
-            let mut response = payload.within("tool_response");
+            let response = payload.within("tool_response")?;
             let launched = AgentSignal::Launched {
                 parent: agent_id.clone(),
                 model: response.name("resolvedModel")?,
@@ -100,7 +96,7 @@ fn tool_ended(
             child.map(|id| (id, launched))
         }
         "TaskStop" if !failed => {
-            let id = payload.within("tool_input").name("task_id")?;
+            let id = payload.within("tool_input")?.name("task_id")?;
             own_id(id, payload)?.map(|id| (id, AgentSignal::Closed))
         }
         _ => None,
@@ -139,24 +135,23 @@ fn own_id(id: Option<String>, payload: &Fields) -> Result<Option<String>, Reject
     }
 }
 
-fn imported(payload: &mut Fields, id: String) -> Result<Signal, Rejection> {
+fn imported(payload: &Fields, id: String) -> Result<Signal, Rejection> {
     let name = payload.name("agent_type")?;
-    let turns = match payload.take("turns") {
-        Some(Value::Array(turns)) if (1..=MAX_IMPORTED).contains(&turns.len()) => turns,
+    let turns = payload.object.get("turns");
+    let turns = match turns.and_then(|turns| items(turns, MAX_IMPORTED + 1)) {
+        Some(turns) if (1..=MAX_IMPORTED).contains(&turns.len()) => turns,
         _ => {
             return Err(payload.refuse(format_args!("turns must be a list of 1..={MAX_IMPORTED}")));
         }
     };
     let turns = turns
         .into_iter()
-        .map(|turn| imported_turn(payload, turn))
+        .map(|turn| imported_turn(&payload.of_value("turns", turn)?))
         .collect::<Result<_, _>>()?;
     agent(payload, id, AgentSignal::Imported { name, turns })
 }
 
-fn imported_turn(payload: &mut Fields, turn: Value) -> Result<Imported, Rejection> {
-    payload.map.insert("turn".to_owned(), turn);
-    let mut turn = payload.within("turn");
+fn imported_turn(turn: &Fields) -> Result<Imported, Rejection> {
     let (Some(started_ms), Some(ended_ms)) = (turn.time("started_at")?, turn.time("ended_at")?)
     else {
         return Err(turn.refuse("turns: started_at and ended_at are required"));
@@ -185,7 +180,7 @@ fn imported_turn(payload: &mut Fields, turn: Value) -> Result<Imported, Rejectio
     })
 }
 
-fn agent(payload: &mut Fields, id: String, what: AgentSignal) -> Result<Signal, Rejection> {
+fn agent(payload: &Fields, id: String, what: AgentSignal) -> Result<Signal, Rejection> {
     let own = payload.path("agent_transcript_path");
     let transcript = own
         .map(|path| (path, true))
@@ -198,15 +193,10 @@ fn agent(payload: &mut Fields, id: String, what: AgentSignal) -> Result<Signal, 
 }
 
 /// Where the transcripts of a session's agents lie, by the path of its own.
-fn of_session(payload: &mut Fields, id: &str) -> Option<(String, bool)> {
+fn of_session(payload: &Fields, id: &str) -> Option<(String, bool)> {
     let main = payload.path("transcript_path")?;
-    let path = main
-        .strip_suffix(".jsonl")
-        .map(|session| (format!("{session}/subagents/agent-{id}.jsonl"), false));
-    payload
-        .map
-        .insert("transcript_path".to_owned(), main.into());
-    path
+    main.strip_suffix(".jsonl")
+        .map(|session| (format!("{session}/subagents/agent-{id}.jsonl"), false))
 }
 
 fn unknown() -> String {

@@ -12,7 +12,7 @@ pub const SOURCES: [&str; 1] = [claude_code::SOURCE];
 /// program saw it.
 pub(super) fn translate(
     source: &str,
-    payload: Fields,
+    payload: &Fields,
     line: u64,
     observed_ms: i64,
 ) -> Result<Event, Rejection> {

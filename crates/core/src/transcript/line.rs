@@ -1,14 +1,14 @@
 //! One line of a transcript, and of it the few fields that count.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::ApiFailure;
 use crate::event::{MAX_COUNT, TIME_RANGE_MS, clean_name, clean_text};
+use crate::json::{Object, Text, items, scalar};
 use crate::price::Tokens;
 
 /// What the client puts in the place of a model where it made the message up.
@@ -70,11 +70,6 @@ struct CacheCreation {
     ephemeral_5m_input_tokens: Option<u64>,
     ephemeral_1h_input_tokens: Option<u64>,
 }
-
-/// A string, borrowed unless it is escaped.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The content of a message, without any text.
 #[derive(Debug, Default)]
@@ -241,23 +236,32 @@ impl RawUsage {
     }
 }
 
-/// The failure that a line tells of. Such lines are short and few, so this one is read whole.
+/// The failure that a line tells of, and nothing else of it: a line has up to 8 MiB, and as a tree
+/// took a hundred times that.
 pub fn api_failure(bytes: &[u8]) -> ApiFailure {
-    let line: Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let content = &line["message"]["content"];
-    let block = content.as_array().and_then(|blocks| {
-        let mut texts = blocks.iter().filter_map(|block| block["text"].as_str());
-        texts.next()
-    });
-    let kind = line["error"].as_str();
-    let kind = kind.and_then(|kind| clean_name(kind.to_owned()));
+    let line: Object = serde_json::from_slice(bytes).unwrap_or_default();
+    let message = line.get("message").and_then(object).unwrap_or_default();
+    let kind = line.string("error").and_then(clean_name);
+    let block = message.get("content").and_then(first_text);
     ApiFailure {
         kind: kind.unwrap_or_else(|| UNKNOWN.to_owned()),
-        message: block
-            .or(content.as_str())
-            .map(|text| clean_text(text.to_owned())),
-        status: line["apiErrorStatus"].as_u64(),
+        message: block.or_else(|| message.string("content")).map(clean_text),
+        status: line
+            .get("apiErrorStatus")
+            .and_then(scalar)
+            .and_then(|status| status.as_u64()),
     }
+}
+
+/// The text of the first block that has one.
+fn first_text(blocks: &RawValue) -> Option<String> {
+    let blocks = items(blocks, MAX_BLOCKS)?;
+    let mut blocks = blocks.into_iter().filter_map(object);
+    blocks.find_map(|block| block.string("text"))
+}
+
+fn object(value: &RawValue) -> Option<Object<'_>> {
+    Object::of(value).ok().flatten()
 }
 
 /// By hand, so that a prompt is skipped where a derived type would copy it.
@@ -299,5 +303,48 @@ impl<'de> Visitor<'de> for ContentVisitor {
         }
         while items.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Content::Blocks(blocks))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::MAX_PARTS;
+
+    /// With the closing brackets of a message.
+    fn failure(content: &str, rest: &str) -> ApiFailure {
+        let line = format!(
+            r#"{{"type":"assistant","isApiErrorMessage":true,"error":"overloaded","apiErrorStatus":529,"message":{{"content":{content}}}{rest}}}"#
+        );
+        assert!(Line::parse(line.as_bytes()).is_some());
+        api_failure(line.as_bytes())
+    }
+
+    #[test]
+    fn the_message_of_a_failure_is_found_whatever_stands_around_it() {
+        let wide = vec![r#"{"":0}"#; 100_000].join(",");
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        for rest in [format!(r#","x":[{wide}]"#), format!(r#","x":{deep}"#)] {
+            for content in [
+                r#""slow down""#.to_owned(),
+                format!(r#"[{{}},{{"type":"x","x":[{wide}]}},{{"text":"slow down"}}]"#),
+            ] {
+                let failure = failure(&content, &rest);
+                assert_eq!(failure.message.as_deref(), Some("slow down"));
+                assert_eq!(failure.kind, "overloaded");
+                assert_eq!(failure.status, Some(529));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_wide_has_no_message() {
+        let blocks = |count| format!(r#"[{},{{"text":"slow"}}]"#, vec!["{}"; count].join(","));
+        let message = |count| failure(&blocks(count), "").message;
+        assert_eq!(message(MAX_BLOCKS - 1).as_deref(), Some("slow"));
+        assert_eq!(message(MAX_BLOCKS), None);
+        let fields = (0..MAX_PARTS).map(|n| format!(r#","f{n}":0"#));
+        let failure = failure(r#""slow""#, &fields.collect::<String>());
+        assert_eq!((&*failure.kind, failure.message), ("unknown", None));
     }
 }

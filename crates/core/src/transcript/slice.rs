@@ -43,8 +43,8 @@ pub struct Span {
     pub ended_ms: Option<i64>,
 }
 
-/// The longest name takes as much as so many requests.
-const OF_A_NAME: usize = 4;
+/// Of a name beside its text: its place in a list or a map.
+const NAME_BYTES: usize = 64;
 /// The first line of a turn is some 50 ms older than its start.
 pub(super) const OLDER_THAN_ITS_TURN_MS: i64 = 5_000;
 
@@ -131,11 +131,18 @@ impl Slice {
         self.usage.end_offset
     }
 
-    /// How many requests and calls it remembers, each some 100 bytes at most.
-    pub fn remembered(&self) -> usize {
-        let names = self.models.len() + self.usage.tool_calls.len();
-        let ids = self.tool_calls.len() + self.tool_errors.len();
-        self.requests.len() + ids + names * OF_A_NAME
+    /// How much memory it takes, in bytes, also of what its tables have room for.
+    pub fn bytes(&self) -> usize {
+        let requests = table_bytes::<(u128, Kept)>(self.requests.capacity());
+        let ids = [&self.tool_calls, &self.tool_errors].map(HashSet::capacity);
+        let ids: usize = ids.into_iter().map(table_bytes::<u128>).sum();
+        let names = self.models.iter().chain(self.usage.tool_calls.keys());
+        let names: usize = names.map(|name| NAME_BYTES + name.len()).sum();
+        let failure = self.usage.failure.as_ref();
+        let failure = failure.map_or(0, |failure| {
+            failure.kind.len() + failure.message.as_ref().map_or(0, String::len)
+        });
+        size_of::<Slice>() + requests + ids + names + failure
     }
 
     fn ends_before(&self, line: &Line, time_ms: Option<i64>) -> bool {
@@ -237,6 +244,11 @@ fn key(stated: &Stated, end: u64) -> u128 {
         }
     }
     hasher.digest128()
+}
+
+/// A table has an eighth more places than it says, and a byte beside each.
+fn table_bytes<T>(capacity: usize) -> usize {
+    capacity.div_ceil(7) * 8 * (size_of::<T>() + 1)
 }
 
 fn hash(id: &str) -> u128 {

@@ -22,9 +22,9 @@ const PACE: Duration = Duration::from_secs(1);
 const MAX_POLLS: usize = 256;
 /// Bytes of one round, and at most one step's more.
 const MAX_BYTES: u64 = 16 << 20;
-/// Requests and calls of all that runs, some 100 bytes each. Whose transcript finds no room is
-/// not told what it has spent before it ends.
-const MAX_REMEMBERED: usize = 200_000;
+/// What is held of all transcripts together, some 200,000 requests and calls. Whose transcript
+/// finds no room is not told what it has spent before it ends.
+const MAX_HELD_BYTES: usize = 32 << 20;
 
 pub struct LiveUsageReader {
     pub writer: WriterHandle,
@@ -32,9 +32,9 @@ pub struct LiveUsageReader {
     pub settings: SettingsWatch,
 }
 
-/// By the id of their execution; nothing for one that found no room.
+/// By the id of their execution; none for one that found no room. Boxed, so that those take little.
 #[derive(Default)]
-struct Tails(HashMap<String, Option<TranscriptTail>>);
+struct Tails(HashMap<String, Option<Box<TranscriptTail>>>);
 
 type News = Vec<(String, Option<TokenUsage>)>;
 
@@ -66,7 +66,7 @@ impl LiveUsageReader {
                 && let Some(from) = self.beginning(&one.lines).await
             {
                 let tail = TranscriptTail::new(one.lines.started_ms, one.edition, from);
-                tails.0.insert(one.lines.id.clone(), Some(tail));
+                tails.0.insert(one.lines.id.clone(), Some(Box::new(tail)));
             }
         }
         let files = Files::of(&self.settings.borrow());
@@ -111,12 +111,7 @@ impl Tails {
     /// Looks at each in turn, and says what is new and where it broke off, if it did. Blocks.
     fn poll(&mut self, due: &[Due], files: &Files) -> (News, Option<String>) {
         let (mut news, mut bytes) = (News::new(), 0);
-        let mut remembered: usize = self
-            .0
-            .values()
-            .flatten()
-            .map(TranscriptTail::remembered)
-            .sum();
+        let mut held: usize = self.0.values().flatten().map(|tail| tail.bytes()).sum();
         for Due { lines, edition } in due {
             let Some(place) = self.0.get_mut(&lines.id) else {
                 continue;
@@ -124,13 +119,13 @@ impl Tails {
             let Some(tail) = place.as_mut().filter(|tail| tail.edition == *edition) else {
                 continue;
             };
-            remembered -= tail.remembered();
+            held -= tail.bytes();
             let poll = tail.poll(Path::new(&lines.transcript), files, MAX_BYTES - bytes);
-            remembered += tail.remembered();
+            held += tail.bytes();
             bytes += poll.bytes;
             let id = lines.id.clone();
-            if remembered > MAX_REMEMBERED {
-                remembered -= tail.remembered();
+            if held > MAX_HELD_BYTES {
+                held -= tail.bytes();
                 *place = None;
                 news.push((id, None));
             } else if let Some(spent) = poll.news {
@@ -141,5 +136,53 @@ impl Tails {
             }
         }
         (news, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// Turns that ended in a failure of the API took 4.8 KB each that nobody counted.
+    #[test]
+    fn what_is_held_is_bounded_in_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let transcript = folder.path().join("agent-a.jsonl");
+        let (word, message) = ("e".repeat(250), "y".repeat(4_090));
+        let line = format!(
+            r#"{{"type":"assistant","timestamp":"2026-11-20T17:00:00Z","isApiErrorMessage":true,"error":"{word}","message":{{"content":"{message}"}}}}"#
+        );
+        fs::write(&transcript, format!("{line}\n")).unwrap();
+        let files = Files {
+            catalog: Arc::default(),
+            roots: vec![PathBuf::from(folder.path())],
+            max_bytes: 1 << 20,
+        };
+        let each = 4_090 + 250;
+        let count = MAX_HELD_BYTES / each + 1_000;
+        let (mut tails, mut due) = (Tails::default(), Vec::new());
+        for n in 0..count {
+            let lines = Lines {
+                id: format!("a{n}"),
+                transcript: transcript.display().to_string(),
+                started_ms: None,
+            };
+            let tail = TranscriptTail::new(None, 0, 0);
+            tails.0.insert(lines.id.clone(), Some(Box::new(tail)));
+            let lines = Arc::new(lines);
+            due.push(Due { lines, edition: 0 });
+        }
+        for _ in 0..=count * line.len() / MAX_BYTES as usize {
+            tails.poll(&due, &files);
+        }
+        let held = tails.0.values().flatten();
+        let bytes: usize = held.clone().map(|tail| tail.bytes()).sum();
+        let room = MAX_HELD_BYTES * 3 / 4..=MAX_HELD_BYTES;
+        assert!(room.contains(&bytes), "{bytes}");
+        assert!(held.clone().count() * each < MAX_HELD_BYTES);
+        assert!(held.count() > count / 2, "most have room");
     }
 }

@@ -84,12 +84,13 @@ impl TranscriptTail {
         }
     }
 
-    /// Requests and calls that it remembers.
-    pub fn remembered(&self) -> usize {
-        match &self.stage {
+    /// How much memory it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        let slice = match &self.stage {
             Stage::Seeking(_) => 0,
-            Stage::Counting(slice) => slice.remembered(),
-        }
+            Stage::Counting(slice) => slice.bytes(),
+        };
+        size_of::<TranscriptTail>() + TAIL_BYTES as usize + slice
     }
 
     /// Reads on, step by step until there are so many bytes. Blocks.

@@ -3,10 +3,9 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::open::open;
 use agentpulse_core::event::{clean_name, clean_text};
+use agentpulse_core::json::{Object, scalar};
 
 /// It has a dozen short fields, and takes some 300 bytes.
 pub const MAX_SIDECAR_BYTES: u64 = 64 << 10;
@@ -36,14 +35,15 @@ pub fn sidecar(roots: &[PathBuf], transcript: &Path, max_bytes: u64) -> Option<S
     let opened = open(roots, &path, max_bytes).ok()?;
     let mut text = Vec::new();
     opened.file.take(opened.len).read_to_end(&mut text).ok()?;
-    let fields: Value = serde_json::from_slice(&text).ok()?;
-    let text = |field: &str| fields[field].as_str().map(str::to_owned);
-    let name = |field: &str| text(field).and_then(clean_name);
+    let text = String::from_utf8(text).ok()?;
+    let fields = Object::parse(&text).ok()?.unwrap_or_default();
+    let name = |field| fields.string(field).and_then(clean_name);
+    let spawn_depth = fields.get("spawnDepth").and_then(scalar);
     Some(Sidecar {
         agent_type: name("agentType"),
-        description: text("description").map(clean_text),
+        description: fields.string("description").map(clean_text),
         model: name("model"),
-        spawn_depth: fields["spawnDepth"].as_u64(),
+        spawn_depth: spawn_depth.and_then(|depth| depth.as_u64()),
         parent_agent_id: name("parentAgentId"),
         tool_use_id: name("toolUseId"),
     })

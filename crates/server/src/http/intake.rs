@@ -10,12 +10,13 @@ use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::HttpState;
 use super::error::{Code, HttpError};
 use crate::intake::{Answer, IngestCounts, MAX_LINE_BYTES, object};
 use agentpulse_core::event::clean_name;
+use agentpulse_core::json::{Object, scalar};
 
 /// Some ten thousand events.
 pub const MAX_EVENTS_BYTES: usize = 8 << 20;
@@ -102,12 +103,11 @@ async fn one(
     if kind == "stop" {
         translate_stop(&mut event);
     }
-    event.insert("event".to_owned(), kind.into());
-    let agent_id = event.get("agent_id").and_then(Value::as_str);
+    event.set("event", kind);
     // A value that is no name is rejected.
-    let agent_id = agent_id.and_then(|id| clean_name(id.to_owned()));
+    let agent_id = event.string("agent_id").and_then(clean_name);
     let agent_id = agent_id.unwrap_or_default();
-    let answer = http.intake.value(Value::Object(event)).await?;
+    let answer = http.intake.object(event).await?;
     match answer.rejections.into_iter().next() {
         Some((_, reason)) => Err(HttpError::new(Code::InvalidEvent, reason)),
         None => Ok(Json(Done {
@@ -118,43 +118,45 @@ async fn one(
 }
 
 /// The dashboard's hooks send the duration in seconds, and an error as a flag.
-fn translate_stop(event: &mut Map<String, Value>) {
-    let is_absent = |event: &Map<String, Value>, field| event.get(field).is_none_or(Value::is_null);
-    let duration_s = event.remove("duration");
-    if is_absent(event, "duration_ms")
-        && let Some(duration_s) = duration_s.as_ref().and_then(Value::as_f64)
+fn translate_stop(event: &mut Object) {
+    let scalar_of = |event: &Object, field| event.get(field).and_then(scalar);
+    if event.get("duration_ms").is_none()
+        && let Some(duration_s) = scalar_of(event, "duration").and_then(|value| value.as_f64())
     {
-        event.insert(
-            "duration_ms".to_owned(),
-            json!((duration_s * 1_000.0).round()),
-        );
+        event.set("duration_ms", (duration_s * 1_000.0).round());
     }
-    let failed = event.remove("error_occurred") == Some(Value::Bool(true));
-    if failed && is_absent(event, "status") {
-        event.insert("status".to_owned(), "failure".into());
+    let failed = scalar_of(event, "error_occurred") == Some(Value::Bool(true));
+    if failed && event.get("status").is_none() {
+        event.set("status", "failure");
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn translated(event: Value) -> Value {
-        let mut event = event.as_object().unwrap().clone();
+    /// The two fields that an event has of it.
+    fn translated(event: &Value) -> Value {
+        let text = event.to_string();
+        let mut event = Object::parse(&text).unwrap().unwrap();
         translate_stop(&mut event);
-        Value::Object(event)
+        let fields = ["duration_ms", "status"];
+        let told = fields.map(|field| (field.to_owned(), event.get(field).and_then(scalar)));
+        let told = told
+            .into_iter()
+            .filter_map(|(field, value)| Some((field, value?)));
+        told.collect()
     }
 
     #[test]
     fn the_dashboards_stop_is_understood() {
         let stop = json!({"agent_id": "x", "duration": 1.2346, "error_occurred": true});
-        let expect = json!({"agent_id": "x", "duration_ms": 1235.0, "status": "failure"});
-        assert_eq!(translated(stop), expect);
+        let expect = json!({"duration_ms": 1235.0, "status": "failure"});
+        assert_eq!(translated(&stop), expect);
         let stop = json!({"duration": 3, "duration_ms": null, "status": null});
-        assert_eq!(
-            translated(stop),
-            json!({"duration_ms": 3000.0, "status": null})
-        );
+        assert_eq!(translated(&stop), json!({"duration_ms": 3000.0}));
     }
 
     #[test]
@@ -163,11 +165,11 @@ mod tests {
             "duration": 9, "duration_ms": 7, "error_occurred": true, "status": "complete",
         });
         assert_eq!(
-            translated(stop),
+            translated(&stop),
             json!({"duration_ms": 7, "status": "complete"})
         );
         let stop = json!({"duration": "long", "error_occurred": false});
-        assert_eq!(translated(stop), json!({}));
+        assert_eq!(translated(&stop), json!({}));
     }
 
     #[tokio::test]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
-use serde_json::{Deserializer, Map, Value};
+use serde_json::Deserializer;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::{Decoded, MAX_SUBMISSION, Unavailable, decode_line};
 use agentpulse_core::event::Clock;
+use agentpulse_core::json::{Object, reason};
 
 /// A part ends with the event that goes beyond so many bytes.
 const PART_BYTES: usize = 256 << 10;
@@ -44,10 +45,12 @@ pub async fn run_blocking<T: Send + 'static>(
 ///
 /// # Errors
 /// Where it is none, and nothing of what is there.
-pub fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err("not a JSON object".to_owned()),
+pub fn object(body: &[u8]) -> Result<Object<'_>, String> {
+    let text = std::str::from_utf8(body).map_err(|_| "not JSON: not UTF-8".to_owned())?;
+    match Object::parse(text) {
+        Ok(Some(object)) => Ok(object),
+        Ok(None) => Err("not a JSON object".to_owned()),
+        Err(error) if error.is_data() => Err(reason(&error)),
         Err(error) => Err(not_json(&error)),
     }
 }

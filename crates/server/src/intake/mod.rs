@@ -13,12 +13,12 @@ use bytes::Bytes;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 pub use self::document::object;
 use self::document::{Document, run_blocking};
 use agentpulse_core::error::Rejection;
-use agentpulse_core::event::{Clock, Event, decode, decode_value, hook_payload};
+use agentpulse_core::event::{Clock, Event, decode, decode_object, hook_payload};
+use agentpulse_core::json::Object;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_pipeline::settings::SettingsWatch;
@@ -178,8 +178,8 @@ impl Intake {
     }
 
     /// Takes one event.
-    pub async fn value(&self, value: Value) -> Result<Answer, Unavailable> {
-        self.one(decode_value(value, &self.clock())).await
+    pub async fn object(&self, object: Object<'_>) -> Result<Answer, Unavailable> {
+        self.one(decode_object(object, &self.clock())).await
     }
 
     /// Takes the payload of a hook that came by itself, without a stamp and an id.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::bucket::DAY_MS;
-use crate::event::{Clock, Event, decode_value};
+use crate::event::{Clock, Event, decode};
 use crate::turns::{Signal, Turn, Turns};
 
 const BASE_MS: i64 = 1_795_197_600_000;
@@ -164,7 +164,7 @@ fn heard(lines: &[Value]) -> BTreeMap<String, Vec<Account>> {
     let mut agents: BTreeMap<String, Turns> = BTreeMap::new();
     let mut ends: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
     for line in lines {
-        let Ok(Event::Hook(hook)) = decode_value(line.clone(), &clock) else {
+        let Ok(Event::Hook(hook)) = decode(line.to_string().as_bytes(), &clock) else {
             panic!("{line}");
         };
         for signals in &hook.signals {
