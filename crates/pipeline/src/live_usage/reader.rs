@@ -175,9 +175,7 @@ mod tests {
             let lines = Arc::new(lines);
             due.push(Due { lines, edition: 0 });
         }
-        for _ in 0..=count * line.len() / MAX_BYTES as usize {
-            tails.poll(&due, &files);
-        }
+        while tails.poll(&due, &files).1.is_some() {}
         let held = tails.0.values().flatten();
         let bytes: usize = held.clone().map(|tail| tail.bytes()).sum();
         let room = MAX_HELD_BYTES * 3 / 4..=MAX_HELD_BYTES;

@@ -143,11 +143,11 @@ mod tests {
         let mut event = Object::parse(&text).unwrap().unwrap();
         translate_stop(&mut event);
         let fields = ["duration_ms", "status"];
-        let told = fields.map(|field| (field.to_owned(), event.get(field).and_then(scalar)));
-        let told = told
-            .into_iter()
-            .filter_map(|(field, value)| Some((field, value?)));
-        told.collect()
+        let values = fields.map(|field| (field.to_owned(), event.get(field).and_then(scalar)));
+        let values = values.into_iter();
+        values
+            .filter_map(|(field, value)| Some((field, value?)))
+            .collect()
     }
 
     #[test]
