@@ -18,11 +18,11 @@ fn decoded(kind: &str) -> BTreeSet<String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/event");
     let code = fs::read_to_string(source.join("mod.rs")).expect("code");
     let body = code
-        .split(&format!("\nfn {kind}(mut fields"))
+        .split(&format!("\nfn {kind}(fields"))
         .nth(1)
         .expect("a decoder");
     let body = body.split("\n}\n").next().expect("its end");
-    let field = Regex::new(r#"fields\s*\.(?:\w+)\("(\w+)""#).expect("a pattern");
+    let field = Regex::new(r#"fields\s*\.(?:object\.)?(?:\w+)\("(\w+)""#).expect("a pattern");
     let mut names: BTreeSet<String> = field
         .captures_iter(body)
         .map(|found| found[1].to_owned())

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -27,18 +27,17 @@ fn wide(bytes: usize) -> String {
 
 /// The most that the daemon holds while something is done.
 fn peak_mib(daemon: &Daemon, work: impl FnOnce()) -> u64 {
-    let is_done = AtomicBool::new(false);
+    let (done, is_done) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        let watch = scope.spawn(|| {
+        let watch = scope.spawn(move || {
             let mut peak = 0;
-            while !is_done.load(Ordering::Relaxed) {
+            while is_done.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
                 peak = peak.max(memory_mib(daemon));
-                thread::sleep(Duration::from_millis(5));
             }
             peak
         });
         work();
-        is_done.store(true, Ordering::Relaxed);
+        drop(done);
         watch.join().expect("it watched")
     })
 }
