@@ -131,7 +131,7 @@ fn every_route_is_in_the_document_and_every_one_of_it_is_there() {
 fn no_route_is_added_past_the_document() {
     let routes = r#"\.(?:route|nest|route_service)\(\s*(?:path|"(/\w+))"#;
     let routes = Regex::new(routes).expect("a pattern");
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http")];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/server/src/http")];
     let mut users = BTreeSet::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder") {

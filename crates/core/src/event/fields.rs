@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::clean::{clean_name, clean_object, clean_text};
 use super::time::{TIME_RANGE_MS, civil_ms, unix_ms};
-use super::{Clock, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES, MAX_NESTING};
+use super::{Clock, MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
 use crate::error::Rejection;
 use crate::execution::{Details, Origin, Status, TokenUsage};
 use crate::json::{Object, items, reason, scalar, tree};
@@ -164,10 +164,6 @@ impl Fields<'_> {
             return Ok(None);
         };
         let value = tree(value.get()).map_err(|error| self.too_large(field, &error))?;
-        // The event itself is one level.
-        if nesting(&value) >= MAX_NESTING {
-            return Err(Rejection::new(format!("nesting must be 0..={MAX_NESTING}")));
-        }
         match value {
             Value::Object(object) if object.len() <= MAX_ITEMS => {
                 Ok(Some(clean_object(object).into()))
@@ -281,14 +277,6 @@ impl Fields<'_> {
 
 fn is_path(path: &str) -> bool {
     path.starts_with('/') && path.len() <= MAX_PATH_BYTES && !path.chars().any(char::is_control)
-}
-
-fn nesting(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(nesting).max().unwrap_or(0),
-        Value::Object(fields) => 1 + fields.values().map(nesting).max().unwrap_or(0),
-        _ => 0,
-    }
 }
 
 /// A whole number, also one that was written with a zero fraction.

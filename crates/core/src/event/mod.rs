@@ -12,10 +12,12 @@ pub use self::clean::{CUT_MARK, clean_name, clean_text, cut};
 pub(super) use self::fields::Fields;
 pub use self::fields::REDACTED_PATH;
 pub use self::time::{SECONDS_BELOW, TIME_RANGE_MS};
+use serde_json::value::RawValue;
+
 use super::bucket::Day;
 use super::error::Rejection;
 use super::execution::{Fact, Reading, Start, Stop};
-use super::json::{Object, reason, scalar};
+use super::json::{Object, nesting, reason, scalar};
 use super::sketch::MAX_DURATION_MS;
 use super::source;
 use super::turns::{HookEvent, Launch};
@@ -116,6 +118,11 @@ pub fn decode(line: &[u8], clock: &Clock) -> Result<Event, Rejection> {
 
 /// Decodes an event whose fields are known.
 pub fn decode_object(object: Object, clock: &Clock) -> Result<Event, Rejection> {
+    // The event itself is one level. A field that nobody reads counts as well.
+    let is_deep = |(_, value): (&str, &RawValue)| nesting(value.get()) >= MAX_NESTING;
+    if object.iter().any(is_deep) {
+        return Err(Rejection::new(format!("nesting must be 0..={MAX_NESTING}")));
+    }
     let kind = object.string("event");
     let fields = |event| Fields {
         event,

@@ -6,7 +6,7 @@ mod tree;
 
 pub use self::length::json_bytes;
 pub use self::object::{Object, Text, items, scalar};
-pub use self::tree::tree;
+pub use self::tree::{nesting, tree};
 
 /// Fields of one object that are told apart, and objects and lists within one value. Each takes
 /// some 100 bytes, and an object within a value 640, while its text has 4 to 7.

@@ -35,9 +35,42 @@ fn parts(text: &str) -> usize {
     parts
 }
 
+/// How many levels of objects and lists a value has.
+pub fn nesting(text: &str) -> usize {
+    if !text.starts_with(['{', '[']) {
+        return 0;
+    }
+    let (mut level, mut most, mut is_string) = (0_usize, 0, false);
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => is_string = !is_string,
+            b'\\' => drop(bytes.next()),
+            b'{' | b'[' if !is_string => level += 1,
+            b'}' | b']' if !is_string => level -= 1,
+            _ => continue,
+        }
+        most = most.max(level);
+    }
+    most
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn levels_are_those_of_brackets_outside_of_strings() {
+        for (text, levels) in [
+            ("17", 0),
+            (r#""[[[""#, 0),
+            ("[]", 1),
+            (r#"{"a":[1,{"b":[]}],"c":{}}"#, 4),
+            (r#"{"[\"[":"]}[[\\","b":[2]}"#, 2),
+        ] {
+            assert_eq!(nesting(text), levels, "{text}");
+        }
+    }
 
     /// A list of so many things within.
     fn list(item: &str, count: usize) -> String {
