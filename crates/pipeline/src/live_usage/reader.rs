@@ -75,7 +75,7 @@ impl LiveUsageReader {
             let (news, broken_off) = taken.poll(&due, &files);
             (taken, news, broken_off)
         });
-        // A look that panicked has lost its meters: all are begun anew.
+        // A poll that panicked has lost its tails: all are read again from their beginning.
         let Ok((taken, news, broken_off)) = polled.await else {
             return;
         };

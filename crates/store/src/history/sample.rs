@@ -110,7 +110,7 @@ impl World {
         self.change(before, after);
     }
 
-    /// What was told of it belongs to another.
+    /// What hooks reported of it belongs to another execution.
     pub fn detach_turn(&mut self, id: &str) {
         let before = self.executions.get(id).map(|(_, before)| before.clone());
         self.change(before, Execution::new(id.to_owned()));

@@ -22,10 +22,10 @@ macro_rules! tally {
 }
 
 /// `executions` holds a row a run, also while it runs: then `ended_ms`, `day` and `status` are
-/// null. Of a run of which nothing is left, because what was told of it belongs to another, the
-/// status is `void`. It is found by a 64-bit hash of its id, because an index of the random ids themselves
-/// takes 26 µs a row beside a million others instead of 10. The execution itself stands last, so
-/// that a scan of the other columns does not read it.
+/// null. Of a run of which nothing is left, because what hooks reported of it belongs to another,
+/// the status is `void`. It is found by a 64-bit hash of its id, because an index of the random ids
+/// themselves takes 26 µs a row beside a million others instead of 10. The execution itself stands
+/// last, so that a scan of the other columns does not read it.
 ///
 /// Of the indexes only `executions_hash` is in random order. One by session would take 9 µs more:
 /// the executions of a session are found by its days, which `sessions` knows. A day is the number
