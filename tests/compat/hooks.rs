@@ -3,9 +3,8 @@
 use std::fs;
 
 use super::{Frozen, setup};
-use crate::harness::eventually;
-use crate::setup::{folder, short_program};
-use crate::wire::Client;
+use crate::harness::wire::Client;
+use crate::harness::{eventually, folder, short_program};
 
 /// The lines as the hook program sends them, each on a connection of its own that stays open until
 /// its line is counted. Then all of them once more from both spools, as hooks leave what they saw

@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::harness::{Daemon, eventually};
-use crate::setup::{Setup, folder, short_program};
+use crate::harness::{Daemon, Setup, eventually, folder, short_program};
 
 const FROZEN: [&str; 1] = ["v0.1.0"];
 

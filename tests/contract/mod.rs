@@ -7,10 +7,10 @@ use std::process::Command;
 
 use insta::{Settings, assert_snapshot};
 
-use crate::hooks;
-use crate::man::listed;
-use crate::metrics::{once_counted, send_known};
-use crate::setup::{Setup, program};
+use crate::commands::man::listed;
+use crate::harness::hook_program;
+use crate::harness::{Setup, program};
+use crate::reads::metrics::{once_counted, send_known};
 
 /// No folder of this name exists, so that no settings file is found in it.
 const HOME: &str = "/nonexistent/home";
@@ -45,7 +45,7 @@ fn help(words: &[&str]) -> String {
 #[test]
 fn help_of_every_command() {
     // A client feeds the hook program's output to its model: it prints nothing at all.
-    let of_hook = output(Command::new(hooks::program()), &["--help"]);
+    let of_hook = output(Command::new(hook_program::path()), &["--help"]);
     let text = format!("{}$ agentpulse-hook --help\n{of_hook}", help(&[]));
     holds("help", &text);
 }

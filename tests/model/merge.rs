@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Arrival, Ended, Facts, Tokens};
+use super::execution::{Arrival, Ended, Facts, Tokens};
 
 const LONGEST_DURATION_MS: i64 = 604_800_000;
 const AHEAD_MS: i64 = 5 * 60_000;

@@ -1,8 +1,10 @@
 //! The model itself, against numbers worked out by hand.
 
-use super::{Arrival, Ended, World};
-use crate::load::shuffled;
 use serde_json::json;
+
+use super::execution::{Arrival, Ended};
+use super::load::shuffled;
+use super::world::World;
 
 const NOON_MS: i64 = 1_795_176_000_000; // 2026-11-20T12:00:00Z
 

@@ -35,11 +35,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::check::over_http;
-use crate::check_redis;
-use crate::harness::{Daemon, deliver, eventually, now_ms};
+use crate::check::{over_http, redis_keys};
+use crate::harness::{Daemon, Redis, deliver, eventually, now_ms};
 use crate::model::{Arrival, World, rfc3339};
-use crate::redis_server::Redis;
 
 /// Whether the tests may take as long as the promises say.
 pub fn is_long() -> bool {
@@ -85,7 +83,7 @@ pub fn stops(prefix: &str, count: usize) -> Vec<Value> {
 pub fn equals(daemon: &Daemon, redis: &Redis, world: &World) {
     eventually("HTTP equals the model", || over_http(daemon, world));
     eventually("Redis equals the model", || {
-        check_redis::everything(&redis.socket(), "", world)
+        redis_keys::everything(&redis.socket(), "", world)
     });
 }
 

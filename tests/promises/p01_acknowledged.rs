@@ -2,11 +2,10 @@
 
 use super::{Load, arrivals, sized};
 use crate::check;
-use crate::harness::{Daemon, eventually, now_ms};
-use crate::load::shuffled;
+use crate::harness::wire::{Client, RedisLink, Reply};
+use crate::harness::{Daemon, Setup, eventually, now_ms};
 use crate::model::World;
-use crate::setup::Setup;
-use crate::wire::{Client, RedisLink, Reply};
+use crate::model::load::shuffled;
 
 const SENDERS: usize = 4;
 

@@ -11,10 +11,9 @@ use serde_json::Value;
 
 use super::{Load, arrivals, sized};
 use crate::check;
-use crate::harness::{Daemon, now_ms};
-use crate::load::shuffled;
+use crate::harness::{Daemon, Setup, now_ms};
 use crate::model::World;
-use crate::setup::Setup;
+use crate::model::load::shuffled;
 
 /// The places, and what brings the daemon to them beside the load.
 const COMMIT: [&str; 3] = ["commit.decided", "commit.journaled", "commit.published"];

@@ -3,11 +3,10 @@
 
 use super::{Load, arrivals, sized, stops};
 use crate::check;
-use crate::harness::now_ms;
-use crate::load::shuffled;
+use crate::harness::power_cut::Power;
+use crate::harness::{Setup, now_ms};
 use crate::model::World;
-use crate::power_cut::Power;
-use crate::setup::Setup;
+use crate::model::load::shuffled;
 
 const SENDERS: usize = 4;
 

@@ -8,11 +8,9 @@ use serde_json::Value;
 
 use super::{arrivals, sized};
 use crate::check;
-use crate::harness::{Daemon, eventually, now_ms};
-use crate::load::{ordered, shuffled};
+use crate::harness::{Daemon, Setup, eventually, now_ms, wire};
+use crate::model::load::{ordered, shuffled};
 use crate::model::{Totals, World};
-use crate::setup::Setup;
-use crate::wire;
 
 const WAYS: usize = 3;
 

@@ -5,11 +5,9 @@
 use std::time::{Duration, Instant};
 
 use super::{Load, arrivals, equals, sized};
-use crate::harness::{Daemon, eventually, now_ms};
-use crate::load::shuffled;
+use crate::harness::{Daemon, Redis, Setup, eventually, now_ms};
 use crate::model::World;
-use crate::redis_server::Redis;
-use crate::setup::Setup;
+use crate::model::load::shuffled;
 
 const CURRENT: &str = "/api/agents/metrics/current";
 

@@ -7,12 +7,11 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{equals, stops};
-use crate::check::{self, over_http};
-use crate::harness::{eventually, now_ms};
-use crate::load::shuffled;
+use crate::check;
+use crate::check::over_http;
+use crate::harness::{Exit, Redis, Setup, eventually, now_ms};
+use crate::model::load::shuffled;
 use crate::model::{Arrival, World, rfc3339};
-use crate::redis_server::Redis;
-use crate::setup::{Exit, Setup};
 
 #[test]
 fn p04_an_emptied_redis_is_filled_again() {
@@ -138,7 +137,7 @@ fn p04_a_redis_of_another_daemon_exits_69_and_is_left_alone() {
     let stop = json!({"event":"stop","agent_id":"a","agent_name":"zorp","duration_ms":5,
         "execution_end":rfc3339(now_ms())});
     let world = World::of(&first.accept(&[stop]));
-    let untouched = || crate::check_redis::everything(&redis.socket(), "", &world);
+    let untouched = || crate::check::redis_keys::everything(&redis.socket(), "", &world);
     eventually("the first has written", untouched);
     gives_up(
         &Setup::new().redis(&redis).run_to_exit_anywhere(),
@@ -159,14 +158,14 @@ fn p04_keys_of_our_names_that_no_daemon_wrote_are_not_deleted() {
     redis.run(&["SET", "agent:somebody", "elses"]);
     redis.run(&["LPUSH", "agent:history:zorp", "{}"]);
     let setup = Setup::new().redis(&redis);
-    let folder = crate::setup::folder();
+    let folder = crate::harness::folder();
     let data = folder.path().join("d");
     let exit = setup.run_to_exit(&data);
     gives_up(&exit, 69, "redis.prefix");
     gives_up(&exit, 69, "agentpulse rebuild --force");
     gives_up(&exit, 69, "agent:history:zorp");
     let rebuild = |how: &[&str]| {
-        let mut command = crate::setup::short_program();
+        let mut command = crate::harness::short_program();
         command.args(["rebuild", "--data-dir"]).arg(&data).args(how);
         command.env("AGENTPULSE_REDIS__URL", redis.url());
         command.output().expect("the program runs").status.code()

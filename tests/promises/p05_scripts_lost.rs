@@ -2,11 +2,9 @@
 //! hears of it.
 
 use super::{Load, arrivals, equals, sized};
-use crate::harness::now_ms;
-use crate::load::shuffled;
+use crate::harness::{Redis, Setup, now_ms};
 use crate::model::World;
-use crate::redis_server::Redis;
-use crate::setup::Setup;
+use crate::model::load::shuffled;
 
 #[test]
 fn p05_forgotten_scripts_cost_nothing() {
@@ -28,6 +26,6 @@ fn p05_forgotten_scripts_cost_nothing() {
     load.finish();
     assert!(forgotten > 3, "there was a load: {forgotten}");
     equals(&daemon, &redis, &World::of(&arrivals(&lines, at_ms)));
-    let log = std::fs::read_to_string(crate::setup::log_path(&daemon.data)).expect("a log");
+    let log = std::fs::read_to_string(crate::harness::log_path(&daemon.data)).expect("a log");
     assert!(!log.contains("\"level\":\"ERROR\""), "{log}");
 }

@@ -2,12 +2,10 @@
 //! goes on when there is memory again.
 
 use super::{Load, arrivals, equals, sized};
-use crate::check_redis;
-use crate::harness::{eventually, now_ms};
-use crate::load::shuffled;
+use crate::check::redis_keys;
+use crate::harness::{Redis, Setup, eventually, now_ms};
 use crate::model::World;
-use crate::redis_server::Redis;
-use crate::setup::Setup;
+use crate::model::load::shuffled;
 
 #[test]
 fn p06_a_full_redis_is_caught_up_with_later() {
@@ -30,7 +28,7 @@ fn p06_a_full_redis_is_caught_up_with_later() {
             .ok_or(format!("{source:?}"))
     });
     // It is as it was: no part of a batch is in it.
-    let untouched = check_redis::everything(&redis.socket(), "", &World::of(&before));
+    let untouched = redis_keys::everything(&redis.socket(), "", &World::of(&before));
     assert_eq!(untouched, Ok(()));
     let world = World::of(&arrivals(&lines, at_ms));
     eventually("history equals the model", || {

@@ -10,13 +10,12 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{Load, arrivals, equals, fill, sized, stops};
-use crate::check::{self, over_http};
-use crate::harness::{Daemon, eventually, now_ms};
-use crate::load::shuffled;
+use crate::check;
+use crate::check::over_http;
+use crate::harness::wire::totals;
+use crate::harness::{Daemon, Redis, Setup, eventually, log_path, now_ms};
+use crate::model::load::shuffled;
 use crate::model::{Totals, World};
-use crate::redis_server::Redis;
-use crate::setup::{Setup, log_path};
-use crate::wire::totals;
 
 const PAGE_BYTES: usize = 4_096;
 
@@ -159,7 +158,7 @@ fn meets_damage(daemon: &mut Daemon, lines: &[Value], world: &World, what: &str)
         None => {
             // Every execution is looked up, and every answer asked for.
             let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-            let told = crate::wire::tell(&daemon.socket(), text.as_bytes());
+            let told = crate::harness::wire::tell(&daemon.socket(), text.as_bytes());
             let totals = told.map(|answer| answer.totals).unwrap_or_default();
             assert_eq!(totals.accepted, 0, "{what}: a duplicate was counted");
             if totals.handled() == lines.len() as u64 {

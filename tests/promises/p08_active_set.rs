@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 
 use super::{arrivals, sized};
 use crate::check;
-use crate::harness::{Daemon, eventually, now_ms};
-use crate::load::ordered;
+use crate::harness::{Daemon, Setup, eventually, now_ms};
+use crate::model::load::ordered;
 use crate::model::{World, rfc3339};
-use crate::setup::Setup;
 
 const CASES: usize = 10_000;
 

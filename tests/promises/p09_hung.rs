@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 
 use super::is_long;
 use crate::check;
-use crate::harness::{Daemon, eventually, now_ms};
+use crate::harness::{Daemon, Setup, eventually, now_ms};
 use crate::model::{Arrival, DAY_MS, World, rfc3339};
-use crate::setup::Setup;
 
 fn daemon(idle_timeout: &str) -> Daemon {
     let timeout = format!("\"{idle_timeout}\"");
@@ -99,7 +98,7 @@ fn p09_it_leaves_within_a_second_of_its_deadline() {
         eventually("it leaves", || {
             let told = daemon.redis(&["SISMEMBER", "agents:active", &id]).text();
             let listed = daemon.redis(&["ZSCORE", "agents:timeline", &id]);
-            (told == "0" && listed != crate::wire::Reply::Nil)
+            (told == "0" && listed != crate::harness::wire::Reply::Nil)
                 .then_some(())
                 .ok_or(told)
         });

@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::sized;
-use crate::harness::{Daemon, eventually};
-use crate::redis_server::Redis;
-use crate::setup::{Setup, faketime, folder};
+use crate::harness::{Daemon, Redis, Setup, eventually, faketime, folder};
 
 /// Hours between the true time and the daemon's.
 const JUMPS: [i64; 6] = [0, 1, 0, -1, 8, 0];

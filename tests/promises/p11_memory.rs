@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use super::{arrivals, sized, stops};
 use crate::check;
-use crate::harness::{Daemon, now_ms};
+use crate::harness::wire::Client;
+use crate::harness::{Daemon, Setup, now_ms};
 use crate::model::World;
-use crate::setup::Setup;
-use crate::wire::Client;
 
 /// Of a release build. A debug build, in which the suite runs, holds a third more, and up to 153
 /// MiB were seen.

@@ -14,10 +14,8 @@ use serde_json::{Value, json};
 
 use super::sized;
 use crate::check;
-use crate::harness::now_ms;
+use crate::harness::{Setup, now_ms, wire};
 use crate::model::{DAY_MS, World};
-use crate::setup::Setup;
-use crate::wire;
 
 fn config(cases: u32) -> Config {
     Config {

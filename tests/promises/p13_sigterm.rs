@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::{Load, arrivals, sized};
 use crate::check;
-use crate::harness::{eventually, now_ms};
-use crate::load::shuffled;
+use crate::harness::{Setup, eventually, now_ms};
 use crate::model::World;
-use crate::setup::Setup;
+use crate::model::load::shuffled;
 
 /// For the intake, for the views, for Redis: what `daemon` gives each, together.
 const DEADLINE: Duration = Duration::from_secs(35);

@@ -4,8 +4,8 @@ use std::fs;
 
 use super::stops;
 use crate::check;
+use crate::harness::{Exit, Setup};
 use crate::model::World;
-use crate::setup::{Exit, Setup};
 
 #[track_caller]
 fn gives_up(exit: &Exit, word: &str) {
@@ -44,7 +44,7 @@ fn p14_a_socket_that_a_killed_daemon_left_is_taken_over() {
     first.kill9();
     assert!(socket.exists());
     let second = Setup::new().socket(&socket).start();
-    let told = crate::wire::tell(&socket, format!("{}\n", stops("a", 1)[0]).as_bytes());
+    let told = crate::harness::wire::tell(&socket, format!("{}\n", stops("a", 1)[0]).as_bytes());
     assert_eq!(told.expect("an answer").totals.accepted, 1);
     drop(second);
 }

@@ -13,10 +13,9 @@ use serde_json::{Value, json};
 
 use super::{arrivals, sized};
 use crate::check;
-use crate::harness::{Daemon, deliver, eventually, now_ms};
-use crate::load::shuffled;
+use crate::harness::{Daemon, Setup, deliver, eventually, now_ms};
+use crate::model::load::shuffled;
 use crate::model::{Arrival, World, rfc3339};
-use crate::setup::Setup;
 
 fn backup_command(daemon: &Daemon, to: &Path, keep: &str) -> Output {
     let to = to.to_str().expect("a short path");
@@ -145,7 +144,7 @@ fn p15_the_journal_is_held_between_the_copies() {
         eprintln!("skipped: a release build has no crash points");
         return;
     }
-    let own = crate::setup::folder();
+    let own = crate::harness::folder();
     let gate = own.path().join("gate");
     fs::write(&gate, "").expect("a file");
     let place = format!("history.db@{}", gate.display());

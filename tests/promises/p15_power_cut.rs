@@ -7,9 +7,9 @@ use std::process::Output;
 
 use super::p15_restore::{crashed, has_crash_points, make_old, stop, stopped};
 use crate::check;
+use crate::harness::power_cut::Power;
+use crate::harness::{program, short_program, wait_exit};
 use crate::model::World;
-use crate::power_cut::Power;
-use crate::setup::{program, short_program, wait_exit};
 
 fn power() -> Option<Power> {
     let power = Power::supply();

@@ -11,9 +11,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::check;
-use crate::harness::{Daemon, now_ms};
+use crate::harness::{Daemon, Setup, now_ms, wait_exit};
 use crate::model::{Arrival, World, rfc3339};
-use crate::setup::{Setup, wait_exit};
 
 pub(super) fn stop(id: &str) -> Value {
     json!({"event":"stop","agent_id":id,"agent_name":"zorp","duration_ms":5,

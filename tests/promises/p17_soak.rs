@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::sized;
-use crate::harness::{DEADLINE, Daemon, PAUSE, eventually, now_ms};
+use crate::harness::{DEADLINE, Daemon, PAUSE, Setup, eventually, now_ms, wire};
 use crate::model::rfc3339;
-use crate::setup::Setup;
-use crate::wire;
 
 /// Events are sent so many at a time, half of them starts.
 const PART: usize = 200;

@@ -1,0 +1,18 @@
+//! What the daemon says against what the model says.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `answers` | the reads over HTTP |
+//! | `compare` | one value against what it ought to be |
+//! | `errors` | failed executions |
+//! | `everywhere` | every place at once |
+//! | `redis_keys` | Redis, key by key |
+
+mod answers;
+pub mod compare;
+mod errors;
+mod everywhere;
+pub mod redis_keys;
+
+pub use answers::over_http;
+pub use everywhere::everywhere;

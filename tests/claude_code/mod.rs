@@ -1,0 +1,27 @@
+//! Claude Code, as captured and as written by hand.
+//!
+//! | file | what it holds the daemon to |
+//! |---|---|
+//! | `captured` | captured runs: executions, tools, tokens, cost |
+//! | `http_hooks` | the client's own HTTP hooks |
+//! | `import` | runs from the transcripts that are left, beside live ones |
+//! | `numbers` | one cost by hand, and all sums against each other |
+//! | `plain_events` | hooks and plain events of one run: once, and none takes away the other |
+//! | `privacy` | no text of a prompt, file or message is seen again |
+//! | `script` | runs written by hand |
+//! | `spending` | what running agents have spent so far, as their transcripts grow |
+//! | `tools` | tool calls: heartbeats, counted once, the bounds of both |
+//! | `transcripts` | transcripts that are late, that grow, that are none |
+//! | `turns` | turns, their ends, who launched whom |
+
+pub mod captured;
+mod http_hooks;
+mod import;
+pub mod numbers;
+mod plain_events;
+mod privacy;
+pub mod script;
+mod spending;
+mod tools;
+mod transcripts;
+mod turns;

@@ -1,0 +1,11 @@
+//! The page, in a browser.
+//!
+//! | file | what it holds the daemon to |
+//! |---|---|
+//! | `hostile` | names and errors that look like markup |
+//! | `proxy` | below a path of a reverse proxy |
+//! | `states` | its numbers, its states, its company |
+
+mod hostile;
+mod proxy;
+mod states;

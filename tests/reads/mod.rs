@@ -1,0 +1,17 @@
+//! Answers over HTTP, and `/metrics`.
+//!
+//! | file | what it holds the daemon to |
+//! |---|---|
+//! | `counters` | no counter ever falls |
+//! | `http` | parameters, caching, intake by POST, the origin policy |
+//! | `metrics` | `/metrics`: its numbers and its names |
+//! | `prices` | what has a price and what has none |
+//! | `seed_example` | the example of a whole run, in every answer |
+//! | `seed_fields` | the JSON of every answer, field by field |
+
+mod counters;
+mod http;
+pub mod metrics;
+mod prices;
+mod seed_example;
+mod seed_fields;

@@ -1,0 +1,100 @@
+//! `agentpulse prices` against a daemon that has counted executions with and without a price.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Daemon, Setup, eventually, now_ms, short_program};
+use crate::model::rfc3339;
+
+fn stop(id: &str, model: &str) -> Value {
+    json!({
+        "event": "stop", "agent_id": id, "agent_name": "zorp", "duration_ms": 5, "model": model,
+        "execution_end": rfc3339(now_ms()),
+        "token_usage": {"input_tokens": 1000, "output_tokens": 100},
+    })
+}
+
+/// What `prices check` says, once all executions are in history.
+fn checked(daemon: &Daemon, executions: u64) -> (Option<i32>, Value) {
+    eventually("all executions are in history", || {
+        let told = daemon.command(&["prices", "check", "--days", "2", "--json"]);
+        let found: Value =
+            serde_json::from_slice(&told.stdout).map_err(|error| format!("{error}: {told:?}"))?;
+        let rows = ["priced", "unpriced"].map(|kind| found[kind].as_array().expect("a list"));
+        let rows = rows.into_iter().flatten();
+        let sum: u64 = rows.filter_map(|row| row["executions"].as_u64()).sum();
+        if sum == executions {
+            Ok((told.status.code(), found))
+        } else {
+            Err(found.to_string())
+        }
+    })
+}
+
+#[test]
+fn what_has_no_price_is_named() {
+    let daemon = Setup::new().start();
+    daemon.accept(&[stop("a", "claude-opus-5-5"), stop("b", "claude-opus-5-5")]);
+    let (code, found) = checked(&daemon, 2);
+    // 2 * (1000*4 + 100*20) = 12,000 micro-dollars; the table's first row.
+    let priced = json!([{
+        "model": "claude-opus-5-5", "executions": 2, "total_tokens": 2200,
+        "estimated_cost": 0.012, "rows": [1],
+    }]);
+    let expect = json!({"days": 2, "table": null, "unpriced": [], "priced": priced});
+    assert_eq!((code, found), (Some(0), expect));
+
+    daemon.accept(&[stop("c", "gpt-9")]);
+    let (code, found) = checked(&daemon, 3);
+    let unpriced = json!([{
+        "model": "gpt-9", "executions": 1, "total_tokens": 1100, "reason": "no row for it",
+    }]);
+    assert_eq!((code, &found["unpriced"]), (Some(1), &unpriced));
+    assert_eq!(found["priced"], priced);
+}
+
+#[test]
+fn the_table_in_effect_is_shown_without_a_daemon() {
+    let folder = crate::harness::folder();
+    let place = |name: &str| folder.path().join(name);
+    let show = || {
+        let mut command = short_program();
+        command
+            .args(["prices", "show", "--config"])
+            .arg(place("c.toml"));
+        let told = command
+            .env("HOME", folder.path())
+            .output()
+            .expect("it runs");
+        (
+            told.status.code(),
+            String::from_utf8_lossy(&told.stdout).into_owned(),
+        )
+    };
+    fs::write(place("c.toml"), "").expect("a file");
+    let (code, shown) = show();
+    assert_eq!(code, Some(0));
+    assert!(shown.starts_with("table: built in\n"), "{shown}");
+    assert!(
+        shown.contains("\nhaiku-5-5   4    -           100000        0.1 "),
+        "{shown}"
+    );
+
+    let table = place("prices.toml");
+    fs::write(place("c.toml"), format!("[tables]\nprices = {table:?}\n")).expect("a file");
+    assert_eq!(show().0, Some(78), "the table is not there");
+    fs::write(
+        &table,
+        "[[price]]\nmodels = [\"gpt-9\"]\nfrom = \"2026-01-02\"\ninput = 1.25\noutput = 10\n\
+         cache_read = 0.125\ncache_write_5m = 0\ncache_write_1h = 0.000001\n",
+    )
+    .expect("a file");
+    let expect = format!(
+        "table: {}\n\
+         model  row  from        prompt up to  input  output  cache read  5m write  1h write\n\
+         gpt-9  1    2026-01-02  -             1.25   10      0.125       0         0.000001\n",
+        table.display()
+    );
+    assert_eq!(show(), (Some(0), expect));
+}
