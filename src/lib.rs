@@ -27,9 +27,10 @@
 //! Crates are subjects, and Cargo holds their arrows:
 //!
 //! ```text
-//!  redact ◀─ core ◀─┬─ store ◀─┬─ pipeline ◀─ reports ◀─ alerts ◀─ server ◀─ the command line
-//!                   ├─ live  ◀─┘                                     │
-//!                   └─ config ◀──────────────────────────────────────┘
+//!           core ◀─┬─ store ◀─┬─ pipeline ◀─ reports ◀─ alerts ◀─ server ◀─ the command line
+//!                  ├─ live  ◀─┘     │                              │
+//!                  ├─ config ◀──────┼──────────────────────────────┤
+//!         redact ◀─┴─ sources ◀─────┴──────────────────────────────┘
 //! ```
 //!
 //! A failpoint, which tests ask for, may stand anywhere. Within the store and the server a test
@@ -39,6 +40,7 @@
 //! |---|---|
 //! | [`agentpulse_redact`] | takes secrets out of texts: pure |
 //! | [`agentpulse_core`] | what the numbers mean: pure, no clock |
+//! | [`agentpulse_sources`] | what arrives, decoded: events, hooks, transcripts; pure |
 //! | [`agentpulse_store::sqlite`] | what the two databases share: opening, versions, errors |
 //! | [`agentpulse_store::journal`] | accepted events as changes, in order, durable |
 //! | [`agentpulse_store::history`] | one row a run, and the rollups |
@@ -67,7 +69,7 @@
 //!    when they are read. Money is in millionths of a dollar.
 //! 6. A bucket is chosen by the end of an execution, in UTC. Silence is counted in time that the
 //!    daemon has listened, over all of its lives.
-//! 7. Nothing unredacted is behind [`agentpulse_core::event`].
+//! 7. Nothing unredacted is behind [`agentpulse_sources`].
 //! 8. Every queue, list and wait has a named limit; what is refused is counted.
 //! 9. A counter that was shown never falls, by no correction and by no crash: what is shown of the
 //!    executions is the most that their sums ever were, and all of it is on the disk before.

@@ -1,7 +1,7 @@
 //! Any JSON as the payload of a hook: translated, ignored or refused.
 #![no_main]
 
-use agentpulse_core::event::{Clock, decode};
+use agentpulse_sources::{Clock, decode};
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Any bytes as a line of the event socket: an event or a refusal.
 #![no_main]
 
-use agentpulse_core::event::{Clock, decode};
+use agentpulse_sources::{Clock, decode};
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use agentpulse_core::price::Prices;
-use agentpulse_core::transcript::{Slice, Span, TurnReader};
+use agentpulse_sources::claude_code::transcript::{Slice, Span, TurnReader};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {

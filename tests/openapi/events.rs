@@ -14,10 +14,12 @@ use crate::openapi::document::{bounds, schemas};
 
 /// The fields that the decoder of an event asks for.
 fn decoded(kind: &str) -> BTreeSet<String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/event");
-    let code = fs::read_to_string(source.join("mod.rs")).expect("code");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/sources/src");
+    let code = ["plain.rs", "hook.rs"]
+        .map(|file| fs::read_to_string(source.join(file)).expect("code"))
+        .concat();
     let body = code
-        .split(&format!("\nfn {kind}(fields"))
+        .split(&format!("\npub(crate) fn {kind}(fields"))
         .nth(1)
         .expect("a decoder");
     let body = body.split("\n}\n").next().expect("its end");

@@ -2,9 +2,10 @@
 //! reader of transcripts and the queries of HTTP. The targets in `fuzz/` look further where there
 //! is time.
 
-use agentpulse_core::event::{Clock, decode};
 use agentpulse_core::price::Prices;
-use agentpulse_core::transcript::{Slice, Span, TurnReader, Usage};
+use agentpulse_core::usage::Usage;
+use agentpulse_sources::claude_code::transcript::{Slice, Span, TurnReader};
+use agentpulse_sources::{Clock, decode};
 use jiff::tz::TimeZone;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use agentpulse_core::event::{clean_name, clean_text};
 use agentpulse_redact::{redact, redact_name, telling};
+use agentpulse_sources::{clean_name, clean_text};
 
 use crate::security::corpus::{assemble, look_alikes, planted};
 

@@ -11,17 +11,15 @@ pub mod execution;
 pub mod json;
 pub mod last_heartbeat;
 pub mod lifetime;
+pub mod limits;
 pub mod names;
 pub mod price;
 pub mod redis_url;
 pub mod sketch;
-pub mod source;
 pub mod sum;
 pub mod sums;
 pub mod tally;
-pub mod transcript;
+pub mod text;
 pub mod turns;
+pub mod usage;
 pub mod view;
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,7 @@
 //! says "as much, or more".
 
 /// The most that any sum of a bucket comes to: 10^18. A run adds at most
-/// [`MAX_COUNT`](super::event::MAX_COUNT) to it, so that it takes a million runs at their own limit
+/// [`MAX_COUNT`](super::limits::MAX_COUNT) to it, so that it takes a million runs at their own limit
 /// to reach it, and two such sums still fit 64 bits. A stored sum that has reached it stays there
 /// whatever is taken away, because nobody knows how far it would have gone.
 pub const MAX_SUM: i64 = 1_000_000_000_000_000_000;

@@ -9,8 +9,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use agentpulse_core::bucket::{DAY_MS, HOUR_MS};
 use agentpulse_core::change::Change;
-use agentpulse_core::event::MAX_COUNT;
 use agentpulse_core::execution::{Execution, Status};
+use agentpulse_core::limits::MAX_COUNT;
 use agentpulse_core::sum::add;
 use agentpulse_store::history::Ended;
 

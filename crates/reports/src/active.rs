@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 use super::item::Tokens;
 use super::{MAX_ANSWER_BYTES, Sources, View};
 use agentpulse_core::bucket::rfc3339;
-use agentpulse_core::event::MAX_NAME_BYTES;
 use agentpulse_core::json::json_bytes;
+use agentpulse_core::limits::MAX_NAME_BYTES;
 use agentpulse_core::view::Active;
 use agentpulse_pipeline::running::RunSnapshot;
 

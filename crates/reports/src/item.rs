@@ -12,7 +12,7 @@ use agentpulse_core::execution::{
     Details, Execution, HookFacts, Origin, Resolved, Start, TokenUsage,
 };
 use agentpulse_core::tally::dollars;
-use agentpulse_core::transcript::ModelUsage;
+use agentpulse_core::usage::ModelUsage;
 use agentpulse_core::view::Active;
 
 #[derive(Serialize, JsonSchema)]

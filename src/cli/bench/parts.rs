@@ -15,12 +15,13 @@ use crate::cli::failure::{Failure, failed};
 use agentpulse_core::bucket::{DAY_MS, Day};
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
-use agentpulse_core::event::{Clock, Event, decode};
+use agentpulse_core::event::Event;
 use agentpulse_core::execution::{Catalog, Execution, Fact};
 use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::names::{NameLimits, Names};
 use agentpulse_core::sums::Sums;
 use agentpulse_redact::{is_stack, redact, telling, top_of_stacks, without_homes};
+use agentpulse_sources::{Clock, decode};
 use agentpulse_store::history::History;
 use agentpulse_store::journal::{Entry, Journal, Prune};
 

@@ -192,8 +192,9 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use agentpulse_core::event::{Clock, Event, decode};
+    use agentpulse_core::event::Event;
     use agentpulse_core::execution::Fact;
+    use agentpulse_sources::{Clock, decode};
 
     /// 2026-11-20T18:40:00Z.
     const END_MS: i64 = 1_795_200_000_000;

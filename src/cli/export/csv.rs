@@ -133,8 +133,9 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use agentpulse_core::event::{Clock, Event, decode};
+    use agentpulse_core::event::Event;
     use agentpulse_core::execution::Catalog;
+    use agentpulse_sources::{Clock, decode};
 
     fn row(lines: &[&str]) -> String {
         let clock = Clock {

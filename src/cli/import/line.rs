@@ -12,9 +12,10 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::summary::Summary;
 use super::walk::agent_id;
 use agentpulse_core::bucket::Day;
-use agentpulse_core::event::MAX_ITEMS;
-use agentpulse_core::transcript::{Outcome, Turn, Turns};
-use agentpulse_pipeline::usage::{MAX_SIDECAR_BYTES, Sidecar, sidecar, turns};
+use agentpulse_core::limits::MAX_ITEMS;
+use agentpulse_pipeline::usage::{MAX_SIDECAR_BYTES, sidecar, turns};
+use agentpulse_sources::claude_code::Sidecar;
+use agentpulse_sources::claude_code::transcript::{Outcome, Turn, Turns};
 
 /// As long as a model or a tool is silent, as a rule: what changed since may still go on.
 const QUIET: Duration = Duration::from_secs(5 * 60);

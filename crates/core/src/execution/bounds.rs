@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::mem::size_of;
 use std::sync::Arc;
 
-use super::{Details, Execution, Origin, Start, Stop};
-use crate::event::{CUT_MARK, cut};
+use super::details::Details;
+use super::fact::{Origin, Start, Stop};
+use super::state::Execution;
+use crate::text::{CUT_MARK, cut};
 
 /// What a list holds of the error of an execution, in bytes: its type, a message of the longest
 /// kind, and what is small beside them.

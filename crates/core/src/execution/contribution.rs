@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Execution, Outcome, Status};
+use super::fact::Status;
+use super::state::{Execution, Outcome};
 use crate::bucket::{Day, Hour};
-use crate::event::MAX_COUNT;
+use crate::limits::MAX_COUNT;
 use crate::tally::Tally;
 
 /// Of an execution's tools only the most called count in pairs: all pairs of 30 tools took 846 µs

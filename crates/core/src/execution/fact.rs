@@ -6,8 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Details;
-use crate::event::{MAX_COST_MICROS, MAX_COUNT};
+use super::details::Details;
+use crate::limits::{MAX_COST_MICROS, MAX_COUNT};
 use crate::price::Tokens;
 
 /// What an event, or the reaper, says of an execution.

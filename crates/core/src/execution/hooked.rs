@@ -3,98 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Catalog, Execution, Origin, Start, Stop, TokenUsage};
+use super::fact::{Origin, Start, TokenUsage};
+use super::hook_facts::{HookOwned, Reading, TurnFacts};
+use super::state::{Catalog, Execution};
 use crate::price::Tokens;
-use crate::source::SOURCES;
-use crate::transcript::Usage;
+use crate::usage::Usage;
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct HookFacts {
-    /// Rows of versions that did not keep it say nothing; see [`HookOwned::by_shape`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub own: Option<HookOwned>,
-    /// Where it belongs by the hooks, where neither the start nor the stop is theirs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Box<Origin>>,
-    /// The file that holds the agent's lines.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transcript: Option<String>,
-    /// Counted from the hooks; what the transcript says wins.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub tool_calls: BTreeMap<String, u64>,
-    pub tool_errors: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub task_description: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub depth: Option<u64>,
-    /// The end for which the transcript was read, or given up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub read_for_ms: Option<i64>,
-    /// The offset in the file, in bytes, from which it was read then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub read_from: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Box<Usage>>,
-    /// Why the transcript could not be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unreadable: Option<String>,
-}
-
-/// Which of an execution's start and stop hooks told: those they may take back. The others came by
-/// themselves and were acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct HookOwned {
-    pub start: bool,
-    pub stop: bool,
-    /// Their stop is of somebody else than the agent; see [`TurnFacts::is_closed`].
-    pub closed: bool,
-}
-
-impl HookOwned {
-    /// What hooks tell has nothing in it but name, time, status and where it belongs. An event
-    /// that looks the same loses nothing but itself when it is taken for theirs.
-    fn by_shape(execution: &Execution) -> HookOwned {
-        let is_theirs = |origin: &Origin| {
-            let source = origin.source.as_deref();
-            origin.host.is_none() && source.is_some_and(|source| SOURCES.contains(&source))
-        };
-        let (start, stop) = (execution.start.as_deref(), execution.stop.as_deref());
-        HookOwned {
-            start: start.is_some_and(|start| is_theirs(&start.origin) && start.is_bare()),
-            stop: stop.is_some_and(|stop| is_theirs(&stop.origin) && stop.is_bare()),
-            closed: false,
-        }
-    }
-}
-
-/// All that hooks say of one turn, as it is known now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TurnFacts {
-    pub start: Option<Start>,
-    pub stop: Option<Stop>,
-    /// It was stopped from outside, or left by its session: a stop of its own takes the place of
-    /// that.
-    pub is_closed: bool,
-    pub transcript: Option<String>,
-    /// They count once the execution is over: while it runs they are heartbeats.
-    pub tool_calls: BTreeMap<String, u64>,
-    pub tool_errors: u64,
-    pub task_description: Option<String>,
-    pub depth: Option<u64>,
-}
-
-/// What came of reading the transcript for the end that an execution had.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
-    pub ended_ms: i64,
-    pub from: u64,
-    /// The error says why it is not to be had.
-    pub usage: Result<Box<Usage>, String>,
-}
+/// The one source of the versions that did not keep [`HookFacts::own`].
+const OLD_SOURCE: &str = "claude-code";
 
 impl Execution {
     /// Takes in what hooks now say of this turn. A start or stop that came by itself, and not from
@@ -171,8 +87,21 @@ impl Execution {
 
     fn own(&self) -> HookOwned {
         match &self.hooked {
-            Some(hooked) => hooked.own.unwrap_or_else(|| HookOwned::by_shape(self)),
+            Some(hooked) => hooked.own.unwrap_or_else(|| self.owned_by_shape()),
             None => HookOwned::default(),
+        }
+    }
+
+    /// What hooks report has nothing in it but name, time, status and where it belongs. An event
+    /// that looks the same loses nothing but itself when it is taken for theirs.
+    fn owned_by_shape(&self) -> HookOwned {
+        let is_theirs =
+            |origin: &Origin| origin.host.is_none() && origin.source.as_deref() == Some(OLD_SOURCE);
+        let (start, stop) = (self.start.as_deref(), self.stop.as_deref());
+        HookOwned {
+            start: start.is_some_and(|start| is_theirs(&start.origin) && start.is_bare()),
+            stop: stop.is_some_and(|stop| is_theirs(&stop.origin) && stop.is_bare()),
+            closed: false,
         }
     }
 

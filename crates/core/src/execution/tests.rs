@@ -1,13 +1,13 @@
 //! What comes by itself and what hooks tell, of one execution, in every order.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 
 use super::*;
-use crate::transcript::Usage;
 use crate::turns::{AgentSignal, HookEvent, Turn, Turns};
+use crate::usage::Usage;
 
 const PLAIN_START: char = 'S';
 const PLAIN_STOP: char = 'E';

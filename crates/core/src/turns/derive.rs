@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Imported, Outcome, Stop, Tool, Turns};
+use super::marks::{Stop, Tool, Turns};
+use super::signal::{Imported, Outcome};
 
 /// Of two starts, or two stops, with nothing between them.
 const TOLD_TWICE_MS: i64 = 1_000;

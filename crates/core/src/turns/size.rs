@@ -1,6 +1,6 @@
 //! How much memory what hooks said of an agent takes.
 
-use super::Turns;
+use super::marks::Turns;
 
 /// Of a mark, a name or a call, beside its text.
 const ENTRY_BYTES: usize = 64;

@@ -1,5 +1,6 @@
-mod random;
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::marks::{MAX_MARKS, MAX_TOOLS};
 use super::*;
 
 /// `s` a start, `e` a stop, `f` a stop with an error, `a` a stop that was sent on, `n` a stop

@@ -10,7 +10,7 @@ use crate::usage::lines::{Lines, MAX_LINE_BYTES};
 use crate::usage::open::{Opened, Unreadable, open, unreadable};
 use agentpulse_core::execution::TokenUsage;
 use agentpulse_core::price::Prices;
-use agentpulse_core::transcript::{Beginning, Slice, Span};
+use agentpulse_sources::claude_code::transcript::{Beginning, Slice, Span};
 
 /// Bytes of one step: more than the longest line that counts.
 pub(super) const MAX_READ_BYTES: u64 = MAX_LINE_BYTES as u64 + (1 << 20);

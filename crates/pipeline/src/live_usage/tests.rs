@@ -11,7 +11,7 @@ use super::*;
 use crate::usage::lines::MAX_LINE_BYTES;
 use crate::usage::{Files, read};
 use agentpulse_core::execution::{Catalog, Fact, HookFacts, Origin, Start, TokenUsage};
-use agentpulse_core::transcript::Span;
+use agentpulse_sources::claude_code::transcript::Span;
 
 /// 2026-11-20T17:00:00Z
 const STARTED_MS: i64 = 1_795_194_000_000;

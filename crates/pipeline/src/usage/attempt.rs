@@ -8,8 +8,9 @@ use super::{MAX_SIDECAR_BYTES, Unreadable, read, sidecar};
 use crate::clock::now_ms;
 use crate::settings::RuntimeSettings;
 use agentpulse_core::execution::{Catalog, Execution};
-use agentpulse_core::transcript::{Span, Usage};
 use agentpulse_core::turns::Launch;
+use agentpulse_core::usage::Usage;
+use agentpulse_sources::claude_code::transcript::Span;
 
 /// After this a transcript is taken as it is.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -22,7 +22,7 @@ pub use self::attempt::Files;
 pub use self::open::Unreadable;
 pub use self::queue::TranscriptQueue;
 pub use self::read::{read, turns};
-pub use self::sidecar::{MAX_SIDECAR_BYTES, Sidecar, sidecar};
+pub use self::sidecar::{MAX_SIDECAR_BYTES, sidecar};
 use super::counters::Counters;
 use super::settings::SettingsWatch;
 use super::writer::{Unavailable, WriterHandle};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::lines::Lines;
 use super::open::{Opened, Unreadable, open, unreadable};
 use agentpulse_core::price::Prices;
-use agentpulse_core::transcript::{Beginning, Slice, Span, TurnReader, Turns, Usage};
+use agentpulse_core::usage::Usage;
+use agentpulse_sources::claude_code::transcript::{Beginning, Slice, Span, TurnReader, Turns};
 
 /// Reads one turn: from an offset in bytes to the first prompt of the next turn; without a stop to
 /// the end of the file. Blocks.

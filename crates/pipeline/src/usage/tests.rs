@@ -10,7 +10,9 @@ use tempfile::{TempDir, tempdir};
 
 use super::*;
 use agentpulse_core::price::Prices;
-use agentpulse_core::transcript::{Outcome, Span, Usage};
+use agentpulse_core::usage::Usage;
+use agentpulse_sources::claude_code::Sidecar;
+use agentpulse_sources::claude_code::transcript::{Outcome, Span};
 
 const MIB: u64 = 1 << 20;
 const FIRST: &str = r#"{"type":"assistant","timestamp":"2026-11-20T17:00:00Z","message":{"id":"m1","model":"opus-5","stop_reason":"end_turn","usage":{"input_tokens":10}}}"#;

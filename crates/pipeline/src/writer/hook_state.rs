@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Unavailable;
 use super::commit::Commit;
-use agentpulse_core::event::MAX_NESTING;
+use agentpulse_core::limits::MAX_NESTING;
 use agentpulse_core::turns::{Turn, Turns};
 
 /// What is remembered of the journal in one commit; beyond it, it is read again.

@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::HttpState;
 use super::error::{Code, HttpError};
 use crate::intake::{Answer, IngestCounts, MAX_LINE_BYTES, object};
-use agentpulse_core::event::clean_name;
-use agentpulse_core::json::{Object, scalar};
+use agentpulse_sources::clean_name;
+use agentpulse_sources::json::{Object, scalar};
 
 /// Some ten thousand events.
 pub const MAX_EVENTS_BYTES: usize = 8 << 20;

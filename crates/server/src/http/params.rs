@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::error::HttpError;
 use agentpulse_core::bucket::Day;
-use agentpulse_core::event::MAX_NAME_BYTES;
+use agentpulse_core::limits::MAX_NAME_BYTES;
 
 const HOURS: RangeInclusive<i32> = 1..=168;
 /// As long as the history is kept by default.

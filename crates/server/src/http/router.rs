@@ -131,7 +131,7 @@ fn intakes(routes: Routes) -> Routes {
             "/api/hooks/{source}",
             hooks::hook,
             Operation::new("Takes the payload of a coding agent's own HTTP hook")
-                .path_word("source", &agentpulse_core::source::SOURCES)
+                .path_word("source", &agentpulse_sources::names())
                 .body(body::payload())
                 .answers::<hooks::Nothing>(StatusCode::OK, "It is durable, or was known")
                 .fails(&[Code::InvalidEvent]),

@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::{Decoded, MAX_SUBMISSION, Unavailable, decode_line};
-use agentpulse_core::event::Clock;
-use agentpulse_core::json::{Object, reason};
+use agentpulse_sources::Clock;
+use agentpulse_sources::json::{Object, reason};
 
 /// A part ends with the event that goes beyond so many bytes.
 const PART_BYTES: usize = 256 << 10;

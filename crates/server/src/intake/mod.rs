@@ -17,13 +17,14 @@ use serde::Serialize;
 pub use self::document::object;
 use self::document::{Document, run_blocking};
 use agentpulse_core::error::Rejection;
-use agentpulse_core::event::{Clock, Event, decode, decode_object, hook_payload};
-use agentpulse_core::json::Object;
+use agentpulse_core::event::Event;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_pipeline::settings::SettingsWatch;
 pub use agentpulse_pipeline::writer::Unavailable;
 use agentpulse_pipeline::writer::{IngestOutcome, WriterHandle};
+use agentpulse_sources::json::Object;
+use agentpulse_sources::{Clock, decode, decode_object, hook_payload};
 
 /// One line, in bytes.
 pub const MAX_LINE_BYTES: usize = 256 << 10;

@@ -1,4 +1,4 @@
-//! The request bodies, as JSON Schema. What decodes them is [`agentpulse_core::event`]; the bounds
+//! The request bodies, as JSON Schema. What decodes them is [`agentpulse_sources`]; the bounds
 //! are its own.
 
 use serde_json::{Map, Value, json};
@@ -7,10 +7,9 @@ use super::operation::Body;
 use crate::http::hooks::MAX_PAYLOAD_BYTES;
 use crate::http::intake::MAX_EVENTS_BYTES;
 use crate::intake::MAX_LINE_BYTES;
-use agentpulse_core::event::{
-    MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES, SECONDS_BELOW, TIME_RANGE_MS,
-};
+use agentpulse_core::limits::{MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
 use agentpulse_core::sketch::MAX_DURATION_MS;
+use agentpulse_sources::{SECONDS_BELOW, TIME_RANGE_MS};
 
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
@@ -167,7 +166,7 @@ fn hook_fields() -> Fields {
             "id",
             json!({"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}),
         ),
-        ("source", json!({"enum": agentpulse_core::source::SOURCES})),
+        ("source", json!({"enum": agentpulse_sources::names()})),
         ("payload", hook_payload()),
         ("observed_at", remembered()),
     ])

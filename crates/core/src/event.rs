@@ -1,0 +1,44 @@
+//! What arrives, once it is understood. What decodes it is the crate `sources`, which bounds and
+//! redacts everything: each value here is a good one.
+
+use super::execution::{Fact, Reading};
+use super::turns::{HookEvent, Launch};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Fact {
+        id: String,
+        fact: Fact,
+    },
+    Progress(Progress),
+    /// What a hook said; the writer knows of which execution.
+    Hook(Box<HookEvent>),
+    /// What the transcript of an execution says.
+    Read(Box<Read>),
+    /// Understood, and without meaning for any number.
+    Ignored,
+}
+
+/// A heartbeat. It is not durable.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    pub id: String,
+    pub progress: Option<f64>,
+    pub current_tool: Option<String>,
+    /// A tool call that began or ended, if the source reports it.
+    pub tool_call: Option<ToolCall>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolCall {
+    pub use_id: Option<String>,
+    pub is_open: bool,
+}
+
+/// What came of reading the transcript of an execution, and the file beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    pub id: String,
+    pub reading: Reading,
+    pub launch: Launch,
+}

@@ -1,0 +1,206 @@
+//! The payloads of Claude Code's hooks. Its `agent_type` is the agent's name, and its payloads carry no time: the hook
+//! program's stamp is the time of everything. What has no `agent_id` comes from the main thread,
+//! which is no agent.
+
+use crate::fields::Fields;
+use crate::json::items;
+use agentpulse_core::error::Rejection;
+use agentpulse_core::event::Event;
+use agentpulse_core::limits::MAX_AHEAD_MS;
+use agentpulse_core::turns::{AgentSignal, HookEvent, Imported, Outcome, Signal, turn_of};
+
+pub(crate) const NAME: &str = "claude-code";
+
+/// Turns of one imported line; more come in further lines.
+const MAX_IMPORTED: usize = 256;
+
+pub(crate) fn translate(payload: &Fields, line: u64, observed_ms: i64) -> Result<Event, Rejection> {
+    let Some(event) = payload.name("hook_event_name")? else {
+        return Err(payload.refuse("payload.hook_event_name is required"));
+    };
+    let session_id = payload.name("session_id")?;
+    let agent_id = own_id(payload.name("agent_id")?, payload)?;
+    let signals = match (event.as_str(), agent_id) {
+        ("SessionEnd", None) if session_id.is_some() => vec![Signal::SessionEnded],
+        ("PostToolUse", agent_id) => tool_ended(payload, agent_id, false)?,
+        (_, None) => Vec::new(),
+        ("SubagentStart", Some(id)) => {
+            let name = payload.required_name("agent_type")?;
+            vec![agent(payload, id, AgentSignal::Started { name })?]
+        }
+        ("SubagentStop", Some(id)) => stopped(payload, id, None)?,
+        ("StopFailure", Some(id)) => {
+            let error = payload.name("error")?;
+            stopped(payload, id, Some(error.unwrap_or_else(unknown)))?
+        }
+        ("PreToolUse", Some(id)) => match payload.name("tool_name")? {
+            Some(name) => {
+                let use_id = payload.name("tool_use_id")?;
+                vec![agent(payload, id, AgentSignal::ToolBegan { use_id, name })?]
+            }
+            None => Vec::new(),
+        },
+        ("PostToolUseFailure", id) => tool_ended(payload, id, true)?,
+        ("Imported", Some(id)) => vec![imported(payload, id)?],
+        _ => Vec::new(),
+    };
+    if signals.is_empty() {
+        return Ok(Event::Ignored);
+    }
+    Ok(Event::Hook(Box::new(HookEvent {
+        source: NAME,
+        line,
+        at_ms: observed_ms,
+        session_id,
+        signals,
+    })))
+}
+
+/// A stop with an empty name comes from an internal fork that never started, unless a start says
+/// otherwise.
+fn stopped(
+    payload: &Fields,
+    id: String,
+    failure: Option<String>,
+) -> Result<Vec<Signal>, Rejection> {
+    let is_nameless = payload.object.string("agent_type").as_deref() == Some("");
+    let what = AgentSignal::Stopped {
+        name: match is_nameless {
+            true => None,
+            false => payload.name("agent_type")?,
+        },
+        failure,
+        again: payload.flag("stop_hook_active")?,
+    };
+    Ok(vec![agent(payload, id, what)?])
+}
+
+/// Besides the call itself, the answer to a launch names the agent that was launched, and
+/// `TaskStop` the one that was stopped.
+fn tool_ended(
+    payload: &Fields,
+    agent_id: Option<String>,
+    failed: bool,
+) -> Result<Vec<Signal>, Rejection> {
+    let Some(name) = payload.name("tool_name")? else {
+        return Ok(Vec::new());
+    };
+    let mut signals = Vec::new();
+    let other = match name.as_str() {
+        "Agent" | "Task" if !failed => {
+            let response = payload.within("tool_response")?;
+            let launched = AgentSignal::Launched {
+                parent: agent_id.clone(),
+                model: response.name("resolvedModel")?,
+            };
+            let child = response.name("agentId")?;
+            let child = own_id(child, payload)?.filter(|child| agent_id.as_ref() != Some(child));
+            child.map(|id| (id, launched))
+        }
+        "TaskStop" if !failed => {
+            let id = payload.within("tool_input")?.name("task_id")?;
+            own_id(id, payload)?.map(|id| (id, AgentSignal::Closed))
+        }
+        _ => None,
+    };
+    if let Some((id, what)) = other {
+        if let (AgentSignal::Launched { .. }, Some(parent)) = (&what, &agent_id) {
+            signals.push(Signal::Agent {
+                id: parent.clone(),
+                what: AgentSignal::HasLaunched { child: id.clone() },
+                transcript: None,
+            });
+        }
+        let transcript = of_session(payload, &id);
+        signals.push(Signal::Agent {
+            id,
+            what,
+            transcript,
+        });
+    }
+    if let Some(id) = agent_id {
+        let what = AgentSignal::ToolEnded {
+            use_id: payload.name("tool_use_id")?,
+            name,
+            failed,
+        };
+        signals.push(agent(payload, id, what)?);
+    }
+    Ok(signals)
+}
+
+/// The id of an agent. One that reads as the id of a later turn would be taken for that.
+fn own_id(id: Option<String>, payload: &Fields) -> Result<Option<String>, Rejection> {
+    match id {
+        Some(id) if turn_of(&id).1 > 1 => Err(payload.refuse("agent_id must not end as a turn")),
+        id => Ok(id),
+    }
+}
+
+fn imported(payload: &Fields, id: String) -> Result<Signal, Rejection> {
+    let name = payload.name("agent_type")?;
+    let turns = payload.object.get("turns");
+    let turns = match turns.and_then(|turns| items(turns, MAX_IMPORTED + 1)) {
+        Some(turns) if (1..=MAX_IMPORTED).contains(&turns.len()) => turns,
+        _ => {
+            return Err(payload.refuse(format_args!("turns must be a list of 1..={MAX_IMPORTED}")));
+        }
+    };
+    let turns = turns
+        .into_iter()
+        .map(|turn| imported_turn(&payload.of_value("turns", turn)?))
+        .collect::<Result<_, _>>()?;
+    agent(payload, id, AgentSignal::Imported { name, turns })
+}
+
+fn imported_turn(turn: &Fields) -> Result<Imported, Rejection> {
+    let (Some(started_ms), Some(ended_ms)) = (turn.time("started_at")?, turn.time("ended_at")?)
+    else {
+        return Err(turn.refuse("turns: started_at and ended_at are required"));
+    };
+    turn.remembered("ended_at", ended_ms)?;
+    if turn.clock.is_ahead(ended_ms) {
+        // Taken at receipt it would be another turn each time that it is sent.
+        return Err(turn.refuse(format_args!(
+            "turns: ended_at must be at most {} min ahead",
+            MAX_AHEAD_MS / 60_000
+        )));
+    }
+    let outcome = match turn.name("outcome")?.as_deref() {
+        Some("success") => Outcome::Success,
+        Some("failure") => Outcome::Failure,
+        Some("interrupted") => Outcome::Interrupted,
+        _ => {
+            let words = "turns: outcome must be one of success, failure, interrupted";
+            return Err(turn.refuse(words));
+        }
+    };
+    Ok(Imported {
+        started_ms: started_ms.min(ended_ms),
+        ended_ms,
+        outcome,
+    })
+}
+
+fn agent(payload: &Fields, id: String, what: AgentSignal) -> Result<Signal, Rejection> {
+    let own = payload.path("agent_transcript_path");
+    let transcript = own
+        .map(|path| (path, true))
+        .or_else(|| of_session(payload, &id));
+    Ok(Signal::Agent {
+        id,
+        what,
+        transcript,
+    })
+}
+
+/// Where the transcripts of a session's agents lie, by the path of its own.
+fn of_session(payload: &Fields, id: &str) -> Option<(String, bool)> {
+    let main = payload.path("transcript_path")?;
+    main.strip_suffix(".jsonl")
+        .map(|session| (format!("{session}/subagents/agent-{id}.jsonl"), false))
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
+}

@@ -1,0 +1,11 @@
+//! Claude Code: the payloads of its hooks, its transcripts, and the files beside them.
+
+mod hooks;
+mod sidecar;
+pub mod transcript;
+
+pub(crate) use self::hooks::{NAME, translate};
+pub use self::sidecar::Sidecar;
+
+#[cfg(test)]
+mod tests;

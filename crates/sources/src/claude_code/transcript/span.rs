@@ -1,0 +1,11 @@
+//! The time of one turn.
+
+/// When a turn began and ended, as its hooks report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    pub started_ms: Option<i64>,
+    pub ended_ms: Option<i64>,
+}
+
+/// The first line of a turn is some 50 ms older than its start.
+pub(super) const OLDER_THAN_ITS_TURN_MS: i64 = 5_000;

@@ -1,0 +1,92 @@
+//! A whole transcript, split into the turns of its agent.
+
+use super::line::Line;
+use crate::clean::clean_name;
+
+/// Turns of one transcript. The last takes what comes after it.
+pub const MAX_TURNS: usize = 100_000;
+
+/// The turns of one transcript, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turns {
+    pub session_id: Option<String>,
+    pub agent_id: Option<String>,
+    pub turns: Vec<Turn>,
+}
+
+/// One turn: from a prompt to the last message of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Milliseconds since 1970, of the earliest and the latest line.
+    pub first_ms: i64,
+    pub last_ms: i64,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Success,
+    /// Ended in a failure of the API.
+    Failure,
+    /// Without an end: interrupted, or not over yet.
+    Unfinished,
+}
+
+/// Splits a transcript into turns.
+///
+/// A turn begins at a prompt after a message that ended the turn before, if the prompt is later
+/// than all of that turn. So each turn is what a [`Slice`](super::Slice) takes that is told the
+/// turn's latest moment as its end.
+#[derive(Debug, Default)]
+pub struct TurnReader {
+    found: Turns,
+    open: Option<Turn>,
+    open_is_final: bool,
+}
+
+impl TurnReader {
+    /// Takes the next line; what a [`Slice`](super::Slice) skips is skipped here as well.
+    pub fn line(&mut self, bytes: &[u8]) {
+        let Some(line) = Line::parse(bytes) else {
+            return;
+        };
+        let found = &mut self.found;
+        if found.session_id.is_none() {
+            found.session_id = line.session_id().map(str::to_owned).and_then(clean_name);
+        }
+        if found.agent_id.is_none() {
+            found.agent_id = line.agent_id().map(str::to_owned).and_then(clean_name);
+        }
+        let time_ms = line.time_ms();
+        let has_room = self.found.turns.len() + 1 < MAX_TURNS;
+        if line.is_prompt() && self.open_is_final && has_room {
+            let is_later = |turn: &mut Turn| time_ms.is_some_and(|time_ms| time_ms > turn.last_ms);
+            self.found.turns.extend(self.open.take_if(is_later));
+            self.open_is_final = self.open.is_some();
+        }
+        if let Some(time_ms) = time_ms.filter(|_| !line.is_meta()) {
+            let turn = self.open.get_or_insert(Turn {
+                first_ms: time_ms,
+                last_ms: time_ms,
+                outcome: Outcome::Unfinished,
+            });
+            turn.first_ms = turn.first_ms.min(time_ms);
+            turn.last_ms = turn.last_ms.max(time_ms);
+        }
+        if line.is_assistant() {
+            self.open_is_final = line.is_final();
+            if let Some(turn) = &mut self.open {
+                turn.outcome = match line.is_final() {
+                    _ if line.is_api_failure() => Outcome::Failure,
+                    true => Outcome::Success,
+                    false => Outcome::Unfinished,
+                };
+            }
+        }
+    }
+
+    pub fn finish(mut self) -> Turns {
+        self.found.turns.extend(self.open);
+        self.found
+    }
+}

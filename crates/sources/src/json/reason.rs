@@ -1,0 +1,8 @@
+//! The words of an error.
+
+/// What is wrong, without its place.
+pub fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let reason = text.split(" at line ").next();
+    reason.unwrap_or_default().to_owned()
+}
