@@ -33,11 +33,12 @@
 //!         redact ◀─┴─ sources ◀─────┴──────────────────────────────┘
 //! ```
 //!
-//! A failpoint, which tests ask for, may stand anywhere. Within the store and the server a test
-//! reads the `use` lines and fails on any arrow outwards.
+//! The contract, and a failpoint, which tests ask for, may stand anywhere. Within the store and the
+//! server a test reads the `use` lines and fails on any arrow outwards.
 //!
 //! | room | what it is for |
 //! |---|---|
+//! | [`agentpulse_contract`] | names and formats that the hook program shares: the data folder, the spool, exit codes |
 //! | [`agentpulse_redact`] | takes secrets out of texts: pure |
 //! | [`agentpulse_core`] | what the numbers mean: pure, no clock |
 //! | [`agentpulse_sources`] | what arrives, decoded: events, hooks, transcripts; pure |

@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use agentpulse_contract::environment as env;
+use agentpulse_contract::{data_folder, spool};
+
 /// None stands for a path that the environment does not define.
 pub struct Places {
     pub socket: Option<PathBuf>,
@@ -24,22 +27,18 @@ impl Places {
                 .map(PathBuf::from)
         };
         let directory = |name| path(name).filter(|path| path.is_absolute());
-        let (socket, spool) = (path("AGENTPULSE_SOCKET"), path("AGENTPULSE_SPOOL"));
-        let data = || {
-            let state = directory("XDG_STATE_HOME")
-                .or_else(|| Some(path("HOME").or_else(home)?.join(".local").join("state")));
-            state.map(|state| state.join("agentpulse"))
-        };
+        let (socket, spool) = (path(env::SOCKET), path(env::SPOOL));
         let data = if socket.is_some() && spool.is_some() {
             None
         } else {
-            data()
+            let home = || path(env::HOME).or_else(home);
+            data_folder::by_default(directory(env::XDG_STATE_HOME), home)
         };
-        let socket_folder = directory("XDG_RUNTIME_DIR").or_else(|| data.clone());
+        let socket_folder = directory(env::XDG_RUNTIME_DIR).or_else(|| data.clone());
         Self {
-            socket: socket.or_else(|| Some(socket_folder?.join("agentpulse.sock"))),
-            spool: spool.or_else(|| Some(data?.join("spool"))),
-            spool_max_bytes: variable("AGENTPULSE_SPOOL_MAX_BYTES")
+            socket: socket.or_else(|| Some(socket_folder?.join(data_folder::EVENT_SOCKET))),
+            spool: spool.or_else(|| Some(data?.join(data_folder::SPOOL))),
+            spool_max_bytes: variable(env::SPOOL_MAX_BYTES)
                 .and_then(|value| value.to_str()?.parse().ok()),
         }
     }
@@ -48,16 +47,9 @@ impl Places {
     /// created or written: if home is read-only or full, the socket often lies in memory. A user
     /// who can read or forge lines there could do so through the socket as well.
     pub fn spools(&self) -> Vec<PathBuf> {
-        let beside_socket = self.socket.clone().map(|socket| {
-            let mut name = socket.into_os_string();
-            name.push(".spool");
-            PathBuf::from(name)
-        });
-        self.spool
-            .clone()
-            .into_iter()
-            .chain(beside_socket)
-            .collect()
+        let beside_socket = self.socket.as_deref().map(spool::beside_socket);
+        let spool = self.spool.clone();
+        spool.into_iter().chain(beside_socket).collect()
     }
 }
 

@@ -5,22 +5,11 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use agentpulse_contract::spool::{
+    DEFAULT_MAX_BYTES, MAX_FILES, REFUSED, bound_of, file_name, named_bytes, temporary_name,
+};
+
 use crate::line::Line;
-
-/// The default of the daemon's `spool.max_bytes`, for a spool that no daemon has seen yet: one
-/// that is gone for good does not fill a disk.
-const SPOOL_MAX_BYTES: u64 = 64 * 1024 * 1024;
-
-/// How many files the folder may hold: each hook counts them while its agent waits, at about
-/// 0.5 µs a file.
-const SPOOL_MAX_FILES: usize = 32_768;
-
-/// One byte for each line that did not fit. Its length is the count: appends of concurrent hooks
-/// add up without a lock.
-const REFUSED: &str = "refused";
-
-/// Beside the folder: the daemon's `spool.max_bytes`, in digits.
-const BOUND_ENDING: &str = ".max_bytes";
 
 /// A number has no more digits than these.
 const BOUND_MAX_BYTES: u64 = 20;
@@ -33,8 +22,8 @@ enum Failure {
 /// Keeps the line for the daemon in the first of `folders` that can be written, or counts it as
 /// refused. A full folder refuses it: the next one is no way around the bound.
 pub fn keep(folders: &[PathBuf], line: &Line, max_bytes: Option<u64>) {
-    let bound = || folders.iter().find_map(|folder| told_bound(folder));
-    let max_bytes = max_bytes.or_else(bound).unwrap_or(SPOOL_MAX_BYTES);
+    let by_daemon = || folders.iter().find_map(|folder| bound(folder));
+    let max_bytes = max_bytes.or_else(by_daemon).unwrap_or(DEFAULT_MAX_BYTES);
     for folder in folders {
         match store(folder, line, max_bytes) {
             Ok(()) => return,
@@ -68,10 +57,8 @@ fn open(folder: &Path) -> io::Result<ReadDir> {
     }
 }
 
-fn told_bound(folder: &Path) -> Option<u64> {
-    let mut path = folder.as_os_str().to_owned();
-    path.push(BOUND_ENDING);
-    let file = fs::File::open(path).ok()?;
+fn bound(folder: &Path) -> Option<u64> {
+    let file = fs::File::open(bound_of(folder)).ok()?;
     let text = io::read_to_string(io::Read::take(file, BOUND_MAX_BYTES)).ok()?;
     text.trim_ascii().parse().ok()
 }
@@ -81,9 +68,8 @@ fn told_bound(folder: &Path) -> Option<u64> {
 /// There is no fsync: it would hold the agent up for a disk, to save a line of an event that only
 /// a crash of the whole machine loses.
 fn write(folder: &Path, line: &Line) -> io::Result<()> {
-    let (stamp, id, bytes) = (line.observed_at_micros, &line.id, line.text.len());
-    let name = format!("{stamp:020}-{id}-{bytes}.json");
-    let temporary = folder.join(format!(".{name}.tmp"));
+    let name = file_name(line.observed_at_micros, &line.id, line.text.len());
+    let temporary = folder.join(temporary_name(&name));
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -104,7 +90,7 @@ fn has_room(folder: &Path, wanted_bytes: u64, max_bytes: u64) -> io::Result<bool
     let mut used_bytes = wanted_bytes;
     let mut files = 0;
     for entry in open(folder)?.flatten() {
-        if files >= SPOOL_MAX_FILES || used_bytes > max_bytes {
+        if files >= MAX_FILES || used_bytes > max_bytes {
             return Ok(false);
         }
         let name = entry.file_name();
@@ -118,30 +104,8 @@ fn has_room(folder: &Path, wanted_bytes: u64, max_bytes: u64) -> io::Result<bool
     Ok(used_bytes <= max_bytes)
 }
 
-/// The size in a file's name: reading it from the file system takes ten times as long.
-fn named_bytes(name: &str) -> Option<u64> {
-    let (_, ending) = name.rsplit_once('-')?;
-    let (bytes, _) = ending.split_once('.')?;
-    bytes.parse().ok()
-}
-
 fn count_refusal(folder: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600);
     options.open(folder.join(REFUSED))?.write_all(b".")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_tells_its_size() {
-        let name = "00001795212072114878-74b1dd7e303f92cdc1321bffa6bbb817-526.json";
-        assert_eq!(named_bytes(name), Some(526));
-        assert_eq!(named_bytes(&format!(".{name}.tmp")), Some(526));
-        assert_eq!(named_bytes("00001795212072114878-74b1dd7e.json"), None);
-        assert_eq!(named_bytes("by-hand.json"), None);
-        assert_eq!(named_bytes("refused"), None);
-    }
 }

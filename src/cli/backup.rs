@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::client::{AskError, Control};
 use super::{Failure, Target, bar, block_on, failed, io_failed, print};
 use agentpulse_config::Config;
+use agentpulse_contract::exit;
 use agentpulse_pipeline::backup::{KEEP, Order};
-use agentpulse_server::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
+use agentpulse_server::daemon;
 use agentpulse_store::backup::Progress;
 
 /// A little longer than the daemon itself works on one.
@@ -44,10 +45,10 @@ impl Backup {
             match beside_the_daemon(&config, &order).await {
                 Err(AskError::NotRunning(_)) => without_a_daemon(&config, &order),
                 Err(AskError::Refused(StatusCode::UNPROCESSABLE_ENTITY, reason)) => {
-                    Err(Failure::new(EXIT_CORRUPT, reason))
+                    Err(Failure::new(exit::CORRUPT, reason))
                 }
                 Err(AskError::Refused(StatusCode::INSUFFICIENT_STORAGE, reason)) => {
-                    Err(Failure::new(EXIT_CANNOT_CREATE, reason))
+                    Err(Failure::new(exit::CANNOT_CREATE, reason))
                 }
                 Err(error) => Err(error.into()),
                 Ok(made) => Ok(made),

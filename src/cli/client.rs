@@ -19,6 +19,7 @@ use tokio::net::UnixStream;
 use super::block_on;
 use super::failure::{Failure, failed};
 use agentpulse_config::{Config, Source};
+use agentpulse_contract::data_folder::CONTROL_SOCKET;
 
 /// Of what answers from memory or one read.
 pub const QUICK: Duration = Duration::from_secs(5);
@@ -31,7 +32,6 @@ pub const LONG: Duration = Duration::from_secs(600);
 /// ones has 8 MiB at most.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 
-const SOCKET_NAME: &str = "control.sock";
 /// Says which of the two views answered.
 const SOURCE: &str = "x-agentpulse-source";
 
@@ -97,7 +97,7 @@ impl Control {
     pub fn in_folder(data_dir: &Path) -> Control {
         Control {
             data_dir: data_dir.to_owned(),
-            socket: data_dir.join(SOCKET_NAME),
+            socket: data_dir.join(CONTROL_SOCKET),
         }
     }
 
@@ -234,7 +234,7 @@ mod tests {
 
     /// Serves one connection with fixed bytes and answers the first line of the request.
     fn stand_in(folder: &Path, answer: &'static str) -> std::thread::JoinHandle<String> {
-        let listener = UnixListener::bind(folder.join(SOCKET_NAME)).unwrap();
+        let listener = UnixListener::bind(folder.join(CONTROL_SOCKET)).unwrap();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
@@ -270,7 +270,7 @@ mod tests {
                 .unwrap()
                 .unwrap();
             server.join().unwrap();
-            std::fs::remove_file(folder.path().join(SOCKET_NAME)).unwrap();
+            std::fs::remove_file(folder.path().join(CONTROL_SOCKET)).unwrap();
             (cached.value.clone(), cached.from_history)
         };
         let first = "HTTP/1.1 200 OK\r\netag: \"1\"\r\nx-agentpulse-source: live\r\n\
@@ -311,7 +311,7 @@ mod tests {
         );
         assert_eq!(error.to_string(), expect);
         // A socket that a killed daemon left behind.
-        drop(UnixListener::bind(folder.path().join(SOCKET_NAME)).unwrap());
+        drop(UnixListener::bind(folder.path().join(CONTROL_SOCKET)).unwrap());
         let error = ask(folder.path(), Method::GET, "/control/status").unwrap_err();
         assert_eq!(error.to_string(), expect);
     }

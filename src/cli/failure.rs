@@ -4,15 +4,13 @@ use std::fmt::Display;
 use std::io;
 
 use super::text::clean;
+use agentpulse_contract::exit;
 
 pub use agentpulse_server::daemon::Failure;
 
-/// What has no code of its own.
-const EXIT_FAILED: u8 = 1;
-
 /// The general case.
 pub fn failed(message: impl Display) -> Failure {
-    Failure::new(EXIT_FAILED, message.to_string())
+    Failure::new(exit::FAILED, message.to_string())
 }
 
 /// What was being done, and what the system said.

@@ -44,25 +44,14 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use agentpulse_config::{Config, ConfigError, default_file};
-use agentpulse_server::daemon::EXIT_CONFIG;
+use agentpulse_contract::exit;
 
 use failure::{Failure, failed, io_failed, one_line};
 use text::{escaped, shown};
 
-const EXIT_CODES: &str = "\
-Exit codes:
-   0  done
-   1  failed; a line on standard error says why
-   2  the command line was not understood
-  65  the journal, the history, a backup or a coding agent's settings file is damaged
-  69  Redis cannot be reached, or belongs to another daemon
-  73  a file, folder or socket cannot be created
-  75  another daemon runs on the data folder
-  78  a setting is wrong";
-
 /// Shows which AI agents are running, and what past runs cost, how long they took and which failed.
 #[derive(Parser)]
-#[command(name = "agentpulse", version, after_long_help = EXIT_CODES)]
+#[command(name = "agentpulse", version, after_long_help = exit_codes())]
 struct Cli {
     #[command(flatten)]
     target: Target,
@@ -143,6 +132,11 @@ enum Command {
 }
 
 /// The program. A failure is one line on standard error.
+fn exit_codes() -> String {
+    let row = |(code, meaning)| format!("\n  {code:>2}  {meaning}");
+    "Exit codes:".to_owned() + &exit::MEANINGS.map(row).concat()
+}
+
 pub fn main() -> ExitCode {
     let Cli { target, command } = Cli::parse();
     match run(&target, command) {
@@ -191,7 +185,7 @@ impl Target {
     fn load(&self, mut flags: Vec<(String, String)>) -> Result<Config, Failure> {
         flags.extend(self.flags()?);
         self.resolve(&flags)
-            .map_err(|error| Failure::new(EXIT_CONFIG, error.to_string()))
+            .map_err(|error| Failure::new(exit::CONFIG, error.to_string()))
     }
 
     fn flags(&self) -> Result<Vec<(String, String)>, Failure> {
@@ -215,7 +209,7 @@ fn flag(key: &str, path: &std::path::Path) -> Result<(String, String), Failure> 
     match path.to_str() {
         Some(path) => Ok((key.to_owned(), path.to_owned())),
         None => Err(Failure::new(
-            EXIT_CONFIG,
+            exit::CONFIG,
             format!("{key}: {} is not UTF-8", path.display()),
         )),
     }

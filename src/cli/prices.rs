@@ -11,10 +11,10 @@ use super::client::{AskError, Control, LONG};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
 use agentpulse_config::Config;
+use agentpulse_contract::exit;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::price::{Listed, Prices};
 use agentpulse_pipeline::clock::now_ms;
-use agentpulse_server::daemon::EXIT_CONFIG;
 
 #[derive(Subcommand)]
 pub enum PricesCommand {
@@ -266,7 +266,8 @@ fn table(config: &Config) -> Result<Prices, Failure> {
     let Some(path) = &config.tables.prices else {
         return Ok(Prices::default());
     };
-    let wrong = |reason: String| Failure::new(EXIT_CONFIG, format!("{}: {reason}", path.display()));
+    let wrong =
+        |reason: String| Failure::new(exit::CONFIG, format!("{}: {reason}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     Prices::parse(&text).map_err(wrong)
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::client::{AskError, Control, LONG};
 use super::{Failure, Target, block_on, print};
-use agentpulse_server::daemon::EXIT_CONFIG;
+use agentpulse_contract::exit;
 
 #[derive(Args)]
 pub struct Reload {}
@@ -20,7 +20,7 @@ impl Reload {
         match block_on(asked.ask(Method::POST, "/control/reload", LONG))? {
             Ok(answer) => print(&said(&answer)),
             Err(AskError::Refused(_, reason)) => Err(Failure::new(
-                EXIT_CONFIG,
+                exit::CONFIG,
                 format!("{reason}; the old settings stay"),
             )),
             Err(error) => Err(error.into()),

@@ -6,13 +6,12 @@ use std::path::Path;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::{ConfigError, Source};
-
-const PREFIX: &str = "AGENTPULSE_";
+use agentpulse_contract::environment::{self, PREFIX};
 
 /// Two names that the hook program reads as well, and which therefore have no double underscore.
 const SHORT_NAMES: [(&str, &str); 2] = [
-    ("AGENTPULSE_SOCKET", "socket.path"),
-    ("AGENTPULSE_SPOOL", "spool.path"),
+    (environment::SOCKET, "socket.path"),
+    (environment::SPOOL, "spool.path"),
 ];
 
 /// The values of flags, environment and file; the stronger source wins.

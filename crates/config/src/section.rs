@@ -8,6 +8,8 @@ use tracing::Level;
 
 use super::resolve::Resolver;
 use super::{ConfigError, absolute};
+use agentpulse_contract::spool::DEFAULT_MAX_BYTES;
+use agentpulse_contract::{data_folder, environment};
 use agentpulse_core::redis_url::RedisUrl;
 
 const MIB: u64 = 1 << 20;
@@ -123,14 +125,13 @@ impl Data {
         r: &mut Resolver,
         env: &BTreeMap<String, String>,
     ) -> Result<Data, ConfigError> {
-        let state = absolute(env, "XDG_STATE_HOME")
-            .or_else(|| Some(absolute(env, "HOME")?.join(".local/state")));
-        let dir = r.path("data.dir", || match state {
-            Some(state) => Ok(state.join("agentpulse")),
-            None => {
+        let state_home = absolute(env, environment::XDG_STATE_HOME);
+        let home = || absolute(env, environment::HOME);
+        let dir = r.path("data.dir", || {
+            data_folder::by_default(state_home, home).ok_or_else(|| {
                 let problem = "data.dir must be set where neither XDG_STATE_HOME nor HOME is";
-                Err(ConfigError::new("default", problem))
-            }
+                ConfigError::new("default", problem)
+            })
         })?;
         Ok(Data { dir })
     }
@@ -142,8 +143,9 @@ impl Socket {
         env: &BTreeMap<String, String>,
         data: &Data,
     ) -> Result<Socket, ConfigError> {
-        let folder = absolute(env, "XDG_RUNTIME_DIR").unwrap_or_else(|| data.dir.clone());
-        let path = r.path("socket.path", || Ok(folder.join("agentpulse.sock")))?;
+        let folder =
+            absolute(env, environment::XDG_RUNTIME_DIR).unwrap_or_else(|| data.dir.clone());
+        let path = r.path("socket.path", || Ok(folder.join(data_folder::EVENT_SOCKET)))?;
         if path.as_os_str().len() > SOCKET_PATH_MAX_BYTES {
             let problem = format!("socket.path must be at most {SOCKET_PATH_MAX_BYTES} bytes");
             return Err(ConfigError::new(path.display().to_string(), problem));
@@ -236,9 +238,9 @@ impl Limits {
 impl Spool {
     pub(super) fn read(r: &mut Resolver, data: &Data) -> Result<Spool, ConfigError> {
         Ok(Spool {
-            path: r.path("spool.path", || Ok(data.dir.join("spool")))?,
+            path: r.path("spool.path", || Ok(data.dir.join(data_folder::SPOOL)))?,
             // A few lines of 256 KiB must fit.
-            max_bytes: r.bytes("spool.max_bytes", 64 * MIB, MIB..=64 * GIB)?,
+            max_bytes: r.bytes("spool.max_bytes", DEFAULT_MAX_BYTES, MIB..=64 * GIB)?,
         })
     }
 }

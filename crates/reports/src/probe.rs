@@ -11,12 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use agentpulse_contract::spool::{MAX_FILES, REFUSED};
 use agentpulse_live::Live;
-
-/// Hooks keep no more files in a spool; see [`DiskUsage::spool_files`].
-const MAX_FILES: usize = 32_768;
-/// One byte in this file is a line that a hook had to drop.
-const DROPPED: &str = "refused";
 
 /// Why a probe has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +120,7 @@ fn room(data_dir: &Path, spool_dir: &Path) -> io::Result<DiskUsage> {
         let entry = entry?;
         // A file that was taken meanwhile does not wait any more.
         let Ok(file) = entry.metadata() else { continue };
-        if entry.file_name() == DROPPED {
+        if entry.file_name() == REFUSED {
             room.spool_dropped = file.len();
         } else if file.is_file() {
             room.spool_files += 1;
@@ -146,7 +142,7 @@ mod tests {
         assert!(none.free_bytes > 0 && none.free_bytes <= none.size_bytes);
         assert_eq!((none.spool_files, none.spool_dropped), (0, 0));
         fs::create_dir(&spool).unwrap();
-        for (name, content) in [("1.json", "four"), ("2.json", "sevenxx"), (DROPPED, "xxx")] {
+        for (name, content) in [("1.json", "four"), ("2.json", "sevenxx"), (REFUSED, "xxx")] {
             fs::write(spool.join(name), content).unwrap();
         }
         let some = room(data.path(), &spool).unwrap();

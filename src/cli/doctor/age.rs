@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use super::Finding;
 use agentpulse_config::Config;
+use agentpulse_contract::data_folder::JOURNAL;
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_pipeline::clock::now_ms;
-use agentpulse_server::daemon::JOURNAL;
 use agentpulse_store::backup;
 use agentpulse_store::journal::Tail;
 

@@ -10,10 +10,11 @@ use super::Finding;
 use crate::cli::client::{AskError, Control, QUICK};
 use crate::cli::prices::unpriced_of;
 use agentpulse_config::Config;
+use agentpulse_contract::data_folder::DATABASES;
+use agentpulse_contract::environment;
 use agentpulse_store::sqlite;
 
 const SUBJECT: &str = "daemon";
-const FILES: [&str; 3] = ["journal.db", "history.db", "access.db"];
 /// How far back executions without a price are searched.
 const PRICED_DAYS: u32 = 7;
 const MAX_NAMED: usize = 3;
@@ -39,7 +40,11 @@ pub async fn findings(
                 "not running",
                 "start `agentpulse serve`",
             ));
-            findings.extend(FILES.iter().filter_map(|name| file(&config.data.dir, name)));
+            findings.extend(
+                DATABASES
+                    .iter()
+                    .filter_map(|name| file(&config.data.dir, name)),
+            );
         }
         Err(error) => {
             let fix = "read its log, and restart it";
@@ -129,7 +134,7 @@ fn socket(set: &Path, status: &Value) -> Finding {
                 "{shown} accepts events, and these settings say {}",
                 set.display()
             ),
-            format!("hooks need AGENTPULSE_SOCKET={shown}"),
+            format!("hooks need {}={shown}", environment::SOCKET),
         ),
         Ok(_) => Finding::right(SUBJECT, format!("{shown} accepts events")),
         Err(error) => Finding::error(SUBJECT, format!("{shown}: {error}"), "restart the daemon"),

@@ -10,12 +10,13 @@ use tokio::time::timeout;
 
 use super::Finding;
 use agentpulse_config::Config;
+use agentpulse_contract::data_folder::JOURNAL;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameLimits, Names};
 use agentpulse_core::redis_url::RedisUrl;
 use agentpulse_live::private_server;
 use agentpulse_live::{Facts, Live, LiveConfig};
-use agentpulse_server::daemon::{FOREIGN_FIX, JOURNAL, cursor_is_ours};
+use agentpulse_server::daemon::{FOREIGN_FIX, cursor_is_ours};
 use agentpulse_store::journal::Tail;
 
 const SUBJECT: &str = "redis";

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Finding;
 use agentpulse_config::{Config, Source};
-use agentpulse_server::daemon::ACCESS;
+use agentpulse_contract::data_folder::ACCESS;
 use agentpulse_store::access::Access;
 
 pub fn findings(config: &Config, file: Option<&Path>) -> Vec<Finding> {

@@ -16,14 +16,14 @@ use super::client::{AskError, Control, LONG};
 use super::text::{escaped, shown};
 use super::{Failure, Target, block_on, failed, io_failed, written};
 use agentpulse_config::Config;
+use agentpulse_contract::{data_folder, exit};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Execution;
 use agentpulse_reports::item::Item;
-use agentpulse_server::daemon::{self, EXIT_CANNOT_CREATE, EXIT_CORRUPT};
+use agentpulse_server::daemon;
 use agentpulse_store::history::Reader;
 use agentpulse_store::sqlite;
 
-const HISTORY_NAME: &str = "history.db";
 /// Executions that are read at once, in one transaction: some MB of the largest.
 const PAGE_ROWS: usize = 64;
 
@@ -58,7 +58,7 @@ impl Export {
         let config = target.load(Vec::new())?;
         flush(&config)?;
         daemon::finish_before_reading(&config)?;
-        let path = config.data.dir.join(HISTORY_NAME);
+        let path = config.data.dir.join(data_folder::HISTORY);
         if !path.exists() {
             return Err(failed(format_args!("there is no {}", path.display())));
         }
@@ -75,7 +75,10 @@ impl Export {
             .mode(0o600)
             .open(output)
             .map_err(|error| {
-                Failure::new(EXIT_CANNOT_CREATE, format!("{}: {error}", output.display()))
+                Failure::new(
+                    exit::CANNOT_CREATE,
+                    format!("{}: {error}", output.display()),
+                )
             })?;
         self.write(pages, &mut BufWriter::new(file), false)?
             .map_err(|error| io_failed(output.display(), &error))
@@ -158,7 +161,7 @@ impl Format {
 
 fn unreadable(error: sqlite::Error) -> Failure {
     if error.is_corrupt() {
-        return Failure::new(EXIT_CORRUPT, error.to_string());
+        return Failure::new(exit::CORRUPT, error.to_string());
     }
     failed(error)
 }

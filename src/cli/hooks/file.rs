@@ -11,7 +11,7 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::cli::failure::io_failed;
 use crate::cli::{Failure, failed};
-use agentpulse_server::daemon::{EXIT_CANNOT_CREATE, EXIT_CORRUPT};
+use agentpulse_contract::exit;
 
 /// A hundred times what people keep there. Whatever is longer is some other file.
 pub const FILE_MAX_BYTES: u64 = 4 << 20;
@@ -141,11 +141,11 @@ impl SettingsFile {
 
 /// A failure for what is in a file, with the code of damaged data.
 pub fn refused(path: &Path, reason: &str) -> Failure {
-    Failure::new(EXIT_CORRUPT, format!("{}: {reason}", path.display()))
+    Failure::new(exit::CORRUPT, format!("{}: {reason}", path.display()))
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(EXIT_CANNOT_CREATE, format!("{}: {error}", path.display()))
+    Failure::new(exit::CANNOT_CREATE, format!("{}: {error}", path.display()))
 }
 
 fn read_text(path: &Path, target: &Path) -> Result<String, Failure> {

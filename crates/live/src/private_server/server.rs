@@ -19,6 +19,7 @@ use super::conf;
 use super::process::{Process, command_line, exists, signal};
 use super::program::find;
 use super::{Error, Settings};
+use agentpulse_contract::data_folder::REDIS_SOCKET;
 
 /// `sun_path` of the smallest system that is supported, with its closing zero.
 const MAX_SOCKET_PATH_BYTES: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
@@ -49,7 +50,7 @@ pub struct Server {
 }
 
 pub fn socket(data_dir: &Path) -> PathBuf {
-    data_dir.join("redis.sock")
+    data_dir.join(REDIS_SOCKET)
 }
 
 impl Server {

@@ -8,13 +8,15 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::warn;
 
-use super::folder::{ACCESS, nothing_in};
-use super::{EXIT_CONFIG, Failure, Folder, finish_before_reading, stores};
+use super::folder::nothing_in;
+use super::{Failure, Folder, finish_before_reading, stores};
 use crate::http::authorizer::Authorizer;
 use crate::http::headers::Policy;
 use crate::http::origin::OriginPolicy;
 use crate::http::security::SecurityLayer;
 use agentpulse_config::{Config, RequireKey};
+use agentpulse_contract::data_folder::ACCESS;
+use agentpulse_contract::exit;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_store::access::{Access, Action, Actor, Entry};
@@ -83,7 +85,7 @@ pub fn check(config: &Config, access: &Access) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(
-        EXIT_CONFIG,
+        exit::CONFIG,
         format!(
             "http.listen {listen} is not a loopback address, and there are no API keys: create one \
              with agentpulse key create, or listen on 127.0.0.1"

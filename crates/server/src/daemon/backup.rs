@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
-use super::failure::{EXIT_CANNOT_CREATE, EXIT_CORRUPT, Failure};
-use super::folder::{Folder, HISTORY, JOURNAL};
+use super::failure::Failure;
+use super::folder::Folder;
 use agentpulse_config::Config;
+use agentpulse_contract::data_folder::{HISTORY, JOURNAL};
+use agentpulse_contract::exit;
 use agentpulse_pipeline::backup::{Order, Refused, perform};
 use agentpulse_store::backup::{Error, Progress};
 
@@ -33,8 +35,8 @@ pub fn backup_offline(
 
 pub fn no_backup(error: &Error) -> Failure {
     let code = match error {
-        error if error.is_damage() => EXIT_CORRUPT,
-        error if error.is_of_place() => EXIT_CANNOT_CREATE,
+        error if error.is_damage() => exit::CORRUPT,
+        error if error.is_of_place() => exit::CANNOT_CREATE,
         _ => 1,
     };
     Failure::new(code, error.to_string())

@@ -1,10 +1,6 @@
-//! Why the daemon does not run, and its exit codes.
+//! Why the daemon does not run.
 
-pub const EXIT_CORRUPT: u8 = 65;
-pub const EXIT_NO_REDIS: u8 = 69;
-pub const EXIT_CANNOT_CREATE: u8 = 73;
-pub const EXIT_ALREADY_RUNNING: u8 = 75;
-pub const EXIT_CONFIG: u8 = 78;
+use agentpulse_contract::exit;
 
 /// Why the daemon does not run, in one line, with the exit code.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -24,5 +20,5 @@ impl Failure {
 }
 
 pub fn cannot_create(what: &str) -> impl Fn(std::io::Error) -> Failure {
-    move |error| Failure::new(EXIT_CANNOT_CREATE, format!("{what}: {error}"))
+    move |error| Failure::new(exit::CANNOT_CREATE, format!("{what}: {error}"))
 }

@@ -10,18 +10,13 @@ use tokio::net::UnixListener;
 
 use super::failure::cannot_create;
 use super::ownership::{Found, inspect};
-use super::{EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, Failure, restore};
+use super::{Failure, restore};
 use crate::intake::socket;
 use agentpulse_config::Config;
+use agentpulse_contract::data_folder::{CONTROL_SOCKET, HTTP_ADDRESS, LOCK};
+use agentpulse_contract::exit;
 use agentpulse_live::private_server;
 use agentpulse_store::backup::make_folder;
-
-pub const LOCK: &str = "lock";
-const HTTP_ADDRESS: &str = "http.addr";
-pub const CONTROL: &str = "control.sock";
-pub const JOURNAL: &str = "journal.db";
-pub const HISTORY: &str = "history.db";
-pub const ACCESS: &str = "access.db";
 
 /// Locked as long as the daemon runs, so that two never share a folder.
 pub struct Folder {
@@ -54,7 +49,7 @@ impl Folder {
         let dir = config.data.dir.clone();
         let refuse = |reason: String| {
             let shown = dir.display();
-            Failure::new(EXIT_CANNOT_CREATE, format!("data.dir {shown}: {reason}"))
+            Failure::new(exit::CANNOT_CREATE, format!("data.dir {shown}: {reason}"))
         };
         let cannot = |error: io::Error| refuse(error.to_string());
         let found = inspect(&dir).map_err(refuse)?;
@@ -77,7 +72,7 @@ impl Folder {
             Ok(()) => Folder { dir, _lock: lock },
             Err(TryLockError::WouldBlock) => {
                 return Err(Failure::new(
-                    EXIT_ALREADY_RUNNING,
+                    exit::ALREADY_RUNNING,
                     format!("a daemon already runs on {}", dir.display()),
                 ));
             }
@@ -101,11 +96,11 @@ impl Folder {
     /// Writes down the address of the daemon, also if the system chose the port.
     pub fn publish(&self, http: &str) -> Result<(), Failure> {
         fs::write(self.dir.join(HTTP_ADDRESS), http)
-            .map_err(|error| Failure::new(EXIT_CANNOT_CREATE, format!("{HTTP_ADDRESS}: {error}")))
+            .map_err(|error| Failure::new(exit::CANNOT_CREATE, format!("{HTTP_ADDRESS}: {error}")))
     }
 
     pub fn bind_control(&self) -> Result<UnixListener, Failure> {
-        bind(&self.dir.join(CONTROL))
+        bind(&self.dir.join(CONTROL_SOCKET))
     }
 
     /// The socket's folder must be the user's own: in another's, anybody could put a socket of
@@ -116,7 +111,7 @@ impl Folder {
         let folder = path.parent().unwrap_or(Path::new("/"));
         let refuse = |reason: String| {
             Failure::new(
-                EXIT_CANNOT_CREATE,
+                exit::CANNOT_CREATE,
                 format!("socket.path {}: {reason}", path.display()),
             )
         };
@@ -139,7 +134,7 @@ impl Folder {
     /// Removes the files that name the daemon's addresses. The folder is locked: nobody else has
     /// put them there.
     pub fn release(self) {
-        for name in [CONTROL, HTTP_ADDRESS] {
+        for name in [CONTROL_SOCKET, HTTP_ADDRESS] {
             // A file that is already gone is fine.
             let _ = fs::remove_file(self.dir.join(name));
         }
@@ -175,7 +170,7 @@ pub fn check_socket_is_free(config: &Config) -> Result<(), Failure> {
     match UnixStream::connect(path) {
         Err(_) => Ok(()),
         Ok(_) => Err(Failure::new(
-            EXIT_ALREADY_RUNNING,
+            exit::ALREADY_RUNNING,
             format!(
                 "socket.path {}: another process listens there",
                 path.display()
@@ -195,7 +190,7 @@ pub fn redis_settings(config: &Config) -> private_server::Settings {
 
 fn bind(path: &Path) -> Result<UnixListener, Failure> {
     socket::bind(path)
-        .map_err(|error| Failure::new(EXIT_CANNOT_CREATE, format!("{}: {error}", path.display())))
+        .map_err(|error| Failure::new(exit::CANNOT_CREATE, format!("{}: {error}", path.display())))
 }
 
 /// Creates a folder and its parents.

@@ -34,12 +34,10 @@ use self::access::AuditFlusher;
 pub use self::access::{access_offline, access_to_read};
 pub use self::backup::backup_offline;
 use self::checkpoints::Checkpoints;
+pub use self::failure::Failure;
 use self::failure::cannot_create;
-pub use self::failure::{
-    EXIT_ALREADY_RUNNING, EXIT_CANNOT_CREATE, EXIT_CONFIG, EXIT_CORRUPT, EXIT_NO_REDIS, Failure,
-};
 pub use self::files::files_needed;
-pub use self::folder::{ACCESS, Folder, JOURNAL};
+pub use self::folder::Folder;
 use self::notify::Notifier;
 pub use self::ownership::{Found, inspect};
 use self::parts::{Parts, spawn_writer};
@@ -51,6 +49,7 @@ pub use self::restore::{Keys, finish_before_reading, restore};
 use self::stores::Stores;
 pub use self::stores::{FOREIGN_FIX, cursor_is_ours};
 use agentpulse_config::Config;
+use agentpulse_contract::exit;
 use agentpulse_store::access::Access;
 
 use crate::http::{self, Bodies, HttpState};
@@ -98,7 +97,7 @@ pub async fn run<F: Future<Output = ()>>(
         .await
         .map_err(|error| {
             Failure::new(
-                EXIT_CANNOT_CREATE,
+                exit::CANNOT_CREATE,
                 format!("http.listen {}: {error}", config.http.listen),
             )
         })?;
@@ -278,9 +277,9 @@ async fn serve<F: Future<Output = ()>>(
 
     let outcome = tokio::select! {
         () = signals.shutdown => Ok(()),
-        Some(reason) = damage.recv() => Err(Failure::new(EXIT_CORRUPT, reason)),
+        Some(reason) = damage.recv() => Err(Failure::new(exit::CORRUPT, reason)),
         Some(ended) = views.join_next() => match ended {
-            Ok(Err(damage)) => Err(Failure::new(EXIT_CORRUPT, damage.to_string())),
+            Ok(Err(damage)) => Err(Failure::new(exit::CORRUPT, damage.to_string())),
             _ => Err(Failure::new(1, "a view ended unexpectedly")),
         },
     };

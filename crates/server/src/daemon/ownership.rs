@@ -8,23 +8,15 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::folder::{ACCESS, HISTORY, JOURNAL, LOCK};
 use super::restore;
+use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL, LOCK, SPOOL};
+use agentpulse_contract::spool;
 
 /// The files of a data folder: at least two exist, as the lock is created before any database.
 const OWN: [&str; 5] = [LOCK, JOURNAL, HISTORY, ACCESS, restore::READY];
 /// What may be in a folder before a daemon first runs on it: files of hooks, remains of a start or
 /// a restore that was interrupted, keys that were moved here, what a new disk has.
-const BEFOREHAND: [&str; 6] = [
-    LOCK,
-    ACCESS,
-    "spool",
-    "spool.max_bytes",
-    restore::PARTIAL,
-    "lost+found",
-];
-/// Where hooks leave their lines beside a socket.
-const SPOOL_ENDING: &str = ".spool";
+const BEFOREHAND: [&str; 5] = [LOCK, ACCESS, SPOOL, restore::PARTIAL, "lost+found"];
 const OTHERS_WRITE: u32 = 0o022;
 
 /// A folder that the daemon may work on.
@@ -73,7 +65,7 @@ pub fn inspect(dir: &Path) -> Result<Found, String> {
     }
     let strange = names
         .iter()
-        .find(|name| !BEFOREHAND.contains(&name.as_str()) && !name.ends_with(SPOOL_ENDING));
+        .find(|name| !BEFOREHAND.contains(&name.as_str()) && !is_of_spool(name));
     match strange {
         None => Ok(Found::Empty),
         Some(name) => Err(format!(
@@ -81,6 +73,11 @@ pub fn inspect(dir: &Path) -> Result<Found, String> {
              folder, or one of a daemon"
         )),
     }
+}
+
+/// The bound of the default spool, or the spool beside a socket.
+fn is_of_spool(name: &str) -> bool {
+    spool::bound_of(Path::new(SPOOL)) == Path::new(name) || spool::is_beside_socket(name)
 }
 
 fn names(dir: &Path) -> io::Result<Vec<String>> {

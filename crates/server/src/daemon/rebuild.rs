@@ -7,10 +7,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::parts::{Parts, spawn_writer};
-use super::{
-    EXIT_NO_REDIS, Failure, Folder, Stores, VIEWS_DEADLINE, access, join, redis, settings,
-};
+use super::{Failure, Folder, Stores, VIEWS_DEADLINE, access, join, redis, settings};
 use agentpulse_config::Config;
+use agentpulse_contract::exit;
 use agentpulse_pipeline::applier;
 use agentpulse_pipeline::live_state::LiveState;
 use agentpulse_pipeline::writer;
@@ -59,7 +58,7 @@ pub async fn rebuild_offline(
     redis.stop().await;
     folder.release();
     access::note_offline(&access, Action::Rebuild, outcome.clone());
-    outcome.map_err(|reason| Failure::new(EXIT_NO_REDIS, reason))
+    outcome.map_err(|reason| Failure::new(exit::NO_REDIS, reason))
 }
 
 /// Waits for the end of a rebuild, and reports its progress.

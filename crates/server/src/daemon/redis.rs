@@ -7,10 +7,11 @@ use parking_lot::RwLock;
 use tokio::time::{Instant, sleep};
 use tracing::info;
 
-use super::failure::{EXIT_CANNOT_CREATE, EXIT_NO_REDIS, Failure};
+use super::failure::Failure;
 use super::folder;
 use super::stores::Stores;
 use agentpulse_config::Config;
+use agentpulse_contract::exit;
 use agentpulse_core::names::Names;
 use agentpulse_core::redis_url::RedisUrl;
 use agentpulse_live::private_server::{self, RedisChild};
@@ -72,7 +73,7 @@ pub async fn connect_checked(config: &Config, stores: &Stores) -> Result<Redis, 
     };
     if let Err(reason) = ours {
         redis.stop().await;
-        return Err(Failure::new(EXIT_NO_REDIS, reason));
+        return Err(Failure::new(exit::NO_REDIS, reason));
     }
     Ok(redis)
 }
@@ -124,12 +125,12 @@ pub async fn connect(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Redi
 
 fn no_child(error: private_server::Error) -> Failure {
     let code = match error.is_of_file() {
-        true => EXIT_CANNOT_CREATE,
-        false => EXIT_NO_REDIS,
+        true => exit::CANNOT_CREATE,
+        false => exit::NO_REDIS,
     };
     Failure::new(code, error.to_string())
 }
 
 fn no_redis(error: agentpulse_live::Error) -> Failure {
-    Failure::new(EXIT_NO_REDIS, error.to_string())
+    Failure::new(exit::NO_REDIS, error.to_string())
 }

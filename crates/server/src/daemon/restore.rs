@@ -16,9 +16,11 @@ use tracing::{info, warn};
 
 use super::access;
 use super::backup::no_backup;
-use super::failure::{EXIT_CANNOT_CREATE, EXIT_CORRUPT, Failure, cannot_create};
-use super::folder::{ACCESS, Folder, HISTORY, JOURNAL};
+use super::failure::{Failure, cannot_create};
+use super::folder::Folder;
 use agentpulse_config::Config;
+use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL};
+use agentpulse_contract::exit;
 use agentpulse_failpoint::failpoint;
 use agentpulse_store::access::Action;
 use agentpulse_store::backup::{self, Manifest, Progress, Restored, sync_folder, unpack};
@@ -93,7 +95,7 @@ pub fn settle(dir: &Path) -> Result<(), Failure> {
         return remove_folder(&partial);
     }
     Err(Failure::new(
-        EXIT_CORRUPT,
+        exit::CORRUPT,
         format!(
             "a restore into {} was interrupted: run `agentpulse restore FILE` again, or remove {} \
              to start without it",
@@ -127,7 +129,7 @@ fn restore_into(
             .any(|name| dir.join(name).exists())
     {
         return Err(Failure::new(
-            EXIT_CANNOT_CREATE,
+            exit::CANNOT_CREATE,
             format!(
                 "{} has data already: move it away, or replace it with --force",
                 dir.display()

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use tracing::warn;
 
-use super::folder::{HISTORY, JOURNAL};
-use super::{EXIT_CONFIG, EXIT_CORRUPT, Failure, names};
+use super::{Failure, names};
 use agentpulse_config::Config;
+use agentpulse_contract::data_folder::{HISTORY, JOURNAL};
+use agentpulse_contract::exit;
 use agentpulse_core::agent_type::AgentTypes;
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
@@ -151,7 +152,7 @@ pub fn cursor_is_ours(
 }
 
 pub fn failure(error: agentpulse_store::sqlite::Error) -> Failure {
-    Failure::new(EXIT_CORRUPT, error.to_string())
+    Failure::new(exit::CORRUPT, error.to_string())
 }
 
 /// Reconciles the journal's sequence with history's cursor; returns how far history is.
@@ -169,7 +170,7 @@ fn reconcile_cursors(
         let known = journal.past_epochs().contains(&cursor.epoch);
         if !known && journal.last_seq() > 0 {
             return Err(Failure::new(
-                EXIT_CORRUPT,
+                exit::CORRUPT,
                 "journal.db and history.db are not of the same daemon: restore both from one \
                  backup",
             ));
@@ -186,7 +187,7 @@ fn reconcile_cursors(
         .map_err(failure)?
     {
         return Err(Failure::new(
-            EXIT_CORRUPT,
+            exit::CORRUPT,
             "journal.db no longer has what history.db lacks: restore both from one backup",
         ));
     }
@@ -199,17 +200,17 @@ fn reconcile_cursors(
 pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
     let read = |path: &PathBuf| {
         std::fs::read_to_string(path)
-            .map_err(|error| Failure::new(EXIT_CONFIG, format!("{}: {error}", path.display())))
+            .map_err(|error| Failure::new(exit::CONFIG, format!("{}: {error}", path.display())))
     };
     let types = match &config.tables.agent_types {
         None => AgentTypes::default(),
         Some(path) => AgentTypes::parse(&read(path)?)
-            .map_err(|error| Failure::new(EXIT_CONFIG, format!("{}: {error}", path.display())))?,
+            .map_err(|error| Failure::new(exit::CONFIG, format!("{}: {error}", path.display())))?,
     };
     let prices = match &config.tables.prices {
         None => Prices::default(),
         Some(path) => Prices::parse(&read(path)?)
-            .map_err(|error| Failure::new(EXIT_CONFIG, format!("{}: {error}", path.display())))?,
+            .map_err(|error| Failure::new(exit::CONFIG, format!("{}: {error}", path.display())))?,
     };
     Ok(Catalog { types, prices })
 }

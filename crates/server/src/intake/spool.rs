@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::{Intake, MAX_LINE_BYTES, Unavailable};
+use agentpulse_contract::spool as format;
 
 const EVERY: Duration = Duration::from_millis(500);
 /// Files that one look takes; the next look comes at once when there are more.
@@ -22,14 +23,9 @@ const MAX_FILES: usize = 1_024;
 const MAX_STUCK: usize = 4_096;
 /// Lines that go to the writer together.
 const TOGETHER: usize = 256;
-/// A hook that was killed between writing and renaming leaves its line under this ending. After
-/// this time nobody is still writing it.
-const TEMPORARY: &str = ".tmp";
+/// A hook that was killed between writing and renaming leaves its line under a temporary name.
+/// After this time nobody is still writing it.
 const ABANDONED_AFTER: Duration = Duration::from_secs(60);
-/// Beside the folder: what it may hold, in bytes, for the hook program, which reads no settings.
-const BOUND_ENDING: &str = ".max_bytes";
-/// Beside the socket: where hooks leave their lines when the folder itself cannot be written.
-const BESIDE_SOCKET_ENDING: &str = ".spool";
 
 pub struct Spool {
     folders: [PathBuf; 2],
@@ -41,7 +37,7 @@ pub struct Spool {
 impl Spool {
     pub fn new(folder: PathBuf, socket: &Path, intake: Intake) -> Spool {
         Spool {
-            folders: [folder, with_ending(socket, BESIDE_SOCKET_ENDING)],
+            folders: [folder, format::beside_socket(socket)],
             intake,
             stuck: HashSet::new(),
         }
@@ -50,8 +46,8 @@ impl Spool {
     /// Tells hooks what the folder may hold. Where that cannot be written they hold to the
     /// default, which is no reason for the daemon to stop.
     pub fn tell_bound(&self, max_bytes: u64) {
-        let path = with_ending(&self.folders[0], BOUND_ENDING);
-        let temporary = with_ending(&path, TEMPORARY);
+        let path = format::bound_of(&self.folders[0]);
+        let temporary = format::temporary_bound_of(&self.folders[0]);
         let told = std::fs::write(&temporary, max_bytes.to_string())
             .and_then(|()| std::fs::rename(&temporary, &path));
         if let Err(error) = told {
@@ -164,7 +160,7 @@ fn files_in(folder: &Path, stuck: &HashSet<PathBuf>) -> io::Result<Vec<PathBuf>>
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let is_line =
-            name.ends_with(".json") || name.ends_with(TEMPORARY) && is_abandoned(&entry.path());
+            format::is_line(&name) || format::is_temporary(&name) && is_abandoned(&entry.path());
         let is_stuck = stuck.contains(&entry.path());
         if is_line && !is_stuck && entry.file_type()?.is_file() {
             files.push(entry.path());
@@ -197,12 +193,6 @@ fn remove(files: Vec<PathBuf>) -> Failed {
         .collect()
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(ending);
-    PathBuf::from(path)
-}
-
 /// One line, without line breaks, so that the lines of a body are its files.
 fn read_line(file: &Path) -> io::Result<Vec<u8>> {
     // A pipe that took the place of the file after it was listed would wait for a writer.
@@ -228,7 +218,7 @@ fn read_line(file: &Path) -> io::Result<Vec<u8>> {
 fn stamp(file: &Path) -> &std::ffi::OsStr {
     let name = file.file_name().unwrap_or_default();
     name.to_str()
-        .map_or(name, |name| name.trim_start_matches('.').as_ref())
+        .map_or(name, |name| format::stamp(name).as_ref())
 }
 
 fn is_abandoned(file: &Path) -> bool {

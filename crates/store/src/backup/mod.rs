@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use crate::history::Reader;
 use crate::journal::{Journal, Tail};
 use crate::sqlite::{copy, quick_check};
+use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL};
 use agentpulse_failpoint::failpoint;
 
 pub use error::Error;
@@ -31,9 +32,6 @@ pub use progress::{Progress, Stage};
 pub use unpack::{Restored, manifest_of, unpack};
 
 pub const MANIFEST: &str = "manifest.json";
-pub const HISTORY: &str = "history.db";
-pub const JOURNAL: &str = "journal.db";
-pub const ACCESS: &str = "access.db";
 /// A backup is written beside its target, so that it needs no space on the disk of the data.
 const PARTIAL: &str = "partial";
 const ARCHIVE: &str = "archive.tar";

@@ -7,18 +7,7 @@ use serde::Serialize;
 
 use crate::cli::environment;
 use agentpulse_config::Config;
-
-/// The variables by which the hook program finds its places.
-const VARIABLES: [&str; 5] = [
-    "HOME",
-    "XDG_STATE_HOME",
-    "XDG_RUNTIME_DIR",
-    "AGENTPULSE_SOCKET",
-    "AGENTPULSE_SPOOL",
-];
-
-/// Lines that found no room: its length is their number.
-const REFUSED: &str = "refused";
+use agentpulse_contract::{environment::OF_HOOKS, spool};
 
 #[derive(Debug, Serialize)]
 pub struct Spool {
@@ -29,7 +18,7 @@ pub struct Spool {
 
 impl Spool {
     pub fn of(folder: &Path) -> Spool {
-        let refused = fs::metadata(folder.join(REFUSED));
+        let refused = fs::metadata(folder.join(spool::REFUSED));
         Spool {
             path: folder.to_owned(),
             waiting_lines: lines(folder).len(),
@@ -55,21 +44,21 @@ impl Spool {
 /// The files of lines that wait; a folder that is not there holds none.
 pub fn lines(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_line = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "json");
-    entries.map(|entry| entry.path()).filter(is_line).collect()
+    let lines = entries.filter(|entry| spool::is_line(&entry.file_name().to_string_lossy()));
+    lines.map(|entry| entry.path()).collect()
 }
 
 /// The hook program's places, with variables that its command sets: they are the daemon's defaults
 /// in that environment. None where it has none, as without a home folder.
 pub fn as_hooks_see(variables: &[(String, String)]) -> Option<Config> {
     let inherited = environment().filter(|(name, value)| {
-        VARIABLES.contains(&name.as_str())
+        OF_HOOKS.contains(&name.as_str())
             && !variables.iter().any(|(own, _)| own == name)
             && !value.is_empty()
     });
     let own = variables
         .iter()
-        .filter(|(name, _)| VARIABLES.contains(&name.as_str()));
+        .filter(|(name, _)| OF_HOOKS.contains(&name.as_str()));
     Config::load(None, inherited.chain(own.cloned()), &[]).ok()
 }
 
@@ -81,7 +70,7 @@ mod tests {
     fn whole_lines_wait_and_refusals_are_counted() {
         let folder = tempfile::tempdir().unwrap();
         assert!(lines(&folder.path().join("none")).is_empty());
-        for name in ["1-a.json", "2-b.json", ".3-c.json.tmp", REFUSED] {
+        for name in ["1-a.json", "2-b.json", ".3-c.json.tmp", spool::REFUSED] {
             fs::write(folder.path().join(name), "...").unwrap();
         }
         let spool = Spool::of(folder.path());
