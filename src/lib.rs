@@ -51,7 +51,8 @@
 //! | [`agentpulse_live::private_server`] | the private server: find, start, check, adopt, stop |
 //! | [`agentpulse_pipeline`] | writer, applier, flusher, rebuild, reaper, the readers of transcripts, recent outcomes, connection slots, the check of Redis |
 //! | [`agentpulse_server::intake`] | the socket and the spool |
-//! | [`agentpulse_reports`] | one file an endpoint: fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
+//! | [`agentpulse_api`] | what an endpoint is: parameters, their descriptions, error codes; pure |
+//! | [`agentpulse_reports`] | one file an endpoint: parameters, answer, fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
 //! | [`agentpulse_alerts`] | rules, what is pending, fires and was resolved, webhooks |
 //! | [`agentpulse_server::http`] | routes and their OpenAPI document, the security layer, probes, WebSockets; the page, whose files are in `web/` |
 //! | [`cli`] | one file a subcommand |

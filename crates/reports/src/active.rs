@@ -1,12 +1,19 @@
 //! The running executions, page by page.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
 
-use super::item::Tokens;
-use super::{MAX_ANSWER_BYTES, Sources, View};
+use crate::answer::MAX_ANSWER_BYTES;
+use crate::error::Error;
+use crate::item::Tokens;
+use crate::report::Report;
+use crate::source::{Sources, View};
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{CURSOR, InvalidParameter, LIMIT, Params};
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_core::json::json_bytes;
 use agentpulse_core::limits::MAX_NAME_BYTES;
@@ -14,7 +21,7 @@ use agentpulse_core::view::Active;
 use agentpulse_pipeline::running::RunSnapshot;
 
 /// Ten times what any machine has been seen to run at once.
-pub const MAX_LISTED: usize = 10_000;
+const MAX_LISTED: usize = 10_000;
 
 /// The page to return: the first, or the one after another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,8 +30,16 @@ pub struct Page {
     pub limit: usize,
 }
 
+impl Page {
+    pub const WHOLE: Page = Page {
+        after: None,
+        limit: MAX_LISTED,
+    };
+}
+
 /// The last execution of a page. Its text is opaque to clients.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct PageEnd {
     pub started_ms: i64,
     pub agent_id: String,
@@ -54,13 +69,21 @@ impl fmt::Display for PageEnd {
     }
 }
 
+impl TryFrom<String> for PageEnd {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<PageEnd, &'static str> {
+        PageEnd::parse(&text).ok_or("a next_cursor has another form")
+    }
+}
+
 impl Serialize for PageEnd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActiveList {
     /// Oldest first, at most 4 MiB.
     pub active: Vec<Listed>,
@@ -72,19 +95,19 @@ pub struct ActiveList {
 }
 
 /// A running execution in short, as the current metrics show it.
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Running {
     pub agent_id: String,
     pub agent_name: String,
     #[schemars(extend("const" = "running"))]
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     pub duration_so_far_ms: i64,
     /// 0..1.
     pub progress: Option<f64>,
 }
 
 /// A running execution with all fields of its start.
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "RunningExecution")]
 pub struct Listed {
     #[serde(flatten)]
@@ -115,12 +138,42 @@ pub struct Listed {
     pub deadline: Option<String>,
 }
 
-pub fn fetch(sources: &Sources, page: &Page, now_ms: i64) -> (ActiveList, View) {
-    let (running, view) = sources.running();
-    let after = page.after.as_ref();
-    let after = after.map(|end| (end.started_ms, end.agent_id.as_str()));
-    let (shown, rest) = running.page(after, page.limit);
-    (build(&shown, rest, MAX_ANSWER_BYTES, now_ms), view)
+impl Endpoint for Page {
+    const PATH: &'static str = "/api/agents/active";
+    const SUMMARY: &'static str =
+        "Every running execution with its last heartbeat and its deadline";
+    type Answer = ActiveList;
+
+    fn parse(params: &Params) -> Result<Page, InvalidParameter> {
+        let limit = params.number(LIMIT, 1..=MAX_LISTED, Some(MAX_LISTED))?;
+        let cursor = || json!({"type": "string", "pattern": PageEnd::PATTERN});
+        Ok(Page {
+            after: params.parsed(CURSOR, cursor, PageEnd::parse, "a next_cursor")?,
+            limit: limit.unwrap_or(MAX_LISTED),
+        })
+    }
+}
+
+impl Report for Page {
+    type Built = ActiveList;
+
+    fn is_scan(&self) -> bool {
+        false
+    }
+
+    async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(ActiveList, View), Error> {
+        Ok(self.read(sources, now_ms))
+    }
+}
+
+impl Page {
+    pub fn read(&self, sources: &Sources, now_ms: i64) -> (ActiveList, View) {
+        let (running, view) = sources.running();
+        let after = self.after.as_ref();
+        let after = after.map(|end| (end.started_ms, end.agent_id.as_str()));
+        let (shown, rest) = running.page(after, self.limit);
+        (build(&shown, rest, MAX_ANSWER_BYTES, now_ms), view)
+    }
 }
 
 /// `rest`: how many follow these. A page that would be too large ends early, but never empty.
@@ -153,7 +206,7 @@ impl Running {
         Running {
             agent_id: active.agent_id,
             agent_name: active.agent_name,
-            status: "running",
+            status: Cow::Borrowed("running"),
             duration_so_far_ms: now_ms.saturating_sub(active.started_ms).max(0),
             progress: active.progress,
         }
@@ -185,47 +238,23 @@ impl Listed {
 }
 
 #[cfg(test)]
-pub mod tests {
-    use serde_json::json;
-
+mod tests {
     use super::*;
+    use crate::samples::{active, shown};
     use agentpulse_core::execution::TokenUsage;
-    use agentpulse_core::view::Heartbeat;
 
-    pub fn active(id: &str, started_ms: i64) -> Active {
-        Active {
-            agent_id: id.to_owned(),
-            agent_name: "a".to_owned(),
-            agent_type: "generic".to_owned(),
-            started_ms,
-            task_description: None,
-            tools_granted: Vec::new(),
-            context_size: None,
-            session_id: None,
-            parent_agent_id: None,
-            depth: None,
-            model: None,
-            host: None,
-            source: None,
-            progress: None,
-            current_tool: None,
-            last_sign_ms: None,
-            deadline_ms: None,
-            token_usage: None,
-        }
-    }
-
-    /// Without a heartbeat.
-    pub fn shown(active: Active) -> RunSnapshot {
-        let heartbeat = Heartbeat {
-            deadline_ms: 301_000,
-            ..Heartbeat::of_change(2_000, 0)
-        };
-        RunSnapshot {
-            known: active.into(),
-            heartbeat,
-            after: 1,
-        }
+    #[test]
+    fn a_page_is_asked_for() {
+        let parsed = |query| Page::parse(&Params::of(Some(query), None));
+        assert_eq!(parsed(""), Ok(Page::WHOLE));
+        let after = PageEnd::parse("5_a #b");
+        assert_eq!(
+            parsed("limit=2&cursor=5_a%20%23b"),
+            Ok(Page { after, limit: 2 })
+        );
+        let refused = |query| parsed(query).unwrap_err().to_string();
+        assert_eq!(refused("limit=10001"), "limit must be 1..=10000");
+        assert_eq!(refused("cursor=5"), "cursor must be a next_cursor");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Sources;
+use crate::source::Sources;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::names::{NameKind, Names, OTHER};

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::window::last_days;
-use super::{Error, Sources, View};
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::{Sources, View};
+use crate::window::{days_are_few, last_days};
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{InvalidParameter, LIMIT, Param, Params};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::OTHER;
 use agentpulse_core::sums::NONE;
@@ -14,8 +18,17 @@ use agentpulse_core::tally::Tally;
 use agentpulse_store::history::{Costliest, Named, Reader};
 
 /// Rows of names. An answer of the most has less than 1 MB: a name has at most 256 bytes.
-pub const MAX_ROWS: usize = 1_000;
-pub const DEFAULT_ROWS: usize = 100;
+const MAX_ROWS: usize = 1_000;
+const DEFAULT_ROWS: usize = 100;
+
+const BY: Param = Param::new("by", "The column of the rows; the default is the day.");
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    by: CostsBy,
+    days: i32,
+    limit: usize,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CostsBy {
@@ -25,7 +38,7 @@ pub enum CostsBy {
     Session,
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Costs {
     /// Days oldest first; names the most costly first, and last all others of them under `_other`,
     /// so that the rows add up to everything. A name is listed by itself if it is among the `limit`
@@ -34,7 +47,7 @@ pub struct Costs {
 }
 
 /// Columns that the rows are summed over are null; so is a name that executions do not have.
-#[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CostRow")]
 pub struct Cost {
     #[schemars(extend("format" = "date"))]
@@ -50,27 +63,57 @@ pub struct Cost {
     pub unpriced_count: i64,
 }
 
-pub async fn fetch(
-    sources: &Sources,
-    by: CostsBy,
-    days: i32,
-    limit: usize,
-    now_ms: i64,
-) -> Result<(Costs, View), Error> {
-    let (from, to) = last_days(days, now_ms);
-    let ask = move |reader: &Reader| {
-        let named = |named| reader.costliest(named, from, to, limit);
-        match by {
-            CostsBy::Day => {
-                let rows = reader.days(from, to)?;
-                Ok(by_day(rows.into_iter().map(|row| (row.day, row.tally))))
+impl Endpoint for Query {
+    const PATH: &'static str = "/api/agents/costs";
+    const SUMMARY: &'static str = "Executions, tokens and cost by day, agent, model or session";
+    type Answer = Costs;
+
+    fn parse(params: &Params) -> Result<Query, InvalidParameter> {
+        let choices = [
+            ("day", CostsBy::Day),
+            ("agent", CostsBy::Agent),
+            ("model", CostsBy::Model),
+            ("session", CostsBy::Session),
+        ];
+        let (by, days) = (params.choice(BY, &choices)?, params.days(30)?);
+        let limit = params.number(LIMIT, 1..=MAX_ROWS, Some(DEFAULT_ROWS))?;
+        let by = by.unwrap_or(CostsBy::Day);
+        Ok(Query {
+            by,
+            days,
+            // Days are never cut.
+            limit: match by {
+                CostsBy::Day => 0,
+                _ => limit.unwrap_or(DEFAULT_ROWS),
+            },
+        })
+    }
+}
+
+impl Report for Query {
+    type Built = Costs;
+
+    fn is_scan(&self) -> bool {
+        self.by != CostsBy::Day && !days_are_few(self.days)
+    }
+
+    async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Costs, View), Error> {
+        let Query { by, days, limit } = *self;
+        let (from, to) = last_days(days, now_ms);
+        let ask = move |reader: &Reader| {
+            let named = |named| reader.costliest(named, from, to, limit);
+            match by {
+                CostsBy::Day => {
+                    let rows = reader.days(from, to)?;
+                    Ok(by_day(rows.into_iter().map(|row| (row.day, row.tally))))
+                }
+                CostsBy::Agent => Ok(by_name(by, named(Named::Agent)?)),
+                CostsBy::Model => Ok(by_name(by, named(Named::Model)?)),
+                CostsBy::Session => Ok(by_name(by, named(Named::Session)?)),
             }
-            CostsBy::Agent => Ok(by_name(by, named(Named::Agent)?)),
-            CostsBy::Model => Ok(by_name(by, named(Named::Model)?)),
-            CostsBy::Session => Ok(by_name(by, named(Named::Session)?)),
-        }
-    };
-    Ok((sources.history(ask).await?, View::History))
+        };
+        Ok((sources.history(ask).await?, View::History))
+    }
 }
 
 /// A row a day that had executions.
@@ -129,6 +172,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn parameters_have_their_bounds() {
+        let parsed = |query| Query::parse(&Params::of(Some(query), None));
+        let of_model = |limit| Query {
+            by: CostsBy::Model,
+            days: 30,
+            limit,
+        };
+        assert_eq!(parsed("by=model"), Ok(of_model(100)));
+        assert_eq!(parsed("by=model&limit=1000"), Ok(of_model(1_000)));
+        assert_eq!(parsed("limit=5"), parsed(""));
+        let refused = |query| parsed(query).unwrap_err().to_string();
+        assert_eq!(
+            refused("by=tool"),
+            "by must be one of day, agent, model, session"
+        );
+        assert_eq!(refused("days=0"), "days must be 1..=90");
+        assert_eq!(refused("by=model&limit=1001"), "limit must be 1..=1000");
+    }
 
     fn tally(executions: i64, tokens: i64, cost_micros: i64) -> Tally {
         Tally {

@@ -1,11 +1,15 @@
 //! The current state: running executions, and those that ended today or in the last hours.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::active::Running;
-use super::window::{hours_are_live, last_hours};
-use super::{Error, Sources, View};
+use crate::active::Running;
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::{Sources, View};
+use crate::window::{hours_are_live, last_hours};
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{InvalidParameter, Params};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::json::json_bytes;
 use agentpulse_core::tally::Tally;
@@ -19,8 +23,14 @@ const MAX_DETAILS: usize = 1_000;
 /// Their size in bytes: a frame of the stream holds them twice a second.
 const MAX_DETAILS_BYTES: usize = 256 << 10;
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    /// Instead of today.
+    hours: Option<i32>,
+}
+
 /// `…_today` is the UTC day, or the requested hours.
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CurrentMetrics")]
 pub struct Current {
     pub active_agents: u64,
@@ -39,21 +49,41 @@ struct Rows {
     tally: Tally,
 }
 
-pub async fn fetch(
-    sources: &Sources,
-    hours: Option<i32>,
-    now_ms: i64,
-) -> Result<(Current, View), Error> {
-    let live = from_live(sources, hours, now_ms);
-    let history = move |reader: &Reader| from_history(reader, hours, now_ms);
-    let (rows, view) = if hours.is_none_or(hours_are_live) {
-        sources.either(live, history).await?
-    } else {
-        (sources.history(history).await?, View::History)
-    };
-    let (shown, _) = sources.running().0.page(None, MAX_DETAILS);
-    let details = shown.iter().map(RunSnapshot::active);
-    Ok((build(rows.running, details, &rows.tally, now_ms), view))
+impl Endpoint for Query {
+    const PATH: &'static str = "/api/agents/metrics/current";
+    const SUMMARY: &'static str = "What runs now; totals of today, or of a window";
+    type Answer = Current;
+
+    fn parse(params: &Params) -> Result<Query, InvalidParameter> {
+        let hours = params.time_range()?;
+        Ok(Query { hours })
+    }
+}
+
+impl Report for Query {
+    type Built = Current;
+
+    fn is_scan(&self) -> bool {
+        self.hours.is_some_and(|hours| !hours_are_live(hours))
+    }
+
+    async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Current, View), Error> {
+        let hours = self.hours;
+        let live = from_live(sources, hours, now_ms);
+        let history = move |reader: &Reader| from_history(reader, hours, now_ms);
+        let (rows, view) = if hours.is_none_or(hours_are_live) {
+            sources.either(live, history).await?
+        } else {
+            (sources.history(history).await?, View::History)
+        };
+        let (shown, _) = sources.running().0.page(None, MAX_DETAILS);
+        let details = shown.iter().map(RunSnapshot::active);
+        Ok((build(rows.running, details, &rows.tally, now_ms), view))
+    }
+}
+
+impl Query {
+    pub const TODAY: Query = Query { hours: None };
 }
 
 async fn from_live(
@@ -133,8 +163,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::active::tests::active;
+    use crate::samples::active;
     use agentpulse_core::bucket::Hour;
+
+    #[test]
+    fn a_window_is_asked_for_in_hours() {
+        let hours = |query| Query::parse(&Params::of(Some(query), None)).map(|query| query.hours);
+        assert_eq!(
+            ["", "timeRange=1h", "timeRange=7d"].map(hours),
+            [Ok(None), Ok(Some(1)), Ok(Some(168))]
+        );
+    }
 
     #[test]
     fn the_picture_of_now() {

@@ -3,22 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::source::Relabel;
-use super::window::{is_live, last_days};
-use super::{Error, Sources, View};
-use agentpulse_core::bucket::Day;
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::{Relabel, Sources, View};
+use crate::window::{days_are_few, is_live, last_days};
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{InvalidParameter, Params};
+use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::view::{DayTally, HourTally};
 use agentpulse_store::history::Reader;
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    days: i32,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Daily {
     /// Days that had executions, oldest first.
     pub daily: Vec<DailyRow>,
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DailyRow {
     #[schemars(extend("format" = "date"))]
     pub date: String,
@@ -33,26 +41,43 @@ pub struct DailyRow {
     pub total_cost: f64,
 }
 
-pub async fn fetch(sources: &Sources, days: i32, now_ms: i64) -> Result<(Daily, View), Error> {
-    let (from, to) = last_days(days, now_ms);
-    let (first, last) = (
-        from.first_hour(),
-        agentpulse_core::bucket::Hour(to.first_hour().0 + 23),
-    );
-    let live =
-        async { tokio::try_join!(sources.live.days(from, to), sources.live.hours(first, last)) };
-    let tracked_names = sources.tracked_names();
-    let history = move |reader: &Reader| {
-        let hours = reader.relabelled_hours(first, last, &tracked_names())?;
-        Ok((reader.days(from, to)?, hours))
-    };
-    let ((days, mut hours), view) = if is_live(from, now_ms) {
-        sources.either(live, history).await?
-    } else {
-        (sources.history(history).await?, View::History)
-    };
-    hours.relabel(&sources.names());
-    Ok((build(&days, &hours), view))
+impl Endpoint for Query {
+    const PATH: &'static str = "/api/agents/metrics/daily";
+    const SUMMARY: &'static str = "A row a day that had executions, oldest first";
+    type Answer = Daily;
+
+    fn parse(params: &Params) -> Result<Query, InvalidParameter> {
+        let days = params.days(7)?;
+        Ok(Query { days })
+    }
+}
+
+impl Report for Query {
+    type Built = Daily;
+
+    fn is_scan(&self) -> bool {
+        !days_are_few(self.days)
+    }
+
+    async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Daily, View), Error> {
+        let (from, to) = last_days(self.days, now_ms);
+        let (first, last) = (from.first_hour(), Hour(to.first_hour().0 + 23));
+        let live = async {
+            tokio::try_join!(sources.live.days(from, to), sources.live.hours(first, last))
+        };
+        let tracked_names = sources.tracked_names();
+        let history = move |reader: &Reader| {
+            let hours = reader.relabelled_hours(first, last, &tracked_names())?;
+            Ok((reader.days(from, to)?, hours))
+        };
+        let ((days, mut hours), view) = if is_live(from, now_ms) {
+            sources.either(live, history).await?
+        } else {
+            (sources.history(history).await?, View::History)
+        };
+        hours.relabel(&sources.names());
+        Ok((build(&days, &hours), view))
+    }
 }
 
 pub fn build(days: &[DayTally], hours: &[HourTally]) -> Daily {
@@ -98,7 +123,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use agentpulse_core::bucket::Hour;
     use agentpulse_core::tally::Tally;
 
     fn tally(count: i64, successes: i64, tokens: i64, cost_micros: i64) -> Tally {

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::source::Relabel;
-use super::window::last_hours;
-use super::{Error, Sources, View, current, tools};
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::{Relabel, Sources, View};
+use crate::window::last_hours;
+use crate::{current, tools};
 use agentpulse_core::bucket::Hour;
 use agentpulse_core::tally::Tally;
 use agentpulse_core::view::HourTally;
@@ -86,33 +88,41 @@ pub struct Tool {
     icon: &'static str,
 }
 
-pub async fn fetch(sources: &Sources, part: Part, now_ms: i64) -> Result<(Message, View), Error> {
-    Ok(match part {
-        Part::Metrics => {
-            let (rows, _) = hours(sources, now_ms).await?;
-            let (current, view) = current::fetch(sources, None, now_ms).await?;
-            let metrics = Metrics {
-                total_executions: current.executions_today,
-                success_rate: percent(current.success_rate),
-                agent_types: types(&rows).len(),
-                active_agents: current.active_agents,
-            };
-            (Message::Metrics(metrics), view)
-        }
-        Part::Timeline => {
-            let (rows, view) = hours(sources, now_ms).await?;
-            let (from, to) = last_hours(HOURS, now_ms);
-            (Message::Timeline(timeline(&rows, from, to)), view)
-        }
-        Part::Types => {
-            let (rows, view) = hours(sources, now_ms).await?;
-            (Message::Types(types(&rows)), view)
-        }
-        Part::Tools => {
-            let (usage, view) = tools::fetch(sources, None, 1, now_ms).await?;
-            (Message::Tools(tools(usage.tools)), view)
-        }
-    })
+impl Report for Part {
+    type Built = Message;
+
+    fn is_scan(&self) -> bool {
+        false
+    }
+
+    async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Message, View), Error> {
+        Ok(match self {
+            Part::Metrics => {
+                let (rows, _) = hours(sources, now_ms).await?;
+                let (current, view) = current::Query::TODAY.fetch(sources, now_ms).await?;
+                let metrics = Metrics {
+                    total_executions: current.executions_today,
+                    success_rate: percent(current.success_rate),
+                    agent_types: types(&rows).len(),
+                    active_agents: current.active_agents,
+                };
+                (Message::Metrics(metrics), view)
+            }
+            Part::Timeline => {
+                let (rows, view) = hours(sources, now_ms).await?;
+                let (from, to) = last_hours(HOURS, now_ms);
+                (Message::Timeline(timeline(&rows, from, to)), view)
+            }
+            Part::Types => {
+                let (rows, view) = hours(sources, now_ms).await?;
+                (Message::Types(types(&rows)), view)
+            }
+            Part::Tools => {
+                let (usage, view) = tools::Query::TODAY.fetch(sources, now_ms).await?;
+                (Message::Tools(tools(usage.tools)), view)
+            }
+        })
+    }
 }
 
 async fn hours(sources: &Sources, now_ms: i64) -> Result<(Vec<HourTally>, View), Error> {

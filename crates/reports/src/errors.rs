@@ -1,24 +1,35 @@
 //! The last executions of one agent that did not succeed.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Error, Sources, View};
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::{Sources, View};
+use agentpulse_api::code::Code;
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{AGENT_NAME, InvalidParameter, Params};
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_core::execution::{Details, Status};
+use agentpulse_core::names::OTHER;
 use agentpulse_core::view::Failed;
 use agentpulse_store::history::Reader;
 
 const MAX_ERRORS: usize = 50;
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    agent_name: String,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Errors {
     pub agent_name: String,
     /// Newest first.
     pub errors: Vec<Failure>,
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "FailedExecution")]
 pub struct Failure {
     pub agent_id: String,
@@ -30,16 +41,37 @@ pub struct Failure {
     pub error_details: Option<Details>,
 }
 
-/// Only history has them all: the list in Redis is bounded, and an element that was trimmed for a
-/// run that succeeded after all does not come back.
-pub async fn fetch(sources: &Sources, agent_name: &str) -> Result<(Errors, View), Error> {
-    let agent = sources.agent(agent_name);
-    let history = move |reader: &Reader| agent.failed(reader, MAX_ERRORS);
-    let rows = sources.history(history).await?;
-    if rows.is_empty() && !sources.is_known(agent_name).await? {
-        return Err(Error::UnknownAgent(agent_name.to_owned()));
+impl Endpoint for Query {
+    const PATH: &'static str = "/api/agents/errors/{agent_name}";
+    const SUMMARY: &'static str =
+        "The last executions of an agent that did not succeed, newest first";
+    const CODES: &'static [Code] = &[Code::UnknownAgent];
+    type Answer = Errors;
+
+    fn parse(params: &Params) -> Result<Query, InvalidParameter> {
+        let agent_name = params.item_name(AGENT_NAME)?;
+        Ok(Query { agent_name })
     }
-    Ok((build(agent_name, rows), View::History))
+}
+
+impl Report for Query {
+    type Built = Errors;
+
+    fn is_scan(&self) -> bool {
+        self.agent_name == OTHER
+    }
+
+    /// Only history has them all: the list in Redis is bounded, and an element that was trimmed for
+    /// a run that succeeded after all does not come back.
+    async fn fetch(&self, sources: &Sources, _now_ms: i64) -> Result<(Errors, View), Error> {
+        let agent = sources.agent(&self.agent_name);
+        let history = move |reader: &Reader| agent.failed(reader, MAX_ERRORS);
+        let rows = sources.history(history).await?;
+        if rows.is_empty() && !sources.is_known(&self.agent_name).await? {
+            return Err(Error::UnknownAgent(self.agent_name.clone()));
+        }
+        Ok((build(&self.agent_name, rows), View::History))
+    }
 }
 
 pub fn build(agent_name: &str, mut rows: Vec<Failed>) -> Errors {

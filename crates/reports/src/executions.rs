@@ -1,17 +1,32 @@
-//! Ended executions, newest first and page by page, and any single one.
+//! Ended executions, newest first and page by page.
 
 use std::fmt;
-use std::sync::Arc;
+use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
 
-use super::item::{Item, started};
-use super::window::last_hours;
-use super::{Error, MAX_ANSWER_BYTES, Sources, View};
-use agentpulse_core::execution::{Execution, Status, TokenUsage};
+use crate::answer::MAX_ANSWER_BYTES;
+use crate::error::Error;
+use crate::item::{Item, RunSnapshot};
+use crate::report::Report;
+use crate::source::{Sources, View};
+use crate::window::last_hours;
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{AGENT_NAME, CURSOR, InvalidParameter, LIMIT, Param, Params, SINCE};
+use agentpulse_core::execution::Status;
 use agentpulse_core::json::json_bytes;
 use agentpulse_store::history::{self, Filter, Position, Reader};
+
+const LIMITS: RangeInclusive<usize> = 1..=500;
+const DEFAULT_LIMIT: usize = 50;
+
+const AGENT_TYPE: Param = Param::new("agent_type", "A type of agents.");
+const STATUS: Param = Param::new("status", "How an execution ended.");
+const SESSION_ID: Param = Param::new("session_id", "The session that an execution belongs to.");
+const MODEL: Param = Param::new("model", "The model that did most of it.");
+const UNTIL: Param = Param::new("until", "The moment before which it was.");
 
 /// The filters. Times are of the end of an execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,7 +45,8 @@ pub struct Page {
 }
 
 /// The last execution of a page. Its text is opaque to clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct PageEnd {
     pub ended_ms: i64,
     pub rowid: i64,
@@ -60,93 +76,93 @@ impl fmt::Display for PageEnd {
     }
 }
 
+impl TryFrom<String> for PageEnd {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<PageEnd, &'static str> {
+        PageEnd::parse(&text).ok_or("a next_cursor has another form")
+    }
+}
+
 impl Serialize for PageEnd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Executions {
-    #[schemars(with = "Vec<Item<'static>>")]
-    pub executions: Vec<RunSnapshot>,
+/// The daemon writes shared executions, and clients read items: the JSON is the same.
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Executions")]
+pub struct Executions<E = Item<'static>> {
+    pub executions: Vec<E>,
     /// Null on the last page.
     #[schemars(with = "Option<String>", extend("pattern" = PageEnd::PATTERN))]
     pub next_cursor: Option<PageEnd>,
 }
 
-/// Written as an [`Item`].
-#[derive(Debug, PartialEq)]
-pub struct RunSnapshot(pub Arc<Execution>);
+impl Endpoint for Page {
+    const PATH: &'static str = "/api/agents/executions";
+    const SUMMARY: &'static str = "Ended executions, newest first, page by page";
+    type Answer = Executions;
 
-impl Serialize for RunSnapshot {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Item::of(&self.0).serialize(serializer)
+    fn parse(params: &Params) -> Result<Page, InvalidParameter> {
+        let statuses = [Status::Success, Status::Failure, Status::Timeout];
+        let (since_ms, until_ms) = (params.time_ms(SINCE)?, params.time_ms(UNTIL)?);
+        let window = params.time_range()?;
+        let limit = params.number(LIMIT, LIMITS, Some(DEFAULT_LIMIT))?;
+        let cursor = || json!({"type": "string", "pattern": PageEnd::PATTERN});
+        Ok(Page {
+            agent_name: params.name(AGENT_NAME)?,
+            agent_type: params.name(AGENT_TYPE)?,
+            status: params.choice(STATUS, &statuses.map(|status| (status.as_str(), status)))?,
+            session_id: params.name(SESSION_ID)?,
+            model: params.name(MODEL)?,
+            since_ms,
+            until_ms,
+            hours: window.filter(|_| since_ms.is_none() && until_ms.is_none()),
+            after: params.parsed(CURSOR, cursor, PageEnd::parse, "a next_cursor")?,
+            limit: limit.unwrap_or(DEFAULT_LIMIT),
+        })
     }
 }
 
-pub async fn fetch(
-    sources: &Sources,
-    page: &Page,
-    now_ms: i64,
-) -> Result<(Executions, View), Error> {
-    let window = page
-        .hours
-        .map(|hours| last_hours(hours, now_ms).0.start_ms());
-    let filter = Filter {
-        agent_name: page.agent_name.clone(),
-        agent_type: page.agent_type.clone(),
-        status: page.status,
-        session_id: page.session_id.clone(),
-        model: page.model.clone(),
-        from_ms: page.since_ms.or(window),
-        to_ms: page.until_ms,
-    };
-    let before = page
-        .after
-        .map(|PageEnd { ended_ms, rowid }| Position { ended_ms, rowid });
-    let limit = page.limit;
-    let ask = move |reader: &Reader| reader.executions(&filter, before, limit);
-    let rows = sources.history(ask).await?;
-    Ok((build(rows, MAX_ANSWER_BYTES), View::History))
-}
+impl Report for Page {
+    type Built = Executions<RunSnapshot>;
 
-/// A single execution; a running one with its usage so far.
-pub struct Single {
-    execution: Arc<Execution>,
-    spent: Option<TokenUsage>,
-}
-
-impl Serialize for Single {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Single { execution, spent } = self;
-        match execution.is_running() {
-            true => Item::running(execution, *spent).serialize(serializer),
-            false => Item::of(execution).serialize(serializer),
-        }
+    fn is_scan(&self) -> bool {
+        // No index covers these.
+        let of_type = self.agent_type.is_some() || self.model.is_some();
+        of_type || self.session_id.is_some() || self.status == Some(Status::Success)
     }
-}
 
-/// History first: it has most. An execution that it lacks may be running.
-pub async fn fetch_one(sources: &Sources, id: &str) -> Result<(Single, View), Error> {
-    let (running, view) = sources.running();
-    let shown = running.get(id);
-    let spent = shown.as_ref().and_then(|shown| shown.heartbeat.token_usage);
-    let asked = id.to_owned();
-    let known = sources
-        .history(move |reader| reader.execution(&asked))
-        .await?;
-    if let Some(execution) = known.filter(|execution| !execution.is_void()) {
-        return Ok((Single { execution, spent }, View::History));
+    async fn fetch(
+        &self,
+        sources: &Sources,
+        now_ms: i64,
+    ) -> Result<(Executions<RunSnapshot>, View), Error> {
+        let window = self
+            .hours
+            .map(|hours| last_hours(hours, now_ms).0.start_ms());
+        let filter = Filter {
+            agent_name: self.agent_name.clone(),
+            agent_type: self.agent_type.clone(),
+            status: self.status,
+            session_id: self.session_id.clone(),
+            model: self.model.clone(),
+            from_ms: self.since_ms.or(window),
+            to_ms: self.until_ms,
+        };
+        let after = self.after.as_ref();
+        let before = after.map(|&PageEnd { ended_ms, rowid }| Position { ended_ms, rowid });
+        let limit = self.limit;
+        let ask = move |reader: &Reader| reader.executions(&filter, before, limit);
+        let rows = sources.history(ask).await?;
+        Ok((build(rows, MAX_ANSWER_BYTES), View::History))
     }
-    let execution = shown.map(|shown| Arc::new(started(shown.active())));
-    let unknown = || Error::UnknownExecution(id.to_owned());
-    let execution = execution.ok_or_else(unknown)?;
-    Ok((Single { execution, spent }, view))
 }
 
 /// A page that would be too large ends early, but never empty.
-pub fn build(page: history::Page, max_bytes: usize) -> Executions {
+pub fn build(page: history::Page, max_bytes: usize) -> Executions<RunSnapshot> {
     let mut executions = Vec::with_capacity(page.executions.len());
     let mut bytes = 0;
     let mut end = None;
@@ -177,10 +193,52 @@ pub fn build(page: history::Page, max_bytes: usize) -> Executions {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::sync::Arc;
 
     use super::*;
-    use crate::item::tests::stopped;
+    use crate::samples::stopped;
+
+    #[test]
+    fn executions_are_filtered_and_paged() {
+        let parsed = |query| Page::parse(&Params::of(Some(query), None));
+        let default = Page {
+            limit: 50,
+            ..Page::default()
+        };
+        assert_eq!(parsed(""), Ok(default.clone()));
+        let query = "agent_name=a%20b&agent_type=tester&status=timeout&session_id=s&model=m\
+                     &since=2026-11-20&until=1795200000&cursor=5_6&limit=500";
+        let page = Page {
+            agent_name: Some("a b".to_owned()),
+            agent_type: Some("tester".to_owned()),
+            status: Some(Status::Timeout),
+            session_id: Some("s".to_owned()),
+            model: Some("m".to_owned()),
+            since_ms: Some(20_777 * 86_400_000),
+            until_ms: Some(1_795_200_000_000),
+            hours: None,
+            after: PageEnd::parse("5_6"),
+            limit: 500,
+        };
+        assert_eq!(parsed(query), Ok(page));
+        let since = Page {
+            since_ms: Some(1_500),
+            ..default.clone()
+        };
+        let query = "since=1970-01-01T00:00:01.5%2B00:00&timeRange=1h";
+        assert_eq!(parsed(query), Ok(since));
+        let hours = Some(6);
+        assert_eq!(parsed("timeRange=6h"), Ok(Page { hours, ..default }));
+        let refused = |query| parsed(query).unwrap_err().to_string();
+        let expect = "status must be one of success, failure, timeout";
+        assert_eq!(refused("status=running"), expect);
+        assert_eq!(refused("cursor=x"), "cursor must be a next_cursor");
+        let expect = "until must be a date, an RFC 3339 time or a Unix number";
+        assert_eq!(refused("until=yesterday"), expect);
+        for query in ["limit=501", "limit=0"] {
+            assert_eq!(refused(query), "limit must be 1..=500");
+        }
+    }
 
     fn rows(ends_ms: &[i64], next: Option<Position>) -> history::Page {
         let row = |&ended_ms| {
@@ -193,7 +251,7 @@ mod tests {
         }
     }
 
-    fn ids(page: &Executions) -> Vec<&str> {
+    fn ids(page: &Executions<RunSnapshot>) -> Vec<&str> {
         page.executions
             .iter()
             .map(|shown| shown.0.id.as_str())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_core::execution::{
@@ -15,58 +15,58 @@ use agentpulse_core::tally::dollars;
 use agentpulse_core::usage::ModelUsage;
 use agentpulse_core::view::Active;
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Execution")]
 pub struct Item<'a> {
-    agent_id: &'a str,
-    agent_name: &'a str,
-    agent_type: &'a str,
+    pub agent_id: Cow<'a, str>,
+    pub agent_name: Cow<'a, str>,
+    pub agent_type: Cow<'a, str>,
     /// `running`, else how it ended.
     #[schemars(extend("enum" = ["running", "success", "failure", "timeout"]))]
-    status: &'static str,
+    pub status: Cow<'a, str>,
     #[schemars(extend("format" = "date-time"))]
-    execution_start: Option<String>,
+    pub execution_start: Option<String>,
     #[schemars(extend("format" = "date-time"))]
-    execution_end: Option<String>,
-    duration_ms: Option<u64>,
-    error_details: Option<Cow<'a, Details>>,
-    tools_used: Vec<&'a str>,
-    tool_calls: &'a BTreeMap<String, u64>,
+    pub execution_end: Option<String>,
+    pub duration_ms: Option<u64>,
+    pub error_details: Option<Cow<'a, Details>>,
+    pub tools_used: Vec<Cow<'a, str>>,
+    pub tool_calls: Cow<'a, BTreeMap<String, u64>>,
     /// Calls that failed; null if no hook reported it.
-    tool_errors: Option<u64>,
-    token_usage: Option<Tokens>,
+    pub tool_errors: Option<u64>,
+    pub token_usage: Option<Tokens>,
     /// Some of its numbers came to more than a run counts for, and count as that: 10^12 tokens of
     /// each kind, 1,000,000 dollars.
-    is_capped: bool,
+    pub is_capped: bool,
     /// Requests and tokens by the model's id; null if no transcript was read.
-    usage_by_model: Option<&'a BTreeMap<String, ModelUsage>>,
+    pub usage_by_model: Option<Cow<'a, BTreeMap<String, ModelUsage>>>,
     /// Why the transcript could not be read; null if it was, or if there is none.
-    unreadable: Option<&'a str>,
-    performance_metrics: Option<&'a Details>,
-    task_metadata: Option<&'a Details>,
-    output_metrics: Option<&'a Details>,
-    task_description: Option<&'a str>,
-    tools_granted: &'a [String],
-    context_size: Option<u64>,
-    session_id: Option<&'a str>,
-    parent_agent_id: Option<&'a str>,
+    pub unreadable: Option<Cow<'a, str>>,
+    pub performance_metrics: Option<Cow<'a, Details>>,
+    pub task_metadata: Option<Cow<'a, Details>>,
+    pub output_metrics: Option<Cow<'a, Details>>,
+    pub task_description: Option<Cow<'a, str>>,
+    pub tools_granted: Cow<'a, [String]>,
+    pub context_size: Option<u64>,
+    pub session_id: Option<Cow<'a, str>>,
+    pub parent_agent_id: Option<Cow<'a, str>>,
     /// Launches below the main thread; null if no hook reported it.
-    depth: Option<u64>,
-    model: Option<&'a str>,
-    host: Option<&'a str>,
-    source: Option<&'a str>,
+    pub depth: Option<u64>,
+    pub model: Option<Cow<'a, str>>,
+    pub host: Option<Cow<'a, str>>,
+    pub source: Option<Cow<'a, str>>,
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "TokenUsage")]
 pub struct Tokens {
-    input_tokens: u64,
-    output_tokens: u64,
-    cache_read_tokens: u64,
-    cache_write_tokens: u64,
-    total_tokens: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    pub cache_read_tokens: u64,
+    pub cache_write_tokens: u64,
+    pub total_tokens: u64,
     /// Dollars; null if the price of the model is not known.
-    estimated_cost: Option<f64>,
+    pub estimated_cost: Option<f64>,
 }
 
 impl<'a> Item<'a> {
@@ -82,49 +82,57 @@ impl<'a> Item<'a> {
     pub fn of(execution: &'a Execution) -> Item<'a> {
         let (start, stop) = (execution.start.as_ref(), execution.stop.as_ref());
         let outcome = execution.outcome();
+        let origin = |field: fn(&Origin) -> &Option<String>| execution.origin(field).map(Cow::from);
         Item {
-            agent_id: &execution.id,
-            agent_name: execution.agent_name(),
-            agent_type: execution.agent_type(),
-            status: outcome.map_or("running", |outcome| outcome.status.as_str()),
+            agent_id: (&*execution.id).into(),
+            agent_name: execution.agent_name().into(),
+            agent_type: execution.agent_type().into(),
+            status: outcome
+                .map_or("running", |outcome| outcome.status.as_str())
+                .into(),
             execution_start: execution.started_ms().map(rfc3339),
             execution_end: outcome.map(|outcome| rfc3339(outcome.ended_ms)),
             duration_ms: outcome.and_then(|outcome| outcome.duration_ms),
             error_details: execution.error_details(),
             tools_used: tools_used(execution),
-            tool_calls: execution.tool_calls(),
+            tool_calls: Cow::Borrowed(execution.tool_calls()),
             tool_errors: execution.tool_errors(),
             token_usage: tokens(execution),
             is_capped: execution.is_capped(),
-            usage_by_model: execution.usage().map(|usage| &usage.models),
-            unreadable: execution.unreadable(),
-            performance_metrics: stop.and_then(|stop| stop.performance_metrics.as_ref()),
-            task_metadata: stop.and_then(|stop| stop.task_metadata.as_ref()),
-            output_metrics: stop.and_then(|stop| stop.output_metrics.as_ref()),
-            task_description: execution.task_description(),
-            tools_granted: start.map_or(&[], |start| &start.tools_granted),
+            usage_by_model: execution.usage().map(|usage| Cow::Borrowed(&usage.models)),
+            unreadable: execution.unreadable().map(Cow::from),
+            performance_metrics: stop
+                .and_then(|stop| stop.performance_metrics.as_ref())
+                .map(Cow::Borrowed),
+            task_metadata: stop
+                .and_then(|stop| stop.task_metadata.as_ref())
+                .map(Cow::Borrowed),
+            output_metrics: stop
+                .and_then(|stop| stop.output_metrics.as_ref())
+                .map(Cow::Borrowed),
+            task_description: execution.task_description().map(Cow::from),
+            tools_granted: start.map_or(&[][..], |start| &start.tools_granted).into(),
             context_size: start.and_then(|start| start.context_size),
-            session_id: execution.origin(|origin| &origin.session_id),
-            parent_agent_id: execution.origin(|origin| &origin.parent_agent_id),
+            session_id: origin(|origin| &origin.session_id),
+            parent_agent_id: origin(|origin| &origin.parent_agent_id),
             depth: execution.depth(),
-            model: execution.model(),
-            host: execution.origin(|origin| &origin.host),
-            source: execution.origin(|origin| &origin.source),
+            model: execution.model().map(Cow::from),
+            host: origin(|origin| &origin.host),
+            source: origin(|origin| &origin.source),
         }
     }
 }
 
 /// As the stop listed them; one that only counted calls used those tools.
-fn tools_used(execution: &Execution) -> Vec<&str> {
+fn tools_used(execution: &Execution) -> Vec<Cow<'_, str>> {
     match &execution.stop {
         Some(stop) if !stop.tools_used.is_empty() => {
-            stop.tools_used.iter().map(String::as_str).collect()
+            stop.tools_used.iter().map(Cow::from).collect()
         }
-        _ => execution
-            .tools()
-            .into_iter()
-            .map(|(tool, _)| tool)
-            .collect(),
+        _ => {
+            let tools = execution.tools().into_iter();
+            tools.map(|(tool, _)| tool.into()).collect()
+        }
     }
 }
 
@@ -147,6 +155,16 @@ impl From<TokenUsage> for Tokens {
             total_tokens: usage.total_tokens,
             estimated_cost: usage.cost_micros.map(dollars),
         }
+    }
+}
+
+/// A shared execution, written as an [`Item`].
+#[derive(Debug, PartialEq)]
+pub struct RunSnapshot(pub Arc<Execution>);
+
+impl Serialize for RunSnapshot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Item::of(&self.0).serialize(serializer)
     }
 }
 
@@ -182,35 +200,12 @@ pub fn started(active: Active) -> Execution {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::active::tests::active;
+    use crate::samples::{active, stopped};
     use agentpulse_core::execution::{Catalog, Fact, Status, Stop, TokenUsage};
-
-    /// A successful execution without other fields.
-    pub fn stopped(id: &str, ended_ms: i64, duration_ms: Option<u64>) -> Execution {
-        let mut execution = Execution::new(id.to_owned());
-        let stop = Stop {
-            agent_name: Some("a".to_owned()),
-            agent_type: Some("tester".to_owned()),
-            started_ms: None,
-            ended_ms,
-            duration_ms,
-            status: Status::Success,
-            error_details: None,
-            tools_used: Vec::new(),
-            tool_calls: BTreeMap::new(),
-            token_usage: None,
-            performance_metrics: None,
-            task_metadata: None,
-            output_metrics: None,
-            origin: Origin::default(),
-        };
-        execution.merge(Fact::Stop(Box::new(stop)), &Catalog::default());
-        execution
-    }
 
     fn object(value: Value) -> Details {
         value.as_object().unwrap().clone().into()

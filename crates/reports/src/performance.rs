@@ -3,12 +3,18 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::window::{is_live, last_days};
-use super::{Error, Sources, View};
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::{Sources, View};
+use crate::window::{days_are_few, is_live, last_days};
+use agentpulse_api::code::Code;
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{AGENT_NAME, InvalidParameter, Params};
 use agentpulse_core::bucket::{Day, rfc3339};
 use agentpulse_core::execution::{Execution, Status};
+use agentpulse_core::names::OTHER;
 use agentpulse_core::sketch::Sketch;
 use agentpulse_core::tally::{Tally, rounded_mean};
 use agentpulse_core::view::AgentDay;
@@ -16,7 +22,13 @@ use agentpulse_store::history::Reader;
 
 const SLOWEST: usize = 10;
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    agent_name: String,
+    days: i32,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Performance {
     pub agent_name: String,
     pub total_executions: i64,
@@ -33,7 +45,7 @@ pub struct Performance {
 
 /// Null if no duration is known. Percentiles are nearest ranks of a histogram, within 1 %; the ends
 /// are exact.
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Durations {
     pub p50_duration_ms: Option<u64>,
     pub p95_duration_ms: Option<u64>,
@@ -42,7 +54,7 @@ pub struct Durations {
     pub max_duration_ms: Option<u64>,
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "TokenSums")]
 pub struct Tokens {
     pub avg_tokens: i64,
@@ -51,7 +63,7 @@ pub struct Tokens {
     pub estimated_cost: f64,
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "DayOfAgent")]
 pub struct Trend {
     #[schemars(extend("format" = "date"))]
@@ -61,7 +73,7 @@ pub struct Trend {
     pub success_rate: f64,
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "SlowExecution")]
 pub struct Slow {
     pub agent_id: String,
@@ -74,21 +86,39 @@ pub struct Slow {
 /// The smallest and the largest duration.
 type Ends = (Option<u64>, Option<u64>);
 
-pub async fn fetch(
-    sources: &Sources,
-    agent_name: &str,
-    days: i32,
-    now_ms: i64,
-) -> Result<(Performance, View), Error> {
-    let (from, to) = last_days(days, now_ms);
-    let (rows, view) = rows(sources, agent_name, from, to, now_ms).await?;
-    if rows.is_empty() && !sources.is_known(agent_name).await? {
-        return Err(Error::UnknownAgent(agent_name.to_owned()));
+impl Endpoint for Query {
+    const PATH: &'static str = "/api/agents/performance/{agent_name}";
+    const SUMMARY: &'static str = "Percentiles, trend and slowest runs of one agent";
+    const CODES: &'static [Code] = &[Code::UnknownAgent];
+    type Answer = Performance;
+
+    fn parse(params: &Params) -> Result<Query, InvalidParameter> {
+        Ok(Query {
+            agent_name: params.item_name(AGENT_NAME)?,
+            days: params.days(7)?,
+        })
     }
-    let agent = sources.agent(agent_name);
-    let ask = move |reader: &Reader| agent.slowest(reader, (from, to), SLOWEST);
-    let slowest = sources.history(ask).await?;
-    Ok((build(agent_name, rows, &slowest), view))
+}
+
+impl Report for Query {
+    type Built = Performance;
+
+    fn is_scan(&self) -> bool {
+        self.agent_name == OTHER || !days_are_few(self.days)
+    }
+
+    async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Performance, View), Error> {
+        let agent_name = &self.agent_name;
+        let (from, to) = last_days(self.days, now_ms);
+        let (rows, view) = rows(sources, agent_name, from, to, now_ms).await?;
+        if rows.is_empty() && !sources.is_known(agent_name).await? {
+            return Err(Error::UnknownAgent(agent_name.clone()));
+        }
+        let agent = sources.agent(agent_name);
+        let ask = move |reader: &Reader| agent.slowest(reader, (from, to), SLOWEST);
+        let slowest = sources.history(ask).await?;
+        Ok((build(agent_name, rows, &slowest), view))
+    }
 }
 
 async fn rows(
@@ -200,7 +230,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::item::tests::stopped;
+    use crate::samples::stopped;
 
     fn day(day: i32, successes: i64, durations_ms: &[u64]) -> AgentDay {
         let count = durations_ms.len() as i64;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::share::{Asker, Place, Shares};
+use crate::share::{Asker, Place, Shares};
 
 /// Three times what the cache keeps.
 const MAX_KIB: usize = 192 << 10;

@@ -7,7 +7,7 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use super::Error;
+use crate::error::Error;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, Names, OTHER};
 use agentpulse_core::view::{HourTally, ToolDay, ToolPair, TypeTool};

@@ -3,22 +3,31 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::source::Relabel;
-use super::window::{hours_are_live, last_hours};
-use super::{Error, Sources, View};
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::{Relabel, Sources, View};
+use crate::window::{hours_are_live, last_hours};
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{InvalidParameter, Params};
 use agentpulse_core::bucket::{Hour, rfc3339_seconds};
 use agentpulse_core::tally::Tally;
 use agentpulse_core::view::HourTally;
+use agentpulse_store::history::Reader;
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    hours: i32,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Timeline {
     pub timeline: Vec<Point>,
 }
 
 /// One hour.
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "TimelinePoint")]
 pub struct Point {
     /// Its beginning.
@@ -31,21 +40,37 @@ pub struct Point {
     pub dominant_agent_type: Option<String>,
 }
 
-pub async fn fetch(sources: &Sources, hours: i32, now_ms: i64) -> Result<(Timeline, View), Error> {
-    let (from, to) = last_hours(hours, now_ms);
-    let tracked_names = sources.tracked_names();
-    let history = move |reader: &agentpulse_store::history::Reader| {
-        reader.relabelled_hours(from, to, &tracked_names())
-    };
-    let (mut rows, view) = if hours_are_live(hours) {
-        sources
-            .either(sources.live.hours(from, to), history)
-            .await?
-    } else {
-        (sources.history(history).await?, View::History)
-    };
-    rows.relabel(&sources.names());
-    Ok((build(&rows, from, to), view))
+impl Endpoint for Query {
+    const PATH: &'static str = "/api/agents/metrics/timeline";
+    const SUMMARY: &'static str = "A point an hour, oldest first";
+    type Answer = Timeline;
+
+    fn parse(params: &Params) -> Result<Query, InvalidParameter> {
+        let hours = params.hours(24)?;
+        Ok(Query { hours })
+    }
+}
+
+impl Report for Query {
+    type Built = Timeline;
+
+    fn is_scan(&self) -> bool {
+        !hours_are_live(self.hours)
+    }
+
+    async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Timeline, View), Error> {
+        let (from, to) = last_hours(self.hours, now_ms);
+        let tracked_names = sources.tracked_names();
+        let history = move |reader: &Reader| reader.relabelled_hours(from, to, &tracked_names());
+        let (mut rows, view) = if hours_are_live(self.hours) {
+            let live = sources.live.hours(from, to);
+            sources.either(live, history).await?
+        } else {
+            (sources.history(history).await?, View::History)
+        };
+        rows.relabel(&sources.names());
+        Ok((build(&rows, from, to), view))
+    }
 }
 
 /// A point an hour, oldest first, also of hours without executions.

@@ -1,14 +1,18 @@
 //! The use of tools: by agent type, and in pairs.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::source::Relabel;
-use super::window::is_live;
-use super::{Error, Sources, View};
+use crate::correlation::correlated;
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::{Relabel, Sources, View};
+use crate::window::{days_are_few, is_live};
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{InvalidParameter, Param, Params, whole_days};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::Names;
 use agentpulse_core::sum::{add, sum};
@@ -17,12 +21,20 @@ use agentpulse_core::view::{DayTally, ToolDay, ToolPair, TypeTool};
 use agentpulse_live as live;
 use agentpulse_store::history::{self, Reader};
 
-/// Pairs that are shown.
-const PAIRS: usize = 5;
-/// Executions that must have used both tools, so that a pair says something.
-const MIN_PAIRED: i64 = 3;
+const PERIOD: Param = Param::new(
+    "period",
+    "A day, 7 days or 30 days that end with date; the default is a day.",
+);
+const DATE: Param = Param::new("date", "The last day, UTC; the default is today.");
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+/// Of the `days` days up to `last`, else up to today.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    last: Option<Day>,
+    days: i32,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolUsage {
     /// A date, or the first and the last one with a slash between them.
     pub period: String,
@@ -31,7 +43,7 @@ pub struct ToolUsage {
     pub insights: Insights,
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     pub name: String,
     /// Calls.
@@ -44,7 +56,7 @@ pub struct Tool {
     pub agents_using: Vec<String>,
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ToolInsights")]
 pub struct Insights {
     pub most_used_tool: Option<String>,
@@ -60,25 +72,50 @@ pub struct Rows {
     pub pairs: Vec<ToolPair>,
 }
 
-/// Of the `days` days up to `last`, else up to today.
-pub async fn fetch(
-    sources: &Sources,
-    last: Option<Day>,
-    days: i32,
-    now_ms: i64,
-) -> Result<(ToolUsage, View), Error> {
-    let last = last.unwrap_or_else(|| Day::of(now_ms));
-    let first = last.back(days - 1);
-    let tracked_names = sources.tracked_names();
-    let history = move |reader: &Reader| from_history(reader, first, last, &tracked_names());
-    let (mut rows, view) = if is_live(first, now_ms) {
-        let live = from_live(sources, first, last);
-        sources.either(live, history).await?
-    } else {
-        (sources.history(history).await?, View::History)
+impl Endpoint for Query {
+    const PATH: &'static str = "/api/agents/tools/usage";
+    const SUMMARY: &'static str = "Calls of each tool, who uses it, what goes together";
+    type Answer = ToolUsage;
+
+    fn parse(params: &Params) -> Result<Query, InvalidParameter> {
+        let period = params.choice(PERIOD, &[("day", 1), ("week", 7), ("month", 30)])?;
+        let range = params.time_range()?.map(whole_days);
+        let last = params.day(DATE)?;
+        // A date is a parameter of its own and wins over the window that ends now.
+        let range = range.filter(|_| last.is_none());
+        let days = period.or(range).unwrap_or(1);
+        Ok(Query { last, days })
+    }
+}
+
+impl Report for Query {
+    type Built = ToolUsage;
+
+    fn is_scan(&self) -> bool {
+        !days_are_few(self.days)
+    }
+
+    async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(ToolUsage, View), Error> {
+        let last = self.last.unwrap_or_else(|| Day::of(now_ms));
+        let first = last.back(self.days - 1);
+        let tracked_names = sources.tracked_names();
+        let history = move |reader: &Reader| from_history(reader, first, last, &tracked_names());
+        let (mut rows, view) = if is_live(first, now_ms) {
+            let live = from_live(sources, first, last);
+            sources.either(live, history).await?
+        } else {
+            (sources.history(history).await?, View::History)
+        };
+        rows.relabel(&sources.names());
+        Ok((build(&rows, first, last), view))
+    }
+}
+
+impl Query {
+    pub const TODAY: Query = Query {
+        last: None,
+        days: 1,
     };
-    rows.relabel(&sources.names());
-    Ok((build(&rows, first, last), view))
 }
 
 async fn from_live(sources: &Sources, first: Day, last: Day) -> Result<Rows, live::Error> {
@@ -138,10 +175,14 @@ pub fn build(rows: &Rows, first: Day, last: Day) -> ToolUsage {
     let called = || sums.iter().filter(|tool| tool.calls > 0);
     let least = called().min_by_key(|tool| (tool.calls, tool.name));
     let most = called().next().map(|tool| tool.name.to_owned());
+    let executions_of = sums
+        .iter()
+        .map(|tool| (tool.name, tool.executions))
+        .collect();
     let insights = Insights {
         most_used_tool: most,
         least_used_tool: least.map(|tool| tool.name.to_owned()),
-        high_correlation: correlated(&rows.pairs, &sums),
+        high_correlation: correlated(&rows.pairs, &executions_of),
     };
     let period = if first == last {
         last.to_string()
@@ -196,56 +237,6 @@ fn users(rows: &[TypeTool]) -> BTreeMap<&str, Vec<String>> {
         users.entry(tool).or_default().push(agent_type.to_owned());
     }
     users
-}
-
-/// A pair with the number of executions that used both of it, the first and the second.
-struct Pair<'a> {
-    names: (&'a str, &'a str),
-    both: i64,
-    first: i64,
-    second: i64,
-}
-
-impl Pair<'_> {
-    /// Compares the lifts, both / N · N / first · N / second, without the common N and without
-    /// rounding.
-    fn cmp_lift(&self, other: &Pair) -> Ordering {
-        let cross = |a: &Pair, b: &Pair| {
-            let product = i128::from(a.both).checked_mul(i128::from(b.first));
-            product.and_then(|product| product.checked_mul(i128::from(b.second)))
-        };
-        cross(self, other)
-            .unwrap_or(i128::MAX)
-            .cmp(&cross(other, self).unwrap_or(i128::MAX))
-    }
-}
-
-fn correlated(rows: &[ToolPair], sums: &[ToolSum]) -> Vec<[String; 2]> {
-    let executions: BTreeMap<&str, i64> = sums
-        .iter()
-        .map(|tool| (tool.name, tool.executions))
-        .collect();
-    let mut both: BTreeMap<(&str, &str), i64> = BTreeMap::new();
-    for row in rows {
-        let both = both.entry((&*row.first, &*row.second)).or_default();
-        add(both, row.executions);
-    }
-    let mut pairs: Vec<Pair> = both
-        .into_iter()
-        .filter(|&(_, both)| both >= MIN_PAIRED)
-        .filter_map(|(names, both)| {
-            Some(Pair {
-                names,
-                both,
-                first: *executions.get(names.0)?,
-                second: *executions.get(names.1)?,
-            })
-        })
-        .collect();
-    pairs.sort_by(|a, b| b.cmp_lift(a).then(a.names.cmp(&b.names)));
-    let names = pairs.into_iter().map(|pair| pair.names);
-    let names = names.map(|(first, second)| [first.to_owned(), second.to_owned()]);
-    names.take(PAIRS).collect()
 }
 
 #[cfg(test)]
@@ -357,26 +348,21 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_ranked_by_lift_and_equals_by_name() {
-        let tools = [
-            tool(1, "A", 9, 100),
-            tool(1, "B", 9, 100),
-            tool(1, "C", 9, 5),
-            tool(1, "D", 9, 4),
-            tool(1, "E", 9, 10),
-            tool(1, "F", 9, 8),
-        ];
-        let pairs = [
-            pair("A", "B", 90), // 90 / 10,000 = 0.009
-            pair("A", "C", 5),  // 5 / 500 = 0.01
-            pair("A", "D", 4),  // 4 / 400 = 0.01
-            pair("A", "E", 9),  // 9 / 1,000 = 0.009
-            pair("C", "D", 3),  // 3 / 20 = 0.15
-            pair("D", "E", 2),  // too few
-            pair("E", "F", 4),  // 4 / 80 = 0.05
-            pair("A", "X", 4),  // of no known tool
-        ];
-        let expect = [["C", "D"], ["E", "F"], ["A", "C"], ["A", "D"], ["A", "B"]];
-        assert_eq!(correlated(&pairs, &tool_sums(&tools)), expect);
+    fn a_period_is_some_days_or_a_window() {
+        let parsed = |query| Query::parse(&Params::of(Some(query), None));
+        let days = |query| parsed(query).map(|query| (query.last, query.days));
+        assert_eq!(days(""), Ok((None, 1)));
+        assert_eq!(days("period=week"), Ok((None, 7)));
+        assert_eq!(days("period=month&timeRange=1h"), Ok((None, 30)));
+        assert_eq!(days("timeRange=7d"), Ok((None, 7)));
+        let last = Some(Day(20_777));
+        assert_eq!(days("date=2026-11-20"), Ok((last, 1)));
+        assert_eq!(days("date=2026-11-20&timeRange=7d"), Ok((last, 1)));
+        assert_eq!(days("date=2026-11-20&period=week"), Ok((last, 7)));
+        let refused = |query| parsed(query).unwrap_err().to_string();
+        let expect = "period must be one of day, week, month";
+        assert_eq!(refused("period=year"), expect);
+        let expect = "date must be a date like 2026-11-20";
+        assert_eq!(refused("date=2026-11-31"), expect);
     }
 }

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::source::Relabel;
-use super::window::{hours_are_live, last_hours};
-use super::{Error, Sources, View};
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::{Relabel, Sources, View};
+use crate::window::{hours_are_live, last_hours};
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{InvalidParameter, Params};
 use agentpulse_core::sum::{add, sum};
 use agentpulse_core::tally::{Tally, ratio};
 use agentpulse_core::view::{HourTally, TypeTool};
@@ -16,13 +19,18 @@ use agentpulse_store::history::Reader;
 /// Tools that stand for a type.
 const COMMON_TOOLS: usize = 3;
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    hours: i32,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Distribution {
     /// Most executions first, by name if two have as many.
     pub distribution: Vec<Share>,
 }
 
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "TypeShare")]
 pub struct Share {
     #[serde(rename = "type")]
@@ -36,34 +44,49 @@ pub struct Share {
     pub common_tools: Vec<String>,
 }
 
-pub async fn fetch(
-    sources: &Sources,
-    hours: i32,
-    now_ms: i64,
-) -> Result<(Distribution, View), Error> {
-    let (from, to) = last_hours(hours, now_ms);
-    let (first, last) = (from.day(), to.day());
-    let live = async {
-        tokio::try_join!(
-            sources.live.hours(from, to),
-            sources.live.type_tools(first, last)
-        )
-    };
-    let tracked_names = sources.tracked_names();
-    let history = move |reader: &Reader| {
-        let names = tracked_names();
-        let hours = reader.relabelled_hours(from, to, &names)?;
-        Ok((hours, reader.relabelled_type_tools(first, last, &names)?))
-    };
-    let ((mut hours, mut tools), view) = if hours_are_live(hours) {
-        sources.either(live, history).await?
-    } else {
-        (sources.history(history).await?, View::History)
-    };
-    let names = sources.names();
-    hours.relabel(&names);
-    tools.relabel(&names);
-    Ok((build(&hours, &tools), view))
+impl Endpoint for Query {
+    const PATH: &'static str = "/api/agents/types/distribution";
+    const SUMMARY: &'static str = "Shares of the agent types, and their tools";
+    type Answer = Distribution;
+
+    fn parse(params: &Params) -> Result<Query, InvalidParameter> {
+        let hours = params.hours(24)?;
+        Ok(Query { hours })
+    }
+}
+
+impl Report for Query {
+    type Built = Distribution;
+
+    fn is_scan(&self) -> bool {
+        !hours_are_live(self.hours)
+    }
+
+    async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Distribution, View), Error> {
+        let (from, to) = last_hours(self.hours, now_ms);
+        let (first, last) = (from.day(), to.day());
+        let live = async {
+            tokio::try_join!(
+                sources.live.hours(from, to),
+                sources.live.type_tools(first, last)
+            )
+        };
+        let tracked_names = sources.tracked_names();
+        let history = move |reader: &Reader| {
+            let names = tracked_names();
+            let hours = reader.relabelled_hours(from, to, &names)?;
+            Ok((hours, reader.relabelled_type_tools(first, last, &names)?))
+        };
+        let ((mut hours, mut tools), view) = if hours_are_live(self.hours) {
+            sources.either(live, history).await?
+        } else {
+            (sources.history(history).await?, View::History)
+        };
+        let names = sources.names();
+        hours.relabel(&names);
+        tools.relabel(&names);
+        Ok((build(&hours, &tools), view))
+    }
 }
 
 pub fn build(hours: &[HourTally], tools: &[TypeTool]) -> Distribution {

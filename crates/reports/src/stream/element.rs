@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::active::Listed;
 use crate::current::Current;
-use crate::executions::RunSnapshot;
+use crate::item::RunSnapshot;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::change::{Change, ChangeKind};
 use agentpulse_core::view::{Active, Heartbeat};
@@ -67,8 +67,9 @@ mod tests {
     use serde_json::to_value;
 
     use super::*;
-    use crate::active::tests::active;
-    use crate::item::{started, tests::stopped};
+    use crate::item::started;
+    use crate::samples::active;
+    use crate::samples::stopped;
     use agentpulse_core::execution::{Catalog, Execution, Fact};
 
     fn shown(before: Option<Execution>, after: Execution) -> serde_json::Value {

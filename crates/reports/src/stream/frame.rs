@@ -69,7 +69,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::active::tests::{active, shown};
+    use crate::samples::{active, shown};
     use crate::{active as list, current};
     use agentpulse_core::tally::Tally;
     use agentpulse_pipeline::running::RunSnapshot;

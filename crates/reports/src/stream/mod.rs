@@ -39,7 +39,7 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::Reports;
+use crate::service::Reports;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::bucket::Hour;
 use agentpulse_pipeline::changes::Changes;

@@ -1,9 +1,12 @@
 //! Running executions and the day's totals, read without the cache: a cached answer could be older
 //! than what has been shown.
 
-use crate::active::{self, ActiveList, MAX_LISTED};
+use crate::active::{ActiveList, Page};
 use crate::current::{self, Current};
-use crate::{Error, Reports, View};
+use crate::error::Error;
+use crate::report::Report;
+use crate::service::Reports;
+use crate::source::View;
 use agentpulse_pipeline::changes::{self, Changes};
 
 pub(super) struct Snapshot {
@@ -26,12 +29,8 @@ impl Snapshot {
     ) -> Result<Option<Snapshot>, Error> {
         let (applied, now_ms) = (Applied::now(changes), (reports.now_ms)());
         let sources = &reports.own;
-        let (data, view) = current::fetch(sources, None, now_ms).await?;
-        let all = active::Page {
-            after: None,
-            limit: MAX_LISTED,
-        };
-        let (active, _) = active::fetch(sources, &all, now_ms);
+        let (data, view) = current::Query::TODAY.fetch(sources, now_ms).await?;
+        let (active, _) = Page::WHOLE.read(sources, now_ms);
         Ok((applied.of(view) >= shown).then_some(Snapshot { data, active }))
     }
 }
@@ -43,7 +42,7 @@ pub(super) async fn totals(
     shown: u64,
 ) -> Result<Option<Current>, Error> {
     let (applied, now_ms) = (Applied::now(changes), (reports.now_ms)());
-    let (data, view) = current::fetch(&reports.own, None, now_ms).await?;
+    let (data, view) = current::Query::TODAY.fetch(&reports.own, now_ms).await?;
     Ok((applied.of(view) >= shown).then_some(data))
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::HttpState;
 use super::conditional::respond;
@@ -18,10 +17,5 @@ pub async fn alerts(State(http): State<Arc<HttpState>>, request: HeaderMap) -> R
         true => View::Live,
         false => View::History,
     };
-    let answer = Answer {
-        digest: xxh3_64(&body),
-        body,
-        view,
-    };
-    respond(answer, &request)
+    respond(Answer::new(body, view), &request)
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::HttpState;
 use super::error::HttpError;
 use super::keys::{failed, in_background};
-use super::params::Params;
+use agentpulse_api::params::{InvalidParameter, LIMIT, Params, SINCE};
 use agentpulse_store::access::Row;
 
 /// Some 600 bytes each at most.
@@ -36,17 +36,15 @@ pub async fn audit(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
 ) -> Result<Json<Trail>, HttpError> {
-    let AuditQuery { since_ms, limit } = Params::of(request.uri())?.audit()?;
+    let AuditQuery { since_ms, limit } = query(&Params::of(request.uri().query(), None))?;
     let rows = in_background(&http, move |access| access.audit(since_ms, limit)).await?;
     let audit = rows.map_err(failed)?;
     Ok(Json(Trail { audit }))
 }
 
-impl Params {
-    pub fn audit(&self) -> Result<AuditQuery, HttpError> {
-        let since_ms = self.time_ms("since")?.unwrap_or(i64::MIN);
-        let limit = self.number("limit", 1..=MAX_ROWS, Some(DEFAULT_ROWS))?;
-        let limit = limit.unwrap_or(DEFAULT_ROWS);
-        Ok(AuditQuery { since_ms, limit })
-    }
+pub fn query(params: &Params) -> Result<AuditQuery, InvalidParameter> {
+    let since_ms = params.time_ms(SINCE)?.unwrap_or(i64::MIN);
+    let limit = params.number(LIMIT, 1..=MAX_ROWS, Some(DEFAULT_ROWS))?;
+    let limit = limit.unwrap_or(DEFAULT_ROWS);
+    Ok(AuditQuery { since_ms, limit })
 }

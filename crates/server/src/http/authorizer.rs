@@ -11,9 +11,10 @@ use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 
 use super::credential::{Credential, credential, remove_credentials};
-use super::error::{Code, HttpError};
+use super::error::HttpError;
 use super::limit::{Buckets, Client};
 use super::seat::Seat;
+use agentpulse_api::code::Code;
 use agentpulse_pipeline::address::Network;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::counters::Counters;

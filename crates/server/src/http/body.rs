@@ -8,8 +8,9 @@ use axum::http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use super::error::{Code, HttpError};
+use super::error::HttpError;
 use super::room::{Client, Full, Held, Room};
+use agentpulse_api::code::Code;
 
 /// Memory of all bodies that are being read or decoded: eight of the largest.
 const MAX_TOTAL_KIB: usize = 64 << 10;

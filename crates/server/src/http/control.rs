@@ -15,18 +15,22 @@ use serde_json::Value;
 use tracing::warn;
 
 use super::authorizer::Refusal;
-use super::error::{Code, HttpError};
-use super::params::Params;
+use super::error::HttpError;
 use super::router::{finish, routes};
 use super::seat::Seat;
 use super::server::Received;
 use super::{HttpState, keys};
+use agentpulse_api::code::Code;
+use agentpulse_api::params::{Param, Params};
 use agentpulse_pipeline::backup::{KEEP, Order, Refused};
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::places::Holder;
 use agentpulse_store::access::{Action, Actor, Entry};
 
 const ORIGIN: &str = "control socket";
+
+const FORCE: Param = Param::new("force", "Take over keys that another daemon wrote.");
+const KEEP_NEWEST: Param = Param::new("keep", "How many backups of the folder stay.");
 
 /// Who is on the other side.
 #[derive(Clone, Copy)]
@@ -116,7 +120,7 @@ async fn rebuild(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
 ) -> Result<Json<Value>, HttpError> {
-    let force = Params::of(request.uri())?.force()?;
+    let force = Params::of(request.uri().query(), None).switch(FORCE)?;
     http.operations
         .rebuild(force)
         .await
@@ -137,12 +141,12 @@ async fn backup(
     State(http): State<Arc<HttpState>>,
     request: Request<Body>,
 ) -> Result<Json<Value>, HttpError> {
-    let params = Params::of(request.uri())?;
+    let params = Params::of(request.uri().query(), None);
     let to = params.get("to").map(PathBuf::from);
     if to.as_ref().is_some_and(|to| !to.is_absolute()) {
         return Err(HttpError::invalid_parameter("to must be an absolute path"));
     }
-    let keep = params.number("keep", KEEP, None)?;
+    let keep = params.number(KEEP_NEWEST, KEEP, None)?;
     let order = Order { to, keep };
     http.operations
         .backup(order)

@@ -9,71 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::intake::{IngestCounts, IngestError, Unavailable};
+use agentpulse_api::code::Code;
+use agentpulse_api::params::InvalidParameter;
 use agentpulse_redact::redact;
-
-/// `CodeName, "code_name", STATUS, "what it means";`
-macro_rules! codes {
-    ($($code:ident, $name:literal, $status:ident, $meaning:literal;)*) => {
-        /// What went wrong, in one word. Each has its status.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Code {
-            $($code,)*
-        }
-
-        impl Code {
-            /// As it stands in answers.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Code::$code => $name,)*
-                }
-            }
-
-            pub fn status(self) -> StatusCode {
-                match self {
-                    $(Code::$code => StatusCode::$status,)*
-                }
-            }
-
-            /// For the document of the routes.
-            pub fn meaning(self) -> &'static str {
-                match self {
-                    $(Code::$code => $meaning,)*
-                }
-            }
-        }
-    };
-}
-
-codes! {
-    InvalidParameter, "invalid_parameter", BAD_REQUEST, "a parameter is out of its bounds";
-    InvalidBody, "invalid_body", BAD_REQUEST, "the body cannot be read";
-    InvalidEvent, "invalid_event", BAD_REQUEST, "the event was refused";
-    InvalidHost, "invalid_host", BAD_REQUEST, "the request does not name its host once";
-    Unauthorized, "unauthorized", UNAUTHORIZED, "a valid key is required";
-    Forbidden, "forbidden", FORBIDDEN, "the key lacks the scope";
-    ForbiddenOrigin, "forbidden_origin", FORBIDDEN, "pages of that origin are not allowed";
-    UnknownRoute, "unknown_route", NOT_FOUND, "there is no such route";
-    UnknownAgent, "unknown_agent", NOT_FOUND, "no agent has that name";
-    UnknownExecution, "unknown_execution", NOT_FOUND, "no execution has that id";
-    UnknownKey, "unknown_key", NOT_FOUND, "there is no such key";
-    MethodNotAllowed, "method_not_allowed", METHOD_NOT_ALLOWED, "the route does not take this method";
-    TooSlow, "too_slow", REQUEST_TIMEOUT, "the body took too long";
-    Busy, "busy", CONFLICT, "the same operation is in progress";
-    Conflict, "conflict", CONFLICT, "it exists already, or the limit is reached";
-    TooLarge, "too_large", PAYLOAD_TOO_LARGE, "the body is too large";
-    UnknownHost, "unknown_host", MISDIRECTED_REQUEST, "the daemon is not configured for this host";
-    Refused, "refused", UNPROCESSABLE_ENTITY, "the settings are invalid";
-    Damaged, "damaged", UNPROCESSABLE_ENTITY, "a database is damaged";
-    UpgradeRequired, "upgrade_required", UPGRADE_REQUIRED, "this is a WebSocket";
-    TooManyRequests, "too_many_requests", TOO_MANY_REQUESTS, "try again later";
-    Failed, "failed", INTERNAL_SERVER_ERROR, "the operation failed";
-    CannotWrite, "cannot_write", INSUFFICIENT_STORAGE, "the file cannot be written there";
-    Unavailable, "unavailable", SERVICE_UNAVAILABLE, "reports and events are unavailable now";
-    Interrupted, "interrupted", SERVICE_UNAVAILABLE, "only the events in totals were accepted";
-    NotReady, "not_ready", SERVICE_UNAVAILABLE, "the message says why";
-    TooManyConnections, "too_many_connections", SERVICE_UNAVAILABLE, "all connections are busy";
-    TooManyClients, "too_many_clients", SERVICE_UNAVAILABLE, "all places are taken";
-}
 
 /// `{"error":{"code":"invalid_parameter","message":"hours must be 1..=168"}}`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +50,7 @@ impl IntoResponse for HttpError {
         if let Some(totals) = self.totals {
             body["totals"] = json!(totals);
         }
-        let mut response = (self.code.status(), Json(body)).into_response();
+        let mut response = (status(self.code), Json(body)).into_response();
         if matches!(self.code, Code::TooManyRequests | Code::Unavailable) {
             let soon = HeaderValue::from_static("1");
             response.headers_mut().insert(RETRY_AFTER, soon);
@@ -122,6 +60,17 @@ impl IntoResponse for HttpError {
             response.headers_mut().insert(UPGRADE, protocol);
         }
         response
+    }
+}
+
+/// Every code has a status of HTTP.
+pub fn status(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+impl From<InvalidParameter> for HttpError {
+    fn from(InvalidParameter(message): InvalidParameter) -> HttpError {
+        HttpError::invalid_parameter(message)
     }
 }
 

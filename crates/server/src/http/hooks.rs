@@ -11,7 +11,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::HttpState;
-use super::error::{Code, HttpError};
+use super::error::HttpError;
+use agentpulse_api::code::Code;
+use agentpulse_api::params::Param;
 
 /// Four times the largest payload that was seen; only known fields of it are kept.
 pub const MAX_PAYLOAD_BYTES: usize = 8 << 20;
@@ -20,6 +22,8 @@ pub const MAX_PAYLOAD_BYTES: usize = 8 << 20;
 #[derive(Serialize, JsonSchema)]
 #[schemars(extend("maxProperties" = 0))]
 pub struct Nothing {}
+
+pub const SOURCE: Param = Param::new("source", "Which coding agent.");
 
 pub async fn hook(
     State(http): State<Arc<HttpState>>,

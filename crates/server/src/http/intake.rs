@@ -13,8 +13,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::HttpState;
-use super::error::{Code, HttpError};
+use super::error::HttpError;
 use crate::intake::{Answer, IngestCounts, MAX_LINE_BYTES, object};
+use agentpulse_api::code::Code;
 use agentpulse_sources::clean_name;
 use agentpulse_sources::json::{Object, scalar};
 

@@ -10,10 +10,13 @@ use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::HttpState;
-use super::error::{Code, HttpError};
-use super::params::Params;
+use super::error::HttpError;
+use agentpulse_api::code::Code;
+use agentpulse_api::params::{Param, Params};
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_store::access::{Access, Actor, Error, NewKey, Scopes};
+
+const EXPIRES: Param = Param::new("expires", "When the key ends; the default is never.");
 
 /// `{"key":{…,"text":"ap_…"}}`: the one answer that ever holds a key.
 pub async fn create(
@@ -21,14 +24,14 @@ pub async fn create(
     Extension(actor): Extension<Actor>,
     request: Request<Body>,
 ) -> Result<Json<Value>, HttpError> {
-    let params = Params::of(request.uri())?;
+    let params = Params::of(request.uri().query(), None);
     let scopes = Scopes::parse(params.get("scopes").unwrap_or_default());
     let new = NewKey {
         name: params.get("name").unwrap_or_default().to_owned(),
         scopes: scopes.ok_or_else(|| {
             HttpError::invalid_parameter("scopes must be a list of read, ingest, admin")
         })?,
-        expires_ms: params.time_ms("expires")?,
+        expires_ms: params.time_ms(EXPIRES)?,
     };
     let made = in_background(&http, move |access| access.create(new, actor, now_ms())).await?;
     let (text, key) = made.map_err(failed)?;

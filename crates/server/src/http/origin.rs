@@ -7,7 +7,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use axum::http::header::{HOST, HeaderValue, ORIGIN};
 use axum::http::{Request, Version};
 
-use super::error::{Code, HttpError};
+use super::error::HttpError;
+use agentpulse_api::code::Code;
 
 /// The hosts and origins that are accepted besides loopback.
 #[derive(Clone, Debug, Default)]

@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, Response};
 
 use super::conditional::File;
 use super::error::{HttpError, unknown_route};
+use agentpulse_api::params::Param;
 
+pub const PATH: Param = Param::new("path", "A file; slashes belong to it.");
 pub const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
@@ -137,8 +139,8 @@ mod tests {
     use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
     use regex::Regex;
 
-    use super::super::error::Code;
     use super::*;
+    use agentpulse_api::code::Code;
 
     /// What a browser loads to show the page.
     const MAX_PAGE_BYTES: usize = 120 << 10;

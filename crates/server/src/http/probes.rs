@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::HttpState;
-use super::error::{Code, HttpError};
+use super::error::HttpError;
+use agentpulse_api::code::Code;
 use agentpulse_reports::exposition;
 
 #[derive(Serialize, JsonSchema)]

@@ -7,25 +7,14 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 
 use super::HttpState;
-use super::error::{Code, unknown_route, wrong_method};
+use super::error::{unknown_route, wrong_method};
 use super::openapi::{Operation, Routes, body, document};
-use super::params::Params;
 use super::timed::timed;
 use super::{alerts, audit, hooks, intake, page, probes, stream, tickets};
 use agentpulse_alerts::store::List;
-use agentpulse_reports::active::ActiveList;
-use agentpulse_reports::costs::Costs;
-use agentpulse_reports::current::Current;
-use agentpulse_reports::daily::Daily;
-use agentpulse_reports::errors::Errors;
-use agentpulse_reports::executions::Executions;
-use agentpulse_reports::exposition;
+use agentpulse_api::code::Code;
 use agentpulse_reports::health::Health;
-use agentpulse_reports::item::Item;
-use agentpulse_reports::performance::Performance;
-use agentpulse_reports::timeline::Timeline;
-use agentpulse_reports::tools::ToolUsage;
-use agentpulse_reports::types::Distribution;
+use agentpulse_reports::{ENDPOINTS, exposition};
 
 /// All public routes.
 pub fn router(state: Arc<HttpState>) -> Router {
@@ -33,71 +22,9 @@ pub fn router(state: Arc<HttpState>) -> Router {
 }
 
 pub(super) fn routes() -> Routes {
-    let routes = reports(Routes::default());
+    let routes = ENDPOINTS.iter().fold(Routes::default(), Routes::report);
     let routes = streams(intakes(routes));
     files(operations(routes))
-}
-
-fn reports(routes: Routes) -> Routes {
-    routes
-        .report::<Current>(
-            "/api/agents/metrics/current",
-            "What runs now; totals of today, or of a window",
-            Params::current,
-        )
-        .report::<Timeline>(
-            "/api/agents/metrics/timeline",
-            "A point an hour, oldest first",
-            Params::timeline,
-        )
-        .report::<Daily>(
-            "/api/agents/metrics/daily",
-            "A row a day that had executions, oldest first",
-            Params::daily,
-        )
-        .report::<Distribution>(
-            "/api/agents/types/distribution",
-            "Shares of the agent types, and their tools",
-            Params::types,
-        )
-        .report_of::<Performance>(
-            "/api/agents/performance/{agent_name}",
-            "Percentiles, trend and slowest runs of one agent",
-            Params::performance,
-            Code::UnknownAgent,
-        )
-        .report::<ToolUsage>(
-            "/api/agents/tools/usage",
-            "Calls of each tool, who uses it, what goes together",
-            Params::tools,
-        )
-        .report::<ActiveList>(
-            "/api/agents/active",
-            "Every running execution with its last heartbeat and its deadline",
-            Params::active,
-        )
-        .report::<Executions>(
-            "/api/agents/executions",
-            "Ended executions, newest first, page by page",
-            Params::executions,
-        )
-        .report_of::<Item>(
-            "/api/agents/executions/{id}",
-            "One execution, whether it runs or has ended",
-            Params::execution,
-            Code::UnknownExecution,
-        )
-        .report_of::<Errors>(
-            "/api/agents/errors/{agent_name}",
-            "The last executions of an agent that did not succeed, newest first",
-            Params::errors,
-            Code::UnknownAgent,
-        )
-        .report::<Costs>(
-            "/api/agents/costs",
-            "Executions, tokens and cost by day, agent, model or session",
-            Params::costs,
-        )
 }
 
 fn intakes(routes: Routes) -> Routes {
@@ -131,7 +58,7 @@ fn intakes(routes: Routes) -> Routes {
             "/api/hooks/{source}",
             hooks::hook,
             Operation::new("Takes the payload of a coding agent's own HTTP hook")
-                .path_word("source", &agentpulse_sources::names())
+                .path_word(hooks::SOURCE, &agentpulse_sources::names())
                 .body(body::payload())
                 .answers::<hooks::Nothing>(StatusCode::OK, "It is durable, or was known")
                 .fails(&[Code::InvalidEvent]),
@@ -178,7 +105,7 @@ fn operations(routes: Routes) -> Routes {
             "/api/audit",
             audit::audit,
             Operation::new("Who did what, the newest first")
-                .asks(Params::audit)
+                .asks(audit::query)
                 .answers::<audit::Trail>(ok, "The audit trail")
                 .fails(&[Code::Unavailable]),
         )
@@ -234,7 +161,7 @@ fn files(routes: Routes) -> Routes {
             "/assets/{*path}",
             page::asset,
             Operation::new("A file of the page")
-                .path_word("path", &page::paths())
+                .path_word(page::PATH, &page::paths())
                 .sends(&page::media_types(), "The file")
                 .conditional()
                 .fails(&[Code::UnknownRoute]),

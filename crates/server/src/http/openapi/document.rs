@@ -12,9 +12,9 @@ use super::routes::Described;
 use super::schemas::{Responses, errors, generator};
 use crate::http::authorizer::{Requirement, is_counted};
 use crate::http::conditional::File;
-use crate::http::error::Code;
-use crate::http::params::ParamSpec;
 use crate::http::router::routes;
+use agentpulse_api::code::Code;
+use agentpulse_api::params::ParamSpec;
 use agentpulse_store::access::Scope;
 
 const DESCRIPTION: &str = "Shows which AI agents are running, and what past runs cost, how long they \
@@ -166,18 +166,13 @@ fn security(requirement: Requirement, upgrades: bool) -> Value {
 }
 
 fn parameters(operation: &Operation) -> Vec<Value> {
-    let specs = operation.parameters.iter().map(
-        |ParamSpec {
-             name,
-             place,
-             schema,
-         }| {
-            json!({
-                "name": name, "in": place, "description": meaning(name),
-                "required": operation.is_required(*place), "schema": schema,
-            })
-        },
-    );
+    let described = |spec: &ParamSpec| {
+        json!({
+            "name": spec.param.name, "in": spec.place, "description": spec.param.meaning,
+            "required": operation.is_required(spec.place), "schema": spec.schema,
+        })
+    };
+    let specs = operation.parameters.iter().map(described);
     let tag = operation.conditional.then(|| {
         json!({
             "name": "If-None-Match", "in": "header", "schema": {"type": "string"},
@@ -185,30 +180,6 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         })
     });
     specs.chain(tag).collect()
-}
-
-fn meaning(parameter: &str) -> &'static str {
-    match parameter {
-        "timeRange" => "A window; the route's own parameter wins.",
-        "hours" => "Hours, the current one included.",
-        "days" => "Days, today included.",
-        "period" => "A day, 7 days or 30 days that end with date; the default is a day.",
-        "date" => "The last day, UTC; the default is today.",
-        "agent_name" => "The name of an agent, at most 256 bytes of UTF-8.",
-        "agent_type" => "A type of agents.",
-        "status" => "How an execution ended.",
-        "session_id" => "The session that an execution belongs to.",
-        "model" => "The model that did most of it.",
-        "since" => "The earliest moment: a date, an RFC 3339 time or a Unix number.",
-        "until" => "The moment before which it was.",
-        "limit" => "How many at most.",
-        "cursor" => "The next_cursor of the page before.",
-        "id" => "The id of an execution.",
-        "by" => "The column of the rows; the default is the day.",
-        "source" => "Which coding agent.",
-        "path" => "A file; slashes belong to it.",
-        _ => "",
-    }
 }
 
 fn response(operation: &Operation, answer: &Answer, generator: &mut SchemaGenerator) -> Value {

@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use crate::http::error::{Code, HttpError};
-use crate::http::params::{ParamSpec, Params, Place};
+use agentpulse_api::code::Code;
+use agentpulse_api::params::{InvalidParameter, Param, ParamSpec, Params, Place};
 
 pub struct Operation {
     pub summary: &'static str,
@@ -59,7 +59,10 @@ impl Operation {
     }
 
     /// The parameters that `parse` reads.
-    pub fn asks<T>(mut self, parse: impl FnOnce(&Params) -> Result<T, HttpError>) -> Operation {
+    pub fn asks<T>(
+        mut self,
+        parse: impl FnOnce(&Params) -> Result<T, InvalidParameter>,
+    ) -> Operation {
         let params = Params::recording();
         let parsed = parse(&params);
         debug_assert!(parsed.is_ok(), "nothing was given that could be wrong");
@@ -71,9 +74,9 @@ impl Operation {
     }
 
     /// A part of the path that is one of a set of words.
-    pub fn path_word(mut self, name: &'static str, words: &[&str]) -> Operation {
+    pub fn path_word(mut self, param: Param, words: &[&str]) -> Operation {
         self.parameters.push(ParamSpec {
-            name,
+            param,
             place: Place::Path,
             schema: json!({"type": "string", "enum": words}),
         });
@@ -128,7 +131,7 @@ impl Operation {
         self
     }
 
-    fn answer(mut self, status: StatusCode, when: &'static str, content: Content) -> Operation {
+    pub fn answer(mut self, status: StatusCode, when: &'static str, content: Content) -> Operation {
         self.answers.push(Answer {
             status,
             when,

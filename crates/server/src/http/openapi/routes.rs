@@ -6,14 +6,12 @@ use axum::Router;
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
 use axum::routing::{MethodRouter, get, post};
-use schemars::JsonSchema;
 
-use super::Operation;
+use super::operation::{Content, Operation};
 use crate::http::HttpState;
-use crate::http::error::{Code, HttpError};
-use crate::http::params::Params;
-use crate::http::reads::{read, read_named};
-use agentpulse_reports::Query;
+use crate::http::reads::read;
+use agentpulse_api::code::Code;
+use agentpulse_reports::Served;
 
 /// Routes without their state, and their descriptions.
 #[derive(Default)]
@@ -46,29 +44,15 @@ impl Routes {
         self.route(path, Method::POST, post(handler), operation)
     }
 
-    /// A report whose parameters stand in the query; its answer is a `T`.
-    pub fn report<T: JsonSchema>(
-        self,
-        path: &'static str,
-        summary: &'static str,
-        parse: fn(&Params) -> Result<Query, HttpError>,
-    ) -> Routes {
-        let operation = report::<T>(summary).asks(parse);
-        self.route(path, Method::GET, read(parse), operation)
-    }
-
-    /// A report of the item that the last part of the path names; `unknown` if it does not exist.
-    pub fn report_of<T: JsonSchema>(
-        self,
-        path: &'static str,
-        summary: &'static str,
-        parse: fn(&Params, &str) -> Result<Query, HttpError>,
-        unknown: Code,
-    ) -> Routes {
-        let operation = report::<T>(summary)
-            .asks(|params| parse(params, "x"))
-            .fails(&[unknown]);
-        self.route(path, Method::GET, read_named(parse), operation)
+    pub fn report(self, endpoint: &'static Served) -> Routes {
+        let operation = Operation::new(endpoint.summary)
+            .answer(StatusCode::OK, "The report", Content::Json(endpoint.schema))
+            .conditional()
+            .tells_its_view()
+            .fails(&[Code::Unavailable])
+            .asks(endpoint.parse)
+            .fails(endpoint.codes);
+        self.route(endpoint.path, Method::GET, read(endpoint), operation)
     }
 
     fn route(
@@ -86,12 +70,4 @@ impl Routes {
         });
         self
     }
-}
-
-fn report<T: JsonSchema>(summary: &'static str) -> Operation {
-    Operation::new(summary)
-        .answers::<T>(StatusCode::OK, "The report")
-        .conditional()
-        .tells_its_view()
-        .fails(&[Code::Unavailable])
 }

@@ -7,8 +7,9 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::http::error::Code;
+use crate::http::error;
 use crate::intake::IngestCounts;
+use agentpulse_api::code::Code;
 
 /// Of answers, as they are written. Theirs is the language of OpenAPI 3.1.
 pub fn generator() -> SchemaGenerator {
@@ -23,7 +24,7 @@ pub fn generator() -> SchemaGenerator {
 pub fn errors(codes: BTreeSet<Code>) -> BTreeMap<StatusCode, Vec<Code>> {
     let mut errors: BTreeMap<StatusCode, Vec<Code>> = BTreeMap::new();
     for code in codes {
-        errors.entry(code.status()).or_default().push(code);
+        errors.entry(error::status(code)).or_default().push(code);
     }
     errors
 }
@@ -38,7 +39,9 @@ impl Responses {
         let names: Vec<&str> = codes.iter().map(|code| code.name()).collect();
         let name = names.join(".");
         let reference = json!({"$ref": format!("#/components/responses/{name}")});
-        self.0.entry(name).or_insert_with(|| error(status, codes));
+        self.0
+            .entry(name)
+            .or_insert_with(|| response(status, codes));
         reference
     }
 
@@ -47,7 +50,7 @@ impl Responses {
     }
 }
 
-fn error(status: StatusCode, codes: &[Code]) -> Value {
+fn response(status: StatusCode, codes: &[Code]) -> Value {
     let names: Vec<&str> = codes.iter().map(|code| code.name()).collect();
     let meanings = codes
         .iter()

@@ -16,8 +16,9 @@ use tokio::sync::watch;
 
 use self::socket::{Ending, MAX_MESSAGE_BYTES, Socket};
 use super::HttpState;
-use super::error::{Code, HttpError};
+use super::error::HttpError;
 use super::security::SecurityLayer;
+use agentpulse_api::code::Code;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::places::Holder;
 use agentpulse_reports::stream::Place;

@@ -8,13 +8,10 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use axum::extract::Query as UrlQuery;
-use axum::http::Uri;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::error::HttpError;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::limits::MAX_NAME_BYTES;
 
@@ -26,16 +23,50 @@ const SECONDS_BELOW: i64 = 100_000_000_000;
 /// Up to the end of the year 9999, in milliseconds.
 const UNIX: RangeInclusive<i64> = 0..=253_402_300_799_999;
 
+/// A parameter by its name, with what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Param {
+    pub name: &'static str,
+    pub meaning: &'static str,
+}
+
+pub const AGENT_NAME: Param = Param::new(
+    "agent_name",
+    "The name of an agent, at most 256 bytes of UTF-8.",
+);
+pub const CURSOR: Param = Param::new("cursor", "The next_cursor of the page before.");
+pub const LIMIT: Param = Param::new("limit", "How many at most.");
+pub const SINCE: Param = Param::new(
+    "since",
+    "The earliest moment: a date, an RFC 3339 time or a Unix number.",
+);
+const DAYS_PARAM: Param = Param::new("days", "Days, today included.");
+const HOURS_PARAM: Param = Param::new("hours", "Hours, the current one included.");
+const TIME_RANGE: Param = Param::new("timeRange", "A window; the route's own parameter wins.");
+
+impl Param {
+    pub const fn new(name: &'static str, meaning: &'static str) -> Param {
+        Param { name, meaning }
+    }
+}
+
+/// A parameter is out of its bounds: a message for the client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidParameter(pub String);
+
 pub struct Params {
     given: Vec<(String, String)>,
-    /// None while a request is answered; Some while the parameters are described.
+    /// The part of the path that names an item.
+    item: String,
+    /// `None` while a request is answered; `Some` while the parameters are described.
     specs: Option<RefCell<Vec<ParamSpec>>>,
 }
 
 /// A parameter that a parser reads.
 #[derive(Debug, PartialEq)]
 pub struct ParamSpec {
-    pub name: &'static str,
+    pub param: Param,
     pub place: Place,
     /// JSON Schema.
     pub schema: Value,
@@ -49,15 +80,13 @@ pub enum Place {
 }
 
 impl Params {
-    pub fn of(uri: &Uri) -> Result<Params, HttpError> {
-        let specs = None;
-        if uri.query().is_none() {
-            let given = Vec::new();
-            return Ok(Params { given, specs });
-        }
-        match UrlQuery::try_from_uri(uri) {
-            Ok(UrlQuery(given)) => Ok(Params { given, specs }),
-            Err(_) => Err(HttpError::invalid_parameter("the query cannot be read")),
+    /// Of a URL, whose `query` is still encoded. `item` is the part of its path that names one.
+    pub fn of(query: Option<&str>, item: Option<String>) -> Params {
+        let given = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        Params {
+            given: given.into_owned().collect(),
+            item: item.unwrap_or_default(),
+            specs: None,
         }
     }
 
@@ -65,6 +94,7 @@ impl Params {
     pub fn recording() -> Params {
         Params {
             given: Vec::new(),
+            item: "x".to_owned(),
             specs: Some(RefCell::default()),
         }
     }
@@ -74,11 +104,11 @@ impl Params {
         self.specs.map(RefCell::into_inner).unwrap_or_default()
     }
 
-    fn record(&self, name: &'static str, place: Place, schema: impl FnOnce() -> Value) {
+    fn record(&self, param: Param, place: Place, schema: impl FnOnce() -> Value) {
         if let Some(specs) = &self.specs {
             let schema = schema();
             specs.borrow_mut().push(ParamSpec {
-                name,
+                param,
                 place,
                 schema,
             });
@@ -94,14 +124,14 @@ impl Params {
     /// `default` is documented for an absent parameter, if that is a number.
     pub fn number<N>(
         &self,
-        name: &'static str,
+        param: Param,
         bounds: RangeInclusive<N>,
         default: Option<N>,
-    ) -> Result<Option<N>, HttpError>
+    ) -> Result<Option<N>, InvalidParameter>
     where
         N: FromStr + PartialOrd + Display + Serialize,
     {
-        self.record(name, Place::Query, || {
+        self.record(param, Place::Query, || {
             let (least, most) = (bounds.start(), bounds.end());
             let mut schema = json!({"type": "integer", "minimum": least, "maximum": most});
             if let Some(default) = &default {
@@ -109,93 +139,93 @@ impl Params {
             }
             schema
         });
-        let Some(text) = self.get(name) else {
+        let Some(text) = self.get(param.name) else {
             return Ok(None);
         };
         let number = text.parse().ok().filter(|number| bounds.contains(number));
         number.map(Some).ok_or_else(|| {
             let (least, most) = bounds.into_inner();
-            HttpError::invalid_parameter(format!("{name} must be {least}..={most}"))
+            InvalidParameter(format!("{} must be {least}..={most}", param.name))
         })
     }
 
     /// One of a set of words, each with its value.
     pub fn choice<T: Copy>(
         &self,
-        name: &'static str,
+        param: Param,
         choices: &[(&str, T)],
-    ) -> Result<Option<T>, HttpError> {
+    ) -> Result<Option<T>, InvalidParameter> {
         let words = || choices.iter().map(|&(word, _)| word).collect::<Vec<&str>>();
         self.record(
-            name,
+            param,
             Place::Query,
             || json!({"type": "string", "enum": words()}),
         );
-        let Some(text) = self.get(name) else {
+        let Some(text) = self.get(param.name) else {
             return Ok(None);
         };
         let found = choices.iter().find(|(word, _)| *word == text);
         found.map(|&(_, choice)| Some(choice)).ok_or_else(|| {
             let words = words().join(", ");
-            HttpError::invalid_parameter(format!("{name} must be one of {words}"))
+            InvalidParameter(format!("{} must be one of {words}", param.name))
         })
     }
 
     /// A value that `parse` accepts and `schema` describes; the error says that it must be `what`.
     pub fn parsed<T>(
         &self,
-        name: &'static str,
+        param: Param,
         schema: impl FnOnce() -> Value,
         parse: impl FnOnce(&str) -> Option<T>,
         what: &str,
-    ) -> Result<Option<T>, HttpError> {
-        self.record(name, Place::Query, schema);
-        let parsed = self.get(name).map(|text| {
-            let refuse = || HttpError::invalid_parameter(format!("{name} must be {what}"));
+    ) -> Result<Option<T>, InvalidParameter> {
+        self.record(param, Place::Query, schema);
+        let parsed = self.get(param.name).map(|text| {
+            let refuse = || InvalidParameter(format!("{} must be {what}", param.name));
             parse(text).ok_or_else(refuse)
         });
         parsed.transpose()
     }
 
-    pub fn name(&self, name: &'static str) -> Result<Option<String>, HttpError> {
-        self.record(name, Place::Query, name_schema);
-        self.get(name)
-            .map(|text| checked_name(name, text))
+    pub fn name(&self, param: Param) -> Result<Option<String>, InvalidParameter> {
+        self.record(param, Place::Query, name_schema);
+        self.get(param.name)
+            .map(|text| checked_name(param, text))
             .transpose()
     }
 
-    /// A name in the path.
-    pub fn path_name(&self, name: &'static str, text: &str) -> Result<String, HttpError> {
-        self.record(name, Place::Path, name_schema);
-        checked_name(name, text)
+    /// The name of an item, in the path.
+    pub fn item_name(&self, param: Param) -> Result<String, InvalidParameter> {
+        self.record(param, Place::Path, name_schema);
+        checked_name(param, &self.item)
     }
 
     /// The window that the dashboard and the page send, in hours.
-    pub fn time_range(&self) -> Result<Option<i32>, HttpError> {
+    pub fn time_range(&self) -> Result<Option<i32>, InvalidParameter> {
         self.choice(
-            "timeRange",
+            TIME_RANGE,
             &[("1h", 1), ("6h", 6), ("24h", 24), ("7d", 168), ("30d", 720)],
         )
     }
 
-    pub fn hours(&self, default: i32) -> Result<i32, HttpError> {
-        let hours = self.number("hours", HOURS, Some(default))?;
+    pub fn hours(&self, default: i32) -> Result<i32, InvalidParameter> {
+        let hours = self.number(HOURS_PARAM, HOURS, Some(default))?;
         let range = self.time_range()?;
         Ok(hours.or(range).unwrap_or(default))
     }
 
-    pub fn days(&self, default: i32) -> Result<i32, HttpError> {
-        let days = self.number("days", DAYS, Some(default))?;
+    pub fn days(&self, default: i32) -> Result<i32, InvalidParameter> {
+        let days = self.number(DAYS_PARAM, DAYS, Some(default))?;
         let range = self.time_range()?;
         Ok(days.or(range.map(whole_days)).unwrap_or(default))
     }
 
-    pub fn day(&self, name: &'static str) -> Result<Option<Day>, HttpError> {
+    pub fn day(&self, param: Param) -> Result<Option<Day>, InvalidParameter> {
         let schema = || json!({"type": "string", "format": "date"});
-        self.parsed(name, schema, Day::parse, "a date like 2026-11-20")
+        self.parsed(param, schema, Day::parse, "a date like 2026-11-20")
     }
 
-    pub fn time_ms(&self, name: &'static str) -> Result<Option<i64>, HttpError> {
+    pub fn time_ms(&self, param: Param) -> Result<Option<i64>, InvalidParameter> {
         let schema = || {
             json!({"anyOf": [
                 {"type": "string", "format": "date"},
@@ -204,14 +234,14 @@ impl Params {
             ]})
         };
         let what = "a date, an RFC 3339 time or a Unix number";
-        self.parsed(name, schema, parse_time, what)
+        self.parsed(param, schema, parse_time, what)
     }
 
     /// A switch without a value is on.
-    pub fn force(&self) -> Result<bool, HttpError> {
+    pub fn switch(&self, param: Param) -> Result<bool, InvalidParameter> {
         let choices = [("", true), ("true", true), ("false", false)];
-        let invalid = |_| HttpError::invalid_parameter("force must be one of true, false");
-        let choice = self.choice("force", &choices).map_err(invalid)?;
+        let must = || InvalidParameter(format!("{} must be one of true, false", param.name));
+        let choice = self.choice(param, &choices).map_err(|_| must())?;
         Ok(choice.unwrap_or(false))
     }
 }
@@ -226,12 +256,12 @@ pub fn whole_days(hours: i32) -> i32 {
 }
 
 /// A name beyond the bounds of events cannot exist, and would fill the cache.
-fn checked_name(name: &str, text: &str) -> Result<String, HttpError> {
+fn checked_name(param: Param, text: &str) -> Result<String, InvalidParameter> {
     if (1..=MAX_NAME_BYTES).contains(&text.len()) {
         return Ok(text.to_owned());
     }
-    let must = format!("{name} must be 1..={MAX_NAME_BYTES} bytes");
-    Err(HttpError::invalid_parameter(must))
+    let must = format!("{} must be 1..={MAX_NAME_BYTES} bytes", param.name);
+    Err(InvalidParameter(must))
 }
 
 fn parse_time(text: &str) -> Option<i64> {
@@ -254,18 +284,18 @@ fn parse_time(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::Code;
     use super::*;
 
+    const T: Param = Param::new("t", "");
+
     fn params(query: &str) -> Params {
-        let uri = format!("/x?{query}").parse().unwrap();
-        Params::of(&uri).unwrap()
+        Params::of(Some(query), None)
     }
 
     #[test]
     fn times_are_dates_or_stamps() {
-        let time_ms = |text: &str| params(&format!("t={text}")).time_ms("t");
-        assert_eq!(params("").time_ms("t").unwrap(), None);
+        let time_ms = |text: &str| params(&format!("t={text}")).time_ms(T);
+        assert_eq!(params("").time_ms(T).unwrap(), None);
         assert_eq!(time_ms("1970-01-02").unwrap(), Some(86_400_000));
         assert_eq!(
             time_ms("1970-01-01T00:00:01.5%2B00:00").unwrap(),
@@ -275,11 +305,7 @@ mod tests {
         assert_eq!(time_ms("1795200000123").unwrap(), Some(1_795_200_000_123));
         let expect = "t must be a date, an RFC 3339 time or a Unix number";
         for text in ["yesterday", "-1", "253402300800000", "-9223372036854775808"] {
-            let error = time_ms(text).unwrap_err();
-            assert_eq!(
-                (error.code, error.message.as_ref()),
-                (Code::InvalidParameter, expect)
-            );
+            assert_eq!(time_ms(text).unwrap_err().to_string(), expect);
         }
     }
 
@@ -292,34 +318,82 @@ mod tests {
     }
 
     #[test]
-    fn force_is_a_switch() {
-        assert!(!params("").force().unwrap());
-        assert!(params("force").force().unwrap());
-        assert!(params("force=true").force().unwrap());
-        assert!(!params("force=false").force().unwrap());
-        let error = params("force=1").force().unwrap_err();
-        assert_eq!(error.message, "force must be one of true, false");
+    fn a_switch_without_a_value_is_on() {
+        let force = |query| params(query).switch(Param::new("force", ""));
+        assert_eq!(force(""), Ok(false));
+        assert_eq!(force("force"), Ok(true));
+        assert_eq!(force("force=true"), Ok(true));
+        assert_eq!(force("force=false"), Ok(false));
+        let error = force("force=1").unwrap_err();
+        assert_eq!(error.to_string(), "force must be one of true, false");
     }
 
     #[test]
-    fn what_is_asked_for_is_noted_with_its_bounds() {
+    fn names_have_the_bounds_of_events() {
+        let item = |item: &str| Params::of(None, Some(item.to_owned())).item_name(AGENT_NAME);
+        let long = "x".repeat(257);
+        let expect = "agent_name must be 1..=256 bytes";
+        for wrong in [&long, ""] {
+            assert_eq!(item(wrong).unwrap_err().to_string(), expect);
+        }
+        assert!(item(&long[1..]).is_ok());
+    }
+
+    #[test]
+    fn the_own_parameter_wins_over_the_time_range() {
+        let hours = |query| params(query).hours(24);
+        assert_eq!(
+            ["", "timeRange=6h", "timeRange=6h&hours=3"].map(hours),
+            [Ok(24), Ok(6), Ok(3)]
+        );
+        let days = |query| params(query).days(7);
+        assert_eq!(
+            ["", "timeRange=1h", "timeRange=24h"].map(days),
+            [Ok(7), Ok(1), Ok(1)]
+        );
+        assert_eq!(
+            ["timeRange=7d", "timeRange=1h&days=3"].map(days),
+            [Ok(7), Ok(3)]
+        );
+        let expect = "timeRange must be one of 1h, 6h, 24h, 7d, 30d";
+        for query in ["timeRange=2h", "timeRange=2h&hours=3"] {
+            assert_eq!(hours(query).unwrap_err().to_string(), expect);
+        }
+    }
+
+    #[test]
+    fn numbers_have_their_bounds_and_unknown_parameters_are_ignored() {
+        let hours = |query: &str| params(query).hours(24);
+        assert_eq!(hours("hours=1&x=y"), Ok(1));
+        assert_eq!(hours("hours=168"), Ok(168));
+        for text in ["0", "169", "-1", "1.5", "x", "99999999999"] {
+            let error = hours(&format!("hours={text}")).unwrap_err();
+            assert_eq!(error.to_string(), "hours must be 1..=168");
+        }
+        assert_eq!(params("days=90").days(7), Ok(90));
+        for query in ["days=0", "days=91"] {
+            let error = params(query).days(7).unwrap_err();
+            assert_eq!(error.to_string(), "days must be 1..=90");
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_recorded_with_its_bounds() {
         let recording = Params::recording();
-        assert_eq!(recording.days(7).unwrap(), 7);
-        assert_eq!(recording.path_name("id", "x").unwrap(), "x");
+        assert_eq!(recording.days(7), Ok(7));
+        assert!(recording.item_name(AGENT_NAME).is_ok());
         let specs = recording.into_specs();
         let listed: Vec<_> = specs
             .iter()
-            .map(|specs| (specs.name, specs.place))
+            .map(|spec| (spec.param.name, spec.place))
             .collect();
         let (query, path) = (Place::Query, Place::Path);
-        assert_eq!(
-            listed,
-            [("days", query), ("timeRange", query), ("id", path)]
-        );
+        let expect = [("days", query), ("timeRange", query), ("agent_name", path)];
+        assert_eq!(listed, expect);
         let days = json!({"type": "integer", "minimum": 1, "maximum": 90, "default": 7});
         assert_eq!(specs[0].schema, days);
         let given = params("days=3");
-        assert_eq!(given.days(7).unwrap(), 3);
+        assert_eq!(given.days(7), Ok(3));
         assert_eq!(given.into_specs(), []);
     }
 }

@@ -1,0 +1,31 @@
+//! An endpoint, as the routes, their document and the clients need it.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::code::Code;
+use crate::params::{InvalidParameter, Params};
+
+/// A read by `GET`. The type that implements it holds the parameters, within their bounds.
+pub trait Endpoint: Sized {
+    /// As the router has it. A last part in braces names an item.
+    const PATH: &'static str;
+    const SUMMARY: &'static str;
+    /// Besides those of every read.
+    const CODES: &'static [Code] = &[];
+    /// The JSON of the answer. An older daemon may lack fields that were added later, so those
+    /// have a default.
+    type Answer: JsonSchema + DeserializeOwned;
+
+    /// # Errors
+    /// A parameter is out of its bounds.
+    fn parse(params: &Params) -> Result<Self, InvalidParameter>;
+}
+
+/// The path of a request; `item` is percent-encoded.
+pub fn path<E: Endpoint>(item: Option<&str>) -> String {
+    match (E::PATH.rsplit_once('{'), item) {
+        (Some((folder, _)), Some(item)) => format!("{folder}{item}"),
+        _ => E::PATH.to_owned(),
+    }
+}

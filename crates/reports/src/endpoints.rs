@@ -1,0 +1,96 @@
+//! The list of the reports. The routes, their document and the key of the cache follow from it.
+
+use agentpulse_api::code::Code;
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::{InvalidParameter, Params};
+use schemars::{Schema, SchemaGenerator};
+
+use crate::answer::Answer;
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::Sources;
+use crate::{
+    active, costs, current, daily, dashboard, errors, execution, executions, performance, timeline,
+    tools, types,
+};
+
+/// An endpoint, as its route and the document need it.
+pub struct Served {
+    pub path: &'static str,
+    pub summary: &'static str,
+    /// Besides those of every read.
+    pub codes: &'static [Code],
+    /// The JSON Schema of the answer.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    pub parse: fn(&Params) -> Result<Query, InvalidParameter>,
+}
+
+impl Served {
+    const fn of<E: Endpoint>(parse: fn(&Params) -> Result<Query, InvalidParameter>) -> Served {
+        Served {
+            path: E::PATH,
+            summary: E::SUMMARY,
+            codes: E::CODES,
+            schema: SchemaGenerator::subschema_for::<E::Answer>,
+            parse,
+        }
+    }
+}
+
+/// `Name(type of the parameters)`.
+macro_rules! reports {
+    (endpoints { $($endpoint:ident($query:ty),)* } others { $($other:ident($part:ty),)* }) => {
+        /// One report with its parameters.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum Query {
+            $($endpoint($query),)*
+            $($other($part),)*
+        }
+
+        /// In the order of their document.
+        pub static ENDPOINTS: &[Served] = &[
+            $(Served::of::<$query>(|params| <$query>::parse(params).map(Query::$endpoint)),)*
+        ];
+
+        impl Query {
+            /// Whether history may have to read many rows for it.
+            pub(crate) fn is_scan(&self) -> bool {
+                match self {
+                    $(Query::$endpoint(query) => query.is_scan(),)*
+                    $(Query::$other(query) => query.is_scan(),)*
+                }
+            }
+
+            pub(crate) async fn answer(
+                &self,
+                sources: &Sources,
+                now_ms: i64,
+            ) -> Result<Answer, Error> {
+                match self {
+                    $(Query::$endpoint(query) => Answer::of(query.fetch(sources, now_ms).await?),)*
+                    $(Query::$other(query) => Answer::of(query.fetch(sources, now_ms).await?),)*
+                }
+            }
+        }
+    };
+}
+
+reports! {
+    endpoints {
+        Current(current::Query),
+        Timeline(timeline::Query),
+        Daily(daily::Query),
+        Types(types::Query),
+        Performance(performance::Query),
+        Tools(tools::Query),
+        Active(active::Page),
+        Executions(executions::Page),
+        Execution(execution::Query),
+        Errors(errors::Query),
+        Costs(costs::Query),
+    }
+    // Messages of the stream.
+    others {
+        Dashboard(dashboard::Part),
+    }
+}

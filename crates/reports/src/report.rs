@@ -1,0 +1,21 @@
+//! What a report is: rows of one of the two views, and the answer that is built from them.
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::source::{Sources, View};
+
+/// The type that implements it holds the parameters, within their bounds.
+pub trait Report {
+    /// What is written as the answer. It may borrow nothing, and share what the views share.
+    type Built: Serialize;
+
+    /// Whether history may have to read many rows for it.
+    fn is_scan(&self) -> bool;
+
+    fn fetch(
+        &self,
+        sources: &Sources,
+        now_ms: i64,
+    ) -> impl Future<Output = Result<(Self::Built, View), Error>> + Send;
+}

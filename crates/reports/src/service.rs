@@ -1,0 +1,142 @@
+//! The reports as they are asked for: cached, in lanes that do not wait for each other, and of one
+//! client only so many at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{error, warn};
+
+use crate::answer::Answer;
+use crate::cache::Cache;
+use crate::endpoints::Query;
+use crate::error::Error;
+use crate::room::{Full, Room};
+use crate::share::{Asker, Shares, TooMany};
+use crate::source::{Sources, Views};
+use agentpulse_pipeline::counters::Counters;
+use agentpulse_store::history::{LOOKUPS, Readers, SCANS};
+
+/// Beyond this an answer comes too late for the client: the dashboard gives up at 10 s.
+const MAX_WAIT: Duration = Duration::from_secs(10);
+
+/// Queries that wait for each other, and for no others.
+struct Lane {
+    sources: Sources,
+    shares: Shares,
+}
+
+/// The client has used up its own share: other clients do not notice.
+enum Refused {
+    /// Of the readers.
+    Place,
+    /// Of the memory for answers.
+    Room,
+}
+
+pub struct Reports {
+    lookups: Lane,
+    scans: Lane,
+    /// For the clients of the stream.
+    pub(crate) own: Sources,
+    counters: Arc<Counters>,
+    pub(crate) now_ms: fn() -> i64,
+    cache: Cache<Query, Result<Answer, Error>>,
+    room: Room,
+}
+
+impl Reports {
+    /// `now_ms` is the wall clock.
+    pub fn new(views: Views, counters: Arc<Counters>, now_ms: fn() -> i64) -> Reports {
+        // The last reader of a lane is always for others.
+        let lane = |readers: &Readers, count: usize| Lane {
+            sources: Sources::new(&views, readers),
+            shares: Shares::new(count - 1),
+        };
+        Reports {
+            lookups: lane(&views.lanes.lookups, LOOKUPS),
+            scans: lane(&views.lanes.scans, SCANS),
+            own: Sources::new(&views, &views.lanes.own),
+            counters,
+            now_ms,
+            cache: Cache::new(|answer| answer.as_ref().map_or(0, |answer| answer.body.len())),
+            room: Room::default(),
+        }
+    }
+
+    /// The answer, at most a quarter of a second old, built once for equal requests. Of
+    /// `asker` only so many are built at once; the daemon itself has no limit.
+    pub async fn answer(&self, query: &Query, asker: Option<&Asker>) -> Result<Answer, Error> {
+        let shares = &self.lane(query).shares;
+        let mut held = None;
+        loop {
+            let place = held.take();
+            let make = || async move {
+                // A client without a place must not delay others that have one.
+                let place = match (place, asker) {
+                    (None, Some(asker)) => Some(shares.try_take(asker).ok_or(Refused::Place)?),
+                    (place, _) => place,
+                };
+                let answer = self.compute(query).await;
+                drop(place);
+                self.hold(answer, asker)
+            };
+            match (self.cache.try_get(query, Instant::now(), make).await, asker) {
+                (Ok(answer), _) => return answer,
+                (Err(Refused::Place), Some(asker)) => {
+                    let taken = shares.take(asker, MAX_WAIT).await;
+                    held = Some(taken.map_err(|TooMany| self.too_many())?);
+                }
+                (Err(_), _) => return Err(self.too_many()),
+            }
+        }
+    }
+
+    fn too_many(&self) -> Error {
+        self.counters.reads_refused.add(1);
+        Error::TooMany
+    }
+
+    /// Without memory all requests are rejected; without a share only those of its client.
+    fn hold(
+        &self,
+        answer: Result<Answer, Error>,
+        asker: Option<&Asker>,
+    ) -> Result<Result<Answer, Error>, Refused> {
+        let Ok(answer) = answer else {
+            return Ok(answer);
+        };
+        match self.room.hold(answer.body, asker) {
+            Ok(body) => Ok(Ok(Answer { body, ..answer })),
+            Err(Full::OfClient) => Err(Refused::Room),
+            Err(Full::OfAll) => {
+                self.counters.reads_refused.add(1);
+                let cause = "too many large answers are being sent at once";
+                warn!("{cause}");
+                Ok(Err(Error::Busy(cause.to_owned())))
+            }
+        }
+    }
+
+    async fn compute(&self, query: &Query) -> Result<Answer, Error> {
+        let answer = query.answer(&self.lane(query).sources, (self.now_ms)());
+        let made = tokio::time::timeout(MAX_WAIT, Box::pin(answer)).await;
+        let late = || Error::Unavailable(format!("no answer in {} s", MAX_WAIT.as_secs()));
+        let answer = made.unwrap_or_else(|_| Err(late()));
+        match &answer {
+            Err(Error::Unavailable(cause)) => error!(cause, ?query, "a report could not be made"),
+            Err(Error::Busy(cause)) => {
+                self.counters.reads_refused.add(1);
+                warn!(cause, ?query, "a report could not be made");
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    fn lane(&self, query: &Query) -> &Lane {
+        match query.is_scan() {
+            true => &self.scans,
+            false => &self.lookups,
+        }
+    }
+}
