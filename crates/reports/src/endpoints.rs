@@ -94,3 +94,63 @@ reports! {
         Dashboard(dashboard::Part),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agentpulse_api::params::{ParamSpec, Place};
+    use serde_json::Value;
+
+    const DOCS: &str = include_str!("../../../docs/http.md");
+
+    /// `hours` 1..168 (24), `by` day, agent; `timeRange` is described below the table.
+    fn documented(spec: &ParamSpec) -> String {
+        let (name, schema) = (spec.param.name, &spec.schema);
+        let mut text = format!("`{name}`");
+        if let (Value::Number(least), Value::Number(most)) =
+            (&schema["minimum"], &schema["maximum"])
+        {
+            text += &format!(" {least}..{most} ({})", schema["default"]);
+        }
+        if let (Value::Array(words), false) = (&schema["enum"], name == "status") {
+            let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+            text += &format!(" {}", words.join(", "));
+        }
+        text
+    }
+
+    #[test]
+    fn the_table_in_the_docs_is_the_list() {
+        let rows: Vec<&str> = DOCS
+            .lines()
+            .filter(|line| line.starts_with("| `/"))
+            .collect();
+        assert!(rows.len() >= ENDPOINTS.len());
+        for (endpoint, row) in ENDPOINTS.iter().zip(rows) {
+            assert!(
+                row.starts_with(&format!("| `{}` |", endpoint.path)),
+                "{row}"
+            );
+            let params = Params::recording();
+            assert!((endpoint.parse)(&params).is_ok());
+            let specs = params.into_specs();
+            let asked = specs.iter().filter(|spec| spec.place == Place::Query);
+            let own = |spec: &&ParamSpec| spec.param.name != "timeRange";
+            for spec in asked.filter(own) {
+                let text = documented(spec);
+                assert!(row.contains(&text), "{row} lacks {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_parameter_says_what_it_means() {
+        for endpoint in ENDPOINTS {
+            let params = Params::recording();
+            assert!((endpoint.parse)(&params).is_ok());
+            for spec in params.into_specs() {
+                assert!(!spec.param.meaning.is_empty(), "{}", spec.param.name);
+            }
+        }
+    }
+}

@@ -90,7 +90,7 @@ impl Serialize for PageEnd {
     }
 }
 
-/// The daemon writes shared executions, and clients read items: the JSON is the same.
+// The daemon writes shared executions, and clients read items: the JSON is the same.
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Executions")]
 pub struct Executions<E = Item<'static>> {
