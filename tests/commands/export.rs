@@ -6,17 +6,17 @@ use std::process::{Command, Stdio};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::harness::{Daemon, Setup, eventually, now_ms};
+use crate::harness::{Daemon, Run, Setup, eventually, now_ms};
 use crate::model::rfc3339;
 
 /// Far more than a pipe holds.
 const EXECUTIONS: usize = 3_000;
 
 fn stops(from: usize, to: usize) -> Vec<Value> {
+    let error = json!({"message": "m".repeat(100)});
     let stop = |n| {
-        json!({"event":"stop","agent_id":format!("e{n}"),"agent_name":"zorp","duration_ms":5,
-            "error_details":{"message":"m".repeat(100)},
-            "execution_end":rfc3339(now_ms() - 1000)})
+        let run = Run::new(format!("e{n}")).ended(now_ms() - 1000).took(5);
+        run.stops_with("error_details", error.clone()).stop()
     };
     (from..to).map(stop).collect()
 }

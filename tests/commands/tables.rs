@@ -3,18 +3,30 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Daemon, Setup, eventually, now_ms};
+use crate::harness::{Daemon, Run, Setup, eventually, now_ms};
 use crate::model::rfc3339;
 
 /// A run of 90 s, an hour's work of two tools.
 fn stop(id: &str, name: &str, status: &str, ended_ms: i64) -> Value {
-    json!({
-        "event": "stop", "agent_id": id, "agent_name": name, "agent_type": "tester",
-        "execution_end": rfc3339(ended_ms), "duration_ms": 90_000, "status": status,
-        "session_id": "s 1", "model": "claude-opus-5-5", "tool_calls": {"Bash": 3, "Read": 1},
-        "token_usage": {"input_tokens": 1000, "output_tokens": 100},
-        "error_details": if status == "failure" { json!({"type": "Broken"}) } else { Value::Null },
-    })
+    let error = match status {
+        "failure" => json!({"type": "Broken"}),
+        _ => Value::Null,
+    };
+    Run::new(id)
+        .agent(name)
+        .of_type("tester")
+        .with("session_id", "s 1")
+        .with("model", "claude-opus-5-5")
+        .ended(ended_ms)
+        .took(90_000)
+        .status(status)
+        .called(json!({"Bash": 3, "Read": 1}))
+        .stops_with(
+            "token_usage",
+            json!({"input_tokens": 1000, "output_tokens": 100}),
+        )
+        .stops_with("error_details", error)
+        .stop()
 }
 
 /// Two runs of zorp ended, one of them badly; one of an agent with a hostile name runs, and has

@@ -6,6 +6,7 @@
 //! | `bytes` | which bytes lie in a folder |
 //! | `daemon` | the daemon, and the ways to talk to it and to disturb it |
 //! | `doctor` | a person who asks `agentpulse doctor` |
+//! | `events` | the events of one run, as its agent would send them |
 //! | `folder` | a folder for a daemon, and what is found in it |
 //! | `hook_program` | the hook program |
 //! | `power_cut` | what a power cut leaves of a folder |
@@ -22,6 +23,7 @@ pub mod browser;
 pub mod bytes;
 mod daemon;
 pub mod doctor;
+pub mod events;
 mod folder;
 pub mod hook_program;
 pub mod power_cut;
@@ -35,6 +37,7 @@ pub mod watcher;
 pub mod wire;
 
 pub use daemon::{Daemon, deliver};
+pub use events::Run;
 pub use folder::{folder, log_path};
 pub use program::{faketime, program, short_program, wait_exit};
 pub use redis_server::Redis;

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::http::{HeaderName, HeaderValue};
 use tungstenite::protocol::WebSocketConfig;
@@ -267,12 +267,4 @@ pub fn ended(daemon: &Daemon) -> Result<BTreeMap<String, String>, String> {
         };
         path = format!("/api/agents/executions?limit=500&cursor={cursor}");
     }
-}
-
-pub fn start(id: &str) -> Value {
-    json!({"event": "start", "agent_id": id, "agent_name": "code-review"})
-}
-
-pub fn stop(id: &str) -> Value {
-    json!({"event": "stop", "agent_id": id, "agent_name": "code-review", "duration_ms": 5})
 }

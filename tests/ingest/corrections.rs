@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::check;
 use crate::check::redis_keys;
-use crate::harness::{Daemon, Redis, Setup, eventually, now_ms};
+use crate::harness::{Daemon, Redis, Run, Setup, eventually, now_ms};
 use crate::model::{Arrival, World, rfc3339};
 
 const AGENTS: [&str; 3] = ["zorp", "quix", "vlam"];
@@ -28,8 +28,13 @@ impl Random {
 }
 
 fn stop(id: &str, agent: &str, status: &str, duration_ms: u64) -> Value {
-    json!({"event":"stop","agent_id":id,"agent_name":agent,"execution_end":rfc3339(now_ms()),
-        "duration_ms":duration_ms,"status":status,"tool_calls":{"Read":2,"Edit":1}})
+    Run::new(id)
+        .agent(agent)
+        .ended(now_ms())
+        .took(duration_ms)
+        .status(status)
+        .called(json!({"Read": 2, "Edit": 1}))
+        .stop()
 }
 
 /// Waits until the reaper has ended all of them, and tells the model when.

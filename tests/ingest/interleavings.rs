@@ -8,18 +8,14 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::check;
+use crate::harness::events::stop_at;
 use crate::harness::{Daemon, Setup, eventually, now_ms};
 use crate::model::load::shuffled;
 use crate::model::{Arrival, DAY_MS, HOUR_MS, Totals, World, day, hour, rfc3339};
 
-fn stop(id: &str, end_ms: i64) -> Value {
-    json!({"event":"stop","agent_id":id,"agent_name":"zorp","execution_end":rfc3339(end_ms),
-        "duration_ms":100,"tool_calls":{"Read":1}})
-}
-
 fn stops(prefix: &str, count: usize, end_ms: i64) -> Vec<Value> {
     (0..count)
-        .map(|n| stop(&format!("{prefix}{n}"), end_ms - n as i64))
+        .map(|n| stop_at(&format!("{prefix}{n}"), end_ms - n as i64))
         .collect()
 }
 
@@ -69,11 +65,11 @@ fn one_event_after_all_rows_were_pruned_and_a_restart_is_counted() {
     prune_all(&daemon);
     assert_eq!(daemon.sigterm().code(), Some(0));
     daemon.restart();
-    all.extend(daemon.accept(&[stop("b", now_ms() - 1000)]));
+    all.extend(daemon.accept(&[stop_at("b", now_ms() - 1000)]));
     check::everywhere(&daemon, &World::of(&all));
     daemon.kill9();
     daemon.restart();
-    all.extend(daemon.accept(&[stop("c", now_ms() - 1000)]));
+    all.extend(daemon.accept(&[stop_at("c", now_ms() - 1000)]));
     check::everywhere(&daemon, &World::of(&all));
 }
 
@@ -146,7 +142,7 @@ fn progress_before_its_start_or_after_its_stop_changes_nothing() {
             },
         ),
         (
-            &stop("p", begin_ms + 100),
+            &stop_at("p", begin_ms + 100),
             Totals {
                 accepted: 1,
                 ..Totals::default()
@@ -175,7 +171,7 @@ fn a_late_event_counts_in_its_day_and_makes_no_key_that_is_past_its_life() {
     let late_ms = at_ms - 10 * DAY_MS;
     let mut all = daemon.accept(&stops("now", 20, at_ms - 1000));
     check::everywhere(&daemon, &World::of(&all));
-    all.extend(daemon.accept(&[stop("late", late_ms)]));
+    all.extend(daemon.accept(&[stop_at("late", late_ms)]));
     check::everywhere(&daemon, &World::of(&all));
     let key = format!("metrics:hourly:{}:generic", hour(late_ms));
     assert_eq!(daemon.redis(&["EXISTS", &key]).text(), "0");
@@ -196,11 +192,11 @@ fn runs_of_last_month_are_taken_in_while_live_goes_on() {
     let at_ms = now_ms();
     let (mut imported, mut live) = (Vec::new(), Vec::new());
     for n in 0..400 {
-        imported.push(stop(
+        imported.push(stop_at(
             &format!("old{n}"),
             at_ms - 26 * DAY_MS - n * HOUR_MS / 20,
         ));
-        live.push(stop(&format!("new{n}"), at_ms - 1000 - n));
+        live.push(stop_at(&format!("new{n}"), at_ms - 1000 - n));
     }
     let socket = daemon.socket();
     let importer = std::thread::spawn(move || {

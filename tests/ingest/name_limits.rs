@@ -5,20 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Daemon, Redis, Setup, eventually, now_ms};
+use crate::harness::{Daemon, Redis, Run, Setup, eventually, now_ms};
 use crate::model::{day, rfc3339};
 
 const NAMES: usize = 60;
 const ROOM: usize = 20;
 
 fn stops(range: std::ops::Range<usize>, end_ms: i64) -> Vec<Value> {
-    range
-        .map(|n| {
-            json!({"event":"stop","agent_id":format!("e{n}"),"agent_name":format!("agent-{n:02}"),
-                "agent_type":format!("type-{}", n % 6),"execution_end":rfc3339(end_ms),
-                "duration_ms":100 + n,"tool_calls":{(format!("Tool{}", n % 10)):1}})
-        })
-        .collect()
+    let stop = |n: usize| {
+        Run::new(format!("e{n}"))
+            .agent(format!("agent-{n:02}"))
+            .of_type(format!("type-{}", n % 6))
+            .ended(end_ms)
+            .took(100 + n)
+            .called(json!({(format!("Tool{}", n % 10)): 1}))
+            .stop()
+    };
+    range.map(stop).collect()
 }
 
 /// Executions by the last part of a family's keys.

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::check;
-use crate::harness::{Daemon, Setup, eventually, now_ms};
+use crate::harness::events::{progress, start};
+use crate::harness::{Daemon, Run, Setup, eventually, now_ms};
 use crate::model::{Arrival, World, rfc3339};
 
 /// A daemon that calls an execution hung after this.
@@ -15,17 +16,12 @@ fn daemon(idle_timeout: &str) -> Daemon {
         .start()
 }
 
-fn start(id: &str) -> Value {
-    json!({"event":"start","agent_id":id,"agent_name":"zorp","start_time":rfc3339(now_ms())})
-}
-
-fn progress(id: &str) -> Value {
-    json!({"event":"progress","agent_id":id,"progress":0.5})
-}
-
 fn stop(id: &str, duration_ms: i64) -> Value {
-    json!({"event":"stop","agent_id":id,"execution_end":rfc3339(now_ms()),"duration_ms":duration_ms,
-        "status":"success"})
+    Run::new(id)
+        .ended(now_ms())
+        .took(duration_ms)
+        .status("success")
+        .stop()
 }
 
 fn active_ids(daemon: &Daemon) -> Result<Vec<String>, String> {

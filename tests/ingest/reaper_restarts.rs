@@ -1,10 +1,10 @@
 //! A restart of the daemon is no heartbeat: what was silent before has the time that it had
 //! left, and what was heard a moment before is not ended early.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::harness::events::{progress, start};
 use crate::harness::{Daemon, Setup, eventually, now_ms};
-use crate::model::rfc3339;
 
 const IDLE_MS: i64 = 5_000;
 /// What a restart may add: a tenth of the time-out, because a sign of that time may be lost, and
@@ -17,14 +17,6 @@ fn daemon() -> Daemon {
         .set("reaper.idle_timeout", "\"5s\"")
         .set("reaper.tool_timeout", "\"5s\"")
         .start()
-}
-
-fn start(id: &str) -> Value {
-    json!({"event":"start","agent_id":id,"agent_name":"zorp","start_time":rfc3339(now_ms())})
-}
-
-fn progress(id: &str) -> Value {
-    json!({"event":"progress","agent_id":id,"current_tool":"Bash"})
 }
 
 fn ms(time: &Value) -> i64 {

@@ -6,14 +6,19 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::harness::{Daemon, Setup, eventually, now_ms};
-use crate::model::{DAY_MS, day, rfc3339};
+use crate::harness::{Daemon, Run, Setup, eventually, now_ms};
+use crate::model::{DAY_MS, day};
 
 /// A stop of an agent, with one call of each tool.
 fn stop(id: &str, agent: &str, kind: &str, tools: &[String], end_ms: i64) -> Value {
     let calls: BTreeMap<&String, i64> = tools.iter().map(|tool| (tool, 1)).collect();
-    json!({"event":"stop","agent_id":id,"agent_name":agent,"agent_type":kind,
-        "execution_end":rfc3339(end_ms),"duration_ms":100,"tool_calls":calls})
+    Run::new(id)
+        .agent(agent)
+        .of_type(kind)
+        .ended(end_ms)
+        .took(100)
+        .called(json!(calls))
+        .stop()
 }
 
 fn texts<const N: usize>(names: [&str; N]) -> Vec<String> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::harness::events::stops;
 use crate::harness::{Daemon, Setup, eventually};
-use crate::promises::stops;
 
 /// The daemon keeps 64 MiB of lines that have begun: 256 of these.
 const LINE: usize = 256 << 10;

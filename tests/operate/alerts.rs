@@ -4,14 +4,17 @@ use serde_json::{Value, json};
 
 use crate::harness::receiver::{Manner, Receiver, Told};
 use crate::harness::watcher::{STREAM, Watcher};
-use crate::harness::{Daemon, Redis, Setup, eventually, now_ms};
-use crate::model::rfc3339;
+use crate::harness::{Daemon, Redis, Run, Setup, eventually, now_ms};
 
 const OK: Manner = Manner::Status("200 OK");
 
 fn stop(id: &str, agent: &str, status: &str) -> Value {
-    json!({"event":"stop","agent_id":id,"agent_name":agent,"duration_ms":5,"status":status,
-        "execution_end":rfc3339(now_ms())})
+    Run::new(id)
+        .agent(agent)
+        .ended(now_ms())
+        .took(5)
+        .status(status)
+        .stop()
 }
 
 fn stops(ids: std::ops::Range<usize>, status: &str) -> Vec<Value> {

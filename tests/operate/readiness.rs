@@ -5,10 +5,11 @@ use std::fs;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::harness::events::stops;
 use crate::harness::scrape::Scrape;
 use crate::harness::{Daemon, Redis, Setup, eventually, folder};
 use crate::operate::systemd::Manager;
-use crate::promises::{Load, fill, stops};
+use crate::promises::{Load, fill};
 
 fn is_ready(daemon: &Daemon) -> Result<(), String> {
     let told = daemon.get("/ready");

@@ -7,7 +7,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::harness::browser::Browser;
-use crate::harness::watcher::{start, stop};
+use crate::harness::events::{start, stop};
 use crate::harness::{Daemon, Setup, eventually, wire};
 use crate::security::keys::create;
 
@@ -101,9 +101,9 @@ fn below_a_path_of_a_proxy_the_page_works_as_at_the_root() {
     browser.shows("#link", "Live");
     browser.shows("#run[open] .facts", "one");
     browser.press("Escape");
-    browser.shows("#running [data-id=one]", "code-review");
+    browser.shows("#running [data-id=one]", "zorp");
     daemon.accept(&[start("two"), stop("one")]);
-    browser.shows("#running [data-id=two]", "code-review");
+    browser.shows("#running [data-id=two]", "zorp");
     browser.shows("[data-card=executions] .below", "1 in 7 days");
     let styled = "getComputedStyle(document.querySelector('.unstyled')).display";
     assert_eq!(browser.evaluate(styled), "none");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::claude_code::script::Script;
 use crate::harness::browser::Browser;
-use crate::harness::watcher::{start, stop};
+use crate::harness::events::{start, stop};
 use crate::harness::{DEADLINE, Daemon, PAUSE, Redis, Setup, eventually, folder, now_ms};
 use crate::model::rfc3339;
 use crate::security::keys::create;
@@ -324,7 +324,7 @@ fn where_no_stream_comes_through_it_asks_again_and_again() {
         false
     );
     daemon.accept(&[start("x")]);
-    browser.shows("#running [data-id=x]", "code-review");
+    browser.shows("#running [data-id=x]", "zorp");
     daemon.accept(&[stop("x")]);
     browser.shows("#running .body", "Nothing runs now");
     browser.shows("[data-card=executions] .below", "1 in 7 days");

@@ -33,11 +33,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::check::{over_http, redis_keys};
-use crate::harness::{Daemon, Redis, deliver, eventually, now_ms};
-use crate::model::{Arrival, World, rfc3339};
+use crate::harness::{Daemon, Redis, deliver, eventually};
+use crate::model::{Arrival, World};
 
 /// Whether the tests may take as long as the promises say.
 pub fn is_long() -> bool {
@@ -64,18 +64,6 @@ pub fn arrivals(lines: &[Value], at_ms: i64) -> Vec<Arrival> {
         at_ms,
     };
     lines.iter().map(arrival).collect()
-}
-
-pub fn stop(id: &str, end_ms: i64) -> Value {
-    json!({"event":"stop","agent_id":id,"agent_name":"zorp","execution_end":rfc3339(end_ms),
-        "duration_ms":100,"tool_calls":{"Read":1}})
-}
-
-/// That many stops of the last second.
-pub fn stops(prefix: &str, count: usize) -> Vec<Value> {
-    let end_ms = now_ms() - 1000;
-    let ids = (0..count).map(|n| format!("{prefix}{n}"));
-    ids.map(|id| stop(&id, end_ms)).collect()
 }
 
 /// HTTP and a Redis of the test's own say what the model says.

@@ -1,8 +1,9 @@
 //! P1, with the power cut: what was acknowledged is counted once, also when everything that was
 //! not synced is gone.
 
-use super::{Load, arrivals, sized, stops};
+use super::{Load, arrivals, sized};
 use crate::check;
+use crate::harness::events::stops;
 use crate::harness::power_cut::Power;
 use crate::harness::{Setup, now_ms};
 use crate::model::World;

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{equals, stops};
+use super::equals;
 use crate::check;
 use crate::check::over_http;
+use crate::harness::events::stops;
 use crate::harness::{Exit, Redis, Setup, eventually, now_ms};
 use crate::model::load::shuffled;
 use crate::model::{Arrival, World, rfc3339};

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Load, arrivals, equals, fill, sized, stops};
+use super::{Load, arrivals, equals, fill, sized};
 use crate::check;
 use crate::check::over_http;
+use crate::harness::events::stops;
 use crate::harness::wire::totals;
 use crate::harness::{Daemon, Redis, Setup, eventually, log_path, now_ms};
 use crate::model::load::shuffled;

@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::is_long;
 use crate::check;
-use crate::harness::{Daemon, Setup, eventually, now_ms};
+use crate::harness::{Daemon, Run, Setup, eventually, now_ms};
 use crate::model::{Arrival, DAY_MS, World, rfc3339};
 
 fn daemon(idle_timeout: &str) -> Daemon {
@@ -16,10 +16,6 @@ fn daemon(idle_timeout: &str) -> Daemon {
         .set("reaper.idle_timeout", &timeout)
         .set("reaper.tool_timeout", &timeout)
         .start()
-}
-
-fn start(id: &str, at_ms: i64) -> Value {
-    json!({"event":"start","agent_id":id,"agent_name":"zorp","start_time":rfc3339(at_ms)})
 }
 
 /// What the reaper did, for the model.
@@ -50,7 +46,7 @@ fn p09_a_late_stop_of_the_other_day_moves_every_total() {
     let yesterday_ms = midnight_ms - 1;
     let mut all = Vec::new();
     for id in ["a", "b", "c"] {
-        all.extend(daemon.accept(&[start(id, yesterday_ms - 5_000)]));
+        all.extend(daemon.accept(&[Run::new(id).began(yesterday_ms - 5_000).start()]));
     }
     for id in ["a", "b", "c"] {
         all.push(reaped(&daemon, id));
@@ -93,7 +89,7 @@ fn p09_it_leaves_within_a_second_of_its_deadline() {
     let daemon = daemon("3s");
     for n in 0..20 {
         let id = format!("a{n}");
-        daemon.accept(&[start(&id, now_ms())]);
+        daemon.accept(&[Run::new(id.as_str()).began(now_ms()).start()]);
         let told = Instant::now();
         eventually("it leaves", || {
             let told = daemon.redis(&["SISMEMBER", "agents:active", &id]).text();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::sized;
-use crate::harness::{Daemon, Redis, Setup, eventually, faketime, folder};
+use crate::harness::{Daemon, Redis, Run, Setup, eventually, faketime, folder};
 
 /// Hours between the true time and the daemon's.
 const JUMPS: [i64; 6] = [0, 1, 0, -1, 8, 0];
@@ -23,11 +23,11 @@ fn set_clock(file: &Path, hours: i64) {
 
 /// Without times of their own: the daemon stamps them.
 fn start(id: &str) -> Value {
-    json!({"event":"start","agent_id":id,"agent_name":"zorp"})
+    Run::new(id).start()
 }
 
 fn stop(id: &str) -> Value {
-    json!({"event":"stop","agent_id":id,"tool_calls":{"Read":1}})
+    Run::new(id).called(json!({"Read": 1})).stop()
 }
 
 fn executions(daemon: &Daemon) -> Vec<Value> {

@@ -7,8 +7,9 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-use super::{arrivals, sized, stops};
+use super::{arrivals, sized};
 use crate::check;
+use crate::harness::events::stops;
 use crate::harness::wire::Client;
 use crate::harness::{Daemon, Setup, now_ms};
 use crate::model::World;

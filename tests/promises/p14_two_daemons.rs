@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::stops;
 use crate::check;
+use crate::harness::events::stops;
 use crate::harness::{Exit, Setup};
 use crate::model::World;
 

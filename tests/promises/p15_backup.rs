@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{arrivals, sized};
 use crate::check;
+use crate::harness::events::stop;
 use crate::harness::{Daemon, Setup, deliver, eventually, now_ms};
 use crate::model::load::shuffled;
-use crate::model::{Arrival, World, rfc3339};
+use crate::model::{Arrival, World};
 
 fn backup_command(daemon: &Daemon, to: &Path, keep: &str) -> Output {
     let to = to.to_str().expect("a short path");
@@ -175,11 +176,6 @@ fn p15_the_journal_is_held_between_the_copies() {
     assert!(restored.status.success(), "{}", says(&restored));
     daemon.restart();
     check::everywhere(&daemon, &World::of(&arrivals(&lines, at_ms)));
-}
-
-fn stop(id: &str) -> Value {
-    json!({"event":"stop","agent_id":id,"agent_name":"zorp","duration_ms":5,
-        "execution_end":rfc3339(now_ms() - 1000)})
 }
 
 /// A daemon with one event, a backup of that, and the backup's content.

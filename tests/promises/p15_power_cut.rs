@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use super::p15_restore::{crashed, has_crash_points, make_old, stop, stopped};
+use super::p15_restore::{crashed, has_crash_points, make_old, stopped};
 use crate::check;
+use crate::harness::events::stop;
 use crate::harness::power_cut::Power;
 use crate::harness::{program, short_program, wait_exit};
 use crate::model::World;

@@ -8,16 +8,12 @@ use std::process::{Command, Output};
 
 use rusqlite::Connection;
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::check;
-use crate::harness::{Daemon, Setup, now_ms, wait_exit};
-use crate::model::{Arrival, World, rfc3339};
-
-pub(super) fn stop(id: &str) -> Value {
-    json!({"event":"stop","agent_id":id,"agent_name":"zorp","duration_ms":5,
-        "execution_end":rfc3339(now_ms() - 1000)})
-}
+use crate::harness::events::stop;
+use crate::harness::{Daemon, Setup, wait_exit};
+use crate::model::{Arrival, World};
 
 /// Without `timeout`, which hides the signal that a program died of.
 fn restore(daemon: &Daemon, file: &Path, crash_at: &str) -> Output {

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::check;
 use crate::harness::wire::{Response, totals};
-use crate::harness::{Daemon, Setup, eventually, now_ms};
-use crate::model::{Arrival, HOUR_MS, Totals, World, rfc3339};
+use crate::harness::{Daemon, Run, Setup, eventually, now_ms};
+use crate::model::{Arrival, HOUR_MS, Totals, World};
 
 const CURRENT: &str = "/api/agents/metrics/current";
 
@@ -29,8 +29,9 @@ fn is_error(response: &Response, status: u16, words: &[&str]) {
 }
 
 fn stop(id: &str, end_ms: i64) -> Value {
-    json!({"event":"stop","agent_id":id,"agent_name":"zorp","execution_end":rfc3339(end_ms),
-        "duration_ms":100,"token_usage":{"input_tokens":1,"output_tokens":1,"estimated_cost":0.5}})
+    let usage = json!({"input_tokens": 1, "output_tokens": 1, "estimated_cost": 0.5});
+    let run = Run::new(id).ended(end_ms).took(100);
+    run.stops_with("token_usage", usage).stop()
 }
 
 #[test]

@@ -4,15 +4,12 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Daemon, Setup, eventually, now_ms, short_program};
-use crate::model::rfc3339;
+use crate::harness::{Daemon, Run, Setup, eventually, now_ms, short_program};
 
 fn stop(id: &str, model: &str) -> Value {
-    json!({
-        "event": "stop", "agent_id": id, "agent_name": "zorp", "duration_ms": 5, "model": model,
-        "execution_end": rfc3339(now_ms()),
-        "token_usage": {"input_tokens": 1000, "output_tokens": 100},
-    })
+    let usage = json!({"input_tokens": 1000, "output_tokens": 100});
+    let run = Run::new(id).with("model", model).ended(now_ms()).took(5);
+    run.stops_with("token_usage", usage).stop()
 }
 
 /// What `prices check` says, once all executions are in history.

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::{Value, json};
 
-use crate::harness::watcher::{STREAM, Watcher, start};
+use crate::harness::events::start;
+use crate::harness::watcher::{STREAM, Watcher};
 use crate::harness::wire::Client;
 use crate::harness::{DEADLINE, Daemon, Setup, eventually, wire};
 use crate::security::keys::{create, told};

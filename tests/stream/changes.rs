@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::watcher::{DASHBOARD, STREAM, Seen, Watcher, active, ended, id, start, stop};
+use crate::harness::events::{start, stop};
+use crate::harness::watcher::{DASHBOARD, STREAM, Seen, Watcher, active, ended, id};
 use crate::harness::{Daemon, Redis, Setup, eventually};
 
 /// The elements of the next frames, until one of this kind is among them; that one is answered.

@@ -6,13 +6,17 @@ use serde_json::{Value, json};
 use tungstenite::Message;
 
 use crate::harness::watcher::{DASHBOARD, Watcher};
-use crate::harness::{Daemon, Setup, eventually, now_ms};
-use crate::model::{HOUR_MS, rfc3339};
+use crate::harness::{Daemon, Run, Setup, eventually, now_ms};
+use crate::model::HOUR_MS;
 
 fn stop(id: &str, kind: &str, status: &str, duration_ms: i64, calls: Value) -> Value {
-    json!({"event": "stop", "agent_id": id, "agent_name": "zorp", "agent_type": kind,
-        "status": status, "duration_ms": duration_ms, "tool_calls": calls,
-        "execution_end": rfc3339(now_ms())})
+    Run::new(id)
+        .of_type(kind)
+        .ended(now_ms())
+        .took(duration_ms)
+        .status(status)
+        .called(calls)
+        .stop()
 }
 
 fn fields(object: &Value) -> BTreeSet<&str> {

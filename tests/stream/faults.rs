@@ -10,7 +10,8 @@ use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::harness::watcher::{DASHBOARD, STREAM, Seen, Watcher, start};
+use crate::harness::events::start;
+use crate::harness::watcher::{DASHBOARD, STREAM, Seen, Watcher};
 use crate::harness::{Daemon, Setup, eventually};
 use crate::security::keys::{create, told};
 
