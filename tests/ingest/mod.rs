@@ -18,6 +18,7 @@
 //! | `tracked_names` | which names are tracked, for how long |
 //! | `unfinished_lines` | what is sent and never ended |
 //! | `wide_json` | memory of JSON that is far larger as a tree than as text |
+//! | `work` | how many commits and scripts a burst takes, and that its repetition takes none |
 
 mod accepted;
 mod commit_bytes;
@@ -35,3 +36,4 @@ mod sums_at_limit;
 mod tracked_names;
 mod unfinished_lines;
 mod wide_json;
+mod work;

@@ -21,6 +21,8 @@ mod sample;
 mod schema;
 #[cfg(test)]
 mod sums_at_limit;
+#[cfg(test)]
+mod work;
 
 pub use crate::sqlite::Error;
 pub use costliest::{Costliest, Named};
