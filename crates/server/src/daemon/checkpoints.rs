@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::failure::{Failure, cannot_create};
-use super::{join, stores};
+use super::tasks::join;
 use agentpulse_store::sqlite::Checkpointer;
 
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
@@ -23,10 +23,7 @@ pub struct Checkpoints {
 impl Checkpoints {
     pub fn start(paths: [PathBuf; 2]) -> Result<Checkpoints, Failure> {
         let [journal, history] = paths.map(|path| Checkpointer::open(&path));
-        let both = [
-            journal.map_err(stores::failure)?,
-            history.map_err(stores::failure)?,
-        ];
+        let both = [journal?, history?];
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let work = move || {

@@ -19,6 +19,13 @@ impl Failure {
     }
 }
 
+/// What the databases report is damage of the data folder.
+impl From<agentpulse_store::sqlite::Error> for Failure {
+    fn from(error: agentpulse_store::sqlite::Error) -> Failure {
+        Failure::new(exit::CORRUPT, error.to_string())
+    }
+}
+
 pub fn cannot_create(what: &str) -> impl Fn(std::io::Error) -> Failure {
     move |error| Failure::new(exit::CANNOT_CREATE, format!("{what}: {error}"))
 }

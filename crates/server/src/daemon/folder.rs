@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
 
-use super::failure::cannot_create;
+use super::failure::{Failure, cannot_create};
 use super::ownership::{Found, inspect};
-use super::{Failure, restore};
+use super::settle::settle;
 use crate::intake::socket;
 use agentpulse_config::Config;
 use agentpulse_contract::data_folder::{CONTROL_SOCKET, HTTP_ADDRESS, LOCK};
 use agentpulse_contract::exit;
-use agentpulse_live::private_server;
 use agentpulse_store::backup::make_folder;
 
 /// Locked as long as the daemon runs, so that two never share a folder.
@@ -41,7 +40,7 @@ impl Folder {
     }
 
     fn settled(self) -> Result<Folder, Failure> {
-        restore::settle(&self.dir)?;
+        settle(&self.dir)?;
         Ok(self)
     }
 
@@ -176,15 +175,6 @@ pub fn check_socket_is_free(config: &Config) -> Result<(), Failure> {
                 path.display()
             ),
         )),
-    }
-}
-
-pub fn redis_settings(config: &Config) -> private_server::Settings {
-    private_server::Settings {
-        dir: config.data.dir.clone(),
-        server: config.redis.server.clone(),
-        maxmemory: config.redis.maxmemory,
-        template: include_str!("../../../../config/redis.conf").to_owned(),
     }
 }
 

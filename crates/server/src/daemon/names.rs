@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use tracing::info;
 
-use super::Failure;
-use super::stores::{LOADED, failure};
+use super::failure::Failure;
+use super::replay::each_after;
 use agentpulse_config::Limits;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, NameLimits, Names, TrackedName};
@@ -26,13 +26,13 @@ pub fn names(
         tools: limits.tools,
     };
     let mut names = Names::new(limits, Day::of(now_ms()));
-    let tracked = journal.tracked_names().map_err(failure)?;
+    let tracked = journal.tracked_names()?;
     if !tracked.is_empty() {
         tracked.into_iter().for_each(|place| names.restore(place));
         return Ok(names);
     }
     let mut maker = Maker {
-        old: journal.old_names().map_err(failure)?.into_iter().collect(),
+        old: journal.old_names()?.into_iter().collect(),
         names,
         made: Vec::new(),
     };
@@ -44,8 +44,8 @@ pub fn names(
             "gave places to the names that history counts"
         );
         // What Redis has is by other places. A new epoch has it rebuilt, also after a crash.
-        journal.renew_epoch().map_err(failure)?;
-        journal.take_over(&maker.made).map_err(failure)?;
+        journal.renew_epoch()?;
+        journal.take_over(&maker.made)?;
     }
     Ok(maker.names)
 }
@@ -62,8 +62,8 @@ impl Maker {
     fn read_history(&mut self, history: &Reader) -> Result<(), Failure> {
         let first = self.names.first();
         for kind in NameKind::ALL {
-            for day in history.counted_days(first).map_err(failure)? {
-                let counted = history.names(kind, day).map_err(failure)?;
+            for day in history.counted_days(first)? {
+                let counted = history.names(kind, day)?;
                 self.give(kind, day, &counted);
             }
         }
@@ -72,14 +72,8 @@ impl Maker {
 
     /// Changes that history does not have yet.
     fn read_tail(&mut self, history: &Reader, tail: &Tail) -> Result<(), Failure> {
-        let cursor = history.cursor().map_err(failure)?;
-        let mut seq = cursor.map_or(0, |cursor| cursor.seq);
-        loop {
-            let changes = tail.read(seq, LOADED).map_err(failure)?;
-            let Some(last) = changes.last() else {
-                return Ok(());
-            };
-            seq = last.seq;
+        let cursor = history.cursor()?;
+        each_after(tail, cursor.map_or(0, |cursor| cursor.seq), |changes| {
             for added in changes.iter().filter_map(|change| change.added()) {
                 let day = added.day();
                 self.give(NameKind::Agent, day, &[added.agent_name.to_owned()]);
@@ -87,7 +81,8 @@ impl Maker {
                 let tools: Vec<String> = added.tools.iter().map(|t| t.0.to_owned()).collect();
                 self.give(NameKind::Tool, day, &tools);
             }
-        }
+            Ok(())
+        })
     }
 
     fn give(&mut self, kind: NameKind, day: Day, counted: &[String]) {

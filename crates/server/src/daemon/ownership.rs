@@ -8,15 +8,15 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::restore;
+use super::settle::{PARTIAL, READY};
 use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL, LOCK, SPOOL};
 use agentpulse_contract::spool;
 
 /// The files of a data folder: at least two exist, as the lock is created before any database.
-const OWN: [&str; 5] = [LOCK, JOURNAL, HISTORY, ACCESS, restore::READY];
+const OWN: [&str; 5] = [LOCK, JOURNAL, HISTORY, ACCESS, READY];
 /// What may be in a folder before a daemon first runs on it: files of hooks, remains of a start or
 /// a restore that was interrupted, keys that were moved here, what a new disk has.
-const BEFOREHAND: [&str; 5] = [LOCK, ACCESS, SPOOL, restore::PARTIAL, "lost+found"];
+const BEFOREHAND: [&str; 5] = [LOCK, ACCESS, SPOOL, PARTIAL, "lost+found"];
 const OTHERS_WRITE: u32 = 0o022;
 
 /// A folder that the daemon may work on.

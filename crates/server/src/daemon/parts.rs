@@ -1,17 +1,14 @@
 //! What the parts share, and the parts built from it.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use parking_lot::RwLock;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::failure::{Failure, cannot_create};
-use super::stores::{self, Stores};
+use super::failure::Failure;
+use super::stores::Stores;
 use agentpulse_alerts::store::AlertStore;
 use agentpulse_config::Config;
-use agentpulse_core::execution::Catalog;
 use agentpulse_core::names::Names;
 use agentpulse_live::Live;
 use agentpulse_pipeline::applier::Applier;
@@ -23,14 +20,14 @@ use agentpulse_pipeline::holds::Holds;
 use agentpulse_pipeline::live_state::LiveState;
 use agentpulse_pipeline::live_usage::{LiveUsage, LiveUsageReader};
 use agentpulse_pipeline::persisted_counters::PersistedCounters;
-use agentpulse_pipeline::running::{Running, Timeouts};
-use agentpulse_pipeline::settings::{RuntimeSettings, SettingsWatch};
+use agentpulse_pipeline::running::Running;
+use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::usage::{TranscriptQueue, UsageReader};
 use agentpulse_pipeline::verify::Verifier;
 use agentpulse_pipeline::watchdog::Watchdog;
-use agentpulse_pipeline::writer::{self, Heartbeats, Writer, WriterHandle};
+use agentpulse_pipeline::writer::{Heartbeats, WriterHandle};
 use agentpulse_reports::{Reports, Views, stream};
-use agentpulse_store::history::History;
+use agentpulse_store::history::{History, Lanes};
 use agentpulse_store::journal::Tail;
 
 /// Everything that the parts share.
@@ -96,7 +93,7 @@ impl Parts {
             watchdog: self.watchdog.clone(),
             names: self.names.clone(),
             changes: self.changes.clone(),
-            tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
+            tail: Tail::open(&stores.journal_path)?,
             history_path: stores.history_path.clone(),
             heartbeats: self.heartbeats.clone(),
             writer,
@@ -113,11 +110,11 @@ impl Parts {
         })
     }
 
-    pub fn usage_reader(&self, stores: &Stores, writer: WriterHandle) -> UsageReader {
+    pub fn usage_reader(&self, lanes: &Lanes, writer: WriterHandle) -> UsageReader {
         UsageReader {
             writer,
             unread: self.unread.clone(),
-            history: stores.lanes.own.clone(),
+            history: lanes.own.clone(),
             settings: self.settings.clone(),
             counters: self.counters.clone(),
         }
@@ -133,12 +130,12 @@ impl Parts {
 
     pub fn flusher(&self, stores: &Stores, writer: WriterHandle) -> Result<Flusher, Failure> {
         let flusher = Flusher {
-            history: History::open(&stores.history_path).map_err(stores::failure)?,
+            history: History::open(&stores.history_path)?,
             epoch: stores.journal.epoch().to_owned(),
             settings: self.settings.clone(),
             watchdog: self.watchdog.clone(),
             changes: self.changes.clone(),
-            tail: Tail::open(&stores.journal_path).map_err(stores::failure)?,
+            tail: Tail::open(&stores.journal_path)?,
             writer,
             state: self.state.clone(),
             counters: self.counters.clone(),
@@ -171,64 +168,6 @@ impl Parts {
             max_clients: config.limits.stream_clients,
             alerts: self.alerts.subscribe(),
         }
-    }
-}
-
-pub fn spawn_writer(
-    stores: Stores,
-    parts: &Parts,
-    queue: mpsc::Receiver<writer::Message>,
-) -> Result<(JoinHandle<()>, mpsc::Receiver<String>), Failure> {
-    let (damage, damaged) = mpsc::channel(1);
-    let settings = parts.settings.borrow().clone();
-    let memory = stores.memory(parts.running.clone(), &parts.live_usage)?;
-    memory.unread().for_each(|id| parts.unread.put(id));
-    let listening = stores.listening()?;
-    let writer = Writer {
-        settings,
-        noted: listening.now().listened,
-        listening,
-        journal: stores.journal,
-        history: stores.lookup,
-        names: parts.names.clone(),
-        changes: parts.changes.clone(),
-        heartbeats: parts.heartbeats.clone(),
-        unread: parts.unread.clone(),
-        live_usage: parts.live_usage.clone(),
-        counters: parts.counters.clone(),
-        watchdog: parts.watchdog.clone(),
-        holds: parts.holds.clone(),
-        damage,
-        try_at: std::time::Instant::now(),
-        is_writable: true,
-        has_deferred: true,
-        forget_at: std::time::Instant::now(),
-    };
-    let thread = std::thread::Builder::new()
-        .name("writer".to_owned())
-        .spawn(move || writer.run(memory, queue))
-        .map_err(cannot_create("the writer's thread"))?;
-    Ok((thread, damaged))
-}
-
-/// The settings of the flow.
-pub fn settings(config: &Config, catalog: Arc<Catalog>) -> RuntimeSettings {
-    RuntimeSettings {
-        timeouts: Timeouts {
-            idle: config.reaper.idle_timeout,
-            tool: config.reaper.tool_timeout,
-        },
-        max_running: config.limits.running,
-        max_running_bytes: config.limits.running_bytes as usize,
-        keep_rows: config.journal.keep_rows,
-        keep_ms: config.journal.keep.as_millis() as i64,
-        remember_ms: config.history.keep.as_millis() as i64,
-        flush_interval: config.history.flush_interval,
-        check_interval: config.redis.check_interval,
-        transcript_roots: config.transcript.roots.clone(),
-        transcript_max_bytes: config.transcript.max_bytes,
-        catalog,
-        rules: config.alerts.rules.clone(),
     }
 }
 

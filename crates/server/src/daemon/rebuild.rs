@@ -1,18 +1,24 @@
 //! Rebuilds the live view without a daemon.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::parts::{Parts, spawn_writer};
-use super::{Failure, Folder, Stores, VIEWS_DEADLINE, access, join, redis, settings};
+use super::failure::Failure;
+use super::folder::Folder;
+use super::parts::Parts;
+use super::pipeline::VIEWS_DEADLINE;
+use super::stores::Stores;
+use super::tasks::join;
+use super::{access, redis, settings, writer};
 use agentpulse_config::Config;
 use agentpulse_contract::exit;
 use agentpulse_pipeline::applier;
 use agentpulse_pipeline::live_state::LiveState;
-use agentpulse_pipeline::writer;
+use agentpulse_pipeline::writer::channel;
 use agentpulse_store::access::Action;
 
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -35,12 +41,13 @@ pub async fn rebuild_offline(
         false => redis::connect_checked(&config, &stores).await?,
     };
     let (stop, stopped) = watch::channel(false);
-    let (_tuning, settings) = watch::channel(settings(&config, &stores));
+    let runtime = settings::runtime(&config, stores.catalog.clone());
+    let (_tuning, settings) = watch::channel(Arc::new(runtime));
     let parts = Parts::new(&stores, settings);
-    let (writer, queue) = writer::channel();
+    let (handle, queue) = channel();
     let (commands, received) = mpsc::channel(1);
-    let applier = parts.applier(&stores, &redis.live, writer)?;
-    let writer_thread = spawn_writer(stores, &parts, queue)?.0;
+    let applier = parts.applier(&stores, &redis.live, handle)?;
+    let writer_thread = writer::start(stores, &parts, queue)?.0;
     let running = tokio::spawn(applier.run(received, stopped));
     let (reply, answer) = tokio::sync::oneshot::channel();
     let sent = commands

@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep};
 use tracing::info;
 
 use super::failure::Failure;
-use super::folder;
 use super::stores::Stores;
 use agentpulse_config::Config;
 use agentpulse_contract::exit;
@@ -82,7 +81,7 @@ pub async fn connect(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Redi
     let (redis, url) = match &config.redis.url {
         Some(url) => (None, url.clone()),
         None => {
-            let redis = RedisChild::start(&folder::redis_settings(config))
+            let redis = RedisChild::start(&private_settings(config))
                 .await
                 .map_err(no_child)?;
             let url = redis.url();
@@ -121,6 +120,15 @@ pub async fn connect(config: &Config, names: &Arc<RwLock<Names>>) -> Result<Redi
         "connected to Redis"
     );
     Ok(redis)
+}
+
+fn private_settings(config: &Config) -> private_server::Settings {
+    private_server::Settings {
+        dir: config.data.dir.clone(),
+        server: config.redis.server.clone(),
+        maxmemory: config.redis.maxmemory,
+        template: include_str!("../../../../config/redis.conf").to_owned(),
+    }
 }
 
 fn no_child(error: private_server::Error) -> Failure {

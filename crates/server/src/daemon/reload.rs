@@ -8,8 +8,12 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tracing::{Level, error, info, warn};
 
+use super::catalog::catalog;
+use super::context::Context;
+use super::failure::Failure;
 use super::notify::Notifier;
-use super::{Failure, access, parts, stores};
+use super::tasks::Tasks;
+use super::{security, settings};
 use crate::http::security::SecurityLayer;
 use agentpulse_config::{Config, ConfigError};
 use agentpulse_core::redis_url::RedisUrl;
@@ -63,30 +67,64 @@ pub struct Source {
     pub set_log_level: Box<dyn Fn(Level) + Send + Sync>,
 }
 
-pub struct Reloader {
-    pub source: Arc<Source>,
+/// Where requests to reload arrive.
+pub struct ReloadRequests {
+    pub commands: mpsc::Receiver<Command>,
+    pub hangups: mpsc::Receiver<()>,
+}
+
+/// Starts the task that reloads. Returns the security layer, a new one with each reload.
+pub fn start(
+    context: &Context,
+    source: Source,
+    settings: watch::Sender<Arc<RuntimeSettings>>,
+    notifier: &Option<Arc<Notifier>>,
+    requests: ReloadRequests,
+    tasks: &mut Tasks,
+) -> watch::Receiver<Arc<SecurityLayer>> {
+    let (site, counters) = (&context.site, &context.parts.counters);
+    let layer = security::layer(site.config, site.address, site.access, counters);
+    let (layers, security) = watch::channel(Arc::new(layer));
+    let reloader = Reloader {
+        source: Arc::new(source),
+        address: site.address,
+        access: site.access.clone(),
+        counters: counters.clone(),
+        writer: context.writer.clone(),
+        settings,
+        security: layers,
+        state: context.operations.reloaded.clone(),
+        notifier: notifier.clone(),
+        active: ActiveSettings::of(site.config),
+    };
+    tasks.spawn(|stop| reloader.run(requests, stop));
+    security
+}
+
+struct Reloader {
+    source: Arc<Source>,
     /// The address that HTTP listens on.
-    pub address: SocketAddr,
-    pub access: Arc<Access>,
-    pub counters: Arc<Counters>,
-    pub writer: WriterHandle,
-    pub settings: watch::Sender<Arc<RuntimeSettings>>,
-    pub security: watch::Sender<Arc<SecurityLayer>>,
-    pub state: Arc<ReloadState>,
-    pub notifier: Option<Arc<Notifier>>,
+    address: SocketAddr,
+    access: Arc<Access>,
+    counters: Arc<Counters>,
+    writer: WriterHandle,
+    settings: watch::Sender<Arc<RuntimeSettings>>,
+    security: watch::Sender<Arc<SecurityLayer>>,
+    state: Arc<ReloadState>,
+    notifier: Option<Arc<Notifier>>,
     /// The settings in force.
-    pub active: ActiveSettings,
+    active: ActiveSettings,
 }
 
 /// Settings by their keys, and those that are not described as they are.
 #[derive(Clone, PartialEq)]
-pub struct ActiveSettings {
+struct ActiveSettings {
     described: BTreeMap<String, String>,
     redis_url: Option<RedisUrl>,
 }
 
 impl ActiveSettings {
-    pub fn of(config: &Config) -> ActiveSettings {
+    fn of(config: &Config) -> ActiveSettings {
         let described = config.describe().into_iter();
         ActiveSettings {
             described: described.map(|(key, value, _)| (key, value)).collect(),
@@ -122,20 +160,15 @@ impl ActiveSettings {
 
 impl Reloader {
     /// Runs until `stop`. A `hangup` is a reload without anybody who waits for the answer.
-    pub async fn run(
-        mut self,
-        mut commands: mpsc::Receiver<Command>,
-        mut hangups: mpsc::Receiver<()>,
-        mut stop: watch::Receiver<bool>,
-    ) {
+    async fn run(mut self, mut requests: ReloadRequests, mut stop: watch::Receiver<bool>) {
         loop {
             tokio::select! {
-                Some(command) = commands.recv() => {
+                Some(command) = requests.commands.recv() => {
                     let outcome = self.reload().await;
                     // The client may be gone; the log has the outcome.
                     drop(command.send(outcome));
                 }
-                Some(()) = hangups.recv() => {
+                Some(()) = requests.hangups.recv() => {
                     let outcome = self.reload().await;
                     self.note(outcome);
                 }
@@ -171,9 +204,9 @@ impl Reloader {
         let read = move || {
             let config = (source.load)().map_err(|error| error.to_string())?;
             let outcome = |failure: Failure| failure.to_string();
-            let catalog = Arc::new(stores::catalog(&config).map_err(outcome)?);
-            let security = access::security(&config, address, &access, &counters);
-            Ok::<_, String>((parts::settings(&config, catalog), security, config))
+            let catalog = Arc::new(catalog(&config).map_err(outcome)?);
+            let layer = security::layer(&config, address, &access, &counters);
+            Ok::<_, String>((settings::runtime(&config, catalog), layer, config))
         };
         let read = tokio::task::spawn_blocking(read).await;
         let (settings, security, config) = read.map_err(|error| error.to_string())??;

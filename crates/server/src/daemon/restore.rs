@@ -8,33 +8,23 @@
 //!    is interrupted here is finished by the next command that claims the folder.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::access;
 use super::backup::no_backup;
 use super::failure::{Failure, cannot_create};
 use super::folder::Folder;
+use super::settle::{PARTIAL, READY, finish, remove_folder, sync};
 use agentpulse_config::Config;
 use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL};
 use agentpulse_contract::exit;
 use agentpulse_failpoint::failpoint;
 use agentpulse_store::access::Action;
-use agentpulse_store::backup::{self, Manifest, Progress, Restored, sync_folder, unpack};
+use agentpulse_store::backup::{self, Manifest, Progress, Restored, unpack};
 use agentpulse_store::journal;
-
-/// The unpacked data until it is checked.
-pub const PARTIAL: &str = "restore.partial";
-/// The checked data until it is in its place.
-pub const READY: &str = "restore.ready";
-/// History comes last: a folder without it and with [`PARTIAL`] has no whole data.
-const PLACED: [&str; 3] = [ACCESS, JOURNAL, HISTORY];
-/// The files that SQLite keeps beside a database. A log that outlived its database would be written
-/// into the one that takes its place.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// What happened to the keys and the audit trail of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,32 +67,6 @@ pub fn restore(
     }
     folder.release();
     restored.map(|(restored, keys)| (restored.manifest, keys))
-}
-
-/// Finishes an interrupted restore, or removes its remains.
-///
-/// # Errors
-/// 65 if neither the old nor the new data is complete: a restore into a new folder did not
-/// finish.
-pub fn settle(dir: &Path) -> Result<(), Failure> {
-    finish(dir)?;
-    let partial = dir.join(PARTIAL);
-    if !partial.exists() {
-        return Ok(());
-    }
-    if dir.join(HISTORY).exists() {
-        warn!("a restore was interrupted before it had replaced anything: the old data stays");
-        return remove_folder(&partial);
-    }
-    Err(Failure::new(
-        exit::CORRUPT,
-        format!(
-            "a restore into {} was interrupted: run `agentpulse restore FILE` again, or remove {} \
-             to start without it",
-            dir.display(),
-            partial.display()
-        ),
-    ))
 }
 
 /// For commands that only read: finishes a restore whose data counts already, before the old data
@@ -187,55 +151,4 @@ fn commit(dir: &Path, partial: &Path) -> Result<Keys, Failure> {
     sync(&ready)?;
     failpoint("restore.ready");
     Ok(keys)
-}
-
-/// Moves the checked data into its place. It may have started before: a file that is no longer in
-/// the folder is in its place already, and the log beside it is its own.
-fn finish(dir: &Path) -> Result<(), Failure> {
-    let ready = dir.join(READY);
-    if !ready.exists() {
-        return Ok(());
-    }
-    for name in PLACED {
-        let from = ready.join(name);
-        if !from.exists() {
-            continue;
-        }
-        let place = dir.join(name);
-        for ending in BESIDE {
-            let beside = beside(&place, ending);
-            removed(fs::remove_file(&beside), &beside)?;
-        }
-        fs::rename(&from, &place).map_err(cannot_create(name))?;
-        sync(&place)?;
-        failpoint("restore.placed");
-    }
-    remove_folder(&ready)?;
-    sync(&ready)?;
-    failpoint("restore.done");
-    info!(dir = %dir.display(), "the data of the backup is in place");
-    Ok(())
-}
-
-fn beside(database: &Path, ending: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(ending);
-    path.into()
-}
-
-fn sync(of: &Path) -> Result<(), Failure> {
-    sync_folder(of).map_err(cannot_create(&of.display().to_string()))
-}
-
-fn remove_folder(folder: &Path) -> Result<(), Failure> {
-    removed(fs::remove_dir_all(folder), folder)
-}
-
-fn removed(outcome: io::Result<()>, path: &Path) -> Result<(), Failure> {
-    match outcome {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(cannot_create(&path.display().to_string())(error))
-        }
-        _ => Ok(()),
-    }
 }

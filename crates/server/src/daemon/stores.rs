@@ -7,17 +7,18 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use tracing::warn;
 
-use super::{Failure, names};
+use super::catalog::catalog;
+use super::cursor::{FOREIGN_FIX, cursor_is_ours};
+use super::failure::Failure;
+use super::names;
+use super::replay::each_after;
 use agentpulse_config::Config;
 use agentpulse_contract::data_folder::{HISTORY, JOURNAL};
 use agentpulse_contract::exit;
-use agentpulse_core::agent_type::AgentTypes;
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::execution::{Catalog, Execution};
 use agentpulse_core::names::Names;
-use agentpulse_core::price::Prices;
-use agentpulse_pipeline::applier::REBUILDING;
 use agentpulse_pipeline::clock::Listening;
 use agentpulse_pipeline::live_usage::LiveUsage;
 use agentpulse_pipeline::running::Running;
@@ -39,30 +40,25 @@ pub struct Stores {
     pub counted: BTreeMap<String, u64>,
 }
 
-/// Changes that are read back at once.
-pub const LOADED: usize = 1_024;
-
 impl Stores {
     pub fn open(config: &Config) -> Result<Stores, Failure> {
         let catalog = catalog(config)?;
         let journal_path = config.data.dir.join(JOURNAL);
         let history_path = config.data.dir.join(HISTORY);
-        let mut journal = Journal::open(&journal_path).map_err(failure)?;
-        let mut history = History::open(&history_path).map_err(failure)?;
-        let tail = Tail::open(&journal_path).map_err(failure)?;
+        let mut journal = Journal::open(&journal_path)?;
+        let mut history = History::open(&history_path)?;
+        let tail = Tail::open(&journal_path)?;
         let history_seq = reconcile_cursors(&mut journal, &mut history, &tail)?;
-        let lookup = Reader::open(&history_path).map_err(failure)?;
+        let lookup = Reader::open(&history_path)?;
         let names = names::names(&config.limits, &mut journal, &lookup, &tail)?;
         // The epoch is a new one if names were tracked.
-        history
-            .set_cursor(&Cursor::new(journal.epoch(), history_seq))
-            .map_err(failure)?;
+        history.set_cursor(&Cursor::new(journal.epoch(), history_seq))?;
         Ok(Stores {
-            counted: lookup.counters().map_err(failure)?,
+            counted: lookup.counters()?,
             journal,
             history_seq,
             lookup,
-            lanes: Lanes::open(&history_path).map_err(failure)?,
+            lanes: Lanes::open(&history_path)?,
             journal_path,
             history_path,
             names: Arc::new(RwLock::new(names)),
@@ -73,13 +69,13 @@ impl Stores {
     /// What the writer has to remember: running executions, and changes that history lacks.
     pub fn memory(&self, running: Arc<Running>, live_usage: &LiveUsage) -> Result<Memory, Failure> {
         let now = self.listening()?.now();
-        let heartbeats = self.journal.last_heartbeats().map_err(failure)?;
+        let heartbeats = self.journal.last_heartbeats()?;
         let mut memory = Memory::new(running);
         let load = |run: Execution| {
             memory.load_running(&run, self.history_seq, &heartbeats, now);
             live_usage.follow(&run);
         };
-        self.lookup.each_running(load).map_err(failure)?;
+        self.lookup.each_running(load)?;
         self.each_unflushed(|changes| {
             for change in changes {
                 memory.load(change, &heartbeats, now);
@@ -91,22 +87,17 @@ impl Stores {
 
     /// Continues where the last run of the daemon ended.
     pub fn listening(&self) -> Result<Listening, Failure> {
-        let listened = self.journal.listened().map_err(failure)?;
+        let listened = self.journal.listened()?;
         Ok(Listening::after(listened))
     }
 
     /// The changes that history does not have yet, in order.
     pub fn each_unflushed(&self, mut f: impl FnMut(&[Arc<Change>])) -> Result<(), Failure> {
-        let tail = Tail::open(&self.journal_path).map_err(failure)?;
-        let mut seq = self.history_seq;
-        loop {
-            let changes = tail.read(seq, LOADED).map_err(failure)?;
-            let Some(last) = changes.last() else {
-                return Ok(());
-            };
-            seq = last.seq;
-            f(&changes);
-        }
+        let tail = Tail::open(&self.journal_path)?;
+        each_after(&tail, self.history_seq, |changes| {
+            f(changes);
+            Ok(())
+        })
     }
 
     /// Whether the live view may be of this journal; a foreign one is not to be touched.
@@ -117,44 +108,6 @@ impl Stores {
     }
 }
 
-/// The fix of a foreign cursor.
-pub const FOREIGN_FIX: &str = "set redis.prefix to a name of its own, or give them up with \
-                                agentpulse rebuild --force";
-
-/// Whether the cursor that stands in a Redis is of a journal with these epochs. A daemon writes no
-/// key before its cursor: one that is there without it, `key`, is another program's.
-///
-/// # Errors
-/// Whose it is, in words.
-pub fn cursor_is_ours(
-    cursor: Option<&str>,
-    key: Option<&str>,
-    epochs: &[String],
-) -> Result<(), String> {
-    let Some(cursor) = cursor else {
-        return key.map_or(Ok(()), |key| {
-            Err(format!(
-                "keys of our names that no daemon wrote are in this Redis, {key} for one, and \
-                 would be deleted"
-            ))
-        });
-    };
-    let epoch = cursor
-        .trim_start_matches(REBUILDING)
-        .trim_start_matches(':');
-    let epoch = epoch.split(':').next().unwrap_or_default();
-    if epoch.is_empty() || epochs.iter().any(|known| known == epoch) {
-        return Ok(());
-    }
-    Err(format!(
-        "another daemon's numbers are in this Redis (journal:cursor is {cursor})"
-    ))
-}
-
-pub fn failure(error: agentpulse_store::sqlite::Error) -> Failure {
-    Failure::new(exit::CORRUPT, error.to_string())
-}
-
 /// Reconciles the journal's sequence with history's cursor; returns how far history is.
 fn reconcile_cursors(
     journal: &mut Journal,
@@ -162,10 +115,7 @@ fn reconcile_cursors(
     tail: &Tail,
 ) -> Result<u64, Failure> {
     let epoch = journal.epoch().to_owned();
-    let cursor = history
-        .cursor()
-        .map_err(failure)?
-        .unwrap_or_else(|| Cursor::new(&epoch, 0));
+    let cursor = history.cursor()?.unwrap_or_else(|| Cursor::new(&epoch, 0));
     if cursor.epoch != epoch {
         let known = journal.past_epochs().contains(&cursor.epoch);
         if !known && journal.last_seq() > 0 {
@@ -179,38 +129,15 @@ fn reconcile_cursors(
         if !known {
             warn!(history = %cursor, journal = epoch, "history continues with a new journal");
         }
-        journal.adopt_past_epoch(&cursor.epoch).map_err(failure)?;
+        journal.adopt_past_epoch(&cursor.epoch)?;
     }
-    journal.raise_seq(cursor.seq).map_err(failure)?;
-    if !tail
-        .continues(cursor.seq, journal.last_seq())
-        .map_err(failure)?
-    {
+    journal.raise_seq(cursor.seq)?;
+    if !tail.continues(cursor.seq, journal.last_seq())? {
         return Err(Failure::new(
             exit::CORRUPT,
             "journal.db no longer has what history.db lacks: restore both from one backup",
         ));
     }
-    history
-        .set_cursor(&Cursor::new(&epoch, cursor.seq))
-        .map_err(failure)?;
+    history.set_cursor(&Cursor::new(&epoch, cursor.seq))?;
     Ok(cursor.seq)
-}
-
-pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
-    let read = |path: &PathBuf| {
-        std::fs::read_to_string(path)
-            .map_err(|error| Failure::new(exit::CONFIG, format!("{}: {error}", path.display())))
-    };
-    let types = match &config.tables.agent_types {
-        None => AgentTypes::default(),
-        Some(path) => AgentTypes::parse(&read(path)?)
-            .map_err(|error| Failure::new(exit::CONFIG, format!("{}: {error}", path.display())))?,
-    };
-    let prices = match &config.tables.prices {
-        None => Prices::default(),
-        Some(path) => Prices::parse(&read(path)?)
-            .map_err(|error| Failure::new(exit::CONFIG, format!("{}: {error}", path.display())))?,
-    };
-    Ok(Catalog { types, prices })
 }

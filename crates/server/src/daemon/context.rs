@@ -1,0 +1,89 @@
+//! What the tasks of the daemon are built from.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::folder::Folder;
+use super::operations::{self, Requests};
+use super::parts::Parts;
+use super::redis::Redis;
+use super::stores::Stores;
+use crate::intake::Intake;
+use agentpulse_config::Config;
+use agentpulse_live::Live;
+use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::operations::Operations;
+use agentpulse_pipeline::settings::SettingsWatch;
+use agentpulse_pipeline::writer::WriterHandle;
+use agentpulse_reports::Reports;
+use agentpulse_reports::system::System;
+use agentpulse_store::access::Access;
+use agentpulse_store::history::Lanes;
+
+/// What is claimed before anything runs.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    pub config: &'a Config,
+    pub folder: &'a Folder,
+    pub redis: &'a Redis,
+    pub access: &'a Arc<Access>,
+    /// The address that HTTP listens on.
+    pub address: SocketAddr,
+}
+
+pub struct Context<'a> {
+    pub site: Site<'a>,
+    pub parts: Parts,
+    pub lanes: Lanes,
+    pub writer: WriterHandle,
+    pub operations: Operations,
+    pub reports: Arc<Reports>,
+    pub system: Arc<System>,
+}
+
+impl<'a> Context<'a> {
+    pub fn new(
+        site: Site<'a>,
+        stores: &Stores,
+        settings: SettingsWatch,
+        writer: WriterHandle,
+    ) -> (Context<'a>, Requests) {
+        let parts = Parts::new(stores, settings);
+        let live = &site.redis.live;
+        let facts = operations::facts(site.config, site.redis, site.address);
+        let (operations, requests) = operations::open(site.config, &parts, facts, writer.clone());
+        let views = parts.views(stores, live);
+        let reports = Reports::new(views, parts.counters.clone(), now_ms);
+        let system = System::new(
+            operations.clone(),
+            parts.kept.clone(),
+            live.clone(),
+            stores.lanes.own.clone(),
+        );
+        let context = Context {
+            site,
+            parts,
+            lanes: stores.lanes.clone(),
+            writer,
+            operations,
+            reports: Arc::new(reports),
+            system: Arc::new(system),
+        };
+        (context, requests)
+    }
+
+    pub fn live(&self) -> &'a Live {
+        &self.site.redis.live
+    }
+
+    pub fn intake(&self) -> Intake {
+        Intake {
+            writer: self.writer.clone(),
+            counters: self.parts.counters.clone(),
+            settings: self.parts.settings.clone(),
+            zone: TimeZone::system(),
+        }
+    }
+}

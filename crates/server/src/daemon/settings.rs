@@ -1,0 +1,28 @@
+//! What the pipeline takes of the settings.
+
+use std::sync::Arc;
+
+use agentpulse_config::Config;
+use agentpulse_core::execution::Catalog;
+use agentpulse_pipeline::running::Timeouts;
+use agentpulse_pipeline::settings::RuntimeSettings;
+
+pub fn runtime(config: &Config, catalog: Arc<Catalog>) -> RuntimeSettings {
+    RuntimeSettings {
+        timeouts: Timeouts {
+            idle: config.reaper.idle_timeout,
+            tool: config.reaper.tool_timeout,
+        },
+        max_running: config.limits.running,
+        max_running_bytes: config.limits.running_bytes as usize,
+        keep_rows: config.journal.keep_rows,
+        keep_ms: config.journal.keep.as_millis() as i64,
+        remember_ms: config.history.keep.as_millis() as i64,
+        flush_interval: config.history.flush_interval,
+        check_interval: config.redis.check_interval,
+        transcript_roots: config.transcript.roots.clone(),
+        transcript_max_bytes: config.transcript.max_bytes,
+        catalog,
+        rules: config.alerts.rules.clone(),
+    }
+}

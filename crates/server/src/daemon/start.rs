@@ -1,0 +1,99 @@
+//! Starts everything in its order, and ends it in the reverse order.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tracing::info;
+
+use super::audit::AuditFlusher;
+use super::context::{Context, Site};
+use super::failure::Failure;
+use super::folder::BoundSocket;
+use super::notify::Notifier;
+use super::pipeline::Pipeline;
+use super::reload::{self, ReloadRequests, Source};
+use super::stores::Stores;
+use super::tasks::Tasks;
+use super::{alerts, http, intake, settings};
+use agentpulse_pipeline::reaper::Reaper;
+use agentpulse_pipeline::writer;
+
+/// What runs.
+pub struct Daemon {
+    pub pipeline: Pipeline,
+    tasks: Tasks,
+    notifier: Option<Arc<Notifier>>,
+    _socket: BoundSocket,
+}
+
+impl Daemon {
+    /// First what receives, then what sends; hooks come last, when the spool is empty.
+    pub async fn start(
+        site: Site<'_>,
+        listener: TcpListener,
+        stores: Stores,
+        hangups: mpsc::Receiver<()>,
+        source: Source,
+    ) -> Result<Daemon, Failure> {
+        let notifier = Notifier::of_environment();
+        let runtime = settings::runtime(site.config, stores.catalog.clone());
+        let (settings, watched) = watch::channel(Arc::new(runtime));
+        let (writer, queue) = writer::channel();
+        let (context, requests) = Context::new(site, &stores, watched, writer);
+        let parts = &context.parts;
+        site.folder.publish(&site.address.to_string())?;
+        alerts::restore(&stores, &parts.changes.ends)?;
+        let pipeline = Pipeline::start(&context, stores, queue, requests.views)?;
+
+        let mut tasks = Tasks::new();
+        let reloads = ReloadRequests {
+            commands: requests.reload,
+            hangups,
+        };
+        let security = reload::start(&context, source, settings, &notifier, reloads, &mut tasks);
+        if let Some(notifier) = notifier.clone() {
+            tasks.spawn(|stop| notifier.run(context.operations.clone(), stop));
+        }
+        alerts::start(&context, &mut tasks);
+        let audit = AuditFlusher::new(site.access.clone(), parts.counters.clone());
+        tasks.spawn(|stop| audit.run(stop));
+        http::start(&context, listener, security, &mut tasks)?;
+        let socket = intake::start(&context, &mut tasks).await?;
+        start_followers(&context, &mut tasks);
+        info!(
+            socket = %site.config.socket.path.display(),
+            http = %site.address,
+            data = %site.config.data.dir.display(),
+            "ready to listen"
+        );
+        Ok(Daemon {
+            pipeline,
+            tasks,
+            notifier,
+            _socket: socket,
+        })
+    }
+
+    /// Senders stop before receivers.
+    pub async fn stop(self) {
+        self.notifier.inspect(|notifier| notifier.stopping());
+        self.tasks.stop().await;
+        self.pipeline.stop().await;
+    }
+}
+
+/// Starts the tasks that follow what runs: the readers of transcripts, and the reaper.
+fn start_followers(context: &Context, tasks: &mut Tasks) {
+    let (parts, writer) = (&context.parts, &context.writer);
+    let usage = parts.usage_reader(&context.lanes, writer.clone());
+    tasks.spawn(|stop| usage.run(stop));
+    let live_usage = parts.live_usage_reader(writer.clone());
+    tasks.spawn(|stop| live_usage.run(stop));
+    let reaper = Reaper {
+        writer: writer.clone(),
+        changes: parts.changes.clone(),
+        state: parts.state.clone(),
+    };
+    tasks.spawn(|stop| reaper.run(stop));
+}
