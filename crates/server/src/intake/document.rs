@@ -9,7 +9,8 @@ use serde_json::Deserializer;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::{Decoded, MAX_SUBMISSION, Unavailable, decode_line};
+use super::decoded::{Decoded, MAX_SUBMISSION, decode_line};
+use agentpulse_pipeline::writer::Unavailable;
 use agentpulse_sources::Clock;
 use agentpulse_sources::json::{Object, reason};
 

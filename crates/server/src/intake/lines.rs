@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::MAX_LINE_BYTES;
+use super::decoded::MAX_LINE_BYTES;
 
 /// Cuts a stream of bytes into lines.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use serde_json::json;
 
-use super::{Answer, IngestCounts, MAX_REFUSALS};
+use super::answer::{Answer, IngestCounts, MAX_REFUSALS};
 
 #[derive(Default)]
 pub struct Outbox {

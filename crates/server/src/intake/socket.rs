@@ -14,9 +14,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{debug, warn};
 
+use super::answer::Answer;
+use super::decoded::{Decoded, MAX_SUBMISSION, decode_line, too_long};
 use super::lines::{Begun, Lines};
 use super::outbox::Outbox;
-use super::{Answer, Decoded, Intake, MAX_SUBMISSION, decode_line, too_long};
+use super::submit::Intake;
 use agentpulse_pipeline::places::{Holder, Place, Places, Reserve};
 use agentpulse_pipeline::writer::{IngestOutcome, Unavailable};
 

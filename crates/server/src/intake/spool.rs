@@ -13,8 +13,10 @@ use rustix::fs::OFlags;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::{Intake, MAX_LINE_BYTES, Unavailable};
+use super::decoded::MAX_LINE_BYTES;
+use super::submit::Intake;
 use agentpulse_contract::spool as format;
+use agentpulse_pipeline::writer::Unavailable;
 
 const EVERY: Duration = Duration::from_millis(500);
 /// Files that one look takes; the next look comes at once when there are more.
