@@ -1,4 +1,4 @@
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 
 use super::*;
 
@@ -108,25 +108,4 @@ fn the_long_help_names_every_exit_code() {
         version,
         format!("agentpulse {}\n", env!("CARGO_PKG_VERSION"))
     );
-}
-
-#[test]
-fn flags_win_and_a_wrong_setting_is_78() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("agentpulse.toml");
-    std::fs::write(&file, "[http]\nlisten = \"127.0.0.1:1\"\n").unwrap();
-    let target = Target {
-        config: Some(file.clone()),
-        data_dir: Some(folder.path().join("data")),
-    };
-    let config = target
-        .load(vec![("http.listen".into(), "127.0.0.1:2".into())])
-        .unwrap();
-    assert_eq!(config.http.listen.port(), 2);
-    assert_eq!(config.data.dir, folder.path().join("data"));
-
-    std::fs::write(&file, "[http]\nlistens = 1\n").unwrap();
-    let failure = target.load(Vec::new()).unwrap_err();
-    assert_eq!(failure.code, 78);
-    assert!(failure.message.contains("listens"), "{}", failure.message);
 }

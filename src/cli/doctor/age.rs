@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Finding;
+use super::finding::Finding;
 use agentpulse_config::Config;
 use agentpulse_contract::data_folder::JOURNAL;
 use agentpulse_core::bucket::rfc3339;
@@ -64,7 +64,7 @@ fn backup(age: Option<Duration>) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Level;
+    use super::super::finding::Level;
     use super::*;
 
     #[test]

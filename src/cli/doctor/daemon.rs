@@ -6,7 +6,7 @@ use std::path::Path;
 use hyper::Method;
 use serde_json::Value;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::cli::client::{AskError, Control, QUICK};
 use crate::cli::prices::unpriced_of;
 use agentpulse_config::Config;

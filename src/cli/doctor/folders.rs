@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::Finding;
+use super::finding::Finding;
 use agentpulse_config::Config;
 use agentpulse_server::daemon::{Found, inspect};
 
@@ -160,7 +160,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::cli::doctor::Level;
+    use crate::cli::doctor::finding::Level;
 
     #[test]
     fn a_data_folder_is_for_its_owner_alone() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::cli::hooks::status;
 use agentpulse_config::Config;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Finding;
+use super::finding::Finding;
 use agentpulse_config::Config;
 use agentpulse_server::daemon::files_needed;
 

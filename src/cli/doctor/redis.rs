@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::Finding;
+use super::finding::Finding;
 use agentpulse_config::Config;
 use agentpulse_contract::data_folder::JOURNAL;
 use agentpulse_core::bucket::Day;
@@ -164,7 +164,7 @@ fn foreign(config: &Config, cursor: Option<&str>, key: Option<&str>) -> Option<F
 
 #[cfg(test)]
 mod tests {
-    use super::super::Level;
+    use super::super::finding::Level;
     use super::*;
 
     fn facts(used_memory: u64, maxmemory: u64, is_appending: bool) -> Facts {

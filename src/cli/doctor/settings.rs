@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::Finding;
+use super::finding::Finding;
 use agentpulse_config::{Config, Source};
 use agentpulse_contract::data_folder::ACCESS;
 use agentpulse_store::access::Access;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Access, access};
 
-use super::Finding;
+use super::finding::Finding;
 use crate::cli::hooks::status::Spool;
 
 const SUBJECT: &str = "spool";
@@ -74,7 +74,7 @@ fn oldest(lines: &[PathBuf]) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Level;
+    use super::super::finding::Level;
     use super::*;
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use jsonc_parser::ast::{ObjectProp, Value};
 use jsonc_parser::common::Ranged;
 
-use super::command::{self, OurCommand};
+use super::hook_command::{self, OurCommand};
 use super::json::{Json, Wrong, items, members, span};
 
 /// The events that make an execution. Stop is none of them: it is the main thread's, and comes
@@ -91,7 +91,7 @@ impl<'a> Document<'a> {
                 let Some((command, command_value)) = text_of(handler, "command")? else {
                     continue;
                 };
-                if let Some(parsed) = command::parse(command) {
+                if let Some(parsed) = hook_command::parse(command) {
                     ours.push(OurHandler {
                         place: (group, index),
                         command,
@@ -117,7 +117,8 @@ impl<'a> Document<'a> {
                     let command = text_of(handler, "command")?.map(|(command, _)| command);
                     let url = text_of(handler, "url")?.map(|(url, _)| url);
                     found.extend(command.filter(|command| {
-                        command.contains(command::PROGRAM) && command::parse(command).is_none()
+                        command.contains(hook_command::PROGRAM)
+                            && hook_command::parse(command).is_none()
                     }));
                     found.extend(url.filter(|url| url.ends_with("/api/hooks/claude-code")));
                 }

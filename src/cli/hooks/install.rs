@@ -9,7 +9,7 @@ use similar::TextDiff;
 use super::document::{COMMENTS, Document};
 use super::file::{SettingsFile, refused};
 use super::location::Files;
-use super::{command, edit};
+use super::{edit, hook_command};
 use crate::cli::{Failure, failed, print};
 
 #[derive(Args)]
@@ -40,7 +40,7 @@ impl Install {
     pub fn run(self) -> Result<(), Failure> {
         let command = match self.command {
             Some(command) => known_again(command)?,
-            None => command::beside_us()?,
+            None => hook_command::beside_us()?,
         };
         let file = SettingsFile::read(&self.change.files.one()?.path)?;
         let text = file.text.as_deref();
@@ -86,12 +86,12 @@ impl Change {
 
 /// `uninstall` could not take out what it does not know.
 fn known_again(command: String) -> Result<String, Failure> {
-    match command::parse(&command) {
+    match hook_command::parse(&command) {
         Some(_) => Ok(command),
         None => Err(failed(format_args!(
             "--command must be `[NAME=VALUE…] [PATH/]{} {}`, by which it is known again",
-            command::PROGRAM,
-            command::SOURCE
+            hook_command::PROGRAM,
+            hook_command::SOURCE
         ))),
     }
 }

@@ -1,12 +1,17 @@
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::time::SystemTime;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
-use super::*;
+use super::command::root;
+use super::line::Importer;
+use super::summary::Summary;
+use super::walk;
 use crate::cli::delivery::Totals;
+use agentpulse_core::bucket::Day;
 
 /// 2026-11-20T18:00:00Z, an hour after the captured runs.
 const NOW_MS: i64 = 1_795_197_600_000;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use serde::Serialize;
 
-use crate::cli::hooks::command::{OurCommand, parse};
 use crate::cli::hooks::document::{COMMENTS, Document, EVENTS};
 use crate::cli::hooks::file::SettingsFile;
+use crate::cli::hooks::hook_command::{OurCommand, parse};
 use crate::cli::hooks::json::Wrong;
 use crate::cli::hooks::location::Named;
 

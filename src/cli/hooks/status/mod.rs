@@ -14,7 +14,7 @@ use self::installed::{Installed, Program};
 pub use self::spool::Spool;
 use self::spool::as_hooks_see;
 use self::trial::{Trial, version};
-use super::command::{self, OurCommand};
+use super::hook_command::{self, OurCommand};
 use super::location::Files;
 use crate::cli::client::Control;
 use crate::cli::table::aligned;
@@ -170,8 +170,8 @@ impl Hook {
         let (command, ours) = match installed {
             Some((command, ours)) => (command.to_owned(), ours),
             None => {
-                let command = command::beside_us().ok()?;
-                let ours = command::parse(&command)?;
+                let command = hook_command::beside_us().ok()?;
+                let ours = hook_command::parse(&command)?;
                 (command, ours)
             }
         };

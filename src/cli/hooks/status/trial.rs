@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::spool::lines;
 use crate::cli::client::Control;
-use crate::cli::hooks::command::PROGRAM;
+use crate::cli::hooks::hook_command::PROGRAM;
 
 /// What we allow a client to wait.
 const DEADLINE: Duration = Duration::from_secs(5);

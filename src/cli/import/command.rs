@@ -1,0 +1,108 @@
+//! Reads the transcripts below a folder, and sends what they have of runs.
+
+use std::path::{PathBuf, absolute};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use parking_lot::Mutex;
+
+use super::line::Importer;
+use super::progress::Progress;
+use super::summary::Summary;
+use super::walk;
+use crate::cli::client::event_socket;
+use crate::cli::delivery::{connect, deliver};
+use crate::cli::emit::{refused, show_refusal};
+use crate::cli::export::parse_day;
+use crate::cli::{Failure, Target, failed, flag, io_failed, print};
+use agentpulse_core::bucket::Day;
+use agentpulse_pipeline::clock::now_ms;
+
+/// How long the daemon may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Subcommand)]
+pub enum Import {
+    /// Import subagent runs from the transcripts of Claude Code
+    ///
+    /// The same runs can be imported again, also beside live ones: nothing counts twice.
+    ClaudeCode(ClaudeCode),
+}
+
+#[derive(Args)]
+pub struct ClaudeCode {
+    /// The first day of the end, UTC, such as 2026-11-20 [default: all that the daemon keeps]
+    #[arg(long, value_name = "DATE", value_parser = parse_day)]
+    since: Option<Day>,
+    /// The folder of the projects; the daemon must be allowed to read it
+    /// [default: the first of transcript.roots]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The Unix socket of the daemon [default: that of the daemon on the data folder]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+impl Import {
+    pub fn run(self, target: &Target) -> Result<(), Failure> {
+        match self {
+            Import::ClaudeCode(command) => command.run(target),
+        }
+    }
+}
+
+impl ClaudeCode {
+    fn run(self, target: &Target) -> Result<(), Failure> {
+        let mut flags = Vec::new();
+        if let Some(socket) = &self.socket {
+            flags.push(flag("socket.path", socket)?);
+        }
+        let config = target.load(flags)?;
+        let root = root(self.root, &config.transcript.roots)?;
+        let found = walk::transcripts(&root).filter(Result::is_ok).count();
+        let stream = connect(&event_socket(&config)?)?;
+
+        let progress = Progress::new(found as u64);
+        let summary = Arc::new(Mutex::new(Summary::default()));
+        let now_ms = now_ms();
+        let importer = Importer {
+            now_ms,
+            oldest: Day::of(now_ms - config.history.keep.as_millis() as i64),
+            since: self.since,
+            root: root.clone(),
+            max_bytes: config.transcript.max_bytes,
+        };
+        let lines = {
+            let (summary, progress) = (Arc::clone(&summary), progress.clone());
+            walk::transcripts(&root).map(move |path| {
+                let mut summary = summary.lock();
+                let lines = importer.lines(path, &mut summary);
+                progress.step(summary.transcripts);
+                Ok(lines.into_bytes())
+            })
+        };
+        let totals = deliver(stream, lines, PATIENCE, |reply| {
+            progress.beside(|| show_refusal(reply));
+        });
+        progress.finish();
+        let totals = totals?;
+        let summary = summary.lock();
+        print(&summary.report(&totals))?;
+        refused(&totals)
+    }
+}
+
+/// An absolute path, because the daemon has a working folder of its own.
+pub fn root(given: Option<PathBuf>, roots: &[PathBuf]) -> Result<PathBuf, Failure> {
+    let root = match (given, roots.first()) {
+        (Some(root), _) => root,
+        (None, Some(root)) => root.clone(),
+        (None, None) => return Err(failed("--root must be given where HOME is not set")),
+    };
+    let root = absolute(&root).map_err(|error| io_failed(root.display(), &error))?;
+    match std::fs::read_dir(&root) {
+        Ok(_) => Ok(root),
+        Err(error) => Err(io_failed(root.display(), &error)),
+    }
+}
