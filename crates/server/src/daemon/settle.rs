@@ -1,5 +1,5 @@
-//! Finishes an interrupted restore, or removes its remains: each command that claims the folder does
-//! so first.
+//! Finishes an interrupted restore, or removes its remains. Each command that claims the folder
+//! does so first.
 
 use std::fs;
 use std::io;
