@@ -8,7 +8,7 @@ MANDIR ?= $(PREFIX)/share/man
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm openapi-check demo install
+.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm openapi-check demo install uninstall
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,3 +79,7 @@ install: setup ## Install agentpulse, agentpulse-hook and the manual pages below
 	$(CARGO) install --profile dist --locked --root "$(PREFIX)" --path .
 	$(CARGO) install --profile dist --locked --root "$(PREFIX)" --path hook
 	@"$(PREFIX)/bin/agentpulse" man "$(MANDIR)/man1" || echo "the manual pages are not installed"
+
+uninstall: ## Remove what `make install` put below PREFIX; the data stays
+	$(CARGO) uninstall --root "$(PREFIX)" agentpulse agentpulse-hook
+	rm -f "$(MANDIR)"/man1/agentpulse.1 "$(MANDIR)"/man1/agentpulse-*.1

@@ -11,7 +11,7 @@ allowed='CHANGELOG.md:mend|docs/operations.md:mend|src/cli/doctor/answer.rs:mend
 allowed="$allowed|src/cli/bench/parts.rs:tell"
 
 find CHANGELOG.md README.md config crates deploy docs hook/src lua src web -type f \
-    ! -path 'web/vendor/*' ! -path deploy/prose.sh |
+    ! -path 'web/vendor/*' ! -name '*.png' ! -path deploy/prose.sh |
     grep -Ev "^($later)(/|\.rs$)" | sort |
     xargs awk -v allowed="^($allowed)\$" '
     # A word also stands for its forms: mend, mends, mended, mending.
