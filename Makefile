@@ -8,7 +8,7 @@ MANDIR ?= $(PREFIX)/share/man
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm openapi-check demo install uninstall
+.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm openapi-check demo install uninstall screenshot
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,3 +83,7 @@ install: setup ## Install agentpulse, agentpulse-hook and the manual pages below
 uninstall: ## Remove what `make install` put below PREFIX; the data stays
 	$(CARGO) uninstall --root "$(PREFIX)" agentpulse agentpulse-hook
 	rm -f "$(MANDIR)"/man1/agentpulse.1 "$(MANDIR)"/man1/agentpulse-*.1
+
+screenshot: ## Make docs/page.png, the picture of the README, again
+	@./deploy/setup.sh tests
+	$(CARGO) test --test suite page::screenshot -- --ignored

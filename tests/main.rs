@@ -23,8 +23,10 @@
 //! | `promises` | what must hold whatever happens, a file a promise |
 //! | `contract` | help, API document, metrics and settings, word by word |
 //! | `compat` | what released versions left on a disk |
+//! | `architecture` | the picture of the crates |
 //! | `arrows` | which part may import which, and other rules about the source itself |
 
+mod architecture;
 mod arrows;
 mod check;
 mod claude_code;

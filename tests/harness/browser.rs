@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
@@ -118,6 +119,24 @@ impl Browser {
             self.call("Input.dispatchKeyEvent", event.clone());
             event["text"] = json!("");
         }
+    }
+
+    /// In pixels; without scroll bars.
+    pub fn resize(&mut self, width: u64, height: u64) {
+        let hidden = json!({"hidden": true});
+        self.call("Emulation.setScrollbarsHidden", hidden);
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.call("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// The top of what is seen of the page, as PNG.
+    pub fn picture(&mut self, width: u64, height: u64) -> Vec<u8> {
+        let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
+        let format = json!({"format": "png", "clip": clip});
+        let picture = self.call("Page.captureScreenshot", format);
+        let encoded = picture["data"].as_str().expect("a picture");
+        BASE64_STANDARD.decode(encoded).expect("base64")
     }
 
     /// The value of an expression in the page.

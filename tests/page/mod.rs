@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `hostile` | names and errors that look like markup |
 //! | `proxy` | below a path of a reverse proxy |
+//! | `screenshot` | no test: makes the picture of the README |
 //! | `states` | its numbers, its states, its company |
 
 mod hostile;
 mod proxy;
+mod screenshot;
 mod states;
