@@ -51,9 +51,9 @@ pub fn event_socket(config: &Config) -> Result<PathBuf, Failure> {
 }
 
 fn origin(config: &Config, key: &str) -> Source {
-    let settings = config.describe();
-    let setting = settings.into_iter().find(|(name, ..)| name == key);
-    setting.map_or(Source::Default, |(_, _, source)| source)
+    let mut settings = config.describe().iter();
+    let setting = settings.find(|setting| setting.key == key);
+    setting.map_or(Source::Default, |setting| setting.source)
 }
 
 pub struct Control {

@@ -18,9 +18,13 @@ impl ConfigCommand {
         let config = target.load(Vec::new())?;
         match self {
             ConfigCommand::Show => {
-                let rows = config.describe().into_iter().map(|(key, value, source)| {
-                    let value = if value.is_empty() { "\"\"" } else { &value };
-                    [key, value.to_owned(), source.to_string()]
+                let rows = config.describe().iter().map(|row| {
+                    let value = if row.value.is_empty() {
+                        "\"\""
+                    } else {
+                        &row.value
+                    };
+                    [row.key.clone(), value.to_owned(), row.source.to_string()]
                 });
                 print(&aligned(&rows.collect::<Vec<_>>()))
             }

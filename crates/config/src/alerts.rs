@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::Uri;
 
 use super::ConfigError;
-use super::resolve::Resolver;
+use super::resolve::{Resolver, reloaded};
 use agentpulse_core::alert::{Rule, RuleSettings, Rules, Severity};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -73,8 +73,12 @@ impl Alerts {
     pub(super) fn read(r: &mut Resolver) -> Result<Alerts, ConfigError> {
         use Severity::{Critical, Warning};
         use Threshold::{Budget, Fault, Lag, Number, Size};
-        let tokens = r.count("alerts.daily_tokens", 0_u64, 0..=1_000_000_000_000_000)?;
-        let cost_micros = r.dollars("alerts.daily_cost", 1_000_000)?;
+        let tokens = r.count(
+            reloaded("alerts.daily_tokens"),
+            0_u64,
+            0..=1_000_000_000_000_000,
+        )?;
+        let cost_micros = r.dollars(reloaded("alerts.daily_cost"), 1_000_000)?;
         let percent = |default| Number(default, 1..=100);
         let share = |default| Number(default, 101..=10_000);
         let (now, soon) = (Duration::ZERO, 30 * SECOND);
@@ -164,26 +168,36 @@ fn read_rule(
     severity: Severity,
 ) -> Result<Option<RuleSettings>, ConfigError> {
     let key = |name: &str| format!("alerts.{}.{name}", rule.name());
-    let is_enabled = r.flag(&key("enabled"), true)?;
+    let is_enabled = r.flag(reloaded(&key("enabled")), true)?;
     let at = key("threshold");
     let threshold = match threshold {
-        Threshold::Number(default, bounds) => r.count(&at, default, bounds)? as f64,
-        Threshold::Lag(default) => r.duration(&at, default, SECOND..=HOUR)?.as_millis() as f64,
-        Threshold::Size(default) => r.bytes(&at, default, MIB..=1_024 * 1_024 * MIB)? as f64,
+        Threshold::Number(default, bounds) => r.count(reloaded(&at), default, bounds)? as f64,
+        Threshold::Lag(default) => r
+            .duration(reloaded(&at), default, SECOND..=HOUR)?
+            .as_millis() as f64,
+        Threshold::Size(default) => {
+            r.bytes(reloaded(&at), default, MIB..=1_024 * 1_024 * MIB)? as f64
+        }
         Threshold::Budget(budget) => budget,
         Threshold::Fault => 0.0,
     };
     let has_budget = rule != Rule::TokenBudget && rule != Rule::CostBudget || threshold > 0.0;
     let window = match window {
-        Window::Set(default) => r.duration(&key("window"), default, 10 * SECOND..=HOUR)?,
+        Window::Set(default) => {
+            r.duration(reloaded(&key("window")), default, 10 * SECOND..=HOUR)?
+        }
         Window::Always(window) => window,
         Window::None => Duration::ZERO,
     };
     let settings = RuleSettings {
         threshold,
         window_ms: window.as_millis() as i64,
-        hold: r.duration(&key("for"), hold, Duration::ZERO..=HOUR)?,
-        severity: r.choice(&key("severity"), (severity.name(), severity), &SEVERITIES)?,
+        hold: r.duration(reloaded(&key("for")), hold, Duration::ZERO..=HOUR)?,
+        severity: r.choice(
+            reloaded(&key("severity")),
+            (severity.name(), severity),
+            &SEVERITIES,
+        )?,
     };
     Ok((is_enabled && has_budget).then_some(settings))
 }
@@ -212,13 +226,19 @@ fn read_webhook(r: &mut Resolver, name: &str) -> Result<Webhook, ConfigError> {
     let url_key = format!("{name}.url");
     let must = "http:// or https:// with a host, without a user";
     let show = |url: &Option<Uri>| url.as_ref().map_or(String::new(), mask_url);
-    let url = r.text(&url_key, None, must, |text| parse_url(text).map(Some), show)?;
+    let url = r.text(
+        &*url_key,
+        None,
+        must,
+        |text| parse_url(text).map(Some),
+        show,
+    )?;
     let Some(url) = url else {
         let problem = format!("{url_key} must be set: {must}");
         return Err(ConfigError::new(name, problem));
     };
     let severities = r.list(
-        &format!("{name}.severities"),
+        &*format!("{name}.severities"),
         "one of info, warning, critical",
         |text| severity(text).map(|severity| severity.name().to_owned()),
     )?;
@@ -227,7 +247,7 @@ fn read_webhook(r: &mut Resolver, name: &str) -> Result<Webhook, ConfigError> {
         severities = SEVERITIES.map(|(_, severity)| severity).to_vec();
     }
     Ok(Webhook {
-        format: r.choice(&format!("{name}.format"), formats[0], &formats)?,
+        format: r.choice(&*format!("{name}.format"), formats[0], &formats)?,
         url,
         severities,
     })

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::ConfigError;
-use super::resolve::Resolver;
+use super::resolve::{Resolver, reloaded};
 use super::section::CONNECTIONS_MAX;
 
 /// More than one daemon can answer: the same as no limit.
@@ -47,23 +47,27 @@ impl Http {
                 |text| text.parse().ok(),
                 SocketAddr::to_string,
             )?,
-            allowed_hosts: r.list("http.allowed_hosts", "a host without its port", parse_host)?,
+            allowed_hosts: r.list(
+                reloaded("http.allowed_hosts"),
+                "a host without its port",
+                parse_host,
+            )?,
             allowed_origins: r.list(
-                "http.allowed_origins",
+                reloaded("http.allowed_origins"),
                 "http:// or https:// and a host, without a path",
                 parse_origin,
             )?,
             max_connections: r.count("http.max_connections", 1_024, 1..=CONNECTIONS_MAX)?,
             require_key: r.choice(
-                "http.require_key",
+                reloaded("http.require_key"),
                 ("auto", RequireKey::Auto),
                 &[("auto", RequireKey::Auto), ("always", RequireKey::Always)],
             )?,
             // A page asks some ten times a second at most, and each hook of an agent once.
-            rate_limit: r.count("http.rate_limit", 1_000, 1..=RATE_MAX)?,
-            rate_burst: r.count("http.rate_burst", 2_000, 1..=RATE_MAX)?,
+            rate_limit: r.count(reloaded("http.rate_limit"), 1_000, 1..=RATE_MAX)?,
+            rate_burst: r.count(reloaded("http.rate_burst"), 2_000, 1..=RATE_MAX)?,
             frame_ancestors: r.list(
-                "http.frame_ancestors",
+                reloaded("http.frame_ancestors"),
                 "http:// or https:// and a host, without a path",
                 parse_origin,
             )?,

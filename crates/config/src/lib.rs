@@ -52,7 +52,18 @@ pub struct Config {
     pub redact: Redact,
     pub log: Log,
     pub alerts: Alerts,
-    described: Vec<(String, String, Source)>,
+    described: Vec<Setting>,
+}
+
+/// One setting as it was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub key: String,
+    /// Passwords are masked.
+    pub value: String,
+    pub source: Source,
+    /// A reload changes it; any other needs a restart.
+    pub is_reloaded: bool,
 }
 
 /// Where a setting's value comes from; the later overrides the earlier.
@@ -113,10 +124,9 @@ impl Config {
         })
     }
 
-    /// Key, value and origin of every setting as it was loaded, in the order of the
-    /// documented file. Passwords are masked.
-    pub fn describe(&self) -> Vec<(String, String, Source)> {
-        self.described.clone()
+    /// Every setting as it was loaded, in the order of the documented file.
+    pub fn describe(&self) -> &[Setting] {
+        &self.described
     }
 }
 

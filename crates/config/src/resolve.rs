@@ -7,16 +7,40 @@ use std::time::Duration;
 
 use super::raw::{Entry, RawSettings, RawValue};
 use super::unit::{parse_duration, parse_size, show_duration, show_size};
-use super::{ConfigError, Source};
+use super::{ConfigError, Setting, Source};
 
 /// Long enough for any list a person keeps by hand.
 const LIST_MAX: usize = 64;
+
+/// The key of a setting, and whether a reload changes it. Any other needs a restart.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a> {
+    name: &'a str,
+    is_reloaded: bool,
+}
+
+impl<'a> From<&'a str> for Key<'a> {
+    fn from(name: &'a str) -> Key<'a> {
+        Key {
+            name,
+            is_reloaded: false,
+        }
+    }
+}
+
+/// The key of a setting that a reload changes.
+pub(super) fn reloaded(name: &str) -> Key<'_> {
+    Key {
+        name,
+        is_reloaded: true,
+    }
+}
 
 /// Reads settings one by one, and remembers each for `describe`.
 pub(super) struct Resolver {
     raw: RawSettings,
     home: Option<PathBuf>,
-    described: Vec<(String, String, Source)>,
+    described: Vec<Setting>,
 }
 
 impl Resolver {
@@ -28,9 +52,9 @@ impl Resolver {
         }
     }
 
-    pub fn duration(
+    pub fn duration<'a>(
         &mut self,
-        key: &str,
+        key: impl Into<Key<'a>>,
         default: Duration,
         bounds: RangeInclusive<Duration>,
     ) -> Result<Duration, ConfigError> {
@@ -50,9 +74,9 @@ impl Resolver {
     }
 
     /// A size, in bytes.
-    pub fn bytes(
+    pub fn bytes<'a>(
         &mut self,
-        key: &str,
+        key: impl Into<Key<'a>>,
         default: u64,
         bounds: RangeInclusive<u64>,
     ) -> Result<u64, ConfigError> {
@@ -69,9 +93,9 @@ impl Resolver {
     }
 
     /// A plain number.
-    pub fn count<N>(
+    pub fn count<'a, N>(
         &mut self,
-        key: &str,
+        key: impl Into<Key<'a>>,
         default: N,
         bounds: RangeInclusive<N>,
     ) -> Result<N, ConfigError>
@@ -87,7 +111,11 @@ impl Resolver {
         self.read(key, default, &must, |entry| parse(&entry.raw), N::to_string)
     }
 
-    pub fn flag(&mut self, key: &str, default: bool) -> Result<bool, ConfigError> {
+    pub fn flag<'a>(
+        &mut self,
+        key: impl Into<Key<'a>>,
+        default: bool,
+    ) -> Result<bool, ConfigError> {
         let parse = |entry: &Entry| match &entry.raw {
             RawValue::Boolean(flag) => Some(*flag),
             RawValue::Word(text) => text.parse().ok(),
@@ -97,7 +125,7 @@ impl Resolver {
     }
 
     /// Dollars, in millionths; absent they are 0.
-    pub fn dollars(&mut self, key: &str, max: u32) -> Result<i64, ConfigError> {
+    pub fn dollars<'a>(&mut self, key: impl Into<Key<'a>>, max: u32) -> Result<i64, ConfigError> {
         let parse = |entry: &Entry| {
             let dollars = match &entry.raw {
                 RawValue::Integer(dollars) => *dollars as f64,
@@ -119,9 +147,9 @@ impl Resolver {
     }
 
     /// One of a few words.
-    pub fn choice<T: Copy>(
+    pub fn choice<'a, T: Copy>(
         &mut self,
-        key: &str,
+        key: impl Into<Key<'a>>,
         default: (&'static str, T),
         choices: &[(&'static str, T)],
     ) -> Result<T, ConfigError> {
@@ -138,9 +166,9 @@ impl Resolver {
     }
 
     /// Any text that `parse` accepts.
-    pub fn text<T>(
+    pub fn text<'a, T>(
         &mut self,
-        key: &str,
+        key: impl Into<Key<'a>>,
         default: T,
         must: &str,
         parse: impl Fn(&str) -> Option<T>,
@@ -150,9 +178,9 @@ impl Resolver {
     }
 
     /// A list of texts, in a variable separated by commas; absent it is empty.
-    pub fn list(
+    pub fn list<'a>(
         &mut self,
-        key: &str,
+        key: impl Into<Key<'a>>,
         must: &str,
         parse: impl Fn(&str) -> Option<String>,
     ) -> Result<Vec<String>, ConfigError> {
@@ -171,7 +199,11 @@ impl Resolver {
     }
 
     /// Paths; when there are none, the default places.
-    pub fn paths(&mut self, key: &str, default: Vec<PathBuf>) -> Result<Vec<PathBuf>, ConfigError> {
+    pub fn paths<'a>(
+        &mut self,
+        key: impl Into<Key<'a>>,
+        default: Vec<PathBuf>,
+    ) -> Result<Vec<PathBuf>, ConfigError> {
         let home = self.home.clone();
         let parse = |text: &str| {
             let path = match text.strip_prefix("~/") {
@@ -184,15 +216,18 @@ impl Resolver {
         if !paths.is_empty() {
             return Ok(paths.into_iter().map(PathBuf::from).collect());
         }
-        if let Some((_, shown, _)) = self.described.last_mut() {
+        if let Some(setting) = self.described.last_mut() {
             let default = default.iter().map(|path| path.display().to_string());
-            *shown = default.collect::<Vec<_>>().join(", ");
+            setting.value = default.collect::<Vec<_>>().join(", ");
         }
         Ok(default)
     }
 
     /// A path, or none when it is empty or absent.
-    pub fn optional_path(&mut self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+    pub fn optional_path<'a>(
+        &mut self,
+        key: impl Into<Key<'a>>,
+    ) -> Result<Option<PathBuf>, ConfigError> {
         let home = self.home.clone();
         let show = |path: &Option<PathBuf>| {
             path.as_deref()
@@ -208,55 +243,60 @@ impl Resolver {
     }
 
     /// A path; when it is empty or absent, the default place.
-    pub fn path(
+    pub fn path<'a>(
         &mut self,
-        key: &str,
+        key: impl Into<Key<'a>>,
         default: impl FnOnce() -> Result<PathBuf, ConfigError>,
     ) -> Result<PathBuf, ConfigError> {
         let path = match self.optional_path(key)? {
             Some(path) => path,
             None => default()?,
         };
-        if let Some((_, shown, _)) = self.described.last_mut() {
-            *shown = path.display().to_string();
+        if let Some(setting) = self.described.last_mut() {
+            setting.value = path.display().to_string();
         }
         Ok(path)
     }
 
     /// Every setting that was read; what was written but not read is unknown.
-    pub fn finish(self) -> Result<Vec<(String, String, Source)>, ConfigError> {
+    pub fn finish(self) -> Result<Vec<Setting>, ConfigError> {
         let known = |section: &str| {
-            let mut keys = self.described.iter().map(|(key, _, _)| key);
-            keys.any(|key| {
-                key.strip_prefix(section)
-                    .is_some_and(|rest| rest.starts_with('.'))
+            self.described.iter().any(|setting| {
+                let rest = setting.key.strip_prefix(section);
+                rest.is_some_and(|rest| rest.starts_with('.'))
             })
         };
         self.raw.refuse_rest(known)?;
         Ok(self.described)
     }
 
-    fn read<T>(
+    fn read<'a, T>(
         &mut self,
-        key: &str,
+        key: impl Into<Key<'a>>,
         default: T,
         must: &str,
         parse: impl FnOnce(&Entry) -> Option<T>,
         show: impl FnOnce(&T) -> String,
     ) -> Result<T, ConfigError> {
-        let (value, source) = match self.raw.take(key) {
+        let Key { name, is_reloaded } = key.into();
+        let (value, source) = match self.raw.take(name) {
             None => (default, Source::Default),
             Some(entry) => match parse(&entry) {
                 Some(value) => (value, entry.source),
                 None => {
                     return Err(ConfigError::new(
                         entry.place,
-                        format!("{key} must be {must}"),
+                        format!("{name} must be {must}"),
                     ));
                 }
             },
         };
-        self.described.push((key.to_string(), show(&value), source));
+        self.described.push(Setting {
+            key: name.to_owned(),
+            value: show(&value),
+            source,
+            is_reloaded,
+        });
         Ok(value)
     }
 }

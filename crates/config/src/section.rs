@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use super::resolve::Resolver;
+use super::resolve::{Resolver, reloaded};
 use super::{ConfigError, absolute};
 use agentpulse_contract::spool::DEFAULT_MAX_BYTES;
 use agentpulse_contract::{data_folder, environment};
@@ -176,7 +176,7 @@ impl Redis {
             // The floor holds the timeline's 10,000 entries (1.3 MB), the server itself, and the
             // buffers of one batch.
             check_interval: r.duration(
-                "redis.check_interval",
+                reloaded("redis.check_interval"),
                 Duration::from_secs(30),
                 SECOND..=60 * MINUTE,
             )?,
@@ -188,8 +188,8 @@ impl Redis {
 impl Journal {
     pub(super) fn read(r: &mut Resolver) -> Result<Journal, ConfigError> {
         Ok(Journal {
-            keep_rows: r.count("journal.keep_rows", 200_000, 1..=2_000_000)?,
-            keep: r.duration("journal.keep", 15 * MINUTE, SECOND..=DAY)?,
+            keep_rows: r.count(reloaded("journal.keep_rows"), 200_000, 1..=2_000_000)?,
+            keep: r.duration(reloaded("journal.keep"), 15 * MINUTE, SECOND..=DAY)?,
         })
     }
 }
@@ -199,12 +199,12 @@ impl History {
         Ok(History {
             // Reads from history are as stale as this, and a flush costs a disk write.
             flush_interval: r.duration(
-                "history.flush_interval",
+                reloaded("history.flush_interval"),
                 2 * SECOND,
                 SECOND / 10..=MINUTE,
             )?,
             // Redis' buckets of one agent live 8 days, and a rebuild takes them from history.
-            keep: r.duration("history.keep", 90 * DAY, 8 * DAY..=3_650 * DAY)?,
+            keep: r.duration(reloaded("history.keep"), 90 * DAY, 8 * DAY..=3_650 * DAY)?,
         })
     }
 }
@@ -212,8 +212,16 @@ impl History {
 impl Reaper {
     pub(super) fn read(r: &mut Resolver) -> Result<Reaper, ConfigError> {
         Ok(Reaper {
-            idle_timeout: r.duration("reaper.idle_timeout", 300 * SECOND, SECOND..=WEEK)?,
-            tool_timeout: r.duration("reaper.tool_timeout", 30 * MINUTE, SECOND..=WEEK)?,
+            idle_timeout: r.duration(
+                reloaded("reaper.idle_timeout"),
+                300 * SECOND,
+                SECOND..=WEEK,
+            )?,
+            tool_timeout: r.duration(
+                reloaded("reaper.tool_timeout"),
+                30 * MINUTE,
+                SECOND..=WEEK,
+            )?,
         })
     }
 }
@@ -225,9 +233,9 @@ impl Limits {
             agent_names: r.count("limits.agent_names", 1_000, 1..=10_000)?,
             agent_types: r.count("limits.agent_types", 64, 1..=1_000)?,
             tools: r.count("limits.tools", 512, 1..=10_000)?,
-            running: r.count("limits.running", 100_000, 1..=1_000_000)?,
+            running: r.count(reloaded("limits.running"), 100_000, 1..=1_000_000)?,
             // A usual one takes about 1.2 KB, so that the default holds 100,000 of them.
-            running_bytes: r.bytes("limits.running_bytes", 128 * MIB, MIB..=64 * GIB)?,
+            running_bytes: r.bytes(reloaded("limits.running_bytes"), 128 * MIB, MIB..=64 * GIB)?,
             connections: r.count("limits.connections", 1_024, 1..=CONNECTIONS_MAX)?,
             // Every client is sent every frame: of a hundred kilobytes, ten times a second.
             stream_clients: r.count("limits.stream_clients", 256, 1..=10_000)?,
@@ -254,8 +262,8 @@ impl Transcript {
             .or_else(|| Some(absolute(env, "HOME")?.join(".claude")));
         let roots = claude.map(|claude| claude.join("projects"));
         Ok(Transcript {
-            roots: r.paths("transcript.roots", roots.into_iter().collect())?,
-            max_bytes: r.bytes("transcript.max_bytes", 256 * MIB, MIB..=64 * GIB)?,
+            roots: r.paths(reloaded("transcript.roots"), roots.into_iter().collect())?,
+            max_bytes: r.bytes(reloaded("transcript.max_bytes"), 256 * MIB, MIB..=64 * GIB)?,
         })
     }
 }
@@ -263,8 +271,8 @@ impl Transcript {
 impl Tables {
     pub(super) fn read(r: &mut Resolver) -> Result<Tables, ConfigError> {
         Ok(Tables {
-            agent_types: r.optional_path("tables.agent_types")?,
-            prices: r.optional_path("tables.prices")?,
+            agent_types: r.optional_path(reloaded("tables.agent_types"))?,
+            prices: r.optional_path(reloaded("tables.prices"))?,
         })
     }
 }
@@ -284,7 +292,7 @@ impl Log {
             ("json", LogFormat::Json),
         ];
         Ok(Log {
-            level: r.choice("log.level", ("info", Level::INFO), &levels)?,
+            level: r.choice(reloaded("log.level"), ("info", Level::INFO), &levels)?,
             format: r.choice("log.format", ("auto", LogFormat::Auto), &formats)?,
         })
     }

@@ -35,9 +35,10 @@ pub(super) fn error(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) ->
 }
 
 fn described(config: &Config, key: &str) -> (String, Source) {
-    let row = config.describe().into_iter().find(|(k, _, _)| k == key);
-    row.map(|(_, value, source)| (value, source))
-        .expect("a described key")
+    let mut settings = config.describe().iter();
+    let setting = settings.find(|setting| setting.key == key);
+    let setting = setting.expect("a described key");
+    (setting.value.clone(), setting.source)
 }
 
 #[test]

@@ -22,11 +22,9 @@ fn secrets(config: &Config) -> Vec<String> {
         "redis.url" => has_password,
         key => key.starts_with("alerts.webhooks.") && key.ends_with(".url"),
     };
-    let settings = config.describe().into_iter();
-    settings
-        .filter(|(key, _, source)| *source == Source::File && is_secret(key))
-        .map(|(key, ..)| key)
-        .collect()
+    let settings = config.describe().iter();
+    let secrets = settings.filter(|row| row.source == Source::File && is_secret(&row.key));
+    secrets.map(|row| row.key.clone()).collect()
 }
 
 fn readable(file: &Path, secrets: &[String]) -> Option<Finding> {

@@ -1,6 +1,6 @@
 //! What the documented settings file says must be true.
 
-use super::super::{DEFAULT_FILE, Source};
+use super::super::{DEFAULT_FILE, Setting, Source};
 use super::load;
 
 /// The keys that the documented file sets, with the comment above each; what all sections of the
@@ -32,23 +32,48 @@ fn documented() -> Vec<(String, String)> {
 
 #[test]
 fn the_documented_file_names_every_key_with_its_true_default() {
-    let by_default = load("", &[], &[]).expect("defaults are valid").describe();
-    let by_file = load(DEFAULT_FILE, &[], &[])
-        .expect("the documented file is valid")
-        .describe();
-    let as_from_file: Vec<_> = by_default
-        .into_iter()
-        .map(|(key, value, _)| (key, value, Source::File))
-        .collect();
-    assert_eq!(by_file, as_from_file);
-    let in_order: Vec<String> = documented().into_iter().map(|(key, _)| key).collect();
-    assert_eq!(
-        by_file
-            .into_iter()
-            .map(|(key, _, _)| key)
-            .collect::<Vec<_>>(),
-        in_order
-    );
+    let by_default = load("", &[], &[]).expect("defaults are valid");
+    let by_file = load(DEFAULT_FILE, &[], &[]).expect("the documented file is valid");
+    let from_file = |setting: &Setting| Setting {
+        source: Source::File,
+        ..setting.clone()
+    };
+    let as_from_file: Vec<Setting> = by_default.describe().iter().map(from_file).collect();
+    assert_eq!(by_file.describe(), as_from_file);
+    let keys = by_file.describe().iter().map(|setting| &setting.key);
+    assert!(keys.eq(documented().iter().map(|(key, _)| key)));
+}
+
+#[test]
+fn the_documented_file_names_what_is_reloaded() {
+    let head = DEFAULT_FILE
+        .lines()
+        .take_while(|line| line.starts_with('#'));
+    let lines = head.skip_while(|line| !line.contains("these change at once"));
+    let named = lines.filter_map(|line| line.strip_prefix("#   "));
+    let named = named.flat_map(|line| line.split(',')).map(str::trim);
+    let named: Vec<&str> = named.filter(|name| !name.is_empty()).collect();
+    let (section, single): (Vec<&str>, Vec<&str>) =
+        named.into_iter().partition(|name| name.ends_with('*'));
+    assert_eq!(section, ["alerts.*"]);
+    let webhook = ("alerts.webhooks.0.url", "http://localhost:1");
+    let config = load("", &[], &[webhook]).expect("valid");
+    let mut reloaded = Vec::new();
+    for setting in config.describe() {
+        let key = setting.key.as_str();
+        match key.starts_with("alerts.") {
+            true => assert_eq!(
+                setting.is_reloaded,
+                !key.starts_with("alerts.webhooks."),
+                "{key}"
+            ),
+            false => reloaded.extend(setting.is_reloaded.then_some(key)),
+        }
+    }
+    reloaded.sort_unstable();
+    let mut single = single;
+    single.sort_unstable();
+    assert_eq!(single, reloaded);
 }
 
 #[test]

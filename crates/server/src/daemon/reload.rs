@@ -15,7 +15,7 @@ use super::notify::Notifier;
 use super::tasks::Tasks;
 use super::{security, settings};
 use crate::http::security::SecurityLayer;
-use agentpulse_config::{Config, ConfigError};
+use agentpulse_config::{Config, ConfigError, Setting};
 use agentpulse_core::redis_url::RedisUrl;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::counters::Counters;
@@ -23,42 +23,6 @@ use agentpulse_pipeline::reload::{Command, ReloadState, Reloaded};
 use agentpulse_pipeline::settings::RuntimeSettings;
 use agentpulse_pipeline::writer::{Message, WriterHandle};
 use agentpulse_store::access::{Access, Action, Actor, Entry};
-
-/// Settings that a reload changes; every other one needs a restart. A name that ends in a star
-/// stands for all that begin with it.
-const RELOADED: [&str; 21] = [
-    "http.allowed_hosts",
-    "http.allowed_origins",
-    "http.require_key",
-    "http.rate_limit",
-    "http.rate_burst",
-    "http.frame_ancestors",
-    "redis.check_interval",
-    "journal.keep_rows",
-    "journal.keep",
-    "history.flush_interval",
-    "history.keep",
-    "reaper.idle_timeout",
-    "reaper.tool_timeout",
-    "limits.running",
-    "limits.running_bytes",
-    "transcript.roots",
-    "transcript.max_bytes",
-    "tables.agent_types",
-    "tables.prices",
-    "log.level",
-    "alerts.*",
-];
-/// Each has a queue and a task, which end with the daemon.
-const WEBHOOKS: &str = "alerts.webhooks";
-
-fn is_reloaded(key: &str) -> bool {
-    let stands_for = |name: &&str| match name.strip_suffix('*') {
-        Some(beginning) => key.starts_with(beginning) && !key.starts_with(WEBHOOKS),
-        None => key == *name,
-    };
-    RELOADED.iter().any(stands_for)
-}
 
 /// Where settings come from, and where the log is.
 pub struct Source {
@@ -119,41 +83,42 @@ struct Reloader {
 /// Settings by their keys, and those that are not described as they are.
 #[derive(Clone, PartialEq)]
 struct ActiveSettings {
-    described: BTreeMap<String, String>,
+    described: BTreeMap<String, Setting>,
     redis_url: Option<RedisUrl>,
 }
 
 impl ActiveSettings {
     fn of(config: &Config) -> ActiveSettings {
-        let described = config.describe().into_iter();
+        let described = config.describe().iter();
+        let by_key = described.map(|setting| (setting.key.clone(), setting.clone()));
         ActiveSettings {
-            described: described.map(|(key, value, _)| (key, value)).collect(),
+            described: by_key.collect(),
             // Described without its password, which may be what changed.
             redis_url: config.redis.url.clone(),
         }
     }
 
-    fn differing(&self, other: &ActiveSettings) -> Vec<String> {
-        let differs = |key: &&String| {
-            self.described.get(*key) != other.described.get(*key)
-                || (*key == "redis.url" && self.redis_url != other.redis_url)
-        };
-        other.described.keys().filter(differs).cloned().collect()
+    /// Those of `other` that have another value here.
+    fn differing<'a>(&self, other: &'a ActiveSettings) -> impl Iterator<Item = &'a Setting> {
+        other.described.values().filter(|setting| {
+            let here = self.described.get(&setting.key);
+            here.is_none_or(|here| here.value != setting.value)
+                || (setting.key == "redis.url" && self.redis_url != other.redis_url)
+        })
     }
 
     /// Takes over what may change; returns the outcome.
     fn follow(&mut self, other: &ActiveSettings) -> Reloaded {
-        let differing = self.differing(other).into_iter();
-        let (changed, needs_restart): (Vec<_>, Vec<_>) =
-            differing.partition(|key| is_reloaded(key));
-        for key in &changed {
-            if let Some(value) = other.described.get(key) {
-                self.described.insert(key.clone(), value.clone());
-            }
+        let (changed, needs_restart): (Vec<_>, Vec<_>) = self
+            .differing(other)
+            .partition(|setting| setting.is_reloaded);
+        for &setting in &changed {
+            self.described.insert(setting.key.clone(), setting.clone());
         }
+        let keys = |settings: Vec<&Setting>| settings.iter().map(|s| s.key.clone()).collect();
         Reloaded {
-            changed,
-            needs_restart,
+            changed: keys(changed),
+            needs_restart: keys(needs_restart),
         }
     }
 }
@@ -241,7 +206,6 @@ impl Reloader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use agentpulse_config::DEFAULT_FILE;
 
     fn active(flags: &[(&str, &str)]) -> ActiveSettings {
         let home = [("HOME".to_owned(), "/h".to_owned())];
@@ -250,28 +214,6 @@ mod tests {
             .map(|&(key, value)| (key.to_owned(), value.to_owned()));
         let flags: Vec<_> = flags.collect();
         ActiveSettings::of(&Config::load(None, home.into_iter(), &flags).unwrap())
-    }
-
-    #[test]
-    fn the_documented_file_names_what_is_reloaded() {
-        let lines = DEFAULT_FILE
-            .lines()
-            .take_while(|line| line.starts_with('#'))
-            .skip_while(|line| !line.contains("these change at once"));
-        let named = lines.filter_map(|line| line.strip_prefix("#   "));
-        let named: Vec<&str> = named
-            .flat_map(|line| line.split(','))
-            .map(str::trim)
-            .filter(|key| !key.is_empty())
-            .collect();
-        assert_eq!(named, RELOADED);
-        let known = active(&[]).described;
-        for name in RELOADED {
-            let is_of_it = |key: &String| key.starts_with(name.trim_end_matches('*'));
-            assert!(known.keys().any(is_of_it), "{name}");
-        }
-        assert!(is_reloaded("alerts.daily_cost") && is_reloaded("alerts.disk.enabled"));
-        assert!(!is_reloaded("alerts.webhooks.0.url") && !is_reloaded("http.listen"));
     }
 
     #[test]
