@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::blocked::Blocked;
 
@@ -84,89 +83,97 @@ pub const RENAMED: [(&str, &str); 4] = [
     ("stream_clients_disconnected", "stream_clients_cut"),
 ];
 
-#[derive(Debug, Default, Serialize)]
-pub struct Counters {
-    pub events_accepted: Counter,
-    pub events_duplicate: Counter,
-    pub events_rejected: Counter,
-    pub events_progress: Counter,
-    /// Hook lines that mean nothing for any number.
-    pub events_ignored: Counter,
-    /// Stops of internal forks, which are no executions.
-    pub orphan_stops: Counter,
-    pub transcripts_read: Counter,
-    pub transcripts_unreadable: Counter,
-    /// Executions whose own numbers came to more than a run counts for.
-    pub executions_capped: Counter,
-    /// Additions to buckets of history that have a sum at its limit.
-    pub sums_at_limit: Counter,
-    pub timeouts: Counter,
-    pub reopened: Counter,
-    /// Starts, or what would make a running execution larger, for which `limits.running` or
-    /// `limits.running_bytes` had no room.
-    pub starts_refused: Counter,
-    /// Names of tools of running executions for which `limits.running_bytes` had no room.
-    pub tool_names_dropped: Counter,
-    pub socket_connections: Counter,
-    pub socket_connections_refused: Counter,
-    /// Idle ones that were closed for another.
-    pub socket_connections_evicted: Counter,
-    /// Closed because a long line took too long, or found no room.
-    pub socket_connections_cut: Counter,
-    pub socket_peers_refused: Counter,
-    /// Of HTTP: a foreign host or origin; no good key; a key that does not open that; too many.
-    pub http_origin_rejected: Counter,
-    pub http_unauthorized: Counter,
-    pub http_forbidden: Counter,
-    pub http_rate_limited: Counter,
-    /// Of HTTP and the control socket: requests that found no place among those at work; idle or
-    /// stalled connections that were closed for another.
-    pub http_connections_refused: Counter,
-    pub http_connections_evicted: Counter,
-    /// Reports that were not made: history was asked too much at once, by one client or by all.
-    pub reads_refused: Counter,
-    /// What had gathered for the audit trail and could not be written.
-    pub audit_failures: Counter,
-    pub spool_files: Counter,
-    pub journal_failures: Counter,
-    /// Lines that were not taken because history is too far behind; they are sent again.
-    pub lines_deferred: Counter,
-    pub flush_failures: Counter,
-    pub apply_failures: Counter,
-    pub rebuilds: Counter,
-    /// Redis did not hold what it was given.
-    pub live_differences: Counter,
-    /// Clients of both WebSockets.
-    pub stream_clients: Gauge,
-    pub stream_clients_refused: Counter,
-    /// Owed a pong, and were closed for another.
-    pub stream_clients_evicted: Counter,
-    /// Closed by the daemon, for a fault of the client's.
-    pub stream_clients_disconnected: Counter,
-    pub stream_resyncs: Counter,
-    pub alerts_fired: Counter,
-    pub webhooks_sent: Counter,
-    /// Given up after the last attempt.
-    pub webhooks_failed: Counter,
-    /// Found no place in the queue of their webhook.
-    pub webhooks_dropped: Counter,
-    /// What Redis holds was compared with history. An idle daemon does so, too, and writes nothing.
-    #[serde(skip)]
-    pub live_checks: Counter,
-    #[serde(skip)]
-    pub last: Last,
-    #[serde(skip)]
-    pub blocked: Blocked,
+/// A row a counter: its name and its HELP in `/metrics`, where it is `agentpulse_<name>_total`.
+macro_rules! counters {
+    ($($(#[$more:meta])* $name:ident: $help:literal,)*) => {
+        #[derive(Debug, Default, Serialize)]
+        pub struct Counters {
+            $(#[doc = $help] $(#[$more])* pub $name: Counter,)*
+            /// Clients of both WebSockets.
+            pub stream_clients: Gauge,
+            /// What Redis holds was compared with history. An idle daemon does so, too, and writes
+            /// nothing.
+            #[serde(skip)]
+            pub live_checks: Counter,
+            #[serde(skip)]
+            pub last: Last,
+            #[serde(skip)]
+            pub blocked: Blocked,
+        }
+
+        impl Counters {
+            /// Every counter by its name; how many there are now is none.
+            pub fn counts(&self) -> BTreeMap<String, u64> {
+                let counters = [$((stringify!($name), &self.$name)),*];
+                counters.map(|(name, counter)| (name.to_owned(), counter.get())).into()
+            }
+        }
+
+        const HELP: &[(&str, &str)] = &[$((stringify!($name), $help)),*];
+    };
 }
 
-impl Counters {
-    /// Every counter by its name; what there is now is none.
-    pub fn counts(&self) -> BTreeMap<String, u64> {
-        let Ok(Value::Object(mut counters)) = serde_json::to_value(self) else {
-            return BTreeMap::new();
-        };
-        counters.remove("stream_clients");
-        let count = |(name, count): (String, Value)| Some((name, count.as_u64()?));
-        counters.into_iter().filter_map(count).collect()
-    }
+/// What a counter counts. Returns `None` for one that only an older version had.
+pub fn help(counter: &str) -> Option<&'static str> {
+    let row = HELP.iter().find(|(name, _)| *name == counter);
+    row.map(|(_, help)| *help)
+}
+
+counters! {
+    events_accepted: "Events that were accepted.",
+    events_duplicate: "Events that were known.",
+    events_rejected: "Events with an error.",
+    events_progress: "Heartbeats, which are not journaled.",
+    events_ignored: "Hook lines that mean nothing for any number.",
+    orphan_stops: "Stops of internal forks of the client, which are no executions.",
+    transcripts_read: "Transcripts that were read after the end of a run.",
+    transcripts_unreadable: "Transcripts that could not be read: their runs have no tokens.",
+    executions_capped: "Executions whose own numbers came to more than a run counts for.",
+    sums_at_limit: "Additions to sums of history that are at their limit.",
+    timeouts: "Executions without a heartbeat until their deadline.",
+    reopened: "Executions of which a heartbeat came after their deadline.",
+    /// Starts, or what would make a running execution larger, for which `limits.running` or
+    /// `limits.running_bytes` had no room.
+    starts_refused: "Starts for which limits.running or limits.running_bytes had no room.",
+    tool_names_dropped: "Names of tools for which limits.running_bytes had no room.",
+    socket_connections: "Connections to the event socket.",
+    socket_connections_refused: "Connections to the event socket that were rejected at the limit.",
+    socket_connections_evicted:
+        "Idle connections to the event socket that were closed to make room for another.",
+    socket_connections_cut:
+        "Connections to the event socket that were closed for a long line: too slow, or no room.",
+    socket_peers_refused: "Connections to the event socket of other users.",
+    http_origin_rejected: "Requests rejected for their Host or Origin.",
+    http_unauthorized: "Requests rejected without a valid key.",
+    http_forbidden: "Requests rejected because the key lacks the scope.",
+    http_rate_limited: "Requests rejected by the rate limit.",
+    /// Of HTTP and the control socket: requests that found no place among those at work; idle or
+    /// stalled connections that were closed for another.
+    http_connections_refused:
+        "Requests that were rejected because http.max_connections were busy.",
+    http_connections_evicted:
+        "Idle or stalled connections of HTTP that were closed to make room for another.",
+    /// Reports that were not made: history was asked too much at once, by one client or by all.
+    reads_refused: "Reports that were rejected: too many reads of history at once.",
+    audit_failures: "Rows of the audit trail that could not be written.",
+    spool_files: "Lines that were read from the spool.",
+    journal_failures: "Commits to the journal that failed.",
+    /// Lines that were not taken because history is too far behind; they are sent again.
+    lines_deferred: "Lines that were not taken because history was too far behind.",
+    flush_failures: "Transactions of history that failed.",
+    apply_failures: "Attempts to follow the journal in Redis that failed.",
+    rebuilds: "Times that the live view was rebuilt.",
+    live_differences: "Times that Redis differed from history.",
+    stream_clients_refused: "Clients of the stream that were rejected at the limit.",
+    stream_clients_evicted:
+        "Clients of the stream that owed a pong and were closed to make room for another.",
+    /// Closed by the daemon, for a fault of the client's.
+    stream_clients_disconnected:
+        "Clients of the stream that were disconnected: too slow or silent.",
+    stream_resyncs: "Clients of the stream that missed changes and got a new snapshot.",
+    alerts_fired: "Alerts of the daemon's own that fired.",
+    webhooks_sent: "Messages of alerts that webhooks took.",
+    /// Given up after the last attempt.
+    webhooks_failed: "Messages of alerts that webhooks did not take after all attempts.",
+    webhooks_dropped: "Messages of alerts that found the queue of their webhook full.",
 }

@@ -13,7 +13,7 @@ use agentpulse_core::lifetime::{
 };
 use agentpulse_core::names::OTHER;
 use agentpulse_core::tally::dollars;
-use agentpulse_pipeline::counters::RENAMED;
+use agentpulse_pipeline::counters::{self, RENAMED};
 use agentpulse_store::history::LifetimeCounters;
 
 const LIVE_STATES: [&str; 4] = ["following", "rebuilding", "away", "broken"];
@@ -215,63 +215,10 @@ fn help(counter: &str) -> String {
     if let Some((name, _)) = RENAMED.iter().find(|(_, old)| *old == counter) {
         return format!("Old name of agentpulse_{name}_total; it goes with the next release.");
     }
-    let help = match counter {
-        "executions_capped" => "Executions whose own numbers came to more than a run counts for.",
-        "sums_at_limit" => "Additions to sums of history that are at their limit.",
-        "timeouts" => "Executions without a heartbeat until their deadline.",
-        "reopened" => "Executions of which a heartbeat came after their deadline.",
-        "orphan_stops" => "Stops of internal forks of the client, which are no executions.",
-        "reads_refused" => "Reports that were rejected: too many reads of history at once.",
-        "starts_refused" => "Starts for which limits.running or limits.running_bytes had no room.",
-        "tool_names_dropped" => "Names of tools for which limits.running_bytes had no room.",
-        "socket_connections" => "Connections to the event socket.",
-        "socket_connections_refused" => {
-            "Connections to the event socket that were rejected at the limit."
-        }
-        "socket_connections_cut" => {
-            "Connections to the event socket that were closed for a long line: too slow, or no room."
-        }
-        "socket_connections_evicted" => {
-            "Idle connections to the event socket that were closed to make room for another."
-        }
-        "http_connections_refused" => {
-            "Requests that were rejected because http.max_connections were busy."
-        }
-        "http_connections_evicted" => {
-            "Idle or stalled connections of HTTP that were closed to make room for another."
-        }
-        "stream_clients_refused" => "Clients of the stream that were rejected at the limit.",
-        "stream_clients_evicted" => {
-            "Clients of the stream that owed a pong and were closed to make room for another."
-        }
-        "socket_peers_refused" => "Connections to the event socket of other users.",
-        "spool_files" => "Lines that were read from the spool.",
-        "journal_failures" => "Commits to the journal that failed.",
-        "lines_deferred" => "Lines that were not taken because history was too far behind.",
-        "flush_failures" => "Transactions of history that failed.",
-        "apply_failures" => "Attempts to follow the journal in Redis that failed.",
-        "live_differences" => "Times that Redis differed from history.",
-        "rebuilds" => "Times that the live view was rebuilt.",
-        "transcripts_read" => "Transcripts that were read after the end of a run.",
-        "transcripts_unreadable" => {
-            "Transcripts that could not be read: their runs have no tokens."
-        }
-        "http_origin_rejected" => "Requests rejected for their Host or Origin.",
-        "http_unauthorized" => "Requests rejected without a valid key.",
-        "http_forbidden" => "Requests rejected because the key lacks the scope.",
-        "http_rate_limited" => "Requests rejected by the rate limit.",
-        "audit_failures" => "Rows of the audit trail that could not be written.",
-        "stream_clients_disconnected" => {
-            "Clients of the stream that were disconnected: too slow or silent."
-        }
-        "stream_resyncs" => "Clients of the stream that missed changes and got a new snapshot.",
-        "alerts_fired" => "Alerts of the daemon's own that fired.",
-        "webhooks_sent" => "Messages of alerts that webhooks took.",
-        "webhooks_failed" => "Messages of alerts that webhooks did not take after all attempts.",
-        "webhooks_dropped" => "Messages of alerts that found the queue of their webhook full.",
-        other => return format!("What the daemon counted as {}.", other.replace('_', " ")),
-    };
-    help.to_owned()
+    match counters::help(counter) {
+        Some(help) => help.to_owned(),
+        None => format!("What the daemon counted as {}.", counter.replace('_', " ")),
+    }
 }
 
 fn pipeline(page: &mut Page, scrape: &Scrape) {
