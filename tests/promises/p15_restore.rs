@@ -147,12 +147,30 @@ pub(super) fn make_old(data: &Path) {
         "DROP TABLE turns; DROP TABLE session_ends; DROP TABLE last_signs; DROP TABLE listened;
          DROP TABLE places; DROP TABLE deferred_turns; PRAGMA user_version = 1",
     );
+    for (code, table, keys, more) in [
+        (0, "hours", "bucket AS hour, key AS agent_type", ""),
+        (1, "days", "bucket AS day", ""),
+        (
+            2,
+            "agents",
+            "bucket AS day, key AS agent_name",
+            ", min_duration_ms, max_duration_ms, sketch",
+        ),
+        (3, "models", "bucket AS day, key AS model", ""),
+        (4, "sessions", "bucket AS day, key AS session_id", ""),
+    ] {
+        let copy = format!(
+            "CREATE TABLE {table} AS SELECT {keys}, execution_count, success_count, failure_count,
+                 timeout_count, duration_count, total_duration_ms, input_tokens, output_tokens,
+                 cache_read_tokens, cache_write_tokens, total_tokens, cost_micros,
+                 unpriced_count{more}
+             FROM tallies WHERE dimension = {code}"
+        );
+        run("history.db", &copy);
+    }
     run(
         "history.db",
-        "DROP TABLE totals; DROP TABLE counters;
-         DROP INDEX agents_by_cost; DROP INDEX models_by_cost; DROP INDEX models_by_name;
-         DROP INDEX sessions_by_cost; DROP INDEX sessions_by_name;
-         PRAGMA user_version = 2",
+        "DROP TABLE tallies; DROP TABLE totals; DROP TABLE counters; PRAGMA user_version = 2",
     );
 }
 

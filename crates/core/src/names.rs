@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::bucket::Day;
+use super::retention::{DAY_DAYS, days_back};
 
 #[cfg(test)]
 mod tests;
@@ -23,9 +24,9 @@ mod tests;
 pub const OTHER: &str = "_other";
 /// Days after the last one that counted a name for which its place is held.
 pub const HELD_DAYS: i32 = 7;
-/// Days before today whose places are known: the longest life of a key with a name and a day, 90
-/// days after the day, and one more.
-pub const KNOWN_DAYS: i32 = 91;
+/// Days before today whose places are known: as many as a rebuild reads of a key with a name and a
+/// day.
+pub const KNOWN_DAYS: i32 = days_back(DAY_DAYS);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NameKind {

@@ -2,22 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use super::bucket::{Day, Hour};
+use super::bucket::Day;
 use super::change::Change;
+use super::dimension::{Dimension, Live, TABLE};
 use super::execution::Contribution;
 use super::names::{NameKind, Names};
 use super::sketch::Sketch;
 use super::sum::add;
 use super::tally::Tally;
 
+/// By bucket, which is an hour or a day since 1970, and key.
+pub type Tallies<'a> = BTreeMap<(i32, &'a str), Tally>;
+
 /// Every map is sorted by its bucket, which is the order in which a database is quickest.
 #[derive(Debug, Default, PartialEq)]
 pub struct Sums<'a> {
-    pub hours: BTreeMap<(Hour, &'a str), Tally>,
-    pub days: BTreeMap<Day, Tally>,
-    pub agents: BTreeMap<(Day, &'a str), AgentSum>,
-    pub models: BTreeMap<(Day, &'a str), Tally>,
-    pub sessions: BTreeMap<(Day, &'a str), Tally>,
+    tallies: [Tallies<'a>; TABLE.len()],
+    /// By day and agent, for each agent that has a tally.
+    pub durations: BTreeMap<(Day, &'a str), Durations>,
     /// By day, agent type and tool.
     pub tools: BTreeMap<(Day, &'a str, &'a str), ToolSum>,
     /// By day and the two tools, sorted: executions that used both.
@@ -31,8 +33,7 @@ pub struct ToolSum {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AgentSum {
-    pub tally: Tally,
+pub struct Durations {
     pub sketch: Sketch,
     /// Of the durations that were added.
     pub min_duration_ms: Option<u64>,
@@ -41,9 +42,6 @@ pub struct AgentSum {
     /// only a look at the executions can tell what is now.
     pub extremes_unknown: bool,
 }
-
-/// Executions that do not say where they belong are in no bucket of models or sessions by name.
-pub const NONE: &str = "";
 
 impl<'a> Sums<'a> {
     pub fn of(changes: impl IntoIterator<Item = &'a Change>) -> Sums<'a> {
@@ -56,27 +54,47 @@ impl<'a> Sums<'a> {
         sums
     }
 
+    /// All tallies of one dimension.
+    pub fn by(&self, dimension: Dimension) -> &Tallies<'a> {
+        &self.tallies[dimension as usize]
+    }
+
+    pub fn by_mut(&mut self, dimension: Dimension) -> &mut Tallies<'a> {
+        &mut self.tallies[dimension as usize]
+    }
+
+    /// Takes out all tallies of one dimension.
+    pub fn take(&mut self, dimension: Dimension) -> Tallies<'a> {
+        std::mem::take(self.by_mut(dimension))
+    }
+
+    /// Leaves what is of the days that are chosen.
+    pub fn retain(&mut self, choose: impl Fn(Day) -> bool) {
+        for (row, tallies) in TABLE.iter().zip(&mut self.tallies) {
+            tallies.retain(|(bucket, _), _| choose(row.bucket.day(*bucket)));
+        }
+        self.durations.retain(|(day, _), _| choose(*day));
+        self.tools.retain(|(day, ..), _| choose(*day));
+        self.pairs.retain(|(day, ..), _| choose(*day));
+    }
+
     fn add(&mut self, sign: i64, contribution: &Contribution<'a>) {
-        let (day, name) = (contribution.day(), contribution.agent_name);
-        let agent_type = contribution.agent_type;
+        let (day, agent_type) = (contribution.day(), contribution.agent_type);
         let tally = if sign < 0 {
             -contribution.tally
         } else {
             contribution.tally
         };
-        let model = contribution.model.unwrap_or(NONE);
-        let session = contribution.session_id.unwrap_or(NONE);
-        *self
-            .hours
-            .entry((contribution.hour(), agent_type))
-            .or_default() += tally;
-        *self.days.entry(day).or_default() += tally;
-        *self.models.entry((day, model)).or_default() += tally;
-        *self.sessions.entry((day, session)).or_default() += tally;
-        let agent = self.agents.entry((day, name)).or_default();
-        agent.tally += tally;
+        for (row, tallies) in TABLE.iter().zip(&mut self.tallies) {
+            let bucket = row.bucket.of(contribution.ended_ms);
+            *tallies
+                .entry((bucket, (row.key)(contribution)))
+                .or_default() += tally;
+        }
+        let durations = self.durations.entry((day, contribution.agent_name));
+        let durations = durations.or_default();
         if let Some(duration_ms) = contribution.duration_ms {
-            agent.add_duration(duration_ms, sign);
+            durations.add(duration_ms, sign);
         }
         for &(tool, calls) in &contribution.tools {
             let sum = self.tools.entry((day, agent_type, tool)).or_default();
@@ -88,26 +106,25 @@ impl<'a> Sums<'a> {
         }
     }
 
-    /// The same by the names that have a place in Redis. A pair with a tool that has none says
-    /// nothing and is left out.
+    /// What the live view has of it, by tracked names. A pair with a tool whose name is not tracked
+    /// says nothing and is left out.
     pub fn relabelled(self, names: &Names) -> Sums<'a> {
-        let mut relabelled = Sums {
-            days: self.days,
-            ..Sums::default()
-        };
-        for ((hour, agent_type), tally) in self.hours {
-            *relabelled
-                .hours
-                .entry((hour, names.label(NameKind::Type, hour.day(), agent_type)))
-                .or_default() += tally;
+        let mut relabelled = Sums::default();
+        for (row, tallies) in TABLE.iter().zip(self.tallies) {
+            let labelled = relabelled.by_mut(row.dimension);
+            for ((bucket, key), tally) in tallies {
+                let label = match row.live {
+                    Live::No => break,
+                    Live::Whole => key,
+                    Live::Tracked(kind) => names.label(kind, row.bucket.day(bucket), key),
+                };
+                *labelled.entry((bucket, label)).or_default() += tally;
+            }
         }
-        for ((day, agent), sum) in self.agents {
-            let place = names.label(NameKind::Agent, day, agent);
-            relabelled
-                .agents
-                .entry((day, place))
-                .or_default()
-                .merge(&sum);
+        for ((day, agent), durations) in self.durations {
+            let label = names.label(NameKind::Agent, day, agent);
+            let labelled = relabelled.durations.entry((day, label)).or_default();
+            labelled.merge(&durations);
         }
         for ((day, agent_type, tool), sum) in self.tools {
             let key = (
@@ -128,8 +145,8 @@ impl<'a> Sums<'a> {
     }
 }
 
-impl AgentSum {
-    fn add_duration(&mut self, duration_ms: u64, sign: i64) {
+impl Durations {
+    fn add(&mut self, duration_ms: u64, sign: i64) {
         self.sketch.add(duration_ms, sign);
         if sign < 0 {
             self.extremes_unknown = true;
@@ -138,8 +155,7 @@ impl AgentSum {
         self.widen(Some(duration_ms), Some(duration_ms));
     }
 
-    pub fn merge(&mut self, other: &AgentSum) {
-        self.tally += other.tally;
+    pub fn merge(&mut self, other: &Durations) {
         self.sketch.merge(&other.sketch);
         self.widen(other.min_duration_ms, other.max_duration_ms);
         self.extremes_unknown |= other.extremes_unknown;

@@ -5,15 +5,16 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::keys::SLOWEST_MS;
 use super::listed::Listed;
 use super::pair;
 use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::change::Change;
+use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::names::{NameKind, Names};
+use agentpulse_core::retention::SLOWEST_MS;
 use agentpulse_core::sum::add;
-use agentpulse_core::sums::{AgentSum, Sums};
+use agentpulse_core::sums::{Durations, Sums};
 use agentpulse_core::tally::Tally;
 use agentpulse_core::view::{
     Active, AgentDay, DayTally, Failed, Heartbeat, HourTally, Recent, ToolDay, ToolPair, TypeTool,
@@ -47,6 +48,12 @@ pub(super) struct Content<'a> {
     pub(super) slowest: BTreeMap<&'a str, Touched<BTreeMap<&'a str, Option<u64>>>>,
     pub(super) history: BTreeMap<&'a str, Touched<Listed<'a, &'a Execution>>>,
     pub(super) errors: BTreeMap<&'a str, Touched<Listed<'a, Failed>>>,
+}
+
+#[derive(Default)]
+pub(super) struct AgentSum {
+    pub(super) tally: Tally,
+    pub(super) durations: Durations,
 }
 
 /// Something, and when the last change that touched it was accepted.
@@ -132,10 +139,19 @@ impl<'a> Content<'a> {
         content
     }
 
-    fn take_sums(&mut self, sums: Sums<'a>) {
-        self.hours = sums.hours;
-        self.days = sums.days;
-        self.agents = sums.agents;
+    fn take_sums(&mut self, mut sums: Sums<'a>) {
+        let hours = sums.take(Dimension::Type).into_iter();
+        self.hours = hours
+            .map(|((hour, of), sum)| ((Hour(hour), of), sum))
+            .collect();
+        let days = sums.take(Dimension::Day).into_iter();
+        self.days = days.map(|((day, _), sum)| (Day(day), sum)).collect();
+        for ((day, agent), tally) in sums.take(Dimension::Agent) {
+            self.agents.entry((Day(day), agent)).or_default().tally = tally;
+        }
+        for (key, durations) in sums.durations {
+            self.agents.entry(key).or_default().durations = durations;
+        }
         for ((day, agent_type, tool), sum) in sums.tools {
             let calls = self.tool_calls.entry(day).or_default();
             add(calls.entry(tool).or_default(), sum.calls);
@@ -160,14 +176,15 @@ impl<'a> Content<'a> {
         }
         for row in rows.agents {
             let place = names.label(NameKind::Agent, row.day, &row.agent_name);
-            let sum = AgentSum {
-                tally: row.tally,
+            let durations = Durations {
                 sketch: row.sketch.clone(),
                 min_duration_ms: row.min_duration_ms,
                 max_duration_ms: row.max_duration_ms,
                 extremes_unknown: false,
             };
-            self.agents.entry((row.day, place)).or_default().merge(&sum);
+            let sum = self.agents.entry((row.day, place)).or_default();
+            sum.tally += row.tally;
+            sum.durations.merge(&durations);
         }
     }
 

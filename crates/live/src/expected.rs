@@ -7,13 +7,14 @@ use std::sync::Arc;
 use fred::interfaces::KeysInterface;
 
 use super::content::{Content, Rows};
-use super::keys::{Key, Keyspace, Kind, SLOWEST_MS};
+use super::keys::{Key, Keyspace, Kind};
 use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
 use super::writes::Section;
 use super::{Error, Live};
 use agentpulse_core::bucket::{DAY_MS, Day};
 use agentpulse_core::change::Change;
 use agentpulse_core::names::Names;
+use agentpulse_core::retention::SLOWEST_MS;
 use agentpulse_core::sum::MAX_EXACT;
 use agentpulse_core::sums::Sums;
 
@@ -43,11 +44,7 @@ impl Expected {
         now_ms: i64,
     ) -> Expected {
         let mut sums = Sums::of(changes.iter().map(|change| &**change)).relabelled(names);
-        sums.hours.retain(|(hour, _), _| days.contains(&hour.day()));
-        sums.days.retain(|day, _| days.contains(day));
-        sums.agents.retain(|(day, _), _| days.contains(day));
-        sums.tools.retain(|(day, ..), _| days.contains(day));
-        sums.pairs.retain(|(day, ..), _| days.contains(day));
+        sums.retain(|day| days.contains(&day));
         let content = Content::of_sums(sums, rows, names);
         let present = lists(&content, keys, now_ms);
         let mut sections = content.writes(keys, now_ms).sections;

@@ -4,19 +4,10 @@
 use std::fmt::{Display, Write};
 
 use agentpulse_core::bucket::{DAY_MS, Day};
-
-/// Of `agents:timeline`: a million members take 130 MB.
-pub const TIMELINE_KEPT: usize = 10_000;
-/// How far `agents:timeline` reaches back.
-pub const TIMELINE_MS: i64 = 7 * DAY_MS;
-/// Of each agent's slowest executions.
-pub const SLOWEST_KEPT: usize = 100;
-/// An execution that ended before this is not among the slowest any more, nor does it come in.
-pub const SLOWEST_MS: i64 = 7 * DAY_MS;
-/// Of each agent's executions.
-pub const HISTORY_KEPT: usize = 100;
-/// Of each agent's executions that did not succeed.
-pub const ERRORS_KEPT: usize = 50;
+use agentpulse_core::retention::{
+    AGENT_DAYS, DAY_DAYS, ENDED_KEPT, FAILED_KEPT, HOUR_DAYS, LISTS_MS, SLOWEST_KEPT, SLOWEST_MS,
+    TIMELINE_KEPT, TIMELINE_MS,
+};
 
 /// The rows of [`TABLE`], in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,11 +101,10 @@ pub static TABLE: [Row; 16] = {
             life,
         }
     }
-    let week = After(BucketEnd, 7 * DAY_MS);
-    let past_week = After(BucketEnd, 8 * DAY_MS);
-    let quarter = After(BucketEnd, 90 * DAY_MS);
-    let week_idle = After(LastChange, 7 * DAY_MS);
-    let quarter_idle = After(LastChange, 90 * DAY_MS);
+    const fn bucket(days: i32) -> Life {
+        After(BucketEnd, days as i64 * DAY_MS)
+    }
+    let idle = After(LastChange, LISTS_MS);
     [
         row(Active, "agents:active", Set, Member, Forever),
         row(
@@ -130,78 +120,84 @@ pub static TABLE: [Row; 16] = {
             "agents:timeline",
             SortedSet,
             Highest(TIMELINE_KEPT),
-            week_idle,
+            After(LastChange, TIMELINE_MS),
         ),
         row(
             HourTally,
             "metrics:hourly:{YYYY-MM-DD-HH}:{agent_type}",
             Hash,
             Add,
-            week,
+            bucket(HOUR_DAYS),
         ),
-        row(DayTally, "metrics:daily:{YYYY-MM-DD}", Hash, Add, quarter),
+        row(
+            DayTally,
+            "metrics:daily:{YYYY-MM-DD}",
+            Hash,
+            Add,
+            bucket(DAY_DAYS),
+        ),
         row(
             AgentTally,
             "agent:daily:{YYYY-MM-DD}:{agent_name}",
             Hash,
             Add,
-            past_week,
+            bucket(AGENT_DAYS),
         ),
         row(
             AgentSketch,
             "agent:performance:{agent_name}:{YYYY-MM-DD}",
             Hash,
             Add,
-            past_week,
+            bucket(AGENT_DAYS),
         ),
         row(
             Slowest,
             "agent:performance:{agent_name}:duration",
             SortedSet,
             Highest(SLOWEST_KEPT),
-            week_idle,
+            After(LastChange, SLOWEST_MS),
         ),
         row(
             ToolCalls,
             "tools:usage:{YYYY-MM-DD}",
             SortedSet,
             Add,
-            quarter,
+            bucket(DAY_DAYS),
         ),
         row(
             ToolExecutions,
             "tools:executions:{YYYY-MM-DD}",
             SortedSet,
             Add,
-            quarter,
+            bucket(DAY_DAYS),
         ),
         row(
             TypeTools,
             "tools:agents:{YYYY-MM-DD}:{agent_type}",
             SortedSet,
             Add,
-            past_week,
+            bucket(AGENT_DAYS),
         ),
         row(
             ToolPairs,
             "tools:pairs:{YYYY-MM-DD}",
             SortedSet,
             Add,
-            past_week,
+            bucket(AGENT_DAYS),
         ),
         row(
             History,
             "agent:history:{agent_name}",
             List,
-            Newest(HISTORY_KEPT),
-            quarter_idle,
+            Newest(ENDED_KEPT),
+            idle,
         ),
         row(
             Errors,
             "agent:errors:{agent_name}",
             List,
-            Newest(ERRORS_KEPT),
-            quarter_idle,
+            Newest(FAILED_KEPT),
+            idle,
         ),
         row(Cursor, "journal:cursor", String, Replace, Forever),
     ]

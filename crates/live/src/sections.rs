@@ -4,13 +4,14 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::content::Content;
-use super::keys::{
-    ERRORS_KEPT, HISTORY_KEPT, Key, Keyspace, SLOWEST_KEPT, TIMELINE_KEPT, TIMELINE_MS,
-};
+use super::content::{AgentSum, Content};
+use super::keys::{Key, Keyspace};
 use super::listed::Listed;
 use super::writes::{Merge, Section, Writes};
 use agentpulse_core::execution::Execution;
+use agentpulse_core::retention::{
+    ENDED_KEPT, FAILED_KEPT, SLOWEST_KEPT, TIMELINE_KEPT, TIMELINE_MS,
+};
 use agentpulse_core::sketch::Sketch;
 use agentpulse_core::tally::{FIELDS, Tally};
 
@@ -45,12 +46,12 @@ impl Content<'_> {
             let section = Section::new(keys, Key::DayTally, &[day], day.end_ms());
             writes.push(section.merge(Merge::default().add(fields(tally))));
         }
-        for ((day, agent), sum) in &self.agents {
+        for ((day, agent), AgentSum { tally, durations }) in &self.agents {
             let merge = Merge::default()
-                .add(fields(&sum.tally))
-                .least(MIN_DURATION, sum.min_duration_ms)
-                .most(MAX_DURATION, sum.max_duration_ms);
-            let mark = if sum.extremes_unknown {
+                .add(fields(tally))
+                .least(MIN_DURATION, durations.min_duration_ms)
+                .most(MAX_DURATION, durations.max_duration_ms);
+            let mark = if durations.extremes_unknown {
                 vec![EXTREMES_FROM_HISTORY.to_owned(), "1".to_owned()]
             } else {
                 Vec::new()
@@ -58,7 +59,7 @@ impl Content<'_> {
             let section = Section::new(keys, Key::AgentTally, &[day, agent], day.end_ms());
             writes.push(section.merge(merge).operation("put", mark));
             let section = Section::new(keys, Key::AgentSketch, &[agent, day], day.end_ms());
-            writes.push(section.merge(Merge::default().add(buckets(&sum.sketch))));
+            writes.push(section.merge(Merge::default().add(buckets(&durations.sketch))));
         }
     }
 
@@ -138,11 +139,11 @@ impl Content<'_> {
         for (agent, history) in &self.history {
             let section = Section::new(keys, Key::History, &[agent], history.at_ms);
             let listed = |execution: &&Execution| json(&(*execution).clone().listed(ERROR_BYTES));
-            writes.push(newest(section, &history.what, HISTORY_KEPT, listed));
+            writes.push(newest(section, &history.what, ENDED_KEPT, listed));
         }
         for (agent, errors) in &self.errors {
             let section = Section::new(keys, Key::Errors, &[agent], errors.at_ms);
-            writes.push(newest(section, &errors.what, ERRORS_KEPT, json));
+            writes.push(newest(section, &errors.what, FAILED_KEPT, json));
         }
     }
 }

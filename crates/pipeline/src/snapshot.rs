@@ -2,6 +2,7 @@
 
 use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::names::{NameKind, Names};
+use agentpulse_core::retention::{AGENT_DAYS, DAY_DAYS, HOUR_DAYS, days_back};
 use agentpulse_core::view::{AgentDay, DayTally, HourTally, Recent, ToolDay, ToolPair, TypeTool};
 use agentpulse_live::Rows;
 use agentpulse_store::history::{self, Reader};
@@ -19,23 +20,15 @@ pub struct Snapshot {
     pub recent: Recent,
 }
 
-/// The lives of the keys by day, with one day more: a bucket lives from its end on.
-const HOURLY_DAYS: i32 = 8;
-const AGENT_DAYS: i32 = 9;
-const DAILY_DAYS: i32 = 91;
-
 impl Snapshot {
     pub fn read(reader: &Reader, names: &Names, now_ms: i64) -> Result<Snapshot, history::Error> {
         // Without an upper bound: a clock that was ahead has left ends in the future.
-        let (today, ever) = (Day::of(now_ms), Day(i32::MAX));
-        let (daily, recent) = (today.back(DAILY_DAYS), today.back(AGENT_DAYS));
+        let ever = Day(i32::MAX);
+        let back = |days| Day::of(now_ms).back(days_back(days));
+        let (daily, recent) = (back(DAY_DAYS), back(AGENT_DAYS));
         let place = |agent: &str, day| names.label(NameKind::Agent, day, agent).to_owned();
         Ok(Snapshot {
-            hours: reader.relabelled_hours(
-                today.back(HOURLY_DAYS).first_hour(),
-                Hour(i32::MAX),
-                names,
-            )?,
+            hours: reader.relabelled_hours(back(HOUR_DAYS).first_hour(), Hour(i32::MAX), names)?,
             days: reader.days(daily, ever)?,
             agents: reader.relabelled_agent_days(recent, ever, names)?,
             tools: reader.relabelled_tools(daily, ever, names)?,
@@ -58,7 +51,7 @@ impl Snapshot {
             snapshot
                 .tools
                 .extend(reader.relabelled_tools(day, day, names)?);
-            if day <= Day::of(now_ms).back(AGENT_DAYS) {
+            if day <= Day::of(now_ms).back(days_back(AGENT_DAYS)) {
                 continue;
             }
             let (first, last) = (day.first_hour(), Hour(day.first_hour().0 + 23));

@@ -12,10 +12,10 @@ use crate::window::{days_are_few, last_days};
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, LIMIT, Param, Params};
 use agentpulse_core::bucket::Day;
+use agentpulse_core::dimension::{Dimension, NONE};
 use agentpulse_core::names::OTHER;
-use agentpulse_core::sums::NONE;
 use agentpulse_core::tally::Tally;
-use agentpulse_store::history::{Costliest, Named, Reader};
+use agentpulse_store::history::{Costliest, Reader};
 
 /// Rows of names. An answer of the most has less than 1 MB: a name has at most 256 bytes.
 const MAX_ROWS: usize = 1_000;
@@ -25,17 +25,9 @@ const BY: Param = Param::new("by", "The column of the rows; the default is the d
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Query {
-    by: CostsBy,
+    by: Dimension,
     days: i32,
     limit: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CostsBy {
-    Day,
-    Agent,
-    Model,
-    Session,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,21 +61,16 @@ impl Endpoint for Query {
     type Answer = Costs;
 
     fn parse(params: &Params) -> Result<Query, InvalidParameter> {
-        let choices = [
-            ("day", CostsBy::Day),
-            ("agent", CostsBy::Agent),
-            ("model", CostsBy::Model),
-            ("session", CostsBy::Session),
-        ];
+        let choices: Vec<_> = Dimension::of_costs().collect();
         let (by, days) = (params.choice(BY, &choices)?, params.days(30)?);
         let limit = params.number(LIMIT, 1..=MAX_ROWS, Some(DEFAULT_ROWS))?;
-        let by = by.unwrap_or(CostsBy::Day);
+        let by = by.unwrap_or(Dimension::Day);
         Ok(Query {
             by,
             days,
             // Days are never cut.
             limit: match by {
-                CostsBy::Day => 0,
+                Dimension::Day => 0,
                 _ => limit.unwrap_or(DEFAULT_ROWS),
             },
         })
@@ -94,23 +81,18 @@ impl Report for Query {
     type Built = Costs;
 
     fn is_scan(&self) -> bool {
-        self.by != CostsBy::Day && !days_are_few(self.days)
+        self.by != Dimension::Day && !days_are_few(self.days)
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Costs, View), Error> {
         let Query { by, days, limit } = *self;
         let (from, to) = last_days(days, now_ms);
-        let ask = move |reader: &Reader| {
-            let named = |named| reader.costliest(named, from, to, limit);
-            match by {
-                CostsBy::Day => {
-                    let rows = reader.days(from, to)?;
-                    Ok(by_day(rows.into_iter().map(|row| (row.day, row.tally))))
-                }
-                CostsBy::Agent => Ok(by_name(by, named(Named::Agent)?)),
-                CostsBy::Model => Ok(by_name(by, named(Named::Model)?)),
-                CostsBy::Session => Ok(by_name(by, named(Named::Session)?)),
+        let ask = move |reader: &Reader| match by {
+            Dimension::Day => {
+                let rows = reader.days(from, to)?;
+                Ok(by_day(rows.into_iter().map(|row| (row.day, row.tally))))
             }
+            _ => Ok(by_name(by, reader.costliest(by, from, to, limit)?)),
         };
         Ok((sources.history(ask).await?, View::History))
     }
@@ -131,7 +113,7 @@ pub fn by_day(rows: impl IntoIterator<Item = (Day, Tally)>) -> Costs {
     }
 }
 
-pub fn by_name(by: CostsBy, Costliest { mut rows, rest }: Costliest) -> Costs {
+pub fn by_name(by: Dimension, Costliest { mut rows, rest }: Costliest) -> Costs {
     rows.retain(|(_, tally)| tally.execution_count > 0);
     if rest.execution_count > 0 {
         match rows.iter_mut().find(|(name, _)| name == OTHER) {
@@ -141,13 +123,14 @@ pub fn by_name(by: CostsBy, Costliest { mut rows, rest }: Costliest) -> Costs {
     }
     let costs = rows.into_iter().map(|(name, tally)| {
         let mut cost = Cost::of(&tally);
-        let place = match by {
-            CostsBy::Day => &mut cost.date,
-            CostsBy::Agent => &mut cost.agent_name,
-            CostsBy::Model => &mut cost.model,
-            CostsBy::Session => &mut cost.session_id,
-        };
-        *place = Some(name).filter(|name| name != NONE);
+        let name = Some(name).filter(|name| name != NONE);
+        match by {
+            Dimension::Agent => cost.agent_name = name,
+            Dimension::Model => cost.model = name,
+            Dimension::Session => cost.session_id = name,
+            // Its buckets have no names, or costs are not asked by it.
+            Dimension::Day | Dimension::Type => {}
+        }
         cost
     });
     Costs {
@@ -177,7 +160,7 @@ mod tests {
     fn parameters_have_their_bounds() {
         let parsed = |query| Query::parse(&Params::of(Some(query), None));
         let of_model = |limit| Query {
-            by: CostsBy::Model,
+            by: Dimension::Model,
             days: 30,
             limit,
         };
@@ -240,14 +223,14 @@ mod tests {
     fn names_stay_in_their_order_and_the_rest_comes_last() {
         let rows = [("c", 1, 200), ("a", 5, 100), ("b", 9, 0), (NONE, 7, 0)];
         let listed = costliest(rows, Tally::default());
-        let costs = by_name(CostsBy::Model, listed).costs;
+        let costs = by_name(Dimension::Model, listed).costs;
         assert_eq!(names(&costs), [Some("c"), Some("a"), Some("b"), None]);
         assert!(
             costs
                 .iter()
                 .all(|cost| cost.agent_name.is_none() && cost.date.is_none())
         );
-        let costs = by_name(CostsBy::Model, costliest(rows, tally(2, 2, 3))).costs;
+        let costs = by_name(Dimension::Model, costliest(rows, tally(2, 2, 3))).costs;
         assert_eq!(names(&costs)[3..], [None, Some(OTHER)]);
         assert_eq!(
             (costs[4].executions, costs[4].estimated_cost),
@@ -258,7 +241,7 @@ mod tests {
     #[test]
     fn what_calls_itself_as_the_rest_is_in_the_same_row() {
         let rows = [(OTHER, 1, 5_000), ("a", 1, 4_000)];
-        let costs = by_name(CostsBy::Model, costliest(rows, tally(2, 2, 3))).costs;
+        let costs = by_name(Dimension::Model, costliest(rows, tally(2, 2, 3))).costs;
         assert_eq!(names(&costs), [Some(OTHER), Some("a")]);
         assert_eq!(
             (costs[0].executions, costs[0].estimated_cost),

@@ -12,10 +12,9 @@ use agentpulse_api::params::{AGENT_NAME, InvalidParameter, Params};
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_core::execution::{Details, Status};
 use agentpulse_core::names::OTHER;
+use agentpulse_core::retention::FAILED_KEPT;
 use agentpulse_core::view::Failed;
 use agentpulse_store::history::Reader;
-
-const MAX_ERRORS: usize = 50;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Query {
@@ -65,7 +64,7 @@ impl Report for Query {
     /// a run that succeeded after all does not come back.
     async fn fetch(&self, sources: &Sources, _now_ms: i64) -> Result<(Errors, View), Error> {
         let agent = sources.agent(&self.agent_name);
-        let history = move |reader: &Reader| agent.failed(reader, MAX_ERRORS);
+        let history = move |reader: &Reader| agent.failed(reader, FAILED_KEPT);
         let rows = sources.history(history).await?;
         if rows.is_empty() && !sources.is_known(&self.agent_name).await? {
             return Err(Error::UnknownAgent(self.agent_name.clone()));
@@ -76,7 +75,7 @@ impl Report for Query {
 
 pub fn build(agent_name: &str, mut rows: Vec<Failed>) -> Errors {
     rows.sort_by(|a, b| (b.ended_ms, &a.agent_id).cmp(&(a.ended_ms, &b.agent_id)));
-    rows.truncate(MAX_ERRORS);
+    rows.truncate(FAILED_KEPT);
     let failure = |row: Failed| Failure {
         agent_id: row.agent_id,
         agent_name: row.agent_name,

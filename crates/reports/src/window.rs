@@ -1,13 +1,11 @@
 //! The hours and days that a report covers; the current one is always the last.
 
 use agentpulse_core::bucket::{Day, Hour};
-
-/// Days that the live view answers; of longer ones its keys have expired.
-const LIVE_DAYS: i32 = 7;
+use agentpulse_core::retention::ANSWERED_DAYS;
 
 /// Whether the live view still has all of the last `hours` hours.
 pub fn hours_are_live(hours: i32) -> bool {
-    hours <= LIVE_DAYS * 24
+    hours <= ANSWERED_DAYS * 24
 }
 
 /// The last `hours` hours, both ends included.
@@ -24,12 +22,12 @@ pub fn last_days(days: i32, now_ms: i64) -> (Day, Day) {
 
 /// Whether so many days are few enough for a lookup, with a name for each hour or tool of them.
 pub fn days_are_few(days: i32) -> bool {
-    days <= LIVE_DAYS
+    days <= ANSWERED_DAYS
 }
 
 /// Whether the live view still has all days from `first` on.
 pub fn is_live(first: Day, now_ms: i64) -> bool {
-    first >= Day::of(now_ms).back(LIVE_DAYS - 1)
+    first >= Day::of(now_ms).back(ANSWERED_DAYS - 1)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{Clock, decode};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::{Change, ChangeKind};
+use agentpulse_core::dimension::{self, Dimension};
 use agentpulse_core::event::Event;
 use agentpulse_core::execution::{Catalog, Execution, Fact, Status};
 use agentpulse_core::sums::Sums;
@@ -304,17 +305,17 @@ proptest! {
         let (execution, changes) = apply(steps.into_iter().skip(first.unwrap()));
         let final_change = Change::between(None, Arc::new(execution), 0, NOW_MS);
         let (sums, whole) = (Sums::of(&changes), Sums::of([&final_change]));
-        prop_assert_eq!(sums.days.into_iter().filter(|(_, t)| !t.is_zero()).collect::<Vec<_>>(),
-                        whole.days.into_iter().collect::<Vec<_>>());
-        prop_assert_eq!(sums.hours.into_iter().filter(|(_, t)| !t.is_zero()).collect::<Vec<_>>(),
-                        whole.hours.into_iter().collect::<Vec<_>>());
+        for row in &dimension::TABLE {
+            let left = sums.by(row.dimension).iter().filter(|(_, tally)| !tally.is_zero());
+            prop_assert_eq!(left.collect::<Vec<_>>(),
+                            whole.by(row.dimension).iter().collect::<Vec<_>>());
+        }
         let tools = sums.tools.into_iter().filter(|(_, t)| t.executions != 0);
         prop_assert_eq!(tools.collect::<Vec<_>>(), whole.tools.into_iter().collect::<Vec<_>>());
         prop_assert_eq!(sums.pairs.into_iter().filter(|(_, n)| *n != 0).collect::<Vec<_>>(),
                         whole.pairs.into_iter().collect::<Vec<_>>());
-        for ((day, agent), sum) in sums.agents {
-            let expected = whole.agents.get(&(day, agent)).cloned().unwrap_or_default();
-            prop_assert_eq!(sum.tally, expected.tally);
+        for ((day, agent), sum) in sums.durations {
+            let expected = whole.durations.get(&(day, agent)).cloned().unwrap_or_default();
             let counts = |sketch: &agentpulse_core::sketch::Sketch| {
                 sketch.counts().filter(|(_, n)| *n != 0).collect::<Vec<_>>()
             };

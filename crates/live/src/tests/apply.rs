@@ -6,10 +6,10 @@ use super::{
     IDLE_MS, PREFIX, Server, active, ask, dump, failed, keys, names, now_ms, set_cursor, slowest,
     writes,
 };
-use crate::keys::{HISTORY_KEPT, SLOWEST_KEPT, TIMELINE_KEPT};
 use crate::{Key, Live, Writes};
 use agentpulse_core::bucket::DAY_MS;
 use agentpulse_core::execution::{Fact, Start, Stop};
+use agentpulse_core::retention::{ENDED_KEPT, SLOWEST_KEPT, TIMELINE_KEPT};
 
 #[tokio::test]
 async fn a_batch_that_comes_twice_counts_once() {
@@ -151,7 +151,7 @@ async fn lists_and_rankings_are_bounded() {
     }
     let dump = dump(&live).await;
     let history = &dump["test:agent:history:agent-0"].1;
-    assert_eq!(history.len(), HISTORY_KEPT);
+    assert_eq!(history.len(), ENDED_KEPT);
     assert!(history[0].contains("\"id\":\"1-129\""), "{}", history[0]);
     let slow = slowest(&live, "agent-0").await;
     assert_eq!(slow.len(), SLOWEST_KEPT);

@@ -89,7 +89,8 @@ fn a_total_that_is_derived_of_legal_parts_is_cut_and_taken_away_as_it_was_added(
     let usage = execution.token_usage().unwrap();
     assert_eq!((usage.input_tokens, usage.total_tokens), (MOST, MOST));
     let (names, sums) = (["code-reviewer", "unknown"], Sums::of(&changes));
-    let agents = names.map(|name| sums.agents[&(Day::of(END_MS), name)].tally.total_tokens);
+    let by_name = sums.by(Dimension::Agent);
+    let agents = names.map(|name| by_name[&(Day::of(END_MS).0, name)].total_tokens);
     assert_eq!(agents, [MOST as i64, 0]);
     assert!(!apply([stop(json!({}))]).0.is_capped());
     let most = json!({"token_usage": {"input_tokens": MOST, "output_tokens": 0}});

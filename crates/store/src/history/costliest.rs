@@ -8,36 +8,15 @@ use rusqlite::Connection;
 
 use crate::sqlite::Result;
 use agentpulse_core::bucket::Day;
+use agentpulse_core::dimension::Dimension;
 use agentpulse_core::tally::{FIELDS, Tally};
 
 use super::read::Reader;
-use super::read_rollups::tally;
-
-/// What the rollups tell apart by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Named {
-    Agent,
-    Model,
-    Session,
-}
-
-impl Named {
-    #[cfg(test)]
-    pub(super) const ALL: [Named; 3] = [Named::Agent, Named::Model, Named::Session];
-
-    /// The table, which has the indexes `{table}_by_cost` and `{table}_by_name`, and its column.
-    fn table(self) -> (&'static str, &'static str) {
-        match self {
-            Named::Agent => ("agents", "agent_name"),
-            Named::Model => ("models", "model"),
-            Named::Session => ("sessions", "session_id"),
-        }
-    }
-}
+use super::read_rollups::{of, tally};
 
 #[derive(Debug, Default, PartialEq)]
 pub struct Costliest {
-    /// The most costly first. [`NONE`](agentpulse_core::sums::NONE) is those that name none.
+    /// The most costly first. [`NONE`](agentpulse_core::dimension::NONE) is those that name none.
     pub rows: Vec<(String, Tally)>,
     /// Everything else of the range.
     pub rest: Tally,
@@ -47,7 +26,7 @@ impl Reader {
     /// At most `limit` names, each with its sum over the whole range. Only a name that is among the
     /// `limit` most costly of one of the days is looked at: to find one that is never among those,
     /// and yet would be in the sum, all names would have to be summed.
-    pub fn costliest(&self, by: Named, from: Day, to: Day, limit: usize) -> Result<Costliest> {
+    pub fn costliest(&self, by: Dimension, from: Day, to: Day, limit: usize) -> Result<Costliest> {
         self.db
             .snapshot(|_| self.db.read(|conn| costliest(conn, by, from, to, limit)))
     }
@@ -55,22 +34,22 @@ impl Reader {
 
 fn costliest(
     conn: &Connection,
-    by: Named,
+    by: Dimension,
     from: Day,
     to: Day,
     limit: usize,
 ) -> rusqlite::Result<Costliest> {
-    let (table, name) = by.table();
+    let (all, by) = (of(Dimension::Day), of(by));
     let fields = FIELDS.join(", ");
     let days: BTreeMap<i32, Tally> = conn
         .prepare_cached(&format!(
-            "SELECT day, {fields} FROM days WHERE day BETWEEN ?1 AND ?2"
+            "SELECT bucket, {fields} FROM tallies WHERE {all} AND bucket BETWEEN ?1 AND ?2"
         ))?
         .query_map((from.0, to.0), |row| Ok((row.get(0)?, tally(row, 1)?)))?
         .collect::<rusqlite::Result<_>>()?;
 
     let mut of_day = conn.prepare_cached(&format!(
-        "SELECT {name} FROM {table} INDEXED BY {table}_by_cost WHERE day = ?1
+        "SELECT key FROM tallies INDEXED BY tallies_by_cost WHERE {by} AND bucket = ?1
          ORDER BY cost_micros DESC, total_tokens DESC LIMIT ?2"
     ))?;
     let mut names: BTreeSet<String> = BTreeSet::new();
@@ -81,8 +60,8 @@ fn costliest(
     }
 
     let mut of_name = conn.prepare_cached(&format!(
-        "SELECT day, {fields} FROM {table} INDEXED BY {table}_by_name
-         WHERE {name} = ?1 AND day BETWEEN ?2 AND ?3"
+        "SELECT bucket, {fields} FROM tallies INDEXED BY tallies_by_key
+         WHERE {by} AND key = ?1 AND bucket BETWEEN ?2 AND ?3"
     ))?;
     let mut rows = Vec::with_capacity(names.len());
     for name in names {
@@ -112,20 +91,21 @@ fn costliest(
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{TODAY, World};
+    use super::super::sample::{NAMED, TODAY, World};
     use super::*;
 
     /// Of every name, by adding up the executions themselves.
-    fn sums(world: &World, by: Named, from: Day) -> BTreeMap<String, Tally> {
+    fn sums(world: &World, by: Dimension, from: Day) -> BTreeMap<String, Tally> {
         let mut sums: BTreeMap<String, Tally> = BTreeMap::new();
         for (_, execution) in world.ended() {
             let Some(contribution) = execution.contribution() else {
                 continue;
             };
             let name = match by {
-                Named::Agent => Some(contribution.agent_name),
-                Named::Model => contribution.model,
-                Named::Session => contribution.session_id,
+                Dimension::Agent => Some(contribution.agent_name),
+                Dimension::Model => contribution.model,
+                Dimension::Session => contribution.session_id,
+                Dimension::Type | Dimension::Day => unreachable!("{by:?} is not asked"),
             };
             if contribution.day() >= from {
                 *sums.entry(name.unwrap_or_default().to_owned()).or_default() += contribution.tally;
@@ -137,7 +117,7 @@ mod tests {
     #[test]
     fn the_most_costly_come_first_and_the_rest_adds_up_to_all() {
         let world = World::any();
-        for by in Named::ALL {
+        for by in NAMED {
             for days in [1, 5, 10] {
                 let from = TODAY.back(days - 1);
                 let mut expected: Vec<_> = sums(&world, by, from).into_iter().collect();
@@ -163,11 +143,13 @@ mod tests {
     #[test]
     fn a_day_alone_is_exact_however_few_are_listed() {
         let world = World::any();
-        let mut expected: Vec<_> = sums(&world, Named::Session, TODAY).into_iter().collect();
+        let mut expected: Vec<_> = sums(&world, Dimension::Session, TODAY)
+            .into_iter()
+            .collect();
         expected.sort_by_key(|(_, sum)| Reverse((sum.cost_micros, sum.total_tokens)));
         for limit in 1..=expected.len() {
             let found = world.reader();
-            let found = found.costliest(Named::Session, TODAY, TODAY, limit);
+            let found = found.costliest(Dimension::Session, TODAY, TODAY, limit);
             assert_eq!(found.unwrap().rows, expected[..limit]);
         }
     }

@@ -135,6 +135,7 @@ mod tests {
     use super::super::sample::{NOW_MS, TODAY, World, start, stop, stop_of};
     use super::*;
     use agentpulse_core::execution::{Fact, Status};
+    use agentpulse_core::tally::FIELDS;
 
     fn count(world: &World, name: &str, part: &str) -> i64 {
         let totals = world.reader().totals().unwrap();
@@ -194,23 +195,38 @@ mod tests {
         .unwrap()
     }
 
-    /// Takes away what later versions have added.
-    const VERSION_2: &str = "
-        DROP TABLE totals; DROP TABLE counters;
-        DROP INDEX agents_by_cost; DROP INDEX models_by_cost; DROP INDEX models_by_name;
-        DROP INDEX sessions_by_cost; DROP INDEX sessions_by_name;
-        PRAGMA user_version = 2;";
+    /// Takes away what later versions have added, and puts the tallies where they were.
+    fn make_version_2(conn: &Connection) -> rusqlite::Result<()> {
+        let fields = FIELDS.join(", ");
+        for (code, table, keys, more) in [
+            (0, "hours", "bucket AS hour, key AS agent_type", ""),
+            (1, "days", "bucket AS day", ""),
+            (
+                2,
+                "agents",
+                "bucket AS day, key AS agent_name",
+                ", min_duration_ms, max_duration_ms, sketch",
+            ),
+            (3, "models", "bucket AS day, key AS model", ""),
+            (4, "sessions", "bucket AS day, key AS session_id", ""),
+        ] {
+            conn.execute_batch(&format!(
+                "CREATE TABLE {table} AS SELECT {keys}, {fields}{more} FROM tallies
+                 WHERE dimension = {code}"
+            ))?;
+        }
+        conn.execute_batch(
+            "DROP TABLE tallies; DROP TABLE totals; DROP TABLE counters;
+             PRAGMA user_version = 2",
+        )
+    }
 
     #[test]
     fn what_an_older_version_has_kept_is_taken_over() {
         let world = World::any();
         let folded = values(&world);
         assert!(folded.len() > 20, "{folded:?}");
-        world
-            .history
-            .db
-            .read(|conn| conn.execute_batch(VERSION_2))
-            .unwrap();
+        world.history.db.read(make_version_2).unwrap();
         let history = History::open(&world.path).unwrap();
         drop(history);
         assert_eq!(values(&world), folded);
@@ -227,8 +243,8 @@ mod tests {
             .history
             .db
             .read(|conn| {
-                conn.execute("DELETE FROM hours", [])?;
-                conn.execute_batch(VERSION_2)
+                conn.execute("DELETE FROM tallies WHERE dimension = 0", [])?;
+                make_version_2(conn)
             })
             .unwrap();
         drop(History::open(&world.path).unwrap());

@@ -7,9 +7,11 @@ use rusqlite::{Connection, ToSql};
 
 use crate::sqlite::Result;
 use agentpulse_core::bucket::Day;
+use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::{Execution, Status};
 
 use super::read::{Reader, execution};
+use super::read_rollups::of;
 
 /// Rows that one page looks at when what it is filtered by has no index: some 40 ms. A page may
 /// then be short, or empty, and still have a next one.
@@ -90,10 +92,11 @@ impl Filter {
             return Ok((from_ms, to_ms));
         };
         let days: (Option<i32>, Option<i32>) = conn
-            .prepare_cached(
-                "SELECT min(day), max(day) FROM sessions INDEXED BY sessions_by_name
-                 WHERE session_id = ?1",
-            )?
+            .prepare_cached(&format!(
+                "SELECT min(bucket), max(bucket) FROM tallies INDEXED BY tallies_by_key
+                 WHERE {} AND key = ?1",
+                of(Dimension::Session)
+            ))?
             .query_row([session_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(match days {
             (Some(first), Some(last)) => (

@@ -25,7 +25,7 @@ mod sums_at_limit;
 mod work;
 
 pub use crate::sqlite::Error;
-pub use costliest::{Costliest, Named};
+pub use costliest::Costliest;
 pub use ended::Ended;
 pub use flush::History;
 pub use lifetime::{LifetimeCounters, Total};

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use rusqlite::StatementStatus;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
-use super::sample::{NOW_MS, TODAY, World};
-use super::{Filter, Named, Position, Reader};
+use super::read_rollups::of;
+use super::sample::{NAMED, NOW_MS, TODAY, World};
+use super::{Filter, Position, Reader};
 use crate::sqlite::Result;
 use agentpulse_core::bucket::Hour;
+use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Status;
 use agentpulse_core::names::NameKind;
 
@@ -77,7 +79,7 @@ fn ask_all(reader: &Reader) -> Result<()> {
     reader.ended_since(0, 9)?;
     reader.ended_of_failing(0, 9, 9)?;
     reader.ended_of("agent-1", 0, 9)?;
-    for by in Named::ALL {
+    for by in NAMED {
         reader.costliest(by, from, to, 9)?;
     }
     let text = |text: &str| Some(text.to_owned());
@@ -109,14 +111,19 @@ fn no_question_looks_at_a_whole_table() {
     assert!(statements.len() > 25, "{statements:#?}");
     for sql in statements.iter().filter(|sql| sql.contains("FROM")) {
         for step in plan(&reader, sql) {
-            assert!(!is_whole(&step), "{step}, of: {sql}");
+            assert!(!is_whole(&step, sql), "{step}, of: {sql}");
         }
     }
     // What it must refuse.
     let whole = "SELECT id FROM executions WHERE session_id = 'x'";
-    assert!(plan(&reader, whole).iter().any(|step| is_whole(step)));
-    let whole = "SELECT sum(cost_micros) FROM sessions WHERE day > 1";
-    assert!(plan(&reader, whole).iter().any(|step| is_whole(step)));
+    let is_refused = |sql: &str| plan(&reader, sql).iter().any(|step| is_whole(step, sql));
+    assert!(is_refused(whole));
+    let of_sessions = of(Dimension::Session);
+    let whole = format!("SELECT sum(cost_micros) FROM tallies WHERE {of_sessions} AND bucket > 1");
+    assert!(is_refused(&whole));
+    assert!(is_refused(
+        "SELECT sum(cost_micros) FROM tallies WHERE bucket = 1"
+    ));
 }
 
 #[test]
@@ -124,7 +131,7 @@ fn costs_of_sessions_take_steps_for_those_that_are_listed() {
     let world = World::any();
     let steps = |limit| {
         let ask = |reader: &Reader| {
-            let sessions = reader.costliest(Named::Session, TODAY.back(9), TODAY, limit)?;
+            let sessions = reader.costliest(Dimension::Session, TODAY.back(9), TODAY, limit)?;
             assert_eq!(sessions.rows.len(), limit);
             Ok(())
         };
@@ -135,8 +142,9 @@ fn costs_of_sessions_take_steps_for_those_that_are_listed() {
     let zeros = "0, ".repeat(11);
     let fill = format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-         INSERT INTO sessions SELECT day, 'more-' || i, 1, {zeros} 0
+         INSERT INTO tallies SELECT {}, day, 'more-' || i, 1, {zeros} 0, NULL, NULL, NULL
          FROM n, (SELECT {} AS day UNION SELECT {})",
+        Dimension::Session.row().code,
         TODAY.0,
         TODAY.back(1).0
     );
@@ -160,12 +168,17 @@ fn plan(reader: &Reader, sql: &str) -> Vec<String> {
 /// An index of what runs holds no more than runs, one of what is to be read is left after the first
 /// rows. The small tables grow with nothing that clients say: one row, the counters, and the sums
 /// of names that are capped. Of sessions there are as many as clients say, also within some days.
-fn is_whole(step: &str) -> bool {
+fn is_whole(step: &str, sql: &str) -> bool {
     let small = ["cursor", "counters", "totals", "CONSTANT ROW", "("];
     let bounded = ["executions_running", "executions_unread"];
     let scans = step.strip_prefix("SCAN ").is_some_and(|rest| {
         let is_bounded = bounded.iter().any(|index| rest.ends_with(index));
         !is_bounded && !small.iter().any(|name| rest.starts_with(name))
     });
-    scans || step.starts_with("SEARCH sessions") && step.contains("(day>")
+    let is_of_sessions = sql.contains(&of(Dimension::Session));
+    scans
+        || is_of_sessions
+            && step.starts_with("SEARCH tallies")
+            && step.contains("bucket>")
+            && !step.contains("key=?")
 }

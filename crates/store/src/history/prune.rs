@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use crate::sqlite::Result;
 use agentpulse_core::bucket::Day;
+use agentpulse_core::dimension::TABLE;
 
 use super::flush::History;
 use super::lifetime::prune_labels;
@@ -31,17 +32,16 @@ impl History {
                 buckets: 0,
             };
             pruned.executions += voids(tx, max_rows - pruned.rows())?;
-            for (table, key, bound) in [
-                ("hours", "hour, agent_type", oldest.first_hour().0),
-                ("days", "day", oldest.0),
-                ("agents", "day, agent_name", oldest.0),
-                ("models", "day, model", oldest.0),
-                ("sessions", "day, session_id", oldest.0),
-                ("tools", "day, agent_type, tool", oldest.0),
-                ("pairs", "day, first, second", oldest.0),
+            for row in &TABLE {
+                let (oldest, max_rows) = (row.bucket.first_of(oldest), max_rows - pruned.rows());
+                pruned.buckets += tallies(tx, row.code, oldest, max_rows)?;
+            }
+            for (table, key) in [
+                ("tools", "day, agent_type, tool"),
+                ("pairs", "day, first, second"),
             ] {
                 let max_rows = max_rows - pruned.rows();
-                pruned.buckets += buckets(tx, table, key, bound, max_rows)?;
+                pruned.buckets += buckets(tx, table, key, oldest, max_rows)?;
             }
             if pruned.rows() < max_rows {
                 prune_labels(tx, oldest)?;
@@ -73,28 +73,36 @@ fn voids(conn: &Connection, max_rows: usize) -> rusqlite::Result<usize> {
     .execute([max_rows as i64])
 }
 
-/// `key` is the table's primary key; it begins with the hour or the day.
+fn tallies(conn: &Connection, code: i64, oldest: i32, max_rows: usize) -> rusqlite::Result<usize> {
+    conn.prepare_cached(
+        "DELETE FROM tallies WHERE (dimension, bucket, key) IN (
+             SELECT dimension, bucket, key FROM tallies
+             WHERE dimension = ?1 AND bucket < ?2 LIMIT ?3)",
+    )?
+    .execute((code, oldest, max_rows as i64))
+}
+
+/// `key` is the table's primary key; it begins with the day.
 fn buckets(
     conn: &Connection,
     table: &str,
     key: &str,
-    bound: i32,
+    oldest: Day,
     max_rows: usize,
 ) -> rusqlite::Result<usize> {
-    let time = key.split(',').next().unwrap_or(key);
     conn.prepare_cached(&format!(
         "DELETE FROM {table} WHERE ({key}) IN (
-             SELECT {key} FROM {table} WHERE {time} < ?1 LIMIT ?2)"
+             SELECT {key} FROM {table} WHERE day < ?1 LIMIT ?2)"
     ))?
-    .execute((bound, max_rows as i64))
+    .execute((oldest.0, max_rows as i64))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Named;
     use super::super::sample::{NOW_MS, TODAY, World, start, stop_of};
     use super::*;
     use agentpulse_core::bucket::{DAY_MS, Hour};
+    use agentpulse_core::dimension::Dimension;
     use agentpulse_core::execution::Status;
 
     #[test]
@@ -137,8 +145,10 @@ mod tests {
             reader.hours(from.first_hour(), last),
             reader.days(from, to).unwrap(),
             reader.all_agent_days(from, to),
-            reader.costliest(Named::Model, from, to, 1_000).unwrap(),
-            reader.costliest(Named::Session, from, to, 1_000).unwrap(),
+            reader.costliest(Dimension::Model, from, to, 1_000).unwrap(),
+            reader
+                .costliest(Dimension::Session, from, to, 1_000)
+                .unwrap(),
             reader.type_tool_sums(from, to),
             reader.pairs(from, to),
         )

@@ -8,9 +8,11 @@ use rusqlite::{Connection, InterruptHandle, Row};
 
 use crate::sqlite::{Db, Result, from_json};
 use agentpulse_core::cursor::Cursor;
+use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Execution;
 
 use super::flush::{cursor, id_hash};
+use super::read_rollups::of;
 use super::schema::SCHEMA;
 
 pub struct Reader {
@@ -109,13 +111,14 @@ impl Reader {
     /// Whether any execution of the agent is known, running or ended.
     pub fn has_agent(&self, agent_name: &str) -> Result<bool> {
         self.db.read(|conn| {
-            conn.prepare_cached(
-                "SELECT EXISTS (SELECT * FROM agents INDEXED BY agents_by_name
-                                WHERE agent_name = ?1)
+            conn.prepare_cached(&format!(
+                "SELECT EXISTS (SELECT * FROM tallies INDEXED BY tallies_by_key
+                                WHERE {} AND key = ?1)
                      OR EXISTS (SELECT * FROM executions INDEXED BY executions_running
                                 WHERE agent_name = ?1 AND ended_ms IS NULL
                                     AND status IS NULL)",
-            )?
+                of(Dimension::Agent)
+            ))?
             .query_row([agent_name], |row| row.get(0))
         })
     }

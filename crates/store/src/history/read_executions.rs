@@ -7,10 +7,12 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use crate::sqlite::Result;
 use agentpulse_core::bucket::Day;
+use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::view::Failed;
 
 use super::read::{Reader, by_rowid, execution};
+use super::read_rollups::of;
 
 impl Reader {
     /// The slowest that ended in the days from `from` to `to`, both included.
@@ -21,12 +23,15 @@ impl Reader {
         to: Day,
         limit: usize,
     ) -> Result<Vec<Arc<Execution>>> {
-        let sql = "SELECT day, agent_name FROM agents INDEXED BY agents_by_name
-                   WHERE agent_name = ?3 AND day BETWEEN ?1 AND ?2";
+        let sql = format!(
+            "SELECT bucket, key FROM tallies INDEXED BY tallies_by_key
+             WHERE {} AND key = ?3 AND bucket BETWEEN ?1 AND ?2",
+            of(Dimension::Agent)
+        );
         let range = params![from.0, to.0, agent_name];
         self.snapshot(|_| {
             self.db
-                .read(|conn| slowest(conn, sql, range, &|_, _| true, limit))
+                .read(|conn| slowest(conn, &sql, range, &|_, _| true, limit))
         })
     }
 
@@ -38,11 +43,14 @@ impl Reader {
         to: Day,
         limit: usize,
     ) -> Result<Vec<Arc<Execution>>> {
-        let sql = "SELECT day, agent_name FROM agents WHERE day BETWEEN ?1 AND ?2";
+        let sql = format!(
+            "SELECT bucket, key FROM tallies WHERE {} AND bucket BETWEEN ?1 AND ?2",
+            of(Dimension::Agent)
+        );
         let range = params![from.0, to.0];
         self.snapshot(|_| {
             self.db
-                .read(|conn| slowest(conn, sql, range, choose, limit))
+                .read(|conn| slowest(conn, &sql, range, choose, limit))
         })
     }
 

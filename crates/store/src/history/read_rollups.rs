@@ -5,6 +5,7 @@ use rusqlite::{Connection, Params, Row};
 
 use crate::sqlite::Result;
 use agentpulse_core::bucket::{Day, Hour};
+use agentpulse_core::dimension::Dimension;
 use agentpulse_core::names::NameKind;
 use agentpulse_core::sum::MAX_SUM;
 use agentpulse_core::tally::{FIELDS, Tally};
@@ -17,9 +18,10 @@ impl Reader {
     /// By hour and agent type, one row at a time: there may be very many types.
     pub fn each_hour(&self, from: Hour, to: Hour, f: impl FnMut(HourTally)) -> Result<()> {
         let sql = format!(
-            "SELECT hour, agent_type, {} FROM hours WHERE hour BETWEEN ?1 AND ?2
-             ORDER BY hour, agent_type",
-            FIELDS.join(", ")
+            "SELECT bucket, key, {} FROM tallies WHERE {} AND bucket BETWEEN ?1 AND ?2
+             ORDER BY bucket, key",
+            FIELDS.join(", "),
+            of(Dimension::Type)
         );
         let read = |row: &Row| {
             Ok(HourTally {
@@ -33,8 +35,10 @@ impl Reader {
 
     pub fn days(&self, from: Day, to: Day) -> Result<Vec<DayTally>> {
         let sql = format!(
-            "SELECT day, {} FROM days WHERE day BETWEEN ?1 AND ?2 ORDER BY day",
-            FIELDS.join(", ")
+            "SELECT bucket, {} FROM tallies WHERE {} AND bucket BETWEEN ?1 AND ?2
+             ORDER BY bucket",
+            FIELDS.join(", "),
+            of(Dimension::Day)
         );
         self.list(&sql, (from.0, to.0), |row| {
             Ok(DayTally {
@@ -47,9 +51,10 @@ impl Reader {
     /// Of one agent, by day.
     pub fn agent_days(&self, agent_name: &str, from: Day, to: Day) -> Result<Vec<AgentDay>> {
         let sql = format!(
-            "SELECT {} FROM agents INDEXED BY agents_by_name
-             WHERE agent_name = ?3 AND day BETWEEN ?1 AND ?2 ORDER BY day",
-            agent_columns()
+            "SELECT {} FROM tallies INDEXED BY tallies_by_key
+             WHERE {} AND key = ?3 AND bucket BETWEEN ?1 AND ?2 ORDER BY bucket",
+            agent_columns(),
+            of(Dimension::Agent)
         );
         self.list(&sql, (from.0, to.0, agent_name), agent_day)
     }
@@ -57,8 +62,9 @@ impl Reader {
     /// By day and agent, one row at a time: there may be very many agents.
     pub fn each_agent_day(&self, from: Day, to: Day, f: impl FnMut(AgentDay)) -> Result<()> {
         let sql = format!(
-            "SELECT {} FROM agents WHERE day BETWEEN ?1 AND ?2 ORDER BY day, agent_name",
-            agent_columns()
+            "SELECT {} FROM tallies WHERE {} AND bucket BETWEEN ?1 AND ?2 ORDER BY bucket, key",
+            agent_columns(),
+            of(Dimension::Agent)
         );
         self.each(&sql, (from.0, to.0), agent_day, f)
     }
@@ -104,27 +110,30 @@ impl Reader {
 
     /// The days from `first` on that have executions.
     pub fn counted_days(&self, first: Day) -> Result<Vec<Day>> {
-        let sql = "SELECT day FROM days WHERE day >= ?1 ORDER BY day";
-        self.list(sql, [first.0], |row| Ok(Day(row.get(0)?)))
+        let sql = format!(
+            "SELECT bucket FROM tallies WHERE {} AND bucket >= ?1 ORDER BY bucket",
+            of(Dimension::Day)
+        );
+        self.list(&sql, [first.0], |row| Ok(Day(row.get(0)?)))
     }
 
     /// The names that count on a day, sorted.
     pub fn names(&self, kind: NameKind, day: Day) -> Result<Vec<String>> {
-        let (sql, range) = match kind {
-            NameKind::Agent => (
-                "SELECT agent_name FROM agents WHERE day BETWEEN ?1 AND ?2 ORDER BY 1",
-                (day.0, day.0),
-            ),
-            NameKind::Type => (
-                "SELECT DISTINCT agent_type FROM hours WHERE hour BETWEEN ?1 AND ?2 ORDER BY 1",
-                (day.first_hour().0, day.first_hour().0 + 23),
-            ),
-            NameKind::Tool => (
-                "SELECT DISTINCT tool FROM tools WHERE day BETWEEN ?1 AND ?2 ORDER BY 1",
-                (day.0, day.0),
-            ),
+        let dimension = match kind {
+            NameKind::Agent => Dimension::Agent,
+            NameKind::Type => Dimension::Type,
+            NameKind::Tool => {
+                let sql = "SELECT DISTINCT tool FROM tools WHERE day = ?1 ORDER BY 1";
+                return self.list(sql, [day.0], |row| row.get(0));
+            }
         };
-        self.list(sql, range, |row| row.get(0))
+        let sql = format!(
+            "SELECT DISTINCT key FROM tallies WHERE {} AND bucket >= ?1 AND bucket < ?2 ORDER BY 1",
+            of(dimension)
+        );
+        let bucket = dimension.row().bucket;
+        let range = (bucket.first_of(day), bucket.first_of(day.back(-1)));
+        self.list(&sql, range, |row| row.get(0))
     }
 
     fn list<T>(
@@ -155,9 +164,15 @@ impl Reader {
     }
 }
 
+/// The condition that chooses a dimension. It is in the text, so that SQLite knows it when it
+/// prepares the statement.
+pub(super) fn of(dimension: Dimension) -> String {
+    format!("dimension = {}", dimension.row().code)
+}
+
 fn agent_columns() -> String {
     format!(
-        "day, agent_name, sketch, min_duration_ms, max_duration_ms, {}",
+        "bucket, key, sketch, min_duration_ms, max_duration_ms, {}",
         FIELDS.join(", ")
     )
 }

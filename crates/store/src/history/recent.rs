@@ -7,20 +7,14 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, Row};
 
 use crate::sqlite::{Result, from_json};
-use agentpulse_core::bucket::{DAY_MS, Day};
+use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::{Execution, MAX_ERROR_BYTES, Status};
+use agentpulse_core::retention::{
+    ENDED_KEPT, FAILED_KEPT, SLOWEST_KEPT, SLOWEST_MS, TIMELINE_KEPT, TIMELINE_MS,
+};
 use agentpulse_core::view::{Active, Recent};
 
 use super::read::Reader;
-
-/// Of each agent, as many as its lists in Redis hold.
-const LAST_ENDED: usize = 100;
-const LAST_FAILED: usize = 50;
-const SLOWEST: usize = 100;
-/// Of all agents, as many as the timeline in Redis holds.
-const LAST_STARTED: usize = 10_000;
-/// How far back the slowest and the timeline reach.
-const WINDOW_MS: i64 = 7 * DAY_MS;
 
 /// The name under which Redis counts an agent on a day; several may share one.
 type Label<'a> = &'a dyn Fn(&str, Day) -> String;
@@ -30,7 +24,7 @@ impl Reader {
     pub fn recent(&self, place: Label, now_ms: i64) -> Result<Recent> {
         self.db.snapshot(|_| {
             self.db.read(|conn| {
-                let mut choice = Choice::new(now_ms - WINDOW_MS);
+                let mut choice = Choice::new(now_ms);
                 let mut select = conn.prepare_cached(
                     "SELECT rowid, id, seq, started_ms, ended_ms, agent_name, status, duration_ms
                      FROM executions",
@@ -88,7 +82,7 @@ impl Reader {
 }
 
 struct Choice {
-    since_ms: i64,
+    now_ms: i64,
     running: Vec<i64>,
     by_name: HashMap<String, usize>,
     places: Vec<OfPlace>,
@@ -107,13 +101,13 @@ struct OfPlace {
 }
 
 impl Choice {
-    fn new(since_ms: i64) -> Choice {
+    fn new(now_ms: i64) -> Choice {
         Choice {
-            since_ms,
+            now_ms,
             running: Vec::new(),
             by_name: HashMap::new(),
             places: Vec::new(),
-            started: Top::new(LAST_STARTED),
+            started: Top::new(TIMELINE_KEPT),
         }
     }
 
@@ -122,7 +116,7 @@ impl Choice {
         let (started_ms, ended_ms): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
         // A row of an older version may say that it began after its end.
         let started_ms = started_ms.map(|ms| ms.min(ended_ms.unwrap_or(ms)));
-        if let Some(started_ms) = started_ms.filter(|&ms| ms >= self.since_ms) {
+        if let Some(started_ms) = started_ms.filter(|&ms| ms >= self.now_ms - TIMELINE_MS) {
             self.started.offer_named(started_ms, id);
         }
         let status = row.get_ref(6)?.as_str_or_null()?;
@@ -132,7 +126,7 @@ impl Choice {
             }
             return Ok(());
         };
-        let is_recent = ended_ms >= self.since_ms;
+        let is_recent = ended_ms >= self.now_ms - SLOWEST_MS;
         let place = place(row.get_ref(5)?.as_str()?, Day::of(ended_ms));
         let of_place = self.of_place(place);
         let key = (row.get(2)?, row.get(0)?);
@@ -178,9 +172,9 @@ impl OfPlace {
     fn new(name: String) -> OfPlace {
         OfPlace {
             name,
-            ended: Top::new(LAST_ENDED),
-            failed: Top::new(LAST_FAILED),
-            slowest: Top::new(SLOWEST),
+            ended: Top::new(ENDED_KEPT),
+            failed: Top::new(FAILED_KEPT),
+            slowest: Top::new(SLOWEST_KEPT),
         }
     }
 }
@@ -251,7 +245,7 @@ mod tests {
         }
         let found = world.reader().recent(&place, NOW_MS).unwrap();
 
-        let since_ms = NOW_MS - 7 * DAY_MS;
+        let since_ms = NOW_MS - SLOWEST_MS;
         let mut ended = BTreeSet::new();
         let mut slowest = BTreeSet::new();
         for name in ["agent-0", "agent-1", "_other"] {
@@ -262,20 +256,20 @@ mod tests {
                 .collect();
             of_place.sort_by_key(|(seq, _)| Reverse(*seq));
             assert!(
-                of_place.len() > LAST_ENDED,
+                of_place.len() > ENDED_KEPT,
                 "the sample is larger than the lists"
             );
-            ended.extend(of_place.iter().take(LAST_ENDED).map(|(seq, _)| *seq));
+            ended.extend(of_place.iter().take(ENDED_KEPT).map(|(seq, _)| *seq));
             let failed = |e: &Execution| e.outcome().unwrap().status != Status::Success;
             let failed = of_place.iter().filter(|(_, e)| failed(e));
-            ended.extend(failed.take(LAST_FAILED).map(|(seq, _)| *seq));
+            ended.extend(failed.take(FAILED_KEPT).map(|(seq, _)| *seq));
             let mut durations: Vec<_> = of_place
                 .iter()
                 .filter(|(_, e)| e.outcome().unwrap().ended_ms >= since_ms)
                 .filter_map(|(_, e)| Some((e.outcome()?.duration_ms?, e.id.clone())))
                 .collect();
             durations.sort_unstable_by(|a, b| b.cmp(a));
-            durations.truncate(SLOWEST);
+            durations.truncate(SLOWEST_KEPT);
             slowest.extend(
                 durations
                     .into_iter()

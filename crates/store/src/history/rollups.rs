@@ -4,34 +4,23 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
 
 use agentpulse_core::bucket::Day;
+use agentpulse_core::dimension::{Dimension, TABLE};
 use agentpulse_core::sketch::Sketch;
 use agentpulse_core::sum::MAX_SUM;
-use agentpulse_core::sums::{AgentSum, Sums};
+use agentpulse_core::sums::{Durations, Sums};
 use agentpulse_core::tally::FIELDS;
 
 /// The executions must be in before: the smallest and largest durations are looked up there.
-/// Says how many buckets with a sum at its limit were added to.
+/// Returns how many buckets with a sum at its limit were added to.
 pub(super) fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<u64> {
-    let mut hours = Rollup::new(conn, "hours", &["hour", "agent_type"], &FIELDS)?;
-    for ((hour, agent_type), tally) in &sums.hours {
-        hours.add(&[&hour.0, agent_type], &tally.to_array())?;
+    let mut tallies = Rollup::new(conn, "tallies", &["dimension", "bucket", "key"], &FIELDS)?;
+    for row in &TABLE {
+        for ((bucket, key), tally) in sums.by(row.dimension) {
+            tallies.add(&[&row.code, bucket, key], &tally.to_array())?;
+        }
     }
-    let mut days = Rollup::new(conn, "days", &["day"], &FIELDS)?;
-    for (day, tally) in &sums.days {
-        days.add(&[&day.0], &tally.to_array())?;
-    }
-    let mut models = Rollup::new(conn, "models", &["day", "model"], &FIELDS)?;
-    for ((day, model), tally) in &sums.models {
-        models.add(&[&day.0, model], &tally.to_array())?;
-    }
-    let mut sessions = Rollup::new(conn, "sessions", &["day", "session_id"], &FIELDS)?;
-    for ((day, session_id), tally) in &sums.sessions {
-        sessions.add(&[&day.0, session_id], &tally.to_array())?;
-    }
-    let mut agents = Rollup::new(conn, "agents", &["day", "agent_name"], &FIELDS)?;
-    for ((day, agent_name), sum) in &sums.agents {
-        agents.add(&[&day.0, agent_name], &sum.tally.to_array())?;
-        add_durations(conn, *day, agent_name, sum)?;
+    for ((day, agent_name), durations) in &sums.durations {
+        add_durations(conn, *day, agent_name, durations)?;
     }
     let (keys, counts) = (["day", "agent_type", "tool"], ["executions", "calls"]);
     let mut tools = Rollup::new(conn, "tools", &keys, &counts)?;
@@ -42,7 +31,7 @@ pub(super) fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<u64> 
     for ((day, first, second), executions) in &sums.pairs {
         pairs.add(&[&day.0, first, second], &[*executions])?;
     }
-    let rollups = [hours, days, models, sessions, agents, tools, pairs];
+    let rollups = [tallies, tools, pairs];
     Ok(rollups.iter().map(|rollup| rollup.at_limit).sum())
 }
 
@@ -126,32 +115,34 @@ fn add_durations(
     conn: &Connection,
     day: Day,
     agent_name: &str,
-    sum: &AgentSum,
+    added: &Durations,
 ) -> rusqlite::Result<()> {
+    let code = Dimension::Agent.row().code;
     let mut select = conn.prepare_cached(
-        "SELECT sketch, min_duration_ms, max_duration_ms FROM agents
-         WHERE day = ?1 AND agent_name = ?2",
+        "SELECT sketch, min_duration_ms, max_duration_ms FROM tallies
+         WHERE dimension = ?1 AND bucket = ?2 AND key = ?3",
     )?;
-    let stored = select.query_row((day.0, agent_name), |row| {
-        Ok(AgentSum {
+    let stored = select.query_row((code, day.0, agent_name), |row| {
+        Ok(Durations {
             sketch: sketch(row, 0)?,
             min_duration_ms: duration(row, 1)?,
             max_duration_ms: duration(row, 2)?,
-            ..AgentSum::default()
+            extremes_unknown: false,
         })
     });
     let Some(mut durations) = stored.optional()? else {
         return Ok(());
     };
-    durations.merge(sum);
+    durations.merge(added);
     if durations.extremes_unknown {
         (durations.min_duration_ms, durations.max_duration_ms) = ends(conn, day, agent_name)?;
     }
     conn.prepare_cached(
-        "UPDATE agents SET sketch = ?3, min_duration_ms = ?4, max_duration_ms = ?5
-         WHERE day = ?1 AND agent_name = ?2",
+        "UPDATE tallies SET sketch = ?4, min_duration_ms = ?5, max_duration_ms = ?6
+         WHERE dimension = ?1 AND bucket = ?2 AND key = ?3",
     )?
     .execute((
+        code,
         day.0,
         agent_name,
         durations.sketch.to_v2(),
@@ -202,7 +193,6 @@ pub(super) fn duration(row: &rusqlite::Row, column: usize) -> rusqlite::Result<O
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::Named;
     use super::super::sample::{NOW_MS, Random, TODAY, World, start, stop, stop_of};
     use super::*;
     use agentpulse_core::bucket::{DAY_MS, Hour};
@@ -256,7 +246,7 @@ mod tests {
         let found: Vec<_> = found.iter().map(|d| (d.day, d.tally)).collect();
         assert_eq!(found, days.into_iter().collect::<Vec<_>>());
         let found = reader
-            .costliest(Named::Model, from, to, 1_000)
+            .costliest(Dimension::Model, from, to, 1_000)
             .unwrap()
             .rows;
         let found: BTreeMap<_, _> = found.iter().map(|(model, t)| (&**model, *t)).collect();
@@ -266,7 +256,7 @@ mod tests {
         }
         assert_eq!(found, by_model);
         let found = reader
-            .costliest(Named::Session, from, to, 1_000)
+            .costliest(Dimension::Session, from, to, 1_000)
             .unwrap()
             .rows;
         let found: BTreeMap<_, _> = found.iter().map(|(id, tally)| (&**id, *tally)).collect();

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use agentpulse_core::bucket::{Day, HOUR_MS};
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
+use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::{
     Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage,
 };
@@ -23,6 +24,9 @@ use super::{History, Reader};
 /// 2026-11-20T18:00Z.
 pub const NOW_MS: i64 = TODAY.0 as i64 * 24 * HOUR_MS + 18 * HOUR_MS;
 pub const TODAY: Day = Day(20_777);
+
+/// By which costs are asked, beside the days.
+pub const NAMED: [Dimension; 3] = [Dimension::Agent, Dimension::Model, Dimension::Session];
 
 /// All rows, of as few names as tests have.
 impl Reader {

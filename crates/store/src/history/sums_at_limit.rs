@@ -1,9 +1,9 @@
 //! Sums that would pass their limit, against a naive model.
 
-use super::Named;
 use super::rollups::add_sums;
 use super::sample::{NOW_MS, Random, TODAY, World, start, stop};
 use agentpulse_core::bucket::Day;
+use agentpulse_core::dimension::{Dimension, NONE};
 use agentpulse_core::execution::{Fact, Status, TokenUsage};
 use agentpulse_core::sum::MAX_SUM;
 use agentpulse_core::sums::{Sums, ToolSum};
@@ -17,8 +17,8 @@ fn adding(day: Day, executions: i64, more: i64) -> Sums<'static> {
         ..Tally::default()
     };
     let mut sums = Sums::default();
-    sums.days.insert(day, tally);
-    sums.models.insert((day, "m"), tally);
+    sums.by_mut(Dimension::Day).insert((day.0, NONE), tally);
+    sums.by_mut(Dimension::Model).insert((day.0, "m"), tally);
     let tool = ToolSum {
         calls: more,
         executions,
@@ -73,7 +73,7 @@ fn any_sums_are_those_of_a_naive_model() {
     // Beyond 64 bits, where `sum` fails.
     assert!(all > i128::from(i64::MAX), "{all} says little");
     let reader = world.reader();
-    let found = reader.costliest(Named::Model, TODAY.back(days), TODAY, 9);
+    let found = reader.costliest(Dimension::Model, TODAY.back(days), TODAY, 9);
     let (name, tally) = &found.unwrap().rows[0];
     assert_eq!((&**name, tally.total_tokens), ("m", MAX_SUM));
     assert_eq!(tally.execution_count, i64::from(days) * 40);
@@ -88,7 +88,7 @@ fn a_range_below_the_limit_is_exact() {
     }
     let found = world
         .reader()
-        .costliest(Named::Model, TODAY.back(9), TODAY, 9);
+        .costliest(Dimension::Model, TODAY.back(9), TODAY, 9);
     assert_eq!(
         found.unwrap().rows[0].1.total_tokens,
         odd.iter().sum::<i64>()
@@ -135,8 +135,7 @@ fn what_an_older_version_stored_beyond_the_limit_is_at_it() {
         (1_000_000_000_000, 1_000_000_000_000)
     );
     let db = &world.history.db;
-    let stored = "UPDATE days SET total_tokens = 9223372036854775807;
-                  UPDATE agents SET total_tokens = 9223372036854775807;
+    let stored = "UPDATE tallies SET total_tokens = 9223372036854775807;
                   UPDATE totals SET value = 9223372036854775807, peak = 9223372036854775807
                   WHERE name = 'tokens'";
     db.read(|conn| conn.execute_batch(stored)).unwrap();
@@ -148,7 +147,7 @@ fn what_an_older_version_stored_beyond_the_limit_is_at_it() {
         reader.days(TODAY, TODAY).unwrap()[0].tally.total_tokens,
         MAX_SUM
     );
-    let agents = reader.costliest(Named::Agent, TODAY, TODAY, 9).unwrap();
+    let agents = reader.costliest(Dimension::Agent, TODAY, TODAY, 9).unwrap();
     assert_eq!(agents.rest.total_tokens, MAX_SUM - 1_000_000_000_000);
     let agents = agents.rows;
     assert_eq!(agents.len(), 1, "{agents:?}");

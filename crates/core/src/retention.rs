@@ -1,0 +1,35 @@
+//! How long the live view keeps what, and how much of it. History keeps everything for
+//! `history.keep`. The keys, a rebuild, and the reports that choose a view all go by this.
+
+use super::bucket::DAY_MS;
+
+/// Days that the live view answers, today included; of longer ones its hours have expired.
+pub const ANSWERED_DAYS: i32 = 7;
+
+/// How long a bucket lives after its end.
+pub const HOUR_DAYS: i32 = 7;
+/// One more, so that the first of seven days is whole.
+pub const AGENT_DAYS: i32 = 8;
+/// Sums without a name of an agent: a few keys a day.
+pub const DAY_DAYS: i32 = 90;
+
+/// How far back from today a rebuild reads buckets that live so long: one more, because a bucket
+/// lives from its end on.
+pub const fn days_back(days: i32) -> i32 {
+    days + 1
+}
+
+/// Of `agents:timeline`: a million members take 130 MB.
+pub const TIMELINE_KEPT: usize = 10_000;
+/// How far the timeline reaches back.
+pub const TIMELINE_MS: i64 = 7 * DAY_MS;
+/// Of each agent's slowest executions.
+pub const SLOWEST_KEPT: usize = 100;
+/// An execution that ended before this is not among the slowest any more, nor does it come in.
+pub const SLOWEST_MS: i64 = 7 * DAY_MS;
+/// Of each agent's executions.
+pub const ENDED_KEPT: usize = 100;
+/// Of each agent's executions that did not succeed; a report shows as many.
+pub const FAILED_KEPT: usize = 50;
+/// How long a list of an agent lives after its last change.
+pub const LISTS_MS: i64 = 90 * DAY_MS;
