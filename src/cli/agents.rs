@@ -2,15 +2,15 @@
 
 use clap::Args;
 use hyper::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::client::{AskError, Control};
-use super::costs::Listed;
-use super::path::{encoded, with_query};
 use super::table::{Column, table, terminal_width};
 use super::text::{dollars, duration, or_dash, percent};
 use super::{Failure, Target, block_on, failed, print, print_json};
+use agentpulse_client::{AskError, Control};
 use agentpulse_core::names::OTHER;
+use agentpulse_reports::performance::Performance;
+use agentpulse_reports::{costs, executions, performance};
 
 #[derive(Args)]
 pub struct Agents {
@@ -36,31 +36,9 @@ struct Agent {
     /// 0..1.
     success_rate: f64,
     avg_duration_ms: Option<i64>,
-    p95_duration_ms: Option<i64>,
+    p95_duration_ms: Option<u64>,
     total_tokens: i64,
     /// Dollars.
-    estimated_cost: f64,
-}
-
-/// As `GET /api/agents/performance/{agent_name}` answers it.
-#[derive(Deserialize)]
-struct Performance {
-    agent_name: String,
-    total_executions: i64,
-    success_rate: f64,
-    avg_duration_ms: i64,
-    performance: Durations,
-    token_usage: Tokens,
-}
-
-#[derive(Deserialize)]
-struct Durations {
-    p95_duration_ms: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct Tokens {
-    total_tokens: i64,
     estimated_cost: f64,
 }
 
@@ -76,20 +54,28 @@ impl Agents {
     }
 
     async fn ask(&self, control: &Control) -> Result<Vec<Agent>, Failure> {
-        let days = self.days.to_string();
-        let path = format!("/api/agents/costs?by=agent&limit=1000&days={days}");
-        let listed: Listed = serde_json::from_value(control.get(&path).await?).map_err(failed)?;
+        let days = Some(self.days.to_string());
+        let query = [
+            ("by", Some("agent".to_owned())),
+            ("limit", Some("1000".to_owned())),
+            ("days", days.clone()),
+        ];
+        let answer = control.report::<costs::Query>(None, &query).await?;
+        let listed = answer.read().map_err(failed)?;
         let names = listed.costs.into_iter().filter_map(|cost| cost.agent_name);
         let names = names.filter(|name| name != OTHER);
         let mut agents = Vec::new();
+        let query = [("days", days)];
         for name in names.take(self.limit as usize) {
-            let path = format!("/api/agents/performance/{}?days={days}", encoded(&name));
-            let answer = match control.get(&path).await {
+            let answer = match control
+                .report::<performance::Query>(Some(&name), &query)
+                .await
+            {
                 // It was dropped from history meanwhile.
                 Err(AskError::Refused(StatusCode::NOT_FOUND, _)) => continue,
                 answer => answer?,
             };
-            let performance = serde_json::from_value(answer).map_err(failed)?;
+            let performance = answer.read().map_err(failed)?;
             agents.push(Agent::of(performance, agent_type(control, &name).await?));
         }
         Ok(agents)
@@ -98,10 +84,12 @@ impl Agents {
 
 /// That of its last execution.
 async fn agent_type(control: &Control, name: &str) -> Result<Option<String>, Failure> {
-    let query = [("agent_name", Some(name)), ("limit", Some("1"))];
-    let path = with_query("/api/agents/executions", &query);
-    let answer = control.get(&path).await?;
-    let last = &answer["executions"][0]["agent_type"];
+    let query = [
+        ("agent_name", Some(name.to_owned())),
+        ("limit", Some("1".to_owned())),
+    ];
+    let answer = control.report::<executions::Page>(None, &query).await?;
+    let last = &answer.json["executions"][0]["agent_type"];
     Ok(last.as_str().map(str::to_owned))
 }
 
@@ -129,7 +117,7 @@ fn shown(agents: &[Agent], max_width: Option<usize>) -> String {
             agent.executions.to_string(),
             percent(agent.success_rate, agent.executions),
             or_dash(agent.avg_duration_ms.map(duration)),
-            or_dash(agent.p95_duration_ms.map(duration)),
+            or_dash(agent.p95_duration_ms.map(u64::cast_signed).map(duration)),
             agent.total_tokens.to_string(),
             dollars(agent.estimated_cost),
         ]

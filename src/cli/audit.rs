@@ -4,9 +4,9 @@ use clap::Args;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
+use agentpulse_client::{AskError, Control, QUICK};
 use agentpulse_config::parse_duration;
 use agentpulse_core::bucket::Day;
 use agentpulse_pipeline::clock::now_ms;

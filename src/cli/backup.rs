@@ -8,8 +8,8 @@ use clap::Args;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 
-use super::client::{AskError, Control};
 use super::{Failure, Target, bar, block_on, failed, io_failed, print};
+use agentpulse_client::{AskError, Control};
 use agentpulse_config::Config;
 use agentpulse_contract::exit;
 use agentpulse_pipeline::backup::{KEEP, Order};
@@ -112,8 +112,8 @@ fn without_a_daemon(config: &Config, order: &Order) -> Result<Value, Failure> {
     let progress = Progress::default();
     std::thread::scope(|scope| {
         let work = scope.spawn(|| daemon::backup_offline(config, order, &progress));
-        bar::wait(work, || progress.now())
-            .unwrap_or_else(|_| Err(failed("the backup was interrupted")))
+        let made = bar::wait(work, || progress.now());
+        Ok(made.map_err(|_| failed("the backup was interrupted"))??)
     })
 }
 

@@ -1,13 +1,13 @@
 //! `agentpulse costs`: what executions cost, by day, agent, model or session.
 
 use clap::{Args, ValueEnum};
-use serde::Deserialize;
 
-use super::client::Control;
 use super::table::{Column, table, terminal_width};
 use super::text::dollars;
 use super::{Failure, Target, block_on, failed, print, print_json};
+use agentpulse_client::Control;
 use agentpulse_core::sum::add;
+use agentpulse_reports::costs::{self, Cost};
 
 #[derive(Args)]
 pub struct Costs {
@@ -35,24 +35,6 @@ enum By {
     Session,
 }
 
-/// As `GET /api/agents/costs` answers it.
-#[derive(Deserialize)]
-pub struct Listed {
-    pub costs: Vec<Cost>,
-}
-
-#[derive(Deserialize)]
-pub struct Cost {
-    date: Option<String>,
-    pub agent_name: Option<String>,
-    model: Option<String>,
-    session_id: Option<String>,
-    executions: i64,
-    total_tokens: i64,
-    estimated_cost: f64,
-    unpriced_count: i64,
-}
-
 impl By {
     fn name(self) -> &'static str {
         match self {
@@ -77,19 +59,23 @@ impl Costs {
     pub fn run(self, target: &Target) -> Result<(), Failure> {
         let config = target.load(Vec::new())?;
         let by = self.by.name();
-        let (days, limit) = (self.days, self.limit);
-        let path = format!("/api/agents/costs?by={by}&days={days}&limit={limit}");
-        let answer = block_on(Control::of(&config).get(&path))??;
+        let query = [
+            ("by", Some(by.to_owned())),
+            ("days", Some(self.days.to_string())),
+            ("limit", Some(self.limit.to_string())),
+        ];
+        let control = Control::of(&config);
+        let answer = block_on(control.report::<costs::Query>(None, &query))??;
         if self.json {
-            return print_json(&answer);
+            return print_json(&answer.json);
         }
-        let listed = serde_json::from_value(answer).map_err(failed)?;
+        let listed = answer.read().map_err(failed)?;
         print(&shown(self.by, &listed, terminal_width()))
     }
 }
 
 /// The sum of all rows comes last.
-fn shown(by: By, listed: &Listed, max_width: Option<usize>) -> String {
+fn shown(by: By, listed: &costs::Costs, max_width: Option<usize>) -> String {
     let row = |name: String, [executions, tokens, unpriced]: [i64; 3], cost: f64| {
         let unpriced = Some(unpriced).filter(|&unpriced| unpriced > 0);
         [
@@ -128,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    fn listed(rows: Value) -> Listed {
+    fn listed(rows: Value) -> costs::Costs {
         serde_json::from_value(json!({ "costs": rows })).unwrap()
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::client::event_socket;
 use super::delivery::{Reply, Totals, connect, deliver};
+use super::event_socket::event_socket;
 use super::text::clean;
 use super::{Failure, Target, failed, flag, io_failed, print_json};
 

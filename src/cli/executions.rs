@@ -1,13 +1,14 @@
 //! `agentpulse executions`: ended executions, newest first.
 
 use clap::{Args, ValueEnum};
-use serde::Deserialize;
 
-use super::client::Control;
-use super::path::with_query;
 use super::table::{Column, table, terminal_width};
 use super::text::{dollars, duration, or_dash};
 use super::{Failure, Target, block_on, failed, print, print_json};
+use agentpulse_client::Control;
+use agentpulse_client::path::Pair;
+use agentpulse_reports::executions::{self, Executions as List};
+use agentpulse_reports::item::Item;
 
 #[derive(Args)]
 pub struct Executions {
@@ -45,75 +46,50 @@ enum Status {
     Timeout,
 }
 
-/// As `GET /api/agents/executions` answers it.
-#[derive(Deserialize)]
-struct Page {
-    executions: Vec<Ended>,
-    next_cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Ended {
-    agent_id: String,
-    agent_name: String,
-    agent_type: String,
-    status: String,
-    execution_end: Option<String>,
-    duration_ms: Option<i64>,
-    token_usage: Option<Tokens>,
-    session_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Tokens {
-    total_tokens: i64,
-    estimated_cost: Option<f64>,
-}
-
 impl Executions {
     pub fn run(self, target: &Target) -> Result<(), Failure> {
         let config = target.load(Vec::new())?;
-        let answer = block_on(Control::of(&config).get(&self.path()))??;
+        let control = Control::of(&config);
+        let answer = block_on(control.report::<executions::Page>(None, &self.query()))??;
         if self.json {
-            return print_json(&answer);
+            return print_json(&answer.json);
         }
-        let page = serde_json::from_value(answer).map_err(failed)?;
+        let page = answer.read().map_err(failed)?;
         print(&shown(&page, terminal_width()))
     }
 
-    fn path(&self) -> String {
+    fn query(&self) -> [Pair; 7] {
         let status = self.status.map(|status| match status {
             Status::Success => "success",
             Status::Failure => "failure",
             Status::Timeout => "timeout",
         });
-        let query = [
-            ("agent_name", self.agent.as_deref()),
-            ("agent_type", self.agent_type.as_deref()),
-            ("status", status),
-            ("session_id", self.session.as_deref()),
-            ("since", self.since.as_deref()),
-            ("until", self.until.as_deref()),
-            ("limit", Some(&*self.limit.to_string())),
-        ];
-        with_query("/api/agents/executions", &query)
+        [
+            ("agent_name", self.agent.clone()),
+            ("agent_type", self.agent_type.clone()),
+            ("status", status.map(str::to_owned)),
+            ("session_id", self.session.clone()),
+            ("since", self.since.clone()),
+            ("until", self.until.clone()),
+            ("limit", Some(self.limit.to_string())),
+        ]
     }
 }
 
-fn shown(page: &Page, max_width: Option<usize>) -> String {
-    let row = |ended: &Ended| {
+fn shown(page: &List, max_width: Option<usize>) -> String {
+    let row = |ended: &Item| {
         let usage = ended.token_usage.as_ref();
         [
             // Whole seconds: `2026-11-20T18:00:05Z`.
             or_dash(ended.execution_end.as_ref().map(|end| seconds(end))),
-            ended.agent_name.clone(),
-            ended.agent_type.clone(),
-            ended.status.clone(),
-            or_dash(ended.duration_ms.map(duration)),
+            ended.agent_name.to_string(),
+            ended.agent_type.to_string(),
+            ended.status.to_string(),
+            or_dash(ended.duration_ms.map(u64::cast_signed).map(duration)),
             or_dash(usage.map(|usage| usage.total_tokens.to_string())),
             or_dash(usage.and_then(|usage| usage.estimated_cost).map(dollars)),
-            ended.agent_id.clone(),
-            or_dash(ended.session_id.clone()),
+            ended.agent_id.to_string(),
+            or_dash(ended.session_id.as_deref().map(str::to_owned)),
         ]
     };
     let rows: Vec<_> = page.executions.iter().map(row).collect();
@@ -144,31 +120,47 @@ fn seconds(time: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use agentpulse_client::path;
+    use agentpulse_reports::item::Tokens;
 
     #[test]
     fn a_row_an_execution_and_dashes_for_the_unknown() {
-        let page = serde_json::from_value(json!({
-            "executions": [
-                {"agent_id": "x1", "agent_name": "zorp", "agent_type": "tester",
-                 "status": "success", "execution_end": "2026-11-20T18:00:05.123Z",
-                 "duration_ms": 4250, "session_id": "s",
-                 "token_usage": {"total_tokens": 3800, "estimated_cost": 0.0076}},
-                {"agent_id": "x2", "agent_name": "zorp", "agent_type": "tester",
-                 "status": "timeout", "execution_end": "2026-11-20T17:00:05.000Z",
-                 "duration_ms": null, "session_id": null, "token_usage": null},
-            ],
-            "next_cursor": "5_6",
-        }));
+        let first = Item {
+            agent_id: "x1".into(),
+            agent_name: "zorp".into(),
+            agent_type: "tester".into(),
+            status: "success".into(),
+            execution_end: Some("2026-11-20T18:00:05.123Z".to_owned()),
+            duration_ms: Some(4_250),
+            session_id: Some("s".into()),
+            token_usage: Some(Tokens {
+                total_tokens: 3_800,
+                estimated_cost: Some(0.0076),
+                ..Tokens::default()
+            }),
+            ..Item::default()
+        };
+        let second = Item {
+            agent_id: "x2".into(),
+            status: "timeout".into(),
+            execution_end: Some("2026-11-20T17:00:05.000Z".to_owned()),
+            duration_ms: None,
+            session_id: None,
+            token_usage: None,
+            ..first.clone()
+        };
+        let page = List {
+            executions: vec![first, second],
+            next_cursor: executions::PageEnd::parse("5_6"),
+        };
         let expect = "\
 ended                 agent  type    status   took  tokens     cost  execution  session
 2026-11-20T18:00:05Z  zorp   tester  success  4.2s    3800  $0.0076  x1         s
 2026-11-20T17:00:05Z  zorp   tester  timeout     –       –        –  x2         –
 there are older ones: --limit shows more, --until goes back
 ";
-        assert_eq!(shown(&page.unwrap(), None), expect);
+        assert_eq!(shown(&page, None), expect);
     }
 
     #[test]
@@ -185,6 +177,6 @@ there are older ones: --limit shows more, --until goes back
         };
         let expect = "/api/agents/executions?agent_name=a%20b&status=timeout&session_id=s%26t\
                       &since=2026-11-20T00%3A00%3A00%2B01%3A00&limit=7";
-        assert_eq!(asked.path(), expect);
+        assert_eq!(path::of::<executions::Page>(None, &asked.query()), expect);
     }
 }

@@ -4,9 +4,34 @@ use std::fmt::Display;
 use std::io;
 
 use super::text::clean;
+use agentpulse_client::AskError;
 use agentpulse_contract::exit;
+use agentpulse_server::daemon;
 
-pub use agentpulse_server::daemon::Failure;
+#[derive(Debug)]
+pub struct Failure {
+    pub code: u8,
+    pub message: String,
+}
+
+impl Failure {
+    pub fn new(code: u8, message: impl Into<String>) -> Failure {
+        let message = message.into();
+        Failure { code, message }
+    }
+}
+
+impl From<daemon::Failure> for Failure {
+    fn from(daemon::Failure { code, message }: daemon::Failure) -> Failure {
+        Failure { code, message }
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Failure {
+        failed(error)
+    }
+}
 
 /// The general case.
 pub fn failed(message: impl Display) -> Failure {

@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::client::{AskError, Control, QUICK};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
+use agentpulse_client::{AskError, Control, QUICK};
 use agentpulse_config::{Config, parse_duration};
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_server::daemon::{self, Folder};

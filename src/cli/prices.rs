@@ -4,17 +4,17 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use hyper::Method;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::client::{AskError, Control, LONG};
 use super::table::aligned;
 use super::{Failure, Target, block_on, failed, print, print_json};
+use agentpulse_client::{Answer, AskError, Control};
 use agentpulse_config::Config;
 use agentpulse_contract::exit;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::price::{Listed, Prices};
 use agentpulse_pipeline::clock::now_ms;
+use agentpulse_reports::costs::{self, Cost};
 
 #[derive(Subcommand)]
 pub enum PricesCommand {
@@ -35,21 +35,6 @@ pub struct Check {
     json: bool,
 }
 
-/// As `GET /api/agents/costs?by=model` answers it.
-#[derive(Default, Deserialize)]
-struct Costs {
-    costs: Vec<Cost>,
-}
-
-#[derive(Deserialize)]
-struct Cost {
-    model: Option<String>,
-    executions: u64,
-    total_tokens: u64,
-    estimated_cost: f64,
-    unpriced_count: u64,
-}
-
 #[derive(Serialize)]
 struct Checked {
     days: u32,
@@ -64,17 +49,17 @@ struct Unpriced {
     /// None where executions name none.
     model: Option<String>,
     /// Those without a price.
-    executions: u64,
+    executions: i64,
     /// Of all executions of the model, also of those with a price.
-    total_tokens: u64,
+    total_tokens: i64,
     reason: &'static str,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
 struct Priced {
     model: Option<String>,
-    executions: u64,
-    total_tokens: u64,
+    executions: i64,
+    total_tokens: i64,
     /// Dollars.
     estimated_cost: f64,
     /// The rows of the table that hold today, from 1; empty where executions state their own cost.
@@ -85,10 +70,10 @@ struct Priced {
 ///
 /// # Errors
 /// No daemon, or one that does not answer.
-pub async fn unpriced_of(control: &Control, days: u32) -> Result<Vec<(String, u64)>, AskError> {
-    let answer = control.ask(Method::GET, &costs_path(days), LONG).await?;
+pub async fn unpriced_of(control: &Control, days: u32) -> Result<Vec<(String, i64)>, AskError> {
+    let answer = costs_of(control, days).await?;
     // A daemon of another version may answer in another form; the version is reported elsewhere.
-    let costs: Costs = serde_json::from_value(answer).unwrap_or_default();
+    let costs = answer.read().unwrap_or_default();
     let unpriced = costs
         .costs
         .into_iter()
@@ -98,8 +83,12 @@ pub async fn unpriced_of(control: &Control, days: u32) -> Result<Vec<(String, u6
         .collect())
 }
 
-fn costs_path(days: u32) -> String {
-    format!("/api/agents/costs?by=model&days={days}")
+async fn costs_of(control: &Control, days: u32) -> Result<Answer<costs::Query>, AskError> {
+    let query = [
+        ("by", Some("model".to_owned())),
+        ("days", Some(days.to_string())),
+    ];
+    control.report(None, &query).await
 }
 
 fn model_name(model: Option<&str>) -> String {
@@ -124,9 +113,8 @@ impl PricesCommand {
 
 impl Check {
     fn run(&self, config: &Config, prices: &Prices, today: &str) -> Result<(), Failure> {
-        let path = costs_path(self.days);
-        let answer = block_on(Control::of(config).ask(Method::GET, &path, LONG))??;
-        let costs: Costs = serde_json::from_value(answer).map_err(failed)?;
+        let answer = block_on(costs_of(&Control::of(config), self.days))??;
+        let costs = answer.read().map_err(failed)?;
         let mut checked = Checked {
             days: self.days,
             table: config.tables.prices.clone(),
@@ -280,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_has_no_price_comes_first_and_says_why() {
-        let row = |model: Option<&str>, executions: u64, unpriced: u64| {
+        let row = |model: Option<&str>, executions: i64, unpriced: i64| {
             json!({
                 "date": null, "agent_name": null, "session_id": null, "model": model,
                 "executions": executions, "total_tokens": 10 * executions,
@@ -293,7 +281,7 @@ mod tests {
             row(Some("haiku-5-5"), 3, 1),
             row(None, 5, 5),
         ]});
-        let costs: Costs = serde_json::from_value(answer).unwrap();
+        let costs: costs::Costs = serde_json::from_value(answer).unwrap();
         let mut checked = Checked {
             days: 7,
             table: None,

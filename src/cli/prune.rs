@@ -3,10 +3,10 @@
 use clap::Args;
 use hyper::Method;
 
-use super::client::{Control, LONG};
 use super::status::rows;
 use super::table::aligned;
 use super::{Failure, Target, block_on, print};
+use agentpulse_client::{Control, LONG};
 
 #[derive(Args)]
 pub struct Prune {}

@@ -5,8 +5,8 @@ use hyper::Method;
 use serde_json::Value;
 
 use super::bar;
-use super::client::{AskError, Control, LONG};
 use super::{Failure, Target, block_on, print};
+use agentpulse_client::{AskError, Control, LONG};
 use agentpulse_server::daemon;
 
 const STAGE: &str = "rebuild";

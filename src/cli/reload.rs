@@ -4,8 +4,8 @@ use clap::Args;
 use hyper::Method;
 use serde_json::Value;
 
-use super::client::{AskError, Control, LONG};
 use super::{Failure, Target, block_on, print};
+use agentpulse_client::{AskError, Control, LONG};
 use agentpulse_contract::exit;
 
 #[derive(Args)]

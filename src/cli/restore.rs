@@ -23,10 +23,9 @@ impl Restore {
         let progress = Progress::default();
         let restored = std::thread::scope(|scope| {
             let work = scope.spawn(|| daemon::restore(&config, &self.file, self.force, &progress));
-            bar::wait(work, || progress.now())
-                .unwrap_or_else(|_| Err(failed("the restore was interrupted")))
+            bar::wait(work, || progress.now()).map_err(|_| failed("the restore was interrupted"))
         });
-        let (manifest, keys) = restored?;
+        let (manifest, keys) = restored??;
         let keys = match keys {
             Keys::Restored => "its API keys are valid again: revoke those that were revoked since",
             Keys::Stayed => "the existing API keys and audit trail stay",

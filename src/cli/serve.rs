@@ -65,7 +65,7 @@ impl Serve {
                 hangups,
                 settings,
             };
-            daemon::run(config, signals).await
+            Ok::<(), Failure>(daemon::run(config, signals).await?)
         });
         runtime.shutdown_timeout(LEFTOVER_WAIT);
         result

@@ -4,13 +4,15 @@ use clap::Args;
 use hyper::StatusCode;
 use serde_json::Value;
 
-use super::client::{AskError, Control};
-use super::path::encoded;
 use super::status::rows;
 use super::table::Column::{self, Figure, Text};
 use super::table::{aligned, table, terminal_width};
 use super::text::{clean, duration, or_dash, percent};
 use super::{Failure, Target, block_on, failed, print, print_json};
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_client::path::Pair;
+use agentpulse_client::{AskError, Control};
+use agentpulse_reports::{errors, execution, performance};
 
 /// Errors of an agent that a table shows; JSON has all that the daemon sends.
 const ERRORS: usize = 10;
@@ -47,29 +49,32 @@ impl Show {
     }
 
     async fn find(&self, control: &Control) -> Result<Found, Failure> {
-        let name = encoded(&self.name);
-        let execution = format!("/api/agents/executions/{name}");
-        if let Some(answer) = there(control.get(&execution).await)? {
+        let (name, days) = (self.name.as_str(), [("days", Some(self.days.to_string()))]);
+        if let Some(answer) = there::<execution::Query>(control, name, &[]).await? {
             return Ok(Found::Execution(answer));
         }
-        let performance = format!("/api/agents/performance/{name}?days={}", self.days);
-        let Some(mut answer) = there(control.get(&performance).await)? else {
-            let name = clean(&self.name);
+        let performance = there::<performance::Query>(control, name, &days).await?;
+        let Some(mut answer) = performance else {
+            let name = clean(name);
             return Err(failed(format_args!(
                 "no execution has the id {name}, and no agent has that name"
             )));
         };
-        let errors = control.get(&format!("/api/agents/errors/{name}")).await;
-        answer["errors"] = there(errors)?.unwrap_or_default()["errors"].take();
+        let errors = there::<errors::Query>(control, name, &[]).await?;
+        answer["errors"] = errors.unwrap_or_default()["errors"].take();
         Ok(Found::Agent(answer))
     }
 }
 
-/// Returns None if the daemon knows none.
-fn there(answer: Result<Value, AskError>) -> Result<Option<Value>, AskError> {
-    match answer {
+/// Returns `None` if the daemon knows none of that name.
+async fn there<E: Endpoint>(
+    control: &Control,
+    name: &str,
+    query: &[Pair],
+) -> Result<Option<Value>, AskError> {
+    match control.report::<E>(Some(name), query).await {
         Err(AskError::Refused(StatusCode::NOT_FOUND, _)) => Ok(None),
-        answer => answer.map(Some),
+        answer => Ok(Some(answer?.json)),
     }
 }
 

@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::client::Control;
 use super::table::aligned;
 use super::{Failure, Target, block_on, print, print_json};
+use agentpulse_client::Control;
 
 #[derive(Args)]
 pub struct Status {

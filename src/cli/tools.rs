@@ -1,15 +1,14 @@
 //! `agentpulse tools`: which tools were used, by whom, and which of them together.
 
 use clap::{Args, ValueEnum};
-use serde::Deserialize;
 
-use super::client::Control;
 use super::export::parse_day;
-use super::path::with_query;
 use super::table::{Column, table, terminal_width};
 use super::text::{clean, percent};
 use super::{Failure, Target, block_on, failed, print, print_json};
+use agentpulse_client::Control;
 use agentpulse_core::bucket::Day;
+use agentpulse_reports::tools::{self, Tool, ToolUsage};
 
 #[derive(Args)]
 pub struct Tools {
@@ -31,28 +30,6 @@ enum Period {
     Month,
 }
 
-/// As `GET /api/agents/tools/usage` answers it.
-#[derive(Deserialize)]
-struct Usage {
-    period: String,
-    tools: Vec<Tool>,
-    insights: Insights,
-}
-
-#[derive(Deserialize)]
-struct Tool {
-    name: String,
-    usage_count: i64,
-    percentage: f64,
-    avg_per_execution: f64,
-    agents_using: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Insights {
-    high_correlation: Vec<[String; 2]>,
-}
-
 impl Tools {
     pub fn run(self, target: &Target) -> Result<(), Failure> {
         let config = target.load(Vec::new())?;
@@ -61,19 +38,21 @@ impl Tools {
             Period::Week => "week",
             Period::Month => "month",
         };
-        let date = self.date.map(|date| date.to_string());
-        let query = [("period", Some(period)), ("date", date.as_deref())];
-        let path = with_query("/api/agents/tools/usage", &query);
-        let answer = block_on(Control::of(&config).get(&path))??;
+        let query = [
+            ("period", Some(period.to_owned())),
+            ("date", self.date.map(|date| date.to_string())),
+        ];
+        let control = Control::of(&config);
+        let answer = block_on(control.report::<tools::Query>(None, &query))??;
         if self.json {
-            return print_json(&answer);
+            return print_json(&answer.json);
         }
-        let usage = serde_json::from_value(answer).map_err(failed)?;
+        let usage = answer.read().map_err(failed)?;
         print(&shown(&usage, terminal_width()))
     }
 }
 
-fn shown(usage: &Usage, max_width: Option<usize>) -> String {
+fn shown(usage: &ToolUsage, max_width: Option<usize>) -> String {
     let row = |tool: &Tool| {
         [
             tool.name.clone(),

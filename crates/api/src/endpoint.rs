@@ -29,3 +29,14 @@ pub fn path<E: Endpoint>(item: Option<&str>) -> String {
         _ => E::PATH.to_owned(),
     }
 }
+
+/// Whether it reads a parameter of that name.
+pub fn takes<E: Endpoint>(name: &str) -> bool {
+    let params = Params::recording();
+    let parsed = E::parse(&params);
+    debug_assert!(parsed.is_ok(), "nothing was given that could be wrong");
+    params
+        .into_specs()
+        .iter()
+        .any(|spec| spec.param.name == name)
+}

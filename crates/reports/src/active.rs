@@ -83,7 +83,7 @@ impl Serialize for PageEnd {
     }
 }
 
-#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActiveList {
     /// Oldest first, at most 4 MiB.
     pub active: Vec<Listed>,
@@ -95,7 +95,7 @@ pub struct ActiveList {
 }
 
 /// A running execution in short, as the current metrics show it.
-#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Running {
     pub agent_id: String,
     pub agent_name: String,
@@ -107,7 +107,7 @@ pub struct Running {
 }
 
 /// A running execution with all fields of its start.
-#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "RunningExecution")]
 pub struct Listed {
     #[serde(flatten)]

@@ -30,7 +30,7 @@ pub struct Query {
     limit: usize,
 }
 
-#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Costs {
     /// Days oldest first; names the most costly first, and last all others of them under `_other`,
     /// so that the rows add up to everything. A name is listed by itself if it is among the `limit`

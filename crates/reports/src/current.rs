@@ -30,7 +30,7 @@ pub struct Query {
 }
 
 /// `…_today` is the UTC day, or the requested hours.
-#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CurrentMetrics")]
 pub struct Current {
     pub active_agents: u64,

@@ -15,7 +15,7 @@ use agentpulse_core::tally::dollars;
 use agentpulse_core::usage::ModelUsage;
 use agentpulse_core::view::Active;
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Execution")]
 pub struct Item<'a> {
     pub agent_id: Cow<'a, str>,
@@ -57,7 +57,7 @@ pub struct Item<'a> {
     pub source: Option<Cow<'a, str>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "TokenUsage")]
 pub struct Tokens {
     pub input_tokens: u64,

@@ -12,10 +12,11 @@ use serde_json::Value;
 use super::day::Day;
 use super::lines;
 use super::replay::{Chunks, Speed};
-use crate::cli::client::{Control, event_socket};
 use crate::cli::delivery::{Totals, connect, deliver};
 use crate::cli::emit::{refused, show_refusal};
+use crate::cli::event_socket::event_socket;
 use crate::cli::{Failure, Target, block_on, flag, print, written};
+use agentpulse_client::Control;
 use agentpulse_config::Config;
 
 /// The plan of so many takes some 20 MB. For more traffic there is `agentpulse bench`.

@@ -5,8 +5,8 @@ use clap::Args;
 use super::answer::{as_json, as_text};
 use super::finding::Level;
 use super::{age, daemon, folders, hooks, limits, redis, server, settings, spool};
-use crate::cli::client::Control;
 use crate::cli::{Failure, Target, block_on, failed, print, print_json};
+use agentpulse_client::Control;
 
 #[derive(Args)]
 pub struct Doctor {

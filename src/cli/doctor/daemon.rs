@@ -7,8 +7,8 @@ use hyper::Method;
 use serde_json::Value;
 
 use super::finding::Finding;
-use crate::cli::client::{AskError, Control, QUICK};
 use crate::cli::prices::unpriced_of;
+use agentpulse_client::{AskError, Control, QUICK};
 use agentpulse_config::Config;
 use agentpulse_contract::data_folder::DATABASES;
 use agentpulse_contract::environment;
@@ -108,7 +108,7 @@ async fn unpriced(control: &Control) -> Option<Finding> {
             return Some(Finding::error(SUBJECT, error.to_string(), fix));
         }
     };
-    let executions: u64 = models.iter().map(|(_, count)| count).sum();
+    let executions: i64 = models.iter().map(|(_, count)| count).sum();
     if executions == 0 {
         return None;
     }

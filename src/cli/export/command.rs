@@ -11,9 +11,9 @@ use clap::{Args, ValueEnum};
 use hyper::Method;
 
 use super::csv;
-use crate::cli::client::{AskError, Control, LONG};
 use crate::cli::text::{escaped, shown};
 use crate::cli::{Failure, Target, block_on, failed, io_failed, written};
+use agentpulse_client::{AskError, Control, LONG};
 use agentpulse_config::Config;
 use agentpulse_contract::{data_folder, exit};
 use agentpulse_core::bucket::Day;

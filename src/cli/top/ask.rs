@@ -12,11 +12,13 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::hour::{Ended, LastHour};
 use super::snapshot::Snapshot;
 use super::state::Update;
-use crate::cli::client::{AskError, Cached, Control, QUICK};
 use crate::cli::failure::{Failure, failed, io_failed};
-use crate::cli::path::encoded;
+use agentpulse_client::{AskError, Cached, Control, QUICK};
 use agentpulse_core::bucket::{HOUR_MS, rfc3339};
 use agentpulse_pipeline::clock::now_ms;
+use agentpulse_reports::active::{self, ActiveList};
+use agentpulse_reports::current::{self, Current};
+use agentpulse_reports::{execution, executions};
 
 /// Of the most that a page may have. An hour with more ended executions begins later.
 const MAX_PAGES: usize = 10;
@@ -27,9 +29,10 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What is asked of the daemon, and what it said the last time.
 struct Asker {
     control: Control,
-    totals: Cached,
-    active: Cached,
-    alerts: Cached,
+    totals: Cached<Current>,
+    active: Cached<ActiveList>,
+    /// Tolerant of what it holds: an alert that is not understood must not hide the others.
+    alerts: Cached<Value>,
     /// The hour before the first answer, or before the first one after a while of none, is read.
     begun: bool,
 }
@@ -116,8 +119,11 @@ impl Asker {
             return updates;
         }
         if let Some(id) = wanted {
-            let path = format!("/api/agents/executions/{}", encoded(&id));
-            let answer = self.control.get(&path).await;
+            let answer = self
+                .control
+                .report::<execution::Query>(Some(&id), &[])
+                .await;
+            let answer = answer.map(|answer| answer.json);
             updates.push(Update::Detail(
                 id,
                 answer.map_err(|error| error.to_string()),
@@ -137,10 +143,11 @@ impl Asker {
 
     async fn snapshot(&mut self) -> Result<Snapshot, Failure> {
         let control = &self.control;
-        let path = "/api/agents/metrics/current";
-        control.ask_again(path, &mut self.totals).await?;
         control
-            .ask_again("/api/agents/active", &mut self.active)
+            .report_again::<current::Query>(&mut self.totals)
+            .await?;
+        control
+            .report_again::<active::Page>(&mut self.active)
             .await?;
         let alerts = control.ask_again("/api/agents/alerts", &mut self.alerts);
         match alerts.await {
@@ -149,8 +156,11 @@ impl Asker {
             answer => answer?,
         }
         let from_history = self.totals.from_history || self.active.from_history;
-        let (totals, active) = (&self.totals.value, &self.active.value);
-        Snapshot::read(totals, active, &self.alerts.value, from_history).map_err(not_understood)
+        let (Some(totals), Some(active)) = (&self.totals.value, &self.active.value) else {
+            return Ok(Snapshot::default());
+        };
+        let alerts = self.alerts.value.as_ref().unwrap_or(&Value::Null);
+        Snapshot::of(totals, active, alerts, from_history).map_err(not_understood)
     }
 
     /// What the daemon has accepted is first brought to the history: the sums of the day have it
@@ -167,18 +177,25 @@ impl Asker {
         }
         let since_ms = now_ms - HOUR_MS;
         let since = rfc3339(since_ms);
-        let path = format!("/api/agents/executions?limit=500&since={since}");
         let mut ended: Vec<Ended> = Vec::new();
-        let mut next = String::new();
+        let mut cursor = None;
         for _ in 0..MAX_PAGES {
-            let page = self.control.get(&format!("{path}{next}")).await?;
-            let executions = page["executions"].as_array();
-            for execution in executions.into_iter().flatten() {
-                ended.push(Ended::read(execution).map_err(not_understood)?);
+            let query = [
+                ("limit", Some("500".to_owned())),
+                ("since", Some(since.clone())),
+                ("cursor", cursor),
+            ];
+            let answer = self
+                .control
+                .report::<executions::Page>(None, &query)
+                .await?;
+            let page = answer.read().map_err(not_understood)?;
+            for execution in &page.executions {
+                ended.push(Ended::of(execution).map_err(not_understood)?);
             }
-            match &page["next_cursor"] {
-                Value::String(cursor) => next = format!("&cursor={cursor}"),
-                _ => return Ok(LastHour::begin(ended, since_ms)),
+            match page.next_cursor {
+                Some(next) => cursor = Some(next.to_string()),
+                None => return Ok(LastHour::begin(ended, since_ms)),
             }
         }
         let known_since_ms = ended.last().map_or(now_ms, |oldest| oldest.at_ms);
@@ -186,7 +203,7 @@ impl Asker {
     }
 }
 
-fn not_understood(error: serde_json::Error) -> Failure {
+fn not_understood(error: impl std::fmt::Display) -> Failure {
     failed(format_args!(
         "the daemon's answer is not understood: {error}"
     ))

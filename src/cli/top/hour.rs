@@ -3,12 +3,11 @@
 
 use std::collections::VecDeque;
 
-use serde::Deserialize;
-use serde_json::Value;
-
-use super::snapshot::{Moment, Totals};
+use super::snapshot::moment_ms;
 use agentpulse_core::bucket::{Day, HOUR_MS};
 use agentpulse_core::sum::add;
+use agentpulse_reports::current::Current;
+use agentpulse_reports::item::Item;
 
 pub const MINUTES: usize = 60;
 const MINUTE_MS: i64 = 60_000;
@@ -30,35 +29,19 @@ pub struct LastHour {
     ended: VecDeque<Ended>,
     /// What ended before this is not known.
     known_since_ms: i64,
-    before: Option<(Day, Totals)>,
-}
-
-/// As `GET /api/agents/executions` answers it.
-#[derive(Deserialize)]
-struct Execution {
-    execution_end: Moment,
-    token_usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Usage {
-    total_tokens: i64,
-    estimated_cost: Option<f64>,
+    /// The sums of a day, as they were last read.
+    before: Option<(Day, Ended)>,
 }
 
 impl Ended {
     /// # Errors
-    /// An answer that is not as the daemon of this version writes it.
-    pub fn read(execution: &Value) -> Result<Ended, serde_json::Error> {
-        let Execution {
-            execution_end,
-            token_usage,
-        } = Execution::deserialize(execution)?;
-        let usage = token_usage.as_ref();
+    /// A time that is not as the daemon writes it.
+    pub fn of(execution: &Item) -> Result<Ended, jiff::Error> {
+        let usage = execution.token_usage.as_ref();
         Ok(Ended {
-            at_ms: execution_end.ms,
+            at_ms: moment_ms(execution.execution_end.as_deref().unwrap_or_default())?,
             executions: 1,
-            tokens: usage.map_or(0, |usage| usage.total_tokens),
+            tokens: usage.map_or(0, |usage| usage.total_tokens.cast_signed()),
             cost: usage.and_then(|usage| usage.estimated_cost).unwrap_or(0.0),
         })
     }
@@ -84,18 +67,24 @@ impl LastHour {
     }
 
     /// What has come to the sums of the day ended just now. A sum that fell was corrected.
-    pub fn take(&mut self, totals: &Totals, now_ms: i64) {
+    pub fn take(&mut self, totals: &Current, now_ms: i64) {
         let today = Day::of(now_ms);
-        let before = match self.before.replace((today, *totals)) {
+        let sums = Ended {
+            at_ms: now_ms,
+            executions: totals.executions_today,
+            tokens: totals.tokens_used_today,
+            cost: totals.estimated_cost_today,
+        };
+        let before = match self.before.replace((today, sums)) {
             Some((day, before)) if day == today => before,
-            Some(_) => Totals::default(),
+            Some(_) => Ended::default(),
             None => return,
         };
         let more = Ended {
             at_ms: now_ms,
-            executions: totals.executions_today - before.executions_today,
-            tokens: totals.tokens_used_today - before.tokens_used_today,
-            cost: totals.estimated_cost_today - before.estimated_cost_today,
+            executions: sums.executions - before.executions,
+            tokens: sums.tokens - before.tokens,
+            cost: sums.cost - before.cost,
         };
         self.push(Ended {
             executions: more.executions.max(0),
@@ -153,9 +142,8 @@ impl LastHour {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use agentpulse_reports::item::Tokens;
 
     fn ended(at_ms: i64) -> Ended {
         Ended {
@@ -166,12 +154,12 @@ mod tests {
         }
     }
 
-    fn totals(executions: i64) -> Totals {
-        Totals {
+    fn totals(executions: i64) -> Current {
+        Current {
             executions_today: executions,
             tokens_used_today: 100 * executions,
             estimated_cost_today: executions as f64,
-            ..Totals::default()
+            ..Current::default()
         }
     }
 
@@ -241,11 +229,17 @@ mod tests {
 
     #[test]
     fn an_execution_without_a_price_costs_nothing() {
-        let execution =
-            |usage| json!({"execution_end": "1970-01-01T00:00:01Z", "token_usage": usage});
-        let unpriced = json!({"total_tokens": 7, "estimated_cost": null});
-        let read = Ended::read(&execution(unpriced)).unwrap();
+        let execution = |token_usage| Item {
+            execution_end: Some("1970-01-01T00:00:01Z".to_owned()),
+            token_usage,
+            ..Item::default()
+        };
+        let unpriced = Tokens {
+            total_tokens: 7,
+            ..Tokens::default()
+        };
+        let read = Ended::of(&execution(Some(unpriced))).unwrap();
         assert_eq!((read.at_ms, read.tokens, read.cost), (1_000, 7, 0.0));
-        assert_eq!(Ended::read(&execution(json!(null))).unwrap().tokens, 0);
+        assert_eq!(Ended::of(&execution(None)).unwrap().tokens, 0);
     }
 }

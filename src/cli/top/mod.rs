@@ -26,9 +26,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::client::Control;
 use super::table::terminal_width;
 use super::{Failure, Target, block_on, failed, print};
+use agentpulse_client::Control;
 use agentpulse_pipeline::clock::now_ms;
 
 /// Below this the daemon answers the same again, as it keeps an answer for a moment.

@@ -65,7 +65,8 @@ pub fn shown(
 mod tests {
     use super::*;
     use crate::cli::top::hour::Ended;
-    use crate::cli::top::snapshot::{Alert, Running, Totals};
+    use crate::cli::top::snapshot::{Alert, Running};
+    use agentpulse_reports::current::Current;
 
     #[test]
     fn a_table_for_scripts() {
@@ -87,13 +88,14 @@ mod tests {
             ..running("y", 90_500)
         };
         let snapshot = Snapshot {
-            totals: Totals {
+            totals: Current {
                 active_agents: 2,
                 executions_today: 1832,
                 success_rate: 0.9383,
                 avg_duration_ms: 103_809,
                 tokens_used_today: 8_315_363,
                 estimated_cost_today: 232.80,
+                ..Current::default()
             },
             running: vec![child, running("x", 40_000)],
             alerts: vec![Alert {

@@ -15,8 +15,8 @@ use super::ask::again_and_again;
 use super::draw::draw;
 use super::state::{State, Then, Update};
 use crate::cli::block_on;
-use crate::cli::client::Control;
 use crate::cli::failure::{Failure, failed, io_failed};
+use agentpulse_client::Control;
 use agentpulse_pipeline::clock::now_ms;
 
 /// What has come is drawn so soon, and elapsed times go on.

@@ -1,15 +1,16 @@
 //! What the daemon answered, as far as it is shown.
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cli::text::clean;
+use agentpulse_reports::active::{ActiveList, Listed};
+use agentpulse_reports::current::Current;
 
 /// What runs, and the sums of the UTC day.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    pub totals: Totals,
+    pub totals: Current,
     pub running: Vec<Running>,
     /// How many more run than the daemon listed.
     pub omitted: usize,
@@ -17,18 +18,6 @@ pub struct Snapshot {
     pub alerts: Vec<Alert>,
     /// Without the live view no progress and no tool is known.
     pub from_history: bool,
-}
-
-/// As `GET /api/agents/metrics/current` answers them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-pub struct Totals {
-    pub active_agents: i64,
-    pub executions_today: i64,
-    pub success_rate: f64,
-    pub avg_duration_ms: i64,
-    pub tokens_used_today: i64,
-    /// Dollars.
-    pub estimated_cost_today: f64,
 }
 
 /// One that runs. Its texts are cleaned, but for the two ids, by which the daemon is asked.
@@ -58,65 +47,25 @@ pub struct Alert {
     pub text: String,
 }
 
-/// Written in RFC 3339.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Moment {
-    pub ms: i64,
-}
-
-impl TryFrom<String> for Moment {
-    type Error = jiff::Error;
-
-    fn try_from(text: String) -> Result<Moment, jiff::Error> {
-        let ms = text.parse::<Timestamp>()?.as_millisecond();
-        Ok(Moment { ms })
-    }
-}
-
-#[derive(Deserialize)]
-struct Active {
-    active: Vec<Listed>,
-    #[serde(default)]
-    omitted: usize,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    agent_id: String,
-    agent_name: String,
-    agent_type: String,
-    start_time: Moment,
-    current_tool: Option<String>,
-    progress: Option<f64>,
-    parent_agent_id: Option<String>,
-    task_description: Option<String>,
-    last_seen: Option<Moment>,
-    deadline: Option<Moment>,
-    #[serde(default)]
-    token_usage: Option<TokenUsage>,
-}
-
-#[derive(Deserialize)]
-struct TokenUsage {
-    total_tokens: i64,
-    estimated_cost: Option<f64>,
+/// A time in RFC 3339, in milliseconds.
+pub fn moment_ms(text: &str) -> Result<i64, jiff::Error> {
+    Ok(text.parse::<Timestamp>()?.as_millisecond())
 }
 
 impl Snapshot {
     /// # Errors
-    /// An answer that is not as the daemon of this version writes it.
-    pub fn read(
-        totals: &Value,
-        active: &Value,
+    /// A time that is not as the daemon writes it.
+    pub fn of(
+        totals: &Current,
+        active: &ActiveList,
         alerts: &Value,
         from_history: bool,
-    ) -> Result<Snapshot, serde_json::Error> {
-        let Active { active, omitted } = Active::deserialize(active)?;
+    ) -> Result<Snapshot, jiff::Error> {
+        let running = active.active.iter().map(Running::of);
         Ok(Snapshot {
-            totals: Totals::deserialize(totals)?,
-            running: active.into_iter().map(Running::of).collect(),
-            omitted,
+            totals: totals.clone(),
+            running: running.collect::<Result<_, _>>()?,
+            omitted: active.omitted,
             alerts: read_alerts(alerts),
             from_history,
         })
@@ -124,22 +73,24 @@ impl Snapshot {
 }
 
 impl Running {
-    fn of(listed: Listed) -> Running {
-        let clean_some = |text: Option<String>| text.as_deref().map(clean);
-        Running {
-            name: clean(&listed.agent_name),
+    fn of(listed: &Listed) -> Result<Running, jiff::Error> {
+        let clean_some = |text: &Option<String>| text.as_deref().map(clean);
+        let moment = |text: &Option<String>| text.as_deref().map(moment_ms).transpose();
+        let (running, usage) = (&listed.running, listed.token_usage.as_ref());
+        Ok(Running {
+            name: clean(&running.agent_name),
             agent_type: clean(&listed.agent_type),
-            started_ms: listed.start_time.ms,
-            tool: clean_some(listed.current_tool),
-            progress: listed.progress,
-            tokens: listed.token_usage.as_ref().map(|usage| usage.total_tokens),
-            cost: listed.token_usage.and_then(|usage| usage.estimated_cost),
-            task: clean_some(listed.task_description),
-            last_sign_ms: listed.last_seen.map(|at| at.ms),
-            deadline_ms: listed.deadline.map(|at| at.ms),
-            id: listed.agent_id,
-            parent_id: listed.parent_agent_id,
-        }
+            started_ms: moment_ms(&listed.start_time)?,
+            tool: clean_some(&listed.current_tool),
+            progress: running.progress,
+            tokens: usage.map(|usage| usage.total_tokens.cast_signed()),
+            cost: usage.and_then(|usage| usage.estimated_cost),
+            task: clean_some(&listed.task_description),
+            last_sign_ms: moment(&listed.last_seen)?,
+            deadline_ms: moment(&listed.deadline)?,
+            id: running.agent_id.clone(),
+            parent_id: listed.parent_agent_id.clone(),
+        })
     }
 
     /// The daemon's clock is ours; that of a host that sends may run ahead.
@@ -178,25 +129,43 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use agentpulse_reports::item::Tokens;
 
     #[test]
     fn an_answer_is_read_and_cleaned() {
-        let totals = json!({
-            "active_agents": 1, "executions_today": 3, "success_rate": 0.5, "avg_duration_ms": 7,
-            "tokens_used_today": 9, "estimated_cost_today": 0.25, "active_agent_details": [],
-        });
-        let active = json!({"active": [{
-            "agent_id": "x\u{1b}", "agent_name": "a\u{1b}[2J", "agent_type": "tester",
-            "start_time": "1970-01-01T00:00:01.000Z", "current_tool": "Ba\nsh", "progress": 0.45,
-            "parent_agent_id": "p", "task_description": null,
-            "token_usage": {"total_tokens": 9, "estimated_cost": 0.5},
-            "last_seen": "1970-01-01T00:00:02.000Z", "deadline": "1970-01-01T00:00:12.000Z",
-        }], "omitted": 3});
+        let totals = Current {
+            active_agents: 1,
+            executions_today: 3,
+            ..Current::default()
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let mut listed = Listed {
+            agent_type: "tester".to_owned(),
+            start_time: "1970-01-01T00:00:01.000Z".to_owned(),
+            current_tool: some("Ba\nsh"),
+            parent_agent_id: some("p"),
+            last_seen: some("1970-01-01T00:00:02.000Z"),
+            deadline: some("1970-01-01T00:00:12.000Z"),
+            token_usage: Some(Tokens {
+                total_tokens: 9,
+                estimated_cost: Some(0.5),
+                ..Tokens::default()
+            }),
+            ..Listed::default()
+        };
+        listed.running.agent_id = "x\u{1b}".to_owned();
+        listed.running.agent_name = "a\u{1b}[2J".to_owned();
+        listed.running.progress = Some(0.45);
+        let mut active = ActiveList {
+            active: vec![listed],
+            omitted: 3,
+            ..ActiveList::default()
+        };
         let alerts = json!({"alerts": [
             {"state": "firing", "severity": "critical", "message": "too\u{7} much"},
             {"state": "resolved", "message": "over"},
         ]});
-        let snapshot = Snapshot::read(&totals, &active, &alerts, true).unwrap();
+        let snapshot = Snapshot::of(&totals, &active, &alerts, true).unwrap();
         let running = Running {
             id: "x\u{1b}".to_owned(),
             parent_id: Some("p".to_owned()),
@@ -219,7 +188,8 @@ mod tests {
         assert_eq!(snapshot.alerts, [alert]);
         assert_eq!(snapshot.totals.executions_today, 3);
         assert!(snapshot.from_history);
-        assert!(Snapshot::read(&totals, &json!({}), &json!(null), false).is_err());
+        active.active[0].start_time.clear();
+        assert!(Snapshot::of(&totals, &active, &json!(null), false).is_err());
         assert!(read_alerts(&json!(null)).is_empty());
     }
 

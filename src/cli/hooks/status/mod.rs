@@ -16,9 +16,9 @@ use self::spool::as_hooks_see;
 use self::trial::{Trial, version};
 use super::hook_command::{self, OurCommand};
 use super::location::Files;
-use crate::cli::client::Control;
 use crate::cli::table::aligned;
 use crate::cli::{Failure, Target, block_on, failed, print, print_json};
+use agentpulse_client::Control;
 use agentpulse_config::Config;
 
 #[derive(Args)]
@@ -188,7 +188,7 @@ impl Hook {
 }
 
 impl Daemon {
-    fn of(status: Result<Value, crate::cli::client::AskError>) -> Daemon {
+    fn of(status: Result<Value, agentpulse_client::AskError>) -> Daemon {
         let text = |status: &Value, name: &str| status[name].as_str().map(str::to_owned);
         match status {
             Ok(status) => Daemon {

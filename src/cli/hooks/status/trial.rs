@@ -12,8 +12,8 @@ use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use super::spool::lines;
-use crate::cli::client::Control;
 use crate::cli::hooks::hook_command::PROGRAM;
+use agentpulse_client::Control;
 
 /// What we allow a client to wait.
 const DEADLINE: Duration = Duration::from_secs(5);

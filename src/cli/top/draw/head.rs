@@ -5,8 +5,9 @@ use ratatui::style::Style;
 use super::paint::Paint;
 use crate::cli::text::{dollars, duration, percent, short, width};
 use crate::cli::top::hour::{LastHour, MINUTES};
-use crate::cli::top::snapshot::{Snapshot, Totals};
+use crate::cli::top::snapshot::Snapshot;
 use crate::cli::top::state::State;
+use agentpulse_reports::current::Current;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// The rest is counted; the detail of alerts is elsewhere.
@@ -48,7 +49,7 @@ fn how(state: &State, paint: Paint) -> (String, Style) {
     }
 }
 
-pub fn sums(totals: &Totals) -> Vec<String> {
+pub fn sums(totals: &Current) -> Vec<String> {
     let ended = totals.executions_today;
     vec![
         format!("running {}", totals.active_agents),

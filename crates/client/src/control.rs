@@ -1,24 +1,21 @@
-//! Asks the running daemon over its control socket: HTTP/1.1, one request a connection.
-//!
-//! reqwest speaks over Unix sockets too, but normalizes URLs: of the key or the agent `..` a
-//! request would go to another route.
+//! Questions to the daemon of a data folder.
 
-use std::io;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::response::Parts as Head;
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::net::UnixStream;
 
-use super::block_on;
-use super::failure::{Failure, failed};
-use agentpulse_config::{Config, Source};
+use crate::error::AskError;
+use crate::exchange::{ExchangeError, exchange};
+use crate::path::{self, Pair};
+use agentpulse_api::endpoint::Endpoint;
+use agentpulse_config::Config;
 use agentpulse_contract::data_folder::CONTROL_SOCKET;
 
 /// Of what answers from memory or one read.
@@ -28,64 +25,34 @@ const REPORT: Duration = Duration::from_secs(12);
 /// Of what goes through all executions.
 pub const LONG: Duration = Duration::from_secs(600);
 
-/// A list of ten thousand running executions that each say at length what they do; a page of ended
-/// ones has 8 MiB at most.
-const MAX_ANSWER_BYTES: usize = 64 << 20;
-
 /// Says which of the two views answered.
 const SOURCE: &str = "x-agentpulse-source";
-
-/// Where the daemon of these settings accepts events. The socket and the data folder both name a
-/// daemon: the socket counts when it was given, and the folder not more directly. Else the daemon
-/// of the folder is asked, as it may have been started with another socket.
-pub fn event_socket(config: &Config) -> Result<PathBuf, Failure> {
-    let socket = origin(config, "socket.path");
-    if socket == Source::Default || (socket as u8) < origin(config, "data.dir") as u8 {
-        let status = block_on(Control::of(config).status())?.unwrap_or_default();
-        if let Some(socket) = status["socket"].as_str() {
-            return Ok(socket.into());
-        }
-    }
-    // A daemon that does not answer may still listen there.
-    Ok(config.socket.path.clone())
-}
-
-fn origin(config: &Config, key: &str) -> Source {
-    let mut settings = config.describe().iter();
-    let setting = settings.find(|setting| setting.key == key);
-    setting.map_or(Source::Default, |setting| setting.source)
-}
 
 pub struct Control {
     data_dir: PathBuf,
     socket: PathBuf,
 }
 
+/// The answer of an endpoint, to be printed as it came or read as what it is.
+pub struct Answer<E> {
+    pub json: Value,
+    endpoint: PhantomData<E>,
+}
+
 /// An answer that is asked for again and again.
 #[derive(Debug, Default)]
-pub struct Cached {
-    pub value: Value,
+pub struct Cached<T> {
+    pub value: Option<T>,
     /// The live view did not answer.
     pub from_history: bool,
     tag: Option<HeaderValue>,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum AskError {
-    #[error("no daemon runs on {}: start one with `agentpulse serve`", .0.display())]
-    NotRunning(PathBuf),
-    #[error("the daemon on {} did not answer within {} s", .0.display(), .1.as_secs())]
-    TooLate(PathBuf, Duration),
-    #[error("the daemon on {dir}: {reason}")]
-    Broken { dir: String, reason: String },
-    /// It answered, and not with success.
-    #[error("the daemon answered {0}: {1}")]
-    Refused(StatusCode, String),
-}
-
-impl From<AskError> for Failure {
-    fn from(error: AskError) -> Failure {
-        failed(error)
+impl<E: Endpoint> Answer<E> {
+    /// # Errors
+    /// The daemon is of another version, and answers in another form.
+    pub fn read(self) -> Result<E::Answer, serde_json::Error> {
+        serde_json::from_value(self.json)
     }
 }
 
@@ -105,9 +72,20 @@ impl Control {
         self.ask(Method::GET, "/control/status", QUICK).await
     }
 
-    /// A report, in the time that the daemon gives itself for it.
-    pub async fn get(&self, path: &str) -> Result<Value, AskError> {
-        self.ask(Method::GET, path, REPORT).await
+    /// A report, in the time that the daemon gives itself for it. `item` is what the path names.
+    ///
+    /// # Errors
+    /// As [`Control::ask`].
+    pub async fn report<E: Endpoint>(
+        &self,
+        item: Option<&str>,
+        query: &[Pair],
+    ) -> Result<Answer<E>, AskError> {
+        let path = path::of::<E>(item, query);
+        Ok(Answer {
+            json: self.ask(Method::GET, &path, REPORT).await?,
+            endpoint: PhantomData,
+        })
     }
 
     /// Asks once, and takes a JSON answer; an empty one is null.
@@ -121,14 +99,32 @@ impl Control {
         deadline: Duration,
     ) -> Result<Value, AskError> {
         let (head, body) = self.within(deadline, method, path, None).await?;
-        self.json(&head, &body)
+        if head.status.is_success() && body.is_empty() {
+            return Ok(Value::Null);
+        }
+        self.read(&head, &body)
+    }
+
+    /// Asks an endpoint without parameters for what may have changed since it was asked.
+    ///
+    /// # Errors
+    /// As [`Control::ask`]; what was kept stays.
+    pub async fn report_again<E: Endpoint>(
+        &self,
+        cached: &mut Cached<E::Answer>,
+    ) -> Result<(), AskError> {
+        self.ask_again(E::PATH, cached).await
     }
 
     /// Asks for what may have changed since it was asked for.
     ///
     /// # Errors
     /// As [`Control::ask`]; what was kept stays.
-    pub async fn ask_again(&self, path: &str, cached: &mut Cached) -> Result<(), AskError> {
+    pub async fn ask_again<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        cached: &mut Cached<T>,
+    ) -> Result<(), AskError> {
         let tag = cached.tag.clone();
         let (head, body) = self.within(QUICK, Method::GET, path, tag).await?;
         if head.status == StatusCode::NOT_MODIFIED {
@@ -136,21 +132,18 @@ impl Control {
             return Ok(());
         }
         *cached = Cached {
-            value: self.json(&head, &body)?,
+            value: Some(self.read(&head, &body)?),
             tag: head.headers.get(header::ETAG).cloned(),
             from_history: is_from_history(&head.headers),
         };
         Ok(())
     }
 
-    fn json(&self, head: &Head, body: &[u8]) -> Result<Value, AskError> {
+    fn read<T: DeserializeOwned>(&self, head: &Head, body: &[u8]) -> Result<T, AskError> {
         if !head.status.is_success() {
             return Err(AskError::Refused(head.status, reason(body)));
         }
-        if body.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(body).map_err(|error| self.broken(error))
+        serde_json::from_slice(body).map_err(|error| self.broken(error.to_string()))
     }
 
     async fn within(
@@ -160,49 +153,19 @@ impl Control {
         path: &str,
         tag: Option<HeaderValue>,
     ) -> Result<(Head, Bytes), AskError> {
-        tokio::time::timeout(deadline, self.exchange(method, path, tag))
-            .await
-            .map_err(|_| AskError::TooLate(self.data_dir.clone(), deadline))?
-    }
-
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        tag: Option<HeaderValue>,
-    ) -> Result<(Head, Bytes), AskError> {
-        let stream = UnixStream::connect(&self.socket).await;
-        let stream = stream.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::ConnectionRefused => AskError::NotRunning(self.data_dir.clone()),
-            _ => self.broken(format_args!("{}: {error}", self.socket.display())),
-        })?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| self.broken(error))?;
-        // What goes wrong on the connection is what the request then answers.
-        tokio::spawn(connection);
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "localhost")
-            .body(Empty::<Bytes>::new())
-            .map_err(|error| self.broken(error))?;
-        if let Some(tag) = tag {
-            request.headers_mut().insert(header::IF_NONE_MATCH, tag);
+        let answer = exchange(&self.socket, method, path, tag);
+        match tokio::time::timeout(deadline, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(ExchangeError::NotRunning)) => Err(AskError::NotRunning(self.data_dir.clone())),
+            Ok(Err(ExchangeError::Broken(reason))) => Err(self.broken(reason)),
+            Err(_) => Err(AskError::TooLate(self.data_dir.clone(), deadline)),
         }
-        let answer = sender.send_request(request).await;
-        let (head, body) = answer.map_err(|error| self.broken(error))?.into_parts();
-        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-        let body = body.map_err(|error| self.broken(error))?;
-        Ok((head, body.to_bytes()))
     }
 
-    fn broken(&self, error: impl std::fmt::Display) -> AskError {
+    fn broken(&self, reason: String) -> AskError {
         AskError::Broken {
             dir: self.data_dir.display().to_string(),
-            reason: error.to_string(),
+            reason,
         }
     }
 }
@@ -230,7 +193,13 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
-    use crate::cli::block_on;
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(future)
+    }
 
     /// Serves one connection with fixed bytes and answers the first line of the request.
     fn stand_in(folder: &Path, answer: &'static str) -> std::thread::JoinHandle<String> {
@@ -246,7 +215,7 @@ mod tests {
     }
 
     fn ask(folder: &Path, method: Method, path: &str) -> Result<Value, AskError> {
-        block_on(Control::in_folder(folder).ask(method, path, QUICK)).unwrap()
+        block_on(Control::in_folder(folder).ask(method, path, QUICK))
     }
 
     #[test]
@@ -263,21 +232,19 @@ mod tests {
     fn what_has_not_changed_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let control = Control::in_folder(folder.path());
-        let mut cached = Cached::default();
+        let mut cached = Cached::<Value>::default();
         let mut ask = |answer| {
             let server = stand_in(folder.path(), answer);
-            block_on(control.ask_again("/x", &mut cached))
-                .unwrap()
-                .unwrap();
+            block_on(control.ask_again("/x", &mut cached)).unwrap();
             server.join().unwrap();
             std::fs::remove_file(folder.path().join(CONTROL_SOCKET)).unwrap();
             (cached.value.clone(), cached.from_history)
         };
         let first = "HTTP/1.1 200 OK\r\netag: \"1\"\r\nx-agentpulse-source: live\r\n\
                      content-length: 1\r\n\r\n7";
-        assert_eq!(ask(first), (7.into(), false));
+        assert_eq!(ask(first), (Some(7.into()), false));
         let same = "HTTP/1.1 304 Not Modified\r\nx-agentpulse-source: history\r\n\r\n";
-        assert_eq!(ask(same), (7.into(), true));
+        assert_eq!(ask(same), (Some(7.into()), true));
         assert_eq!(cached.tag.unwrap(), "\"1\"");
     }
 
@@ -314,34 +281,5 @@ mod tests {
         drop(UnixListener::bind(folder.path().join(CONTROL_SOCKET)).unwrap());
         let error = ask(folder.path(), Method::GET, "/control/status").unwrap_err();
         assert_eq!(error.to_string(), expect);
-    }
-    /// The folder is given by a flag; the socket by `flags` and `env`.
-    fn socket_for(folder: &Path, flags: &[(&str, &str)], env: &[(&str, &str)]) -> PathBuf {
-        let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());
-        let mut flags: Vec<_> = flags.iter().map(owned).collect();
-        flags.push(("data.dir".into(), folder.to_str().unwrap().into()));
-        let config = Config::load(None, env.iter().map(owned), &flags).unwrap();
-        event_socket(&config).unwrap()
-    }
-
-    #[test]
-    fn events_go_to_the_daemon_of_the_folder_unless_a_socket_is_given() {
-        let folder = tempfile::tempdir().unwrap();
-        let env = [("HOME", "/h"), ("AGENTPULSE_SOCKET", "/env.sock")];
-        let at_home = &env[..1];
-        let default = folder.path().join("agentpulse.sock");
-        assert_eq!(socket_for(folder.path(), &[], at_home), default);
-        assert_eq!(socket_for(folder.path(), &[], &env), Path::new("/env.sock"));
-
-        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{\"socket\":\"/a.sock\"}";
-        for env in [at_home, &env] {
-            let folder = tempfile::tempdir().unwrap();
-            let server = stand_in(folder.path(), answer);
-            assert_eq!(socket_for(folder.path(), &[], env), Path::new("/a.sock"));
-            assert_eq!(server.join().unwrap(), "GET /control/status HTTP/1.1");
-        }
-        let flags = [("socket.path", "/flag.sock")];
-        let given = socket_for(folder.path(), &flags, &env);
-        assert_eq!(given, Path::new("/flag.sock"));
     }
 }
