@@ -16,7 +16,7 @@ use agentpulse_core::bucket::{Day, HOUR_MS};
 use agentpulse_live::Live;
 use agentpulse_pipeline::changes::View;
 use agentpulse_pipeline::live_state::Condition;
-use agentpulse_pipeline::operations::{Operations, describe};
+use agentpulse_pipeline::operations::Operations;
 use agentpulse_pipeline::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, Mean};
 use agentpulse_reports::requests::Latency;
 use agentpulse_reports::system::System;
@@ -221,13 +221,8 @@ impl Collector {
 }
 
 fn live_down(condition: Condition) -> Option<String> {
-    match describe(condition) {
-        (word @ ("away" | "broken"), reason) => {
-            let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
-            Some(format!("the live view is {word}{reason}"))
-        }
-        _ => None,
-    }
+    let is_down = matches!(condition, Condition::Unreachable(_) | Condition::Broken(_));
+    is_down.then(|| format!("the live view is {condition}"))
 }
 
 fn cut(reason: String) -> String {

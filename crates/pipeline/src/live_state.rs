@@ -1,5 +1,6 @@
 //! How the live view is: whether it can be read, and if not, why.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,6 +22,48 @@ pub enum Condition {
     Unreachable(String),
     /// Only `agentpulse rebuild` mends it.
     Broken(String),
+}
+
+impl Condition {
+    pub const FOLLOWING: &str = "following";
+    pub const REBUILDING: &str = "rebuilding";
+    pub const AWAY: &str = "away";
+    pub const BROKEN: &str = "broken";
+    /// All that [`word`](Self::word) returns.
+    pub const WORDS: [&str; 4] = [
+        Condition::FOLLOWING,
+        Condition::REBUILDING,
+        Condition::AWAY,
+        Condition::BROKEN,
+    ];
+
+    /// As answers and metrics name it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Condition::Following => Condition::FOLLOWING,
+            Condition::Rebuilding => Condition::REBUILDING,
+            Condition::Unreachable(_) => Condition::AWAY,
+            Condition::Broken(_) => Condition::BROKEN,
+        }
+    }
+
+    /// Why it is so, if it is not as it should be.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Condition::Following | Condition::Rebuilding => None,
+            Condition::Unreachable(reason) | Condition::Broken(reason) => Some(reason),
+        }
+    }
+}
+
+/// `away`, or `away: and why`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason() {
+            Some(reason) => write!(f, "{}: {reason}", self.word()),
+            None => f.write_str(self.word()),
+        }
+    }
 }
 
 pub struct LiveState {

@@ -68,7 +68,7 @@ impl Operations {
     pub fn status(&self) -> Value {
         let now_ms = now_ms();
         let not_ready = self.ready().err();
-        let (condition, reason) = describe(self.state.condition());
+        let condition = self.state.condition();
         let settings = self.reloaded.last();
         let [live, history] = [View::Live, View::History].map(|view| self.changes.pending(view));
         json!({
@@ -88,8 +88,8 @@ impl Operations {
                 "pending": live.max(history),
             },
             "live": {
-                "condition": condition,
-                "reason": reason,
+                "condition": condition.word(),
+                "reason": condition.reason(),
                 "last_difference": self.state.difference(),
                 "rebuilt_percent": self.state.rebuilt_percent(),
                 "applied": self.changes.position(View::Live),
@@ -133,13 +133,9 @@ impl Operations {
         if let Some(reason) = self.blocked() {
             return Err(format!("no event is taken: {reason}"));
         }
-        if let (condition @ ("away" | "broken" | "rebuilding"), reason) =
-            describe(self.state.condition())
-        {
-            return Err(match reason {
-                Some(reason) => format!("live is {condition}: {reason}"),
-                None => format!("live is {condition}"),
-            });
+        let condition = self.state.condition();
+        if condition != Condition::Following {
+            return Err(format!("live is {condition}"));
         }
         if self.changes.position(View::Live) < self.head_at_start {
             return Err("live has not yet applied the journal as it was".to_owned());
@@ -206,16 +202,6 @@ impl Operations {
 
     pub async fn backup(&self, order: Order) -> Result<Value, Refused> {
         self.backups.run(order).await
-    }
-}
-
-/// The condition in a word, and why it is so.
-pub fn describe(condition: Condition) -> (&'static str, Option<String>) {
-    match condition {
-        Condition::Following => ("following", None),
-        Condition::Rebuilding => ("rebuilding", None),
-        Condition::Unreachable(reason) => ("away", Some(reason)),
-        Condition::Broken(reason) => ("broken", Some(reason)),
     }
 }
 

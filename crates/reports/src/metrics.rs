@@ -14,9 +14,9 @@ use agentpulse_core::lifetime::{
 use agentpulse_core::names::OTHER;
 use agentpulse_core::tally::dollars;
 use agentpulse_pipeline::counters::{self, RENAMED};
+use agentpulse_pipeline::live_state::Condition;
 use agentpulse_store::history::LifetimeCounters;
 
-const LIVE_STATES: [&str; 4] = ["following", "rebuilding", "away", "broken"];
 /// The counters that are one metric with a label.
 const EVENTS: &str = "events_";
 
@@ -270,7 +270,7 @@ fn pipeline(page: &mut Page, scrape: &Scrape) {
         Kind::Gauge,
         "1 for the state that the live view is in.",
     );
-    for state in LIVE_STATES {
+    for state in Condition::WORDS {
         let is = f64::from(u8::from(state == scrape.live_state));
         states.value(&[("state", state)], is);
     }

@@ -17,7 +17,7 @@ use super::requests::Requests;
 use agentpulse_live::Live;
 use agentpulse_pipeline::changes::View;
 use agentpulse_pipeline::clock::now_ms;
-use agentpulse_pipeline::operations::{Operations, describe};
+use agentpulse_pipeline::operations::Operations;
 use agentpulse_pipeline::persisted_counters::PersistedCounters;
 use agentpulse_store::history::{Error, LifetimeCounters, Reader, Readers};
 
@@ -103,7 +103,7 @@ impl System {
             journal_pending: pending.into_iter().max().unwrap_or(0),
             live_lag_ms: operations.changes.lag_ms(View::Live, now_ms()),
             ready: operations.ready().is_ok(),
-            live_state: describe(operations.state.condition()).0,
+            live_state: operations.state.condition().word(),
             flushed_ms: operations.counters.last.flushed.get(),
             redis_up: memory.is_ok(),
             memory: memory.ok().flatten(),
@@ -126,7 +126,6 @@ impl System {
             memory.map(|memory| (memory, began.elapsed()))
         };
         let (executions, memory, room) = tokio::join!(count, memory, self.probes.room(HEALTH_WAIT));
-        let (condition, reason) = describe(operations.state.condition());
         let changes = &operations.changes;
         let now_ms = now_ms();
         HealthInputs {
@@ -140,8 +139,7 @@ impl System {
             memory,
             room,
             blocked: operations.blocked(),
-            condition,
-            reason,
+            condition: operations.state.condition(),
             difference: operations.state.difference(),
             head: changes.head(),
             applied: [View::Live, View::History].map(|view| changes.position(view)),

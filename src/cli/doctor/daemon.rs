@@ -12,6 +12,7 @@ use agentpulse_client::{AskError, Control, QUICK};
 use agentpulse_config::Config;
 use agentpulse_contract::data_folder::DATABASES;
 use agentpulse_contract::environment;
+use agentpulse_pipeline::live_state::Condition;
 use agentpulse_store::sqlite;
 
 const SUBJECT: &str = "daemon";
@@ -69,7 +70,7 @@ async fn ready(control: &Control, status: &Value) -> Finding {
     const SUBJECT: &str = "readiness";
     match control.ask(Method::GET, "/ready", QUICK).await {
         Ok(_) => Finding::right(SUBJECT, "the journal is written, and the views follow it"),
-        Err(AskError::Refused(_, reason)) if status["live"]["condition"] == "broken" => {
+        Err(AskError::Refused(_, reason)) if status["live"]["condition"] == Condition::BROKEN => {
             Finding::error(SUBJECT, reason, "run `agentpulse rebuild`")
         }
         Err(error) => {

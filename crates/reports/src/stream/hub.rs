@@ -13,13 +13,20 @@ use tracing::warn;
 use super::element::Element;
 use super::frame::{self, Body};
 use super::snapshot::{self, Snapshot};
-use super::{Joined, MAX_QUEUED, Watched};
+use crate::service::Reports;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
-use agentpulse_pipeline::changes::View;
+use agentpulse_pipeline::changes::{Changes, View};
+use agentpulse_pipeline::counters::Counters;
+use agentpulse_pipeline::live_state::LiveState;
 use agentpulse_pipeline::places::Places;
+use agentpulse_pipeline::settings::SettingsWatch;
+use agentpulse_pipeline::writer::Heartbeats;
 
+/// Frames that may wait for a client: three seconds of them at the fastest, and longer than one
+/// send may take at the usual pace.
+const MAX_QUEUED: usize = 32;
 /// Between two frames: nobody reads faster.
 const WINDOW: Duration = Duration::from_millis(100);
 /// Elements of one frame. A page that shows more of them in a tenth of a second shows none.
@@ -39,6 +46,25 @@ const TOO_MANY: &str = "more changes than one frame holds";
 const TOO_LARGE: &str = "changes larger than one frame holds";
 const FORGOTTEN: &str = "changes that are no longer in memory";
 const REBUILT: &str = "the live view is rebuilt";
+
+/// The sources of the stream.
+pub struct Watched {
+    pub reports: Arc<Reports>,
+    pub changes: Arc<Changes>,
+    pub state: Arc<LiveState>,
+    pub heartbeats: Arc<Heartbeats>,
+    pub counters: Arc<Counters>,
+    pub settings: SettingsWatch,
+    pub max_clients: usize,
+    /// Alerts that fire or are resolved.
+    pub alerts: broadcast::Receiver<Arc<Alert>>,
+}
+
+/// The start of a client: `frames` follow `snapshot` without a gap.
+pub struct Joined {
+    pub snapshot: Bytes,
+    pub frames: broadcast::Receiver<Bytes>,
+}
 
 pub struct Hub {
     watched: Watched,

@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response};
 
-use super::HttpState;
 use super::conditional::respond;
+use super::state::HttpState;
 use agentpulse_reports::{Answer, View};
 
 /// Those that are pending or fire, the gravest first, and the last hundred that were resolved.

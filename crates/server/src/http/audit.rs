@@ -9,9 +9,9 @@ use axum::http::Request;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::HttpState;
 use super::error::HttpError;
 use super::keys::{failed, in_background};
+use super::state::HttpState;
 use agentpulse_api::params::{InvalidParameter, LIMIT, Params, SINCE};
 use agentpulse_store::access::Row;
 

@@ -16,10 +16,11 @@ use tracing::warn;
 
 use super::authorizer::Refusal;
 use super::error::HttpError;
+use super::keys;
 use super::router::{finish, routes};
+use super::seat::Received;
 use super::seat::Seat;
-use super::server::Received;
-use super::{HttpState, keys};
+use super::state::HttpState;
 use agentpulse_api::code::Code;
 use agentpulse_api::params::{Param, Params};
 use agentpulse_pipeline::backup::{KEEP, Order, Refused};

@@ -5,7 +5,7 @@ use axum::http::header::{
 };
 use axum::http::{Method, Request};
 
-use super::stream::{OF_DASHBOARD, OWN};
+use super::stream::paths::{OF_DASHBOARD, OWN};
 
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The subprotocol that is spoken. A browser that offers any must be answered with one of them,

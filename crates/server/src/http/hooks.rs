@@ -10,8 +10,8 @@ use axum::http::Request;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::HttpState;
 use super::error::HttpError;
+use super::state::HttpState;
 use agentpulse_api::code::Code;
 use agentpulse_api::params::Param;
 

@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::HttpState;
 use super::error::HttpError;
+use super::state::HttpState;
 use crate::intake::{Answer, IngestCounts, MAX_LINE_BYTES, object};
 use agentpulse_api::code::Code;
 use agentpulse_sources::clean_name;

@@ -9,8 +9,8 @@ use axum::http::Request;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
-use super::HttpState;
 use super::error::HttpError;
+use super::state::HttpState;
 use agentpulse_api::code::Code;
 use agentpulse_api::params::{Param, Params};
 use agentpulse_pipeline::clock::now_ms;

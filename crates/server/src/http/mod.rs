@@ -24,39 +24,13 @@ mod router;
 mod seat;
 pub mod security;
 mod server;
+mod state;
 mod stream;
 mod tickets;
 mod timed;
 mod write_timeout;
 
-use std::sync::Arc;
-
-use tokio::sync::watch;
-
-use crate::intake::Intake;
-use agentpulse_alerts::store::AlertStore;
-use agentpulse_pipeline::operations::Operations;
-use agentpulse_reports::Reports;
-use agentpulse_reports::stream::Stream;
-use agentpulse_reports::system::System;
-use agentpulse_store::access::Access;
 pub use body::Bodies;
 pub use router::router;
-use security::SecurityLayer;
 pub use server::{serve_control, serve_tcp};
-
-/// What the handlers use.
-pub struct HttpState {
-    pub reports: Arc<Reports>,
-    pub system: Arc<System>,
-    pub alerts: Arc<AlertStore>,
-    pub intake: Intake,
-    pub operations: Operations,
-    pub access: Arc<Access>,
-    /// A new one with each reload of the settings.
-    pub security: watch::Receiver<Arc<SecurityLayer>>,
-    pub stream: Stream,
-    /// Connections at once, of each listener.
-    pub max_connections: usize,
-    pub bodies: Bodies,
-}
+pub use state::HttpState;

@@ -9,8 +9,8 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::HttpState;
 use super::error::HttpError;
+use super::state::HttpState;
 use agentpulse_api::code::Code;
 use agentpulse_reports::exposition;
 

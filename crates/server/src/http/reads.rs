@@ -9,9 +9,9 @@ use axum::http::Request;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
-use super::HttpState;
 use super::conditional::respond;
 use super::error::HttpError;
+use super::state::HttpState;
 use agentpulse_api::params::Params;
 use agentpulse_reports::{Asker, Served};
 

@@ -6,11 +6,12 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 
-use super::HttpState;
 use super::error::{unknown_route, wrong_method};
 use super::openapi::{Operation, Routes, body, document};
+use super::state::HttpState;
+use super::stream::{paths, routes as stream};
 use super::timed::timed;
-use super::{alerts, audit, hooks, intake, page, probes, stream, tickets};
+use super::{alerts, audit, hooks, intake, page, probes, tickets};
 use agentpulse_alerts::store::List;
 use agentpulse_api::code::Code;
 use agentpulse_reports::health::Health;
@@ -73,12 +74,12 @@ fn streams(routes: Routes) -> Routes {
     };
     routes
         .get(
-            stream::OWN,
+            paths::OWN,
             stream::own,
             operation("A WebSocket: a snapshot first, then every change"),
         )
         .get(
-            stream::OF_DASHBOARD,
+            paths::OF_DASHBOARD,
             stream::of_dashboard,
             operation("A WebSocket in the existing dashboard's dialect"),
         )
@@ -141,7 +142,7 @@ fn operations(routes: Routes) -> Routes {
         )
         .get(
             "/api/openapi.json",
-            document::serve,
+            document::serve(self::routes),
             Operation::new("This document")
                 .answers::<document::Document>(ok, "OpenAPI 3.1")
                 .conditional(),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::Request;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use agentpulse_pipeline::places::{Full, Holder, Place, Rank};
 
@@ -79,6 +80,9 @@ impl Seat {
         Answering { body, seat }
     }
 }
+
+/// A request whose body reports when it waits for its client.
+pub type Received = Request<Sending<Incoming>>;
 
 /// Stalls the place while more of it is to come.
 pub struct Sending<B> {

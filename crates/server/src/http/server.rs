@@ -22,9 +22,10 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::control::User;
-use super::seat::{Seat, Sending};
+use super::seat::{Received, Seat};
+use super::state::HttpState;
 use super::write_timeout::WriteTimeout;
-use super::{HttpState, control, router};
+use super::{control, router};
 use crate::intake::socket::is_own;
 use agentpulse_pipeline::address::Network;
 use agentpulse_pipeline::counters::Counters;
@@ -42,9 +43,6 @@ const READ_WITHIN: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(5);
 /// The pause after a failed accept, for example without free file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-
-/// A request whose body reports when it waits for its client.
-pub type Received = Request<Sending<Incoming>>;
 
 /// The limits of one listener.
 #[derive(Clone)]

@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::HttpState;
 use super::authorizer::Refusal;
 use super::error::HttpError;
+use super::state::HttpState;
 use agentpulse_store::access::{Error, Grant, TICKET_LIFE};
 
 #[derive(Serialize, JsonSchema)]

@@ -7,7 +7,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::HttpState;
+use super::state::HttpState;
 
 /// The label without a route; the requested path can be anything.
 const NO_ROUTE: &str = "_other";

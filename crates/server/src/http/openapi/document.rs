@@ -1,6 +1,7 @@
 //! The document itself, built once and served like any other read.
 
-use std::sync::LazyLock;
+use std::future::{Ready, ready};
+use std::sync::OnceLock;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Response};
@@ -8,11 +9,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Answer, Content, Operation};
-use super::routes::Described;
+use super::routes::{Described, Routes};
 use super::schemas::{Responses, errors, generator};
 use crate::http::authorizer::{Requirement, is_counted};
 use crate::http::conditional::File;
-use crate::http::router::routes;
 use agentpulse_api::code::Code;
 use agentpulse_api::params::ParamSpec;
 use agentpulse_store::access::Scope;
@@ -22,15 +22,23 @@ const DESCRIPTION: &str = "Shows which AI agents are running, and what past runs
 
 const JSON: &str = "application/json";
 
-static FILE: LazyLock<File> = LazyLock::new(|| {
-    let document = document(&routes().described);
-    let bytes = serde_json::to_vec(&document).expect("names and numbers are JSON");
-    File::new(JSON, bytes.into())
-});
+static FILE: OnceLock<File> = OnceLock::new();
 
-/// `/api/openapi.json`
-pub async fn serve(request: HeaderMap) -> Response<Body> {
-    FILE.respond(&request)
+/// Serves the document of `routes`, which are described when it is first asked for.
+pub fn serve(
+    routes: fn() -> Routes,
+) -> impl Fn(HeaderMap) -> Ready<Response<Body>> + Clone + Send + Sync + 'static {
+    move |request| {
+        ready(
+            FILE.get_or_init(|| file(&routes().described))
+                .respond(&request),
+        )
+    }
+}
+
+fn file(described: &[Described]) -> File {
+    let bytes = serde_json::to_vec(&document(described)).expect("names and numbers are JSON");
+    File::new(JSON, bytes.into())
 }
 
 /// The answer of [`serve`]: an object in a foreign format.

@@ -8,8 +8,8 @@ use axum::http::{Method, StatusCode};
 use axum::routing::{MethodRouter, get, post};
 
 use super::operation::{Content, Operation};
-use crate::http::HttpState;
 use crate::http::reads::read;
+use crate::http::state::HttpState;
 use agentpulse_api::code::Code;
 use agentpulse_reports::Served;
 

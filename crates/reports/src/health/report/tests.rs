@@ -29,8 +29,7 @@ fn well() -> HealthInputs {
             ..DiskUsage::default()
         }),
         blocked: None,
-        condition: "following",
-        reason: None,
+        condition: Condition::Following,
         difference: None,
         head: 12,
         applied: [12, 10],
@@ -78,7 +77,7 @@ fn each_fault_has_its_verdict_and_only_what_is_needed_fails_the_whole() {
             inputs.head = PENDING_ALLOWED + 1;
         }),
         ("live", Verdict::Failed, Verdict::Degraded, |inputs| {
-            inputs.condition = "broken";
+            inputs.condition = Condition::Broken("no room".to_owned());
         }),
         ("live", Verdict::Degraded, Verdict::Degraded, |inputs| {
             inputs.lag_ms[0] = i64::MAX;

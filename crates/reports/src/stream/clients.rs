@@ -1,0 +1,126 @@
+//! The stream, as the connections of clients need it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use super::hub::{Hub, Joined, Watched};
+use agentpulse_core::bucket::Hour;
+use agentpulse_pipeline::counters::Counters;
+use agentpulse_pipeline::live_state::LiveState;
+use agentpulse_pipeline::places::{self, Holder, Places, Reserve};
+
+/// Clients that get their first snapshot at once; the next ones wait.
+const MAX_JOINING: usize = 64;
+/// If both views are unavailable for so long, a client is closed.
+const JOIN_DEADLINE: Duration = Duration::from_secs(10);
+/// A frame is copied for every connection while it is sent. Small ones may be, in any number of
+/// clients; of large ones only so much at once: eight of the largest.
+const MAX_COPIED_KIB: u32 = 64 << 10;
+const LARGE: usize = 256 << 10;
+
+pub struct Stream {
+    state: Arc<LiveState>,
+    counters: Arc<Counters>,
+    now_ms: fn() -> i64,
+    places: Arc<Places>,
+    copies: Semaphore,
+    joins: mpsc::Sender<oneshot::Sender<Joined>>,
+    stop: watch::Receiver<bool>,
+}
+
+/// A client's place, until it is dropped.
+pub struct Place {
+    counters: Arc<Counters>,
+    place: places::Place,
+}
+
+/// Creates the stream, and the hub that must run for it. `stop` ends both.
+pub fn open(watched: Watched, stop: watch::Receiver<bool>) -> (Stream, Hub) {
+    let (joins, joining) = mpsc::channel(MAX_JOINING);
+    let (max, counters) = (watched.max_clients, watched.counters.clone());
+    let evicted = move || counters.stream_clients_evicted.add(1);
+    let places = Places::new(max, Reserve::for_keys(max), evicted);
+    let stream = Stream {
+        state: watched.state.clone(),
+        counters: watched.counters.clone(),
+        now_ms: watched.reports.now_ms,
+        places: places.clone(),
+        copies: Semaphore::new(MAX_COPIED_KIB as usize),
+        joins,
+        stop: stop.clone(),
+    };
+    (stream, Hub::new(watched, joining, places, stop))
+}
+
+impl Stream {
+    /// Returns None if all places are taken, and none by a client that owes a pong.
+    pub fn enter(&self, holder: Holder) -> Option<Place> {
+        let rank = holder.rank();
+        let Ok(place) = self.places.admit(holder, rank) else {
+            self.counters.stream_clients_refused.add(1);
+            return None;
+        };
+        self.counters.stream_clients.rise();
+        Some(Place {
+            counters: self.counters.clone(),
+            place,
+        })
+    }
+
+    /// Returns None if no snapshot is available in time.
+    pub async fn join(&self) -> Option<Joined> {
+        let (reply, joined) = oneshot::channel();
+        let ask = async {
+            self.joins.send(reply).await.ok()?;
+            joined.await.ok()
+        };
+        timeout(JOIN_DEADLINE, ask).await.ok().flatten()
+    }
+
+    /// Changes whenever a report may have another answer than before.
+    pub fn moment(&self) -> (u64, Hour) {
+        (self.state.shown(), Hour::of((self.now_ms)()))
+    }
+
+    /// Memory for a copy of a frame; it is released when the frame is sent.
+    pub async fn room(&self, frame: &Bytes) -> Option<SemaphorePermit<'_>> {
+        if frame.len() <= LARGE {
+            return None;
+        }
+        let kib = u32::try_from(frame.len() >> 10).unwrap_or(u32::MAX);
+        self.copies.acquire_many(kib.min(MAX_COPIED_KIB)).await.ok()
+    }
+
+    /// Ends when the daemon does.
+    pub async fn stopped(&self) {
+        // Without a sender the daemon is gone already.
+        let _ = self.stop.clone().wait_for(|stop| *stop).await;
+    }
+
+    /// Counts a connection that is closed for a fault of the client.
+    pub fn count_cut(&self) {
+        self.counters.stream_clients_disconnected.add(1);
+    }
+}
+
+impl Place {
+    /// The client owes a pong, or has sent something.
+    pub fn owes_pong(&self, owes: bool) {
+        self.place.stall(owes);
+    }
+
+    /// Waits until the place is given to another.
+    pub async fn lost(&self) {
+        self.place.lost().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.counters.stream_clients.fall();
+    }
+}

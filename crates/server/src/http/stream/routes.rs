@@ -1,0 +1,117 @@
+//! The routes of the two WebSockets.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::response::Response;
+use tokio::sync::watch;
+
+use super::socket::{Ending, MAX_MESSAGE_BYTES, Socket};
+use super::{changes, dashboard};
+use crate::http::error::HttpError;
+use crate::http::security::SecurityLayer;
+use crate::http::state::HttpState;
+use agentpulse_api::code::Code;
+use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::places::Holder;
+use agentpulse_reports::stream::Place;
+use agentpulse_store::access::{Actor, Grant};
+
+type Http = State<Arc<HttpState>>;
+/// The credentials of the connection.
+type Key = (Option<Extension<Grant>>, Option<Extension<Actor>>);
+type Whose = Extension<Holder>;
+type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
+/// [`OWN`](super::paths::OWN)
+pub async fn own(
+    State(http): Http,
+    grant: Key,
+    holder: Whose,
+    upgrade: Upgrade,
+) -> Result<Response, HttpError> {
+    let (upgrade, place) = admit(&http, holder, upgrade)?;
+    Ok(upgrade.on_upgrade(async move |socket| {
+        let mut socket = Socket::new(socket, &http.stream, &place);
+        let ending = tokio::select! {
+            ending = changes::serve(&mut socket) => ending,
+            ending = close_when_unauthorized(&http, grant) => ending,
+            () = place.lost() => Ending::Evicted,
+        };
+        socket.close(ending).await;
+        drop(place);
+    }))
+}
+
+/// [`OF_DASHBOARD`](super::paths::OF_DASHBOARD)
+pub async fn of_dashboard(
+    State(http): Http,
+    grant: Key,
+    holder: Whose,
+    upgrade: Upgrade,
+) -> Result<Response, HttpError> {
+    let (upgrade, place) = admit(&http, holder, upgrade)?;
+    Ok(upgrade.on_upgrade(async move |socket| {
+        let mut socket = Socket::new(socket, &http.stream, &place);
+        let ending = tokio::select! {
+            ending = dashboard::serve(&mut socket, &http.reports) => ending,
+            ending = close_when_unauthorized(&http, grant) => ending,
+            () = place.lost() => Ending::Evicted,
+        };
+        socket.close(ending).await;
+        drop(place);
+    }))
+}
+
+/// A connection does not outlive its key, nor the time when none was needed. The daemon's own user,
+/// whom only the control socket knows, needs none ever.
+async fn close_when_unauthorized(http: &HttpState, key: Key) -> Ending {
+    match key {
+        (Some(Extension(grant)), _) => {
+            grant.ended(now_ms()).await;
+            Ending::KeyEnded
+        }
+        (None, Some(_)) => pending().await,
+        (None, None) => {
+            keys_needed(http.security.clone()).await;
+            Ending::KeyNeeded
+        }
+    }
+}
+
+/// A first key may be created, and the settings may be reloaded.
+async fn keys_needed(mut layers: watch::Receiver<Arc<SecurityLayer>>) {
+    loop {
+        let security = layers.borrow_and_update().clone();
+        tokio::select! {
+            () = security.authorizer.keys_needed() => return,
+            changed = layers.changed() => if changed.is_err() {
+                // The daemon is stopping; the connection learns of it elsewhere.
+                return pending().await;
+            },
+        }
+    }
+}
+
+fn admit(
+    http: &HttpState,
+    Extension(holder): Whose,
+    upgrade: Upgrade,
+) -> Result<(WebSocketUpgrade, Place), HttpError> {
+    let upgrade = upgrade.map_err(|_| {
+        let message = "this is a WebSocket: ask for an upgrade by GET";
+        HttpError::new(Code::UpgradeRequired, message)
+    })?;
+    let place = http.stream.enter(holder).ok_or_else(|| {
+        let message = "limits.stream_clients are connected: try again later";
+        HttpError::new(Code::TooManyClients, message)
+    })?;
+    let upgrade = upgrade
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .max_message_size(MAX_MESSAGE_BYTES);
+    Ok((upgrade, place))
+}
