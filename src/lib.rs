@@ -55,6 +55,7 @@
 //! | [`agentpulse_reports`] | one file an endpoint: parameters, answer, fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
 //! | [`agentpulse_alerts`] | rules, what is pending, fires and was resolved, webhooks |
 //! | [`agentpulse_server::http`] | routes and their OpenAPI document, the security layer, probes, WebSockets; the page, whose files are in `web/` |
+//! | [`agentpulse_client`] | asks a running daemon over its control socket |
 //! | [`cli`] | one file a subcommand |
 //! | [`agentpulse_config`] | settings, as written and as meant |
 //! | [`agentpulse_server::daemon`] | builds everything, owns the order of the end |

@@ -8,7 +8,8 @@ use agentpulse_client::AskError;
 use agentpulse_contract::exit;
 use agentpulse_server::daemon;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
 pub struct Failure {
     pub code: u8,
     pub message: String,

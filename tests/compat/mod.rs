@@ -9,6 +9,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use agentpulse_reports::errors::Failure;
+use agentpulse_reports::item::Item;
 use serde_json::Value;
 
 use crate::harness::{Daemon, Setup, eventually, folder, short_program};
@@ -222,6 +224,19 @@ fn folders_of_released_versions_open_with_the_answers_they_gave() {
         eventually("rebuilt", || frozen.holds(&daemon, spooled));
         daemon.restart();
         eventually("restarted", || frozen.holds(&daemon, spooled));
+    }
+}
+
+#[test]
+fn answers_of_released_versions_are_read() {
+    for frozen in Frozen::all() {
+        for execution in frozen.list("executions") {
+            let read = serde_json::from_value::<Item>(execution.clone()).expect("an execution");
+            assert_eq!(execution["agent_id"], *read.agent_id);
+        }
+        for error in frozen.list("errors") {
+            serde_json::from_value::<Failure>(error.clone()).expect("an error");
+        }
     }
 }
 

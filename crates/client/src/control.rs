@@ -42,7 +42,7 @@ pub struct Answer<E> {
 /// An answer that is asked for again and again.
 #[derive(Debug, Default)]
 pub struct Cached<T> {
-    pub value: Option<T>,
+    pub value: T,
     /// The live view did not answer.
     pub from_history: bool,
     tag: Option<HeaderValue>,
@@ -132,7 +132,7 @@ impl Control {
             return Ok(());
         }
         *cached = Cached {
-            value: Some(self.read(&head, &body)?),
+            value: self.read(&head, &body)?,
             tag: head.headers.get(header::ETAG).cloned(),
             from_history: is_from_history(&head.headers),
         };
@@ -242,9 +242,9 @@ mod tests {
         };
         let first = "HTTP/1.1 200 OK\r\netag: \"1\"\r\nx-agentpulse-source: live\r\n\
                      content-length: 1\r\n\r\n7";
-        assert_eq!(ask(first), (Some(7.into()), false));
+        assert_eq!(ask(first), (7.into(), false));
         let same = "HTTP/1.1 304 Not Modified\r\nx-agentpulse-source: history\r\n\r\n";
-        assert_eq!(ask(same), (Some(7.into()), true));
+        assert_eq!(ask(same), (7.into(), true));
         assert_eq!(cached.tag.unwrap(), "\"1\"");
     }
 

@@ -156,11 +156,8 @@ impl Asker {
             answer => answer?,
         }
         let from_history = self.totals.from_history || self.active.from_history;
-        let (Some(totals), Some(active)) = (&self.totals.value, &self.active.value) else {
-            return Ok(Snapshot::default());
-        };
-        let alerts = self.alerts.value.as_ref().unwrap_or(&Value::Null);
-        Snapshot::of(totals, active, alerts, from_history).map_err(not_understood)
+        let (totals, active) = (&self.totals.value, &self.active.value);
+        Snapshot::of(totals, active, &self.alerts.value, from_history).map_err(not_understood)
     }
 
     /// What the daemon has accepted is first brought to the history: the sums of the day have it
