@@ -13,8 +13,8 @@ pub trait Endpoint: Sized {
     const SUMMARY: &'static str;
     /// Besides those of every read.
     const CODES: &'static [Code] = &[];
-    /// The JSON of the answer. An older daemon may lack fields that were added later, so those
-    /// have a default.
+    /// The JSON of the answer. An older daemon lacks fields that were added later: those have a
+    /// default for clients, which `#[schemars(!default)]` keeps out of the document.
     type Answer: JsonSchema + DeserializeOwned;
 
     /// # Errors

@@ -91,6 +91,9 @@ pub struct ActiveList {
     #[schemars(with = "Option<String>", extend("pattern" = PageEnd::PATTERN))]
     pub next_cursor: Option<PageEnd>,
     /// The number of running executions that started later.
+    // Older daemons do not send it; this version always does.
+    #[serde(default)]
+    #[schemars(!default)]
     pub omitted: usize,
 }
 

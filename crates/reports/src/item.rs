@@ -37,6 +37,9 @@ pub struct Item<'a> {
     pub token_usage: Option<Tokens>,
     /// Some of its numbers came to more than a run counts for, and count as that: 10^12 tokens of
     /// each kind, 1,000,000 dollars.
+    // Version 0.1.0 does not send it; this version always does.
+    #[serde(default)]
+    #[schemars(!default)]
     pub is_capped: bool,
     /// Requests and tokens by the model's id; null if no transcript was read.
     pub usage_by_model: Option<Cow<'a, BTreeMap<String, ModelUsage>>>,
