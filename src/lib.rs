@@ -34,7 +34,8 @@
 //! ```
 //!
 //! The contract, and a failpoint, which tests ask for, may stand anywhere. Within the store and the
-//! server a test reads the `use` lines and fails on any arrow outwards.
+//! server a test reads the `use` lines and fails on any arrow outwards. The reports, the server and
+//! the client share the api; only the command line uses the client.
 //!
 //! | room | what it is for |
 //! |---|---|

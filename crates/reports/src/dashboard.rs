@@ -213,27 +213,14 @@ mod tests {
     use serde_json::{json, to_value};
 
     use super::*;
-
-    fn row(hour: i32, agent_type: &str, count: i64, successes: i64, total_ms: i64) -> HourTally {
-        HourTally {
-            hour: Hour(hour),
-            agent_type: agent_type.to_owned(),
-            tally: Tally {
-                execution_count: count,
-                success_count: successes,
-                duration_count: count,
-                total_duration_ms: total_ms,
-                ..Tally::default()
-            },
-        }
-    }
+    use crate::samples::hour_tally;
 
     #[test]
     fn hours_and_types_in_its_shapes() {
         let rows = [
-            row(1, "data-manager", 2, 1, 3_000),
-            row(1, "_other", 1, 1, 500),
-            row(3, "data-manager", 1, 1, 1_501),
+            hour_tally(1, "data-manager", 2, 1, 3_000),
+            hour_tally(1, "_other", 1, 1, 500),
+            hour_tally(3, "data-manager", 1, 1, 1_501),
         ];
         let timeline = Message::Timeline(timeline(&rows, Hour(1), Hour(3)));
         let expect = json!({"type": "timeline", "data": [

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::answer::MAX_ANSWER_BYTES;
 use crate::error::Error;
-use crate::item::{Item, RunSnapshot};
+use crate::item::{Item, SharedItem};
 use crate::report::Report;
 use crate::source::{Sources, View};
 use crate::window::last_hours;
@@ -127,7 +127,7 @@ impl Endpoint for Page {
 }
 
 impl Report for Page {
-    type Built = Executions<RunSnapshot>;
+    type Built = Executions<SharedItem>;
 
     fn is_scan(&self) -> bool {
         // No index covers these.
@@ -139,7 +139,7 @@ impl Report for Page {
         &self,
         sources: &Sources,
         now_ms: i64,
-    ) -> Result<(Executions<RunSnapshot>, View), Error> {
+    ) -> Result<(Executions<SharedItem>, View), Error> {
         let window = self
             .hours
             .map(|hours| last_hours(hours, now_ms).0.start_ms());
@@ -162,7 +162,7 @@ impl Report for Page {
 }
 
 /// A page that would be too large ends early, but never empty.
-pub fn build(page: history::Page, max_bytes: usize) -> Executions<RunSnapshot> {
+pub fn build(page: history::Page, max_bytes: usize) -> Executions<SharedItem> {
     let mut executions = Vec::with_capacity(page.executions.len());
     let mut bytes = 0;
     let mut end = None;
@@ -173,7 +173,7 @@ pub fn build(page: history::Page, max_bytes: usize) -> Executions<RunSnapshot> {
         let Some(outcome) = execution.outcome() else {
             continue;
         };
-        let shown = RunSnapshot(execution);
+        let shown = SharedItem(execution);
         bytes += json_bytes(&shown) + ",".len();
         if bytes > max_bytes && end.is_some() {
             return Executions {
@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    fn ids(page: &Executions<RunSnapshot>) -> Vec<&str> {
+    fn ids(page: &Executions<SharedItem>) -> Vec<&str> {
         page.executions
             .iter()
             .map(|shown| shown.0.id.as_str())
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_page_that_would_be_too_large_is_shorter_and_never_empty() {
-        let one = json_bytes(&RunSnapshot(rows(&[9], None).executions[0].1.clone())) + 1;
+        let one = json_bytes(&SharedItem(rows(&[9], None).executions[0].1.clone())) + 1;
         let page = build(rows(&[9, 7, 5], None), 2 * one);
         assert_eq!(ids(&page), ["x9", "x7"]);
         assert_eq!(page.next_cursor, PageEnd::parse("7_107"));

@@ -163,9 +163,9 @@ impl From<TokenUsage> for Tokens {
 
 /// A shared execution, written as an [`Item`].
 #[derive(Debug, PartialEq)]
-pub struct RunSnapshot(pub Arc<Execution>);
+pub struct SharedItem(pub Arc<Execution>);
 
-impl Serialize for RunSnapshot {
+impl Serialize for SharedItem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Item::of(&self.0).serialize(serializer)
     }

@@ -1,9 +1,11 @@
-//! Executions for the tests of the reports.
+//! Executions and rows for the tests of the reports.
 
 use std::collections::BTreeMap;
 
+use agentpulse_core::bucket::Hour;
 use agentpulse_core::execution::{Catalog, Execution, Fact, Origin, Status, Stop};
-use agentpulse_core::view::{Active, Heartbeat};
+use agentpulse_core::tally::Tally;
+use agentpulse_core::view::{Active, Heartbeat, HourTally};
 use agentpulse_pipeline::running::RunSnapshot;
 
 pub fn active(id: &str, started_ms: i64) -> Active {
@@ -63,4 +65,25 @@ pub fn stopped(id: &str, ended_ms: i64, duration_ms: Option<u64>) -> Execution {
     };
     execution.merge(Fact::Stop(Box::new(stop)), &Catalog::default());
     execution
+}
+
+/// An hour of a type: executions, how many succeeded, and how long all took.
+pub fn hour_tally(
+    hour: i32,
+    agent_type: &str,
+    count: i64,
+    successes: i64,
+    total_ms: i64,
+) -> HourTally {
+    HourTally {
+        hour: Hour(hour),
+        agent_type: agent_type.to_owned(),
+        tally: Tally {
+            execution_count: count,
+            success_count: successes,
+            duration_count: count,
+            total_duration_ms: total_ms,
+            ..Tally::default()
+        },
+    }
 }

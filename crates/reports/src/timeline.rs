@@ -112,29 +112,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn row(hour: i32, agent_type: &str, count: i64, successes: i64, total_ms: i64) -> HourTally {
-        HourTally {
-            hour: Hour(hour),
-            agent_type: agent_type.to_owned(),
-            tally: Tally {
-                execution_count: count,
-                success_count: successes,
-                duration_count: count,
-                total_duration_ms: total_ms,
-                ..Tally::default()
-            },
-        }
-    }
+    use crate::samples::hour_tally;
 
     #[test]
     fn every_hour_is_a_point_and_the_type_with_most_executions_dominates() {
         let rows = [
-            row(24, "tester", 1, 0, 50),
-            row(24, "_other", 1, 1, 100),
-            row(24, "_other", 1, 1, 150),
-            row(26, "writer", 2, 1, 7),
-            row(26, "analyzer", 2, 1, 8),
+            hour_tally(24, "tester", 1, 0, 50),
+            hour_tally(24, "_other", 1, 1, 100),
+            hour_tally(24, "_other", 1, 1, 150),
+            hour_tally(26, "writer", 2, 1, 7),
+            hour_tally(26, "analyzer", 2, 1, 8),
         ];
         let timeline = build(&rows, Hour(24), Hour(26));
         let expect = json!({"timeline": [

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::active::Listed;
 use crate::current::Current;
-use crate::item::RunSnapshot;
+use crate::item::SharedItem;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::change::{Change, ChangeKind};
 use agentpulse_core::view::{Active, Heartbeat};
@@ -24,11 +24,11 @@ pub(super) enum Element {
     },
     /// It ended; also one that timed out.
     Stopped {
-        execution: RunSnapshot,
+        execution: SharedItem,
     },
     /// It had ended, and was corrected.
     Corrected {
-        execution: RunSnapshot,
+        execution: SharedItem,
     },
     Totals {
         data: Current,
@@ -41,7 +41,7 @@ pub(super) enum Element {
 
 impl Element {
     pub fn of(change: &Change, idle_ms: i64, now_ms: i64) -> Element {
-        let execution = RunSnapshot(Arc::clone(&change.after));
+        let execution = SharedItem(Arc::clone(&change.after));
         match change.kind {
             ChangeKind::Started | ChangeKind::Revived => {
                 let heartbeat = Heartbeat::of_change(change.accepted_ms, idle_ms);
