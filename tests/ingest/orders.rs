@@ -74,7 +74,6 @@ fn any_order_repetition_and_restart_gives_the_numbers_of_the_model() {
     let config = Config {
         cases: 10,
         max_shrink_iters: 12,
-        failure_persistence: None,
         ..Config::default()
     };
     let case = (

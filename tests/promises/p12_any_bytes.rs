@@ -21,7 +21,6 @@ use crate::model::{DAY_MS, World};
 fn config(cases: u32) -> Config {
     Config {
         cases,
-        failure_persistence: None,
         ..Config::default()
     }
 }

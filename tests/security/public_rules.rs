@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use agentpulse_redact::{redact, redact_name, telling};
+use agentpulse_redact::{redact, redact_name, secret_name};
 use agentpulse_sources::{clean_name, clean_text};
 
 use crate::security::corpus::{assemble, look_alikes, planted};
@@ -44,8 +44,8 @@ fn planted_secrets_are_taken_out_of_texts_and_names() {
     for one in planted() {
         let mut clean = match one.key.as_deref() {
             Some(key) => {
-                let told = telling(key).map(|told| told.redact(&one.text).into_owned());
-                vec![told.unwrap_or_else(|| clean_text(one.text.clone()))]
+                let found = secret_name(key).map(|found| found.redact(&one.text).into_owned());
+                vec![found.unwrap_or_else(|| clean_text(one.text.clone()))]
             }
             None => vec![clean_text(one.text.clone()), clean_text(one.said())],
         };

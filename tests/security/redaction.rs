@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agentpulse_redact::telling;
+use agentpulse_redact::secret_name;
 use regex::bytes::Regex;
 use serde_json::{Value, json};
 
@@ -152,8 +152,8 @@ fn tell(daemon: &Daemon, texts: &[Told]) {
         send(daemon, way, &lines);
     }
     eventually("history has them", || {
-        let told = daemon.read("/api/agents/costs?by=day&days=2")?;
-        let days = told["costs"].as_array().into_iter().flatten();
+        let found = daemon.read("/api/agents/costs?by=day&days=2")?;
+        let days = found["costs"].as_array().into_iter().flatten();
         let sum: u64 = days.filter_map(|day| day["executions"].as_u64()).sum();
         (sum == ended as u64)
             .then_some(())
@@ -166,9 +166,9 @@ fn seen(daemon: &Daemon) -> BTreeMap<String, Vec<u8>> {
     let mut seen = BTreeMap::new();
     let mut path = "/api/agents/executions?limit=100".to_owned();
     loop {
-        let told = daemon.get(&path);
-        let cursor = told.json()["next_cursor"].as_str().map(str::to_owned);
-        seen.insert(path, told.body);
+        let found = daemon.get(&path);
+        let cursor = found.json()["next_cursor"].as_str().map(str::to_owned);
+        seen.insert(path, found.body);
         match cursor {
             Some(cursor) => path = format!("/api/agents/executions?limit=100&cursor={cursor}"),
             None => break,
@@ -264,7 +264,7 @@ fn no_secret_of_an_event_is_ever_seen_again() {
     }
     nowhere(&seen, &planted);
     for (n, one) in planted.iter().enumerate() {
-        let told = daemon
+        let found = daemon
             .get(&format!("/api/agents/executions/ended-Socket-{n}"))
             .text();
         let mark = if one.kind == "home" {
@@ -272,9 +272,9 @@ fn no_secret_of_an_event_is_ever_seen_again() {
         } else {
             "[redacted:"
         };
-        assert!(told.contains(mark), "{}: {told}", one.kind);
+        assert!(found.contains(mark), "{}: {found}", one.kind);
         if one.key.is_none() {
-            assert!(told.contains("it said"), "the rest is kept: {told}");
+            assert!(found.contains("it said"), "the rest is kept: {found}");
         }
     }
     assert_eq!(daemon.sigterm().code(), Some(0));
@@ -290,15 +290,15 @@ fn what_only_looks_like_a_secret_arrives_as_it_was_sent() {
     let mut changed = Vec::new();
     for way in WAYS {
         for (n, text) in clean.iter().enumerate() {
-            let told = daemon
+            let found = daemon
                 .read(&format!("/api/agents/executions/ended-{way:?}-{n}"))
                 .expect("it is there");
-            let details = &told["error_details"];
+            let details = &found["error_details"];
             let said = format!("it said {text} and stopped");
             let same = details["note"] == **text
                 && details["message"] == *said
-                && (details[text.as_str()] == "a name" || telling(text).is_some())
-                && told["task_description"] == *said;
+                && (details[text.as_str()] == "a name" || secret_name(text).is_some())
+                && found["task_description"] == *said;
             if !same {
                 changed.push(format!("{way:?} {text:?}: {details}"));
             }
@@ -326,10 +326,10 @@ fn the_agent_of_a_plugin_keeps_its_name() {
     });
     daemon.accept(&lines.collect::<Vec<_>>());
     for (n, name) in names.iter().enumerate() {
-        let told = eventually("the run", || {
+        let found = eventually("the run", || {
             daemon.read(&format!("/api/agents/executions/a{n}"))
         });
-        assert_eq!(told["agent_name"], *name);
+        assert_eq!(found["agent_name"], *name);
     }
 }
 
@@ -338,10 +338,10 @@ fn addresses_of_people_can_be_kept() {
     let daemon = Setup::new().set("redact.emails", "\"keep\"").start();
     let address = "jane.doe@example.com";
     tell(&daemon, &[Told::of(address)]);
-    let told = daemon
+    let found = daemon
         .read("/api/agents/executions/named-Socket-0")
         .expect("it is there");
-    assert_eq!(told["agent_name"], address);
+    assert_eq!(found["agent_name"], address);
 }
 
 #[test]
@@ -349,24 +349,24 @@ fn an_answer_repeats_no_secret() {
     let daemon = Setup::new().start();
     let token = format!("ghp_{}", "aB3dE5gH7j".repeat(4).split_at(36).0);
     let post = |path: &str, body: &str| {
-        let told = daemon.request("POST", path, &[], body.as_bytes());
-        assert!(!told.text().contains(&token), "{}", told.text());
-        (told.status, told.json())
+        let found = daemon.request("POST", path, &[], body.as_bytes());
+        assert!(!found.text().contains(&token), "{}", found.text());
+        (found.status, found.json())
     };
     let event = json!({"agent_id": format!("run {token}"), "agent_name": "zorp"}).to_string();
     let answered = ["/api/agents/start", "/api/agents/complete"].map(|path| {
         for body in [json!(token).to_string(), json!([token]).to_string()] {
-            let (status, told) = post(path, &body);
-            assert_eq!(status, 400, "{told}");
+            let (status, found) = post(path, &body);
+            assert_eq!(status, 400, "{found}");
         }
-        let (status, told) = post(path, &event);
-        assert_eq!(status, 200, "{told}");
-        told["agent_id"].clone()
+        let (status, found) = post(path, &event);
+        assert_eq!(status, 200, "{found}");
+        found["agent_id"].clone()
     });
     let kept = eventually("the run", || {
-        let told = daemon.read("/api/agents/executions")?;
-        let id = told["executions"][0]["agent_id"].clone();
-        id.is_string().then_some(id).ok_or(told.to_string())
+        let found = daemon.read("/api/agents/executions")?;
+        let id = found["executions"][0]["agent_id"].clone();
+        id.is_string().then_some(id).ok_or(found.to_string())
     });
     assert_eq!(answered, [kept.clone(), kept]);
 }

@@ -27,7 +27,7 @@ const QUEUED_COMMANDS: usize = 256;
 /// The first attempt follows a loss at once, because until then commands wait instead of failing.
 const RECONNECT_FIRST_MS: u32 = 1;
 const RECONNECT_MOST_MS: u32 = 250;
-/// A connection that answers nothing for so long is given up: the other end may be gone without a
+/// A connection that is silent for so long is given up: the other end may be gone without a
 /// word.
 const SILENT_AFTER: Duration = Duration::from_secs(10);
 /// Between two questions that only find out whether it answers.
@@ -69,7 +69,7 @@ impl Connection {
     }
 }
 
-/// Whoever asks has history to ask instead, now rather than in five seconds.
+/// A report has history to ask instead, now rather than in five seconds.
 fn impatient(client: &Client) -> WithOptions<Client> {
     client.with_options(&Options {
         fail_fast: true,
@@ -77,7 +77,7 @@ fn impatient(client: &Client) -> WithOptions<Client> {
     })
 }
 
-/// The client tells an error of the system by its debug form: its message is in the quotes.
+/// The client shows an error of the system by its debug form: its message is in the quotes.
 fn plain(details: &str) -> &str {
     let message = details.split_once("message: \"");
     message
@@ -93,7 +93,7 @@ impl Drop for Connection {
 
 fn client(url: &RedisUrl) -> Result<Client, Error> {
     let config = Config {
-        // Only RESP3 can be spoken while the server loads, so that we are told that it does.
+        // Only RESP3 can be spoken while the server loads, so that it says that it does.
         version: RespVersion::RESP3,
         fail_fast: false,
         ..config(url)?
@@ -133,11 +133,11 @@ fn config(url: &RedisUrl) -> Result<Config, Error> {
 }
 
 /// The client reconnects by itself for ever, but for a queue that is full at the wrong moment, when
-/// its task ends, and for a connection that is silent: its own bound for that begins anew with
+/// its task ends, and for a connection that is silent: its own bound for that begins again with
 /// whatever is sent. Then the task has to be begun again. One that hangs in a write would not heed
 /// a request to reconnect, so that it is ended.
 async fn keep(client: Client, last_error: Arc<Mutex<Option<Cause>>>) {
-    let tell = |error| {
+    let note = |error| {
         *last_error.lock() = error;
     };
     let mut errors = client.error_rx();
@@ -150,13 +150,13 @@ async fn keep(client: Client, last_error: Arc<Mutex<Option<Cause>>>) {
                 _ = &mut task.0 => break,
                 () = &mut silent => {
                     let seconds = SILENT_AFTER.as_secs();
-                    let message = format!("no answer for {seconds} s, connecting anew");
-                    tell(Some(Cause::new(ErrorKind::Timeout, message)));
+                    let message = format!("no answer for {seconds} s, connecting again");
+                    note(Some(Cause::new(ErrorKind::Timeout, message)));
                     break;
                 }
-                Ok((error, _)) = errors.recv() => tell(Some(error)),
+                Ok((error, _)) = errors.recv() => note(Some(error)),
                 // What was wrong before is no reason of what will be.
-                Ok(_) = connected.recv() => tell(None),
+                Ok(_) = connected.recv() => note(None),
             }
         }
         drop(task);
@@ -164,8 +164,8 @@ async fn keep(client: Client, last_error: Arc<Mutex<Option<Cause>>>) {
     }
 }
 
-/// Ends when a connection that is there has answered nothing for too long. An error that the server
-/// tells, as while it loads, is an answer; a connection that is lost is made again by the client.
+/// Ends when a connection that is there has been silent for too long. An error that the server
+/// reports, as while it loads, is an answer; a connection that is lost is made again by the client.
 async fn silent(client: &Client) {
     let impatient = impatient(client);
     let mut answered = Instant::now();

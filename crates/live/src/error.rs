@@ -4,7 +4,7 @@ use std::fmt;
 
 use fred::error::{Error as Cause, ErrorKind};
 
-/// Says what happened in one line. Predicates tell what it means; a time-out is no proof that
+/// Says what happened in one line. Predicates say what it means; a time-out is no proof that
 /// nothing was written.
 #[derive(Clone, Debug)]
 pub struct Error {
@@ -111,7 +111,7 @@ impl Error {
 }
 
 /// The client has no kinds for most of what a server answers: the first word decides. Only what a
-/// wait cannot cure is broken. Nearly every word tells of a state that the server is in, and it
+/// wait cannot cure is broken. Nearly every word names a state that the server is in, and it
 /// may leave that by itself or by its operator's hand.
 impl From<Cause> for Error {
     fn from(cause: Cause) -> Error {

@@ -262,7 +262,7 @@ impl Keyspace {
         name
     }
 
-    /// Which of our keys this name is; nothing for a name of anybody else.
+    /// Which of our keys this name is. Returns `None` for a name of anybody else.
     pub fn recognize(&self, name: &str) -> Option<Key> {
         let name = name.strip_prefix(self.prefix.as_str())?;
         let row = TABLE.iter().find(|row| matches(row.pattern, name))?;
@@ -314,7 +314,7 @@ fn is_part(placeholder: &str, part: &str) -> bool {
     }
 }
 
-/// In bytes; nothing for a name of any length.
+/// In bytes. Returns `None` for a name of any length.
 fn width(placeholder: &str) -> Option<usize> {
     placeholder.starts_with("YYYY").then_some(placeholder.len())
 }

@@ -1,8 +1,8 @@
 //! The live view: what runs and what the last days have come to, in Redis.
 //!
 //! What counts is only ever written by one script that applies a batch if the cursor stands where
-//! the batch begins (`lua/apply.lua`), so that whoever applies may ask, fail and ask again. What a
-//! rebuild deletes is guarded by the cursor likewise (`lua/clear.lua`).
+//! the batch begins (`lua/apply.lua`), so that the applier may ask, fail and ask again. What a
+//! rebuild deletes depends on the cursor likewise (`lua/clear.lua`).
 
 mod commands;
 mod connection;
@@ -76,7 +76,7 @@ pub struct Facts {
     pub maxmemory: u64,
     pub maxmemory_policy: String,
     pub used_memory: u64,
-    /// Tells one start of the server from the next.
+    /// Another one after each start of the server.
     pub run_id: String,
     /// Keys that it has dropped since that start, to make room.
     pub evicted_keys: u64,
@@ -113,8 +113,8 @@ impl Live {
     }
 
     /// Whether this server can serve us. One that drops keys to make room would lose counts and
-    /// keep the cursor that says they are there. Returns None if it is not allowed to tell of
-    /// itself, as users of managed servers often are not.
+    /// keep the cursor that says they are there. Returns `None` if it is not allowed to ask,
+    /// as users of managed servers often are not.
     pub async fn check(&self) -> Result<Option<Facts>, Error> {
         let info = self.ask(self.client.info::<String>(Some(InfoKind::Default)));
         let facts = match info.await {
@@ -145,7 +145,7 @@ impl Live {
 
     /// Applies a batch, if the cursor is `from`, and moves it `to` its end. Answers the cursor as
     /// it is then, whatever it is. After an error the batch may or may not have been applied:
-    /// asking again tells, and does no harm.
+    /// asking again shows which, and does no harm.
     pub async fn apply(&self, from: &str, to: &str, writes: &Writes) -> Result<String, Error> {
         let mut names = Vec::with_capacity(1 + writes.sections.len());
         let mut args = vec![from.to_owned(), to.to_owned()];
@@ -162,8 +162,8 @@ impl Live {
 
     /// Deletes every key of the table under our prefix but the cursor, in small steps, and says how
     /// many they were. Keys of anybody else stay, whatever they hold. Each step deletes only while
-    /// the cursor is `mark`: one that lands late must not empty what was made since. Nothing when
-    /// the cursor is another one.
+    /// the cursor is `mark`: one that lands late must not empty what was made since.
+    /// Returns `None` if the cursor is another one.
     pub async fn clear(&self, mark: &str) -> Result<Option<u64>, Error> {
         let mut cleared = 0;
         let mut page = Some("0".to_owned());
@@ -184,7 +184,7 @@ impl Live {
     }
 
     /// A key of the table under our prefix that is not the cursor, if there is one. Where there is
-    /// none, all keys of the server have been looked at.
+    /// none, all keys of the server have been checked.
     pub async fn any_key(&self) -> Result<Option<String>, Error> {
         let mut page = Some("0".to_owned());
         while let Some(at) = page {
@@ -243,7 +243,7 @@ impl Live {
         Ok(noted)
     }
 
-    /// Bytes in use, and at most; 0 is no bound. Returns None if it is not allowed to tell.
+    /// Bytes in use, and at most; 0 is no bound. Returns `None` if it is not allowed to ask.
     pub async fn memory(&self) -> Result<Option<(u64, u64)>, Error> {
         let info: String = match self.ask(self.client.info(Some(InfoKind::Memory))).await {
             Err(error) if error.is_denied() => return Ok(None),
@@ -252,7 +252,7 @@ impl Live {
         let bytes = |name| field(&info, name).and_then(|bytes| bytes.parse().ok());
         match (bytes("used_memory"), bytes("maxmemory")) {
             (Some(used), Some(most)) => Ok(Some((used, most))),
-            _ => Err(Error::unfit("INFO does not tell its memory")),
+            _ => Err(Error::unfit("INFO does not report its memory")),
         }
     }
 
@@ -299,12 +299,12 @@ impl Live {
 impl Facts {
     fn read(info: &str) -> Result<Facts, Error> {
         let text = |name| {
-            field(info, name).ok_or_else(|| Error::unfit(format!("INFO does not tell {name}")))
+            field(info, name).ok_or_else(|| Error::unfit(format!("INFO does not report {name}")))
         };
         let number = |name| {
             let text: &str = text(name)?;
             text.parse()
-                .map_err(|_| Error::unfit(format!("INFO tells {name}:{text}")))
+                .map_err(|_| Error::unfit(format!("INFO reports {name}:{text}")))
         };
         let valkey = field(info, "valkey_version");
         Ok(Facts {
@@ -361,7 +361,7 @@ fn major_minor(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()??, parts.next()??))
 }
 
-/// The client's own functions for scripts cannot be told to fail at once without a connection.
+/// The client's own functions for scripts cannot be set to fail at once without a connection.
 fn command(name: &'static str) -> CustomCommand {
     CustomCommand::new_static(name, None::<u16>, false)
 }

@@ -5,7 +5,7 @@ pub(super) fn write(first: &str, second: &str) -> String {
     format!("{}|{}", escaped(first), escaped(second))
 }
 
-/// Nothing for a text that no pair is written as.
+/// Returns `None` for a text that no pair is written as.
 pub(super) fn read(text: &str) -> Option<(String, String)> {
     let mut names = [String::new(), String::new()];
     let mut place = 0;

@@ -1,4 +1,4 @@
-//! Values assigned to a telling name: `password=…`, `"api_key": "…"`, `token: …`.
+//! Values assigned to a name of secrets: `password=…`, `"api_key": "…"`, `token: …`.
 
 use super::credential::{authorization_at, cookie_at};
 use super::kind::{Kind, is_foreign};
@@ -109,7 +109,7 @@ fn value_at(text: &[u8], name: &[u8], sign: usize, kind: Kind) -> Option<Secret>
     })
 }
 
-/// The end of what a quoted value becomes, as a plan of Terraform tells: `"…" -> "…"`.
+/// The end of what a quoted value becomes, as a plan of Terraform shows it: `"…" -> "…"`.
 pub(super) fn changed_end(text: &[u8], end: usize) -> usize {
     let rest = text.get(end + 1..).unwrap_or_default();
     let is_arrow = rest.starts_with(b" -> \"") || rest.starts_with(b" => \"");

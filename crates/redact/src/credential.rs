@@ -21,7 +21,7 @@ const SCHEMES: &[&str] = &[
 ];
 /// Schemes of which the credential is a list of `name=value`, to the end of the line.
 const LIST_SCHEMES: &[&str] = &["digest", "aws4-hmac-sha256", "oauth", "hawk"];
-/// What a cookie is told to the browser, as against what it holds.
+/// What a cookie says to the browser, as against what it holds.
 const COOKIE_ATTRIBUTES: &[&str] = &["samesite", "path", "domain", "max-age", "expires"];
 const MAX_LINE_BYTES: usize = 8192;
 /// Longer than any user and password; without a cap, a long word would be read again and

@@ -8,7 +8,7 @@ use super::{Secret, run};
 
 /// Shorter than the base64 of any name with a value.
 const MIN_RUN_BYTES: usize = 20;
-/// So many groups are looked at first: of what is no text, next to all ends here.
+/// So many groups are decoded first: of what is no text, next to all ends here.
 const PROBE_GROUPS: usize = 8;
 /// How often text is encoded in text that is encoded.
 pub(super) const MAX_DEPTH: usize = 2;
@@ -23,7 +23,7 @@ const OF_ADDRESSES: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CO
 pub(super) fn secrets(text: &[u8], has_secret: impl Fn(&str) -> bool) -> Vec<Secret> {
     let mut found = Vec::new();
     let mut at = 0;
-    // A run covers one of every so many bytes: others need not be looked at.
+    // A run covers one of every so many bytes: others need not be read.
     while let Some(byte) = text.get(at + MIN_RUN_BYTES - 1) {
         if !is_of_run(*byte) {
             at += MIN_RUN_BYTES;

@@ -125,7 +125,7 @@ const LETTERS: &[(&[&str], u8, bool, What)] = &[
         PASSWORD,
     ),
 ];
-/// Long flags that no ending of a name tells.
+/// Long flags that no ending of a name covers.
 const LONG: &[(&str, What)] = &[
     ("user", USER),
     ("proxy-user", USER),
@@ -170,7 +170,7 @@ fn secret_at(text: &[u8], at: usize) -> Option<Secret> {
         }
     }
     let what = of_long(text, at, name, dashes)?;
-    // Of these no prose tells, so that whatever word follows is the value.
+    // No prose has these, so that whatever word follows is the value.
     let is_prose = !(what == PASSWORD && LONG.iter().any(|(long, _)| long.as_bytes() == name));
     value_at(text, from + length, what, true, is_prose)
 }

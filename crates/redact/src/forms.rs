@@ -310,7 +310,7 @@ fn has_access(body: &[u8]) -> bool {
     body.windows(4).any(|bytes| bytes == b".acc")
 }
 
-/// Their prefixes are so short that only the exact length tells.
+/// Their prefixes are so short that only the exact length shows it.
 fn is_of_24(body: &[u8]) -> bool {
     body.len() == 24 && has_digit_and_upper(body)
 }

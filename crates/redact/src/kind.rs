@@ -145,7 +145,7 @@ impl Kind {
     }
 }
 
-/// The name without the number that tells it from others, as in `password2` and `API_KEY_1`.
+/// The name without the number that sets it apart, as in `password2` and `API_KEY_1`.
 pub(super) fn unnumbered(name: &[u8]) -> &[u8] {
     const MAX_DIGITS: usize = 4;
     let window = &name[name.len().saturating_sub(MAX_DIGITS)..];

@@ -2,8 +2,8 @@
 //!
 //! Every kind of secret has two neighbouring bytes of which the second is seldom in clean
 //! text: its trigger. The text is walked once for those; only where one stands are the bytes
-//! around it read, with bounded steps back, so that the time is linear in the text and next
-//! to nothing when it is clean. Searching for literal starts of the forms with a
+//! around it read, with bounded steps back, so that the time is linear in the text and very
+//! short where it is clean. Searching for literal starts of the forms with a
 //! regular expression took several times as long on the short strings events are made of.
 
 mod assignment;
@@ -20,9 +20,9 @@ mod markup;
 mod pair;
 mod private_key;
 mod provider;
+mod secret_name;
 mod shell;
 mod stack;
-mod telling;
 mod token;
 mod trigger;
 mod value;
@@ -37,8 +37,8 @@ use trigger::{Trigger, Triggers};
 use view::{may_stand_for_other, views};
 
 pub use home::without_homes;
+pub use secret_name::{SecretName, secret_name};
 pub use stack::{is_stack, top_frames, top_of_stacks};
-pub use telling::{Telling, telling};
 
 /// `x://:p@`, the shortest text with a secret.
 const MIN_TEXT_BYTES: usize = 7;
@@ -53,7 +53,7 @@ struct Rules {
     evident: Triggers,
     /// Values that are known by what stands around them.
     named: Triggers,
-    /// Both, to tell in one walk that a text is clean.
+    /// Both, to find in one walk that a text is clean.
     all: Triggers,
 }
 
@@ -83,9 +83,9 @@ pub fn keep_emails() {
 /// Kinds are a provider's (`anthropic-key`, `github-token`, …), `jwt`, `bearer`,
 /// `credentials`, `cookie`, `private-key`, `email`, `encoded` for base64 that has a secret in it, and
 /// by the name a value is assigned to `password`, `secret`, `token`, `api-key`. Values under a
-/// telling name are known as such only where both stand in one text; for those that stand alone see
-/// [`telling`]. A token that was cut before it came here may be too short to be known: redact
-/// first, cut afterwards.
+/// name of secrets are known as such only where both stand in one text; for those that stand alone
+/// see [`secret_name`]. A token that was cut before it came here may be too short to be known:
+/// redact first, cut afterwards.
 pub fn redact(text: &str) -> Cow<'_, str> {
     redact_by(text, &OF_TEXTS, 0)
 }

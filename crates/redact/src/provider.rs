@@ -104,7 +104,7 @@ const LAST: &[&str] = &["auth", "pat"];
 
 /// The value assigned by the sign at `sign` to a name with that of a provider.
 pub(super) fn secret_at(text: &[u8], name: &[u8], sign: usize) -> Option<Secret> {
-    // Few names stand before a value of this form, so it is looked at first.
+    // Few names stand before a value of this form, so it is checked first.
     let opening = value_start(text, sign)?;
     let window = &text[..text.len().min(opening.at + MAX_VALUE_BYTES)];
     let end = opening.at + run(window, opening.at, is_of_key);

@@ -9,7 +9,7 @@ use serde_json::Value;
 const TOP_LINES: usize = 10;
 /// Of a trace that is a list.
 const TOP_FRAMES: usize = 10;
-/// Python tells the innermost call last.
+/// Python lists the innermost call last.
 const INNERMOST_LAST: &str = "Traceback (most recent call last)";
 
 /// Whether what stands under this name is a stack trace.

@@ -107,7 +107,7 @@ fn planted_tokens_are_marked_wherever_they_stand() {
 }
 
 #[test]
-fn a_token_under_a_telling_name_keeps_its_own_kind() {
+fn a_token_under_a_name_of_secrets_keeps_its_own_kind() {
     for (token, kind) in tokens() {
         let mark = format!("[redacted:{kind}]");
         assert_eq!(
@@ -316,7 +316,6 @@ fn what_an_address_hid_is_found_as_well() {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 1_000,
-        failure_persistence: None,
         ..ProptestConfig::default()
     })]
 

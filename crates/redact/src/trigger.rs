@@ -19,7 +19,7 @@ pub(super) struct Trigger {
 
 /// Triggers, by a bit each in a table for either byte.
 pub(super) struct Triggers {
-    /// A bit for each second byte, by the first: whether there is a trigger for the pair. It tells
+    /// A bit for each second byte, by the first: whether there is a trigger for the pair. It shows
     /// that there is none with one step, as for most pairs of a text.
     pairs: Box<[[u64; 4]; 256]>,
     first: [u128; 256],

@@ -13,7 +13,7 @@ const MIN_PLACED_BYTES: usize = 3;
 const MIN_WORD_BYTES: usize = 4;
 /// A value without a digit is a word unless it is longer than words are.
 const MIN_VALUE_BYTES_WITHOUT_DIGIT: usize = 16;
-/// A path or an address is shorter; what is longer is not looked at for what else it is.
+/// A path or an address is shorter; what is longer is not checked for what else it is.
 const MAX_REFERENCE_BYTES: usize = 256;
 
 /// Values that say there is none, and code that reads it from elsewhere.

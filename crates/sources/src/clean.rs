@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use agentpulse_core::limits::{MAX_NAME_BYTES, MAX_TEXT_BYTES};
 use agentpulse_core::text::{begin, cut};
 use agentpulse_redact::{
-    Telling, is_stack, redact, redact_name, telling, top_frames, top_of_stacks, without_homes,
+    SecretName, is_stack, redact, redact_name, secret_name, top_frames, top_of_stacks,
+    without_homes,
 };
 
 /// In the place of a name that, with its hash, would be taken for another secret.
@@ -56,8 +57,8 @@ pub fn clean_object(object: Map<String, Value>) -> Map<String, Value> {
     clean_fields(object, None)
 }
 
-/// What stands in `under` a telling name is secret all the way down.
-fn clean_fields(object: Map<String, Value>, under: Option<Telling>) -> Map<String, Value> {
+/// What stands in `under` a name of secrets is secret all the way down.
+fn clean_fields(object: Map<String, Value>, under: Option<SecretName>) -> Map<String, Value> {
     let named = named(&object);
     object
         .into_iter()
@@ -66,33 +67,33 @@ fn clean_fields(object: Map<String, Value>, under: Option<Telling>) -> Map<Strin
                 true => top_frames(value),
                 false => value,
             };
-            let told = under.or_else(|| telling(&key));
-            let told = told.or(named.filter(|_| key.eq_ignore_ascii_case("value")));
-            (clean_text(key), clean_value(value, told))
+            let secret = under.or_else(|| secret_name(&key));
+            let secret = secret.or(named.filter(|_| key.eq_ignore_ascii_case("value")));
+            (clean_text(key), clean_value(value, secret))
         })
         .collect()
 }
 
 /// What the value of a pair is called, as in `{"name": "DB_PASSWORD", "value": "…"}`.
-fn named(object: &Map<String, Value>) -> Option<Telling> {
+fn named(object: &Map<String, Value>) -> Option<SecretName> {
     let name = |field: &str| object.get(field).and_then(Value::as_str);
     ["name", "key", "Name", "Key"]
         .into_iter()
-        .find_map(|field| telling(name(field)?))
+        .find_map(|field| secret_name(name(field)?))
 }
 
 /// What the argument behind a flag is: `["--password", "…"]`.
-fn flagged(argument: &Value) -> Option<Telling> {
-    telling(argument.as_str()?.strip_prefix("--")?)
+fn flagged(argument: &Value) -> Option<SecretName> {
+    secret_name(argument.as_str()?.strip_prefix("--")?)
 }
 
-fn clean_value(value: Value, under: Option<Telling>) -> Value {
+fn clean_value(value: Value, under: Option<SecretName>) -> Value {
     match value {
         Value::String(text) => Value::String(match under {
             None => clean_text(text),
-            Some(telling) => clean_text(telling.redact(&text).into_owned()),
+            Some(secret) => clean_text(secret.redact(&text).into_owned()),
         }),
-        Value::Number(number) => match under.and_then(Telling::redact_number) {
+        Value::Number(number) => match under.and_then(SecretName::redact_number) {
             None => Value::Number(number),
             Some(mark) => Value::String(mark),
         },
@@ -100,11 +101,11 @@ fn clean_value(value: Value, under: Option<Telling>) -> Value {
             let mut flag = None;
             let items = items.into_iter().map(|item| {
                 let is_flag = item.as_str().is_some_and(|item| item.starts_with('-'));
-                let told = under.or(flag.take().filter(|_| !is_flag));
+                let secret = under.or(flag.take().filter(|_| !is_flag));
                 flag = flagged(&item);
                 match item {
-                    Value::Array(pair) if pair.len() == 2 => clean_pair(pair, told),
-                    item => clean_value(item, told),
+                    Value::Array(pair) if pair.len() == 2 => clean_pair(pair, secret),
+                    item => clean_value(item, secret),
                 }
             });
             Value::Array(items.collect())
@@ -115,9 +116,9 @@ fn clean_value(value: Value, under: Option<Telling>) -> Value {
 }
 
 /// A list of pairs is an object of another form, as headers are often given: `[["x-api-key", "…"]]`.
-fn clean_pair(pair: Vec<Value>, under: Option<Telling>) -> Value {
-    let told = under.or_else(|| pair[0].as_str().and_then(telling));
-    let of_each = [under, told];
+fn clean_pair(pair: Vec<Value>, under: Option<SecretName>) -> Value {
+    let secret = under.or_else(|| pair[0].as_str().and_then(secret_name));
+    let of_each = [under, secret];
     let pair = pair.into_iter().zip(of_each);
     Value::Array(pair.map(|(item, under)| clean_value(item, under)).collect())
 }
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_under_a_telling_name_is_secret_all_the_way_down() {
+    fn what_stands_under_a_name_of_secrets_is_secret_all_the_way_down() {
         let given = json!({"cookies": [{"name": "sid", "value": "abc"}], "password": 123456,
             "auth": {"token": "opensesame", "kind": "x"}, "input_tokens": 7, "token": 7});
         let wanted = json!({
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_a_telling_name_in_a_list_of_pairs_is_secret() {
+    fn what_stands_beside_a_name_of_secrets_in_a_list_of_pairs_is_secret() {
         let given = json!({"headers": [["X-Api-Key", "opensesame"], ["accept", "text/html"]],
             "fields": ["password", "username"], "api_keys": ["opensesame"], "tokens": ["a", 7],
             "rows": [["password", ["open", {"x": "sesame"}]], ["a", "b", "password"]]});
@@ -260,8 +261,11 @@ mod tests {
             .map(|n| format!("    at f{n} (/home/al/x.js:{n})"))
             .collect();
         let given = json!({"message": format!("no\n{}", frames.join("\n")), "stack": frames});
-        let told = clean(given).to_string();
-        assert!(told.contains("at f9 (~/x.js:9)"), "{told}");
-        assert!(!told.contains("f10") && !told.contains("al/"), "{told}");
+        let cleaned = clean(given).to_string();
+        assert!(cleaned.contains("at f9 (~/x.js:9)"), "{cleaned}");
+        assert!(
+            !cleaned.contains("f10") && !cleaned.contains("al/"),
+            "{cleaned}"
+        );
     }
 }

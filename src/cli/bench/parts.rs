@@ -20,7 +20,7 @@ use agentpulse_core::execution::{Catalog, Execution, Fact};
 use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::names::{NameLimits, Names};
 use agentpulse_core::sums::Sums;
-use agentpulse_redact::{is_stack, redact, telling, top_of_stacks, without_homes};
+use agentpulse_redact::{is_stack, redact, secret_name, top_of_stacks, without_homes};
 use agentpulse_sources::{Clock, decode};
 use agentpulse_store::history::History;
 use agentpulse_store::journal::{Entry, Journal, Prune};
@@ -118,7 +118,7 @@ fn redact_all(value: &Value) {
         Value::Array(items) => items.iter().for_each(redact_all),
         Value::Object(fields) => {
             for (name, value) in fields {
-                std::hint::black_box((telling(name), is_stack(name)));
+                std::hint::black_box((secret_name(name), is_stack(name)));
                 redact_text(name);
                 redact_all(value);
             }

@@ -104,16 +104,16 @@ impl Way {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("redis://{}", listener.local_addr().unwrap());
         let swallow = tokio::sync::watch::Sender::new(false);
-        let told = swallow.clone();
+        let stopped = swallow.clone();
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
                 let mut server = UnixStream::connect(&socket).await.unwrap();
                 // Only what comes after it was begun makes a connection silent.
-                let mut told = told.subscribe();
+                let mut stopped = stopped.subscribe();
                 tokio::spawn(async move {
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => return,
-                        _ = told.changed() => {}
+                        _ = stopped.changed() => {}
                     }
                     let _ = tokio::io::copy(&mut client, &mut tokio::io::sink()).await;
                 });

@@ -62,7 +62,7 @@ impl Server {
         server
     }
 
-    /// As [`Server::start`], of one that answers only whoever knows its password.
+    /// As [`Server::start`], of one that answers only clients that know its password.
     pub(super) async fn start_protected(options: &[&str]) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let server = Server {

@@ -219,7 +219,7 @@ async fn progress_shows_and_never_brings_an_ended_execution_back() {
     apply(&live, 0, 3, &writes(&changes)).await;
     let before = dump(&live).await;
     let deadline_ms = now_ms() + DAY_MS;
-    let heard = |id: &str| {
+    let heartbeat = |id: &str| {
         let heartbeat = Heartbeat {
             progress: Some(0.5),
             current_tool: Some("Tool1".into()),
@@ -231,12 +231,12 @@ async fn progress_shows_and_never_brings_an_ended_execution_back() {
         execution.id = id.to_owned();
         Active::of(&execution).with(&heartbeat)
     };
-    let noted = live.progress(["ends", "never"].into_iter().map(heard));
+    let noted = live.progress(["ends", "never"].into_iter().map(heartbeat));
     assert_eq!(noted.await.unwrap(), 0);
     assert_eq!(dump(&live).await, before);
-    let noted = live.progress(["runs", "ends"].into_iter().map(heard));
+    let noted = live.progress(["runs", "ends"].into_iter().map(heartbeat));
     assert_eq!(noted.await.unwrap(), 1);
-    assert_eq!(active(&live).await, [heard("runs")]);
+    assert_eq!(active(&live).await, [heartbeat("runs")]);
     let dump = dump(&live).await;
     assert_eq!(dump["test:agents:deadlines"].1[1], deadline_ms.to_string());
     let expires_s = dump["test:agent:active:runs"].2;

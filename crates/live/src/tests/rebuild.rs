@@ -220,7 +220,7 @@ fn history(journey: &Journey, names: &Names) -> (Tables, Recent, Vec<Active>, Ve
 }
 
 impl Tables {
-    /// A row a contribution: whoever reads them has to add them up.
+    /// A row a contribution: a reader has to add them up.
     fn add(&mut self, contribution: &Contribution) {
         let (day, tally): (Day, Tally) = (contribution.day(), contribution.tally);
         let agent_type = contribution.agent_type.to_owned();

@@ -24,7 +24,7 @@ pub struct Costliest {
 
 impl Reader {
     /// At most `limit` names, each with its sum over the whole range. Only a name that is among the
-    /// `limit` most costly of one of the days is looked at: to find one that is never among those,
+    /// `limit` most costly of one of the days is read: to find one that is never among those,
     /// and yet would be in the sum, all names would have to be summed.
     pub fn costliest(&self, by: Dimension, from: Day, to: Day, limit: usize) -> Result<Costliest> {
         self.db

@@ -10,8 +10,8 @@ use agentpulse_core::execution::Status;
 
 use super::read::Reader;
 
-/// Failures that are looked at to find the agents that failed.
-const FAILURES_LOOKED_AT: i64 = 1_000;
+/// Failures that are read to find the agents that failed.
+const FAILURES_READ: i64 = 1_000;
 
 /// An execution that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Nothing was heard of it for too long; a stop that says `timeout` tells its duration.
+    /// It had no heartbeat for too long; a stop that says `timeout` has a duration.
     pub fn is_reaped(&self) -> bool {
         self.status == Status::Timeout && self.duration_ms.is_none()
     }
@@ -91,9 +91,7 @@ fn failing(conn: &Connection, since_ms: i64, agents: usize) -> rusqlite::Result<
              ORDER BY ended_ms DESC LIMIT ?2
          ) LIMIT ?3",
     )?;
-    let rows = select.query_map((since_ms, FAILURES_LOOKED_AT, agents as i64), |row| {
-        row.get(0)
-    })?;
+    let rows = select.query_map((since_ms, FAILURES_READ, agents as i64), |row| row.get(0))?;
     rows.collect()
 }
 
@@ -139,9 +137,9 @@ mod tests {
             ("b", "x", 2_000, Status::Success),
             ("c", "y", 1_000, Status::Failure),
         ] {
-            world.tell(id, stop_of(agent, NOW_MS - ago_ms, 700, status));
+            world.record(id, stop_of(agent, NOW_MS - ago_ms, 700, status));
         }
-        world.tell("d", start("x", NOW_MS));
+        world.record("d", start("x", NOW_MS));
         world.flush();
         let reader = world.reader();
         let ids = |found: Vec<Ended>| -> Vec<String> { found.into_iter().map(|e| e.id).collect() };

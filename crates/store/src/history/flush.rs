@@ -201,13 +201,13 @@ mod tests {
     fn a_start_and_its_stop_are_the_same_in_one_batch_and_in_two() {
         let answers = [false, true].map(|in_two| {
             let mut world = World::new();
-            world.tell("a", start("x", NOW_MS - 700));
+            world.record("a", start("x", NOW_MS - 700));
             if in_two {
                 world.flush();
                 assert_eq!(world.reader().running_count().unwrap(), 1);
                 assert_eq!(world.reader().days(TODAY, TODAY).unwrap(), []);
             }
-            world.tell("a", stop_of("x", NOW_MS, 700, Status::Failure));
+            world.record("a", stop_of("x", NOW_MS, 700, Status::Failure));
             world.flush();
             let reader = world.reader();
             assert_eq!(reader.running_count().unwrap(), 0);
@@ -231,7 +231,7 @@ mod tests {
         for _ in 0..30 {
             for _ in 0..random.below(30) {
                 let id = format!("run-{}", random.below(200));
-                world.tell(&id, random.fact());
+                world.record(&id, random.fact());
             }
             world.flush();
         }
@@ -247,13 +247,13 @@ mod tests {
     #[test]
     fn a_flush_that_fails_leaves_nothing() {
         let mut world = World::new();
-        world.tell("a", stop_of("x", NOW_MS, 1, Status::Success));
+        world.record("a", stop_of("x", NOW_MS, 1, Status::Success));
         world.flush();
         let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON cursor
                       BEGIN SELECT RAISE(ABORT, 'refused'); END";
         let db = &world.history.db;
         db.read(|conn| conn.execute_batch(refuse)).unwrap();
-        world.tell("b", stop_of("x", NOW_MS, 1, Status::Success));
+        world.record("b", stop_of("x", NOW_MS, 1, Status::Success));
         let pending = std::mem::take(&mut world.pending);
         let cursor = Cursor::new("epoch", 2);
         let totals = world.totals(&pending);

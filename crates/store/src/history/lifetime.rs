@@ -1,5 +1,5 @@
 //! The counters of all time. A correction takes away what was counted before, and a counter that
-//! falls is taken for one that began anew: Prometheus would then count all of it a second time.
+//! falls is taken for one that began again: Prometheus would then count all of it a second time.
 //! So each number has its true value and the most that it ever was; the second is what is shown.
 //! It stands still after a correction until the truth has caught up, and so is never more than was
 //! once true. To count additions only would keep for ever what was corrected.
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_correction_takes_nothing_from_a_counter_until_it_is_overtaken() {
         let mut world = World::new();
-        world.tell("a", start("x", NOW_MS - 700));
+        world.record("a", start("x", NOW_MS - 700));
         world.flush();
         assert_eq!(
             (
@@ -161,9 +161,9 @@ mod tests {
             (1, 0)
         );
         assert_eq!(world.reader().totals().unwrap().running[0].1, 1);
-        world.tell("a", Fact::TimedOut { ended_ms: NOW_MS });
+        world.record("a", Fact::TimedOut { ended_ms: NOW_MS });
         world.flush();
-        world.tell("a", stop_of("x", NOW_MS, 700, Status::Success));
+        world.record("a", stop_of("x", NOW_MS, 700, Status::Success));
         world.flush();
         let outcomes = |world: &World| {
             ["success", "failure", "timeout"].map(|status| count(world, "executions", status))
@@ -172,8 +172,8 @@ mod tests {
         assert_eq!(world.reader().totals().unwrap().running, []);
         // The truth is 1 again: the counter was there before.
         for id in ["b", "c"] {
-            world.tell(id, start("x", NOW_MS - 700));
-            world.tell(id, Fact::TimedOut { ended_ms: NOW_MS });
+            world.record(id, start("x", NOW_MS - 700));
+            world.record(id, Fact::TimedOut { ended_ms: NOW_MS });
             world.flush();
             let expect = if id == "b" { 1 } else { 2 };
             assert_eq!(outcomes(&world), [1, 0, expect]);
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn what_pruning_took_before_counts_as_other() {
         let mut world = World::new();
-        world.tell("a", stop_of("x", NOW_MS, 700, Status::Success));
+        world.record("a", stop_of("x", NOW_MS, 700, Status::Success));
         world.flush();
         world
             .history
@@ -262,18 +262,18 @@ mod tests {
     fn labels_go_when_they_are_idle_and_more_than_there_is_room_for() {
         let mut world = World::new();
         // A tool each: more of them idle than there is room for, and some of today.
-        let mut tell = |names: std::ops::Range<i64>, today: Day| {
+        let mut record = |names: std::ops::Range<i64>, today: Day| {
             world.accepted_ms = today.start_ms();
             for n in names {
                 let mut fact = stop(NOW_MS, Some(1), Status::Success);
                 fact.tool_calls = [(format!("tool-{n}"), 1)].into();
-                world.tell(&format!("run-{n}"), Fact::Stop(Box::new(fact)));
+                world.record(&format!("run-{n}"), Fact::Stop(Box::new(fact)));
             }
             world.flush();
         };
-        tell(0..10, TODAY.back(100));
-        tell(10..MAX_LABELS, TODAY.back(99));
-        tell(MAX_LABELS..MAX_LABELS + 4, TODAY);
+        record(0..10, TODAY.back(100));
+        record(10..MAX_LABELS, TODAY.back(99));
+        record(MAX_LABELS..MAX_LABELS + 4, TODAY);
         let labels = |world: &World| {
             let counted = world.reader().totals().unwrap().counted;
             let tools = counted.into_iter().filter(|total| total.name == TOOL_CALLS);

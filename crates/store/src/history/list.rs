@@ -64,7 +64,7 @@ impl Reader {
 }
 
 impl Filter {
-    /// The index in which the fewest rows have to be looked at, the condition that makes it
+    /// The index in which the fewest rows have to be read, the condition that makes it
     /// usable, and the key in that.
     fn index(&self) -> (&'static str, &'static str, Option<&str>) {
         let failed = matches!(self.status, Some(Status::Failure | Status::Timeout));
@@ -322,7 +322,7 @@ mod tests {
         for i in 0..25 {
             let stop = stop(NOW_MS, None, Status::Success);
             let fact = Fact::Stop(Box::new(stop));
-            world.tell(&format!("run-{i}"), fact);
+            world.record(&format!("run-{i}"), fact);
         }
         world.flush();
         let found = pages(&world, &Filter::default(), (4, MAX_SCANNED, MAX_BYTES));

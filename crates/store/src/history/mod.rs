@@ -1,5 +1,5 @@
 //! History: every execution that is still kept, and the rollups, which are what all of them add
-//! up to. The flusher writes it behind the journal; whoever reads it reads beside that.
+//! up to. The flusher writes it behind the journal; readers read beside that.
 
 mod costliest;
 mod ended;

@@ -170,7 +170,7 @@ mod tests {
 
     fn world() -> World {
         let mut world = World::new();
-        world.tell("a", start("x", NOW_MS));
+        world.record("a", start("x", NOW_MS));
         world.flush();
         world
     }
@@ -183,13 +183,13 @@ mod tests {
     async fn scans_that_hold_all_their_readers_keep_no_lookup_waiting() {
         let world = world();
         let lanes = Lanes::open(&world.path).unwrap();
-        let gate = Arc::new(tokio::sync::RwLock::new(()));
-        let closed = gate.write().await;
+        let barrier = Arc::new(tokio::sync::RwLock::new(()));
+        let closed = barrier.write().await;
         let mut scans = tokio::task::JoinSet::new();
         for _ in 0..SCANS + WAITING {
-            let (scans_of, gate) = (lanes.scans.clone(), gate.clone());
+            let (scans_of, barrier) = (lanes.scans.clone(), barrier.clone());
             let ask = move |reader: &Reader| {
-                drop(gate.blocking_read());
+                drop(barrier.blocking_read());
                 reader.count()
             };
             scans.spawn(async move { scans_of.run(ask).await });
@@ -197,7 +197,7 @@ mod tests {
         for readers in [&lanes.lookups, &lanes.own] {
             assert_eq!(readers.run(|reader| reader.count()).await.unwrap(), 1);
         }
-        assert!(scans.try_join_next().is_none(), "the gate is closed");
+        assert!(scans.try_join_next().is_none(), "the barrier is closed");
         drop(closed);
         for answer in scans.join_all().await {
             assert_eq!(answer.unwrap(), 1);
@@ -247,14 +247,14 @@ mod tests {
     async fn who_comes_when_too_many_wait_is_refused_at_once() {
         let world = world();
         let readers = readers(&world);
-        let gate = Arc::new(tokio::sync::RwLock::new(()));
-        let closed = gate.write().await;
+        let barrier = Arc::new(tokio::sync::RwLock::new(()));
+        let closed = barrier.write().await;
         let mut questions = tokio::task::JoinSet::new();
         for _ in 0..LOOKUPS + WAITING + 1 {
-            let (readers, gate) = (readers.clone(), gate.clone());
+            let (readers, barrier) = (readers.clone(), barrier.clone());
             questions.spawn(async move {
                 let ask = move |reader: &Reader| {
-                    drop(gate.blocking_read());
+                    drop(barrier.blocking_read());
                     reader.count()
                 };
                 readers.run(ask).await

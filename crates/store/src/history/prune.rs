@@ -112,10 +112,10 @@ mod tests {
             for run in 0..5 {
                 let ended_ms = NOW_MS - day * DAY_MS;
                 let fact = stop_of("x", ended_ms, 1, Status::Success);
-                world.tell(&format!("run-{day}-{run}"), fact);
+                world.record(&format!("run-{day}-{run}"), fact);
             }
         }
-        world.tell("long", start("x", NOW_MS - 20 * DAY_MS));
+        world.record("long", start("x", NOW_MS - 20 * DAY_MS));
         world.flush();
         let oldest = TODAY.back(2);
         let executions = |executions, buckets| Pruned {
@@ -182,12 +182,12 @@ mod tests {
             "the sample has hung executions that are old"
         );
         for world in [&mut pruned, &mut whole] {
-            world.tell(
+            world.record(
                 "late",
                 stop_of("agent-0", oldest.start_ms(), 9, Status::Failure),
             );
             for id in &hung {
-                world.tell(id, stop_of("agent-1", NOW_MS, 7, Status::Success));
+                world.record(id, stop_of("agent-1", NOW_MS, 7, Status::Success));
             }
             world.flush();
         }
@@ -205,7 +205,7 @@ mod tests {
         for round in 0..4 {
             for run in 0..400 {
                 let fact = stop_of("x", NOW_MS + round * DAY_MS, 1, Status::Success);
-                world.tell(&format!("run-{round}-{run}"), fact);
+                world.record(&format!("run-{round}-{run}"), fact);
             }
             world.flush();
             let oldest = TODAY.back(-(round as i32));

@@ -172,7 +172,7 @@ mod tests {
     fn what_is_not_known_is_not_found() {
         let mut world = World::new();
         for i in 0..600 {
-            world.tell(&format!("run-{i}"), start("x", NOW_MS));
+            world.record(&format!("run-{i}"), start("x", NOW_MS));
         }
         world.flush();
         let ids: Vec<String> = (300..900).map(|i| format!("run-{i}")).collect();
@@ -187,9 +187,9 @@ mod tests {
     fn a_run_of_which_nothing_is_left_does_not_run() {
         let mut world = World::new();
         for id in ["a", "b", "c"] {
-            world.tell(id, start("x", NOW_MS));
+            world.record(id, start("x", NOW_MS));
         }
-        world.tell("c", stop_of("x", NOW_MS, 1, Status::Success));
+        world.record("c", stop_of("x", NOW_MS, 1, Status::Success));
         world.flush();
         world.detach_turn("b");
         world.detach_turn("c");
@@ -202,7 +202,7 @@ mod tests {
         let by_type = reader.totals().unwrap().running;
         assert_eq!(by_type.iter().map(|(_, count)| count).sum::<i64>(), 1);
         assert!(reader.execution("b").unwrap().unwrap().is_void());
-        world.tell("b", start("x", NOW_MS));
+        world.record("b", start("x", NOW_MS));
         world.flush();
         assert_eq!(reader.running_count().unwrap(), 2);
     }
@@ -210,8 +210,8 @@ mod tests {
     #[test]
     fn ids_with_the_same_hash_are_told_apart() {
         let mut world = World::new();
-        world.tell("a", start("x", NOW_MS));
-        world.tell("b", start("y", NOW_MS));
+        world.record("a", start("x", NOW_MS));
+        world.record("b", start("y", NOW_MS));
         world.flush();
         let collide = "UPDATE executions SET id_hash = ?1";
         let db = &world.history.db;
@@ -220,7 +220,7 @@ mod tests {
         let reader = world.reader();
         assert_eq!(reader.execution("b").unwrap().unwrap().agent_name(), "y");
         assert_eq!(reader.execution("a").unwrap(), None);
-        world.tell("b", stop_of("z", NOW_MS, 1, Status::Success));
+        world.record("b", stop_of("z", NOW_MS, 1, Status::Success));
         world.flush();
         assert_eq!(reader.execution("b").unwrap().unwrap().agent_name(), "z");
         assert_eq!(running(&reader)[0].agent_name(), "x");
@@ -229,13 +229,13 @@ mod tests {
     #[test]
     fn a_snapshot_is_of_one_moment() {
         let mut world = World::new();
-        world.tell("a", start("x", NOW_MS));
+        world.record("a", start("x", NOW_MS));
         world.flush();
         let reader = world.reader();
         reader
             .snapshot(|reader| {
                 let cursor = reader.cursor()?;
-                world.tell("b", start("y", NOW_MS));
+                world.record("b", start("y", NOW_MS));
                 world.flush();
                 assert_eq!(reader.cursor()?, cursor);
                 assert_eq!(running(reader).len(), 1);
@@ -251,11 +251,11 @@ mod tests {
     #[test]
     fn an_agent_is_known_while_it_runs_and_after() {
         let mut world = World::new();
-        world.tell("a", start("x", NOW_MS));
+        world.record("a", start("x", NOW_MS));
         world.flush();
         let reader = world.reader();
         assert!(reader.has_agent("x").unwrap());
-        world.tell("a", stop_of("y", NOW_MS, 1, Status::Success));
+        world.record("a", stop_of("y", NOW_MS, 1, Status::Success));
         world.flush();
         assert!(reader.has_agent("y").unwrap());
         assert!(
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn a_row_that_cannot_be_read_is_damage() {
         let mut world = World::new();
-        world.tell("a", start("x", NOW_MS));
+        world.record("a", start("x", NOW_MS));
         world.flush();
         let damage = "UPDATE executions SET execution = '{'";
         let db = &world.history.db;

@@ -136,7 +136,7 @@ fn failed(conn: &Connection, rowids: Vec<i64>) -> rusqlite::Result<Vec<Failed>> 
         .collect())
 }
 
-/// Of each day of an agent, which `sql` selects, the index tells the slowest; of those the slowest
+/// Of each day of an agent, which `sql` selects, the index gives the slowest; of those the slowest
 /// of all.
 fn slowest(
     conn: &Connection,
@@ -225,7 +225,7 @@ mod tests {
         let (first, second) = rows.split_at(rows.len() / 2);
         let mut found = reader.in_rows(first).unwrap();
         // One that begins and ends meanwhile is none of them.
-        world.tell("new", stop_of("new", NOW_MS, 1, Status::Success));
+        world.record("new", stop_of("new", NOW_MS, 1, Status::Success));
         world.flush();
         found.extend(reader.in_rows(second).unwrap());
         let end_ms = |execution: &Arc<Execution>| execution.outcome().unwrap().ended_ms;

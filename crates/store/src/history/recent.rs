@@ -239,7 +239,7 @@ mod tests {
         for _ in 0..30 {
             for _ in 0..100 {
                 let id = format!("run-{}", random.below(1_000));
-                world.tell(&id, random.fact());
+                world.record(&id, random.fact());
             }
             world.flush();
         }

@@ -292,7 +292,7 @@ mod tests {
         for _ in 0..40 {
             for _ in 0..1 + random.below(60) {
                 let id = format!("run-{}", random.below(300));
-                world.tell(&id, random.fact());
+                world.record(&id, random.fact());
             }
             world.flush();
         }
@@ -312,7 +312,7 @@ mod tests {
         let mut world = World::new();
         for (id, duration_ms) in [("a", 100), ("b", 250), ("c", 150)] {
             let stop = stop(NOW_MS, Some(duration_ms), Status::Success);
-            world.tell(id, Fact::Stop(Box::new(stop)));
+            world.record(id, Fact::Stop(Box::new(stop)));
         }
         world.flush();
         let ends = |agent: &AgentDay| (agent.min_duration_ms, agent.max_duration_ms);
@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(days[0].agent_name, "unknown");
         assert_eq!(ends(&days[0]), (Some(100), Some(250)));
 
-        world.tell("b", start("late", NOW_MS - 250));
+        world.record("b", start("late", NOW_MS - 250));
         world.flush();
         let days = agent_days(&world);
         assert_eq!(
@@ -330,8 +330,8 @@ mod tests {
         assert_eq!(ends(&days[0]), (Some(250), Some(250)));
         assert_eq!(ends(&days[1]), (Some(100), Some(150)));
 
-        world.tell("a", start("late", NOW_MS - 100));
-        world.tell("c", start("late", NOW_MS - 150));
+        world.record("a", start("late", NOW_MS - 100));
+        world.record("c", start("late", NOW_MS - 150));
         world.flush();
         let days = agent_days(&world);
         assert_eq!(days.len(), 1, "nobody is unknown any more: {days:?}");
@@ -343,8 +343,8 @@ mod tests {
     fn a_timeout_that_was_none_leaves_its_day() {
         let mut world = World::new();
         let yesterday_ms = NOW_MS - DAY_MS;
-        world.tell("a", start("x", yesterday_ms));
-        world.tell(
+        world.record("a", start("x", yesterday_ms));
+        world.record(
             "a",
             Fact::TimedOut {
                 ended_ms: yesterday_ms,
@@ -356,11 +356,11 @@ mod tests {
             (days(&world)[0].day, days(&world)[0].tally.timeout_count),
             (TODAY.back(1), 1)
         );
-        world.tell("a", Fact::Alive);
+        world.record("a", Fact::Alive);
         world.flush();
         assert_eq!(days(&world), []);
         assert_eq!(agent_days(&world), []);
-        world.tell("a", stop_of("x", NOW_MS, 5, Status::Success));
+        world.record("a", stop_of("x", NOW_MS, 5, Status::Success));
         world.flush();
         assert_eq!(
             (days(&world)[0].day, days(&world)[0].tally.success_count),

@@ -64,7 +64,7 @@ pub struct World {
     pub pending: Vec<Arc<Change>>,
     catalog: Catalog,
     seq: u64,
-    /// When what is told is accepted.
+    /// When what is recorded is accepted.
     pub accepted_ms: i64,
 }
 
@@ -90,7 +90,7 @@ impl World {
         for _ in 0..10 {
             for _ in 0..100 {
                 let id = format!("run-{}", random.below(500));
-                world.tell(&id, random.fact());
+                world.record(&id, random.fact());
             }
             world.flush();
         }
@@ -101,7 +101,7 @@ impl World {
         Reader::open(&self.path).unwrap()
     }
 
-    pub fn tell(&mut self, id: &str, fact: Fact) {
+    pub fn record(&mut self, id: &str, fact: Fact) {
         let before = self.executions.get(id).map(|(_, before)| before.clone());
         let mut after = match &before {
             Some(before) => Execution::clone(before),

@@ -127,7 +127,7 @@ fn what_an_older_version_stored_beyond_the_limit_is_at_it() {
         cost_micros: Some(i64::MAX),
         ..TokenUsage::default()
     });
-    world.tell("a", Fact::Stop(Box::new(huge)));
+    world.record("a", Fact::Stop(Box::new(huge)));
     world.flush();
     let tally = world.reader().days(TODAY, TODAY).unwrap()[0].tally;
     assert_eq!(
@@ -140,7 +140,7 @@ fn what_an_older_version_stored_beyond_the_limit_is_at_it() {
                   WHERE name = 'tokens'";
     db.read(|conn| conn.execute_batch(stored)).unwrap();
     // It gets its name, which moves it to another bucket.
-    world.tell("a", start("late", NOW_MS));
+    world.record("a", start("late", NOW_MS));
     world.flush();
     let reader = world.reader();
     assert_eq!(

@@ -39,7 +39,7 @@ fn a_flush_runs_one_statement_an_execution_and_few_a_bucket() {
     let mut world = World::new();
     for n in 0..EXECUTIONS {
         let agent = format!("agent-{}", n % 20);
-        world.tell(
+        world.record(
             &format!("run-{n}"),
             stop_of(&agent, NOW_MS, 5, Status::Success),
         );

@@ -2,8 +2,8 @@
 //! acknowledged. Both views follow it; what both no longer need is pruned.
 
 mod deferred;
-mod heard;
 mod heartbeats;
+mod marks;
 mod prune;
 mod schema;
 mod tail;
@@ -166,7 +166,7 @@ impl Journal {
         self.db.write(|tx| {
             insert(tx, changes)?;
             tracked_names::put(tx, entry.tracked_names)?;
-            heard::put(tx, entry)?;
+            marks::put(tx, entry)?;
             deferred::put(tx, entry)?;
             heartbeats::forget(tx, &entry.ended)?;
             delete(tx, prune, last_seq, max_pruned)

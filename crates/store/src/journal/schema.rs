@@ -4,7 +4,7 @@ use rusqlite_migration::M;
 
 /// `seq` is AUTOINCREMENT, so that a number is not given twice when all rows are pruned; its entry
 /// in `sqlite_sequence` is made here, so that it can be raised before the first row. There is no
-/// unique index on ids: who writes has told repetitions apart before (4 µs a row instead of 15 to
+/// unique index on ids: the writer has recognized repetitions before (4 µs a row instead of 15 to
 /// 19).
 pub(super) const SCHEMA: &[M] = &[
     M::up(

@@ -1,4 +1,4 @@
-//! Values that stand alone under a telling name, as in `{"password": "…"}`: nothing about them
+//! Values that stand alone under a name of secrets, as in `{"password": "…"}`: nothing about them
 //! shows that they are secrets, and they are redacted whole.
 
 use std::borrow::Cow;
@@ -44,7 +44,7 @@ const NOTHING: [&str; 10] = [
 
 /// A name whose values are secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Telling {
+pub struct SecretName {
     kind: &'static str,
     min_bytes: usize,
     has_numbers: bool,
@@ -52,7 +52,7 @@ pub struct Telling {
 
 /// Whether a name says that what stands under it is a secret: also that of the second of them, or
 /// of a list. Of `tokens` there is a count, or a list of words.
-pub fn telling(name: &str) -> Option<Telling> {
+pub fn secret_name(name: &str) -> Option<SecretName> {
     if name.len() > MAX_NAME_BYTES {
         return None;
     }
@@ -65,7 +65,7 @@ pub fn telling(name: &str) -> Option<Telling> {
         return None;
     }
     if name == b"pass" {
-        return Some(Telling {
+        return Some(SecretName {
             kind: Kind::Password.text(),
             min_bytes: MIN_PASS_BYTES,
             has_numbers: false,
@@ -74,19 +74,19 @@ pub fn telling(name: &str) -> Option<Telling> {
     let base = unnumbered(name);
     of_one(base).or_else(|| {
         let one = base.strip_suffix(b"s").or(base.strip_suffix(b"S"))?;
-        let told = of_one(one).filter(|told| told.kind != Kind::Token.text())?;
+        let found = of_one(one).filter(|found| found.kind != Kind::Token.text())?;
         // Beside secrets a list of keys may hold the names of columns.
-        let min_bytes = if told.kind == Kind::Key.text() {
+        let min_bytes = if found.kind == Kind::Key.text() {
             MIN_TOKEN_BYTES
         } else {
-            told.min_bytes
+            found.min_bytes
         };
-        Some(Telling { min_bytes, ..told })
+        Some(SecretName { min_bytes, ..found })
     })
 }
 
-fn of_one(name: &[u8]) -> Option<Telling> {
-    let of = |kind, min_bytes, has_numbers| Telling {
+fn of_one(name: &[u8]) -> Option<SecretName> {
+    let of = |kind, min_bytes, has_numbers| SecretName {
         kind,
         min_bytes,
         has_numbers,
@@ -103,7 +103,7 @@ fn of_one(name: &[u8]) -> Option<Telling> {
     Some(of(kind, 1, *kind == "password"))
 }
 
-impl Telling {
+impl SecretName {
     /// The mark in the place of a value, with the kind that the value shows by itself where it
     /// does; borrowed when it says that there is no secret, or only where it is.
     pub fn redact(self, value: &str) -> Cow<'_, str> {
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_telling_name_takes_its_value_whole() {
+    fn a_name_of_secrets_takes_its_value_whole() {
         for (name, kind) in [
             ("password", "password"),
             ("DB_PASSWORD", "password"),
@@ -160,21 +160,21 @@ mod tests {
             ("passphrases", "password"),
             ("client_secret_2", "secret"),
         ] {
-            let telling = telling(name).unwrap_or_else(|| panic!("{name} tells"));
+            let found = secret_name(name).unwrap_or_else(|| panic!("{name}"));
             let mark = format!("[redacted:{kind}]");
-            assert_eq!(telling.redact("sesame street"), mark, "{name}");
-            assert_eq!(telling.redact(&mark), mark, "{name}");
+            assert_eq!(found.redact("sesame street"), mark, "{name}");
+            assert_eq!(found.redact(&mark), mark, "{name}");
         }
         let own = ["gh", "p_", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"].concat();
-        let token = telling("token").unwrap();
+        let token = secret_name("token").unwrap();
         assert_eq!(token.redact(&own), "[redacted:github-token]");
         assert_eq!(
-            telling("password").unwrap().redact("a"),
+            secret_name("password").unwrap().redact("a"),
             "[redacted:password]"
         );
-        assert!(telling("password").unwrap().redact_number().is_some());
+        assert!(secret_name("password").unwrap().redact_number().is_some());
         assert_eq!(token.redact_number(), None);
-        assert_eq!(telling("pass").unwrap().redact_number(), None);
+        assert_eq!(secret_name("pass").unwrap().redact_number(), None);
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
             ("pass", "all"),
             ("shared_keys", "id"),
         ] {
-            assert_eq!(telling(name).unwrap().redact(value), value, "{name}");
+            assert_eq!(secret_name(name).unwrap().redact(value), value, "{name}");
         }
         for name in [
             "tokens",
@@ -213,7 +213,7 @@ mod tests {
             "utf8",
             "1",
         ] {
-            assert_eq!(telling(name), None, "{name}");
+            assert_eq!(secret_name(name), None, "{name}");
         }
     }
 }

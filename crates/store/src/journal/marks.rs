@@ -1,4 +1,4 @@
-//! What hooks told, beside the changes that it made: the marks of each agent, and when sessions
+//! What hooks reported, beside the changes that it made: the marks of each agent, and when sessions
 //! ended. It is the writer's memory, kept in the commit of the changes that follow from it.
 
 use rusqlite::{Connection, OptionalExtension};
@@ -33,7 +33,7 @@ impl Journal {
         })
     }
 
-    /// Forgets what was last told before a moment: such an event would be refused by now.
+    /// Forgets what was last reported before a moment: such an event would be refused by now.
     pub fn forget(&mut self, before_ms: i64) -> Result<()> {
         self.db.write(|tx| {
             tx.execute("DELETE FROM turns WHERE at_ms < ?1", [before_ms])?;
