@@ -1,7 +1,7 @@
 //! The commands that the daemon needs, and whether its user of Redis may run them.
 
 use super::error::Error;
-use super::{ALLOWED, Live, texts};
+use super::handle::{ALLOWED, Live, texts};
 
 /// What is sent. HELLO and AUTH are open to everybody; INFO is asked for, and done without;
 /// SELECT is only sent where the URL names a database.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use fred::interfaces::KeysInterface;
 
 use super::content::{Content, Rows};
+use super::error::Error;
+use super::handle::Live;
 use super::keys::{Key, Keyspace, Kind};
 use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
 use super::writes::Section;
-use super::{Error, Live};
 use agentpulse_core::bucket::{DAY_MS, Day};
 use agentpulse_core::change::Change;
 use agentpulse_core::names::Names;

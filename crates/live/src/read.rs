@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use fred::interfaces::{SetsInterface, SortedSetsInterface};
 use fred::types::Value;
 
+use super::error::Error;
+use super::handle::{CURRENT, Live, READ, texts};
 use super::keys::{Key, Kind};
+use super::pair;
 use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
-use super::{CURRENT, Error, Live, READ, pair, texts};
 use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::names::{NameKind, OTHER};
 use agentpulse_core::sketch::Sketch;

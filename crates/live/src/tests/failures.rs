@@ -249,7 +249,7 @@ async fn only_our_keys_are_cleared() {
     ask(&live, &["SET", "test:agent:errors:x", "1"]).await;
     // Names need not be text.
     let raw = fred::types::Value::Bytes(vec![b't', b'e', b's', b't', b':', 0xff].into());
-    let set = crate::command("SET");
+    let set = crate::handle::command("SET");
     let _: fred::types::Value = {
         use fred::interfaces::ClientLike;
         live.client

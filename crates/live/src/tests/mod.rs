@@ -19,7 +19,8 @@ use fred::interfaces::ClientLike;
 use fred::types::Value;
 use parking_lot::RwLock;
 
-use super::{Key, Keyspace, Kind, Live, LiveConfig, Writes, command};
+use super::handle::command;
+use super::{Key, Keyspace, Kind, Live, LiveConfig, Writes};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
 use agentpulse_core::names::{NameKind, NameLimits, Names};
