@@ -27,10 +27,10 @@
 //! Crates are subjects, and Cargo holds their arrows:
 //!
 //! ```text
-//!           core ◀─┬─ store ◀─┬─ pipeline ◀─ reports ◀─ alerts ◀─ server ◀─ the command line
-//!                  ├─ live  ◀─┘     │                              │
-//!                  ├─ config ◀──────┼──────────────────────────────┤
-//!         redact ◀─┴─ sources ◀─────┴──────────────────────────────┘
+//!           core ◀─┬─ store ◀─┬─ pipeline ◀─┬─ reports ◀─ alerts ◀─┬─ server ◀─ the command line
+//!                  ├─ live  ◀─┘             │                      │
+//!                  ├─ config ◀──────────────┼──────────────────────┤
+//!         redact ◀─┴─ sources ◀─────────────┴─ transcripts ◀───────┘
 //! ```
 //!
 //! The contract, and a failpoint, which tests ask for, may stand anywhere. Within the store and the
@@ -50,7 +50,8 @@
 //! | [`agentpulse_store::backup`] | the databases in one file, and the way back |
 //! | [`agentpulse_live`] | the live view in Redis: the key table, the scripts, the reads |
 //! | [`agentpulse_live::private_server`] | the private server: find, start, check, adopt, stop |
-//! | [`agentpulse_pipeline`] | writer, applier, flusher, rebuild, reaper, the readers of transcripts, recent outcomes, connection slots, the check of Redis |
+//! | [`agentpulse_pipeline`] | writer, applier, flusher, rebuild, reaper, recent outcomes, connection slots, the check of Redis |
+//! | [`agentpulse_transcripts`] | opens and reads the transcripts of what runs and of what has ended |
 //! | [`agentpulse_server::intake`] | the socket and the spool |
 //! | [`agentpulse_api`] | what an endpoint is: parameters, their descriptions, error codes; pure |
 //! | [`agentpulse_reports`] | one file an endpoint: parameters, answer, fetch, and a pure build; the stream of changes; what Prometheus and the health report say |

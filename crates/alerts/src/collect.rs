@@ -14,10 +14,11 @@ use super::rules::MIN_EXECUTIONS;
 use agentpulse_core::alert::{Rule, Rules};
 use agentpulse_core::bucket::{Day, HOUR_MS};
 use agentpulse_live::Live;
-use agentpulse_pipeline::changes::View;
-use agentpulse_pipeline::live_state::Condition;
-use agentpulse_pipeline::operations::Operations;
+use agentpulse_pipeline::changes::{Changes, View};
+use agentpulse_pipeline::live_state::{Condition, LiveState};
 use agentpulse_pipeline::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, Mean};
+use agentpulse_pipeline::reload::ReloadState;
+use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_reports::requests::Latency;
 use agentpulse_reports::system::System;
 use agentpulse_store::history::{Error, Reader, Readers};
@@ -36,8 +37,16 @@ const MAX_REASON_CHARS: usize = 500;
 /// timeout.
 const NEAR_MS: i64 = 60_000;
 
+/// What is read from memory.
+pub struct Followed {
+    pub changes: Arc<Changes>,
+    pub state: Arc<LiveState>,
+    pub settings: SettingsWatch,
+    pub reloaded: Arc<ReloadState>,
+}
+
 pub struct Collector {
-    operations: Operations,
+    followed: Followed,
     system: Arc<System>,
     live: Live,
     readers: Readers,
@@ -47,14 +56,9 @@ pub struct Collector {
 }
 
 impl Collector {
-    pub fn new(
-        operations: Operations,
-        system: Arc<System>,
-        live: Live,
-        readers: Readers,
-    ) -> Collector {
+    pub fn new(followed: Followed, system: Arc<System>, live: Live, readers: Readers) -> Collector {
         Collector {
-            operations,
+            followed,
             system,
             live,
             readers,
@@ -66,7 +70,7 @@ impl Collector {
 
     pub async fn inputs(&mut self, rules: &Rules, now_ms: i64) -> Inputs {
         let window_ms = |rule| rules.get(rule).map_or(0, |rule| rule.window_ms);
-        self.operations.changes.ends.forget(now_ms);
+        self.followed.changes.ends.forget(now_ms);
         self.refill(now_ms).await;
         self.read_usual(rules, now_ms).await;
         let (today, running, memory, room) = tokio::join!(
@@ -75,7 +79,7 @@ impl Collector {
             self.system.probes.memory(WAIT),
             self.system.probes.room(WAIT),
         );
-        let ends = &self.operations.changes.ends;
+        let ends = &self.followed.changes.ends;
         let recent = ends.sums(now_ms, window_ms(Rule::SuccessRate));
         let hung_window_ms = window_ms(Rule::HungAgent);
         let failing = rules.get(Rule::AgentFailing).map(|rule| {
@@ -83,7 +87,7 @@ impl Collector {
             ends.failing(now_ms, rule.window_ms, 1)
         });
         let room = room.ok();
-        let changes = &self.operations.changes;
+        let changes = &self.followed.changes;
         let history_lag_ms = changes.lag_ms(View::History, now_ms);
         let latency_window = Duration::from_millis(window_ms(Rule::ApiLatency) as u64);
         Inputs {
@@ -103,9 +107,10 @@ impl Collector {
                 .usual_tokens
                 .as_ref()
                 .and_then(|usual| usual.mean(now_ms)),
-            live_down: live_down(self.operations.state.condition()),
+            live_down: live_down(self.followed.state.condition()),
             live_lag_ms: changes.lag_ms(View::Live, now_ms),
-            history_late_ms: (history_lag_ms - self.operations.flush_interval_ms()).max(0),
+            history_late_ms: (history_lag_ms - self.followed.settings.borrow().flush_interval_ms())
+                .max(0),
             hung: Hung {
                 reaped: ends.sums(now_ms, hung_window_ms).reaped.max(0) as u64,
                 agent_names: ends.reaped(now_ms, hung_window_ms, MAX_NAMED),
@@ -113,16 +118,16 @@ impl Collector {
             },
             spool_bytes: room
                 .as_ref()
-                .map(|room| (room.spool_bytes, self.operations.facts.spool_max_bytes)),
+                .map(|room| (room.spool_bytes, self.system.facts.spool_max_bytes)),
             disk_free_bytes: room.as_ref().map(|room| room.free_bytes),
             failing: failing.unwrap_or_default(),
-            reload_failed: self.operations.reloaded.last().failed.map(cut),
+            reload_failed: self.followed.reloaded.last().failed.map(cut),
         }
     }
 
     /// Corrections may have left fewer ends of an agent in memory than it had.
     async fn refill(&self, now_ms: i64) {
-        let changes = &self.operations.changes;
+        let changes = &self.followed.changes;
         let lacking = changes
             .ends
             .lacking(changes.position(View::History), MAX_REFILLED);
@@ -155,8 +160,8 @@ impl Collector {
 
     /// How many run, and how many of them are near their deadline. History does not know those.
     async fn running(&self, now_ms: i64) -> Option<(u64, u64)> {
-        if self.operations.state.readable() {
-            let idle_ms = self.operations.settings.borrow().timeouts.idle.as_millis() as i64;
+        if self.followed.state.readable() {
+            let idle_ms = self.followed.settings.borrow().idle_ms();
             let near_ms = NEAR_MS.min(idle_ms / 5);
             let asked = timeout(WAIT, self.live.running(now_ms + near_ms)).await;
             return asked.ok()?.ok();
@@ -189,7 +194,7 @@ impl Collector {
     }
 
     fn means(&self, window_ms: i64, now_ms: i64) -> Vec<Mean> {
-        let ends = &self.operations.changes.ends;
+        let ends = &self.followed.changes.ends;
         ends.means(now_ms, window_ms, MIN_EXECUTIONS)
     }
 

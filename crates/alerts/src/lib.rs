@@ -21,4 +21,4 @@ mod rules;
 pub mod store;
 
 pub use self::alerting::Alerting;
-pub use self::collect::Collector;
+pub use self::collect::{Collector, Followed};

@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::changes::{Changes, View};
 use super::live_state::LiveState;
-use super::writer::{Message, WriterHandle};
+use super::writer::WriterHandle;
 
 /// A hung agent leaves within a second of its deadline.
 const EVERY: Duration = Duration::from_millis(250);
@@ -33,7 +33,7 @@ impl Reaper {
             }
             // Redis being away does not make a hung agent run.
             reap = reap || !self.state.is_following() || self.changes.pending(View::Live) == 0;
-            if self.writer.send(Message::Tick { reap }).await.is_err() {
+            if self.writer.tick(reap).await.is_err() {
                 return;
             }
         }

@@ -1,8 +1,15 @@
 //! Reading the settings again while the daemon runs: who asks, and what came of the last time.
 
+use std::time::Duration;
+
 use parking_lot::Mutex;
 use serde::Serialize;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+
+use super::request::request;
+
+/// Files are read, and one may lie on a slow disk.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What came of reading the settings again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -15,6 +22,23 @@ pub struct Reloaded {
 
 /// Asks for it. An error is one line that names the place.
 pub type Command = oneshot::Sender<Result<Reloaded, String>>;
+
+/// Asks the task that reloads.
+#[derive(Clone)]
+pub struct ReloadHandle(mpsc::Sender<Command>);
+
+/// Makes a handle; the other end goes to the task that reloads.
+pub fn channel() -> (ReloadHandle, mpsc::Receiver<Command>) {
+    let (sender, receiver) = mpsc::channel(1);
+    (ReloadHandle(sender), receiver)
+}
+
+impl ReloadHandle {
+    /// Reads the settings again.
+    pub async fn reload(&self) -> Result<Reloaded, String> {
+        request(&self.0, DEADLINE, |reply| reply).await
+    }
+}
 
 /// How the last time went.
 #[derive(Debug, Default)]

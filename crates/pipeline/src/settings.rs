@@ -37,6 +37,10 @@ impl RuntimeSettings {
     pub fn idle_ms(&self) -> i64 {
         self.timeouts.idle.as_millis() as i64
     }
+
+    pub fn flush_interval_ms(&self) -> i64 {
+        self.flush_interval.as_millis() as i64
+    }
 }
 
 /// The settings as they are now: those who use them read them again each time.

@@ -17,6 +17,7 @@ pub mod errors;
 pub mod execution;
 pub mod executions;
 pub mod exposition;
+pub mod facts;
 pub mod health;
 pub mod item;
 mod metrics;

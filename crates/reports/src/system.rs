@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::cache::Cache;
+use super::facts::Facts;
 use super::health::{self, HealthInputs};
 use super::metrics::{self, Scrape};
 use super::probe::{ProbeError, Probes};
@@ -17,8 +18,9 @@ use super::requests::Requests;
 use agentpulse_live::Live;
 use agentpulse_pipeline::changes::View;
 use agentpulse_pipeline::clock::now_ms;
-use agentpulse_pipeline::operations::Operations;
 use agentpulse_pipeline::persisted_counters::PersistedCounters;
+use agentpulse_pipeline::readiness::Readiness;
+use agentpulse_pipeline::reload::ReloadState;
 use agentpulse_store::history::{Error, LifetimeCounters, Reader, Readers};
 
 /// Prometheus gives up at ten seconds by default; parts that do not answer by then are missing, the
@@ -28,7 +30,9 @@ const SCRAPE_WAIT: Duration = Duration::from_secs(1);
 const HEALTH_WAIT: Duration = Duration::from_millis(75);
 
 pub struct System {
-    operations: Operations,
+    readiness: Readiness,
+    reloaded: Arc<ReloadState>,
+    pub facts: Facts,
     kept: Arc<PersistedCounters>,
     readers: Readers,
     pub probes: Probes,
@@ -41,15 +45,19 @@ pub struct System {
 
 impl System {
     pub fn new(
-        operations: Operations,
+        readiness: Readiness,
+        reloaded: Arc<ReloadState>,
+        facts: Facts,
         kept: Arc<PersistedCounters>,
         live: Live,
         readers: Readers,
     ) -> System {
-        let data_dir = PathBuf::from(&operations.facts.data_dir);
-        let spool_dir = operations.facts.spool_dir.clone();
+        let data_dir = PathBuf::from(&facts.data_dir);
+        let spool_dir = facts.spool_dir.clone();
         System {
-            operations,
+            readiness,
+            reloaded,
+            facts,
             kept,
             readers,
             probes: Probes::new(live, data_dir, spool_dir),
@@ -80,7 +88,7 @@ impl System {
     }
 
     async fn scrape(&self) -> Scrape {
-        let operations = &self.operations;
+        let (readiness, facts) = (&self.readiness, &self.facts);
         let (totals, memory, room) = tokio::join!(
             self.history(SCRAPE_WAIT, Reader::totals),
             self.probes.memory(SCRAPE_WAIT),
@@ -95,27 +103,27 @@ impl System {
             }
             last.clone()
         };
-        let pending = [View::Live, View::History].map(|view| operations.changes.pending(view));
+        let pending = [View::Live, View::History].map(|view| readiness.changes.pending(view));
         Scrape {
             totals,
             history_up,
             counters: self.kept.shown(),
             journal_pending: pending.into_iter().max().unwrap_or(0),
-            live_lag_ms: operations.changes.lag_ms(View::Live, now_ms()),
-            ready: operations.ready().is_ok(),
-            live_state: operations.state.condition().word(),
-            flushed_ms: operations.counters.last.flushed.get(),
+            live_lag_ms: readiness.changes.lag_ms(View::Live, now_ms()),
+            ready: readiness.ready().is_ok(),
+            live_state: readiness.state.condition().word(),
+            flushed_ms: readiness.counters.last.flushed.get(),
             redis_up: memory.is_ok(),
             memory: memory.ok().flatten(),
             room: room.ok(),
-            spool_max_bytes: operations.facts.spool_max_bytes,
-            stream_clients: operations.counters.stream_clients.get(),
-            redis_version: operations.facts.redis_version.clone(),
+            spool_max_bytes: facts.spool_max_bytes,
+            stream_clients: readiness.counters.stream_clients.get(),
+            redis_version: facts.redis_version.clone(),
         }
     }
 
     async fn inputs(&self) -> HealthInputs {
-        let operations = &self.operations;
+        let (readiness, facts) = (&self.readiness, &self.facts);
         let began = Instant::now();
         let count = async {
             let count = self.history(HEALTH_WAIT, Reader::count).await;
@@ -126,26 +134,26 @@ impl System {
             memory.map(|memory| (memory, began.elapsed()))
         };
         let (executions, memory, room) = tokio::join!(count, memory, self.probes.room(HEALTH_WAIT));
-        let changes = &operations.changes;
+        let changes = &readiness.changes;
         let now_ms = now_ms();
         HealthInputs {
             now_ms,
-            uptime: operations.facts.started.elapsed(),
-            flush_interval_ms: operations.flush_interval_ms(),
-            redis_private: operations.facts.redis_private,
-            redis_version: operations.facts.redis_version.clone(),
-            spool_max_bytes: operations.facts.spool_max_bytes,
+            uptime: facts.started.elapsed(),
+            flush_interval_ms: readiness.settings.borrow().flush_interval_ms(),
+            redis_private: facts.redis_private,
+            redis_version: facts.redis_version.clone(),
+            spool_max_bytes: facts.spool_max_bytes,
             executions,
             memory,
             room,
-            blocked: operations.blocked(),
-            condition: operations.state.condition(),
-            difference: operations.state.difference(),
+            blocked: readiness.blocked(),
+            condition: readiness.state.condition(),
+            difference: readiness.state.difference(),
             head: changes.head(),
             applied: [View::Live, View::History].map(|view| changes.position(view)),
             lag_ms: [View::Live, View::History].map(|view| changes.lag_ms(view, now_ms)),
-            counters: operations.counters.clone(),
-            settings: operations.reloaded.last(),
+            counters: readiness.counters.clone(),
+            settings: self.reloaded.last(),
             took: began.elapsed(),
         }
     }

@@ -13,9 +13,9 @@ use super::summary::Summary;
 use super::walk::agent_id;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::limits::MAX_ITEMS;
-use agentpulse_pipeline::usage::{MAX_SIDECAR_BYTES, sidecar, turns};
 use agentpulse_sources::claude_code::Sidecar;
 use agentpulse_sources::claude_code::transcript::{Outcome, Turn, Turns};
+use agentpulse_transcripts::{MAX_SIDECAR_BYTES, sidecar, turns};
 
 /// As long as a model or a tool is silent, as a rule: what changed since may still go on.
 const QUIET: Duration = Duration::from_secs(5 * 60);

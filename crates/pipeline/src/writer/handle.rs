@@ -80,8 +80,32 @@ impl WriterHandle {
         Ok(outcomes)
     }
 
-    pub async fn send(&self, message: Message) -> Result<(), Unavailable> {
+    /// Ends what is past its deadline if `reap` says so, and prunes.
+    pub async fn tick(&self, reap: bool) -> Result<(), Unavailable> {
+        self.send(Message::Tick { reap }).await
+    }
+
+    /// Goes by other settings from the next event on.
+    pub async fn reconfigure(&self, settings: Arc<RuntimeSettings>) -> Result<(), Unavailable> {
+        self.send(Message::Reconfigure(settings)).await
+    }
+
+    /// What running executions have used so far; it is shown, and in no number.
+    pub async fn live_usage(
+        &self,
+        usage: Vec<(String, Option<TokenUsage>)>,
+    ) -> Result<(), Unavailable> {
+        self.send(Message::LiveUsage(usage)).await
+    }
+
+    async fn send(&self, message: Message) -> Result<(), Unavailable> {
         self.0.send(message).await.map_err(|_| stopped())
+    }
+
+    /// Records that history has committed all up to `seq`. Blocks while the queue is full.
+    pub fn flushed(&self, seq: u64) {
+        // The writer is only gone when the daemon is; then nobody needs to know.
+        drop(self.0.blocking_send(Message::Flushed(seq)));
     }
 
     pub async fn get(&self, id: &str) -> Result<Option<Arc<Execution>>, Unavailable> {

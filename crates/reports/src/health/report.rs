@@ -14,7 +14,7 @@ use super::shape::{
 use crate::probe::{DiskUsage, ProbeError, RedisMemory};
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_pipeline::live_state::Condition;
-use agentpulse_pipeline::operations::{FLUSH_LAG_ALLOWED_MS, LIVE_LAG_ALLOWED_MS};
+use agentpulse_pipeline::readiness::{FLUSH_LAG_ALLOWED_MS, LIVE_LAG_ALLOWED_MS};
 use agentpulse_pipeline::reload::Last;
 
 /// The writer refuses events when it has to remember 65,536 executions that history lacks.

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::stores::Stores;
 use super::tasks::Tasks;
 use agentpulse_alerts::notify::{Format, Notify, Webhook};
-use agentpulse_alerts::{Alerting, Collector};
+use agentpulse_alerts::{Alerting, Collector, Followed};
 use agentpulse_config::{self as config, WebhookFormat};
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, RecentOutcomes, SUMS_KEPT_MS};
@@ -40,7 +40,12 @@ pub fn start(context: &Context, tasks: &mut Tasks) {
         .map(webhook)
         .collect();
     let collector = Collector::new(
-        context.operations.clone(),
+        Followed {
+            changes: parts.changes.clone(),
+            state: parts.state.clone(),
+            settings: parts.settings.clone(),
+            reloaded: context.reloaded.clone(),
+        },
         context.system.clone(),
         context.live().clone(),
         context.lanes.own.clone(),

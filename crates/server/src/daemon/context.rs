@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::control::{self, Requests};
 use super::folder::Folder;
-use super::operations::{self, Requests};
 use super::parts::Parts;
 use super::redis::Redis;
 use super::stores::Stores;
+use crate::http::Control;
 use crate::intake::Intake;
 use agentpulse_config::Config;
 use agentpulse_live::Live;
 use agentpulse_pipeline::clock::now_ms;
-use agentpulse_pipeline::operations::Operations;
+use agentpulse_pipeline::readiness::Readiness;
+use agentpulse_pipeline::reload::ReloadState;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::writer::WriterHandle;
 use agentpulse_reports::Reports;
@@ -38,7 +40,10 @@ pub struct Context<'a> {
     pub parts: Parts,
     pub lanes: Lanes,
     pub writer: WriterHandle,
-    pub operations: Operations,
+    pub readiness: Readiness,
+    /// How the last reload went.
+    pub reloaded: Arc<ReloadState>,
+    pub control: Control,
     pub reports: Arc<Reports>,
     pub system: Arc<System>,
 }
@@ -52,12 +57,15 @@ impl<'a> Context<'a> {
     ) -> (Context<'a>, Requests) {
         let parts = Parts::new(stores, settings);
         let live = &site.redis.live;
-        let facts = operations::facts(site.config, site.redis, site.address);
-        let (operations, requests) = operations::open(site.config, &parts, facts, writer.clone());
+        let readiness = parts.readiness(Arc::default());
+        let reloaded = Arc::<ReloadState>::default();
+        let (control, requests) = control::open(site.config, &parts, writer.clone());
         let views = parts.views(stores, live);
         let reports = Reports::new(views, parts.counters.clone(), now_ms);
         let system = System::new(
-            operations.clone(),
+            readiness.clone(),
+            reloaded.clone(),
+            control::facts(site.config, site.redis, site.address),
             parts.kept.clone(),
             live.clone(),
             stores.lanes.own.clone(),
@@ -67,7 +75,9 @@ impl<'a> Context<'a> {
             parts,
             lanes: stores.lanes.clone(),
             writer,
-            operations,
+            readiness,
+            reloaded,
+            control,
             reports: Arc::new(reports),
             system: Arc::new(system),
         };

@@ -21,7 +21,7 @@ pub async fn start(context: &Context<'_>, tasks: &mut Tasks) -> Result<BoundSock
         warn!(%unavailable, "the spool could not be emptied");
     }
     let (listener, bound) = context.site.folder.bind_socket(config)?;
-    context.operations.open.store(true, Ordering::Release);
+    context.readiness.open.store(true, Ordering::Release);
     let connections = config.limits.connections;
     tasks.spawn(|stop| socket::serve(listener, intake, connections, stop));
     tasks.spawn(|stop| spool.watch(stop));

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `run` | claims folder, address, stores and Redis; serves; gives them back |
 //! | `start`, `context` | starts everything in its order; what the tasks are built from |
+//! | `control` | what the daemon's user may ask for, and where the requests arrive |
 //! | `pipeline` | what ends last: writer, views, checkpoints |
 //! | `tasks` | what ends first, and how tasks and threads end |
 //! | `http`, `intake`, `alerts`, `reload`, `notify`, `audit` | one kind of task each |
@@ -18,6 +19,7 @@ mod backup;
 mod catalog;
 mod checkpoints;
 mod context;
+mod control;
 mod cursor;
 mod failure;
 mod files;
@@ -27,7 +29,6 @@ mod intake;
 mod names;
 mod notify;
 mod offline;
-mod operations;
 mod ownership;
 mod parts;
 mod pipeline;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use agentpulse_pipeline::operations::Operations;
+use agentpulse_pipeline::readiness::Readiness;
 use agentpulse_pipeline::watchdog::Part;
 
 /// Until it is ready.
@@ -65,9 +65,9 @@ impl Notifier {
     /// Reports that the daemon is ready once `/ready` says so, then whether it still is, and that
     /// it lives as long as the writer and the views move. A daemon that accepts no events is not
     /// restarted for it: that frees no disk.
-    pub async fn run(self: Arc<Self>, operations: Operations, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self: Arc<Self>, readiness: Readiness, mut stop: watch::Receiver<bool>) {
         let life = async {
-            while let Err(reason) = operations.ready() {
+            while let Err(reason) = readiness.ready() {
                 self.status(Some(&reason));
                 sleep(LOOK_EVERY).await;
             }
@@ -76,11 +76,11 @@ impl Notifier {
             loop {
                 if let Some(every) = self.watchdog.filter(|_| Instant::now() >= beat_at) {
                     beat_at = Instant::now() + every / 4;
-                    let found = operations.watchdog.stalled(every / 2, Instant::now());
+                    let found = readiness.watchdog.stalled(every / 2, Instant::now());
                     self.beat(found, stalled);
                     stalled = found;
                 }
-                let reason = operations.ready().err();
+                let reason = readiness.ready().err();
                 if reason != reported && stalled.is_none() {
                     self.status(reason.as_deref());
                     reported = reason;

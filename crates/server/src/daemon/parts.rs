@@ -1,9 +1,9 @@
 //! What the parts share, and the parts built from it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::RwLock;
-use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::stores::Stores;
@@ -11,24 +11,23 @@ use agentpulse_alerts::store::AlertStore;
 use agentpulse_config::Config;
 use agentpulse_core::names::Names;
 use agentpulse_live::Live;
-use agentpulse_pipeline::applier::Applier;
+use agentpulse_pipeline::applier::{Applier, HistorySnapshots, Rebuild, Runs};
 use agentpulse_pipeline::backup::Backups;
 use agentpulse_pipeline::changes::{Changes, View};
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_pipeline::flusher::Flusher;
 use agentpulse_pipeline::holds::Holds;
 use agentpulse_pipeline::live_state::LiveState;
-use agentpulse_pipeline::live_usage::{LiveUsage, LiveUsageReader};
 use agentpulse_pipeline::persisted_counters::PersistedCounters;
+use agentpulse_pipeline::readiness::Readiness;
 use agentpulse_pipeline::running::Running;
 use agentpulse_pipeline::settings::SettingsWatch;
-use agentpulse_pipeline::usage::{TranscriptQueue, UsageReader};
-use agentpulse_pipeline::verify::Verifier;
 use agentpulse_pipeline::watchdog::Watchdog;
-use agentpulse_pipeline::writer::{Heartbeats, WriterHandle};
+use agentpulse_pipeline::writer::{Heartbeats, LiveUsage, TranscriptQueue, WriterHandle};
 use agentpulse_reports::{Reports, Views, stream};
 use agentpulse_store::history::{History, Lanes};
 use agentpulse_store::journal::Tail;
+use agentpulse_transcripts::{EndedReader, RunningReader};
 
 /// Everything that the parts share.
 pub struct Parts {
@@ -74,44 +73,50 @@ impl Parts {
         }
     }
 
+    /// `open` becomes true once the event socket is open.
+    pub fn readiness(&self, open: Arc<AtomicBool>) -> Readiness {
+        Readiness {
+            changes: self.changes.clone(),
+            state: self.state.clone(),
+            counters: self.counters.clone(),
+            settings: self.settings.clone(),
+            watchdog: self.watchdog.clone(),
+            head_at_start: self.changes.head(),
+            open,
+        }
+    }
+
     pub fn backups(&self, config: &Config, writer: WriterHandle) -> Backups {
         let (changes, holds) = (self.changes.clone(), self.holds.clone());
         Backups::new(config.data.dir.clone(), changes, holds, writer)
     }
 
-    pub fn applier(
-        &self,
-        stores: &Stores,
-        live: &Live,
-        writer: WriterHandle,
-    ) -> Result<Applier, Failure> {
-        Ok(Applier {
+    pub fn applier(&self, stores: &Stores, live: &Live, runs: Runs) -> Result<Applier, Failure> {
+        let rebuild = Rebuild {
             live: live.clone(),
             epoch: stores.journal.epoch().to_owned(),
-            past_epochs: stores.journal.past_epochs().to_vec(),
+            history: HistorySnapshots(stores.history_path.clone()),
             settings: self.settings.clone(),
-            watchdog: self.watchdog.clone(),
             names: self.names.clone(),
             changes: self.changes.clone(),
-            tail: Tail::open(&stores.journal_path)?,
-            history_path: stores.history_path.clone(),
-            heartbeats: self.heartbeats.clone(),
-            writer,
             state: self.state.clone(),
             counters: self.counters.clone(),
+            watchdog: self.watchdog.clone(),
             holds: self.holds.clone(),
-            must_rebuild: false,
-            check_at: Instant::now(),
             nonce: nonce()?,
             attempt: 0,
-            out_of_memory_retries: 0,
-            verifier: Verifier::new(Instant::now()),
-            release_at: 0,
-        })
+        };
+        Ok(Applier::new(
+            rebuild,
+            stores.journal.past_epochs().to_vec(),
+            Tail::open(&stores.journal_path)?,
+            self.heartbeats.clone(),
+            runs,
+        ))
     }
 
-    pub fn usage_reader(&self, lanes: &Lanes, writer: WriterHandle) -> UsageReader {
-        UsageReader {
+    pub fn ended_reader(&self, lanes: &Lanes, writer: WriterHandle) -> EndedReader {
+        EndedReader {
             writer,
             unread: self.unread.clone(),
             history: lanes.own.clone(),
@@ -120,8 +125,8 @@ impl Parts {
         }
     }
 
-    pub fn live_usage_reader(&self, writer: WriterHandle) -> LiveUsageReader {
-        LiveUsageReader {
+    pub fn running_reader(&self, writer: WriterHandle) -> RunningReader {
+        RunningReader {
             writer,
             live_usage: self.live_usage.clone(),
             settings: self.settings.clone(),
@@ -139,7 +144,7 @@ impl Parts {
             writer,
             state: self.state.clone(),
             counters: self.counters.clone(),
-            kept: self.kept.clone(),
+            persisted: self.kept.clone(),
             names: self.names.clone(),
         };
         Ok(flusher)

@@ -8,12 +8,13 @@ use tokio::task::JoinSet;
 
 use super::checkpoints::Checkpoints;
 use super::context::Context;
-use super::failure::Failure;
-use super::operations::ViewRequests;
+use super::control::ViewRequests;
+use super::failure::{Failure, cannot_create};
 use super::stores::Stores;
 use super::tasks::{finish, join};
 use super::writer;
 use agentpulse_contract::exit;
+use agentpulse_pipeline::applier::Runs;
 use agentpulse_pipeline::flusher::FlushError;
 use agentpulse_pipeline::writer::Message;
 
@@ -37,7 +38,11 @@ impl Pipeline {
         requests: ViewRequests,
     ) -> Result<Pipeline, Failure> {
         let parts = &context.parts;
-        let applier = parts.applier(&stores, context.live(), context.writer.clone())?;
+        let applier = parts.applier(
+            &stores,
+            context.live(),
+            Runs::Writer(context.writer.clone()),
+        )?;
         let flusher = parts.flusher(&stores, context.writer.clone())?;
         let paths = [stores.journal_path.clone(), stores.history_path.clone()];
         let checkpoints = Checkpoints::start(paths)?;
@@ -48,7 +53,8 @@ impl Pipeline {
             applier.run(requests.applier, stopped).await;
             Ok(())
         });
-        views.spawn(flusher.run(requests.flusher, stop_views.subscribe()));
+        let flushed = flusher.spawn(requests.flusher, stop_views.subscribe());
+        views.spawn(flushed.map_err(cannot_create("the flusher's thread"))?);
         Ok(Pipeline {
             writer,
             damage,

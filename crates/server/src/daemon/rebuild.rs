@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::failure::Failure;
@@ -12,13 +12,11 @@ use super::folder::Folder;
 use super::parts::Parts;
 use super::pipeline::VIEWS_DEADLINE;
 use super::stores::Stores;
-use super::tasks::join;
-use super::{access, redis, settings, writer};
+use super::{access, redis, settings};
 use agentpulse_config::Config;
 use agentpulse_contract::exit;
-use agentpulse_pipeline::applier;
+use agentpulse_pipeline::applier::Runs;
 use agentpulse_pipeline::live_state::LiveState;
-use agentpulse_pipeline::writer::channel;
 use agentpulse_store::access::Action;
 
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -40,28 +38,17 @@ pub async fn rebuild_offline(
         true => redis::connect(&config, &stores.names).await?,
         false => redis::connect_checked(&config, &stores).await?,
     };
-    let (stop, stopped) = watch::channel(false);
     let runtime = settings::runtime(&config, stores.catalog.clone());
-    let (_tuning, settings) = watch::channel(Arc::new(runtime));
-    let parts = Parts::new(&stores, settings);
-    let (handle, queue) = channel();
-    let (commands, received) = mpsc::channel(1);
-    let applier = parts.applier(&stores, &redis.live, handle)?;
-    let writer_thread = writer::start(stores, &parts, queue)?.0;
-    let running = tokio::spawn(applier.run(received, stopped));
-    let (reply, answer) = tokio::sync::oneshot::channel();
-    let sent = commands
-        .send(applier::Command::Rebuild { force, reply })
-        .await;
-    let outcome = match sent {
-        Ok(()) => report_progress(answer, &parts.state, shown)
-            .await
-            .unwrap_or_else(|_| Err("the rebuild was interrupted".to_owned())),
-        Err(_) => Err("the rebuild did not start".to_owned()),
-    };
-    stop.send_replace(true);
-    let _ = timeout(VIEWS_DEADLINE, running).await;
-    join(writer_thread);
+    let (_settings, watched) = watch::channel(Arc::new(runtime));
+    let parts = Parts::new(&stores, watched);
+    stores.memory(parts.running.clone(), &parts.live_usage)?;
+    let runs = Runs::Loaded(parts.running.clone());
+    let mut applier = parts.applier(&stores, &redis.live, runs)?;
+    let rebuild = applier.rebuild_once(force);
+    let outcome = report_progress(rebuild, &parts.state, shown).await;
+    if outcome.is_ok() {
+        let _ = timeout(VIEWS_DEADLINE, applier.catch_up()).await;
+    }
     redis.stop().await;
     folder.release();
     access::note_offline(&access, Action::Rebuild, outcome.clone());

@@ -21,7 +21,7 @@ use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_pipeline::reload::{Command, ReloadState, Reloaded};
 use agentpulse_pipeline::settings::RuntimeSettings;
-use agentpulse_pipeline::writer::{Message, WriterHandle};
+use agentpulse_pipeline::writer::WriterHandle;
 use agentpulse_store::access::{Access, Action, Actor, Entry};
 
 /// Where settings come from, and where the log is.
@@ -57,7 +57,7 @@ pub fn start(
         writer: context.writer.clone(),
         settings,
         security: layers,
-        state: context.operations.reloaded.clone(),
+        state: context.reloaded.clone(),
         notifier: notifier.clone(),
         active: ActiveSettings::of(site.config),
     };
@@ -177,8 +177,7 @@ impl Reloader {
         let (settings, security, config) = read.map_err(|error| error.to_string())??;
         let settings = Arc::new(settings);
         // The writer first: only it can be gone, and then nothing has changed.
-        let reconfigure = Message::Reconfigure(settings.clone());
-        let sent = self.writer.send(reconfigure).await;
+        let sent = self.writer.reconfigure(settings.clone()).await;
         sent.map_err(|error| error.to_string())?;
         self.settings.send_replace(settings);
         self.security.send_replace(Arc::new(security));

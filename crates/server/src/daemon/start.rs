@@ -53,7 +53,7 @@ impl Daemon {
         };
         let security = reload::start(&context, source, settings, &notifier, reloads, &mut tasks);
         if let Some(notifier) = notifier.clone() {
-            tasks.spawn(|stop| notifier.run(context.operations.clone(), stop));
+            tasks.spawn(|stop| notifier.run(context.readiness.clone(), stop));
         }
         alerts::start(&context, &mut tasks);
         let audit = AuditFlusher::new(site.access.clone(), parts.counters.clone());
@@ -86,10 +86,10 @@ impl Daemon {
 /// Starts the tasks that follow what runs: the readers of transcripts, and the reaper.
 fn start_followers(context: &Context, tasks: &mut Tasks) {
     let (parts, writer) = (&context.parts, &context.writer);
-    let usage = parts.usage_reader(&context.lanes, writer.clone());
-    tasks.spawn(|stop| usage.run(stop));
-    let live_usage = parts.live_usage_reader(writer.clone());
-    tasks.spawn(|stop| live_usage.run(stop));
+    let ended = parts.ended_reader(&context.lanes, writer.clone());
+    tasks.spawn(|stop| ended.run(stop));
+    let running = parts.running_reader(writer.clone());
+    tasks.spawn(|stop| running.run(stop));
     let reaper = Reaper {
         writer: writer.clone(),
         changes: parts.changes.clone(),

@@ -20,9 +20,8 @@ use agentpulse_core::cursor::Cursor;
 use agentpulse_core::execution::{Catalog, Execution};
 use agentpulse_core::names::Names;
 use agentpulse_pipeline::clock::Listening;
-use agentpulse_pipeline::live_usage::LiveUsage;
 use agentpulse_pipeline::running::Running;
-use agentpulse_pipeline::writer::Memory;
+use agentpulse_pipeline::writer::{LiveUsage, Memory};
 use agentpulse_store::history::{History, Lanes, Reader};
 use agentpulse_store::journal::{Journal, Tail};
 

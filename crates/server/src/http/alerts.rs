@@ -13,7 +13,7 @@ use agentpulse_reports::{Answer, View};
 /// Those that are pending or fire, the gravest first, and the last hundred that were resolved.
 pub async fn alerts(State(http): State<Arc<HttpState>>, request: HeaderMap) -> Response<Body> {
     let body = http.alerts.list();
-    let view = match http.operations.state.readable() {
+    let view = match http.readiness.state.readable() {
         true => View::Live,
         false => View::History,
     };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -11,7 +12,7 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::warn;
 
 use super::authorizer::Refusal;
@@ -24,8 +25,10 @@ use super::state::HttpState;
 use agentpulse_api::code::Code;
 use agentpulse_api::params::{Param, Params};
 use agentpulse_pipeline::backup::{KEEP, Order, Refused};
+use agentpulse_pipeline::changes::View;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::places::Holder;
+use agentpulse_pipeline::reload::Reloaded;
 use agentpulse_store::access::{Action, Actor, Entry};
 
 const ORIGIN: &str = "control socket";
@@ -112,9 +115,7 @@ fn noted(method: &Method, path: &str) -> Option<Action> {
 }
 
 async fn status(State(http): State<Arc<HttpState>>) -> Json<Value> {
-    let mut status = http.operations.status();
-    status["alerts"] = http.alerts.firing().into();
-    Json(status)
+    Json(super::status::status(&http))
 }
 
 async fn rebuild(
@@ -122,20 +123,24 @@ async fn rebuild(
     request: Request<Body>,
 ) -> Result<Json<Value>, HttpError> {
     let force = Params::of(request.uri().query(), None).switch(FORCE)?;
-    http.operations
-        .rebuild(force)
-        .await
-        .map(Json)
-        .map_err(failed)
+    let began = Instant::now();
+    http.control.applier.rebuild(force).await.map_err(failed)?;
+    Ok(Json(json!({
+        "applied": http.readiness.changes.position(View::Live),
+        "took_ms": began.elapsed().as_millis() as u64,
+    })))
 }
 
 async fn flush(State(http): State<Arc<HttpState>>) -> Result<StatusCode, HttpError> {
-    http.operations.flush().await.map_err(failed)?;
+    http.control.flusher.flush().await.map_err(failed)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn prune(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpError> {
-    http.operations.prune().await.map(Json).map_err(failed)
+    let pruned = http.control.flusher.prune().await.map_err(failed)?;
+    Ok(Json(
+        json!({ "executions": pruned.executions, "buckets": pruned.buckets }),
+    ))
 }
 
 async fn backup(
@@ -149,11 +154,8 @@ async fn backup(
     }
     let keep = params.number(KEEP_NEWEST, KEEP, None)?;
     let order = Order { to, keep };
-    http.operations
-        .backup(order)
-        .await
-        .map(Json)
-        .map_err(no_backup)
+    let made = http.control.backups.run(order).await;
+    made.map(Json).map_err(no_backup)
 }
 
 /// The command line derives its exit code from the status.
@@ -169,9 +171,10 @@ fn no_backup(refused: Refused) -> HttpError {
 }
 
 /// The reason quotes the settings file, which every user of the socket can read.
-async fn reload(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpError> {
+async fn reload(State(http): State<Arc<HttpState>>) -> Result<Json<Reloaded>, HttpError> {
     let refused = |reason| HttpError::new(Code::Refused, reason);
-    http.operations.reload().await.map(Json).map_err(refused)
+    let reloaded = http.control.reload.reload().await;
+    reloaded.map(Json).map_err(refused)
 }
 
 /// Every user of the socket can read the log, so the answer has the cause.

@@ -34,7 +34,7 @@ pub async fn health() -> Json<Status> {
 /// The reason is for the operator, so the answer has it.
 pub async fn ready(State(http): State<Arc<HttpState>>) -> Result<Json<Status>, HttpError> {
     let not_ready = |why: String| HttpError::new(Code::NotReady, why);
-    http.operations.ready().map_err(not_ready)?;
+    http.readiness.ready().map_err(not_ready)?;
     Ok(Json(Status { status: "ready" }))
 }
 

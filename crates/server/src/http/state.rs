@@ -8,7 +8,11 @@ use super::body::Bodies;
 use super::security::SecurityLayer;
 use crate::intake::Intake;
 use agentpulse_alerts::store::AlertStore;
-use agentpulse_pipeline::operations::Operations;
+use agentpulse_pipeline::applier::ApplierHandle;
+use agentpulse_pipeline::backup::Backups;
+use agentpulse_pipeline::flusher::FlusherHandle;
+use agentpulse_pipeline::readiness::Readiness;
+use agentpulse_pipeline::reload::{ReloadHandle, ReloadState};
 use agentpulse_reports::Reports;
 use agentpulse_reports::stream::Stream;
 use agentpulse_reports::system::System;
@@ -19,7 +23,9 @@ pub struct HttpState {
     pub system: Arc<System>,
     pub alerts: Arc<AlertStore>,
     pub intake: Intake,
-    pub operations: Operations,
+    pub readiness: Readiness,
+    pub reloaded: Arc<ReloadState>,
+    pub control: Control,
     pub access: Arc<Access>,
     /// A new one with each reload of the settings.
     pub security: watch::Receiver<Arc<SecurityLayer>>,
@@ -27,4 +33,13 @@ pub struct HttpState {
     /// Connections at once, of each listener.
     pub max_connections: usize,
     pub bodies: Bodies,
+}
+
+/// The tasks that carry out what is asked for on the control socket.
+#[derive(Clone)]
+pub struct Control {
+    pub applier: ApplierHandle,
+    pub flusher: FlusherHandle,
+    pub reload: ReloadHandle,
+    pub backups: Arc<Backups>,
 }

@@ -1,20 +1,20 @@
-//! What an operator may ask of this daemon, and where the requests arrive.
+//! What the daemon's user may ask for, and where the requests arrive.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use super::parts::Parts;
 use super::redis::Redis;
+use crate::http::Control;
 use agentpulse_config::Config;
-use agentpulse_pipeline::operations::{Facts, Operations};
 use agentpulse_pipeline::writer::WriterHandle;
 use agentpulse_pipeline::{applier, flusher, reload};
+use agentpulse_reports::facts::Facts;
 
-/// The requests of operators, by the task that they are for.
+/// The requests, by the task that they are for.
 pub struct Requests {
     pub views: ViewRequests,
     pub reload: mpsc::Receiver<reload::Command>,
@@ -25,32 +25,18 @@ pub struct ViewRequests {
     pub flusher: mpsc::Receiver<flusher::Command>,
 }
 
-pub fn open(
-    config: &Config,
-    parts: &Parts,
-    facts: Facts,
-    writer: WriterHandle,
-) -> (Operations, Requests) {
-    let (to_applier, applier) = mpsc::channel(4);
-    let (to_flusher, flusher) = mpsc::channel(4);
-    let (to_reload, reload) = mpsc::channel(1);
-    let operations = Operations {
-        changes: parts.changes.clone(),
-        state: parts.state.clone(),
-        counters: parts.counters.clone(),
+pub fn open(config: &Config, parts: &Parts, writer: WriterHandle) -> (Control, Requests) {
+    let (to_applier, applier) = applier::channel();
+    let (to_flusher, flusher) = flusher::channel();
+    let (to_reload, reload) = reload::channel();
+    let control = Control {
         applier: to_applier,
         flusher: to_flusher,
-        backups: Arc::new(parts.backups(config, writer)),
         reload: to_reload,
-        reloaded: Arc::default(),
-        settings: parts.settings.clone(),
-        watchdog: parts.watchdog.clone(),
-        facts: Arc::new(facts),
-        head_at_start: parts.changes.head(),
-        open: Arc::new(AtomicBool::new(false)),
+        backups: Arc::new(parts.backups(config, writer)),
     };
     let views = ViewRequests { applier, flusher };
-    (operations, Requests { views, reload })
+    (control, Requests { views, reload })
 }
 
 pub fn facts(config: &Config, redis: &Redis, http: SocketAddr) -> Facts {

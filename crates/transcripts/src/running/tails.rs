@@ -1,106 +1,35 @@
-//! Goes round the transcripts of what runs, a bounded part of them at a time.
+//! The transcripts that are read as they grow, in bounded memory.
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::watch;
-use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
 use super::tail::TranscriptTail;
-use super::{Due, Lines, LiveUsage};
-use crate::settings::SettingsWatch;
-use crate::usage::{Files, turn_before};
-use crate::writer::{Message, WriterHandle};
+use crate::files::Files;
 use agentpulse_core::execution::TokenUsage;
+use agentpulse_pipeline::writer::Due;
 
-/// Between two rounds.
-const PACE: Duration = Duration::from_secs(1);
-/// Files of one round; a look at one that has not grown takes some 50 µs.
-const MAX_POLLS: usize = 256;
 /// Bytes of one round, and at most one step's more.
 const MAX_BYTES: u64 = 16 << 20;
 /// What is held of all transcripts together, some 200,000 requests and calls. Whose transcript
 /// finds no room is not told what it has spent before it ends.
 const MAX_HELD_BYTES: usize = 32 << 20;
 
-pub struct LiveUsageReader {
-    pub writer: WriterHandle,
-    pub live_usage: Arc<LiveUsage>,
-    pub settings: SettingsWatch,
-}
-
 /// By the id of their execution; none for one that found no room. Boxed, so that those take little.
 #[derive(Default)]
-struct Tails(HashMap<String, Option<Box<TranscriptTail>>>);
+pub struct Tails(HashMap<String, Option<Box<TranscriptTail>>>);
 
-type News = Vec<(String, Option<TokenUsage>)>;
-
-impl LiveUsageReader {
-    /// Runs until `stop`. A disk that does not answer holds up nobody.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut last = String::new();
-        let mut tails = Tails::default();
-        loop {
-            tokio::select! {
-                _ = stop.changed() => return,
-                () = sleep(PACE) => {}
-            }
-            tokio::select! {
-                _ = stop.changed() => return,
-                () = self.round(&mut last, &mut tails) => {}
-            }
-        }
-    }
-
-    async fn round(&self, last: &mut String, tails: &mut Tails) {
-        tails.0.retain(|id, _| self.live_usage.is_watched(id));
-        let due = self.live_usage.next(last, MAX_POLLS);
-        let Some(end) = due.last().map(|one| one.lines.id.clone()) else {
-            return;
-        };
-        for one in &due {
-            if !tails.has(one)
-                && let Some(from) = self.beginning(&one.lines).await
-            {
-                let tail = TranscriptTail::new(one.lines.started_ms, one.edition, from);
-                tails.0.insert(one.lines.id.clone(), Some(Box::new(tail)));
-            }
-        }
-        let files = Files::of(&self.settings.borrow());
-        let mut taken = std::mem::take(tails);
-        let polled = spawn_blocking(move || {
-            let (news, broken_off) = taken.poll(&due, &files);
-            (taken, news, broken_off)
-        });
-        // A poll that panicked has lost its tails: all are read again from their beginning.
-        let Ok((taken, news, broken_off)) = polled.await else {
-            return;
-        };
-        *tails = taken;
-        *last = broken_off.unwrap_or(end);
-        if !news.is_empty() {
-            // Without the writer there is nobody to tell.
-            let _ = self.writer.send(Message::LiveUsage(news)).await;
-        }
-    }
-
-    /// The offset in the file at which the turn begins, or after which it is to be found; nothing
-    /// while the turn before it has not been read.
-    async fn beginning(&self, lines: &Lines) -> Option<u64> {
-        let before = turn_before(&self.writer, &lines.id, Some(&lines.transcript));
-        match before.await.ok()? {
-            Some(before) if before.is_unread() || before.is_running() => None,
-            Some(before) => Some(before.usage().map_or(0, |usage| usage.end_offset)),
-            None => Some(0),
-        }
-    }
-}
+pub type News = Vec<(String, Option<TokenUsage>)>;
 
 impl Tails {
-    fn has(&self, due: &Due) -> bool {
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|id, _| keep(id));
+    }
+
+    pub fn insert(&mut self, id: String, tail: TranscriptTail) {
+        self.0.insert(id, Some(Box::new(tail)));
+    }
+
+    pub fn has(&self, due: &Due) -> bool {
         let known = self.0.get(&due.lines.id);
         known.is_some_and(|tail| {
             let tail = tail.as_ref();
@@ -108,8 +37,8 @@ impl Tails {
         })
     }
 
-    /// Looks at each in turn, and says what is new and where it broke off, if it did. Blocks.
-    fn poll(&mut self, due: &[Due], files: &Files) -> (News, Option<String>) {
+    /// Reads on in each, and says what is new and where it was interrupted, if it was. Blocks.
+    pub fn poll(&mut self, due: &[Due], files: &Files) -> (News, Option<String>) {
         let (mut news, mut bytes) = (News::new(), 0);
         let mut held: usize = self.0.values().flatten().map(|tail| tail.bytes()).sum();
         for Due { lines, edition } in due {
@@ -143,8 +72,10 @@ impl Tails {
 mod tests {
     use std::fs;
     use std::path::PathBuf;
+    use std::sync::Arc;
 
     use super::*;
+    use agentpulse_pipeline::writer::RunningLines;
 
     /// Turns that ended in a failure of the API took 4.8 KB each that nobody counted.
     #[test]
@@ -165,13 +96,13 @@ mod tests {
         let count = MAX_HELD_BYTES / each + 1_000;
         let (mut tails, mut due) = (Tails::default(), Vec::new());
         for n in 0..count {
-            let lines = Lines {
+            let lines = RunningLines {
                 id: format!("a{n}"),
                 transcript: transcript.display().to_string(),
                 started_ms: None,
             };
             let tail = TranscriptTail::new(None, 0, 0);
-            tails.0.insert(lines.id.clone(), Some(Box::new(tail)));
+            tails.insert(lines.id.clone(), tail);
             let lines = Arc::new(lines);
             due.push(Due { lines, edition: 0 });
         }

@@ -1,13 +1,5 @@
-//! What running executions have spent so far, as their transcripts say while they grow.
-//!
-//! It is shown like a progress, and is in no number. When an execution ends its transcript is read
-//! again ([`usage`](super::usage)), and only that counts. It is no heartbeat: no deadline
-//! moves because a file grows, which it may do after its agent has died.
-
-mod reader;
-mod tail;
-#[cfg(test)]
-mod tests;
+//! The running executions that have a transcript: from the writer to the one that reads what they
+//! have used so far.
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
@@ -15,11 +7,9 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
-pub use self::reader::LiveUsageReader;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::turns::{execution_id, turn_of};
 
-/// The running executions that have a transcript: from the writer to the reader.
 #[derive(Default)]
 pub struct LiveUsage(Mutex<Watched>);
 
@@ -31,25 +21,25 @@ struct Watched {
 }
 
 struct One {
-    lines: Arc<Lines>,
+    lines: Arc<RunningLines>,
     /// Another one when what was read before is not to be gone on with; never the same again.
     edition: u64,
 }
 
-/// Which lines of which file tell what an execution has spent.
+/// Which lines of which file say what an execution has used.
 #[derive(Debug, PartialEq)]
-pub struct Lines {
+pub struct RunningLines {
     pub id: String,
     pub transcript: String,
     /// By the start itself.
     pub started_ms: Option<i64>,
 }
 
-impl Lines {
+impl RunningLines {
     /// Returns None if it has no transcript.
-    pub fn of(execution: &Execution) -> Option<Lines> {
+    pub fn of(execution: &Execution) -> Option<RunningLines> {
         let start = execution.start.as_ref();
-        Some(Lines {
+        Some(RunningLines {
             id: execution.id.clone(),
             transcript: execution.transcript()?.to_owned(),
             started_ms: start.map(|start| start.started_ms),
@@ -57,10 +47,10 @@ impl Lines {
     }
 }
 
-/// An execution to look at.
+/// An execution whose transcript is to be read.
 #[derive(Clone, Debug)]
 pub struct Due {
-    pub lines: Arc<Lines>,
+    pub lines: Arc<RunningLines>,
     pub edition: u64,
 }
 
@@ -69,7 +59,7 @@ impl LiveUsage {
     pub fn follow(&self, execution: &Execution) {
         let mut watched = self.watched();
         if execution.is_running()
-            && let Some(lines) = Lines::of(execution)
+            && let Some(lines) = RunningLines::of(execution)
         {
             watched.watch(lines);
             return;
@@ -81,7 +71,7 @@ impl LiveUsage {
     }
 
     /// The next after an id, at most `max`; after the last the first is next.
-    fn next(&self, id: &str, max: usize) -> Vec<Due> {
+    pub fn next(&self, id: &str, max: usize) -> Vec<Due> {
         let watched = self.watched();
         let ones = &watched.ones;
         let after = ones.range::<str, _>((Excluded(id), Unbounded));
@@ -96,7 +86,7 @@ impl LiveUsage {
         due.take(max).collect()
     }
 
-    fn is_watched(&self, id: &str) -> bool {
+    pub fn is_watched(&self, id: &str) -> bool {
         self.watched().ones.contains_key(id)
     }
 
@@ -111,7 +101,7 @@ impl Watched {
         self.editions
     }
 
-    fn watch(&mut self, lines: Lines) {
+    fn watch(&mut self, lines: RunningLines) {
         let known = self.ones.get(&lines.id);
         if known.is_some_and(|one| *one.lines == lines) {
             return;
@@ -137,7 +127,7 @@ impl Watched {
         }
     }
 
-    /// The lines that come now are of the next turn: the stop of this one was not told.
+    /// The lines that come now are of the next turn: the stop of this one was not reported.
     fn has_gone_on(&self, one: &One) -> bool {
         let (agent_id, number) = turn_of(&one.lines.id);
         let next = self.ones.get(&execution_id(agent_id, number + 1));

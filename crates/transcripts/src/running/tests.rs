@@ -2,15 +2,17 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::{TempDir, tempdir};
 
 use super::tail::{MAX_READ_BYTES, Poll, TranscriptTail};
-use super::*;
-use crate::usage::lines::MAX_LINE_BYTES;
-use crate::usage::{Files, read};
-use agentpulse_core::execution::{Catalog, Fact, HookFacts, Origin, Start, TokenUsage};
+use crate::files::Files;
+use crate::lines::MAX_LINE_BYTES;
+use crate::read::read;
+use agentpulse_core::execution::{Catalog, Execution, Fact, HookFacts, Origin, Start, TokenUsage};
+use agentpulse_pipeline::writer::LiveUsage;
 use agentpulse_sources::claude_code::transcript::Span;
 
 /// 2026-11-20T17:00:00Z

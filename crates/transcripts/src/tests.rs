@@ -253,7 +253,7 @@ fn the_sidecar_says_what_the_agent_is() {
         sidecar(&place.roots(), &transcript, MAX_SIDECAR_BYTES)
     };
     let captured = include_str!(
-        "../../../../tests/data/claude-code/background-agent-2.1.329/subagents/\
+        "../../../tests/data/claude-code/background-agent-2.1.329/subagents/\
          agent-a5c264dd48b8bbe0e.meta.json"
     );
     let expect = Sidecar {

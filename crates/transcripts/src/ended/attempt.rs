@@ -1,29 +1,23 @@
 //! One look at the transcript of an execution, on a thread where it may wait for the disk.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{MAX_SIDECAR_BYTES, Unreadable, read, sidecar};
-use crate::clock::now_ms;
-use crate::settings::RuntimeSettings;
-use agentpulse_core::execution::{Catalog, Execution};
+use crate::files::Files;
+use crate::open::Unreadable;
+use crate::read::read;
+use crate::sidecar::{MAX_SIDECAR_BYTES, sidecar};
+use agentpulse_core::execution::Execution;
 use agentpulse_core::turns::Launch;
 use agentpulse_core::usage::Usage;
+use agentpulse_pipeline::clock::now_ms;
 use agentpulse_sources::claude_code::transcript::Span;
 
 /// After this a transcript is taken as it is.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Nothing is written any more to the transcript of what ended before this.
 const SETTLED_MS: i64 = 60_000;
-
-/// What may be read. It holds no handle of the writer: a slow disk must not keep the daemon from
-/// ending.
-pub struct Files {
-    pub catalog: Arc<Catalog>,
-    pub roots: Vec<PathBuf>,
-    pub max_bytes: u64,
-}
 
 /// What one look brought.
 pub struct Attempt {
@@ -35,26 +29,17 @@ pub struct Attempt {
     pub launch: Launch,
 }
 
-impl Files {
-    /// By the settings as they are now.
-    pub fn of(settings: &RuntimeSettings) -> Files {
-        Files {
-            catalog: settings.catalog.clone(),
-            roots: settings.transcript_roots.clone(),
-            max_bytes: settings.transcript_max_bytes,
-        }
-    }
-
-    /// Nothing for an execution that has not ended, or no transcript. Blocks.
-    pub fn attempt(&self, execution: Arc<Execution>, from: u64) -> Option<Attempt> {
+impl Attempt {
+    /// Returns `None` for an execution that has not ended, or has no transcript. Blocks.
+    pub fn new(files: &Files, execution: Arc<Execution>, from: u64) -> Option<Attempt> {
         let path = Path::new(execution.transcript()?);
         let span = Span {
             started_ms: execution.start.as_ref().map(|start| start.started_ms),
             ended_ms: Some(execution.outcome()?.ended_ms),
         };
-        let prices = &self.catalog.prices;
-        let usage = read(&self.roots, path, self.max_bytes, from, span, prices);
-        let launch = sidecar(&self.roots, path, MAX_SIDECAR_BYTES).map(|sidecar| Launch {
+        let prices = &files.catalog.prices;
+        let usage = read(&files.roots, path, files.max_bytes, from, span, prices);
+        let launch = sidecar(&files.roots, path, MAX_SIDECAR_BYTES).map(|sidecar| Launch {
             parent: sidecar.parent_agent_id,
             model: sidecar.model,
             description: sidecar.description,
@@ -67,9 +52,7 @@ impl Files {
             launch: launch.unwrap_or_default(),
         })
     }
-}
 
-impl Attempt {
     /// Whether a later look may see more.
     pub fn may_improve(&self, waited: Duration) -> bool {
         let settled = self

@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use crate::usage::Files;
-use crate::usage::lines::{Lines, MAX_LINE_BYTES};
-use crate::usage::open::{Opened, Unreadable, open, unreadable};
+use crate::files::Files;
+use crate::lines::{Lines, MAX_LINE_BYTES};
+use crate::open::{Opened, Unreadable, open, unreadable};
 use agentpulse_core::execution::TokenUsage;
 use agentpulse_core::price::Prices;
 use agentpulse_sources::claude_code::transcript::{Beginning, Slice, Span};

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use super::applier::Applier;
-use super::apply_error::ApplyError;
-use super::changes::View;
-use super::clock::now_ms;
+use super::apply::Applier;
+use super::error::ApplyError;
 use super::snapshot::Snapshot;
+use crate::changes::View;
+use crate::clock::now_ms;
 use agentpulse_core::bucket::{DAY_MS, Day};
 use agentpulse_core::change::Change;
 use agentpulse_live::Expected;
@@ -33,29 +33,6 @@ enum Found {
     Different(String),
 }
 
-/// What was looked at, and when is the next time.
-pub struct Verifier {
-    pub at: Instant,
-    /// How many days the last look went back beside today.
-    pub back: i32,
-    /// No rebuild because of a difference before this.
-    pub rebuild_at: Instant,
-    /// The run of the server, and how many keys it had dropped by then.
-    pub evicted: Option<(String, u64)>,
-}
-
-impl Verifier {
-    /// The first look is due `now`.
-    pub fn new(now: Instant) -> Verifier {
-        Verifier {
-            at: now,
-            back: 0,
-            rebuild_at: now,
-            evicted: None,
-        }
-    }
-}
-
 impl Applier {
     /// Whether this server can be followed. One that could not, or has dropped keys since it was
     /// last looked at, has to be filled again; the latter is answered in words.
@@ -63,13 +40,13 @@ impl Applier {
         let checked = self.live.check().await;
         let facts = checked.inspect_err(|error| self.must_rebuild |= error.is_unfit())?;
         let Some(facts) = facts else { return Ok(None) };
-        let before = match &self.verifier.evicted {
+        let before = match &self.checks.evicted {
             None => facts.evicted_keys,
             Some((run, before)) if *run == facts.run_id => *before,
             Some(_) => 0,
         };
         let dropped = facts.evicted_keys.saturating_sub(before);
-        self.verifier.evicted = Some((facts.run_id, facts.evicted_keys));
+        self.checks.evicted = Some((facts.run_id, facts.evicted_keys));
         self.must_rebuild |= dropped > 0;
         Ok((dropped > 0).then(|| format!("Redis has dropped {dropped} keys to make room")))
     }
@@ -88,10 +65,10 @@ impl Applier {
     pub(super) async fn verify(&mut self, seq: u64) -> Result<bool, ApplyError> {
         let behind = seq.checked_sub(self.changes.position(View::History));
         let is_near = behind.is_some_and(|behind| behind <= BEHIND_MAX);
-        if self.verifier.at > Instant::now() || !is_near {
+        if self.checks.at > Instant::now() || !is_near {
             return Ok(true);
         }
-        self.verifier.at = Instant::now() + self.settings.borrow().check_interval;
+        self.checks.at = Instant::now() + self.settings.borrow().check_interval;
         let found = match self.fit().await? {
             Some(reason) => Found::Different(reason),
             None => self.difference(seq).await?,
@@ -100,7 +77,7 @@ impl Applier {
         match found {
             Found::Same => return Ok(true),
             // No answer is made of them, so that they can wait for their time.
-            Found::WithoutLists(_) if now < self.verifier.rebuild_at => return Ok(true),
+            Found::WithoutLists(_) if now < self.checks.rebuild_at => return Ok(true),
             Found::WithoutLists(count) => {
                 info!(count, "lists of agents are gone from Redis: it is rebuilt");
                 self.must_rebuild = true;
@@ -108,12 +85,12 @@ impl Applier {
             Found::Different(reason) => {
                 self.note_difference(&reason);
                 self.must_rebuild = true;
-                if now < self.verifier.rebuild_at {
+                if now < self.checks.rebuild_at {
                     return Err(ApplyError::Changed(reason));
                 }
             }
         }
-        self.verifier.rebuild_at = now + REBUILD_AFTER;
+        self.checks.rebuild_at = now + REBUILD_AFTER;
         Ok(false)
     }
 
@@ -123,17 +100,17 @@ impl Applier {
         let today = Day::of(now_ms);
         // History may be pruned earlier than the keys go.
         let kept = (self.settings.borrow().remember_ms / DAY_MS) as i32;
-        let back = self.verifier.back % DAYS.min(kept - 1) + 1;
+        let back = self.checks.back % DAYS.min(kept - 1) + 1;
         let days = [today, today.back(back)];
         let names = self.names.read().clone();
         let read = move |reader: &Reader| {
             let sample = Snapshot::of_days(reader, &days, &names, now_ms)?;
             Ok((sample, reader.running_ids()?))
         };
-        let (flushed, (sample, running)) = self.history(read).await?;
+        let (flushed, (sample, running)) = self.history.read(read).await?;
         let Some(changes) = self.since(flushed, seq)? else {
             // History has gone on meanwhile: the next look compares.
-            self.verifier.at = Instant::now();
+            self.checks.at = Instant::now();
             return Ok(Found::Same);
         };
         let expected = {
@@ -158,7 +135,7 @@ impl Applier {
                 (None, gone) => Found::WithoutLists(gone),
             },
         };
-        self.verifier.back = back;
+        self.checks.back = back;
         self.counters.live_checks.add(1);
         Ok(found)
     }

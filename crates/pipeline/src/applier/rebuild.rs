@@ -1,44 +1,68 @@
 //! Rebuilds the live view from history, in steps that can be broken off at any point: as long
 //! as the cursor says `rebuilding`, nobody applies to it and nobody reads it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::RwLock;
 use tracing::info;
 
-use super::applier::Applier;
-use super::apply_error::ApplyError;
-use super::changes::View;
-use super::clock::now_ms;
-use super::holds::Holder;
-use super::live_state::Condition;
+use super::error::ApplyError;
+use super::history::HistorySnapshots;
 use super::snapshot::Snapshot;
-use super::watchdog::Part;
+use crate::changes::{Changes, View};
+use crate::clock::now_ms;
+use crate::counters::Counters;
+use crate::holds::{Holder, Holds};
+use crate::live_state::{Condition, LiveState};
+use crate::settings::SettingsWatch;
+use crate::watchdog::{Part, Watchdog};
 use agentpulse_core::cursor::Cursor;
+use agentpulse_core::names::Names;
 use agentpulse_core::view::Heartbeat;
 use agentpulse_failpoint::failpoint;
-use agentpulse_live::Writes;
-use agentpulse_store::history::{self, Reader};
+use agentpulse_live::{Live, Writes};
+use agentpulse_store::history::Reader;
 
 /// Executions that have ended, of one step: about 5 MB of the largest.
 const LISTED_AT_ONCE: usize = 500;
 /// Executions that run, of one step: the same.
 const RUNNING_AT_ONCE: usize = 250;
 
-impl Applier {
-    /// Answers the change up to which the live view then reaches.
-    pub(super) async fn rebuild(&mut self, found: &str) -> Result<u64, ApplyError> {
-        let made = self.write_all(found).await;
-        match &made {
-            Err(error) if error.is_out_of_memory() => self.out_of_memory_retries += 1,
-            Err(_) => {}
-            Ok(_) => self.out_of_memory_retries = 0,
-        }
-        made
+/// The cursor of a live view that is being rebuilt; our own epoch and the step follow it.
+pub const REBUILDING: &str = "rebuilding";
+
+/// Rebuilds the live view from history.
+pub struct Rebuild {
+    pub live: Live,
+    pub epoch: String,
+    pub history: HistorySnapshots,
+    pub settings: SettingsWatch,
+    pub names: Arc<RwLock<Names>>,
+    pub changes: Arc<Changes>,
+    pub state: Arc<LiveState>,
+    pub counters: Arc<Counters>,
+    pub watchdog: Arc<Watchdog>,
+    pub holds: Arc<Holds>,
+    /// Distinguishes the rebuilds of this start from those of others; `attempt` counts them.
+    pub nonce: u64,
+    pub attempt: u64,
+}
+
+impl Rebuild {
+    /// Whether a cursor is one that a rebuild of this journal has left.
+    pub fn is_marker(&self, cursor: &str) -> bool {
+        cursor == REBUILDING || cursor.starts_with(&self.marker_prefix())
+    }
+
+    fn marker_prefix(&self) -> String {
+        format!("{REBUILDING}:{}:", self.epoch)
     }
 
     /// Every step is guarded by the cursor, from `found` on, so that one which lands late changes
-    /// nothing.
-    async fn write_all(&mut self, found: &str) -> Result<u64, ApplyError> {
+    /// nothing. Returns the change up to which the live view then reaches. The journal stays held
+    /// until the caller has come to its end.
+    pub async fn run(&mut self, found: &str) -> Result<u64, ApplyError> {
         let began = Instant::now();
         self.state.set_rebuilt(0, 1);
         self.state.set(Condition::Rebuilding);
@@ -84,8 +108,6 @@ impl Applier {
         self.apply_step(&marker(count), &cursor.to_string(), &Writes::default())
             .await?;
         failpoint("rebuild.done");
-        self.must_rebuild = false;
-        self.release_at = self.changes.head();
         info!(
             seq = cursor.seq,
             deleted,
@@ -101,7 +123,7 @@ impl Applier {
     /// known to the writer, and written after the rebuild; until then its start stands for it.
     async fn running(&mut self, rows: Vec<i64>) -> Result<Writes, ApplyError> {
         let read = move |reader: &Reader| reader.active(&rows);
-        let (_, mut active) = self.history(read).await?;
+        let (_, mut active) = self.history.read(read).await?;
         let (idle_ms, now_ms) = (self.settings.borrow().idle_ms(), now_ms());
         for active in &mut active {
             active.take_heartbeat(&Heartbeat {
@@ -115,7 +137,7 @@ impl Applier {
     /// The lists of what has ended, read when they are written as what runs.
     async fn lists(&mut self, rows: Vec<i64>) -> Result<Writes, ApplyError> {
         let read = move |reader: &Reader| reader.listed(&rows);
-        let (_, ended) = self.history(read).await?;
+        let (_, ended) = self.history.read(read).await?;
         let names = self.names.read();
         Ok(Writes::of_ended(&ended, &names, self.live.keys(), now_ms()))
     }
@@ -138,27 +160,8 @@ impl Applier {
     async fn snapshot(&mut self) -> Result<(Cursor, Snapshot), ApplyError> {
         let names = self.names.read().clone();
         let read = move |reader: &Reader| Snapshot::read(reader, &names, now_ms());
-        let (seq, snapshot) = self.history(read).await?;
+        let (seq, snapshot) = self.history.read(read).await?;
         Ok((Cursor::new(&self.epoch, seq), snapshot))
-    }
-
-    /// Reads history as of one moment; answers also up to which change it then reached. A reader
-    /// of its own: a million executions take seconds, and others want answers.
-    pub(super) async fn history<T: Send + 'static>(
-        &mut self,
-        read: impl FnOnce(&Reader) -> Result<T, history::Error> + Send + 'static,
-    ) -> Result<(u64, T), ApplyError> {
-        let path = self.history_path.clone();
-        let read = move || -> Result<(u64, T), history::Error> {
-            Reader::open(&path)?.snapshot(|reader| {
-                let seq = reader.cursor()?.map_or(0, |cursor| cursor.seq);
-                Ok((seq, read(reader)?))
-            })
-        };
-        match tokio::task::spawn_blocking(read).await {
-            Ok(found) => found.map_err(|error| ApplyError::Other(error.to_string())),
-            Err(error) => Err(ApplyError::Other(error.to_string())),
-        }
     }
 }
 

@@ -1,0 +1,104 @@
+//! From the cursor in Redis to one from which the applier can go on, by a rebuild if need be.
+
+use tracing::info;
+
+use super::apply::Applier;
+use super::error::ApplyError;
+use crate::live_state::Condition;
+use crate::running::RunSnapshot;
+use agentpulse_core::cursor::Cursor;
+
+/// What the cursor in Redis asks for.
+enum Found {
+    Ours(u64),
+    Stale,
+    Foreign,
+}
+
+impl Applier {
+    /// Reads the cursor and makes it one to go on from, by a rebuild if need be.
+    pub(super) async fn sync(&mut self) -> Result<Option<u64>, ApplyError> {
+        if let Some(reason) = self.fit().await? {
+            self.note_difference(&reason);
+        }
+        let (cursor, found) = self.found().await?;
+        let seq = match found {
+            Found::Ours(seq) if !self.must_rebuild => seq,
+            Found::Ours(_) | Found::Stale => self.rebuild(&cursor).await?,
+            Found::Foreign => return Err(ApplyError::Foreign(cursor)),
+        };
+        self.refresh(seq).await?;
+        self.advance(seq);
+        if self.state.set(Condition::Following) {
+            info!(seq, "the live view follows the journal");
+        }
+        Ok(Some(seq))
+    }
+
+    /// Writes again what is only in memory: the last heartbeats of all that runs. Those of
+    /// executions that the live view does not know yet wait until it does.
+    async fn refresh(&mut self, seq: u64) -> Result<(), ApplyError> {
+        let running = self.runs.all().await?;
+        let (known, early): (Vec<_>, Vec<_>) = running
+            .into_iter()
+            .partition(|heartbeat| heartbeat.after <= seq);
+        self.heartbeats.put_back(early);
+        self.live
+            .progress(known.iter().map(RunSnapshot::active))
+            .await?;
+        Ok(())
+    }
+
+    /// Rebuilds what the cursor is of; one that is not ours only if it is forced.
+    pub(super) async fn rebuild_found(&mut self, force: bool) -> Result<(), ApplyError> {
+        match self.found().await? {
+            (cursor, Found::Foreign) if !force => Err(ApplyError::Foreign(cursor)),
+            (cursor, _) => self.rebuild(&cursor).await.map(drop),
+        }
+    }
+
+    /// Returns the change up to which the live view then reaches.
+    async fn rebuild(&mut self, found: &str) -> Result<u64, ApplyError> {
+        let rebuilt = self.rebuild.run(found).await;
+        match &rebuilt {
+            Err(error) if error.is_out_of_memory() => self.out_of_memory_retries += 1,
+            Err(_) => {}
+            Ok(_) => {
+                self.out_of_memory_retries = 0;
+                self.must_rebuild = false;
+                self.release_at = self.changes.head();
+            }
+        }
+        rebuilt
+    }
+
+    /// The cursor, empty where there is none, and what it asks for.
+    async fn found(&mut self) -> Result<(String, Found), ApplyError> {
+        let Some(cursor) = self.live.cursor().await? else {
+            return Ok((String::new(), Found::Stale));
+        };
+        let head = self.changes.head();
+        let found = match Cursor::parse(&cursor) {
+            Some(Cursor { epoch, seq }) if epoch == self.epoch => {
+                if seq <= head && self.continues(seq) {
+                    Found::Ours(seq)
+                } else {
+                    Found::Stale
+                }
+            }
+            Some(Cursor { epoch, .. }) if self.past_epochs.contains(&epoch) => Found::Stale,
+            _ if self.rebuild.is_marker(&cursor) => Found::Stale,
+            _ => Found::Foreign,
+        };
+        Ok((cursor, found))
+    }
+
+    /// Whether the journal still has what follows.
+    fn continues(&self, seq: u64) -> bool {
+        seq == self.changes.head()
+            || self
+                .changes
+                .after(seq, 1, &self.tail)
+                .is_ok_and(|next| !next.is_empty())
+    }
+}

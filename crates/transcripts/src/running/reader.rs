@@ -1,0 +1,87 @@
+//! The task that goes round the transcripts of what runs, a bounded part of them at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::tail::TranscriptTail;
+use super::tails::Tails;
+use crate::files::Files;
+use crate::turn_before::turn_before;
+use agentpulse_pipeline::settings::SettingsWatch;
+use agentpulse_pipeline::writer::{LiveUsage, RunningLines, WriterHandle};
+
+/// Between two rounds.
+const PACE: Duration = Duration::from_secs(1);
+/// Files of one round; a look at one that has not grown takes some 50 µs.
+const MAX_POLLS: usize = 256;
+
+pub struct RunningReader {
+    pub writer: WriterHandle,
+    pub live_usage: Arc<LiveUsage>,
+    pub settings: SettingsWatch,
+}
+
+impl RunningReader {
+    /// Runs until `stop`. A disk that does not answer holds up nobody.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut last = String::new();
+        let mut tails = Tails::default();
+        loop {
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = sleep(PACE) => {}
+            }
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = self.round(&mut last, &mut tails) => {}
+            }
+        }
+    }
+
+    async fn round(&self, last: &mut String, tails: &mut Tails) {
+        tails.retain(|id| self.live_usage.is_watched(id));
+        let due = self.live_usage.next(last, MAX_POLLS);
+        let Some(end) = due.last().map(|one| one.lines.id.clone()) else {
+            return;
+        };
+        for one in &due {
+            if !tails.has(one)
+                && let Some(from) = self.beginning(&one.lines).await
+            {
+                let tail = TranscriptTail::new(one.lines.started_ms, one.edition, from);
+                tails.insert(one.lines.id.clone(), tail);
+            }
+        }
+        let files = Files::of(&self.settings.borrow());
+        let mut taken = std::mem::take(tails);
+        let polled = spawn_blocking(move || {
+            let (news, interrupted) = taken.poll(&due, &files);
+            (taken, news, interrupted)
+        });
+        // A poll that panicked has lost its tails: all are read again from their beginning.
+        let Ok((taken, news, interrupted)) = polled.await else {
+            return;
+        };
+        *tails = taken;
+        *last = interrupted.unwrap_or(end);
+        if !news.is_empty() {
+            // Without the writer nobody shows it.
+            let _ = self.writer.live_usage(news).await;
+        }
+    }
+
+    /// The offset in the file at which the turn begins, or after which it is to be found. Returns
+    /// `None` while the turn before it has not been read.
+    async fn beginning(&self, lines: &RunningLines) -> Option<u64> {
+        let before = turn_before(&self.writer, &lines.id, Some(&lines.transcript));
+        match before.await.ok()? {
+            Some(before) if before.is_unread() || before.is_running() => None,
+            Some(before) => Some(before.usage().map_or(0, |usage| usage.end_offset)),
+            None => Some(0),
+        }
+    }
+}
