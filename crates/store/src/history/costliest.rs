@@ -11,8 +11,8 @@ use agentpulse_core::bucket::Day;
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::tally::{FIELDS, Tally};
 
+use super::columns::{of, tally};
 use super::read::Reader;
-use super::read_rollups::{of, tally};
 
 #[derive(Debug, Default, PartialEq)]
 pub struct Costliest {

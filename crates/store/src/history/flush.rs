@@ -1,10 +1,10 @@
 //! Changes, folded into executions and rollups in one transaction that moves the cursor with them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, params};
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::sqlite::{Db, Result, to_json};
 use agentpulse_core::bucket::Day;
@@ -15,6 +15,7 @@ use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::sums::Sums;
 
 use super::lifetime::add_lifetime;
+use super::read::{cursor, id_hash};
 use super::rollups::add_sums;
 use super::schema::SCHEMA;
 
@@ -68,6 +69,20 @@ impl History {
         })
     }
 
+    /// Writes down what the daemon has counted.
+    pub fn put_counters(&mut self, counters: &BTreeMap<String, u64>) -> Result<()> {
+        self.db.write(|tx| {
+            let mut put = tx.prepare_cached(
+                "INSERT INTO counters (name, count) VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET count = excluded.count",
+            )?;
+            for (name, &count) in counters {
+                put.execute((name, count as i64))?;
+            }
+            Ok(())
+        })
+    }
+
     /// The size of the write-ahead log; see [`History::restart_wal`].
     pub fn wal_bytes(&self) -> u64 {
         self.db.wal_bytes()
@@ -111,22 +126,6 @@ impl<'a> LastState<'a> {
             })
             .collect()
     }
-}
-
-pub(super) fn id_hash(id: &str) -> i64 {
-    xxh3_64(id.as_bytes()) as i64
-}
-
-pub(super) fn cursor(conn: &Connection) -> rusqlite::Result<Option<Cursor>> {
-    let mut select = conn.prepare_cached("SELECT epoch, seq FROM cursor")?;
-    let mut rows = select.query([])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    Ok(Some(Cursor {
-        epoch: row.get(0)?,
-        seq: row.get::<_, i64>(1)? as u64,
-    }))
 }
 
 fn put_cursor(conn: &Connection, cursor: &Cursor) -> rusqlite::Result<()> {

@@ -14,7 +14,6 @@ use agentpulse_core::lifetime::{LifetimeCounters as Added, TOOL_CALLS};
 use agentpulse_core::names::OTHER;
 use agentpulse_core::sum::MAX_SUM;
 
-use super::flush::History;
 use super::read::Reader;
 use super::rollups::sum_of;
 
@@ -73,22 +72,6 @@ pub(super) fn prune_labels(conn: &Connection, oldest: Day) -> rusqlite::Result<u
     Ok(pruned)
 }
 
-impl History {
-    /// Writes down what the daemon has counted.
-    pub fn put_counters(&mut self, counters: &BTreeMap<String, u64>) -> Result<()> {
-        self.db.write(|tx| {
-            let mut put = tx.prepare_cached(
-                "INSERT INTO counters (name, count) VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET count = excluded.count",
-            )?;
-            for (name, &count) in counters {
-                put.execute((name, count as i64))?;
-            }
-            Ok(())
-        })
-    }
-}
-
 impl Reader {
     pub fn totals(&self) -> Result<LifetimeCounters> {
         self.db.snapshot(|_| {
@@ -132,6 +115,7 @@ impl Reader {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::flush::History;
     use super::super::sample::{NOW_MS, TODAY, World, start, stop, stop_of};
     use super::*;
     use agentpulse_core::execution::{Fact, Status};

@@ -10,8 +10,8 @@ use agentpulse_core::bucket::Day;
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::{Execution, Status};
 
+use super::columns::of;
 use super::read::{Reader, execution};
-use super::read_rollups::of;
 
 /// Rows that one page looks at when what it is filtered by has no index: some 40 ms. A page may
 /// then be short, or empty, and still have a next one.

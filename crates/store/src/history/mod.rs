@@ -1,6 +1,7 @@
 //! History: every execution that is still kept, and the rollups, which are what all of them add
 //! up to. The flusher writes it behind the journal; readers read beside that.
 
+mod columns;
 mod costliest;
 mod ended;
 mod flush;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rusqlite::StatementStatus;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
-use super::read_rollups::of;
+use super::columns::of;
 use super::sample::{NAMED, NOW_MS, TODAY, World};
 use super::{Filter, Position, Reader};
 use crate::sqlite::Result;

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{Connection, InterruptHandle, Row};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::sqlite::{Db, Result, from_json};
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Execution;
 
-use super::flush::{cursor, id_hash};
-use super::read_rollups::of;
+use super::columns::of;
 use super::schema::SCHEMA;
 
 pub struct Reader {
@@ -138,6 +138,22 @@ impl Reader {
     pub(super) fn interrupt_handle(&self) -> InterruptHandle {
         self.db.interrupt_handle()
     }
+}
+
+pub(super) fn id_hash(id: &str) -> i64 {
+    xxh3_64(id.as_bytes()) as i64
+}
+
+pub(super) fn cursor(conn: &Connection) -> rusqlite::Result<Option<Cursor>> {
+    let mut select = conn.prepare_cached("SELECT epoch, seq FROM cursor")?;
+    let mut rows = select.query([])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some(Cursor {
+        epoch: row.get(0)?,
+        seq: row.get::<_, i64>(1)? as u64,
+    }))
 }
 
 /// The executions in the given rows, in that order.

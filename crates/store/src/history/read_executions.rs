@@ -11,8 +11,8 @@ use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::view::Failed;
 
+use super::columns::of;
 use super::read::{Reader, by_rowid, execution};
-use super::read_rollups::of;
 
 impl Reader {
     /// The slowest that ended in the days from `from` to `to`, both included.

@@ -7,10 +7,10 @@ use crate::sqlite::Result;
 use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::names::NameKind;
-use agentpulse_core::sum::MAX_SUM;
-use agentpulse_core::tally::{FIELDS, Tally};
+use agentpulse_core::tally::FIELDS;
 use agentpulse_core::view::{AgentDay, DayTally, HourTally, ToolPair, TypeTool};
 
+use super::columns::{count, of, tally};
 use super::read::Reader;
 use super::rollups::{duration, sketch};
 
@@ -164,12 +164,6 @@ impl Reader {
     }
 }
 
-/// The condition that chooses a dimension. It is in the text, so that SQLite knows it when it
-/// prepares the statement.
-pub(super) fn of(dimension: Dimension) -> String {
-    format!("dimension = {}", dimension.row().code)
-}
-
 fn agent_columns() -> String {
     format!(
         "bucket, key, sketch, min_duration_ms, max_duration_ms, {}",
@@ -186,18 +180,4 @@ fn agent_day(row: &Row) -> rusqlite::Result<AgentDay> {
         max_duration_ms: duration(row, 4)?,
         tally: tally(row, 5)?,
     })
-}
-
-/// A sum of one bucket. One that an older version stored may be beyond the limit.
-fn count(row: &Row, column: usize) -> rusqlite::Result<i64> {
-    Ok(row.get::<_, i64>(column)?.clamp(0, MAX_SUM))
-}
-
-/// The 13 columns from `first` on.
-pub(super) fn tally(row: &Row, first: usize) -> rusqlite::Result<Tally> {
-    let mut values = [0; FIELDS.len()];
-    for (i, value) in values.iter_mut().enumerate() {
-        *value = count(row, first + i)?;
-    }
-    Ok(Tally::from_array(values))
 }
