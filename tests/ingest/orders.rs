@@ -74,7 +74,7 @@ fn any_order_repetition_and_restart_gives_the_numbers_of_the_model() {
     let config = Config {
         cases: 10,
         max_shrink_iters: 12,
-        ..Config::default()
+        ..Config::with_source_file(file!())
     };
     let case = (
         vec(plan(), 1..40),

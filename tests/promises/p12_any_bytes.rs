@@ -21,7 +21,7 @@ use crate::model::{DAY_MS, World};
 fn config(cases: u32) -> Config {
     Config {
         cases,
-        ..Config::default()
+        ..Config::with_source_file(file!())
     }
 }
 
