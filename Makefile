@@ -8,7 +8,8 @@ MANDIR ?= $(PREFIX)/share/man
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm openapi-check demo install uninstall screenshot
+.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm openapi-check demo deny \
+	install uninstall screenshot
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +76,9 @@ demo: setup ## Send a day of sample traffic to the running daemon
 	$(CARGO) run --release --quiet --bin agentpulse -- demo $(ARGS)
 
 # man(1) looks beside each folder of PATH. Without a place for the pages the programs are enough.
+deny: ## Check licences, drivers and sources of dependencies with cargo-deny
+	$(CARGO) deny check licenses bans sources
+
 install: setup ## Install agentpulse, agentpulse-hook and the manual pages below PREFIX (~/.cargo)
 	$(CARGO) install --profile dist --locked --root "$(PREFIX)" --path .
 	$(CARGO) install --profile dist --locked --root "$(PREFIX)" --path hook

@@ -197,6 +197,24 @@ fn each_driver_stays_in_its_place() {
 }
 
 #[test]
+fn every_crate_has_the_lints_of_the_workspace_and_only_the_hook_is_unsafe() {
+    let mut manifests = vec![root().join("Cargo.toml"), root().join("hook/Cargo.toml")];
+    let of_crates = files("crates", "toml").into_iter();
+    manifests.extend(of_crates.filter(|path| path.ends_with("Cargo.toml")));
+    for path in manifests {
+        let has_lints = read(&path).contains("[lints]\nworkspace = true");
+        assert!(has_lints, "{} has no [lints]", shown(&path));
+    }
+    for path in ["src", "crates", "benches"]
+        .into_iter()
+        .flat_map(|folder| files(folder, "rs"))
+    {
+        let is_safe = !read(&path).contains("unsafe_code");
+        assert!(is_safe, "{} allows unsafe code", shown(&path));
+    }
+}
+
+#[test]
 fn what_numbers_mean_is_pure() {
     let impure = Regex::new(
         r"\btokio::|\bstd::(fs|net|io|env|process|thread)\b|SystemTime|Instant\b|::now\(\)",

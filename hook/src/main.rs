@@ -7,6 +7,10 @@
 //! feeds a hook's output to the model and takes an exit code for a veto.
 
 #![cfg_attr(not(test), no_main)]
+#![allow(
+    unsafe_code,
+    reason = "std has no poll, no connect that does not wait, and no start without its runtime"
+)]
 
 mod deliver;
 mod input;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::equals;
 use crate::check;
-use crate::check::over_http;
+use crate::check::{over_http, redis_keys};
 use crate::harness::events::stops;
 use crate::harness::{Exit, Redis, Setup, eventually, now_ms};
 use crate::model::load::shuffled;
@@ -138,7 +138,7 @@ fn p04_a_redis_of_another_daemon_exits_69_and_is_left_alone() {
     let stop = json!({"event":"stop","agent_id":"a","agent_name":"zorp","duration_ms":5,
         "execution_end":rfc3339(now_ms())});
     let world = World::of(&first.accept(&[stop]));
-    let untouched = || crate::check::redis_keys::everything(&redis.socket(), "", &world);
+    let untouched = || redis_keys::everything(&redis.socket(), "", &world);
     eventually("the first has written", untouched);
     gives_up(
         &Setup::new().redis(&redis).run_to_exit_anywhere(),

@@ -79,7 +79,7 @@ impl AlertStateMachine {
             }
             (Some(occurrence), Level::Breach) => occurrence.update(evaluation),
             (Some(occurrence), Level::Near) if occurrence.is_firing() => {
-                occurrence.update(evaluation)
+                occurrence.update(evaluation);
             }
             (Some(_), Level::Near | Level::Clear) => {
                 return self.clear(&key, Some(evaluation), now);

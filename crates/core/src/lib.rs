@@ -1,5 +1,7 @@
 //! What the numbers mean: pure code, without input or output, without a clock.
 
+#![warn(clippy::disallowed_methods)]
+
 pub mod agent_type;
 pub mod alert;
 pub mod bucket;

@@ -6,6 +6,8 @@
 //! short where it is clean. Searching for literal starts of the forms with a
 //! regular expression took several times as long on the short strings events are made of.
 
+#![warn(clippy::disallowed_methods)]
+
 mod assignment;
 mod block;
 mod credential;

@@ -289,9 +289,8 @@ pub(super) fn is_reference(value: &[u8], kind: Kind) -> bool {
 
 /// `$NAME`, `$name` or `%NAME%`.
 pub(super) fn is_variable(value: &[u8]) -> bool {
-    let name = match value {
-        [b'$', name @ ..] | [b'%', name @ .., b'%'] => name,
-        _ => return false,
+    let ([b'$', name @ ..] | [b'%', name @ .., b'%']) = value else {
+        return false;
     };
     name.iter()
         .all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')

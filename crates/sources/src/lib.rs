@@ -4,6 +4,8 @@
 //! One JSON object is one event. Everything that comes from outside is bounded and redacted here,
 //! once; behind this crate every value is a good one.
 
+#![warn(clippy::disallowed_methods)]
+
 pub mod claude_code;
 mod clean;
 mod clock;

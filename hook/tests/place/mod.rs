@@ -168,6 +168,7 @@ pub fn await_end(child: &mut Child) {
 }
 
 /// Leaves the listener's queue room for one connection.
+#[allow(unsafe_code, reason = "std listens with a queue of its own length")]
 pub fn shorten_queue(listener: &UnixListener) {
     unsafe extern "C" {
         fn listen(fd: c_int, backlog: c_int) -> c_int;

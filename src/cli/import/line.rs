@@ -34,12 +34,9 @@ pub struct Importer {
 impl Importer {
     /// The lines of one transcript, none when it is skipped; and counts what became of it.
     pub fn lines(&self, path: io::Result<PathBuf>, summary: &mut Summary) -> String {
-        let path = match path {
-            Ok(path) => path,
-            Err(_) => {
-                summary.skip_folder();
-                return String::new();
-            }
+        let Ok(path) = path else {
+            summary.skip_folder();
+            return String::new();
         };
         summary.transcripts += 1;
         match self.read(&path, summary) {

@@ -142,7 +142,7 @@ impl Applier {
         if self.state.set(condition.clone()) {
             match condition {
                 Condition::Broken(reason) => {
-                    error!(reason, "the live view is broken; answers come from history")
+                    error!(reason, "the live view is broken; answers come from history");
                 }
                 _ => warn!(reason = %error, "Redis is away; answers come from history"),
             }

@@ -124,7 +124,7 @@ mod tests {
         let mut found = Vec::new();
         for chunk in chunks {
             lines.feed(chunk, |number, line| {
-                found.push((number, line.map(<[u8]>::to_vec)))
+                found.push((number, line.map(<[u8]>::to_vec)));
             });
         }
         lines.finish(|number, line| found.push((number, line.map(<[u8]>::to_vec))));
