@@ -215,7 +215,7 @@ fn every_crate_has_the_lints_of_the_workspace_and_only_the_hook_is_unsafe() {
 }
 
 #[test]
-fn what_numbers_mean_is_pure() {
+fn pure_crates_have_no_input_output_or_clock() {
     let impure = Regex::new(
         r"\btokio::|\bstd::(fs|net|io|env|process|thread)\b|SystemTime|Instant\b|::now\(\)",
     );

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_not_whole() {
+    fn a_payload_that_is_no_object_is_not_whole() {
         check("", false, &[]);
         check("not json", false, &[]);
         check("[1,2]", false, &[]);

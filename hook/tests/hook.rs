@@ -182,7 +182,7 @@ fn an_input_that_stays_open_is_spooled_as_cut() {
 }
 
 #[test]
-fn what_is_not_json_is_passed_on_as_cut() {
+fn a_payload_that_is_not_json_is_marked_as_cut() {
     for payload in [
         "not json at all",
         "",

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_is_one_line() {
+    fn a_backup_is_reported_in_one_line() {
         let made = json!({"path": "/b/x.tar", "bytes": 2048, "journal_seq": 7, "removed": 2});
         let line = "/b/x.tar (2 KiB, up to change 7; removed 2 older)\n";
         assert_eq!(summary(&made), line);

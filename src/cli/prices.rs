@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_price_comes_first_and_says_why() {
+    fn unpriced_models_come_first_with_the_reason() {
         let row = |model: Option<&str>, executions: i64, unpriced: i64| {
             json!({
                 "date": null, "agent_name": null, "session_id": null, "model": model,

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_of_it_is_said() {
+    fn the_outcome_of_a_reload_is_printed() {
         let answer = json!({"changed": [], "needs_restart": []});
         assert_eq!(said(&answer), "settings reloaded; nothing changed\n");
         let answer = json!({"changed": ["a.b", "c.d"], "needs_restart": ["http.listen"]});

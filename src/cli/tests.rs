@@ -57,7 +57,7 @@ fn commands_are_understood() {
 }
 
 #[test]
-fn what_is_not_understood_exits_with_2() {
+fn unknown_arguments_exit_with_2() {
     for line in [
         "agentpulse",
         "agentpulse nothing",

@@ -5,15 +5,15 @@
 //!
 //! | | |
 //! |---|---|
-//! | a failed agent tells `StopFailure` and no stop; so does the main thread | `captured_runs_…`, `what_is_no_run_of_an_agent_…` |
-//! | one that was killed tells nothing | `who_is_stopped_from_outside_…`, `who_is_left_by_its_session_…`, `an_agent_with_an_open_call_…` |
+//! | a failed agent tells `StopFailure` and no stop; so does the main thread | `captured_runs_…`, `hooks_that_are_no_run_…` |
+//! | one that was killed tells nothing | `an_agent_stopped_from_outside_…`, `an_agent_left_by_its_session_…`, `an_agent_with_an_open_call_…` |
 //! | an agent's id is not the id of a run | `an_agent_that_is_resumed_…`, `a_stop_that_a_stop_hook_…` |
-//! | internal forks tell a stop without a name | `what_is_no_run_of_an_agent_…` |
+//! | internal forks tell a stop without a name | `hooks_that_are_no_run_…` |
 //! | the answer to a launch comes before the start, or after it | `an_agent_knows_the_turn_of_its_parent_…` |
-//! | payloads carry no time and no id | `hooks`, `what_was_told_once_is_known_for_ever` |
-//! | the answer to a launch counts the last request only | `what_a_turn_costs_…` |
-//! | the transcript lags behind the stop | `a_transcript_that_is_late_…`, `who_was_sent_on_is_read_…` |
-//! | a message is several lines with the same usage | `what_a_turn_costs_…` |
+//! | payloads carry no time and no id | `hooks`, `a_hook_that_was_reported_once_is_known_for_ever` |
+//! | the answer to a launch counts the last request only | `the_cost_of_a_turn_…` |
+//! | the transcript lags behind the stop | `a_transcript_that_is_late_…`, `a_resumed_agent_is_read_…` |
+//! | a message is several lines with the same usage | `the_cost_of_a_turn_…` |
 //! | payloads are unbounded and hold everything | `no_text_of_a_payload_…`, `a_run_is_told_by_http_hooks` |
 //! | hooks hold up the agent | the tests of the hook program |
 //! | the end of a call may overtake its beginning | `calls_count_once_…`, `the_open_call_is_shown_…` |

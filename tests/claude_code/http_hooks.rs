@@ -52,7 +52,7 @@ fn a_run_is_told_by_http_hooks() {
 }
 
 #[test]
-fn what_is_no_payload_is_refused_and_not_repeated() {
+fn a_body_that_is_no_payload_is_rejected_and_not_repeated() {
     let place = folder();
     let daemon = start(&place.path().join("projects"));
     let start = json!({"hook_event_name": "SubagentStart", "agent_id": "a", "session_id": "s"});

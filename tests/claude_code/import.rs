@@ -109,7 +109,7 @@ fn becomes(daemon: &Daemon, script: &Script) {
 }
 
 #[test]
-fn what_is_imported_equals_what_hooks_would_have_told_and_counts_once() {
+fn imported_runs_equal_those_of_hooks_and_count_once() {
     let place = folder();
     for order in ["import", "import, hooks", "hooks, import", "halves"] {
         let roots = place.path().join(order.replace([',', ' '], "-"));

@@ -120,7 +120,7 @@ fn current(daemon: &Daemon, all: &[Value]) -> Check {
 ///
 /// and the second 7 × 1 + 1 × 5 + 5 × 0.10 = 12.5, which is 13, rounded once.
 #[test]
-fn what_a_turn_costs_is_what_was_computed_by_hand() {
+fn the_cost_of_a_turn_equals_the_one_computed_by_hand() {
     let place = folder();
     let roots = place.path().join("projects");
     let mut daemon = crate::claude_code::captured::start(&roots);

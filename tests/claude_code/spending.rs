@@ -82,7 +82,7 @@ fn send(daemon: &Daemon, script: &mut Script) {
 }
 
 #[test]
-fn what_an_agent_spends_is_seen_while_it_runs_and_counted_when_it_ends() {
+fn spending_is_shown_while_an_agent_runs_and_counted_when_it_ends() {
     let place = folder();
     let roots = place.path().join("projects");
     let daemon = start(&roots);
@@ -154,7 +154,7 @@ fn what_an_agent_spends_is_seen_while_it_runs_and_counted_when_it_ends() {
 }
 
 #[test]
-fn what_is_spent_is_told_after_a_restart_without_redis_and_to_those_who_watch() {
+fn spending_is_shown_after_a_restart_without_redis_and_on_the_stream() {
     let place = folder();
     let roots = place.path().join("projects");
     let mut daemon = start(&roots);

@@ -220,7 +220,7 @@ fn a_call_that_was_open_when_the_daemon_was_killed_may_go_on() {
 }
 
 #[test]
-fn who_is_heard_of_again_after_a_timeout_runs_again_and_is_read_anew() {
+fn a_heartbeat_after_a_timeout_reopens_the_run_and_it_is_read_again() {
     let place = folder();
     let roots = place.path().join("projects");
     let roots_text = format!("[{:?}]", roots.display().to_string());
@@ -294,7 +294,7 @@ fn thousands_of_calls_and_their_repetition_are_taken_in() {
 }
 
 #[test]
-fn what_was_told_once_is_known_for_ever() {
+fn a_hook_that_was_reported_once_is_known_for_ever() {
     let place = folder();
     let roots = place.path().join("projects");
     let roots_text = format!("[{:?}]", roots.display().to_string());

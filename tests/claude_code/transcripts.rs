@@ -91,7 +91,7 @@ fn turns_of_one_transcript_that_grows_are_read_one_by_one() {
 
 /// The message that ended the turn before the stop hook sent it on is not the last one.
 #[test]
-fn who_was_sent_on_is_read_until_it_has_said_more() {
+fn a_resumed_agent_is_read_until_its_transcript_has_grown() {
     let place = folder();
     let roots = place.path().join("projects");
     let daemon = start(&roots);
@@ -204,7 +204,7 @@ fn a_turn_waits_for_the_one_before_it_also_when_the_daemon_starts_again() {
 }
 
 #[test]
-fn what_is_no_transcript_is_not_read_and_says_why() {
+fn a_file_that_is_no_transcript_is_not_read_and_the_reason_given() {
     let place = folder();
     let roots = place.path().join("projects");
     let text = format!("[{:?}]", roots.display().to_string());

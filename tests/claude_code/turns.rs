@@ -131,7 +131,7 @@ fn an_agent_knows_the_turn_of_its_parent_and_its_depth() {
 }
 
 #[test]
-fn who_is_stopped_from_outside_has_failed_unless_it_tells_otherwise() {
+fn an_agent_stopped_from_outside_has_failed_unless_it_reports_otherwise() {
     let write = |script: &mut Script| {
         for agent in ["killed", "late", "resumed"] {
             script.start(agent, 0.0);
@@ -160,7 +160,7 @@ fn who_is_stopped_from_outside_has_failed_unless_it_tells_otherwise() {
 }
 
 #[test]
-fn who_is_left_by_its_session_was_interrupted() {
+fn an_agent_left_by_its_session_was_interrupted() {
     let write = |script: &mut Script| {
         for agent in ["open", "late", "ended"] {
             script.start(agent, 0.0);
@@ -246,7 +246,7 @@ fn a_clock_that_is_set_back_an_hour_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn what_is_no_run_of_an_agent_is_counted_and_is_no_execution() {
+fn hooks_that_are_no_run_are_counted_and_no_execution() {
     let place = folder();
     let roots = place.path().join("projects");
     let daemon = crate::claude_code::captured::start(&roots);

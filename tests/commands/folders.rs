@@ -182,7 +182,7 @@ fn a_wrong_folder_is_refused_and_left_as_it_is() {
 /// Nothing is made in the folder of a daemon, and its mode is taken from others only by what works
 /// on it.
 #[test]
-fn what_only_reads_leaves_a_folder_of_ours_as_it_is() {
+fn commands_that_only_read_leave_the_folder_unchanged() {
     let (daemon, backup) = backed_up();
     let home = folder();
     set_mode(&daemon.data, 0o755);

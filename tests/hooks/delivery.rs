@@ -66,7 +66,7 @@ fn a_captured_run_arrives_through_the_hook_program() {
 }
 
 #[test]
-fn what_was_spooled_while_the_daemon_was_away_is_counted_once() {
+fn lines_spooled_without_a_daemon_are_counted_once() {
     let mut daemon = Setup::new().start();
     daemon.kill9();
     for payload in payloads() {

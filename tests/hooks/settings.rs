@@ -199,7 +199,7 @@ fn a_linked_file_is_changed_where_it_lies() {
 }
 
 #[test]
-fn what_cannot_be_edited_is_refused_in_one_line_and_left_alone() {
+fn unusable_settings_are_refused_in_one_line_and_left_alone() {
     let long = format!("\"{}\"", "x".repeat(4 << 20));
     for (text, reason) in [
         ("", "line 1 column 1: the file ends, expected a value"),

@@ -187,7 +187,7 @@ fn hooks_are_counted_once_when_the_daemon_is_killed_under_them() {
 }
 
 #[test]
-fn what_lies_beside_the_socket_is_taken_and_the_bound_is_told() {
+fn a_spool_beside_the_socket_is_read_and_its_bound_reported() {
     let daemon = Setup::new().set("spool.max_bytes", "\"1MiB\"").start();
     let told = fs::read_to_string(daemon.data.join("spool.max_bytes"));
     assert_eq!(told.expect("the bound"), "1048576");

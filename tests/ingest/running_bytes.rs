@@ -136,7 +136,7 @@ fn starts_refused(daemon: &Daemon) -> u64 {
 }
 
 #[test]
-fn what_runs_is_bounded_in_bytes_and_its_list_is_whole_also_after_a_kill() {
+fn running_bytes_are_bounded_and_the_list_is_whole_after_a_kill() {
     let setup = Setup::new().set("limits.running_bytes", "\"8MiB\"");
     let mut daemon = setup.start();
     let large = large(0..600);
@@ -184,7 +184,7 @@ fn what_runs_is_bounded_in_bytes_and_its_list_is_whole_also_after_a_kill() {
 /// and the first look at Redis after a start, which read all that runs once more, came to 3 times
 /// what is counted and more.
 #[test]
-fn what_runs_takes_little_more_than_is_counted_also_while_redis_is_checked() {
+fn memory_of_running_agents_stays_near_what_is_counted() {
     const COUNTED_MIB: u64 = 64;
     // What a start leaves in the allocator and in the caches of SQLite.
     const BESIDE_MIB: u64 = 80;

@@ -285,7 +285,7 @@ fn bodies(answers: &mut Answers, all: &[Route], held: (&str, &str)) {
 }
 
 #[test]
-fn who_asks_too_much_is_told_so_as_the_document_says() {
+fn rate_limited_answers_are_as_the_document_says() {
     let daemon = Setup::new()
         .set("http.rate_limit", "1")
         .set("http.rate_burst", "2")

@@ -184,7 +184,7 @@ fn is_in_format(text: &str, format: &Value) -> bool {
 }
 
 #[test]
-fn what_does_not_fit_is_seen() {
+fn a_value_that_does_not_fit_its_schema_is_found() {
     let schema = json!({
         "type": "object", "required": ["a"],
         "properties": {

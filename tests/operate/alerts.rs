@@ -230,7 +230,7 @@ fn a_webhook_that_hangs_or_refuses_holds_up_nobody_and_is_given_up() {
 }
 
 #[test]
-fn what_fired_before_a_restart_fires_again_and_what_was_resolved_is_forgotten() {
+fn a_firing_alert_fires_again_after_a_restart_and_a_resolved_one_does_not() {
     let mut daemon = Setup::new().start();
     daemon.accept(&stops(0..5, "failure"));
     alert(&daemon, "success_rate", "firing");

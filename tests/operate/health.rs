@@ -101,7 +101,7 @@ fn without_redis_it_is_degraded_and_says_why() {
 }
 
 #[test]
-fn what_hooks_had_to_drop_is_told() {
+fn lines_dropped_by_hooks_are_reported() {
     let daemon = Setup::new().start();
     let spool = daemon.data.join("spool");
     fs::create_dir_all(&spool).expect("the spool");

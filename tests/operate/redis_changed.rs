@@ -37,7 +37,7 @@ fn is_checked(daemon: &Daemon, times: u64) {
 }
 
 #[test]
-fn what_is_as_it_was_given_is_never_taken_for_changed() {
+fn unchanged_values_are_never_reported_as_changed() {
     let redis = Redis::start();
     let mut daemon = setup(&redis).start();
     let lines = shuffled(900, now_ms());

@@ -98,7 +98,7 @@ fn a_user_who_may_do_what_is_documented_is_enough() {
 }
 
 #[test]
-fn what_its_user_may_not_do_is_named_at_the_start() {
+fn commands_denied_to_the_user_are_named_at_the_start() {
     for (change, named) in [
         (&["-evalsha"][..], "evalsha"),
         (&["-zadd", "-ltrim"], "+ltrim +zadd"),
@@ -121,7 +121,7 @@ fn what_its_user_may_not_do_is_named_at_the_start() {
 }
 
 #[test]
-fn what_is_taken_away_and_given_back_stops_nothing_for_good() {
+fn a_right_taken_and_given_back_stops_nothing_for_good() {
     let (redis, url) = redis(&[]);
     let daemon = setup(&url).start();
     let lines = shuffled(400, now_ms());

@@ -39,7 +39,7 @@ fn reload(daemon: &Daemon) -> (Option<i32>, String) {
 }
 
 #[test]
-fn what_may_change_changes_at_once() {
+fn reloadable_settings_change_at_once() {
     let daemon = Setup::new().start();
     let host = [("host", "pulse.example:80")];
     let current = "/api/agents/metrics/current";

@@ -146,7 +146,7 @@ fn it_shows_the_numbers_of_a_known_day() {
 }
 
 #[test]
-fn what_an_agent_spends_is_seen_while_it_runs() {
+fn spending_of_a_running_agent_is_shown() {
     let place = folder();
     let roots = place.path().join("projects");
     let daemon = crate::claude_code::captured::start(&roots);
@@ -210,7 +210,7 @@ fn shown_after(daemon: &Daemon, browser: &mut Browser, event: Value, seen: &str)
 }
 
 #[test]
-fn what_happens_is_seen_within_a_second() {
+fn changes_are_shown_within_a_second() {
     let daemon = Setup::new().start();
     let Some(mut browser) = page(&daemon) else {
         return;

@@ -66,7 +66,7 @@ fn a_parameter_out_of_bounds_is_400_with_the_bounds() {
 }
 
 #[test]
-fn what_is_not_there_is_404_and_a_wrong_method_405() {
+fn an_unknown_path_is_404_and_a_wrong_method_405() {
     let daemon = Setup::new().start();
     for path in [
         "/api/agents/performance/nobody",

@@ -30,7 +30,7 @@ fn checked(daemon: &Daemon, executions: u64) -> (Option<i32>, Value) {
 }
 
 #[test]
-fn what_has_no_price_is_named() {
+fn models_without_a_price_are_named() {
     let daemon = Setup::new().start();
     daemon.accept(&[stop("a", "claude-opus-5-5"), stop("b", "claude-opus-5-5")]);
     let (code, found) = checked(&daemon, 2);

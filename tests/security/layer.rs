@@ -24,7 +24,7 @@ fn counter(daemon: &Daemon, name: &str) -> u64 {
 }
 
 #[test]
-fn who_asks_too_often_gets_429_and_others_do_not() {
+fn a_client_beyond_its_rate_gets_429_and_others_do_not() {
     let daemon = Setup::new()
         .set("http.rate_limit", "1")
         .set("http.rate_burst", "5")

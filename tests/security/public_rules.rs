@@ -12,7 +12,7 @@ use crate::security::corpus::{assemble, look_alikes, planted};
 const RULES: &str = include_str!("../data/public_rules.tsv");
 
 #[test]
-fn what_public_rules_find_is_taken_out() {
+fn matches_of_public_rules_are_redacted() {
     let lines = RULES.lines().filter(|line| !line.starts_with('#'));
     let (mut ids, mut covered, mut left) = (BTreeSet::new(), 0, Vec::new());
     for (n, line) in (1..).zip(lines) {
@@ -62,7 +62,7 @@ fn planted_secrets_are_taken_out_of_texts_and_names() {
 }
 
 #[test]
-fn what_only_looks_like_a_secret_is_left_alone() {
+fn look_alikes_of_public_rules_stay() {
     let mut changed = Vec::new();
     for text in look_alikes() {
         let said = format!("it said {text} and stopped");

@@ -282,7 +282,7 @@ fn no_secret_of_an_event_is_ever_seen_again() {
 }
 
 #[test]
-fn what_only_looks_like_a_secret_arrives_as_it_was_sent() {
+fn look_alikes_arrive_as_they_were_sent() {
     let daemon = Setup::new().start();
     let clean = look_alikes();
     let texts: Vec<_> = clean.iter().map(|text| Told::of(text)).collect();

@@ -177,7 +177,7 @@ fn more_than_frames_hold_is_seen_as_a_new_picture() {
 }
 
 #[test]
-fn who_comes_into_the_middle_of_a_load_misses_nothing() {
+fn a_client_that_joins_during_a_load_misses_nothing() {
     let daemon = Setup::new().start();
     let socket = daemon.socket();
     let lines: Vec<Value> = (0..60)

@@ -68,7 +68,7 @@ fn answer(daemon: &Daemon, message: Message) -> Result<Value, u16> {
 }
 
 #[test]
-fn what_is_no_ping_is_answered_with_an_error_and_what_is_too_large_ends_the_connection() {
+fn an_unknown_message_is_an_error_and_a_too_large_one_ends_the_connection() {
     let daemon = Setup::new().start();
     let mut watcher = Watcher::connect(&daemon, STREAM);
     let mut seen = Seen::first(&mut watcher);
@@ -99,7 +99,7 @@ fn what_is_no_ping_is_answered_with_an_error_and_what_is_too_large_ends_the_conn
 }
 
 #[test]
-fn who_breaks_the_protocol_or_talks_too_much_is_told_so() {
+fn a_client_that_breaks_the_protocol_or_its_limit_is_told_the_reason() {
     let daemon = Setup::new().start();
     let raw = |bytes: &[u8]| {
         let mut watcher = Watcher::connect(&daemon, STREAM);
@@ -139,7 +139,7 @@ fn a_client_that_closes_is_answered() {
 }
 
 #[test]
-fn who_came_without_a_key_is_cut_off_once_one_is_asked_for() {
+fn clients_without_a_key_are_closed_once_keys_are_required() {
     let daemon = Setup::new().start();
     let open = |path: &str, headers: &[(&'static str, &str)]| {
         let mut watcher = Watcher::ask(daemon.http, path, headers).expect("it may come in");
@@ -170,7 +170,7 @@ fn who_came_without_a_key_is_cut_off_once_one_is_asked_for() {
 }
 
 #[test]
-fn who_finds_no_place_is_answered_503_until_one_is_free() {
+fn a_client_beyond_the_limit_gets_503_until_a_slot_is_free() {
     let daemon = Setup::new().set("limits.stream_clients", "2").start();
     let mut first = Watcher::connect(&daemon, STREAM);
     let mut second = Watcher::connect(&daemon, DASHBOARD);

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_not_trusted_or_has_another_name_is_told_nothing() {
+    async fn an_untrusted_or_misnamed_server_is_sent_nothing() {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_slice(AUTHORITY).unwrap();
         let strangers = client(roots.clone());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_may_pass_is_asked_again_and_what_is_wrong_is_not() {
+    async fn passing_failures_are_retried_and_lasting_ones_are_not() {
         let outcome = async |answer| {
             let (address, served) = server(None, answer).await;
             let url = url("http", "127.0.0.1", address, "");

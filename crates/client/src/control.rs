@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_changed_is_kept() {
+    fn an_unchanged_answer_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let control = Control::in_folder(folder.path());
         let mut cached = Cached::<Value>::default();

@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_in_a_rule_is_named() {
+    fn errors_name_the_rule_and_the_field() {
         let check = |file, expect| assert_eq!(error(file, &[], &[]), expect);
         check(
             "[alerts.sucess_rate]\n",

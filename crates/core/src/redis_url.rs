@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn unsupported_urls_are_refused() {
         for text in [
             "",
             "h",

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_away_was_added() {
+    fn adding_and_subtracting_cancel_out() {
         let tally = Tally::from_array(std::array::from_fn(|i| i as i64 * 7));
         let mut sum = tally;
         sum += -tally;

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded_in_bytes() {
+    fn remembered_changes_are_bounded_in_bytes() {
         let changes = Changes::new(0);
         let is_remembered = |seq| changes.remembered(seq, seq + 1, 1).is_some();
         publish_large(&changes, 1..=600);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_without_gaps() {
+    fn remembered_changes_have_no_gaps() {
         let changes = published(11..=14);
         assert_eq!(seqs(changes.remembered(10, 13, 9)), Some(vec![11, 12, 13]));
         assert_eq!(seqs(changes.remembered(11, 14, 2)), Some(vec![12, 13]));
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_history_lacks_is_remembered_and_of_the_rest_only_the_newest() {
+    fn unflushed_changes_are_remembered_and_of_the_rest_the_newest() {
         let last = MAX_FLUSHED as u64 + 10;
         let changes = published(1..=last);
         let is_remembered = |seq| changes.remembered(seq, seq + 1, 1).is_some();

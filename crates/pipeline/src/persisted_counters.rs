@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_counted_before_is_added_and_what_is_not_written_down_is_not_shown() {
+    fn earlier_counts_are_added_and_unwritten_ones_are_not_shown() {
         let counters = Counters::default();
         let before = BTreeMap::from([("rebuilds".to_owned(), 3), ("ancient".to_owned(), 1)]);
         let kept = PersistedCounters::new(before, &counters);

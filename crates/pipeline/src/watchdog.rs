@@ -74,7 +74,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(10);
 
     #[test]
-    fn who_waits_is_never_stuck_and_who_works_for_long_is() {
+    fn an_idle_part_is_never_stuck_and_one_that_is_busy_for_long_is() {
         let watchdog = Watchdog::default();
         let in_an_hour = Instant::now() + Duration::from_secs(3_600);
         assert_eq!(watchdog.stalled(LIMIT, in_an_hour), None);

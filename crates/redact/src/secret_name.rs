@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_that_there_is_none_or_where_it_is_stays() {
+    fn values_that_say_none_or_name_a_place_stay() {
         for (name, value) in [
             ("password", "$DB_PASSWORD"),
             ("password", "${DB_PASSWORD}"),

@@ -307,7 +307,7 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn what_an_address_hid_is_found_as_well() {
+fn a_secret_beside_an_address_is_found() {
     let once = redact("token=\u{104a7}\u{10596}me@corp.example://").into_owned();
     assert_eq!(once, "token=[redacted:token][redacted:email]://");
     assert_eq!(redact(&once), once);

@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_is_listed_with_nulls_for_the_unknown() {
+    fn unknown_fields_of_active_agents_are_null() {
         let mut known = active("z", 1_000);
         known.tools_granted = vec!["Read".to_owned()];
         known.session_id = Some("s".to_owned());

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_while_it_is_made_waits_for_the_same() {
+    async fn concurrent_requests_share_one_answer() {
         let (cache, now, made) = (cache(), Instant::now(), AtomicUsize::new(0));
         let open = Notify::new();
         let make = || async {

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_calls_itself_as_the_rest_is_in_the_same_row() {
+    fn a_name_like_that_of_the_rest_shares_its_row() {
         let rows = [(OTHER, 1, 5_000), ("a", 1, 4_000)];
         let costs = by_name(Dimension::Model, costliest(rows, tally(2, 2, 3))).costs;
         assert_eq!(names(&costs), [Some(OTHER), Some("a")]);

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waits_and_what_was_dropped_are_told_apart() {
+    fn waiting_and_dropped_lines_are_counted_apart() {
         let data = tempfile::tempdir().unwrap();
         let spool = data.path().join("spool");
         let none = room(data.path(), &spool).unwrap();

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_nothing_is_forgotten() {
+    async fn an_idle_client_is_forgotten() {
         let shares = Shares::new(1);
         let busy = asker("busy");
         let _place = shares.try_take(&busy).unwrap();

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_a_name_or_behind_a_flag_is_secret() {
+    fn values_after_a_secret_name_or_flag_are_redacted() {
         let given = json!({"env": [{"name": "DB_PASSWORD", "value": "open"},
                 {"name": "token_count", "value": "1500"}],
             "argv": ["tool", "--password", "open", "--verbose", "open"],

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_database_is_damaged() {
+    fn a_file_that_is_no_database_is_damaged() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.db");
         fs::write(&path, [b'x'; 8192]).unwrap();
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_in_the_middle_was_never_there() {
+    fn a_transaction_that_fails_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let mut db = Db::open_writer(&dir.path().join("t.db"), SCHEMA, 1024).unwrap();
         let failed = db.write(|tx| {

@@ -86,7 +86,7 @@ fn a_transcript_is_read_from_an_offset() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_at_once() {
+fn a_file_that_is_not_regular_is_refused_at_once() {
     let place = Place::new();
     let folder = place.path("projects/folder.jsonl");
     fs::create_dir(&folder).unwrap();
@@ -147,7 +147,7 @@ fn only_what_lies_below_a_root_is_read() {
 }
 
 #[test]
-fn what_is_missing_may_come() {
+fn a_missing_transcript_is_tried_again() {
     let place = Place::new();
     let loose = place.path("projects/loose.jsonl");
     symlink(place.path("projects/nothing"), &loose).unwrap();
@@ -195,7 +195,7 @@ fn a_file_that_is_too_large_is_refused_by_its_size() {
 }
 
 #[test]
-fn what_is_appended_while_a_file_is_read_is_left_for_later() {
+fn lines_appended_during_a_read_are_left_for_later() {
     let place = Place::new();
     let half = SECOND.split_at(50);
     let path = place.file("projects/agent-a.jsonl", &format!("{FIRST}\n{}", half.0));

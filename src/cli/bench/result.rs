@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_told_is_not_measured() {
+    fn a_missing_figure_is_not_measured() {
         let setting = Setting {
             version: "1",
             build: "debug",

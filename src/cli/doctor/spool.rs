@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waits_is_a_hint_without_a_daemon_and_wrong_with_one_for_long() {
+    fn waiting_lines_are_a_hint_without_a_daemon_and_an_error_with_one_for_long() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("spool");
         assert_eq!(finding(&dir, true).level, Level::Ok);

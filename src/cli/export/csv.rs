@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_an_empty_cell() {
+    fn unknown_values_are_empty_cells() {
         let stop = r#"{"event":"stop","agent_id":"a,1","agent_type":"reviewer",
             "execution_end":"2026-11-20T18:00:02Z"}"#;
         let expect = "\"a,1\",unknown,reviewer,success,,2026-11-20T18:00:02.000Z,\

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_place_for_hooks_is_refused() {
+    fn settings_without_a_place_for_hooks_are_refused() {
         refused("[]", "line 1 column 1: settings must be an object");
         refused(
             "{\"hooks\": []}",
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_to_touch_may_be_odd() {
+    fn odd_values_beside_our_hooks_are_allowed() {
         let text = r#"{"a": 1, "a": 2, "hooks": {"Stop": 7, "x": null, "x": {},
             "PreToolUse": [1, {}, {"hooks": 1}, {"hooks": [1, {"command": 1}]}]}}"#;
         let document = Document::parse(text).unwrap();

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_install_has_left_goes_and_nothing_else() {
+    fn leftovers_of_a_killed_install_are_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings.json");
         let mut child = std::process::Command::new("true").spawn().unwrap();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_absent_is_made_with_its_folder_and_has_no_backup() {
+    fn an_absent_file_is_created_with_its_folder_and_without_backup() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/settings.json");
         let file = SettingsFile::read(&path).unwrap();
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_of_moderate_length_is_refused() {
+    fn a_file_that_is_no_text_or_too_long_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings.json");
         fs::write(&path, b"\xff").unwrap();

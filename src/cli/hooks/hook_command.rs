@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_more_than_ours_is_not_ours() {
+    fn a_command_longer_than_ours_is_not_ours() {
         for command in [
             "",
             "agentpulse-hook",

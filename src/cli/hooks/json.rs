@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_by_line_and_column() {
+    fn errors_name_line_and_column() {
         for (text, expect) in [
             ("", "line 1 column 1: the file ends, expected a value"),
             (

@@ -93,7 +93,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_goes_in_comes_out(before in settings(OTHERS.to_vec())) {
+    fn uninstall_restores_the_settings_to_the_byte(before in settings(OTHERS.to_vec())) {
         let after = install(Some(&before), COMMAND).unwrap();
         prop_assert_eq!(parsed(&after), with_ours(parsed(&before)));
         prop_assert_eq!(&install(Some(&after), COMMAND).unwrap(), &after);
@@ -148,7 +148,7 @@ fn a_file_on_one_line_stays_on_one_line() {
 }
 
 #[test]
-fn what_was_empty_is_empty_again() {
+fn uninstall_leaves_an_empty_file_empty() {
     let all = EVENTS.map(|event| format!("\"{event}\":[]")).join(",");
     let filled = EVENTS
         .map(|event| {
@@ -208,7 +208,7 @@ fn new_events_stand_as_their_neighbours_do() {
 }
 
 #[test]
-fn what_others_add_later_stays() {
+fn uninstall_keeps_members_added_later() {
     let after = install(Some("{}"), COMMAND).unwrap();
     let theirs = after.replacen("{\"hooks\"", "{\"model\": \"x\", \"hooks\"", 1);
     assert_eq!(uninstall(&theirs).unwrap().unwrap(), "{\"model\": \"x\"}");

@@ -156,7 +156,7 @@ fn only_transcripts_of_subagents_are_found() {
 }
 
 #[test]
-fn what_is_skipped_is_counted_with_its_reason() {
+fn skipped_files_are_counted_with_their_reason() {
     let home = Home::new();
     let folder = "p/s/subagents";
     let file =

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_an_hour_is_dropped() {
+    fn points_older_than_an_hour_are_dropped() {
         let mut hour = LastHour::begin(vec![ended(NOW)], NOW - HOUR_MS);
         assert_eq!(hour.minutes(NOW).iter().flatten().sum::<i64>(), 1);
         let later = NOW + HOUR_MS + 1;

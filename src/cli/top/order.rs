@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_agent_launched_stands_below_it() {
+    fn launched_agents_stand_below_their_parent() {
         let all = [
             one("c", 3, Some("a")),
             one("d", 4, Some("c")),

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_is_small_marked_and_the_same_when_listed_again() {
+    fn listed_details_are_cut_marked_and_stable() {
         let whole = large();
         assert!(whole.bytes() > 250_000, "{}", whole.bytes());
         let listed = whole.clone().listed(2 << 10);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_small_is_listed_as_it_is() {
+    fn small_details_are_listed_unchanged() {
         let small = execution(json!({
             "id": "x", "resolved": {"agent_type": "t"},
             "start": {"agent_name": "a", "started_ms": 1, "tools_granted": ["Read", "Bash"]},

@@ -80,7 +80,7 @@ mod tests {
     use crate::execution::Execution;
 
     #[test]
-    fn what_older_versions_stored_is_read_and_written_as_it_was() {
+    fn details_of_older_versions_round_trip() {
         let row = concat!(
             r#"{"id":"x","stop":{"ended_ms":5,"status":"failure","#,
             r#""error_details":{"message":"no \"way\"","seen":{"at":[1,2.5]},"type":"E"},"#,

@@ -244,7 +244,7 @@ impl Case {
 }
 
 #[test]
-fn what_came_by_itself_stays_in_every_order_of_plain_events_and_hooks() {
+fn plain_events_keep_their_fields_in_every_order_with_hooks() {
     let mut reached = vec![Case::new()];
     let mut of_both = [0; 2];
     while let Some(case) = reached.pop() {
@@ -266,7 +266,7 @@ fn what_came_by_itself_stays_in_every_order_of_plain_events_and_hooks() {
 }
 
 #[test]
-fn what_hooks_take_back_leaves_what_came_by_itself() {
+fn detaching_hooks_keeps_what_plain_events_set() {
     let turn = Turn {
         started_ms: Some(10_000),
         ..Turn::default()

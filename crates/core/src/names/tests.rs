@@ -69,7 +69,7 @@ fn days_that_are_filled_late_share_their_places() {
 }
 
 #[test]
-fn what_was_refused_on_a_day_stays_refused_on_it() {
+fn a_name_refused_on_a_day_stays_refused_that_day() {
     let mut first = names(1);
     let mut written = first.track(NameKind::Tool, TODAY, "a");
     written.extend(first.track(NameKind::Tool, TODAY, "b"));
@@ -82,7 +82,7 @@ fn what_was_refused_on_a_day_stays_refused_on_it() {
 }
 
 #[test]
-fn what_was_written_down_is_all_there_is() {
+fn only_stored_names_are_tracked_after_a_restart() {
     let mut names = names(3);
     let mut written = BTreeMap::new();
     let mut write = |place: TrackedName| {

@@ -121,7 +121,7 @@ fn a_stop_that_was_sent_on_moves_the_end() {
 }
 
 #[test]
-fn who_was_stopped_from_outside_or_left_by_its_session_has_failed() {
+fn agents_stopped_from_outside_or_left_by_their_session_have_failed() {
     check("s10000 c15000", &[], "10000-15000(stopped)");
     check("s10000 c15000", &[12_000], "10000-12000(interrupted)");
     check(
@@ -163,7 +163,7 @@ fn a_clock_that_was_set_back_ends_the_turn_all_the_same() {
 }
 
 #[test]
-fn what_two_hooks_told_within_a_second_is_one_turn() {
+fn two_reports_within_a_second_are_one_turn() {
     check("s10000 s10020 e20000 e20030", &[], "10000-20030");
     check(
         "s10000 s10020 e20000 e20030 s40000",
@@ -210,7 +210,7 @@ fn more_than_there_is_room_for_is_refused_and_what_is_known_is_not() {
 }
 
 #[test]
-fn who_names_an_agent_does_not_depend_on_who_comes_first() {
+fn the_name_of_an_agent_does_not_depend_on_order() {
     let say = |turns: &mut Turns, step: &str, name: &str| {
         let (mut what, hook) = hook(step);
         match &mut what {
@@ -242,7 +242,7 @@ fn a_tool_call_is_counted_once_by_its_id() {
 }
 
 #[test]
-fn what_was_imported_gives_way_to_what_hooks_told() {
+fn imported_turns_give_way_to_hooks() {
     let import = |turns: &mut Turns, started_ms, ended_ms| {
         let what = AgentSignal::Imported {
             name: Some("probe".to_owned()),

@@ -69,7 +69,7 @@ async fn a_server_that_outlives_its_daemon_is_adopted_and_one_that_dies_is_resta
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said_in_one_line() {
+async fn a_missing_program_is_reported_in_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let mut missing = settings(dir.path());
     missing.server = Some(PathBuf::from("/nowhere/redis-server"));
@@ -324,7 +324,7 @@ fn script(dir: &Path, last_line: &str) -> Settings {
 
 /// The server is then a child of the program that was started, or has left its process group.
 #[tokio::test]
-async fn what_a_script_has_started_ends_with_it() {
+async fn a_server_started_by_a_script_ends_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let own = RedisChild::start(&script(dir.path(), "redis-server \"$@\"")).await;
     let own = own.unwrap();

@@ -111,7 +111,7 @@ async fn a_hash_field_that_is_no_number_leaves_nothing_half_written() {
 }
 
 #[tokio::test]
-async fn what_ended_long_ago_leaves_no_key() {
+async fn executions_that_ended_long_ago_leave_no_key() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
     set_cursor(&live, "e:0").await;

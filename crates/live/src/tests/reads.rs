@@ -166,7 +166,7 @@ async fn a_duration_that_was_taken_away_leaves_the_extremes_to_history() {
 }
 
 #[tokio::test]
-async fn what_runs_is_counted_and_shown_from_its_first_to_its_last_moment() {
+async fn active_runs_are_counted_and_listed_from_start_to_end() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
     set_cursor(&live, "e:0").await;

@@ -97,7 +97,7 @@ async fn the_largest_exact_sum_is_exact_and_one_more_is_not() {
 }
 
 #[tokio::test]
-async fn what_is_taken_away_leaves_no_number_below_zero() {
+async fn subtracting_leaves_no_number_below_zero() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
     set_cursor(&live, "e:0").await;

@@ -77,7 +77,7 @@ async fn the_longest_idle_gives_way_and_what_works_does_not() {
 }
 
 #[tokio::test]
-async fn who_holds_the_most_gives_way_first_and_keys_last() {
+async fn the_holder_of_most_slots_is_evicted_first_and_keys_last() {
     let (places, _) = places(6, Reserve::default());
     let mut held = vec![places.enter(at("10.0.0.1")).await];
     held.push(places.enter(at("10.0.0.2")).await);

@@ -135,7 +135,7 @@ fn an_end_that_is_restored_twice_is_one() {
 }
 
 #[test]
-fn what_was_dropped_for_ends_that_were_none_comes_back_from_history() {
+fn outcomes_dropped_for_reopened_runs_come_back_from_history() {
     let ends = RecentOutcomes::default();
     let failures: Vec<Execution> = (0..5)
         .map(|i| ended(&format!("f{i}"), 200_000 + i, Status::Failure))

@@ -104,7 +104,7 @@ fn other_timeouts_count_from_the_last_sign() {
 }
 
 #[test]
-fn what_hooks_told_of_before_the_daemon_started_may_have_a_call_open() {
+fn runs_from_before_the_start_may_have_a_call_open() {
     let running = Running::new(TIMEOUTS, usize::MAX);
     let plain = execution("x", 1_000_000);
     let mut hooked = Execution::clone(&plain);
@@ -248,7 +248,7 @@ fn call(id: &str, n: usize, is_open: bool) -> Progress {
 }
 
 #[test]
-fn what_is_held_is_counted_and_names_beyond_the_limit_are_not_kept() {
+fn held_bytes_are_counted_and_names_beyond_the_limit_dropped() {
     let now = at(0);
     let mut large = Execution::clone(&execution("large", 1_000_000));
     let start = Arc::make_mut(large.start.as_mut().unwrap());

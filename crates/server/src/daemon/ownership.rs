@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_write_to_is_no_place_even_with_a_journal() {
+    fn a_folder_that_others_can_write_is_refused_even_with_a_journal() {
         let dir = tempfile::tempdir().unwrap();
         for name in OWN {
             fs::write(dir.path().join(name), "").unwrap();

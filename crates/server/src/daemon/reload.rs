@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_restart_is_told_until_it_is_as_it_was() {
+    fn settings_that_need_a_restart_are_listed_until_reverted() {
         let mut now = active(&[]);
         let other = [
             ("log.level", "debug"),

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_announced_and_does_not_come_takes_no_room() {
+    async fn an_announced_body_that_does_not_arrive_takes_no_room() {
         let bodies = Bodies::default();
         let mut slow = Vec::new();
         for _ in 0..500 {

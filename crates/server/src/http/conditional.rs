@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_it_gets_304() {
+    fn a_client_with_the_current_etag_gets_304() {
         let has = StatusCode::NOT_MODIFIED;
         assert_eq!(status(&["\"0123456789abcdef\""]), has);
         assert_eq!(status(&["W/\"0123456789abcdef\""]), has);

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stop_says_itself_wins() {
+    fn fields_of_the_stop_itself_win() {
         let stop = json!({
             "duration": 9, "duration_ms": 7, "error_occurred": true, "status": "complete",
         });

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_holds_nothing_is_forgotten() {
+    async fn a_client_that_holds_nothing_is_forgotten() {
         let room = Room::new(8);
         let _held = room.take(6, &key("busy")).await.unwrap();
         for n in 0..2 * MAX_CLIENTS {

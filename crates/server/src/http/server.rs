@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_finds_no_place_waits_until_one_is_free() {
+    async fn a_connection_without_a_slot_waits_until_one_is_free() {
         let (address, _stop, _server) = start(places(1), ok).await;
         let mut first = TcpStream::connect(address).await.unwrap();
         first.write_all(ASK).await.unwrap();

@@ -111,7 +111,7 @@ mod tests {
     use agentpulse_pipeline::places::{Holder, Places, Reserve};
 
     #[tokio::test]
-    async fn who_stops_reading_is_given_up() {
+    async fn a_client_that_stops_reading_is_disconnected() {
         let (ours, mut theirs) = duplex(8);
         let places = Places::new(1, Reserve::default(), || ());
         let seat = Seat::new(places.enter(Holder::Process(None)).await);

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_as_an_array_and_is_none_is_refused_whole() {
+    fn a_broken_array_is_rejected_whole() {
         for text in ["[{}", "[{}]x", "[{},]", "[", "[{}{}]"] {
             let refused = Document::of(text.into()).err();
             assert!(refused.unwrap().starts_with("not JSON: "), "{text}");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_large_is_another_threads_work() {
+    async fn large_documents_are_decoded_on_another_thread() {
         let here = std::thread::current().id();
         let thread_of = async |bytes| {
             run_blocking(bytes, || std::thread::current().id())
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_not_repeated() {
+    fn the_error_does_not_repeat_a_line_that_is_no_object() {
         for text in ["\"secret\"", "[\"secret\"]", "{\"secret\":", "secret"] {
             let told = object(text.as_bytes()).unwrap_err();
             assert!(

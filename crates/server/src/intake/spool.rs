@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_file_any_more_is_not_waited_for() {
+    fn a_file_that_vanished_is_not_waited_for() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [line, pipe, link] = ["line", "pipe", "link"].map(|name| folder.path().join(name));
         std::fs::write(&line, "{}\n").expect("a file");

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asks_for_may_be_of_any_width_and_depth() {
+    fn unread_fields_may_have_any_width_and_depth() {
         let wide = vec![r#"{"":0}"#; 10 * MAX_PARTS].join(",");
         let deep = "[".repeat(10_000) + &"]".repeat(10_000);
         let object = format!(r#"{{"wide":[{wide}],"a":"x","deep":{deep}}}"#);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_none_and_what_is_no_json_an_error() {
+    fn a_non_object_is_none_and_invalid_json_an_error() {
         for none in ["7", " \"x\" ", "[1,[{}]]", "null"] {
             assert!(Object::parse(none).unwrap().is_none(), "{none}");
         }

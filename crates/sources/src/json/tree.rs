@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_a_text_is_no_part() {
+    fn brackets_inside_strings_do_not_count() {
         let texts = list(r#""\\\"{[\u005b""#, MAX_PARTS);
         assert_eq!(parts(&texts), 1);
         assert!(tree(&texts).is_ok());

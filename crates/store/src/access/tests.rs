@@ -152,7 +152,7 @@ fn the_last_use_is_kept_and_refusals_are_written() {
 }
 
 #[tokio::test]
-async fn who_waits_for_the_end_of_a_key_is_told() {
+async fn waiters_are_notified_when_a_key_ends() {
     let dir = tempfile::tempdir().unwrap();
     let access = Access::open(&dir.path().join("access.db")).unwrap();
     let (text, key) = access.create(new("one"), me(), 1).unwrap();

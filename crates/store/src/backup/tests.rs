@@ -77,7 +77,7 @@ fn unpacked(dir: &Path, bytes: &[u8]) -> Result<Restored, Error> {
 }
 
 #[test]
-fn what_was_backed_up_comes_back_under_a_new_epoch() {
+fn a_restored_backup_has_a_new_epoch() {
     let dir = tempfile::tempdir().unwrap();
     let taken = backup(dir.path());
     let mode = fs::metadata(&taken.path).unwrap().permissions().mode();
@@ -217,7 +217,7 @@ fn no_member_is_another_than_it_should_be() {
 
 /// A sparse file is as long as it says and takes no room, until it is unpacked.
 #[test]
-fn what_a_manifest_claims_must_be_there() {
+fn a_backup_without_what_its_manifest_lists_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let whole = fs::read(backup(dir.path()).path).unwrap();
     let text = String::from_utf8_lossy(&whole[512..1_536]).into_owned();

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_older_version_has_kept_is_taken_over() {
+    fn counters_of_an_older_version_are_taken_over() {
         let world = World::any();
         let folded = values(&world);
         assert!(folded.len() > 20, "{folded:?}");
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_pruning_took_before_counts_as_other() {
+    fn executions_pruned_before_count_as_other() {
         let mut world = World::new();
         world.record("a", stop_of("x", NOW_MS, 700, Status::Success));
         world.flush();

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_when_too_many_wait_is_refused_at_once() {
+    async fn a_read_beyond_the_queue_is_refused_at_once() {
         let world = world();
         let readers = readers(&world);
         let barrier = Arc::new(tokio::sync::RwLock::new(()));

@@ -106,7 +106,7 @@ mod tests {
     use agentpulse_core::execution::Status;
 
     #[test]
-    fn what_is_old_goes_a_few_rows_at_a_time() {
+    fn old_rows_are_pruned_a_few_at_a_time() {
         let mut world = World::new();
         for day in 0..10 {
             for run in 0..5 {

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_found() {
+    fn an_unknown_id_is_not_found() {
         let mut world = World::new();
         for i in 0..600 {
             world.record(&format!("run-{i}"), start("x", NOW_MS));

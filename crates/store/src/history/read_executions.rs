@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ended_is_read_page_by_page_whatever_changes_between_them() {
+    fn ended_executions_are_paged_while_rows_change() {
         let mut world = World::any();
         let mut expected: Vec<_> = world.ended().into_iter().map(|(_, ended)| ended).collect();
         let reader = world.reader();

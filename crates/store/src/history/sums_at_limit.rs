@@ -119,7 +119,7 @@ fn a_bucket_at_its_limit_goes_with_its_last_execution() {
 }
 
 #[test]
-fn what_an_older_version_stored_beyond_the_limit_is_at_it() {
+fn sums_stored_beyond_the_limit_are_at_it() {
     let mut world = World::new();
     let mut huge = stop(NOW_MS, None, Status::Success);
     huge.token_usage = Some(TokenUsage {

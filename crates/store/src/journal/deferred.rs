@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_deferred_twice_keeps_the_most_of_both_and_goes_when_it_is_resumed() {
+    fn deferring_twice_keeps_the_most_of_both_until_resumed() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(&dir.path().join("journal.db")).unwrap();
         let mut append = |resumed: &[&'static str], deferred: &[(&'static str, usize, bool)]| {

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_older_version_had_is_read_until_it_is_taken_over() {
+    fn names_of_an_older_version_are_read_until_taken_over() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
         let mut journal = Journal::open(&path).unwrap();

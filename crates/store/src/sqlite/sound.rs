@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_too_long_is_ended() {
+    fn a_check_that_takes_too_long_is_interrupted() {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open_writer(&dir.path().join("t.db"), SCHEMA, 1024).unwrap();
         let for_ever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)

@@ -79,7 +79,7 @@ mod tests {
 
     /// Turns that ended in a failure of the API took 4.8 KB each that nobody counted.
     #[test]
-    fn what_is_held_is_bounded_in_bytes() {
+    fn held_messages_are_bounded_in_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let transcript = folder.path().join("agent-a.jsonl");
         let (word, message) = ("e".repeat(250), "y".repeat(4_090));

@@ -105,7 +105,7 @@ impl Place {
 }
 
 #[test]
-fn what_is_appended_is_added_and_read_once() {
+fn appended_lines_are_read_once_and_added() {
     let mut place = Place::new(0);
     assert_eq!(place.news(), Some(None), "there is no file yet");
     assert_eq!(place.news(), None);
@@ -182,7 +182,7 @@ fn a_turn_begins_where_the_one_before_it_ends() {
 }
 
 #[test]
-fn what_nobody_told_of_before_the_turn_is_not_counted() {
+fn lines_before_the_turn_are_not_counted() {
     let mut place = Place::new(0);
     place.write(&format!(
         "{}\n{}\n",
@@ -200,7 +200,7 @@ fn what_nobody_told_of_before_the_turn_is_not_counted() {
 }
 
 #[test]
-fn what_may_not_be_read_is_not() {
+fn a_file_that_may_not_be_read_is_not_read() {
     let mut place = Place::new(0);
     let outside = place.folder.path().join("secret.jsonl");
     fs::write(&outside, format!("{}\n", answer("1", 1, 10, 0))).unwrap();
@@ -287,7 +287,7 @@ fn it_says_what_the_reading_at_the_end_would() {
 }
 
 #[test]
-fn what_runs_is_gone_round() {
+fn running_agents_are_read_in_turn() {
     let live_usage = LiveUsage::default();
     let path = Path::new("/p/agent.jsonl");
     let follow = |id: &str| live_usage.follow(&running(id, path, STARTED_MS));

@@ -245,7 +245,7 @@ mod tests {
     use crate::cli::hooks::edit;
 
     #[test]
-    fn what_is_installed_missing_or_cannot_run_is_told() {
+    fn status_names_installed_missing_and_unrunnable_hooks() {
         let folder = tempfile::tempdir().unwrap();
         let place = |name: &str| folder.path().join(name);
         let program = place("agentpulse-hook");

@@ -40,7 +40,7 @@ fn well() -> HealthInputs {
 }
 
 #[test]
-fn what_is_well_is_ok_and_tells_its_figures() {
+fn a_healthy_part_is_ok_with_its_figures() {
     let report = serde_json::to_value(build(&well())).unwrap();
     assert_eq!(report["status"], "ok", "{report:#}");
     let checks = report["checks"].as_object().unwrap();

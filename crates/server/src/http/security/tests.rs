@@ -270,7 +270,7 @@ async fn no_key_and_a_wrong_one_are_told_the_same() {
 }
 
 #[tokio::test]
-async fn who_asks_too_often_is_told_when_to_come_again() {
+async fn a_rate_limited_client_gets_retry_after() {
     let (mut security, access, _folder) = security();
     security.authorizer = Authorizer::new(access.clone(), Arc::default(), false, 1, 2);
     let read = key(&access, "read");
@@ -289,7 +289,7 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn what_does_not_reach_the_routes_is_counted_too() {
+async fn requests_that_reach_no_route_are_counted() {
     let preflight = || {
         let mut request = get_x(&[
             ("host", "localhost"),

@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_wide_has_no_message() {
+    fn a_line_that_is_too_wide_has_no_message() {
         let blocks = |count| format!(r#"[{},{{"text":"slow"}}]"#, vec!["{}"; count].join(","));
         let message = |count| failure(&blocks(count), "").message;
         assert_eq!(message(MAX_BLOCKS - 1).as_deref(), Some("slow"));

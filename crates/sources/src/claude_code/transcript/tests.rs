@@ -188,7 +188,7 @@ fn a_failure_is_redacted_and_cut() {
 }
 
 #[test]
-fn what_is_not_understood_is_skipped() {
+fn unknown_lines_are_skipped() {
     let good = [prompt(1), answer(2, "m1", Some("end_turn"))];
     let absurd = json!({"input_tokens": 1_000_000_000_001_u64, "output_tokens": 1});
     let strange = [

@@ -125,7 +125,7 @@ fn at_the_end_the_most_refused_address_has_its_row() {
 }
 
 #[test]
-fn what_could_not_be_written_is_written_in_its_next_minute() {
+fn rows_that_could_not_be_written_are_written_a_minute_later() {
     let mut refusals = Refusals::default();
     refusals.add(actor("a"), "unauthorized", 5);
     let rows = refusals.take_due(1_000, false);
