@@ -55,7 +55,7 @@
 //! | [`agentpulse_server::intake`] | the socket and the spool |
 //! | [`agentpulse_api`] | what an endpoint is: parameters, their descriptions, error codes; pure |
 //! | [`agentpulse_reports`] | one file an endpoint: parameters, answer, fetch, and a pure build; the stream of changes; what Prometheus and the health report say |
-//! | [`agentpulse_alerts`] | rules, what is pending, fires and was resolved, webhooks |
+//! | `agentpulse_alerts` | rules, what is pending, fires and was resolved, webhooks |
 //! | [`agentpulse_server::http`] | routes and their OpenAPI document, the security layer, probes, WebSockets; the page, whose files are in `web/` |
 //! | [`agentpulse_client`] | asks a running daemon over its control socket |
 //! | [`cli`] | one file a subcommand |

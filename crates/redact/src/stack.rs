@@ -20,7 +20,7 @@ pub fn is_stack(key: &str) -> bool {
         .any(|word| key.contains(word))
 }
 
-/// A text with at most [`TOP_LINES`] lines of each run of frames; borrowed when it has no more.
+/// A text with at most `TOP_LINES` lines of each run of frames; borrowed when it has no more.
 pub fn top_of_stacks(text: &str) -> Cow<'_, str> {
     if text.lines().count() <= TOP_LINES {
         return Cow::Borrowed(text);

@@ -9,7 +9,7 @@ use super::state::{Catalog, Execution};
 use crate::price::Tokens;
 use crate::usage::Usage;
 
-/// The one source of the versions that did not keep [`HookFacts::own`].
+/// The one source of the versions that did not keep `HookFacts::own`.
 const OLD_SOURCE: &str = "claude-code";
 
 impl Execution {

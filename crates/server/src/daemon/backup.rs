@@ -13,7 +13,7 @@ use agentpulse_store::backup::{Error, Progress};
 /// Backs up a folder on which no daemon runs.
 ///
 /// # Errors
-/// As [`run`](super::run); also when there is nothing to back up.
+/// As [`run`](super::run()); also when there is nothing to back up.
 pub fn backup_offline(
     config: &Config,
     order: &Order,

@@ -25,7 +25,7 @@ const TELL_EVERY: Duration = Duration::from_millis(200);
 /// are done.
 ///
 /// # Errors
-/// As [`run`](super::run); also while a daemon runs on the folder.
+/// As [`run`](super::run()); also while a daemon runs on the folder.
 pub async fn rebuild_offline(
     config: Config,
     force: bool,

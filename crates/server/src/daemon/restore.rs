@@ -41,7 +41,7 @@ pub enum Keys {
 /// backup was checked. The audit trail records it.
 ///
 /// # Errors
-/// As [`run`](super::run); 65 for anything but a complete backup of this version or an older one.
+/// As [`run`](super::run()); 65 for anything but a complete backup of this version or an older one.
 pub fn restore(
     config: &Config,
     archive: &Path,

@@ -21,7 +21,7 @@ use super::rollups::sum_of;
 /// long.
 const MAX_LABELS: i64 = 512;
 
-/// One counter; see [`Series`](agentpulse_core::totals::Series) for its names.
+/// One counter; see [`Series`](agentpulse_core::lifetime::Series) for its names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Total {
     pub name: String,

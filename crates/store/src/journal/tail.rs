@@ -25,7 +25,7 @@ impl Tail {
     }
 
     /// The first changes after `after`, in their order: at most `max_rows`, and no more once they
-    /// have [`MAX_BYTES`].
+    /// have `MAX_BYTES`.
     pub fn read(&self, after: u64, max_rows: usize) -> Result<Vec<Arc<Change>>> {
         self.db.read(|conn| {
             let mut select = conn.prepare_cached(

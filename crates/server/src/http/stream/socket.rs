@@ -20,7 +20,7 @@ const MESSAGES_WITHIN: Duration = Duration::from_secs(10);
 /// Routers forget connections that are silent for some 30 s.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
-/// A client that owes a pong for so long may lose its place, and after [`STALLED_AFTER`] does if
+/// A client that owes a pong for so long may lose its place, and after `STALLED_AFTER` does if
 /// another needs it.
 const PONG_OWED: Duration = Duration::from_secs(1);
 /// A client that does not take a frame for so long does not read.
