@@ -1,7 +1,8 @@
 //! What a run's tokens cost, by `config/prices.toml`, whose head states the units.
 //!
-//! Cost in micro-dollars = Σ tokens × rate / 1,000,000, where a rate is in micro-dollars
-//! per million tokens: all integers, and rounded once, half up.
+//! Cost in micro-dollars = Σ tokens × rate / 1,000,000 × region + Σ uses × price, where a rate is in
+//! micro-dollars per million tokens, and a region's factor in millionths: all integers, and rounded
+//! once, half up.
 
 mod listing;
 mod model_id;
@@ -18,12 +19,22 @@ const MAX_ROWS: usize = 1_000;
 /// A million dollars per million tokens. It keeps every sum far inside an `i128`.
 const MAX_DOLLARS_PER_MILLION: f64 = 1e6;
 const MICROS_PER_DOLLAR: f64 = 1e6;
-const TOKENS_PER_RATE: i128 = 1_000_000;
+/// A region's factor, at most.
+const MAX_FACTOR: f64 = 1_000.0;
+const MILLION: i128 = 1_000_000;
+/// Sums are in millionths of millionths of a micro-dollar.
+const PER_MICRO: i128 = MILLION * MILLION;
+/// What a client writes where a request has no speed of its own.
+const STANDARD: &str = "standard";
 
-/// A table of prices by model, day and length of the prompt.
+/// A table of prices by model, speed, day and length of the prompt.
 #[derive(Debug, Clone)]
 pub struct Prices {
     by_model: HashMap<String, Vec<Tier>>,
+    /// Micro-dollars for one web search.
+    web_search: Option<i64>,
+    /// Millionths by which the cost of tokens is multiplied, by the name of a region.
+    regions: HashMap<String, i64>,
 }
 
 /// Tokens of a request, or of all requests of a run; each is counted under one name only.
@@ -44,9 +55,20 @@ pub struct Tokens {
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     pub model: &'a str,
+    pub terms: Terms<'a>,
     /// `YYYY-MM-DD`, UTC.
     pub day: &'a str,
     pub tokens: Tokens,
+    pub web_searches: u64,
+}
+
+/// What gives a request another price than its model has; empty: nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Terms<'a> {
+    /// `fast`, for example.
+    pub speed: &'a str,
+    /// The region in which the provider has to answer.
+    pub region: &'a str,
 }
 
 impl Tokens {
@@ -56,6 +78,17 @@ impl Tokens {
             input,
             output,
             ..Self::default()
+        }
+    }
+
+    /// Each kind with its own.
+    pub fn plus(&self, other: &Tokens) -> Tokens {
+        Tokens {
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write_5m: self.cache_write_5m.saturating_add(other.cache_write_5m),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
         }
     }
 
@@ -103,10 +136,21 @@ impl Prices {
             }
         }
         for (model, tiers) in &mut by_model {
-            tiers.sort_by(|a, b| (&a.from, a.prompt_up_to).cmp(&(&b.from, b.prompt_up_to)));
+            tiers.sort_by(|a, b| a.place().cmp(&b.place()));
             check_order(tiers).map_err(|reason| format!("model {model:?}: {reason}"))?;
         }
-        Ok(Self { by_model })
+        let each = file.tools.web_search;
+        let web_search = each.map(|each| micros("tools.web_search", each));
+        let factor = |(name, factor): (&String, &f64)| {
+            let key = format!("regions.{name}");
+            Ok((name.clone(), millionths(&key, *factor, MAX_FACTOR)?))
+        };
+        let regions = file.regions.iter().map(factor);
+        Ok(Self {
+            by_model,
+            web_search: web_search.transpose()?,
+            regions: regions.collect::<Result<_, String>>()?,
+        })
     }
 
     /// The cost, in micro-dollars, of a run of which only the totals are known.
@@ -116,11 +160,11 @@ impl Prices {
     /// decide it: they do when all prompts together are within the lowest tier, since then
     /// so is each of them.
     pub fn cost_micros(&self, model: &str, tokens: &Tokens, at_day: &str) -> Option<i64> {
-        let lowest = self.tiers(model, at_day)?.first()?;
+        let lowest = self.tiers(model, "", at_day)?.first()?;
         if !lowest.covers(tokens) {
             return None;
         }
-        Some(rounded_micros(lowest.millionths(tokens)))
+        Some(rounded_micros(lowest.millionths(tokens) * MILLION))
     }
 
     /// The cost, in micro-dollars, of requests whose usage is known one by one: each at its own
@@ -129,16 +173,34 @@ impl Prices {
     pub fn cost_of_requests<'a>(&self, requests: impl Iterator<Item = Request<'a>>) -> Option<i64> {
         let mut sum: i128 = 0;
         for request in requests {
-            let tiers = self.tiers(request.model, request.day)?;
-            let tier = tiers.iter().find(|tier| tier.covers(&request.tokens))?;
-            sum = sum.saturating_add(tier.millionths(&request.tokens));
+            sum = sum.saturating_add(self.cost_of(&request)?);
         }
         Some(rounded_micros(sum))
     }
 
-    /// A model's tiers on a day, the shortest prompts first.
-    fn tiers(&self, model: &str, at_day: &str) -> Option<&[Tier]> {
+    /// In millionths of millionths of a micro-dollar.
+    fn cost_of(&self, request: &Request) -> Option<i128> {
+        let tiers = self.tiers(request.model, request.terms.speed, request.day)?;
+        let tier = tiers.iter().find(|tier| tier.covers(&request.tokens))?;
+        let factor = match request.terms.region {
+            "" => MILLION,
+            region => i128::from(*self.regions.get(region)?),
+        };
+        let tokens = tier.millionths(&request.tokens).saturating_mul(factor);
+        let searches = match request.web_searches {
+            0 => 0,
+            count => i128::from(count) * i128::from(self.web_search?),
+        };
+        Some(tokens.saturating_add(searches.saturating_mul(PER_MICRO)))
+    }
+
+    /// A model's tiers at a speed on a day, the shortest prompts first.
+    fn tiers(&self, model: &str, speed: &str, at_day: &str) -> Option<&[Tier]> {
         let all = self.by_model.get(&normalised(model))?;
+        let speed = if speed == STANDARD { "" } else { speed };
+        let first = all.partition_point(|tier| tier.speed.as_str() < speed);
+        let all = &all[first..];
+        let all = &all[..all.partition_point(|tier| tier.speed == speed)];
         let known = &all[..all.partition_point(|tier| tier.from.as_str() <= at_day)];
         let latest = &known.last()?.from;
         Some(&known[known.partition_point(|tier| tier.from < *latest)..])
@@ -158,12 +220,25 @@ impl Default for Prices {
 struct File {
     #[serde(rename = "price", default)]
     rows: Vec<Row>,
+    #[serde(default)]
+    tools: Tools,
+    #[serde(default)]
+    regions: HashMap<String, f64>,
+}
+
+/// Dollars for one use of what the provider runs by itself.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Tools {
+    web_search: Option<f64>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
     models: Vec<String>,
+    #[serde(default)]
+    speed: String,
     #[serde(default)]
     from: String,
     prompt_up_to: Option<u64>,
@@ -179,6 +254,8 @@ struct Row {
 struct Tier {
     /// The row of the table, from 1.
     row: usize,
+    /// Empty in a row of the usual speed.
+    speed: String,
     /// The first day, or empty: from the beginning, which sorts before every day.
     from: String,
     /// The longest prompt; `u128::MAX` in the last tier of a day.
@@ -198,16 +275,25 @@ impl Tier {
                 row.from
             ));
         }
+        if row.speed == STANDARD {
+            return Err(format!("speed is {STANDARD:?}, which a row without it has"));
+        }
         Ok(Self {
             row: number,
+            speed: row.speed.clone(),
             from: row.from.clone(),
             prompt_up_to: row.prompt_up_to.map_or(u128::MAX, u128::from),
-            input: rate("input", row.input)?,
-            output: rate("output", row.output)?,
-            cache_read: rate("cache_read", row.cache_read)?,
-            cache_write_5m: rate("cache_write_5m", row.cache_write_5m)?,
-            cache_write_1h: rate("cache_write_1h", row.cache_write_1h)?,
+            input: micros("input", row.input)?,
+            output: micros("output", row.output)?,
+            cache_read: micros("cache_read", row.cache_read)?,
+            cache_write_5m: micros("cache_write_5m", row.cache_write_5m)?,
+            cache_write_1h: micros("cache_write_1h", row.cache_write_1h)?,
         })
+    }
+
+    /// Rows of one model that have the same place contradict each other.
+    fn place(&self) -> (&str, &str, u128) {
+        (&self.speed, &self.from, self.prompt_up_to)
     }
 
     fn covers(&self, tokens: &Tokens) -> bool {
@@ -229,30 +315,33 @@ impl Tier {
 }
 
 /// What is beyond an `i64`, nine million million dollars, is its largest.
-fn rounded_micros(millionths: i128) -> i64 {
-    let half_up = millionths.saturating_add(TOKENS_PER_RATE / 2);
-    i64::try_from(half_up.div_euclid(TOKENS_PER_RATE)).unwrap_or(i64::MAX)
+fn rounded_micros(sum: i128) -> i64 {
+    let half_up = sum.saturating_add(PER_MICRO / 2);
+    i64::try_from(half_up.div_euclid(PER_MICRO)).unwrap_or(i64::MAX)
 }
 
-/// Micro-dollars per million tokens, exactly, from the dollars a table states.
-fn rate(key: &str, dollars: f64) -> Result<i64, String> {
-    if !(0.0..=MAX_DOLLARS_PER_MILLION).contains(&dollars) {
-        return Err(format!(
-            "{key} is {dollars}, not within 0..={MAX_DOLLARS_PER_MILLION}"
-        ));
-    }
-    let micros = (dollars * MICROS_PER_DOLLAR).round();
-    if micros / MICROS_PER_DOLLAR != dollars {
-        return Err(format!("{key} is {dollars}: more than six decimals"));
-    }
-    Ok(micros as i64)
+/// Micro-dollars, exactly, from the dollars a table states.
+fn micros(key: &str, dollars: f64) -> Result<i64, String> {
+    millionths(key, dollars, MAX_DOLLARS_PER_MILLION)
 }
 
-/// Tiers, in order, must differ in day or bound, and the last of each day must have none:
+fn millionths(key: &str, number: f64, max: f64) -> Result<i64, String> {
+    if !(0.0..=max).contains(&number) {
+        return Err(format!("{key} is {number}, not within 0..={max}"));
+    }
+    let millionths = (number * MICROS_PER_DOLLAR).round();
+    if millionths / MICROS_PER_DOLLAR != number {
+        return Err(format!("{key} is {number}: more than six decimals"));
+    }
+    Ok(millionths as i64)
+}
+
+/// Tiers, in order, must differ in speed, day or bound, and the last of each day must have none:
 /// else some prompt would silently have no price, or two.
 fn check_order(tiers: &[Tier]) -> Result<(), String> {
     for (index, tier) in tiers.iter().enumerate() {
-        let next = tiers.get(index + 1).filter(|next| next.from == tier.from);
+        let of_day = |next: &&Tier| next.speed == tier.speed && next.from == tier.from;
+        let next = tiers.get(index + 1).filter(of_day);
         let is_open = tier.prompt_up_to == u128::MAX;
         let day = if tier.from.is_empty() {
             "the beginning"

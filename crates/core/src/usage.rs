@@ -64,6 +64,9 @@ pub struct ModelUsage {
     pub cache_write_5m_tokens: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub cache_write_1h_tokens: u64,
+    /// Searches of the web that the provider ran and charges one by one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub web_searches: u64,
 }
 
 /// Why the API did not answer.
@@ -112,7 +115,7 @@ impl Usage {
     pub fn capped(mut self) -> Usage {
         let mut is_capped = false;
         for model in self.models.values_mut() {
-            for count in model.token_counts() {
+            for count in model.counts() {
                 is_capped |= *count > MAX_COUNT;
                 *count = MAX_COUNT.min(*count);
             }
@@ -125,13 +128,14 @@ impl Usage {
 }
 
 impl ModelUsage {
-    fn token_counts(&mut self) -> [&mut u64; 5] {
+    fn counts(&mut self) -> [&mut u64; 6] {
         [
             &mut self.input_tokens,
             &mut self.output_tokens,
             &mut self.cache_read_tokens,
             &mut self.cache_write_5m_tokens,
             &mut self.cache_write_1h_tokens,
+            &mut self.web_searches,
         ]
     }
 

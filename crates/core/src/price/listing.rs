@@ -1,5 +1,7 @@
 //! The table as a person reads it: which row prices a model on a day, and by what.
 
+use std::collections::BTreeSet;
+
 use super::{MICROS_PER_DOLLAR, Prices, Tier, normalised};
 
 /// A row as it holds for one model. Rates are dollars per million tokens.
@@ -9,6 +11,8 @@ pub struct Listed {
     pub model: String,
     /// The row of the table, from 1, as errors name it.
     pub row: usize,
+    /// The speed of the requests that it is for; none: the usual.
+    pub speed: Option<String>,
     /// The first day, YYYY-MM-DD; none: from the beginning.
     pub from: Option<String>,
     /// The longest prompt of a request, in tokens; none in the last tier.
@@ -21,12 +25,16 @@ pub struct Listed {
 }
 
 impl Prices {
-    /// The rows that price a model on a day (`YYYY-MM-DD`, UTC), shortest prompts first; none for
-    /// a model that the table does not know on that day.
+    /// The rows that price a model on a day (`YYYY-MM-DD`, UTC), the usual speed first, and of a
+    /// speed the shortest prompts; none for a model that the table does not know on that day.
     pub fn listed(&self, model: &str, at_day: &str) -> Vec<Listed> {
-        let tiers = self.tiers(model, at_day).unwrap_or_default();
         let id = normalised(model);
-        tiers.iter().map(|tier| tier.listed(&id)).collect()
+        let all = self.by_model.get(&id).map(Vec::as_slice);
+        let speeds: BTreeSet<&str> = all.unwrap_or_default().iter().map(Tier::speed).collect();
+        let tiers = speeds
+            .iter()
+            .filter_map(|speed| self.tiers(model, speed, at_day));
+        tiers.flatten().map(|tier| tier.listed(&id)).collect()
     }
 
     /// All that hold on a day, by model.
@@ -39,11 +47,16 @@ impl Prices {
 }
 
 impl Tier {
+    fn speed(&self) -> &str {
+        &self.speed
+    }
+
     fn listed(&self, model: &str) -> Listed {
         let dollars = |micros: i64| micros as f64 / MICROS_PER_DOLLAR;
         Listed {
             model: model.to_owned(),
             row: self.row,
+            speed: Some(self.speed.clone()).filter(|speed| !speed.is_empty()),
             from: Some(self.from.clone()).filter(|from| !from.is_empty()),
             prompt_up_to: u64::try_from(self.prompt_up_to).ok(),
             input: dollars(self.input),
@@ -88,8 +101,8 @@ mod tests {
     #[test]
     fn all_models_are_listed_in_order() {
         let all = Prices::default().all_listed("2026-11-20");
-        // 20 ids, one of which has two tiers.
-        assert_eq!(all.len(), 21);
+        // 26 ids; four of them have two tiers, seven another price when they are fast.
+        assert_eq!(all.len(), 26 + 4 + 7);
         assert!(all.is_sorted_by_key(|listed| listed.model.clone()));
     }
 }

@@ -7,7 +7,13 @@ fn cost(model: &str, tokens: Tokens) -> Option<i64> {
 }
 
 fn request<'a>(model: &'a str, day: &'a str, tokens: Tokens) -> Request<'a> {
-    Request { model, day, tokens }
+    Request {
+        model,
+        terms: Terms::default(),
+        day,
+        tokens,
+        web_searches: 0,
+    }
 }
 
 fn each(input: u64, output: u64, read: u64, write_5m: u64, write_1h: u64) -> Tokens {
@@ -51,18 +57,81 @@ fn every_row_of_the_list_is_there() {
         ("opus-4-5", 46_750_000),   // 5 + 25 + 0.5 + 6.25 + 10
         ("opus-4-7", 46_750_000),
         ("opus-5", 46_750_000),
-        ("sonnet-5", 18_700_000), // 2 + 10 + 0.2 + 2.5 + 4
-        ("sonnet-4", 28_050_000), // 3 + 15 + 0.3 + 3.75 + 6
-        ("sonnet-4-6", 28_050_000),
-        ("haiku-4-5", 9_350_000),  // 1 + 5 + 0.1 + 1.25 + 2
-        ("haiku-3-5", 7_480_000),  // 0.8 + 4 + 0.08 + 1 + 1.6
-        ("opus-4", 140_250_000),   // 15 + 75 + 1.5 + 18.75 + 30
-        ("fable-5-1", 92_750_000), // 10 + 50 + 0.25 + 12.5 + 20
-        ("fable-5", 93_500_000),   // 10 + 50 + 1 + 12.5 + 20
+        ("sonnet-5", 18_700_000),   // 2 + 10 + 0.2 + 2.5 + 4
+        ("sonnet-4-6", 28_050_000), // 3 + 15 + 0.3 + 3.75 + 6
+        ("haiku-4-5", 9_350_000),   // 1 + 5 + 0.1 + 1.25 + 2
+        ("haiku-3-5", 7_480_000),   // 0.8 + 4 + 0.08 + 1 + 1.6
+        ("opus-4", 140_250_000),    // 15 + 75 + 1.5 + 18.75 + 30
+        ("fable-5-1", 92_750_000),  // 10 + 50 + 0.25 + 12.5 + 20
+        ("fable-5", 93_500_000),    // 10 + 50 + 1 + 12.5 + 20
+        ("mythos-5", 93_500_000),
+        ("mythos-5-1", 92_750_000),
+        ("fable-5-2", 74_200_000), // 8 + 40 + 0.2 + 10 + 16
+        ("mythos-5-2", 74_200_000),
+        ("claude-3-5-sonnet-20241022", 28_050_000),
+        ("claude-3-7-sonnet-20250219", 28_050_000),
+        // above 200,000: 6 + 22.5 + 0.6 + 7.5 + 12
+        ("sonnet-4-5", 48_600_000),
+        ("sonnet-4", 48_600_000),
     ];
     for (model, sum) in sums {
-        assert_eq!(cost(model, million), Some(sum), "{model}");
+        let request = request(model, DAY, million);
+        let cost = Prices::default().cost_of_requests([request].into_iter());
+        assert_eq!(cost, Some(sum), "{model}");
     }
+    let fast = [
+        ("opus-5-5", 74_400_000), // 8 + 40 + 0.4 + 10 + 16
+        ("opus-5", 93_500_000),   // 10 + 50 + 1 + 12.5 + 20
+        ("opus-4-8", 93_500_000),
+        ("opus-4-7", 280_500_000), // 30 + 150 + 3 + 37.5 + 60
+        ("opus-4-6", 280_500_000),
+        ("fable-5-2", 148_400_000), // 16 + 80 + 0.4 + 20 + 32
+        ("mythos-5-2", 148_400_000),
+    ];
+    for (model, sum) in fast {
+        assert_eq!(cost_on(model, "fast", "", million, 0), Some(sum), "{model}");
+    }
+}
+
+fn cost_on(model: &str, speed: &str, region: &str, tokens: Tokens, searches: u64) -> Option<i64> {
+    let request = Request {
+        terms: Terms { speed, region },
+        web_searches: searches,
+        ..request(model, DAY, tokens)
+    };
+    Prices::default().cost_of_requests([request].into_iter())
+}
+
+#[test]
+fn speed_region_and_searches_have_their_price() {
+    let tokens = each(100, 10, 0, 0, 0);
+    // 100*4 + 10*20
+    for speed in ["", "standard"] {
+        assert_eq!(cost_on("opus-5-5", speed, "", tokens, 0), Some(600));
+    }
+    // 100*8 + 10*40
+    assert_eq!(cost_on("opus-5-5", "fast", "", tokens, 0), Some(1_200));
+    // 600 * 1.1, and three searches of a cent each, which no region makes dearer
+    assert_eq!(cost_on("opus-5-5", "", "us", tokens, 0), Some(660));
+    assert_eq!(cost_on("opus-5-5", "", "us", tokens, 3), Some(30_660));
+    assert_eq!(cost_on("opus-5-5", "", "global", tokens, 0), Some(600));
+    // 5 * 1.1 = 5.5 → 6
+    assert_eq!(
+        cost_on("haiku-4-5", "", "us", each(0, 1, 0, 0, 0), 0),
+        Some(6)
+    );
+    // What the table has no price for is not taken for the usual.
+    for (speed, region) in [("turbo", ""), ("", "moon"), ("fast", "moon")] {
+        assert_eq!(cost_on("opus-5-5", speed, region, tokens, 0), None);
+    }
+    assert_eq!(cost_on("haiku-5-5", "fast", "", tokens, 0), None);
+    let older = Prices::parse(&row(&[])).unwrap();
+    let search = |web_searches| Request {
+        web_searches,
+        ..request("m", DAY, tokens)
+    };
+    assert!(older.cost_of_requests([search(0)].into_iter()).is_some());
+    assert_eq!(older.cost_of_requests([search(1)].into_iter()), None);
 }
 
 #[test]
@@ -196,12 +265,24 @@ fn a_wrong_table_is_refused_with_its_place() {
         (row(&[]).replace("= 5", "= -5.0"), "output is -5"),
         (row(&[]).replace("= 5", "= nan"), "output is NaN"),
         (row(&[]).replace("= 5", "= 0.0000001"), "six decimals"),
+        (row(&["speed = \"standard\""]), "speed is \"standard\""),
+        (
+            row(&["speed = \"fast\""]) + &row(&["speed = \"fast\""]),
+            "two prices from the beginning",
+        ),
+        (
+            "[tools]\nweb_search = -1".to_owned(),
+            "tools.web_search is -1",
+        ),
+        ("[tools]\nshell = 1".to_owned(), "shell"),
+        ("[regions]\nus = 1001".to_owned(), "regions.us is 1001"),
     ];
     for (text, place) in refused {
         let error = Prices::parse(&text).unwrap_err();
         assert!(error.contains(place), "{error}");
     }
     assert!(Prices::parse(&(row(&[]) + &row(&[tier]))).is_ok());
+    assert!(Prices::parse(&(row(&[]) + &row(&["speed = \"fast\""]))).is_ok());
 }
 
 /// A row of model `m` at 3 dollars, output at 5, with lines of its own.

@@ -1,16 +1,14 @@
 //! One line of a transcript, and of it the few fields that count.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::Deserializer;
 use serde_json::value::RawValue;
 
+use super::loose::{Flag, Word};
+use super::stated::{Stated, parts};
 use crate::clean::{clean_name, clean_text};
-use crate::json::{Object, Text, items, scalar};
+use crate::json::{Object, items, scalar};
 use crate::time::TIME_RANGE_MS;
-use agentpulse_core::limits::MAX_COUNT;
-use agentpulse_core::price::Tokens;
 use agentpulse_core::usage::ApiFailure;
 
 /// What the client puts in the place of a model where it made the message up.
@@ -20,6 +18,7 @@ const NOT_FINAL: [&str; 2] = ["tool_use", "pause_turn"];
 /// A message has a few dozen blocks; a line of nothing but blocks must not become a hundred times
 /// its size in memory.
 const MAX_BLOCKS: usize = 4_096;
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 const UNKNOWN: &str = "unknown";
 
 /// A line of the model or to the model; all others say nothing that counts.
@@ -27,19 +26,19 @@ const UNKNOWN: &str = "unknown";
 #[serde(rename_all = "camelCase")]
 pub struct Line<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
+    kind: Word<'a>,
     #[serde(default)]
-    is_meta: Option<bool>,
+    is_meta: Flag,
     #[serde(default)]
-    is_api_error_message: Option<bool>,
+    is_api_error_message: Flag,
     #[serde(borrow, default)]
-    request_id: Option<Text<'a>>,
+    request_id: Word<'a>,
     #[serde(borrow, default)]
-    timestamp: Option<Text<'a>>,
+    timestamp: Word<'a>,
     #[serde(borrow, default)]
-    session_id: Option<Text<'a>>,
+    session_id: Word<'a>,
     #[serde(borrow, default)]
-    agent_id: Option<Text<'a>>,
+    agent_id: Word<'a>,
     #[serde(borrow)]
     message: Message<'a>,
 }
@@ -47,30 +46,15 @@ pub struct Line<'a> {
 #[derive(Debug, Deserialize)]
 struct Message<'a> {
     #[serde(borrow, default)]
-    id: Option<Text<'a>>,
+    id: Word<'a>,
     #[serde(borrow, default)]
-    model: Option<Text<'a>>,
+    model: Word<'a>,
     #[serde(borrow, default)]
-    stop_reason: Option<Text<'a>>,
-    #[serde(default)]
-    usage: Option<RawUsage>,
+    stop_reason: Word<'a>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
     content: Content<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawUsage {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_creation: Option<CacheCreation>,
-}
-
-#[derive(Debug, Deserialize)]
-struct CacheCreation {
-    ephemeral_5m_input_tokens: Option<u64>,
-    ephemeral_1h_input_tokens: Option<u64>,
 }
 
 /// The content of a message, without any text.
@@ -82,48 +66,39 @@ enum Content<'a> {
     Blocks(Vec<Block<'a>>),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Block<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    id: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    tool_use_id: Option<Text<'a>>,
-    #[serde(default)]
-    is_error: Option<bool>,
-}
-
-/// The usage that a line states for its request.
-pub struct Stated<'a> {
-    pub message_id: Option<&'a str>,
-    pub request_id: Option<&'a str>,
-    pub model: &'a str,
-    pub tokens: Tokens,
+    #[serde(borrow, rename = "type")]
+    kind: Word<'a>,
+    #[serde(borrow)]
+    id: Word<'a>,
+    #[serde(borrow)]
+    name: Word<'a>,
+    #[serde(borrow)]
+    tool_use_id: Word<'a>,
+    is_error: Flag,
 }
 
 impl<'a> Line<'a> {
-    /// None for what is not JSON, of another type or shape, or with numbers beyond all sense.
+    /// None for what is not JSON, or of another type or shape.
     pub fn parse(bytes: &'a [u8]) -> Option<Line<'a>> {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let line: Line = serde_json::from_slice(bytes).ok()?;
-        let is_known = line.is_assistant() || line.is_user();
-        let usage = line.message.usage.as_ref();
-        (is_known && usage.is_none_or(RawUsage::is_plausible)).then_some(line)
+        (line.is_assistant() || line.is_user()).then_some(line)
     }
 
     pub fn is_assistant(&self) -> bool {
-        self.kind.0 == "assistant"
+        self.kind.is("assistant")
     }
 
     fn is_user(&self) -> bool {
-        self.kind.0 == "user"
+        self.kind.is("user")
     }
 
     /// What the client added by itself, such as a hint; nobody sent it.
     pub fn is_meta(&self) -> bool {
-        self.is_meta == Some(true)
+        self.is_meta.0
     }
 
     /// What somebody asked of the agent, as opposed to the result of a tool.
@@ -137,42 +112,42 @@ impl<'a> Line<'a> {
     }
 
     pub fn is_api_failure(&self) -> bool {
-        self.is_assistant() && self.is_api_error_message == Some(true)
+        self.is_assistant() && self.is_api_error_message.0
     }
 
     /// A message of the model after which it does not go on.
     pub fn is_final(&self) -> bool {
-        let reason = self.message.stop_reason.as_ref();
-        let is_last = reason.is_some_and(|reason| !NOT_FINAL.contains(&&*reason.0));
+        let reason = self.message.stop_reason.get();
+        let is_last = reason.is_some_and(|reason| !NOT_FINAL.contains(&reason));
         self.is_assistant() && (is_last || self.is_api_failure())
     }
 
     /// Milliseconds since 1970; none for a time that no event may have.
     pub fn time_ms(&self) -> Option<i64> {
-        let time: jiff::Timestamp = self.timestamp.as_ref()?.0.parse().ok()?;
+        let time: jiff::Timestamp = self.timestamp.get()?.parse().ok()?;
         Some(time.as_millisecond()).filter(|time_ms| TIME_RANGE_MS.contains(time_ms))
     }
 
     pub fn session_id(&self) -> Option<&str> {
-        self.session_id.as_ref().map(|id| &*id.0)
+        self.session_id.get()
     }
 
     pub fn agent_id(&self) -> Option<&str> {
-        self.agent_id.as_ref().map(|id| &*id.0)
+        self.agent_id.get()
     }
 
     /// None on lines of users, and where no model was asked.
     pub fn stated(&self) -> Option<Stated<'_>> {
         let message = &self.message;
-        let model = message.model.as_ref().map_or(UNKNOWN, |model| &*model.0);
+        let model = message.model.get().unwrap_or(UNKNOWN);
         if !self.is_assistant() || self.is_api_failure() || model == SYNTHETIC {
             return None;
         }
         Some(Stated {
-            message_id: message.id.as_ref().map(|id| &*id.0),
-            request_id: self.request_id.as_ref().map(|id| &*id.0),
-            model,
-            tokens: message.usage.as_ref()?.tokens(),
+            message_id: message.id.get(),
+            request_id: self.request_id.get(),
+            is_whole: message.stop_reason.get().is_some(),
+            parts: parts(message.usage?, model),
         })
     }
 
@@ -181,15 +156,15 @@ impl<'a> Line<'a> {
         let blocks = self.blocks().iter().filter(|_| self.is_assistant());
         blocks
             .filter(|block| block.is("tool_use"))
-            .filter_map(|block| Some((&*block.id.as_ref()?.0, &*block.name.as_ref()?.0)))
+            .filter_map(|block| Some((block.id.get()?, block.name.get()?)))
     }
 
     /// The id of each call whose result is an error.
     pub fn tool_errors(&self) -> impl Iterator<Item = &str> {
         let blocks = self.blocks().iter().filter(|_| self.is_user());
         blocks
-            .filter(|block| block.is("tool_result") && block.is_error == Some(true))
-            .filter_map(|block| Some(&*block.tool_use_id.as_ref()?.0))
+            .filter(|block| block.is("tool_result") && block.is_error.0)
+            .filter_map(|block| block.tool_use_id.get())
     }
 
     fn blocks(&self) -> &[Block<'a>] {
@@ -202,39 +177,7 @@ impl<'a> Line<'a> {
 
 impl Block<'_> {
     fn is(&self, kind: &str) -> bool {
-        self.kind.as_ref().is_some_and(|own| own.0 == kind)
-    }
-}
-
-impl RawUsage {
-    fn is_plausible(&self) -> bool {
-        let Tokens {
-            input,
-            output,
-            cache_read,
-            cache_write_5m,
-            cache_write_1h,
-        } = self.tokens();
-        [input, output, cache_read, cache_write_5m, cache_write_1h]
-            .into_iter()
-            .all(|count| count <= MAX_COUNT)
-    }
-
-    /// What the split of the cache writes leaves out was written for the shorter time, which is
-    /// the default.
-    fn tokens(&self) -> Tokens {
-        let split = self.cache_creation.as_ref();
-        let write_1h = split.and_then(|split| split.ephemeral_1h_input_tokens);
-        let write_5m = split.and_then(|split| split.ephemeral_5m_input_tokens);
-        let write_1h = write_1h.unwrap_or(0);
-        let written = self.cache_creation_input_tokens.unwrap_or(0);
-        Tokens {
-            input: self.input_tokens.unwrap_or(0),
-            output: self.output_tokens.unwrap_or(0),
-            cache_read: self.cache_read_input_tokens.unwrap_or(0),
-            cache_write_5m: written.saturating_sub(write_1h).max(write_5m.unwrap_or(0)),
-            cache_write_1h: write_1h,
-        }
+        self.kind.is(kind)
     }
 }
 
@@ -269,43 +212,20 @@ fn object(value: &RawValue) -> Option<Object<'_>> {
 /// By hand, so that a prompt is skipped where a derived type would copy it.
 impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ContentVisitor)
+        let content = <&'de RawValue>::deserialize(deserializer)?;
+        Ok(match content.get().as_bytes().first() {
+            Some(b'"') => Content::Text,
+            Some(b'[') => blocks(content).map_or(Content::Missing, Content::Blocks),
+            _ => Content::Missing,
+        })
     }
 }
 
-struct ContentVisitor;
-
-impl<'de> Visitor<'de> for ContentVisitor {
-    type Value = Content<'de>;
-
-    fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
-        out.write_str("a text or blocks")
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Content<'de>, E> {
-        Ok(Content::Text)
-    }
-
-    fn visit_unit<E>(self) -> Result<Content<'de>, E> {
-        Ok(Content::Missing)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Content<'de>, A::Error> {
-        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Content::Missing)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Content<'de>, A::Error> {
-        let mut blocks = Vec::new();
-        while blocks.len() < MAX_BLOCKS {
-            match items.next_element()? {
-                Some(block) => blocks.push(block),
-                None => return Ok(Content::Blocks(blocks)),
-            }
-        }
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Content::Blocks(blocks))
-    }
+/// What is no block says nothing.
+fn blocks(content: &RawValue) -> Option<Vec<Block<'_>>> {
+    let items = items(content, MAX_BLOCKS)?.into_iter();
+    let blocks = items.map(|item| serde_json::from_str(item.get()).unwrap_or_default());
+    Some(blocks.collect())
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 
 mod beginning;
 mod line;
+mod loose;
 mod slice;
 mod span;
+mod stated;
 mod turns;
 
 pub use self::beginning::Beginning;

@@ -1,16 +1,17 @@
 //! The lines of one turn, added up.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::line::{Line, Stated, api_failure};
+use super::line::{Line, api_failure};
 use super::span::{OLDER_THAN_ITS_TURN_MS, Span};
+use super::stated::{Part, Stated};
 use crate::clean::clean_name;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::OTHER;
-use agentpulse_core::price::{Prices, Request, Tokens};
+use agentpulse_core::price::{Prices, Request, Terms, Tokens};
 use agentpulse_core::usage::Usage;
 
 /// Requests of one slice, each some 80 bytes while it is read. A run of a day makes a few
@@ -38,9 +39,11 @@ pub struct Slice {
     span: Span,
     has_begun: bool,
     requests: HashMap<u128, Kept>,
+    /// Samplings of all requests.
+    samplings: usize,
     /// Not all requests found room.
     is_partial: bool,
-    models: Vec<String>,
+    asked: Vec<Asked>,
     tool_calls: HashSet<u128>,
     tool_errors: HashSet<u128>,
     usage: Usage,
@@ -49,11 +52,29 @@ pub struct Slice {
 /// Of a name beside its text: its place in a list or a map.
 const NAME_BYTES: usize = 64;
 
+/// A model, and the terms on which it was asked.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    model: String,
+    speed: String,
+    region: String,
+}
+
 /// What is kept of a request.
 #[derive(Debug)]
 struct Kept {
-    model: usize,
     day: Option<Day>,
+    is_whole: bool,
+    first: Sampling,
+    others: Box<[Sampling]>,
+}
+
+#[derive(Debug)]
+struct Sampling {
+    asked: u32,
+    web_searches: u64,
+    is_request: bool,
+    is_known: bool,
     tokens: Tokens,
 }
 
@@ -65,8 +86,9 @@ impl Slice {
             span,
             has_begun: false,
             requests: HashMap::new(),
+            samplings: 0,
             is_partial: false,
-            models: Vec::new(),
+            asked: Vec::new(),
             tool_calls: HashSet::new(),
             tool_errors: HashSet::new(),
             usage: Usage {
@@ -106,7 +128,7 @@ impl Slice {
             self.usage.api_errors += u64::from(line.is_api_failure());
         }
         if let Some(stated) = line.stated() {
-            self.request(&stated, time_ms.or(self.usage.last_ms), end);
+            self.request(stated, time_ms.or(self.usage.last_ms), end);
         }
         self.tools(&line);
         ControlFlow::Continue(())
@@ -115,11 +137,12 @@ impl Slice {
     /// What the lines so far amount to.
     pub fn usage(&self, prices: &Prices) -> Usage {
         let mut usage = self.usage.clone();
-        for request in self.requests.values() {
-            let name = &self.models[request.model];
+        for sampling in self.requests.values().flat_map(Kept::samplings) {
+            let name = &self.asked[sampling.asked as usize].model;
             let model = usage.models.entry(name.clone()).or_default();
-            model.requests += 1;
-            model.add(&request.tokens);
+            model.requests += u64::from(sampling.is_request);
+            model.add(&sampling.tokens);
+            model.web_searches = model.web_searches.saturating_add(sampling.web_searches);
         }
         usage.tool_errors = self.tool_errors.len() as u64;
         usage.cost_micros = self.cost_micros(prices);
@@ -137,13 +160,17 @@ impl Slice {
         let requests = table_bytes::<(u128, Kept)>(self.requests.capacity());
         let ids = [&self.tool_calls, &self.tool_errors].map(HashSet::capacity);
         let ids: usize = ids.into_iter().map(table_bytes::<u128>).sum();
-        let names = self.models.iter().chain(self.usage.tool_calls.keys());
+        let others = self.samplings.saturating_sub(self.requests.len());
+        let others = others * size_of::<Sampling>();
+        let asked = self.asked.iter();
+        let asked = asked.flat_map(|asked| [&asked.model, &asked.speed, &asked.region]);
+        let names = asked.chain(self.usage.tool_calls.keys());
         let names: usize = names.map(|name| NAME_BYTES + name.len()).sum();
         let failure = self.usage.failure.as_ref();
         let failure = failure.map_or(0, |failure| {
             failure.kind.len() + failure.message.as_ref().map_or(0, String::len)
         });
-        size_of::<Slice>() + requests + ids + names + failure
+        size_of::<Slice>() + requests + others + ids + names + failure
     }
 
     fn ends_before(&self, line: &Line, time_ms: Option<i64>) -> bool {
@@ -157,42 +184,78 @@ impl Slice {
         self.has_begun && is_later && line.is_prompt()
     }
 
-    /// A message is written once for each of its blocks, with all of its usage; where the lines
-    /// differ, an early one was written before the message was complete.
-    fn request(&mut self, stated: &Stated, time_ms: Option<i64>, end: u64) {
-        let key = key(stated, end);
-        let is_known = self.requests.contains_key(&key);
-        if !is_known && self.requests.len() >= MAX_REQUESTS {
+    /// A message is written once for each of its blocks, with all of its usage. Where the lines
+    /// differ, the last of those counts that say that the message is whole; without any, the one
+    /// with the largest total.
+    fn request(&mut self, stated: Stated, time_ms: Option<i64>, end: u64) {
+        let key = key(&stated, end);
+        let (known, before) = match self.requests.get(&key) {
+            Some(known) => (Some(known), known.samplings().count()),
+            None => (None, 0),
+        };
+        let is_old = known.is_some_and(|known| match (known.is_whole, stated.is_whole) {
+            (true, is_whole) => !is_whole,
+            (false, true) => false,
+            (false, false) => known.total() >= stated.total(),
+        });
+        if is_old {
+            return;
+        }
+        let samplings = self.samplings - before + stated.parts.len();
+        if samplings > MAX_REQUESTS {
             self.is_partial = true;
             return;
         }
-        let kept = Kept {
-            model: self.model(stated.model),
-            day: time_ms.map(Day::of),
-            tokens: stated.tokens,
-        };
-        match self.requests.get_mut(&key) {
-            Some(known) if known.tokens.total() >= kept.tokens.total() => {}
-            Some(known) => *known = kept,
-            None => {
-                self.requests.insert(key, kept);
-            }
+        self.samplings = samplings;
+        let is_whole = stated.is_whole;
+        let parts = stated.parts.into_iter();
+        let mut parts: VecDeque<Sampling> = parts.map(|part| self.sampling(part)).collect();
+        if let Some(first) = parts.pop_front() {
+            let kept = Kept {
+                day: time_ms.map(Day::of),
+                is_whole,
+                first,
+                others: Vec::from(parts).into(),
+            };
+            self.requests.insert(key, kept);
         }
     }
 
-    /// The place of a model's name.
-    fn model(&mut self, model: &str) -> usize {
-        let known = |models: &[String], name: &str| models.iter().position(|own| own == name);
-        if let Some(place) = known(&self.models, model) {
-            return place;
+    fn sampling(&mut self, part: Part) -> Sampling {
+        Sampling {
+            asked: self.asked(part.model, part.speed, part.region),
+            web_searches: part.web_searches,
+            is_request: part.is_request,
+            is_known: part.is_known,
+            tokens: part.tokens,
         }
-        let is_full = self.models.len() >= MAX_NAMES;
-        let name = clean_name(model.to_owned()).filter(|_| !is_full);
-        let name = name.unwrap_or_else(|| OTHER.to_owned());
-        known(&self.models, &name).unwrap_or_else(|| {
-            self.models.push(name);
-            self.models.len() - 1
-        })
+    }
+
+    /// The place of a model's name with its terms.
+    fn asked(&mut self, model: String, speed: String, region: String) -> u32 {
+        let known = |all: &[Asked], one: &Asked| all.iter().position(|own| own == one);
+        let is_full = self.asked.len() >= MAX_NAMES;
+        let name = |name: String| match name.is_empty() {
+            true => name,
+            false => clean_name(name).unwrap_or_else(|| OTHER.to_owned()),
+        };
+        let mut asked = Asked {
+            model: clean_name(model).unwrap_or_else(|| OTHER.to_owned()),
+            speed: name(speed),
+            region: name(region),
+        };
+        if is_full && known(&self.asked, &asked).is_none() {
+            asked = Asked {
+                model: OTHER.to_owned(),
+                speed: String::new(),
+                region: String::new(),
+            };
+        }
+        let place = known(&self.asked, &asked).unwrap_or_else(|| {
+            self.asked.push(asked);
+            self.asked.len() - 1
+        });
+        place as u32
     }
 
     fn tools(&mut self, line: &Line) {
@@ -223,11 +286,37 @@ impl Slice {
             let day = request.day?;
             days.entry(day).or_insert_with(|| day.to_string());
         }
-        prices.cost_of_requests(self.requests.values().map(|request| Request {
-            model: &self.models[request.model],
-            day: request.day.map_or("", |day| &days[&day]),
-            tokens: request.tokens,
+        let samplings = self.requests.values().flat_map(|request| {
+            let day = request.day.map_or("", |day| &*days[&day]);
+            request.samplings().map(move |sampling| (day, sampling))
+        });
+        if samplings.clone().any(|(_, sampling)| !sampling.is_known) {
+            return None;
+        }
+        prices.cost_of_requests(samplings.map(|(day, sampling)| {
+            let asked = &self.asked[sampling.asked as usize];
+            Request {
+                model: &asked.model,
+                terms: Terms {
+                    speed: &asked.speed,
+                    region: &asked.region,
+                },
+                day,
+                tokens: sampling.tokens,
+                web_searches: sampling.web_searches,
+            }
         }))
+    }
+}
+
+impl Kept {
+    fn samplings(&self) -> impl Iterator<Item = &Sampling> + Clone {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn total(&self) -> u64 {
+        let totals = self.samplings().map(|sampling| sampling.tokens.total());
+        totals.fold(0, u64::saturating_add)
     }
 }
 
