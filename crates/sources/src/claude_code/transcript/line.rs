@@ -39,6 +39,8 @@ pub struct Line<'a> {
     session_id: Word<'a>,
     #[serde(borrow, default)]
     agent_id: Word<'a>,
+    #[serde(borrow, default)]
+    forked_from: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Message<'a>,
 }
@@ -99,6 +101,11 @@ impl<'a> Line<'a> {
     /// What the client added by itself, such as a hint; nobody sent it.
     pub fn is_meta(&self) -> bool {
         self.is_meta.0
+    }
+
+    /// A copy of a line of the agent from which this one was forked.
+    pub fn is_inherited(&self) -> bool {
+        self.forked_from.is_some()
     }
 
     /// What somebody asked of the agent, as opposed to the result of a tool.
@@ -179,6 +186,17 @@ impl Block<'_> {
     fn is(&self, kind: &str) -> bool {
         self.kind.is(kind)
     }
+}
+
+/// Whether a line says that a fork's file begins here: lines of its parent follow.
+pub fn is_fork(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Word<'a>,
+    }
+    let line = serde_json::from_slice::<Kind>(bytes);
+    line.is_ok_and(|line| line.kind.is("fork-context-ref"))
 }
 
 /// The failure that a line tells of, and nothing else of it: a line has up to 8 MiB, and as a tree

@@ -5,16 +5,21 @@
 //! [`Usage`](agentpulse_core::usage::Usage) and [`Turns`] name is kept; the rest is not even copied.
 
 mod beginning;
+mod hash;
 mod line;
 mod loose;
+mod requests;
 mod slice;
 mod span;
 mod stated;
+mod sums;
 mod turns;
 
 pub use self::beginning::Beginning;
-pub use self::slice::{MAX_NAMES, MAX_REQUESTS, MAX_TOOL_IDS, Slice};
+pub use self::requests::{MAX_MODELS, MAX_REQUESTS};
+pub use self::slice::Slice;
 pub use self::span::Span;
+pub use self::sums::{MAX_TOOL_IDS, MAX_TOOLS};
 pub use self::turns::{MAX_TURNS, Outcome, Turn, TurnReader, Turns};
 
 #[cfg(test)]

@@ -303,14 +303,14 @@ fn cache_writes_without_a_split_are_for_five_minutes() {
 
 #[test]
 fn names_and_requests_are_bounded() {
-    let calls: Vec<_> = (0..MAX_NAMES + 5)
+    let calls: Vec<_> = (0..MAX_TOOLS + 5)
         .map(|n| call(1, "m", &[(&format!("t{n}"), &format!("tool {n}"))]))
         .collect();
     let told = usage(&calls);
-    assert_eq!(told.tool_calls.len(), MAX_NAMES + 1);
+    assert_eq!(told.tool_calls.len(), MAX_TOOLS + 1);
     assert_eq!(told.tool_calls["_other"], 5);
 
-    let models: Vec<_> = (0..MAX_NAMES + 5)
+    let models: Vec<_> = (0..MAX_MODELS + 5)
         .map(|n| {
             with_usage(
                 answer(1, &format!("m{n}"), None),
@@ -325,7 +325,7 @@ fn names_and_requests_are_bounded() {
         )])
         .collect();
     let told = usage(&models);
-    assert_eq!(told.models.len(), MAX_NAMES + 1);
+    assert_eq!(told.models.len(), MAX_MODELS + 1);
     assert_eq!(told.models["_other"].requests, 6);
 
     let mut slice = Slice::new(0, Span::default());
