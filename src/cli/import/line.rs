@@ -63,7 +63,9 @@ impl Importer {
         let Some(last) = found.turns.last() else {
             return Err("without a turn".to_owned());
         };
-        if last.outcome == Outcome::Unfinished && self.changed_just_now(path) {
+        if matches!(last.outcome, Outcome::Unfinished | Outcome::OpenEnded)
+            && self.changed_just_now(path)
+        {
             return Err("still being written".to_owned());
         }
         let first = self.first(&found.turns, summary);
@@ -168,7 +170,7 @@ impl<'a> Agent<'a> {
 
 fn written(turn: &Turn) -> Value {
     let outcome = match turn.outcome {
-        Outcome::Success => "success",
+        Outcome::Success | Outcome::OpenEnded => "success",
         Outcome::Failure => "failure",
         Outcome::Unfinished => "interrupted",
     };

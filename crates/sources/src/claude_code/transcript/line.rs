@@ -168,10 +168,22 @@ impl<'a> Line<'a> {
 
     /// The id of each call whose result is an error.
     pub fn tool_errors(&self) -> impl Iterator<Item = &str> {
+        let failed = self.tool_results().filter(|(_, is_error)| *is_error);
+        failed.map(|(id, _)| id)
+    }
+
+    /// The id of each call with a result, and whether that is an error.
+    pub fn tool_results(&self) -> impl Iterator<Item = (&str, bool)> {
         let blocks = self.blocks().iter().filter(|_| self.is_user());
         blocks
-            .filter(|block| block.is("tool_result") && block.is_error.0)
-            .filter_map(|block| block.tool_use_id.get())
+            .filter(|block| block.is("tool_result"))
+            .filter_map(|block| Some((block.tool_use_id.get()?, block.is_error.0)))
+    }
+
+    /// The model speaks, and the line does not say whether it goes on.
+    pub fn is_open_ended(&self) -> bool {
+        let is_text = self.blocks().iter().any(|block| block.is("text"));
+        self.is_assistant() && is_text && self.message.stop_reason.get().is_none()
     }
 
     fn blocks(&self) -> &[Block<'a>] {

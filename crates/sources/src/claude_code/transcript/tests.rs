@@ -1,4 +1,5 @@
 mod captured;
+mod inherited;
 mod money;
 mod turned;
 

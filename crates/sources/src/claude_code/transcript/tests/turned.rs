@@ -72,6 +72,32 @@ fn a_prompt_in_between_begins_no_turn() {
     assert_eq!(told.turns, [turn(1, 6, Outcome::Success)]);
 }
 
+/// Clients that never write a stop reason.
+#[test]
+fn a_text_without_a_stop_reason_ends_a_turn_where_a_prompt_follows() {
+    let mut second = call(32, "m3", &[("t1", "Read")]);
+    second["message"]["stop_reason"] = Value::Null;
+    let lines = [
+        prompt(10),
+        answer(11, "m1", None),
+        prompt(30),
+        answer(31, "m2", None),
+        second,
+        prompt(40),
+        result(41, "t1", false),
+        answer(42, "m4", None),
+    ];
+    let told = turns(&lines);
+    let expect = [
+        turn(10, 11, Outcome::Success),
+        turn(30, 42, Outcome::OpenEnded),
+    ];
+    assert_eq!(told.turns, expect);
+    // A call without its result: the text beside it is no end.
+    let told = turns(&lines[..6]);
+    assert_eq!(told.turns[1], turn(30, 40, Outcome::Unfinished));
+}
+
 #[test]
 fn a_slice_ends_before_the_next_prompt() {
     let file = text(&three());
