@@ -7,6 +7,8 @@ use clap::Args;
 use crate::cli::{Failure, failed};
 
 const FOLDER: &str = ".claude";
+/// The client's variable for the folder in the place of `~/.claude`.
+const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 const SHARED: &str = "settings.json";
 const LOCAL: &str = "settings.local.json";
 
@@ -41,7 +43,7 @@ impl Files {
             Some(path) => file("settings", path.clone()),
             None if self.local => file("local", self.project_folder().join(LOCAL)),
             None if self.project.is_some() => file("project", self.project_folder().join(SHARED)),
-            None => file("user", home()?.join(FOLDER).join(SHARED)),
+            None => file("user", user_folder()?.join(SHARED)),
         }
     }
 
@@ -53,7 +55,7 @@ impl Files {
         if self.settings.is_some() {
             return Ok(vec![self.one()?]);
         }
-        let user = home()?.join(FOLDER).join(SHARED);
+        let user = user_folder()?.join(SHARED);
         let project = self.project_folder();
         let mut files = vec![Named {
             scope: "user",
@@ -78,6 +80,14 @@ impl Files {
             Some(dir) if dir != Path::new(".") => dir.join(FOLDER),
             _ => PathBuf::from(FOLDER),
         }
+    }
+}
+
+/// Where the client keeps the user's own settings: by its own variable, else in the home folder.
+fn user_folder() -> Result<PathBuf, Failure> {
+    match std::env::var_os(CONFIG_DIR).filter(|folder| !folder.is_empty()) {
+        Some(folder) => Ok(absolute(Path::new(&folder))),
+        None => Ok(home()?.join(FOLDER)),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::summary::Summary;
-use super::walk::agent_id;
+use super::walk::{agent_id, session};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::limits::MAX_ITEMS;
 use agentpulse_sources::claude_code::Sidecar;
@@ -118,7 +118,7 @@ struct Agent<'a> {
 impl<'a> Agent<'a> {
     /// Its lines name the agent; if they do not, its path does.
     fn new(path: &Path, shown: &'a str, found: Turns, sidecar: Option<Sidecar>) -> Agent<'a> {
-        let session = path.ancestors().nth(2).and_then(Path::file_name);
+        let session = session(path).and_then(Path::file_name);
         let session = session.map(|name| name.to_string_lossy().into_owned());
         let name = sidecar.and_then(|sidecar| sidecar.agent_type);
         let id = agent_id(path).unwrap_or(UNKNOWN);

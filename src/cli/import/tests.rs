@@ -140,12 +140,14 @@ fn only_transcripts_of_subagents_are_found() {
         "p/s/subagents/agent-a1.meta.json",
         "p/s/subagents/agent-.jsonl",
         "p/s/subagents/other.jsonl",
-        "p/s/subagents/deeper/agent-a1.jsonl",
+        "p/s/subagents/1/2/3/4/agent-a1.jsonl",
+        "p/s/subagents/workflows/wf_1/journal.jsonl",
     ] {
         home.file(place, &turn(1, "end_turn"), 60);
     }
     let mut expect = vec![
         home.file("p/s/subagents/agent-a1.jsonl", "", 60),
+        home.file("p/s/subagents/workflows/wf_1/agent-a3.jsonl", "", 60),
         home.file("q/t/subagents/agent-a2.jsonl", "", 60),
     ];
     let found = walk::transcripts(home.root.path()).map(Result::unwrap);

@@ -1,9 +1,15 @@
-//! Where transcripts of subagents lie: `<project>/<session>/subagents/agent-<id>.jsonl`.
+//! Where transcripts of subagents lie: `<project>/<session>/subagents/**/agent-<id>.jsonl`. Those of
+//! a workflow are in `workflows/<its id>/`.
 
 use std::fs::read_dir;
 use std::io;
 use std::iter::{empty, once};
 use std::path::{Path, PathBuf};
+
+/// Below it everything is an agent's.
+const SUBAGENTS: &str = "subagents";
+/// Folders within each other below it.
+const MAX_DEPTH: usize = 4;
 
 type Paths = Box<dyn Iterator<Item = io::Result<PathBuf>> + Send>;
 
@@ -11,8 +17,8 @@ type Paths = Box<dyn Iterator<Item = io::Result<PathBuf>> + Send>;
 /// with their number. An error stands for a folder that cannot be read.
 pub fn transcripts(root: &Path) -> Paths {
     let sessions = below(below(Box::new(once(Ok(root.to_owned())))));
-    let subagents = sessions.map(|session| Ok(session?.join("subagents")));
-    let files = below(Box::new(subagents));
+    let subagents = sessions.map(|session| Ok(session?.join(SUBAGENTS)));
+    let files = all_below(Box::new(subagents), MAX_DEPTH);
     Box::new(files.filter(|file| file.as_ref().map_or(true, |file| agent_id(file).is_some())))
 }
 
@@ -21,6 +27,24 @@ pub fn agent_id(file: &Path) -> Option<&str> {
     let name = file.file_name()?.to_str()?;
     let id = name.strip_prefix("agent-")?.strip_suffix(".jsonl")?;
     (!id.is_empty()).then_some(id)
+}
+
+/// The folder of the session to which a transcript belongs.
+pub fn session(file: &Path) -> Option<&Path> {
+    let is_subagents = |folder: &&Path| folder.file_name().is_some_and(|name| name == SUBAGENTS);
+    file.ancestors().find(is_subagents)?.parent()
+}
+
+/// A link to a folder is not followed: it may lead in a circle.
+fn all_below(folders: Paths, depth: usize) -> Paths {
+    Box::new(below(folders).flat_map(move |entry| match entry {
+        Ok(path) if depth > 1 && is_folder(&path) => all_below(Box::new(once(Ok(path))), depth - 1),
+        entry => Box::new(once(entry)),
+    }))
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|entry| entry.is_dir())
 }
 
 fn below(folders: Paths) -> Paths {

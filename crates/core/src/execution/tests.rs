@@ -168,7 +168,7 @@ impl Case {
             HOOK_START => (
                 10_000,
                 AgentSignal::Started {
-                    name: "probe".to_owned(),
+                    name: Some("probe".to_owned()),
                 },
             ),
             HOOK_STOP => (

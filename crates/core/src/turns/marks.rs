@@ -142,7 +142,7 @@ impl Turns {
         let new = match what {
             AgentSignal::Started { name } => {
                 let new = insert("starts", &mut self.starts, mark, |start| start.line)?;
-                self.name(BY_START, Some(name), hook);
+                self.name(BY_START, name.as_ref(), hook);
                 new
             }
             AgentSignal::Stopped {

@@ -29,9 +29,8 @@ pub enum Signal {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum AgentSignal {
-    Started {
-        name: String,
-    },
+    /// Without a name where the client left it empty.
+    Started { name: Option<String> },
     Stopped {
         name: Option<String>,
         failure: Option<String>,
@@ -44,9 +43,7 @@ pub enum AgentSignal {
         model: Option<String>,
     },
     /// The other side of [`AgentSignal::Launched`].
-    HasLaunched {
-        child: String,
-    },
+    HasLaunched { child: String },
     ToolBegan {
         use_id: Option<String>,
         name: String,

@@ -15,9 +15,7 @@ fn hook(step: &str) -> (AgentSignal, HookEvent) {
         again,
     };
     let what = match kind {
-        "s" => AgentSignal::Started {
-            name: "probe".to_owned(),
-        },
+        "s" => AgentSignal::Started { name: name() },
         "e" => stopped(name(), None, false),
         "f" => stopped(name(), Some("rate_limit"), false),
         "a" => stopped(name(), None, true),
@@ -214,7 +212,7 @@ fn the_name_of_an_agent_does_not_depend_on_order() {
     let say = |turns: &mut Turns, step: &str, name: &str| {
         let (mut what, hook) = hook(step);
         match &mut what {
-            AgentSignal::Started { name: own } => *own = name.to_owned(),
+            AgentSignal::Started { name: own } => *own = Some(name.to_owned()),
             AgentSignal::Stopped { name: own, .. } => *own = Some(name.to_owned()),
             _ => panic!("{step}"),
         }

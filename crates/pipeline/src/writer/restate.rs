@@ -15,6 +15,9 @@ use agentpulse_store::journal::ALL_TURNS;
 /// Agents that follow one that they descend from, in one commit.
 const MAX_DESCENDANTS: usize = 4_096;
 
+/// An agent to which its client gave no name.
+const UNNAMED: &str = "unknown";
+
 /// An execution before, if it was known, and after.
 pub(super) type Moved = (Option<Arc<Execution>>, Execution);
 
@@ -179,10 +182,10 @@ impl Commit<'_> {
             host: None,
             source: Some(turns.source.clone()),
         };
-        let start = turn.started_ms.zip(turns.agent_name().map(str::to_owned));
+        let agent_name = turns.agent_name().unwrap_or(UNNAMED);
         Ok(TurnFacts {
-            start: start.map(|(started_ms, agent_name)| Start {
-                agent_name,
+            start: turn.started_ms.map(|started_ms| Start {
+                agent_name: agent_name.to_owned(),
                 agent_type: None,
                 started_ms,
                 task_description: None,

@@ -1,6 +1,6 @@
-//! The payloads of Claude Code's hooks. Its `agent_type` is the agent's name, and its payloads carry no time: the hook
-//! program's stamp is the time of everything. What has no `agent_id` comes from the main thread,
-//! which is no agent.
+//! The payloads of Claude Code's hooks. Its `agent_type` is the agent's name, and its payloads carry
+//! no time: the hook program's stamp is the time of everything. What has no `agent_id` comes from
+//! the main thread, which is no agent. An empty string is as good as absent.
 
 use crate::fields::Fields;
 use crate::json::items;
@@ -18,24 +18,24 @@ pub(crate) fn translate(payload: &Fields, line: u64, observed_ms: i64) -> Result
     let Some(event) = payload.name("hook_event_name")? else {
         return Err(payload.refuse("payload.hook_event_name is required"));
     };
-    let session_id = payload.name("session_id")?;
-    let agent_id = own_id(payload.name("agent_id")?, payload)?;
+    let session_id = word(payload, "session_id")?;
+    let agent_id = own_id(word(payload, "agent_id")?, payload)?;
     let signals = match (event.as_str(), agent_id) {
         ("SessionEnd", None) if session_id.is_some() => vec![Signal::SessionEnded],
         ("PostToolUse", agent_id) => tool_ended(payload, agent_id, false)?,
         (_, None) => Vec::new(),
         ("SubagentStart", Some(id)) => {
-            let name = payload.required_name("agent_type")?;
+            let name = word(payload, "agent_type")?;
             vec![agent(payload, id, AgentSignal::Started { name })?]
         }
         ("SubagentStop", Some(id)) => stopped(payload, id, None)?,
         ("StopFailure", Some(id)) => {
-            let error = payload.name("error")?;
+            let error = detail(payload, "error");
             stopped(payload, id, Some(error.unwrap_or_else(unknown)))?
         }
-        ("PreToolUse", Some(id)) => match payload.name("tool_name")? {
+        ("PreToolUse", Some(id)) => match detail(payload, "tool_name") {
             Some(name) => {
-                let use_id = payload.name("tool_use_id")?;
+                let use_id = detail(payload, "tool_use_id");
                 vec![agent(payload, id, AgentSignal::ToolBegan { use_id, name })?]
             }
             None => Vec::new(),
@@ -63,14 +63,10 @@ fn stopped(
     id: String,
     failure: Option<String>,
 ) -> Result<Vec<Signal>, Rejection> {
-    let is_nameless = payload.object.string("agent_type").as_deref() == Some("");
     let what = AgentSignal::Stopped {
-        name: match is_nameless {
-            true => None,
-            false => payload.name("agent_type")?,
-        },
+        name: word(payload, "agent_type")?,
         failure,
-        again: payload.flag("stop_hook_active")?,
+        again: payload.flag("stop_hook_active").unwrap_or(false),
     };
     Ok(vec![agent(payload, id, what)?])
 }
@@ -82,7 +78,7 @@ fn tool_ended(
     agent_id: Option<String>,
     failed: bool,
 ) -> Result<Vec<Signal>, Rejection> {
-    let Some(name) = payload.name("tool_name")? else {
+    let Some(name) = detail(payload, "tool_name") else {
         return Ok(Vec::new());
     };
     let mut signals = Vec::new();
@@ -91,14 +87,14 @@ fn tool_ended(
             let response = payload.within("tool_response")?;
             let launched = AgentSignal::Launched {
                 parent: agent_id.clone(),
-                model: response.name("resolvedModel")?,
+                model: detail(&response, "resolvedModel"),
             };
-            let child = response.name("agentId")?;
+            let child = word(&response, "agentId")?;
             let child = own_id(child, payload)?.filter(|child| agent_id.as_ref() != Some(child));
             child.map(|id| (id, launched))
         }
         "TaskStop" if !failed => {
-            let id = payload.within("tool_input")?.name("task_id")?;
+            let id = word(&payload.within("tool_input")?, "task_id")?;
             own_id(id, payload)?.map(|id| (id, AgentSignal::Closed))
         }
         _ => None,
@@ -120,13 +116,26 @@ fn tool_ended(
     }
     if let Some(id) = agent_id {
         let what = AgentSignal::ToolEnded {
-            use_id: payload.name("tool_use_id")?,
+            use_id: detail(payload, "tool_use_id"),
             name,
             failed,
         };
         signals.push(agent(payload, id, what)?);
     }
     Ok(signals)
+}
+
+/// An id or the name of an agent.
+fn word(fields: &Fields, field: &str) -> Result<Option<String>, Rejection> {
+    match fields.object.string(field).as_deref() {
+        Some("") => Ok(None),
+        _ => fields.name(field),
+    }
+}
+
+/// What is worth less than the line that it stands in: of another form than a name it is absent.
+fn detail(fields: &Fields, field: &str) -> Option<String> {
+    word(fields, field).ok().flatten()
 }
 
 /// The id of an agent. One that reads as the id of a later turn would be taken for that.
@@ -138,7 +147,7 @@ fn own_id(id: Option<String>, payload: &Fields) -> Result<Option<String>, Reject
 }
 
 fn imported(payload: &Fields, id: String) -> Result<Signal, Rejection> {
-    let name = payload.name("agent_type")?;
+    let name = word(payload, "agent_type")?;
     let turns = payload.object.get("turns");
     let turns = match turns.and_then(|turns| items(turns, MAX_IMPORTED + 1)) {
         Some(turns) if (1..=MAX_IMPORTED).contains(&turns.len()) => turns,
