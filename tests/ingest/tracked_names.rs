@@ -188,7 +188,7 @@ fn a_start_reads_nothing_that_grows_with_names() {
     let path = daemon.data.join("history.db");
     let rename = |from: &str, to: &str| {
         let history = Connection::open(&path).expect("a database");
-        for table in ["agents", "models", "sessions", "tools", "hours"] {
+        for table in ["tallies", "tools"] {
             let sql = format!("ALTER TABLE {table}{from} RENAME TO {table}{to}");
             history.execute_batch(&sql).expect("a table");
         }

@@ -34,7 +34,7 @@ function show() {
       h(
         "div",
         { class: "tr head", role: "row" },
-        ["Agent", "Tool", "Progress", "Tokens", "Elapsed", "Last sign"].map((name) =>
+        ["Agent", "Tool", "Progress", "Tokens", "Elapsed", "Last seen"].map((name) =>
           h("span", { role: "columnheader" }, name),
         ),
       ),
