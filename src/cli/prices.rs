@@ -201,10 +201,11 @@ impl Checked {
 
 /// An execution is unpriced where it was counted; the table may have got a row since.
 fn reason(cost: &Cost, rows: &[Listed]) -> &'static str {
-    match (&cost.model, rows) {
+    let usual = rows.iter().filter(|row| row.speed.is_none()).count();
+    match (&cost.model, usual) {
         (None, _) => "no model is named",
-        (_, []) => "no row for it",
-        (_, [_]) => "its row came after them, or does not hold on their day",
+        (_, 0) => "no row for it",
+        (_, 1) => "its row came after them, or is not for their day, speed or region",
         _ => "priced by the length of each prompt",
     }
 }
@@ -219,6 +220,7 @@ fn shown(listed: &[Listed]) -> String {
     let head = [
         "model",
         "row",
+        "speed",
         "from",
         "prompt up to",
         "input",
@@ -232,6 +234,7 @@ fn shown(listed: &[Listed]) -> String {
         [
             one.model.clone(),
             one.row.to_string(),
+            one.speed.clone().unwrap_or_else(|| "-".to_owned()),
             one.from.clone().unwrap_or_else(|| "-".to_owned()),
             one.prompt_up_to
                 .map_or("-".to_owned(), |tokens| tokens.to_string()),
@@ -308,9 +311,9 @@ ok        haiku-5-5          2           30      $0.50  rows 4, 5
     fn a_table_shows_five_rates_a_row() {
         let listed = Prices::default().listed("haiku-5-5", "2026-11-20");
         let expect = "\
-model      row  from  prompt up to  input  output  cache read  5m write  1h write
-haiku-5-5  4    -     100000        0.1    0.5     0.01        0.125     0.2
-haiku-5-5  5    -     -             0.5    2.5     0.05        0.625     1
+model      row  speed  from  prompt up to  input  output  cache read  5m write  1h write
+haiku-5-5  4    -      -     100000        0.1    0.5     0.01        0.125     0.2
+haiku-5-5  5    -      -     -             0.5    2.5     0.05        0.625     1
 ";
         assert_eq!(shown(&listed), expect);
     }

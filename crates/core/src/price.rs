@@ -1,8 +1,8 @@
 //! What a run's tokens cost, by `config/prices.toml`, whose head states the units.
 //!
-//! Cost in micro-dollars = Σ tokens × rate / 1,000,000 × region + Σ uses × price, where a rate is in
-//! micro-dollars per million tokens, and a region's factor in millionths: all integers, and rounded
-//! once, half up.
+//! Cost in micro-dollars = Σ tokens × rate / 1,000,000 × region + Σ uses × price, where a rate is
+//! in micro-dollars per million tokens, and a region's factor in millionths: all integers, and
+//! rounded once, half up.
 
 mod listing;
 mod model_id;

@@ -1,5 +1,5 @@
-//! Where transcripts of subagents lie: `<project>/<session>/subagents/**/agent-<id>.jsonl`. Those of
-//! a workflow are in `workflows/<its id>/`.
+//! Where transcripts of subagents lie: `<project>/<session>/subagents/**/agent-<id>.jsonl`. Those
+//! of a workflow are in `workflows/<its id>/`.
 
 use std::fs::read_dir;
 use std::io;

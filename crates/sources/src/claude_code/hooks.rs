@@ -1,6 +1,6 @@
-//! The payloads of Claude Code's hooks. Its `agent_type` is the agent's name, and its payloads carry
-//! no time: the hook program's stamp is the time of everything. What has no `agent_id` comes from
-//! the main thread, which is no agent. An empty string is as good as absent.
+//! The payloads of Claude Code's hooks. Its `agent_type` is the agent's name, and its payloads
+//! carry no time: the hook program's stamp is the time of everything. What has no `agent_id` comes
+//! from the main thread, which is no agent. An empty string is as good as absent.
 
 use crate::fields::Fields;
 use crate::json::items;
