@@ -44,7 +44,8 @@ fn all_below(folders: Paths, depth: usize) -> Paths {
 }
 
 fn is_folder(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|entry| entry.is_dir())
+    let is_folder = path.symlink_metadata().is_ok_and(|entry| entry.is_dir());
+    is_folder && agent_id(path).is_none()
 }
 
 fn below(folders: Paths) -> Paths {
