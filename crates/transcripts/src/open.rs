@@ -49,8 +49,8 @@ impl Unreadable {
         }
     }
 
-    /// Whether it may be otherwise in a moment: the client writes its files after it tells of
-    /// them.
+    /// Whether it may be otherwise in a moment: the client writes its files after it
+    /// reports them.
     pub fn may_pass(&self) -> bool {
         matches!(self, Unreadable::Missing | Unreadable::Failed(_))
     }
@@ -65,8 +65,8 @@ pub struct Opened {
 
 /// Opens a regular file of this process' user below one of the roots, wherever links lead.
 ///
-/// The path is resolved first and its last part then opened without following links. Whoever
-/// swaps a folder of it in between has the rights of this user already.
+/// The path is resolved first and its last part then opened without following links. One
+/// who swaps a folder of it in between has the rights of this user already.
 pub fn open(roots: &[PathBuf], path: &Path, max_bytes: u64) -> Result<Opened, Unreadable> {
     if !path.is_absolute() {
         return Err(Unreadable::Outside);

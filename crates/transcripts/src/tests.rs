@@ -61,9 +61,9 @@ impl Place {
 fn a_transcript_is_read_from_an_offset() {
     let place = Place::new();
     let path = place.file("projects/p/agent-a.jsonl", &format!("{FIRST}\n{SECOND}\n"));
-    let told = place.read(&path).unwrap();
-    assert_eq!((told.requests(), told.tokens().input), (2, 15));
-    assert_eq!(told.end_offset, fs::metadata(&path).unwrap().len());
+    let found = place.read(&path).unwrap();
+    assert_eq!((found.requests(), found.tokens().input), (2, 15));
+    assert_eq!(found.end_offset, fs::metadata(&path).unwrap().len());
 
     let from = FIRST.len() as u64 + 1;
     let at = |from| {
@@ -77,8 +77,8 @@ fn a_transcript_is_read_from_an_offset() {
         )
     };
     assert_eq!(at(from).unwrap().tokens().input, 5);
-    assert_eq!(at(told.end_offset).unwrap().requests(), 0);
-    assert_eq!(at(told.end_offset + 1), Err(Unreadable::Shrunk));
+    assert_eq!(at(found.end_offset).unwrap().requests(), 0);
+    assert_eq!(at(found.end_offset + 1), Err(Unreadable::Shrunk));
 
     let turns = turns(&place.roots(), &path, MIB).unwrap();
     assert_eq!(turns.turns.len(), 1);
@@ -135,7 +135,7 @@ fn only_what_lies_below_a_root_is_read() {
     assert_eq!(place.read(&within).unwrap().requests(), 1);
     // A root may itself be reached by a link.
     let linked = link(&place.path("projects"), "linked");
-    let told = read(
+    let found = read(
         &[linked],
         &inside,
         MIB,
@@ -143,7 +143,7 @@ fn only_what_lies_below_a_root_is_read() {
         Span::default(),
         &Prices::default(),
     );
-    assert_eq!(told.unwrap().requests(), 1);
+    assert_eq!(found.unwrap().requests(), 1);
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn a_file_of_another_user_is_refused() {
         (tempdir().unwrap(), PathBuf::from("/etc/passwd"))
     };
     let roots = [root.path().to_owned(), PathBuf::from("/etc")];
-    let told = read(&roots, &path, MIB, 0, Span::default(), &Prices::default());
-    assert_eq!(told, Err(Unreadable::Foreign));
+    let found = read(&roots, &path, MIB, 0, Span::default(), &Prices::default());
+    assert_eq!(found, Err(Unreadable::Foreign));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_file_that_is_too_large_is_refused_by_its_size() {
     let bytes = 500 * MIB;
     File::create(&path).unwrap().set_len(bytes).unwrap();
     let max = bytes - 1;
-    let told = read(
+    let found = read(
         &place.roots(),
         &path,
         max,
@@ -190,8 +190,8 @@ fn a_file_that_is_too_large_is_refused_by_its_size() {
         Span::default(),
         &Prices::default(),
     );
-    assert_eq!(told, Err(Unreadable::TooLarge { bytes, max }));
-    assert!(!told.unwrap_err().may_pass());
+    assert_eq!(found, Err(Unreadable::TooLarge { bytes, max }));
+    assert!(!found.unwrap_err().may_pass());
 }
 
 #[test]
@@ -210,8 +210,8 @@ fn lines_appended_during_a_read_are_left_for_later() {
     assert_eq!((torn.bytes, torn.is_ended), (half.0.as_bytes(), false));
     assert!(lines.next().unwrap().is_none());
 
-    let told = place.read(&path).unwrap();
-    assert_eq!(told.requests(), 2);
+    let found = place.read(&path).unwrap();
+    assert_eq!(found.requests(), 2);
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_line_without_bounds_is_not_held() {
         (0, 2 * long + first + 2, false),
     ];
     assert_eq!(seen, expect);
-    let told = read(
+    let found = read(
         &place.roots(),
         &path,
         64 * MIB,
@@ -241,7 +241,7 @@ fn a_line_without_bounds_is_not_held() {
         &Prices::default(),
     )
     .unwrap();
-    assert_eq!((told.requests(), told.end_offset), (1, long + first + 2));
+    assert_eq!((found.requests(), found.end_offset), (1, long + first + 2));
 }
 
 #[test]

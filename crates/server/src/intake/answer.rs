@@ -6,7 +6,7 @@ use serde::Serialize;
 use agentpulse_core::error::Rejection;
 use agentpulse_pipeline::writer::{IngestOutcome, Unavailable};
 
-/// Refusals that are told one by one; the rest is a number.
+/// Refusals that are listed one by one; the rest is a number.
 pub const MAX_REFUSALS: usize = 1_000;
 
 /// Every line is in exactly one of the four.
@@ -33,7 +33,7 @@ pub struct Answer {
 pub enum IngestError {
     NoJson(String),
     Unavailable(Unavailable),
-    /// The totals tell of what was taken before the rest could not be.
+    /// The totals count what was taken before the rest could not be.
     Rest(IngestCounts),
 }
 

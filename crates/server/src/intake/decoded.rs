@@ -61,7 +61,7 @@ impl Decoded {
     }
 }
 
-/// Only hooks tell what has no meaning here.
+/// Only hooks report what has no meaning here.
 fn is_of_hook(event: &Event) -> bool {
     matches!(event, Event::Hook(_) | Event::Ignored)
 }

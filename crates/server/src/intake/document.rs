@@ -171,9 +171,10 @@ mod tests {
             if decoded.len() == 0 {
                 return parts;
             }
-            let told = decoded.lines.into_iter();
+            let answered = decoded.lines.into_iter();
             parts.push(
-                told.map(|(n, rejection)| (n, rejection.map(|why| why.0)))
+                answered
+                    .map(|(n, rejection)| (n, rejection.map(|why| why.0)))
                     .collect(),
             );
         }
@@ -201,14 +202,14 @@ mod tests {
         let text = format!(" \n[{SIGN}, 7,\"]\",[1,[]],1e999 ,{SIGN}\n,null]\n");
         let all = parts(&text);
         assert_eq!(all.len(), 1);
-        let told = |n: usize| all[0][n].clone();
-        assert_eq!(told(0), (1, None));
+        let answered = |n: usize| all[0][n].clone();
+        assert_eq!(answered(0), (1, None));
         for (n, number) in [(1, 2), (2, 3), (3, 4), (6, 7)] {
-            assert_eq!(told(n), (number, no_object()));
+            assert_eq!(answered(n), (number, no_object()));
         }
-        let (number, reason) = told(4);
+        let (number, reason) = answered(4);
         assert!(number == 5 && reason.unwrap().contains("out of range"));
-        assert_eq!(told(5), (6, None));
+        assert_eq!(answered(5), (6, None));
         for none in ["[]", " [ ] "] {
             assert_eq!(parts(none), [[]; 0]);
         }
@@ -257,10 +258,10 @@ mod tests {
     #[test]
     fn the_error_does_not_repeat_a_line_that_is_no_object() {
         for text in ["\"secret\"", "[\"secret\"]", "{\"secret\":", "secret"] {
-            let told = object(text.as_bytes()).unwrap_err();
+            let error = object(text.as_bytes()).unwrap_err();
             assert!(
-                told.starts_with("not ") && !told.contains("secret"),
-                "{told}"
+                error.starts_with("not ") && !error.contains("secret"),
+                "{error}"
             );
         }
     }

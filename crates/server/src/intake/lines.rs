@@ -17,7 +17,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Takes the next bytes in and hands on each whole line, or nothing for one that is too long.
+    /// Takes the next bytes in and hands on each whole line, or `None` if it is too long.
     pub fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(u64, Option<&[u8]>)) {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             let (line, rest) = (&bytes[..end], &bytes[end + 1..]);

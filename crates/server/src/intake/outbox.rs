@@ -1,6 +1,6 @@
-//! What a client of the socket has still to be told. A client that does not read is not waited
-//! for, so that this is bounded: of the totals only the last matter, refusals are counted once
-//! there are too many.
+//! The answers that a client of the socket has still to get. A client that does not read is not
+//! waited for, so that this is bounded: of the totals only the last matter, refusals are counted
+//! once there are too many.
 
 use std::collections::VecDeque;
 
@@ -113,7 +113,7 @@ impl IngestCounts {
 mod tests {
     use super::*;
 
-    fn told(outbox: &mut Outbox) -> String {
+    fn replies(outbox: &mut Outbox) -> String {
         let mut text = Vec::new();
         while !outbox.is_empty() {
             let bytes = outbox.bytes().to_vec();
@@ -152,7 +152,7 @@ mod tests {
             ..Answer::default()
         });
         let expected = "{\"accepted\":4,\"duplicate\":2,\"rejected\":0,\"progress\":0}\n";
-        assert_eq!(told(&mut outbox), expected);
+        assert_eq!(replies(&mut outbox), expected);
         assert!(outbox.is_empty());
     }
 
@@ -161,7 +161,7 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.put(refused(1..901));
         outbox.put(refused(901..1_501));
-        let text = told(&mut outbox);
+        let text = replies(&mut outbox);
         assert_eq!(text.matches("\"line\"").count(), 1_000);
         let end = "{\"refusals_omitted\":500}\n\
                    {\"accepted\":0,\"duplicate\":0,\"rejected\":1500,\"progress\":0}\n";

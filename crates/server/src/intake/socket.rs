@@ -1,5 +1,5 @@
 //! The Unix socket: one JSON object a line. A connection is two halves that never wait for each
-//! other longer than a bounded queue: one reads, decodes and submits; the other tells what became
+//! other longer than a bounded queue: one reads, decodes and submits; the other answers what became
 //! of it.
 
 use std::io;
@@ -30,7 +30,7 @@ const READ_BYTES: usize = 64 << 10;
 static READING: Semaphore = Semaphore::const_new(64);
 /// How long a client may take to read its last totals.
 const FINAL_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may go on sending after the daemon was told to stop.
+/// How long a connection may go on sending after the daemon was asked to stop.
 const DRAIN: Duration = Duration::from_millis(500);
 /// After an accept that failed, for want of file descriptors say.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -47,8 +47,8 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves connections until `stop`, and then until each has been told its totals. When all places
-/// are taken, one that waits for nothing of ours is closed for the next: what it was told is final.
+/// Serves connections until `stop`, and then until each has got its totals. When all places
+/// are taken, one that waits for nothing of ours is closed for the next: its last answer is final.
 pub async fn serve(
     listener: UnixListener,
     intake: Intake,
@@ -118,9 +118,9 @@ async fn connection(
     let (reader, writer) = stream.into_split();
     let (outstanding, settled) = mpsc::channel(MAX_OUTSTANDING);
     let reading = read(reader, intake, place, outstanding, stop);
-    let (_, told) = tokio::join!(reading, write_replies(writer, place, settled));
-    if let Err(error) = told {
-        debug!(%error, "a client left before it was told its totals");
+    let (_, replied) = tokio::join!(reading, write_replies(writer, place, settled));
+    if let Err(error) = replied {
+        debug!(%error, "a client left before it got its totals");
     }
 }
 
@@ -176,18 +176,18 @@ async fn read(
         }
     }
     let decoded = decode_some(&intake, |each| lines.finish(each));
-    // When the other half is gone there is nobody left to tell.
+    // When the other half is gone there is nobody left to answer.
     let _ = forward(&intake, place, decoded, &outstanding).await;
 }
 
-/// Ends a connection for a fault of the client's, and tells it which.
+/// Ends a connection for a fault of the client's, and answers which.
 async fn cut(intake: &Intake, reason: &str, outstanding: &mpsc::Sender<Outstanding>) {
     intake.counters.socket_connections_cut.add(1);
     let last = Outstanding {
         decoded: Decoded::default(),
         outcomes: Some(failed(Unavailable(reason.to_owned()))),
     };
-    // When the other half is gone there is nobody left to tell.
+    // When the other half is gone there is nobody left to answer.
     let _ = outstanding.send(last).await;
 }
 

@@ -32,7 +32,7 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(60);
 pub struct Spool {
     folders: [PathBuf; 2],
     intake: Intake,
-    /// Files that cannot be read or removed: they are told of once and stand in nobody's way.
+    /// Files that cannot be read or removed: they are reported once and stand in nobody's way.
     stuck: HashSet<PathBuf>,
 }
 
@@ -45,15 +45,15 @@ impl Spool {
         }
     }
 
-    /// Tells hooks what the folder may hold. Where that cannot be written they hold to the
+    /// Writes down for hooks what the folder may hold. If that cannot be written they hold to the
     /// default, which is no reason for the daemon to stop.
     pub fn tell_bound(&self, max_bytes: u64) {
         let path = format::bound_of(&self.folders[0]);
         let temporary = format::temporary_bound_of(&self.folders[0]);
-        let told = std::fs::write(&temporary, max_bytes.to_string())
+        let written = std::fs::write(&temporary, max_bytes.to_string())
             .and_then(|()| std::fs::rename(&temporary, &path));
-        if let Err(error) = told {
-            warn!(%error, ?path, "hooks cannot be told the bound of the spool");
+        if let Err(error) = written {
+            warn!(%error, ?path, "the bound of the spool cannot be written for hooks");
         }
     }
 
@@ -130,7 +130,7 @@ impl Spool {
     }
 }
 
-/// Files are looked at beside the tasks: with many hooks in one folder each waits for its lock, and
+/// Files are read beside the tasks: with many hooks in one folder each waits for its lock, and
 /// a task that waits holds up the answers to other hooks, which then come to the spool as well.
 async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,

@@ -109,7 +109,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Counts what is refused here, and notes that hooks were heard. What the writer refuses is
+    /// Counts what is refused here, and notes that hooks were received. What the writer refuses is
     /// counted there.
     pub fn note(&self, decoded: &Decoded) {
         let refused = decoded

@@ -14,7 +14,7 @@ use agentpulse_sources::claude_code::transcript::{Beginning, Slice, Span};
 
 /// Bytes of one step: more than the longest line that counts.
 pub(super) const MAX_READ_BYTES: u64 = MAX_LINE_BYTES as u64 + (1 << 20);
-/// The end of what was read, by which a file that was written anew is told.
+/// The end of what was read, by which a file that was written again is recognised.
 const TAIL_BYTES: u64 = 64;
 
 pub(super) struct TranscriptTail {
@@ -180,7 +180,7 @@ impl TranscriptTail {
         Ok(end - from)
     }
 
-    /// Nothing where it cannot be told yet which lines are of this turn.
+    /// Returns `None` if it is not known yet which lines are of this turn.
     fn spent(&self, prices: &Prices) -> Option<TokenUsage> {
         match &self.stage {
             Stage::Seeking(_) => None,

@@ -10,8 +10,8 @@ use agentpulse_pipeline::writer::Due;
 
 /// Bytes of one round, and at most one step's more.
 const MAX_BYTES: u64 = 16 << 20;
-/// What is held of all transcripts together, some 200,000 requests and calls. Whose transcript
-/// finds no room is not told what it has spent before it ends.
+/// What is held of all transcripts together, some 200,000 requests and calls. Of an
+/// execution whose transcript finds no room, what it has used is not known before it ends.
 const MAX_HELD_BYTES: usize = 32 << 20;
 
 /// By the id of their execution; none for one that found no room. Boxed, so that those take little.

@@ -333,14 +333,14 @@ fn lines_that_are_of_another_turn_now_are_read_anew() {
     assert!(second > first);
     follow(running("a#3", path, STARTED_MS + 1));
     assert!(edition("a#3") > second);
-    // It timed out and is heard of again: nothing is gone on with.
+    // It timed out and has a heartbeat again: nothing is gone on with.
     let third = edition("a#3");
     let mut hung = running("a#3", path, STARTED_MS + 1);
     hung.merge(Fact::TimedOut { ended_ms: 1 }, &Catalog::default());
     follow(hung);
     follow(running("a#3", path, STARTED_MS + 1));
     assert!(edition("a#3") > third);
-    // The next turn began, and nobody told of the end of this one.
+    // The next turn began, and nobody reported the end of this one.
     follow(running("a#4", path, STARTED_MS + 9));
     assert!(edition("a#3").is_none() && edition("a#4").is_some());
     follow(running("a#4", Path::new("/p/other.jsonl"), STARTED_MS + 9));
