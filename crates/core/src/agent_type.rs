@@ -303,7 +303,7 @@ mod tests {
             "creative-thinker",
             "statement-reader",
             "restaurant-guide",
-            "integrity-guard",
+            "integrity-keeper",
             "updater",
             "mistral-helper",
             "therapist",

@@ -1,4 +1,4 @@
-//! Alerts: which rules there are, how each is set, and an alert as everybody is told of it.
+//! Alerts: which rules there are, how each is set, and an alert as it is sent to everybody.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

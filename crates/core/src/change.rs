@@ -14,7 +14,7 @@ pub enum ChangeKind {
     Started,
     /// It ended, as its own stop says.
     Stopped,
-    /// It ended, because nothing was heard of it for too long.
+    /// It ended, because it had no heartbeat for too long.
     TimedOut,
     /// It had timed out and runs again.
     Revived,
@@ -24,7 +24,7 @@ pub enum ChangeKind {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// Its place in the journal. The journal keeps it beside the change, not in it.
+    /// Its position in the journal. The journal keeps it beside the change, not in it.
     #[serde(skip)]
     pub seq: u64,
     /// When the event was accepted, by the daemon's clock.
@@ -40,7 +40,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// `before` is nothing for an execution that was not known.
+    /// `before` is `None` for an execution that was not known.
     pub fn between(
         before: Option<Arc<Execution>>,
         after: Arc<Execution>,

@@ -1,6 +1,6 @@
 //! Why an event is refused.
 
-/// Names the event, the field and the bound; it is shown to whoever sent the line.
+/// Names the event, the field and the bound; it is shown to the sender of the line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Rejection(pub String);

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastHeartbeat {
     /// When it came, in milliseconds that the daemon had listened by then, over all of its lives.
-    /// No wall clock tells how long an execution was silent: that one jumps, and goes on while
-    /// nobody listens.
+    /// No wall clock can say how long an execution was silent: it jumps, and goes on while nobody
+    /// listens.
     pub listened_ms: u64,
     /// When it came, by the wall clock.
     pub at_ms: i64,

@@ -19,7 +19,7 @@ pub const DURATION_MS: &str = "duration_ms";
 
 pub const STATUSES: [&str; 3] = ["success", "failure", "timeout"];
 
-/// `other` are tokens that were told only as part of a total.
+/// `other` are tokens that were reported only as part of a total.
 pub const DIRECTIONS: [&str; 5] = ["input", "output", "cache_read", "cache_write", "other"];
 
 /// The upper bounds of the buckets of durations in milliseconds, and their names: from a tool's
@@ -54,13 +54,13 @@ pub struct Series<'a> {
     pub part: &'static str,
 }
 
-/// What a run of changes adds to each number; less than nothing where corrections take more away
-/// than the rest adds.
+/// What a run of changes adds to each number; below zero if corrections take more away than the
+/// rest adds.
 #[derive(Debug, Default, PartialEq)]
 pub struct LifetimeCounters<'a>(pub BTreeMap<Series<'a>, i64>);
 
 impl<'a> LifetimeCounters<'a> {
-    /// By the names that have a place on their day; the others count as `_other`.
+    /// By the names that are tracked on their day; the others count as `_other`.
     pub fn of(
         changes: impl IntoIterator<Item = &'a Change>,
         names: &Names,
@@ -87,13 +87,13 @@ impl<'a> LifetimeCounters<'a> {
         for (status, count) in STATUSES.into_iter().zip(outcomes) {
             self.add(EXECUTIONS, agent_type, status, sign * count);
         }
-        let told = tally.input_tokens.saturating_add(tally.output_tokens);
+        let directed = tally.input_tokens.saturating_add(tally.output_tokens);
         let tokens = [
             tally.input_tokens,
             tally.output_tokens,
             tally.cache_read_tokens,
             tally.cache_write_tokens,
-            tally.total_tokens.saturating_sub(told).max(0),
+            tally.total_tokens.saturating_sub(directed).max(0),
         ];
         for (direction, count) in DIRECTIONS.into_iter().zip(tokens) {
             self.add(TOKENS, agent_type, direction, sign * count);
@@ -189,10 +189,11 @@ mod tests {
         names
     }
 
-    fn told(changes: &[Change]) -> Vec<(&str, &str, &str, i64)> {
+    fn rows(changes: &[Change]) -> Vec<(&str, &str, &str, i64)> {
         let totals = LifetimeCounters::of(changes, &names());
-        let rows = totals.0.into_iter();
-        rows.map(|(series, count)| (series.name, series.label, series.part, count))
+        let counters = totals.0.into_iter();
+        counters
+            .map(|(series, count)| (series.name, series.label, series.part, count))
             .collect()
     }
 
@@ -210,9 +211,9 @@ mod tests {
             ("tokens", "tester", "output", 5),
             ("tool_calls", "Read", "", 3),
         ];
-        assert_eq!(told(&[change(None, stop("tester", "Read"))]), expect);
+        assert_eq!(rows(&[change(None, stop("tester", "Read"))]), expect);
         let rare = [change(None, stop("rare", "Weird"))];
-        let other = told(&rare);
+        let other = rows(&rare);
         assert!(other.contains(&("executions", "_other", "failure", 1)));
         assert!(other.contains(&("tool_calls", "_other", "", 3)));
     }
@@ -230,12 +231,12 @@ mod tests {
         }));
         let started = change(None, start);
         assert_eq!(
-            told(std::slice::from_ref(&started)),
+            rows(std::slice::from_ref(&started)),
             [("started", "", "", 1)]
         );
         let hung = change(Some(&started.after), Fact::TimedOut { ended_ms: 5 });
         let known_better = [change(Some(&hung.after), stop("tester", "Read"))];
-        let rows = told(&known_better);
+        let rows = rows(&known_better);
         assert!(rows.contains(&("executions", "tester", "timeout", -1)));
         assert!(rows.contains(&("executions", "tester", "failure", 1)));
         assert!(!rows.iter().any(|row| row.0 == "started"));

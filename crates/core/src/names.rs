@@ -1,14 +1,15 @@
-//! Which names have a place of their own in Redis, day by day. Names come from outside, so their
-//! number is limited; the rest counts there under [`OTHER`], and by its name in history.
+//! Which names are tracked, that is, counted by themselves in Redis, day by day. Names come from
+//! outside, so their number is limited; the rest counts there under [`OTHER`], and by its name in
+//! history.
 //!
-//! A place is given for one UTC day and counts for all buckets of that day. A day begins with the
-//! names that were counted in the [`HELD_DAYS`] days before it; further names take what is left,
-//! in the order in which they are accepted. What late events have counted on the days around it is
-//! not left: however the days are filled, so many days together have not many more names than one
-//! may have. The first name that finds no place closes the day: it counted under `_other`, and
-//! would be in two buckets if a later event of it had a place. So the names of a day only become
-//! more, and what was counted under one is taken away there. Every place is in the journal: a
-//! restart or a rebuild decides nothing.
+//! A name is tracked for one UTC day, in all buckets of that day. A day begins with the names that
+//! were counted in the [`HELD_DAYS`] days before it; further names are tracked up to the limit, in
+//! the order in which they are accepted. Names that late events have counted on the days around it
+//! use up the limit too: however the days are filled, so many days together have not many more
+//! names than one may have. The first name beyond the limit closes the day: it counted under
+//! `_other`, and would be in two buckets if a later event of it were tracked. So the names of a day
+//! only become more, and what was counted under one is taken away there. Every tracked name is in
+//! the journal: a restart or a rebuild decides nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -19,13 +20,13 @@ use super::retention::{DAY_DAYS, days_back};
 #[cfg(test)]
 mod tests;
 
-/// The name of all that has no place of its own. What calls itself so has none either: it would be
-/// counted with the rest, and then once more by itself.
+/// The name of all that is not tracked. A name that is the same word is not tracked either: it
+/// would be counted with the rest, and then once more by itself.
 pub const OTHER: &str = "_other";
-/// Days after the last one that counted a name for which its place is held.
+/// Days after the last one that counted a name for which it stays tracked.
 pub const HELD_DAYS: i32 = 7;
-/// Days before today whose places are known: as many as a rebuild reads of a key with a name and a
-/// day.
+/// Days before today whose tracked names are known: as many as a rebuild reads of a key with a name
+/// and a day.
 pub const KNOWN_DAYS: i32 = days_back(DAY_DAYS);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,13 +56,13 @@ pub struct NameLimits {
     pub tools: usize,
 }
 
-/// What the journal keeps of a name on a day. [`OTHER`] stands for the end of the day's places.
+/// What the journal keeps of a name on a day. [`OTHER`] says that the day is closed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TrackedName {
     pub day: Day,
     pub kind: NameKind,
     pub name: Arc<str>,
-    /// Something was counted under it; else the place is held since the days before.
+    /// Something was counted under it; else it stays tracked from the days before.
     pub counted: bool,
 }
 
@@ -69,7 +70,7 @@ pub struct TrackedName {
 #[derive(Clone, Debug)]
 pub struct Names {
     limits: NameLimits,
-    /// Places of days before this are forgotten.
+    /// Tracked names of days before this are forgotten.
     first: Day,
     days: [BTreeMap<Day, Arc<OfDay>>; 3],
 }
@@ -82,7 +83,7 @@ struct OfDay {
 }
 
 impl Names {
-    /// `today`: places are known of the [`KNOWN_DAYS`] days before it.
+    /// `today`: tracked names are known of the [`KNOWN_DAYS`] days before it.
     pub fn new(limits: NameLimits, today: Day) -> Names {
         Names {
             limits,
@@ -95,13 +96,13 @@ impl Names {
         self.days.iter().all(BTreeMap::is_empty)
     }
 
-    /// The first day whose places are known.
+    /// The first day whose tracked names are known.
     pub fn first(&self) -> Day {
         self.first
     }
 
-    /// Gives the name a place on the day while there is one. Answers what is new, to be written
-    /// down before anything is counted.
+    /// Tracks the name on the day, up to the limit. Returns what is new, to be written down before
+    /// anything is counted.
     pub fn track(&mut self, kind: NameKind, day: Day, name: &str) -> Vec<TrackedName> {
         if self.is_settled(kind, day, name) {
             return Vec::new();
@@ -109,7 +110,7 @@ impl Names {
         let mut news = self.open(kind, day);
         let has_room = self.has_room(kind, day, name);
         let of_day = Arc::make_mut(self.days[kind as usize].entry(day).or_default());
-        let place = |name: Arc<str>, counted| TrackedName {
+        let tracked = |name: Arc<str>, counted| TrackedName {
             day,
             kind,
             name,
@@ -117,14 +118,14 @@ impl Names {
         };
         if let Some(counted) = of_day.names.get_mut(name) {
             *counted = true;
-            news.push(place(name.into(), true));
+            news.push(tracked(name.into(), true));
         } else if has_room {
             let name: Arc<str> = name.into();
             of_day.names.insert(name.clone(), true);
-            news.push(place(name, true));
+            news.push(tracked(name, true));
         } else if !of_day.is_closed {
             of_day.is_closed = true;
-            news.push(place(OTHER.into(), true));
+            news.push(tracked(OTHER.into(), true));
         }
         news
     }
@@ -144,14 +145,14 @@ impl Names {
         }
         let all = around().flat_map(|(of, of_day)| {
             let names = of_day.names.iter();
-            let takes_place = move |&(_, &counted): &(&Arc<str>, &bool)| counted || *of == day;
-            names.filter(takes_place).map(|(name, _)| &**name)
+            let is_used = move |&(_, &counted): &(&Arc<str>, &bool)| counted || *of == day;
+            names.filter(is_used).map(|(name, _)| &**name)
         });
         let all: HashSet<&str> = all.collect();
         all.len() < limit || all.contains(name)
     }
 
-    /// Ends the places of a day: from here on only those that are held are given.
+    /// Closes a day: from here on only names that stay tracked from the days before are counted.
     pub fn close(&mut self, kind: NameKind, day: Day) -> Vec<TrackedName> {
         if day < self.first || self.is_closed(kind, day) {
             return Vec::new();
@@ -188,30 +189,30 @@ impl Names {
             is_closed: false,
         };
         days.insert(day, Arc::new(of_day));
-        let place = |name| TrackedName {
+        let tracked = |name| TrackedName {
             day,
             kind,
             name,
             counted: false,
         };
-        held.into_iter().map(place).collect()
+        held.into_iter().map(tracked).collect()
     }
 
     /// Takes in what was written down.
-    pub fn restore(&mut self, place: TrackedName) {
-        if place.day < self.first {
+    pub fn restore(&mut self, tracked: TrackedName) {
+        if tracked.day < self.first {
             return;
         }
-        let of_kind = &mut self.days[place.kind as usize];
-        let of_day = Arc::make_mut(of_kind.entry(place.day).or_default());
-        if &*place.name == OTHER {
+        let of_kind = &mut self.days[tracked.kind as usize];
+        let of_day = Arc::make_mut(of_kind.entry(tracked.day).or_default());
+        if &*tracked.name == OTHER {
             of_day.is_closed = true;
         } else {
-            of_day.names.insert(place.name, place.counted);
+            of_day.names.insert(tracked.name, tracked.counted);
         }
     }
 
-    /// Forgets the places of days whose keys have expired.
+    /// Forgets the tracked names of days whose keys have expired.
     pub fn forget(&mut self, today: Day) {
         self.first = self.first.max(today.back(KNOWN_DAYS));
         for of_kind in &mut self.days {
@@ -220,7 +221,7 @@ impl Names {
     }
 
     /// The name under which Redis counts it on that day. Of days that are forgotten history alone
-    /// knows; there a name stands for itself while it has a place on any day.
+    /// knows; there a name stands for itself while it is tracked on any day.
     pub fn label<'a>(&self, kind: NameKind, day: Day, name: &'a str) -> &'a str {
         if self.is_tracked(kind, day, name) {
             name
@@ -242,13 +243,13 @@ impl Names {
         days.any(|of_day| of_day.names.get(name) == Some(&true))
     }
 
-    /// Whether a name found no place on that day.
+    /// Whether a name was beyond the limit on that day.
     pub fn is_closed(&self, kind: NameKind, day: Day) -> bool {
         let of_day = self.days[kind as usize].get(&day);
         of_day.is_some_and(|of_day| of_day.is_closed)
     }
 
-    /// The days on which a name found no place, the newest first.
+    /// The days on which a name was beyond the limit, the newest first.
     pub fn closed(&self, kind: NameKind) -> impl Iterator<Item = Day> {
         let days = self.days[kind as usize].iter().rev();
         days.filter(|(_, of_day)| of_day.is_closed)
@@ -264,7 +265,7 @@ impl Names {
             .map(|(name, _)| &**name)
     }
 
-    /// Nothing is to be decided: it is counted under its name already, or without a place.
+    /// Nothing is to be decided: it is counted under its name already, or is not tracked.
     pub fn is_settled(&self, kind: NameKind, day: Day, name: &str) -> bool {
         let of_day = self.days[kind as usize].get(&day);
         let is_decided = |of_day: &Arc<OfDay>| match of_day.names.get(name) {

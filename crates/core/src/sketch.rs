@@ -48,7 +48,7 @@ impl Sketch {
 
     /// The duration at `quantile` (0..1) by nearest rank: the smallest one that at least this share
     /// of the durations does not exceed. It is the middle of its bucket, so that the error is at
-    /// most half a bucket, 0.4 %. Nothing when the sketch is empty.
+    /// most half a bucket, 0.4 %. Returns `None` if the sketch is empty.
     pub fn quantile_ms(&self, quantile: f64) -> Option<u64> {
         let rank = ((self.count() as f64 * quantile).ceil() as i64).max(1);
         let mut seen = 0;
@@ -61,8 +61,8 @@ impl Sketch {
         None
     }
 
-    /// The HdrHistogram V2 format, which readers exist for in most languages. Counts below zero
-    /// have no place in it; a total has none.
+    /// The HdrHistogram V2 format, which readers exist for in most languages. It cannot hold counts
+    /// below zero; a total has none.
     pub fn to_v2(&self) -> Vec<u8> {
         let mut histogram = shape().clone();
         for (&lowest_ms, &count) in &self.counts {
@@ -75,7 +75,7 @@ impl Sketch {
         bytes
     }
 
-    /// Nothing when the bytes are no such histogram.
+    /// Returns `None` if the bytes are no such histogram.
     pub fn from_v2(mut bytes: &[u8]) -> Option<Sketch> {
         let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut bytes).ok()?;
         let mut sketch = Sketch::default();

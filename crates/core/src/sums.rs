@@ -39,7 +39,7 @@ pub struct Durations {
     pub min_duration_ms: Option<u64>,
     pub max_duration_ms: Option<u64>,
     /// A duration was taken away: it may have been the smallest or the largest of the bucket, and
-    /// only a look at the executions can tell what is now.
+    /// only the executions themselves show which is now.
     pub extremes_unknown: bool,
 }
 

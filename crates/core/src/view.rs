@@ -12,13 +12,13 @@ use super::tally::Tally;
 /// Of the tools that a running execution was granted, in bytes: some hundred names.
 const MAX_GRANTED_BYTES: usize = 4 << 10;
 
-/// The last that was heard of a running execution.
+/// The last heartbeat of a running execution, and what it said.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Heartbeat {
     pub progress: Option<f64>,
     pub current_tool: Option<Arc<str>>,
     pub last_sign_ms: i64,
-    /// When it counts as hung, if nothing more is heard.
+    /// When it counts as hung, unless a further heartbeat comes.
     pub deadline_ms: i64,
     /// What it has spent so far, where that is known.
     pub token_usage: Option<TokenUsage>,
@@ -134,7 +134,7 @@ pub struct AgentDay {
 }
 
 impl AgentDay {
-    /// Adds what another agent of the same place, or on another day, comes to.
+    /// Adds what another agent under the same label, or on another day, comes to.
     pub fn add(&mut self, other: &AgentDay) {
         self.tally += other.tally;
         self.sketch.merge(&other.sketch);
@@ -183,7 +183,7 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// Nothing for an execution that runs or succeeded. Of a large error it has a part, wherever
+    /// Returns `None` if the execution runs or succeeded. Of a large error it has a part, wherever
     /// it is read.
     pub fn of(execution: &Execution) -> Option<Failed> {
         let outcome = execution
@@ -201,15 +201,15 @@ impl Failed {
     }
 }
 
-/// What a rebuild of the live view needs of single executions, by the names that have a place
-/// in Redis.
+/// What a rebuild of the live view needs of single executions, by their labels: the tracked
+/// names and `_other`.
 #[derive(Debug, Default)]
 pub struct Recent {
     /// The rows of those that run. They are read when they are written, as those that have ended,
     /// so that not all of them are in memory once more.
     pub running: Vec<i64>,
-    /// The rows of the last that ended or failed, of each place, in the order of their last change.
-    /// The executions themselves may take a gigabyte: they are fetched place by place.
+    /// The rows of the last that ended or failed, of each label, in the order of their last change.
+    /// The executions themselves may take a gigabyte: they are fetched label by label.
     pub ended: Vec<Vec<i64>>,
     /// Agent, execution and its duration: the slowest of each agent.
     pub slowest: Vec<(String, String, u64)>,

@@ -28,8 +28,8 @@ pub(super) fn join_words(name: &str) -> String {
     words
 }
 
-/// Ends the word from `start` on, without digits at its end, and tells where the next one
-/// starts: at the same place when nothing is left of this one.
+/// Ends the word from `start` on, without digits at its end, and returns where the next one
+/// starts: at `start` again when nothing is left of this one.
 fn end_word(words: &mut String, start: usize) -> usize {
     while words.len() > start && words.ends_with(|letter: char| letter.is_ascii_digit()) {
         words.pop();

@@ -19,7 +19,7 @@ const MAX_FREE_BYTES: usize = 1 << 10;
 const MAX_TASK_BYTES: usize = 1 << 10;
 /// Of each list of tools: the names of some 30.
 const MAX_TOOLS_BYTES: usize = 512;
-/// Models of one run that are told apart; a run has one or two.
+/// Models of one run that are counted separately; a run has one or two.
 const MAX_MODELS: usize = 8;
 /// Around a text in memory, and around a name in JSON with a count.
 const TEXT_BYTES: usize = size_of::<String>();

@@ -28,7 +28,7 @@ pub struct Contribution<'a> {
 }
 
 impl Execution {
-    /// Nothing while it runs.
+    /// Returns `None` if it still runs.
     pub fn contribution(&self) -> Option<Contribution<'_>> {
         let outcome = self.outcome()?;
         Some(Contribution {

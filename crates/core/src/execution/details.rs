@@ -1,4 +1,4 @@
-//! Fields that are kept and shown as a stop told them, and that nothing is counted by.
+//! Fields that are kept and shown as a stop reported them, and that nothing is counted by.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ const CUT: &str = "cut";
 pub struct Details(#[schemars(with = "Map<String, Value>")] Box<RawValue>);
 
 impl Details {
-    /// Nothing where what was stored is no object.
+    /// Returns no fields if what was stored is no object.
     pub fn fields(&self) -> Map<String, Value> {
         serde_json::from_str(self.0.get()).unwrap_or_default()
     }

@@ -15,7 +15,7 @@ use crate::price::Tokens;
 pub enum Fact {
     Start(Box<Start>),
     Stop(Box<Stop>),
-    /// Nothing was heard of it for too long.
+    /// It had no heartbeat for too long.
     TimedOut {
         ended_ms: i64,
     },

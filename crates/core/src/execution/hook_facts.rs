@@ -40,8 +40,8 @@ pub struct HookFacts {
     pub unreadable: Option<String>,
 }
 
-/// Which of an execution's start and stop hooks told: those they may take back. The others came by
-/// themselves and were acknowledged.
+/// Which of an execution's start and stop hooks reported: those they may take back. The others
+/// came by themselves and were acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HookOwned {
@@ -72,6 +72,6 @@ pub struct TurnFacts {
 pub struct Reading {
     pub ended_ms: i64,
     pub from: u64,
-    /// The error says why it is not to be had.
+    /// The error says why it is not available.
     pub usage: Result<Box<Usage>, String>,
 }

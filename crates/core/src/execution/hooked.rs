@@ -1,4 +1,4 @@
-//! What an execution has only when hooks told of it: where its lines are, and what they said.
+//! What an execution has only when hooks reported it: where its lines are, and what they said.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ const OLD_SOURCE: &str = "claude-code";
 impl Execution {
     /// Takes in what hooks now say of this turn. A start or stop that came by itself, and not from
     /// hooks, stays.
-    pub fn apply_turn(&mut self, told: TurnFacts, catalog: &Catalog) {
+    pub fn apply_turn(&mut self, reported: TurnFacts, catalog: &Catalog) {
         let mut own = self.own();
         let lines_of = |start: &Option<Arc<Start>>| start.as_ref().map(|start| start.started_ms);
         let before = lines_of(&self.start);
-        let of_start = told.start.as_ref().map(|start| &start.origin);
-        let of_stop = told.stop.as_ref().map(|stop| &stop.origin);
+        let of_start = reported.start.as_ref().map(|start| &start.origin);
+        let of_stop = reported.stop.as_ref().map(|stop| &stop.origin);
         let origin = of_start.or(of_stop).cloned();
         if own.start || self.start.is_none() {
-            own.start = told.start.is_some();
-            self.start = told.start.map(Arc::new);
+            own.start = reported.start.is_some();
+            self.start = reported.start.map(Arc::new);
         }
         if own.stop || self.stop.is_none() {
-            own.stop = told.stop.is_some();
-            own.closed = told.is_closed;
-            self.stop = told.stop.map(Arc::new);
+            own.stop = reported.stop.is_some();
+            own.closed = reported.is_closed;
+            self.stop = reported.stop.map(Arc::new);
         }
         if self.stop.is_some() {
             self.timed_out_ms = None;
@@ -37,7 +37,7 @@ impl Execution {
         let is_another = before != lines_of(&self.start);
         let is_running = self.is_running();
         let hooked = self.hooked.get_or_insert_default();
-        let is_elsewhere = hooked.transcript.is_some() && hooked.transcript != told.transcript;
+        let is_elsewhere = hooked.transcript.is_some() && hooked.transcript != reported.transcript;
         if is_another || is_elsewhere {
             // What was read belongs to a turn that now has another number, or to no turn.
             hooked.usage = None;
@@ -47,19 +47,19 @@ impl Execution {
         }
         hooked.own = Some(own);
         hooked.origin = origin.filter(|_| own == HookOwned::default()).map(Box::new);
-        hooked.transcript = told.transcript;
+        hooked.transcript = reported.transcript;
         hooked.tool_calls = if is_running {
             BTreeMap::new()
         } else {
-            told.tool_calls
+            reported.tool_calls
         };
-        hooked.tool_errors = if is_running { 0 } else { told.tool_errors };
-        hooked.task_description = told.task_description;
-        hooked.depth = told.depth;
+        hooked.tool_errors = if is_running { 0 } else { reported.tool_errors };
+        hooked.task_description = reported.task_description;
+        hooked.depth = reported.depth;
         self.resolve(catalog);
     }
 
-    /// What hooks told of it belongs to another turn. What came by itself stays.
+    /// What hooks reported of it belongs to another turn. What came by itself stays.
     pub fn detach_turn(&mut self, catalog: &Catalog) {
         let own = self.own();
         self.hooked = None;
@@ -72,7 +72,7 @@ impl Execution {
         }
     }
 
-    /// Whether hooks told no more than that it was ended from outside.
+    /// Whether hooks reported no more than that it was ended from outside.
     pub(super) fn is_closed(&self) -> bool {
         self.hooked.is_some() && self.own().closed
     }
@@ -170,7 +170,7 @@ impl Execution {
             .filter(|usage| of_stop.is_none() || is_spent(usage))
     }
 
-    /// Calls by tool: of the transcript, else as the stop counted them, else as hooks told. A
+    /// Calls by tool: of the transcript, else as the stop counted them, else as hooks reported. A
     /// transcript without any takes nothing from what the stop counted.
     pub fn tool_calls(&self) -> &BTreeMap<String, u64> {
         const NONE: &BTreeMap<String, u64> = &BTreeMap::new();
@@ -186,7 +186,7 @@ impl Execution {
             .unwrap_or(NONE)
     }
 
-    /// Calls that failed; unknown where no hook told of it.
+    /// Calls that failed. Returns `None` if no hook reported the execution.
     pub fn tool_errors(&self) -> Option<u64> {
         let hooked = self.hooked.as_ref()?;
         let of_usage = hooked.usage.as_ref().map(|usage| usage.tool_errors);

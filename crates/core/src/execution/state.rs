@@ -108,7 +108,7 @@ impl Execution {
         self.start.is_some() && self.stop.is_none() && self.timed_out_ms.is_none()
     }
 
-    /// Nothing is left of it: what was told of it belongs to another.
+    /// Nothing is left of it: what was reported of it belongs to another.
     pub fn is_void(&self) -> bool {
         !self.is_running() && self.outcome().is_none()
     }
@@ -176,11 +176,14 @@ impl Execution {
         Some(ended_ms.map_or(started_ms, |ended_ms| started_ms.min(ended_ms)))
     }
 
-    /// Where it belongs: what the stop says, else what the start said, else what hooks told.
+    /// Where it belongs: what the stop says, else what the start said, else what hooks reported.
     pub fn origin(&self, field: impl Fn(&Origin) -> &Option<String>) -> Option<&str> {
         let of_stop = self.stop.as_ref().map(|stop| &stop.origin);
         let of_start = self.start.as_ref().map(|start| &start.origin);
-        let of_hooks = self.hooked.as_ref().and_then(|told| told.origin.as_deref());
+        let of_hooks = self
+            .hooked
+            .as_ref()
+            .and_then(|hooked| hooked.origin.as_deref());
         let all = [of_stop, of_start, of_hooks];
         all.into_iter()
             .flatten()
@@ -195,11 +198,11 @@ impl Execution {
 
     /// Of the transcript, else as the stop says; each number at the most that a run counts for.
     pub fn token_usage(&self) -> Option<TokenUsage> {
-        self.told_usage().map(TokenUsage::capped)
+        self.reported_usage().map(TokenUsage::capped)
     }
 
-    /// The same, as it was told.
-    fn told_usage(&self) -> Option<TokenUsage> {
+    /// The same, as it was reported.
+    fn reported_usage(&self) -> Option<TokenUsage> {
         match self.counted_usage() {
             Some(usage) => Some(TokenUsage::of_models(usage)),
             None => self.stop.as_ref().and_then(|stop| stop.token_usage),
@@ -268,10 +271,10 @@ impl Execution {
             (None, Some(usage)) => usage.cost_micros,
             (None, None) => self.price(catalog),
         };
-        let told = self.told_usage();
-        let spent = told.is_some_and(|usage| usage.is_spent());
+        let reported = self.reported_usage();
+        let spent = reported.is_some_and(|usage| usage.is_spent());
         let is_cut = self.counted_usage().is_some_and(|usage| usage.is_capped);
-        let is_beyond = told.is_some_and(|usage| usage != usage.capped());
+        let is_beyond = reported.is_some_and(|usage| usage != usage.capped());
         self.resolved = Resolved {
             agent_type,
             cost_micros: cost_micros.map(|cost| cost.min(MAX_COST_MICROS)),

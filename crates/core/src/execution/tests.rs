@@ -1,4 +1,4 @@
-//! What comes by itself and what hooks tell, of one execution, in every order.
+//! What comes by itself and what hooks report, of one execution, in every order.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -83,7 +83,7 @@ fn of_hooks() -> Origin {
     }
 }
 
-fn told(turn: &Turn) -> TurnFacts {
+fn reported(turn: &Turn) -> TurnFacts {
     let start = turn.started_ms.map(|started_ms| Start {
         agent_name: "probe".to_owned(),
         started_ms,
@@ -210,7 +210,7 @@ impl Case {
         let turns = self.turns.derive(|_| self.session_ends.clone());
         assert!(turns.len() <= 1, "{} is one turn", self.steps);
         if let Some(turn) = turns.first() {
-            self.execution.apply_turn(told(turn), &CATALOG);
+            self.execution.apply_turn(reported(turn), &CATALOG);
         }
     }
 
@@ -272,7 +272,7 @@ fn detaching_hooks_keeps_what_plain_events_set() {
         ..Turn::default()
     };
     let mut hooks_only = Execution::new("x".to_owned());
-    hooks_only.apply_turn(told(&turn), &CATALOG);
+    hooks_only.apply_turn(reported(&turn), &CATALOG);
     let mut stopped = hooks_only.clone();
     hooks_only.detach_turn(&CATALOG);
     assert_eq!(hooks_only, Execution::new("x".to_owned()));
@@ -299,7 +299,7 @@ fn a_row_that_does_not_say_whose_it_is_keeps_what_only_a_plain_event_can_say() {
         ..Turn::default()
     };
     let mut theirs = row(of_hooks.clone(), ended.clone());
-    theirs.apply_turn(told(&turn), &CATALOG);
+    theirs.apply_turn(reported(&turn), &CATALOG);
     assert!(theirs.is_running());
     assert_eq!(theirs.started_ms(), Some(10_000));
 
@@ -311,11 +311,11 @@ fn a_row_that_does_not_say_whose_it_is_keeps_what_only_a_plain_event_can_say() {
     for stop in [with_tokens, unsourced] {
         let mut plain = row(of_hooks.clone(), stop);
         let stop = plain.stop.clone();
-        plain.apply_turn(told(&turn), &CATALOG);
+        plain.apply_turn(reported(&turn), &CATALOG);
         assert_eq!(plain.stop, stop);
         let text = serde_json::to_string(&plain).unwrap();
         assert_eq!(serde_json::from_str::<Execution>(&text).unwrap(), plain);
-        plain.apply_turn(told(&turn), &CATALOG);
+        plain.apply_turn(reported(&turn), &CATALOG);
         assert_eq!(
             (plain.stop, plain.start.unwrap().started_ms),
             (stop, 10_000)
@@ -331,7 +331,7 @@ fn an_empty_transcript_takes_nothing_from_a_stop_and_its_own_cost_wins() {
         stop.token_usage.as_mut().unwrap().cost_micros = cost_micros;
         let mut one = Execution::new("x".to_owned());
         one.merge(Fact::Stop(stop.into()), &CATALOG);
-        one.apply_turn(told(&Turn::default()), &CATALOG);
+        one.apply_turn(reported(&Turn::default()), &CATALOG);
         let mut usage = Usage {
             cost_micros: Some(input_tokens as i64 * 2),
             ..Usage::default()

@@ -33,7 +33,7 @@ fn the_first_names_of_a_day_have_its_places() {
 }
 
 #[test]
-fn a_place_is_held_for_a_week_after_its_last_day() {
+fn a_name_stays_tracked_for_a_week_after_its_last_day() {
     for (ago, is_held) in [(1, true), (HELD_DAYS, true), (HELD_DAYS + 1, false)] {
         let mut names = names(2);
         assert!(track(&mut names, ago, "Read") && track(&mut names, ago, "Bash"));
@@ -41,7 +41,7 @@ fn a_place_is_held_for_a_week_after_its_last_day() {
         assert_eq!(track(&mut names, 0, "junk-2"), !is_held, "{ago}");
         assert_eq!(track(&mut names, 0, "Read"), is_held, "{ago}");
     }
-    // A place that is only held is not held on from there.
+    // A day that did not count a name does not keep it tracked any longer.
     let mut names = names(2);
     for (ago, name) in [(9, "Read"), (5, "Bash"), (1, "Edit"), (1, "Grep")] {
         assert_eq!(track(&mut names, ago, name), name != "Grep", "{name}");
@@ -50,7 +50,7 @@ fn a_place_is_held_for_a_week_after_its_last_day() {
 }
 
 #[test]
-fn days_that_are_filled_late_share_their_places() {
+fn days_that_are_filled_late_share_their_limit() {
     let mut names = names(4);
     // A name each, of which the later days have all; then as many more as there is room for.
     for ago in 0..60 {
@@ -75,7 +75,9 @@ fn a_name_refused_on_a_day_stays_refused_that_day() {
     written.extend(first.track(NameKind::Tool, TODAY, "b"));
     // After a restart with a higher limit, and the same name came late for the day before.
     let mut second = names(5);
-    written.into_iter().for_each(|place| second.restore(place));
+    written
+        .into_iter()
+        .for_each(|tracked| second.restore(tracked));
     assert!(track(&mut second, 1, "b"));
     assert!(!track(&mut second, 0, "b") && !track(&mut second, 0, "c"));
     assert!(track(&mut second, 0, "a"));
@@ -85,9 +87,9 @@ fn a_name_refused_on_a_day_stays_refused_that_day() {
 fn only_stored_names_are_tracked_after_a_restart() {
     let mut names = names(3);
     let mut written = BTreeMap::new();
-    let mut write = |place: TrackedName| {
-        let key = (place.kind, place.day, place.name.clone());
-        written.insert(key, place);
+    let mut write = |tracked: TrackedName| {
+        let key = (tracked.kind, tracked.day, tracked.name.clone());
+        written.insert(key, tracked);
     };
     for (ago, name) in [(9, "a"), (3, "b"), (2, "c"), (2, "a"), (1, "d"), (1, "e")] {
         let news = names.track(NameKind::Tool, TODAY.back(ago), name);
@@ -100,7 +102,7 @@ fn only_stored_names_are_tracked_after_a_restart() {
     let mut restored = self::names(3);
     written
         .into_values()
-        .for_each(|place| restored.restore(place));
+        .for_each(|tracked| restored.restore(tracked));
     assert_eq!(restored.days, names.days);
     assert!(restored.is_closed(NameKind::Tool, TODAY.back(1)));
 }
@@ -113,7 +115,7 @@ fn days_whose_keys_have_expired_are_forgotten() {
     names.forget(Day(TODAY.0 + 1));
     assert!(!names.is_tracked(NameKind::Tool, old, "a"));
     assert!(names.track(NameKind::Tool, old, "c").is_empty());
-    // History tells such days by the names that have a place elsewhere.
+    // History shows such days by the names that are tracked on another day.
     assert_eq!(names.label(NameKind::Tool, old, "b"), "b");
     assert!(names.is_known(NameKind::Tool, "b") && !names.is_known(NameKind::Tool, "a"));
 }

@@ -78,13 +78,13 @@ mod tests {
         let listed = |day| prices.listed("us.anthropic.claude-sonnet-5-5-v1:0", day);
         let before = listed("2026-10-06");
         let after = listed("2026-10-07");
-        let told = |rows: &[Listed]| {
+        let summary = |rows: &[Listed]| {
             let one = &rows[0];
             (one.model.clone(), one.row, one.from.clone(), one.cache_read)
         };
         let id = "sonnet-5-5".to_owned();
-        assert_eq!(told(&before), (id.clone(), 2, None, 0.2));
-        assert_eq!(told(&after), (id, 3, Some("2026-10-07".to_owned()), 0.1));
+        assert_eq!(summary(&before), (id.clone(), 2, None, 0.2));
+        assert_eq!(summary(&after), (id, 3, Some("2026-10-07".to_owned()), 0.1));
         assert!(prices.listed("gpt-9", "2026-10-07").is_empty());
     }
 

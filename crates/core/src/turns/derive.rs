@@ -1,9 +1,9 @@
 //! From marks to turns.
 //!
 //! A start opens a turn; a stop belongs to the latest turn of its session whose start was stamped
-//! no later. Two rules mend what clocks do: a stop that was stamped before its start (a clock that
-//! was set back, a hook that was slow to begin) ends the next turn if that has no stop of its own;
-//! and what two hooks told within a second is one thing told twice.
+//! no later. Two rules correct what clocks do: a stop that was stamped before its start (a clock
+//! that was set back, a hook that was slow to begin) ends the next turn if that has no stop of its
+//! own; and what two hooks reported within a second is one thing reported twice.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::marks::{Stop, Tool, Turns};
 use super::signal::{Imported, Outcome};
 
 /// Of two starts, or two stops, with nothing between them.
-const TOLD_TWICE_MS: i64 = 1_000;
+const REPORTED_TWICE_MS: i64 = 1_000;
 /// The first and last lines of a transcript are not stamped in the moment of its hooks.
 const SLACK_MS: i64 = 5_000;
 
@@ -21,7 +21,7 @@ pub struct Turn {
     pub session_id: Option<String>,
     /// The file that holds its lines, and those of the agent's other turns in the session.
     pub transcript: Option<String>,
-    /// Unknown where only its stop was told.
+    /// `None` if only its stop was reported.
     pub started_ms: Option<i64>,
     pub end: Option<End>,
     pub tool_calls: BTreeMap<String, u64>,
@@ -31,15 +31,15 @@ pub struct Turn {
 #[derive(Clone, Debug, PartialEq)]
 pub struct End {
     pub at_ms: i64,
-    /// The error's name; nothing for a success.
+    /// The error's name; `None` for a success.
     pub failure: Option<String>,
-    /// It was ended from outside: a stop of its own, whoever tells it, says better how.
+    /// It was ended from outside: a stop of its own, from any source, says better how.
     pub is_closing: bool,
 }
 
 impl Turn {
-    /// Turns stand in this order.
-    fn place(&self) -> (i64, Option<&str>) {
+    /// Turns are sorted by this.
+    fn order(&self) -> (i64, Option<&str>) {
         (self.began_ms(), self.session_id.as_deref())
     }
 
@@ -83,7 +83,7 @@ impl Turns {
             .map(|&(import, session)| self.imported_turn(&import, session))
             .collect();
         turns.extend(unseen);
-        turns.sort_by(|a, b| a.place().cmp(&b.place()));
+        turns.sort_by(|a, b| a.order().cmp(&b.order()));
         turns
     }
 
@@ -137,7 +137,7 @@ impl Turns {
         for mark in self.starts.iter().filter(|mark| mark.session == session) {
             let twice = starts.last().is_some_and(|&last| {
                 let between = |at: i64| last <= at && at <= mark.at_ms;
-                mark.at_ms - last < TOLD_TWICE_MS
+                mark.at_ms - last < REPORTED_TWICE_MS
                     && !self.stops.iter().any(|stop| between(stop.mark.at_ms))
                     && !self.closings.iter().any(|closing| between(closing.at_ms))
             });
@@ -259,10 +259,10 @@ fn first_closing(closings: &[(i64, &str)], from: i64, until: i64) -> Option<End>
     })
 }
 
-/// The last stop of a turn that has two of them, told apart.
+/// The last stop of a turn that has two of them, not one reported twice.
 fn second(stops: &[&Stop]) -> Option<usize> {
     let mut firsts = (0..stops.len()).rev().filter(|&i| stops[i].is_first());
     let (last, before) = (firsts.next()?, firsts.next()?);
-    let twice = stops[last].mark.at_ms - stops[before].mark.at_ms < TOLD_TWICE_MS;
+    let twice = stops[last].mark.at_ms - stops[before].mark.at_ms < REPORTED_TWICE_MS;
     (!twice).then_some(last)
 }

@@ -46,7 +46,7 @@ pub struct Turns {
     pub(super) tools: BTreeMap<u64, Tool>,
 }
 
-/// The agent's name, of whoever has most right to say it: the first start, else the first stop,
+/// The agent's name, by the source that knows it best: the first start, else the first stop,
 /// else an import.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Named {
@@ -79,7 +79,7 @@ pub(super) struct Session {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Launch {
-    /// The agent that launched it; nothing for the main thread.
+    /// The agent that launched it; `None` for the main thread.
     pub parent: Option<String>,
     pub model: Option<String>,
     pub description: Option<String>,
@@ -297,7 +297,7 @@ impl Turns {
         true
     }
 
-    /// A call is counted once by its id; one without an id cannot be told from its repetition.
+    /// A call is counted once by its id; one without an id looks the same as its repetition.
     fn tool_ended(
         &mut self,
         mark: Mark,

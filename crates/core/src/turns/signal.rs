@@ -53,7 +53,7 @@ pub enum AgentSignal {
         name: String,
         failed: bool,
     },
-    /// Read from a transcript, of a time when no hook told of it.
+    /// Read from a transcript, of a time when no hook reported it.
     Imported {
         name: Option<String>,
         turns: Vec<Imported>,

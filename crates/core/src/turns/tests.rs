@@ -38,7 +38,7 @@ fn hook(step: &str) -> (AgentSignal, HookEvent) {
     (what, hook)
 }
 
-fn told<'a>(steps: impl IntoIterator<Item = &'a str>) -> Turns {
+fn turns_of<'a>(steps: impl IntoIterator<Item = &'a str>) -> Turns {
     let mut turns = Turns::default();
     for step in steps {
         let (what, hook) = hook(step);
@@ -72,7 +72,7 @@ fn check(steps: &str, ends: &[i64], expect: &str) {
     let steps: Vec<&str> = steps.split_whitespace().collect();
     let mut order: Vec<usize> = (0..steps.len()).collect();
     loop {
-        let turns = told(order.iter().map(|&i| steps[i]));
+        let turns = turns_of(order.iter().map(|&i| steps[i]));
         assert_eq!(shown(&turns, ends), expect, "{steps:?} as {order:?}");
         if !next_permutation(&mut order) {
             return;
@@ -174,7 +174,7 @@ fn two_reports_within_a_second_are_one_turn() {
 #[test]
 fn a_line_that_comes_again_changes_nothing() {
     for step in ["s10000", "e20000", "c15000", "t12000"] {
-        let mut turns = told(["s10000", "e20000", "c15000", "t12000"]);
+        let mut turns = turns_of(["s10000", "e20000", "c15000", "t12000"]);
         let before = turns.clone();
         let (what, mut hook) = hook(step);
         assert_eq!(turns.apply(&what, &hook), Ok(Applied::Duplicate));
@@ -188,7 +188,7 @@ fn a_line_that_comes_again_changes_nothing() {
 #[test]
 fn more_than_there_is_room_for_is_refused_and_what_is_known_is_not() {
     let steps: Vec<String> = (0..MAX_MARKS).map(|i| format!("s{}", 2_000 * i)).collect();
-    let mut turns = told(steps.iter().map(String::as_str));
+    let mut turns = turns_of(steps.iter().map(String::as_str));
     let (what, start) = hook("s1");
     let refusal = turns.apply(&what, &start).unwrap_err();
     assert_eq!(refusal.0, "hook: an agent has at most 1024 starts");
@@ -196,7 +196,7 @@ fn more_than_there_is_room_for_is_refused_and_what_is_known_is_not() {
     assert_eq!(turns.apply(&what, &start), Ok(Applied::Duplicate));
 
     let tool = |i: usize| hook(&format!("t{i}"));
-    let mut turns = told(["s1"]);
+    let mut turns = turns_of(["s1"]);
     for i in 0..MAX_TOOLS {
         let (what, ended) = tool(i);
         assert_eq!(turns.apply(&what, &ended), Ok(Applied::Changed));
@@ -230,7 +230,7 @@ fn the_name_of_an_agent_does_not_depend_on_order() {
 
 #[test]
 fn a_tool_call_is_counted_once_by_its_id() {
-    let mut turns = told(["s10000", "t12000"]);
+    let mut turns = turns_of(["s10000", "t12000"]);
     let (what, mut later) = hook("t12000");
     later.at_ms += 5;
     assert_eq!(turns.apply(&what, &later), Ok(Applied::Duplicate));
@@ -252,7 +252,7 @@ fn imported_turns_give_way_to_hooks() {
         };
         turns.apply(&what, &hook("s1").1).unwrap()
     };
-    let mut turns = told(["s100000", "e200000"]);
+    let mut turns = turns_of(["s100000", "e200000"]);
     assert_eq!(import(&mut turns, 99_960, 199_970), Applied::Changed);
     assert_eq!(import(&mut turns, 99_960, 199_970), Applied::Duplicate);
     assert_eq!(shown(&turns, &[]), "100000-200000");
@@ -272,7 +272,7 @@ fn imported_turns_give_way_to_hooks() {
 
 #[test]
 fn sessions_have_their_own_stops_and_share_the_numbers() {
-    let mut turns = told(["s10000", "e20000"]);
+    let mut turns = turns_of(["s10000", "e20000"]);
     for step in ["s12000", "e14000"] {
         let (what, mut other) = hook(step);
         other.session_id = Some("t".to_owned());
@@ -286,7 +286,7 @@ fn sessions_have_their_own_stops_and_share_the_numbers() {
 
 #[test]
 fn something_belongs_to_the_turn_in_which_it_was_said() {
-    let turns = told(["s10000", "e20000", "s30000"]).derive(|_| Vec::new());
+    let turns = turns_of(["s10000", "e20000", "s30000"]).derive(|_| Vec::new());
     for (at_ms, number) in [
         (5_000, 1),
         (10_000, 1),
@@ -315,7 +315,7 @@ fn an_id_tells_its_turn() {
 
 #[test]
 fn the_state_is_kept_as_it_is() {
-    let turns = told(["s10000", "t11000", "e20000", "a21000", "c22000", "n23000"]);
+    let turns = turns_of(["s10000", "t11000", "e20000", "a21000", "c22000", "n23000"]);
     let text = serde_json::to_string(&turns).unwrap();
     assert_eq!(serde_json::from_str::<Turns>(&text).unwrap(), turns);
 }
