@@ -12,13 +12,13 @@ use agentpulse_redact::{
     without_homes,
 };
 
-/// In the place of a name that, with its hash, would be taken for another secret.
+/// Instead of a name that, with its hash, would be taken for another secret.
 const REDACTED: &str = "[redacted:name]";
 
-/// A name, redacted. Names tell one thing from another, so that two that differ only in what was
-/// taken out still differ, by a hash of the whole. The hash has no key: an id must be the same
-/// after a restore, and in a spool that another daemon takes. So whoever can guess a secret can
-/// see that the guess is right; of one that nobody guesses it says nothing.
+/// A name, redacted. Names identify things: two that differ only in what was taken out still
+/// differ, by a hash of the whole. The hash has no key: an id must be the same after a restore, and
+/// in a spool that another daemon takes. So a reader that can guess a secret can see that the guess
+/// is right; of one that nobody guesses it says nothing.
 fn redacted(name: String) -> String {
     let secrets = redact_name(&name);
     let clean = without_homes(&secrets);

@@ -1,5 +1,5 @@
-//! Sessions at random, told in any order and any number of times, against a naive account of what
-//! they amount to. The account is made from what the runs were, before they become lines.
+//! Sessions at random, reported in any order and any number of times, against a naive account of
+//! what they amount to. The account is made from what the runs were, before they become lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,10 @@ use agentpulse_core::event::Event;
 use agentpulse_core::turns::{Signal, Turn, Turns};
 
 const BASE_MS: i64 = 1_795_197_600_000;
-/// Between two lines: what is told within a second is one thing told twice.
+/// Between two lines: what is reported within a second is one thing reported twice.
 const STEP_MS: i64 = 2_000;
 
-/// What ended a run, if anything did that was told.
+/// What ended a run, if anything did that was reported.
 #[derive(Clone, Debug)]
 enum Ending {
     Stops { failed: bool, sent_on: usize },
@@ -41,12 +41,12 @@ struct Run {
 type Account = (Option<i64>, Option<(i64, Option<String>)>, u64);
 
 #[derive(Default)]
-struct Told {
+struct Reported {
     lines: Vec<Value>,
     at_ms: i64,
 }
 
-impl Told {
+impl Reported {
     fn say(&mut self, session: usize, mut payload: Value) -> i64 {
         self.at_ms += STEP_MS;
         payload["session_id"] = format!("s{session}").into();
@@ -79,16 +79,16 @@ impl Told {
 }
 
 /// The lines of the runs, one after the other, and what they amount to, by agent. A start is only
-/// lost where nothing of the agent was told before in the session, and where it stopped as well as
-/// the next one, if there is one: else it might as well be the next one's, by a clock set back.
-fn tell(runs: &[Run]) -> (Vec<Value>, BTreeMap<String, Vec<Account>>) {
-    let mut told = Told {
+/// lost where nothing of the agent was reported before in the session, and where it stopped as well
+/// as the next one, if there is one: else it might as well be the next one's, by a clock set back.
+fn report(runs: &[Run]) -> (Vec<Value>, BTreeMap<String, Vec<Account>>) {
+    let mut reported = Reported {
         at_ms: BASE_MS,
-        ..Told::default()
+        ..Reported::default()
     };
     let mut accounts: BTreeMap<String, Vec<Account>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    // Runs that nothing ended yet: their agent's place in the list, and their session.
+    // Runs that nothing ended yet: their agent's index in the list, and their session.
     let mut open: Vec<(String, usize, usize)> = Vec::new();
     for (i, run) in runs.iter().enumerate() {
         let agent = format!("a{}", run.agent);
@@ -97,34 +97,35 @@ fn tell(runs: &[Run]) -> (Vec<Value>, BTreeMap<String, Vec<Account>>) {
         let is_next = |next: &&Run| (next.agent, next.session) == (run.agent, run.session);
         let next = runs[i + 1..].iter().find(is_next);
         let may_be_lost = is_first && stops(run) && next.is_none_or(stops);
-        let begun =
-            (!run.start_is_lost || !may_be_lost).then(|| told.of(run, "SubagentStart", json!({})));
-        // An earlier run of it in this session is one of which no end will be told any more.
+        let begun = (!run.start_is_lost || !may_be_lost)
+            .then(|| reported.of(run, "SubagentStart", json!({})));
+        // An earlier run of it in this session is one of which no end will be reported any more.
         open.retain(|(other, _, session)| (other, *session) != (&agent, run.session));
-        told.tools(run, run.tools);
+        reported.tools(run, run.tools);
         let end = match run.ending {
             Ending::Stops { failed, sent_on } => {
-                let first = told.of(run, "SubagentStop", json!({}));
+                let first = reported.of(run, "SubagentStop", json!({}));
                 let (event, more) = match failed {
                     true => ("StopFailure", json!({"error": "overloaded"})),
                     false => ("SubagentStop", json!({"stop_hook_active": true})),
                 };
                 let again = (0..sent_on)
-                    .map(|_| told.of(run, event, more.clone()))
+                    .map(|_| reported.of(run, event, more.clone()))
                     .last();
                 let error = again.filter(|_| failed).map(|_| "overloaded".to_owned());
                 Some((again.unwrap_or(first), error))
             }
             Ending::Nameless => Some((
-                told.of(run, "SubagentStop", json!({"agent_type": ""})),
+                reported.of(run, "SubagentStop", json!({"agent_type": ""})),
                 None,
             )),
             Ending::TaskStop => {
                 let stopped = json!({"hook_event_name": "PostToolUse", "tool_name": "TaskStop",
-                    "tool_use_id": format!("k{}", told.at_ms), "tool_input": {"task_id": agent}});
-                let at_ms = told.say(run.session, stopped);
-                for (other, place, _) in open.iter().filter(|(other, ..)| *other == agent) {
-                    let account: &mut Account = &mut accounts.get_mut(other).unwrap()[*place];
+                    "tool_use_id": format!("k{}", reported.at_ms),
+                    "tool_input": {"task_id": agent}});
+                let at_ms = reported.say(run.session, stopped);
+                for (other, index, _) in open.iter().filter(|(other, ..)| *other == agent) {
+                    let account: &mut Account = &mut accounts.get_mut(other).unwrap()[*index];
                     account.1 = Some((at_ms, Some("stopped".to_owned())));
                 }
                 open.retain(|(other, ..)| *other != agent);
@@ -132,7 +133,7 @@ fn tell(runs: &[Run]) -> (Vec<Value>, BTreeMap<String, Vec<Account>>) {
             }
             Ending::Nothing => None,
         };
-        told.tools(run, run.tools_after);
+        reported.tools(run, run.tools_after);
         let of_agent = accounts.entry(agent.clone()).or_default();
         if end.is_none() {
             open.push((agent, of_agent.len(), run.session));
@@ -140,23 +141,23 @@ fn tell(runs: &[Run]) -> (Vec<Value>, BTreeMap<String, Vec<Account>>) {
         of_agent.push((begun, end, (run.tools + run.tools_after) as u64));
         if run.orphan {
             let orphan = json!({"hook_event_name": "SubagentStop", "agent_type": "",
-                "agent_id": format!("fork{}", told.at_ms)});
-            told.say(run.session, orphan);
+                "agent_id": format!("fork{}", reported.at_ms)});
+            reported.say(run.session, orphan);
         }
         if run.session_ends {
-            let at_ms = told.say(run.session, json!({"hook_event_name": "SessionEnd"}));
-            for (agent, place, _) in open.iter().filter(|(.., s)| *s == run.session) {
-                let account = &mut accounts.get_mut(agent).unwrap()[*place];
+            let at_ms = reported.say(run.session, json!({"hook_event_name": "SessionEnd"}));
+            for (agent, index, _) in open.iter().filter(|(.., s)| *s == run.session) {
+                let account = &mut accounts.get_mut(agent).unwrap()[*index];
                 account.1 = Some((at_ms, Some("interrupted".to_owned())));
             }
             open.retain(|(.., session)| *session != run.session);
         }
     }
-    (told.lines, accounts)
+    (reported.lines, accounts)
 }
 
 /// What the marks amount to, as the writer would keep them.
-fn heard(lines: &[Value]) -> BTreeMap<String, Vec<Account>> {
+fn derived(lines: &[Value]) -> BTreeMap<String, Vec<Account>> {
     let clock = Clock {
         now_ms: BASE_MS + DAY_MS,
         keep_ms: 90 * DAY_MS,
@@ -190,11 +191,11 @@ fn heard(lines: &[Value]) -> BTreeMap<String, Vec<Account>> {
         let end = turn.end.map(|end| (end.at_ms, end.failure));
         (turn.started_ms, end, turn.tool_calls.values().sum())
     };
-    let derived = agents.iter().map(|(id, turns)| {
+    let accounts = agents.iter().map(|(id, turns)| {
         let turns = turns.derive(ends_of).into_iter().map(account);
         (id.clone(), turns.collect::<Vec<_>>())
     });
-    derived.filter(|(_, turns)| !turns.is_empty()).collect()
+    accounts.filter(|(_, turns)| !turns.is_empty()).collect()
 }
 
 fn runs() -> impl Strategy<Value = Vec<Run>> {
@@ -230,12 +231,12 @@ proptest! {
         keys in proptest::collection::vec(any::<u32>(), 400),
         again in proptest::collection::vec(0..200_usize, 0..60),
     ) {
-        let (lines, expected) = tell(&runs);
-        prop_assert_eq!(&heard(&lines), &expected);
+        let (lines, expected) = report(&runs);
+        prop_assert_eq!(&derived(&lines), &expected);
         let repeated = again.iter().filter_map(|&i| lines.get(i).cloned());
         let mut shuffled: Vec<_> = keys.iter().zip(lines.iter().cloned().chain(repeated)).collect();
         shuffled.sort_by_key(|(key, _)| **key);
         let shuffled: Vec<Value> = shuffled.into_iter().map(|(_, line)| line).collect();
-        prop_assert_eq!(&heard(&shuffled), &expected);
+        prop_assert_eq!(&derived(&shuffled), &expected);
     }
 }

@@ -3,8 +3,8 @@
 use serde::de::Error as _;
 use serde_json::Value;
 
-/// Fields of one object that are told apart, and objects and lists within one value. Each takes
-/// some 100 bytes, and an object within a value 640, while its text has 4 to 7.
+/// Distinct fields of one object, and objects and lists within one value. Each takes some 100
+/// bytes, and an object within a value 640, while its text has 4 to 7.
 pub const MAX_PARTS: usize = 8_192;
 
 /// Builds a value that has at most [`MAX_PARTS`] objects and lists: 8 MiB of `{"":0}` took 800 MiB.

@@ -116,7 +116,7 @@ fn a_start_after_its_end_is_the_end_in_every_order() {
 }
 
 /// The four events with a time each, and what was read of it.
-fn told(field: &str, time: &str) -> Result<Option<i64>, String> {
+fn time_of(field: &str, time: &str) -> Result<Option<i64>, String> {
     let (event, more) = match field {
         "start_time" => ("start", r#""agent_id":"x","agent_name":"a""#),
         "timestamp" => ("progress", r#""agent_id":"x""#),
@@ -183,13 +183,13 @@ fn every_form_of_a_time_has_an_outcome_in_every_field() {
         "\"0001-01-01T00:00:00+01:00\"",
     ];
     for (field, time) in all.iter().flat_map(|field| none.map(|time| (field, time))) {
-        let reason = told(field, time).expect_err(time);
+        let reason = time_of(field, time).expect_err(time);
         assert!(
             reason.contains(field) || reason.starts_with("not JSON"),
             "{field} {time}: {reason}"
         );
     }
-    // Long ago: refused where an execution is counted by it, and else as it is told.
+    // Long ago: refused where an execution is counted by it, and else as it is given.
     let long_ago = [
         ("0", 0),
         ("-0", 0),
@@ -201,14 +201,18 @@ fn every_form_of_a_time_has_an_outcome_in_every_field() {
     ];
     for (time, time_ms) in long_ago {
         for field in COUNTED {
-            let reason = told(field, time).expect_err(time);
+            let reason = time_of(field, time).expect_err(time);
             assert!(
                 reason.contains(&format!("{field} is too old: before 2026-08-22")),
                 "{reason}"
             );
         }
-        assert_eq!(told("execution_start", time), Ok(Some(time_ms)), "{time}");
-        assert_eq!(told("timestamp", time), Ok(None), "{time}");
+        assert_eq!(
+            time_of("execution_start", time),
+            Ok(Some(time_ms)),
+            "{time}"
+        );
+        assert_eq!(time_of("timestamp", time), Ok(None), "{time}");
     }
     // Far ahead: at receipt.
     for time in [
@@ -218,10 +222,10 @@ fn every_form_of_a_time_has_an_outcome_in_every_field() {
         "1795200300.002",
     ] {
         for field in COUNTED.into_iter().chain(["execution_start"]) {
-            assert_eq!(told(field, time), Ok(Some(NOW_MS)), "{field} {time}");
+            assert_eq!(time_of(field, time), Ok(Some(NOW_MS)), "{field} {time}");
         }
     }
-    // As it is told; a leap second is the one before it.
+    // As it is given; a leap second is the one before it.
     for (time, time_ms) in [
         ("\"2026-11-20T18:44:59.999Z\"", NOW_MS + 299_999),
         ("1795200300", NOW_MS + 300_000),
@@ -231,7 +235,7 @@ fn every_form_of_a_time_has_an_outcome_in_every_field() {
         ("\"2026-11-20 18:10:00\"", END_MS),
     ] {
         for field in COUNTED.into_iter().chain(["execution_start"]) {
-            assert_eq!(told(field, time), Ok(Some(time_ms)), "{field} {time}");
+            assert_eq!(time_of(field, time), Ok(Some(time_ms)), "{field} {time}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where a turn begins whose earlier turns nobody told of.
+//! Where a turn begins whose earlier turns nobody reported.
 
 use std::ops::ControlFlow;
 
@@ -7,7 +7,7 @@ use super::span::{OLDER_THAN_ITS_TURN_MS, Span};
 
 /// Finds the first prompt within a turn's own time, in a file that begins before it: hooks were
 /// put in later, or older turns were left out of an import. Where no line is of that time, the
-/// stamps of the file cannot tell, and the turn begins where the file does.
+/// stamps of the file do not show it, and the turn begins where the file does.
 #[derive(Debug)]
 pub struct Beginning {
     span: Span,

@@ -11,7 +11,7 @@ use crate::json::{Object, items, scalar};
 use crate::time::TIME_RANGE_MS;
 use agentpulse_core::usage::ApiFailure;
 
-/// What the client puts in the place of a model where it made the message up.
+/// What the client puts instead of a model where it made the message up.
 const SYNTHETIC: &str = "<synthetic>";
 /// Stop reasons after which the model goes on.
 const NOT_FINAL: [&str; 2] = ["tool_use", "pause_turn"];
@@ -211,7 +211,7 @@ pub fn is_fork(bytes: &[u8]) -> bool {
     line.is_ok_and(|line| line.kind.is("fork-context-ref"))
 }
 
-/// The failure that a line tells of, and nothing else of it: a line has up to 8 MiB, and as a tree
+/// The failure that a line reports, and nothing else of it: a line has up to 8 MiB, and as a tree
 /// took a hundred times that.
 pub fn api_failure(bytes: &[u8]) -> ApiFailure {
     let line: Object = serde_json::from_slice(bytes).unwrap_or_default();

@@ -18,7 +18,7 @@ pub const MAX_REQUESTS: usize = 100_000;
 /// Distinct models of one turn, with the terms on which they were asked. The rest counts under
 /// [`OTHER`]; a model without its name has no price.
 pub const MAX_MODELS: usize = 256;
-/// Of a name beside its text: its place in a list or a map.
+/// Of a name beside its text: its entry in a list or a map.
 pub const NAME_BYTES: usize = 64;
 
 /// What a turn asked of models.
@@ -159,7 +159,7 @@ impl Requests {
         }
     }
 
-    /// The place of a model with its terms.
+    /// The index of a model with its terms.
     fn asked(&mut self, model: String, speed: String, region: String) -> u32 {
         let term = |term: String| match term.is_empty() {
             true => term,
@@ -178,11 +178,11 @@ impl Requests {
             };
         }
         let known = self.asked.iter().position(|known| *known == asked);
-        let place = known.unwrap_or_else(|| {
+        let index = known.unwrap_or_else(|| {
             self.asked.push(asked);
             self.asked.len() - 1
         });
-        place as u32
+        index as u32
     }
 }
 
@@ -198,7 +198,7 @@ impl Kept {
 }
 
 /// Which request a line belongs to. A line that names neither its message nor its request is one
-/// of its own, known by its place.
+/// of its own, known by its position.
 fn key(stated: &Stated, end: u64) -> u128 {
     let mut hasher = Xxh3::new();
     match (stated.message_id, stated.request_id) {

@@ -16,9 +16,9 @@ use agentpulse_core::usage::Usage;
 ///
 /// Lines that are older than the turn are not its own: a client that resumes an agent writes its
 /// earlier lines once more, and a fork begins with those of its parent. Only where no line is of
-/// the turn's time the stamps cannot tell (a clock that was set, a run that is told once more):
-/// then all lines count, and a prompt after a final message of the model is the next turn's. So it
-/// is where nobody told when the turn began.
+/// the turn's time the stamps do not show it (a clock that was set, a run that is reported once
+/// more): then all lines count, and a prompt after a final message of the model is the next turn's.
+/// So it is where nobody reported when the turn began.
 #[derive(Debug)]
 pub struct Slice {
     span: Span,
@@ -57,7 +57,7 @@ impl Slice {
 
     /// Takes the next line. `end` is the offset behind it. `is_ended` says whether its newline
     /// was there: without one a line counts when it is whole, since nothing can follow the end
-    /// of an object; else it is torn, and left to whoever reads on from here.
+    /// of an object; else it is torn, and left to the next reader.
     ///
     /// Break means that the line is the next turn's, and that no more need to come.
     pub fn line(&mut self, bytes: &[u8], end: u64, is_ended: bool) -> ControlFlow<()> {

@@ -146,7 +146,7 @@ impl RawUsage<'_> {
 }
 
 impl Part {
-    /// The iterations in the place of the whole, where they come to the same: the price of each
+    /// The iterations instead of the whole, where they come to the same: the price of each
     /// depends on the length of its own prompt.
     fn split(self, iterations: Vec<Part>) -> Vec<Part> {
         let sum = iterations
@@ -157,11 +157,11 @@ impl Part {
         }
         let first = self.web_searches;
         let parts = iterations.into_iter().enumerate();
-        let parts = parts.map(|(place, part)| Part {
+        let parts = parts.map(|(index, part)| Part {
             speed: self.speed.clone(),
             region: self.region.clone(),
-            web_searches: if place == 0 { first } else { 0 },
-            is_request: place == 0,
+            web_searches: if index == 0 { first } else { 0 },
+            is_request: index == 0,
             is_known: self.is_known && part.is_known,
             ..part
         });

@@ -93,7 +93,7 @@ fn usage(lines: &[Value]) -> Usage {
 fn a_message_over_several_lines_is_one_request() {
     let mut early = call(2, "m1", &[("t1", "Read")]);
     early["message"]["usage"]["output_tokens"] = 1.into();
-    let told = usage(&[
+    let read = usage(&[
         prompt(1),
         early,
         call(3, "m1", &[("t2", "Bash"), ("t1", "Read")]),
@@ -103,24 +103,24 @@ fn a_message_over_several_lines_is_one_request() {
         result(6, "t3", false),
         answer(7, "m2", Some("end_turn")),
     ]);
-    let model = &told.models["claude-opus-5-5"];
+    let model = &read.models["claude-opus-5-5"];
     assert_eq!(
         (model.requests, model.input_tokens, model.output_tokens),
         (2, 20, 4)
     );
     let calls = BTreeMap::from([("Bash".to_owned(), 2), ("Read".to_owned(), 1)]);
-    assert_eq!(told.tool_calls, calls);
-    assert_eq!(told.tool_errors, 1);
-    assert_eq!(told.first_ms, Some(FIVE_PM_MS + 1000));
-    assert_eq!(told.last_ms, Some(FIVE_PM_MS + 7000));
+    assert_eq!(read.tool_calls, calls);
+    assert_eq!(read.tool_errors, 1);
+    assert_eq!(read.first_ms, Some(FIVE_PM_MS + 1000));
+    assert_eq!(read.last_ms, Some(FIVE_PM_MS + 7000));
     // 20*4 + 4*20
-    assert_eq!(told.cost_micros, Some(160));
-    assert!(told.is_final && !told.unpriced);
-    assert_eq!((told.requests(), told.tokens().total()), (2, 24));
+    assert_eq!(read.cost_micros, Some(160));
+    assert!(read.is_final && !read.unpriced);
+    assert_eq!((read.requests(), read.tokens().total()), (2, 24));
 }
 
 #[test]
-fn requests_are_told_apart_by_message_and_request() {
+fn requests_are_distinguished_by_message_and_request() {
     let mut retried = answer(2, "m1", None);
     retried["requestId"] = "other".into();
     let mut nameless = answer(3, "m1", None);
@@ -145,26 +145,26 @@ fn the_last_message_says_whether_more_is_to_come() {
         (None, false),
     ];
     for (reason, is_final) in cases {
-        let told = usage(&[prompt(1), answer(2, "m1", reason)]);
-        assert_eq!(told.is_final, is_final, "{reason:?}");
+        let read = usage(&[prompt(1), answer(2, "m1", reason)]);
+        assert_eq!(read.is_final, is_final, "{reason:?}");
     }
     assert!(!usage(&[prompt(1)]).is_final);
-    let told = usage(&[answer(1, "m1", Some("end_turn")), answer(2, "m2", None)]);
-    assert!(!told.is_final);
+    let read = usage(&[answer(1, "m1", Some("end_turn")), answer(2, "m2", None)]);
+    assert!(!read.is_final);
 }
 
 #[test]
 fn a_failure_of_the_api_counts_only_as_the_last_word() {
-    let told = usage(&[prompt(1), answer(2, "m1", Some("tool_use")), failed(3)]);
-    let failure = told.failure.expect("it failed");
+    let read = usage(&[prompt(1), answer(2, "m1", Some("tool_use")), failed(3)]);
+    let failure = read.failure.expect("it failed");
     assert_eq!(failure.kind, "rate_limit");
     assert_eq!(failure.message.as_deref(), Some("API Error: slow down"));
     assert_eq!(failure.status, Some(429));
-    assert!(told.is_final && told.api_errors == 1);
-    assert_eq!(told.models.len(), 1, "nothing synthetic");
+    assert!(read.is_final && read.api_errors == 1);
+    assert_eq!(read.models.len(), 1, "nothing synthetic");
 
-    let told = usage(&[prompt(1), failed(2), answer(3, "m1", Some("end_turn"))]);
-    assert_eq!((told.failure, told.api_errors), (None, 1));
+    let read = usage(&[prompt(1), failed(2), answer(3, "m1", Some("end_turn"))]);
+    assert_eq!((read.failure, read.api_errors), (None, 1));
 
     let mut wordless = failed(1);
     wordless["error"] = json!({"code": 1});
@@ -220,23 +220,23 @@ fn a_torn_last_line_is_left_for_later() {
     let whole = text(&[prompt(1), answer(2, "m1", Some("tool_use"))]);
     let last = answer(3, "m2", Some("end_turn")).to_string();
     let (begun, rest) = last.split_at(last.len() / 2);
-    let told = slice(format!("{whole}{begun}").as_bytes(), 0, None);
-    assert_eq!(told.end_offset, whole.len() as u64);
-    assert!(!told.is_final);
+    let read = slice(format!("{whole}{begun}").as_bytes(), 0, None);
+    assert_eq!(read.end_offset, whole.len() as u64);
+    assert!(!read.is_final);
 
     let file = format!("{whole}{begun}{rest}\n");
-    let from = told.end_offset;
-    let told = slice(file.as_bytes(), from, None);
+    let from = read.end_offset;
+    let read = slice(file.as_bytes(), from, None);
     assert_eq!(
-        (told.requests(), told.is_final, told.end_offset),
+        (read.requests(), read.is_final, read.end_offset),
         (1, true, file.len() as u64)
     );
     // All but its newline is there: it is whole, and the newline alone is no line.
     let unended = &file[..file.len() - 1];
-    let told = slice(unended.as_bytes(), 0, None);
-    assert_eq!((told.requests(), told.is_final), (2, true));
-    assert_eq!(told.end_offset, unended.len() as u64);
-    let rest = slice(file.as_bytes(), told.end_offset, None);
+    let read = slice(unended.as_bytes(), 0, None);
+    assert_eq!((read.requests(), read.is_final), (2, true));
+    assert_eq!(read.end_offset, unended.len() as u64);
+    let rest = slice(file.as_bytes(), read.end_offset, None);
     assert_eq!((rest.requests(), rest.end_offset), (0, file.len() as u64));
 }
 
@@ -272,13 +272,13 @@ fn each_request_is_priced_by_its_own_prompt_and_day() {
 #[test]
 fn one_unknown_model_leaves_the_whole_without_a_price() {
     let other = json!({"input_tokens": 5, "output_tokens": 5});
-    let told = usage(&[
+    let read = usage(&[
         answer(1, "m1", None),
         with_usage(answer(2, "m2", Some("end_turn")), "gpt-9", other),
     ]);
-    assert_eq!((told.cost_micros, told.unpriced), (None, true));
-    assert_eq!(told.models["gpt-9"].input_tokens, 5);
-    assert_eq!(told.model(), Some("claude-opus-5-5"), "it has more tokens");
+    assert_eq!((read.cost_micros, read.unpriced), (None, true));
+    assert_eq!(read.models["gpt-9"].input_tokens, 5);
+    assert_eq!(read.model(), Some("claude-opus-5-5"), "it has more tokens");
     let none = usage(&[prompt(1)]);
     assert_eq!(
         (none.cost_micros, none.unpriced, none.model()),
@@ -289,8 +289,8 @@ fn one_unknown_model_leaves_the_whole_without_a_price() {
 #[test]
 fn cache_writes_without_a_split_are_for_five_minutes() {
     let written = |usage| {
-        let told = super::tests::usage(&[with_usage(answer(1, "m", None), "m", usage)]);
-        let model = told.models["m"];
+        let read = super::tests::usage(&[with_usage(answer(1, "m", None), "m", usage)]);
+        let model = read.models["m"];
         (model.cache_write_5m_tokens, model.cache_write_1h_tokens)
     };
     assert_eq!(written(json!({"cache_creation_input_tokens": 7})), (7, 0));
@@ -307,9 +307,9 @@ fn names_and_requests_are_bounded() {
     let calls: Vec<_> = (0..MAX_TOOLS + 5)
         .map(|n| call(1, "m", &[(&format!("t{n}"), &format!("tool {n}"))]))
         .collect();
-    let told = usage(&calls);
-    assert_eq!(told.tool_calls.len(), MAX_TOOLS + 1);
-    assert_eq!(told.tool_calls["_other"], 5);
+    let read = usage(&calls);
+    assert_eq!(read.tool_calls.len(), MAX_TOOLS + 1);
+    assert_eq!(read.tool_calls["_other"], 5);
 
     let models: Vec<_> = (0..MAX_MODELS + 5)
         .map(|n| {
@@ -325,9 +325,9 @@ fn names_and_requests_are_bounded() {
             json!({}),
         )])
         .collect();
-    let told = usage(&models);
-    assert_eq!(told.models.len(), MAX_MODELS + 1);
-    assert_eq!(told.models["_other"].requests, 6);
+    let read = usage(&models);
+    assert_eq!(read.models.len(), MAX_MODELS + 1);
+    assert_eq!(read.models["_other"].requests, 6);
 
     let mut slice = Slice::new(0, Span::default());
     for n in 0..MAX_REQUESTS + 2 {
@@ -336,24 +336,24 @@ fn names_and_requests_are_bounded() {
         );
         assert!(slice.line(line.as_bytes(), 0, true).is_continue());
     }
-    let told = slice.usage(&Prices::default());
-    assert_eq!(told.tokens().input, MAX_REQUESTS as u64);
-    assert_eq!((told.cost_micros, told.unpriced), (None, true));
+    let read = slice.usage(&Prices::default());
+    assert_eq!(read.tokens().input, MAX_REQUESTS as u64);
+    assert_eq!((read.cost_micros, read.unpriced), (None, true));
 }
 
 #[test]
 fn empty_fields_are_not_written() {
-    let told = Usage {
+    let read = Usage {
         end_offset: 3,
         cost_micros: Some(0),
         ..Usage::default()
     };
-    let json = serde_json::to_string(&told).unwrap();
+    let json = serde_json::to_string(&read).unwrap();
     assert_eq!(json, r#"{"end_offset":3,"cost_micros":0}"#);
-    assert_eq!(serde_json::from_str::<Usage>(&json).unwrap(), told);
-    let told = usage(&[prompt(1), call(2, "m1", &[("t", "Read")]), failed(3)]);
-    let json = serde_json::to_string(&told).unwrap();
-    assert_eq!(serde_json::from_str::<Usage>(&json).unwrap(), told);
+    assert_eq!(serde_json::from_str::<Usage>(&json).unwrap(), read);
+    let read = usage(&[prompt(1), call(2, "m1", &[("t", "Read")]), failed(3)]);
+    let json = serde_json::to_string(&read).unwrap();
+    assert_eq!(serde_json::from_str::<Usage>(&json).unwrap(), read);
     assert!(!json.contains("secret thing") && !json.contains("hush"));
 }
 
@@ -362,7 +362,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let fields = "[a-z0-9_\":,{}\\[\\] \\\\]{0,40}";
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..200),
-        (any::<prop::sample::Index>(), any::<u8>(), 0..5_usize).prop_map(|(place, byte, which)| {
+        (any::<prop::sample::Index>(), any::<u8>(), 0..5_usize).prop_map(|(at, byte, which)| {
             let lines = [
                 prompt(1),
                 result(2, "t", true),
@@ -371,8 +371,8 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
                 failed(5),
             ];
             let mut line = lines[which].to_string().into_bytes();
-            let place = place.index(line.len());
-            line[place] = byte;
+            let at = at.index(line.len());
+            line[at] = byte;
             line
         }),
         fields.prop_map(|content| {
@@ -389,8 +389,8 @@ proptest! {
         ended_ms in proptest::option::of(any::<i64>()),
     ) {
         let file = lines.join(&b'\n');
-        let told = slice(&file, 0, ended_ms);
-        prop_assert!(told.end_offset <= file.len() as u64);
+        let read = slice(&file, 0, ended_ms);
+        prop_assert!(read.end_offset <= file.len() as u64);
         let mut reader = TurnReader::default();
         lines.iter().for_each(|line| reader.line(line));
         let turns = reader.finish().turns;

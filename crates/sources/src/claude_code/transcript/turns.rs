@@ -42,8 +42,8 @@ pub enum Outcome {
 /// Splits a transcript into turns.
 ///
 /// A turn begins at a prompt after a message that ended the turn before, if the prompt is later
-/// than all of that turn. So each turn is what a [`Slice`](super::Slice) takes that is told the
-/// turn's latest moment as its end.
+/// than all of that turn. So each turn is what a [`Slice`](super::Slice) takes when its end is
+/// the turn's latest moment.
 #[derive(Debug, Default)]
 pub struct TurnReader {
     found: Turns,

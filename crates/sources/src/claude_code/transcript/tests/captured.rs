@@ -43,13 +43,13 @@ const PARALLEL_OPUS: &str = captured!(
     "subagents/agent-aafbabdb3902336ca.jsonl"
 );
 
-fn told(transcript: &str) -> Usage {
+fn usage_of(transcript: &str) -> Usage {
     slice(transcript.as_bytes(), 0, None)
 }
 
 /// In the form of the expectation.
-fn as_expected(agent: &str, agent_name: &Value, told: &Usage) -> Value {
-    let by_model = told.models.iter().map(|(name, model)| {
+fn as_expected(agent: &str, agent_name: &Value, read: &Usage) -> Value {
+    let by_model = read.models.iter().map(|(name, model)| {
         let counts = json!({
             "requests": model.requests, "input": model.input_tokens,
             "output": model.output_tokens, "cache_read": model.cache_read_tokens,
@@ -59,10 +59,10 @@ fn as_expected(agent: &str, agent_name: &Value, told: &Usage) -> Value {
     });
     let time = |time_ms: Option<i64>| agentpulse_core::bucket::rfc3339(time_ms.expect("a time"));
     json!({
-        "agent_id": agent, "agent_name": agent_name, "tool_calls": told.tool_calls,
-        "tool_errors": told.tool_errors, "api_error": told.failure.is_some(),
+        "agent_id": agent, "agent_name": agent_name, "tool_calls": read.tool_calls,
+        "tool_errors": read.tool_errors, "api_error": read.failure.is_some(),
         "usage_by_model": by_model.collect::<serde_json::Map<_, _>>(),
-        "first_line": time(told.first_ms), "last_line": time(told.last_ms),
+        "first_line": time(read.first_ms), "last_line": time(read.last_ms),
     })
 }
 
@@ -80,9 +80,9 @@ fn every_number_is_the_expected_one() {
         let expected: Value = serde_json::from_str(expected).expect("JSON");
         for expected in expected["executions"].as_array().expect("a list") {
             let agent = expected["agent_id"].as_str().expect("an id");
-            let told = told(transcripts.next().expect("a transcript of each"));
-            let told = as_expected(agent, &expected["agent_name"], &told);
-            assert_eq!(&told, expected);
+            let read = usage_of(transcripts.next().expect("a transcript of each"));
+            let read = as_expected(agent, &expected["agent_name"], &read);
+            assert_eq!(&read, expected);
         }
     }
     assert!(transcripts.next().is_none());
@@ -112,9 +112,9 @@ fn every_cost_is_the_one_computed_by_hand() {
         (PARALLEL_OPUS, 62_044),
     ];
     for (transcript, cost_micros) in costs {
-        let told = told(transcript);
+        let read = usage_of(transcript);
         assert_eq!(
-            (told.cost_micros, told.unpriced),
+            (read.cost_micros, read.unpriced),
             (Some(cost_micros), false)
         );
     }
@@ -122,13 +122,13 @@ fn every_cost_is_the_one_computed_by_hand() {
 
 #[test]
 fn whether_a_run_has_ended_is_seen() {
-    assert!(told(BACKGROUND).is_final);
-    let failed = told(FAILED);
+    assert!(usage_of(BACKGROUND).is_final);
+    let failed = usage_of(FAILED);
     let failure = ApiFailure {
         kind: "unknown".to_owned(),
         message: Some("API Error: 400 stub says no".to_owned()),
         status: Some(400),
     };
     assert_eq!((failed.is_final, failed.failure), (true, Some(failure)));
-    assert!(!told(TERMINATED).is_final);
+    assert!(!usage_of(TERMINATED).is_final);
 }

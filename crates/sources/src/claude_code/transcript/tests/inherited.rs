@@ -9,8 +9,8 @@ fn span(started_s: i64, ended_s: i64) -> Span {
     }
 }
 
-fn input(told: &Usage) -> u64 {
-    told.models.values().map(|model| model.input_tokens).sum()
+fn input(read: &Usage) -> u64 {
+    read.models.values().map(|model| model.input_tokens).sum()
 }
 
 /// The file of a captured fork: the launch is its parent's, 102 input tokens are its own.
@@ -24,9 +24,9 @@ fn a_fork_counts_from_its_own_prompt_on() {
         result(2, "t0", false),
         answer(3, "m1", Some("end_turn")),
     ];
-    let told = usage(&lines);
-    assert_eq!((told.requests(), input(&told)), (1, 10));
-    assert!(told.tool_calls.is_empty());
+    let read = usage(&lines);
+    assert_eq!((read.requests(), input(&read)), (1, 10));
+    assert!(read.tool_calls.is_empty());
     let all = usage(&lines[1..]);
     assert_eq!(
         all.requests(),
@@ -40,9 +40,9 @@ fn a_fork_counts_from_its_own_prompt_on() {
     }
     let own = [prompt(20), answer(21, "m1", Some("end_turn"))];
     let lines = [&copies[..], &own[..]].concat();
-    let told = usage(&lines);
+    let read = usage(&lines);
     assert_eq!(
-        (told.requests(), told.first_ms),
+        (read.requests(), read.first_ms),
         (1, Some(FIVE_PM_MS + 20_000))
     );
     let mut reader = TurnReader::default();
@@ -67,16 +67,16 @@ fn earlier_lines_that_are_written_once_more_count_once_and_end_nothing() {
     let mut from = 0;
     let mut inputs = Vec::new();
     for turn in [span(10, 11), span(310, 311), span(610, 611)] {
-        let told = slice_of(file.as_bytes(), from, turn);
-        from = told.end_offset;
-        inputs.push(input(&told));
+        let read = slice_of(file.as_bytes(), from, turn);
+        from = read.end_offset;
+        inputs.push(input(&read));
     }
     assert_eq!(inputs, [10, 200, 400]);
     assert_eq!(from, file.len() as u64);
     // The second is read when the lines were already there a third time.
-    let told = slice_of(file.as_bytes(), text(&first).len() as u64, span(310, 311));
-    assert_eq!((input(&told), told.requests()), (200, 1));
-    assert_eq!(told.first_ms, Some(FIVE_PM_MS + 310_000));
+    let read = slice_of(file.as_bytes(), text(&first).len() as u64, span(310, 311));
+    assert_eq!((input(&read), read.requests()), (200, 1));
+    assert_eq!(read.first_ms, Some(FIVE_PM_MS + 310_000));
 }
 
 #[test]

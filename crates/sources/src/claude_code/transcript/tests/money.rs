@@ -63,10 +63,10 @@ fn captured_runs_cost_what_their_client_says() {
 fn searches_of_a_message_over_several_lines_count_once() {
     let line =
         with(json!({"server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 9}}));
-    let told = usage(&[prompt(1), line.clone(), line]);
+    let counted = usage(&[prompt(1), line.clone(), line]);
     // 80 + 3 * 10,000
-    assert_eq!(told.cost_micros, Some(30_080));
-    assert_eq!(told.models["claude-opus-5-5"].web_searches, 3);
+    assert_eq!(counted.cost_micros, Some(30_080));
+    assert_eq!(counted.models["claude-opus-5-5"].web_searches, 3);
 }
 
 #[test]
@@ -96,11 +96,11 @@ fn an_advisor_counts_under_its_own_model_and_on_top() {
     advisor["model"] = "claude-opus-4-7".into();
     let line = with(json!({"iterations": [
         iteration("message", 4, 1, 0), advisor, iteration("message", 6, 1, 0)]}));
-    let told = usage(&[prompt(1), line.clone(), line]);
+    let counted = usage(&[prompt(1), line.clone(), line]);
     // 80, and 20,000*5 + 1,000*25
-    assert_eq!(told.cost_micros, Some(125_080));
+    assert_eq!(counted.cost_micros, Some(125_080));
     let counts = |model: &str| {
-        let model = &told.models[model];
+        let model = &counted.models[model];
         (model.requests, model.input_tokens, model.output_tokens)
     };
     assert_eq!(counts("claude-opus-5-5"), (1, 10, 2));
@@ -150,8 +150,8 @@ fn of_lines_that_differ_the_last_whole_one_is_billed() {
         with_usage(answer(2, "m1", stop), model, counts)
     };
     let billed = |lines: &[Value]| {
-        let told = usage(&[&[prompt(1)], lines].concat());
-        let models = told.models.into_iter();
+        let counted = usage(&[&[prompt(1)], lines].concat());
+        let models = counted.models.into_iter();
         models
             .map(|(name, model)| (name, model.output_tokens))
             .collect::<Vec<_>>()
@@ -188,15 +188,15 @@ fn a_number_that_is_none_takes_nothing_else_with_it() {
     ] {
         let mut line = call(2, "m1", &[("t1", "Read")]);
         line["message"]["usage"]["output_tokens"] = number.clone();
-        let told = usage(&[prompt(1), line]);
-        let model = &told.models["claude-opus-5-5"];
+        let counted = usage(&[prompt(1), line]);
+        let model = &counted.models["claude-opus-5-5"];
         assert_eq!(
             (model.input_tokens, model.output_tokens),
             (10, 0),
             "{number}"
         );
-        assert_eq!(told.tool_calls["Read"], 1);
-        assert!(told.cost_micros.is_none() && told.unpriced);
+        assert_eq!(counted.tool_calls["Read"], 1);
+        assert!(counted.cost_micros.is_none() && counted.unpriced);
     }
     let line = with(json!({"input_tokens": 50.0}));
     // 50*4 + 2*20
@@ -209,7 +209,7 @@ fn a_number_that_is_none_takes_nothing_else_with_it() {
 /// Half of an emoji, a byte order mark, values of other types.
 #[test]
 fn a_field_that_is_no_text_is_absent_and_its_line_counts() {
-    let told = usage(&[prompt(1), call(2, "m1", &[("t1", "Read")])]);
+    let counted = usage(&[prompt(1), call(2, "m1", &[("t1", "Read")])]);
     let file = text(&[prompt(1), call(2, "m1", &[("t1", "Read")])]);
     let odd = [
         file.replace(r#""agentId":"a1""#, r#""agentId":"\ud83d""#),
@@ -226,14 +226,14 @@ fn a_field_that_is_no_text_is_absent_and_its_line_counts() {
         let read = slice(odd.as_bytes(), 0, None);
         assert_eq!(
             (&read.models, &read.tool_calls),
-            (&told.models, &told.tool_calls),
+            (&counted.models, &counted.tool_calls),
             "{odd}"
         );
-        assert_eq!(read.first_ms, told.first_ms);
+        assert_eq!(read.first_ms, counted.first_ms);
     }
     let marked = slice(format!("\u{feff}{file}").as_bytes(), 0, None);
     assert_eq!(
         (marked.models, marked.first_ms),
-        (told.models, told.first_ms)
+        (counted.models, counted.first_ms)
     );
 }

@@ -38,38 +38,38 @@ fn three() -> Vec<Value> {
 
 #[test]
 fn a_turn_begins_at_a_prompt_after_a_last_message() {
-    let told = turns(&three());
-    assert_eq!(told.session_id.as_deref(), Some("s1"));
-    assert_eq!(told.agent_id.as_deref(), Some("a1"));
+    let found = turns(&three());
+    assert_eq!(found.session_id.as_deref(), Some("s1"));
+    assert_eq!(found.agent_id.as_deref(), Some("a1"));
     let expect = [
         turn(10, 13, Outcome::Success),
         turn(30, 31, Outcome::Failure),
         turn(50, 56, Outcome::Unfinished),
     ];
-    assert_eq!(told.turns, expect);
+    assert_eq!(found.turns, expect);
     assert_eq!(turns(&[]), Turns::default());
 }
 
 #[test]
 fn a_prompt_in_between_begins_no_turn() {
-    // Interrupted, and told to go on: no message ended the first part.
-    let told = turns(&[
+    // Interrupted, and asked to go on: no message ended the first part.
+    let found = turns(&[
         prompt(1),
         answer(2, "m1", Some("tool_use")),
         prompt(5),
         answer(6, "m2", Some("end_turn")),
     ]);
-    assert_eq!(told.turns, [turn(1, 6, Outcome::Success)]);
+    assert_eq!(found.turns, [turn(1, 6, Outcome::Success)]);
     // What the client adds by itself after a stop that a hook blocked.
     let mut meta = prompt(5);
     meta["isMeta"] = true.into();
-    let told = turns(&[
+    let found = turns(&[
         prompt(1),
         answer(2, "m1", Some("end_turn")),
         meta,
         answer(6, "m2", Some("end_turn")),
     ]);
-    assert_eq!(told.turns, [turn(1, 6, Outcome::Success)]);
+    assert_eq!(found.turns, [turn(1, 6, Outcome::Success)]);
 }
 
 /// Clients that never write a stop reason.
@@ -87,15 +87,15 @@ fn a_text_without_a_stop_reason_ends_a_turn_where_a_prompt_follows() {
         result(41, "t1", false),
         answer(42, "m4", None),
     ];
-    let told = turns(&lines);
+    let found = turns(&lines);
     let expect = [
         turn(10, 11, Outcome::Success),
         turn(30, 42, Outcome::OpenEnded),
     ];
-    assert_eq!(told.turns, expect);
+    assert_eq!(found.turns, expect);
     // A call without its result: the text beside it is no end.
-    let told = turns(&lines[..6]);
-    assert_eq!(told.turns[1], turn(30, 40, Outcome::Unfinished));
+    let found = turns(&lines[..6]);
+    assert_eq!(found.turns[1], turn(30, 40, Outcome::Unfinished));
 }
 
 #[test]
@@ -122,9 +122,9 @@ fn a_slice_ends_before_the_next_prompt() {
     // Interrupted before the model said a word, and resumed after that.
     let lines = [prompt(1), prompt(20), answer(21, "m1", Some("end_turn"))];
     let file = text(&lines);
-    let told = slice(file.as_bytes(), 0, Some(FIVE_PM_MS + 5_000));
-    assert_eq!((told.requests(), told.is_final), (0, false));
-    assert_eq!(slice(file.as_bytes(), told.end_offset, None).requests(), 1);
+    let read = slice(file.as_bytes(), 0, Some(FIVE_PM_MS + 5_000));
+    assert_eq!((read.requests(), read.is_final), (0, false));
+    assert_eq!(slice(file.as_bytes(), read.end_offset, None).requests(), 1);
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn a_clock_that_jumps_back_loses_nothing() {
     assert!(first.first_ms < first.last_ms);
     // An hour ahead: the prompt that begins the slice does not end it.
     let file = text(&[prompt(3600), answer(61, "m1", Some("end_turn"))]);
-    let told = slice(file.as_bytes(), 0, Some(FIVE_PM_MS + 61_000));
-    assert_eq!((told.requests(), told.end_offset), (1, file.len() as u64));
+    let read = slice(file.as_bytes(), 0, Some(FIVE_PM_MS + 61_000));
+    assert_eq!((read.requests(), read.end_offset), (1, file.len() as u64));
 }
 
 fn lines() -> impl Strategy<Value = Vec<Value>> {
@@ -174,11 +174,11 @@ proptest! {
         let file = text(&lines);
         let mut from = 0;
         for turn in turns(&lines).turns {
-            let told = slice(file.as_bytes(), from, Some(turn.last_ms));
-            prop_assert_eq!(told.first_ms, Some(turn.first_ms));
-            prop_assert_eq!(told.last_ms, Some(turn.last_ms));
-            prop_assert_eq!(told.failure.is_some(), turn.outcome == Outcome::Failure);
-            from = told.end_offset;
+            let read = slice(file.as_bytes(), from, Some(turn.last_ms));
+            prop_assert_eq!(read.first_ms, Some(turn.first_ms));
+            prop_assert_eq!(read.last_ms, Some(turn.last_ms));
+            prop_assert_eq!(read.failure.is_some(), turn.outcome == Outcome::Failure);
+            from = read.end_offset;
         }
         let rest = slice(file.as_bytes(), from, None);
         prop_assert_eq!((rest.first_ms, rest.requests()), (None, 0));
@@ -186,7 +186,7 @@ proptest! {
 }
 
 #[test]
-fn a_run_that_is_told_once_more_is_cut_at_its_prompts() {
+fn a_run_that_is_reported_once_more_is_cut_at_its_prompts() {
     let lines = [
         prompt(1),
         answer(2, "m1", Some("end_turn")),
@@ -194,15 +194,15 @@ fn a_run_that_is_told_once_more_is_cut_at_its_prompts() {
         answer(4, "m2", Some("end_turn")),
     ];
     let file = text(&lines).into_bytes();
-    let told_later = Span {
+    let reported_later = Span {
         started_ms: Some(FIVE_PM_MS + 3_600_000),
         ended_ms: Some(FIVE_PM_MS + 3_660_000),
     };
     let unknown = Span {
         started_ms: None,
-        ..told_later
+        ..reported_later
     };
-    for span in [told_later, unknown] {
+    for span in [reported_later, unknown] {
         let first = slice_of(&file, 0, span);
         let second = slice_of(&file, first.end_offset, span);
         assert_eq!((first.requests(), second.requests()), (1, 1));
@@ -211,7 +211,7 @@ fn a_run_that_is_told_once_more_is_cut_at_its_prompts() {
 }
 
 #[test]
-fn a_turn_whose_earlier_ones_nobody_told_of_begins_at_its_prompt() {
+fn a_turn_whose_earlier_ones_nobody_reported_begins_at_its_prompt() {
     let lines = [
         prompt(10),
         answer(11, "m1", Some("end_turn")),
