@@ -2,7 +2,9 @@
 //! allow.
 
 use super::commit::Commit;
-use super::{Memory, Submission, Unavailable, Writer};
+use super::handle::{IngestOutcome, Submission, Unavailable};
+use super::memory::Memory;
+use super::state::Writer;
 use agentpulse_failpoint::failpoint;
 
 /// Changes that history does not have yet, of about 2 KB each. A flush takes half a second. One
@@ -77,5 +79,16 @@ impl Writer {
             return Ok(());
         }
         Err(Unavailable("history is too far behind".to_owned()))
+    }
+
+    fn count(&self, outcomes: &[IngestOutcome]) {
+        for outcome in outcomes {
+            match outcome {
+                IngestOutcome::Accepted => self.counters.events_accepted.add(1),
+                IngestOutcome::Duplicate => self.counters.events_duplicate.add(1),
+                IngestOutcome::Progress => self.counters.events_progress.add(1),
+                IngestOutcome::Rejected(_) => self.counters.events_rejected.add(1),
+            }
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Memory, Unavailable, Writer};
+use super::handle::Unavailable;
+use super::memory::Memory;
+use super::state::Writer;
 use agentpulse_store::sqlite;
 
 /// Between two attempts to write: each costs a write to the disk.

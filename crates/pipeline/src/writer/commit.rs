@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use tracing::error;
 
-use super::hook_state::HookState;
-use super::{MAX_BATCH_BYTES, Memory, Unavailable, Writer};
+use super::handle::Unavailable;
+use super::hook_cache::HookCache;
+use super::memory::Memory;
+use super::state::Writer;
 use crate::clock::Now;
 use crate::running::run_bytes;
 use agentpulse_core::change::Change;
@@ -17,6 +19,9 @@ use agentpulse_core::execution::Execution;
 use agentpulse_core::names::{NameKind, Names, TrackedName};
 use agentpulse_core::turns::Turns;
 use agentpulse_store::journal::{Deferred, Entry};
+
+/// What the events of one commit make of executions, in bytes; one submission may go beyond it.
+pub(super) const MAX_BATCH_BYTES: usize = 16 << 20;
 
 /// What is decided.
 #[derive(Default)]
@@ -46,7 +51,7 @@ pub(super) struct Commit<'w> {
     pub staged: HashMap<String, Arc<Execution>>,
     /// Executions as history has them.
     looked_up: HashMap<String, Arc<Execution>>,
-    pub hooks: HookState,
+    pub hooks: HookCache,
     started: usize,
     /// What the memory of running executions grows by, in bytes; what it shrinks by counts once
     /// the batch is committed.
@@ -93,7 +98,7 @@ impl<'w> Commit<'w> {
             batch: Batch::default(),
             staged: HashMap::new(),
             looked_up: HashMap::new(),
-            hooks: HookState::default(),
+            hooks: HookCache::default(),
             started: 0,
             grown: 0,
         }

@@ -1,7 +1,7 @@
 //! What each event changes.
 
 use super::commit::Commit;
-use super::{IngestOutcome, Unavailable};
+use super::handle::{IngestOutcome, Unavailable};
 use agentpulse_core::event::Event;
 
 /// Events whose executions are looked up in history together: of each of them history may hold half

@@ -4,7 +4,9 @@
 use tracing::error;
 
 use super::commit::Commit;
-use super::{Memory, Unavailable, Writer};
+use super::handle::Unavailable;
+use super::memory::Memory;
+use super::state::Writer;
 use agentpulse_store::journal::{ALL_TURNS, Deferred};
 
 /// Agents of one commit.

@@ -1,7 +1,8 @@
-//! Starts, stops, heartbeats and time-outs: what names its execution itself.
+//! Starts, stops and heartbeats, which name their execution themselves: each is a duplicate or a
+//! change of it.
 
 use super::commit::Commit;
-use super::{IngestOutcome, Unavailable};
+use super::handle::{IngestOutcome, Unavailable};
 use agentpulse_core::event::Progress;
 use agentpulse_core::execution::{Execution, Fact};
 
@@ -29,23 +30,6 @@ impl Commit<'_> {
         }
         self.stage(before, after);
         Ok(IngestOutcome::Accepted)
-    }
-
-    /// Ends each that is due and still runs, as many as fit one commit; the others stay due.
-    pub(super) fn time_out(&mut self, due: Vec<(String, i64)>) -> Result<(), Unavailable> {
-        for (id, ended_ms) in due {
-            if self.batch.is_full() {
-                break;
-            }
-            let before = self.execution(&id)?;
-            if let Some(before) = before.filter(|execution| execution.is_running()) {
-                let mut after = Execution::clone(&before);
-                after.merge(Fact::TimedOut { ended_ms }, &self.writer.settings.catalog);
-                self.restate_on_end(&mut after)?;
-                self.stage(Some(before), after);
-            }
-        }
-        Ok(())
     }
 
     /// A heartbeat of what runs; it brings back what had timed out. Of any other execution it

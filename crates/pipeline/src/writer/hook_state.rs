@@ -4,50 +4,32 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Unavailable;
 use super::commit::Commit;
+use super::handle::Unavailable;
 use agentpulse_core::limits::MAX_NESTING;
 use agentpulse_core::turns::{Turn, Turns};
-
-/// What is remembered of the journal in one commit; beyond it, it is read again.
-const MAX_JOURNALED_BYTES: usize = 16 << 20;
-
-/// Marks and ends of sessions as the journal has them: to read the marks of an agent takes a
-/// millisecond when they are many, and an agent sends many signals in one commit.
-#[derive(Default)]
-pub(super) struct HookState {
-    turns: HashMap<String, Arc<Turns>>,
-    bytes: usize,
-    ends: HashMap<String, Vec<i64>>,
-}
 
 impl Commit<'_> {
     pub(super) fn turns(&mut self, agent_id: &str) -> Result<Arc<Turns>, Unavailable> {
         let staged = self.batch.turns.get(agent_id);
-        if let Some(turns) = staged.or_else(|| self.hooks.turns.get(agent_id)) {
+        if let Some(turns) = staged.or_else(|| self.hooks.turns(agent_id)) {
             return Ok(turns.clone());
         }
         let turns = self.journaled(self.writer.journal.turns(agent_id))?;
         let turns = Arc::new(turns.unwrap_or_default());
         // Once more, for what may become of it.
         self.batch.bytes += 2 * turns.bytes();
-        let known = &mut self.hooks;
-        known.bytes += turns.bytes();
-        if known.bytes > MAX_JOURNALED_BYTES {
-            known.bytes = turns.bytes();
-            known.turns.clear();
-        }
-        known.turns.insert(agent_id.to_owned(), turns.clone());
+        self.hooks.keep_turns(agent_id, turns.clone());
         Ok(turns)
     }
 
     /// When a session ended.
     pub(super) fn ends_of(&mut self, session_id: &str) -> Result<Vec<i64>, Unavailable> {
-        if !self.hooks.ends.contains_key(session_id) {
+        if self.hooks.ends(session_id).is_none() {
             let ends = self.journaled(self.writer.journal.session_ends(session_id))?;
-            self.hooks.ends.insert(session_id.to_owned(), ends);
+            self.hooks.keep_ends(session_id, ends);
         }
-        let journaled = self.hooks.ends.get(session_id).into_iter().flatten();
+        let journaled = self.hooks.ends(session_id).into_iter().flatten();
         let staged = self.batch.session_ends.iter();
         let staged = staged.filter(|(id, _)| id == session_id);
         Ok(journaled

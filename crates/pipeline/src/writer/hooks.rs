@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::commit::Commit;
-use super::{IngestOutcome, Unavailable};
+use super::handle::{IngestOutcome, Unavailable};
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::{Progress, Read, ToolCall};
 use agentpulse_core::execution::{Execution, Status};

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::{Memory, Writer};
+use super::memory::Memory;
+use super::state::Writer;
 use agentpulse_core::last_heartbeat::LastHeartbeat;
 
 /// Signs in one commit.

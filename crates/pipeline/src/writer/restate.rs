@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::commit::Commit;
-use super::{MAX_BATCH_BYTES, Unavailable};
+use super::commit::{Commit, MAX_BATCH_BYTES};
+use super::handle::Unavailable;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::execution::{Execution, Origin, Start, Status, Stop, TurnFacts};

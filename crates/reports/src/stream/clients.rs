@@ -9,9 +9,9 @@ use tokio::time::timeout;
 
 use super::hub::{Hub, Joined, Watched};
 use agentpulse_core::bucket::Hour;
+use agentpulse_pipeline::connection_slots::{self, ConnectionHolder, Places, Reserve};
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_pipeline::live_state::LiveState;
-use agentpulse_pipeline::places::{self, Holder, Places, Reserve};
 
 /// Clients that get their first snapshot at once; the next ones wait.
 const MAX_JOINING: usize = 64;
@@ -35,7 +35,7 @@ pub struct Stream {
 /// A client's place, until it is dropped.
 pub struct Place {
     counters: Arc<Counters>,
-    place: places::Place,
+    place: connection_slots::Place,
 }
 
 /// Creates the stream, and the hub that must run for it. `stop` ends both.
@@ -58,7 +58,7 @@ pub fn open(watched: Watched, stop: watch::Receiver<bool>) -> (Stream, Hub) {
 
 impl Stream {
     /// Returns None if all places are taken, and none by a client that owes a pong.
-    pub fn enter(&self, holder: Holder) -> Option<Place> {
+    pub fn enter(&self, holder: ConnectionHolder) -> Option<Place> {
         let rank = holder.rank();
         let Ok(place) = self.places.admit(holder, rank) else {
             self.counters.stream_clients_refused.add(1);

@@ -18,9 +18,9 @@ use agentpulse_core::alert::Alert;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
 use agentpulse_pipeline::changes::{Changes, View};
+use agentpulse_pipeline::connection_slots::Places;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_pipeline::live_state::LiveState;
-use agentpulse_pipeline::places::Places;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::writer::Heartbeats;
 

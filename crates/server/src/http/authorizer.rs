@@ -17,8 +17,8 @@ use super::seat::Seat;
 use agentpulse_api::code::Code;
 use agentpulse_pipeline::address::Network;
 use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::connection_slots::{ConnectionHolder, Full, Rank};
 use agentpulse_pipeline::counters::Counters;
-use agentpulse_pipeline::places::{Full, Holder, Rank};
 use agentpulse_store::access::{Access, Actor, Grant, Scope};
 
 /// The files of the page, which hold no numbers.
@@ -147,8 +147,8 @@ impl Authorizer {
             }
         };
         let holder = match &grant {
-            Some(grant) => Holder::Key(grant.id().to_owned()),
-            None => Holder::Network(Network::of(peer)),
+            Some(grant) => ConnectionHolder::Key(grant.id().to_owned()),
+            None => ConnectionHolder::Network(Network::of(peer)),
         };
         self.admit(request, &holder)?;
         request.extensions_mut().insert(holder);
@@ -163,7 +163,7 @@ impl Authorizer {
     }
 
     /// Gives the request a place among the busy connections. Tests have no connection.
-    fn admit<B>(&self, request: &Request<B>, holder: &Holder) -> Result<(), Refusal> {
+    fn admit<B>(&self, request: &Request<B>, holder: &ConnectionHolder) -> Result<(), Refusal> {
         let Some(seat) = request.extensions().get::<Seat>() else {
             return Ok(());
         };

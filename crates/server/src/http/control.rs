@@ -27,7 +27,7 @@ use agentpulse_api::params::{Param, Params};
 use agentpulse_pipeline::backup::{KEEP, Order, Refused};
 use agentpulse_pipeline::changes::View;
 use agentpulse_pipeline::clock::now_ms;
-use agentpulse_pipeline::places::Holder;
+use agentpulse_pipeline::connection_slots::ConnectionHolder;
 use agentpulse_pipeline::reload::Reloaded;
 use agentpulse_store::access::{Action, Actor, Entry};
 
@@ -44,8 +44,8 @@ pub struct User {
 }
 
 impl User {
-    pub fn holder(self) -> Holder {
-        Holder::Process(self.pid)
+    pub fn holder(self) -> ConnectionHolder {
+        ConnectionHolder::Process(self.pid)
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::seat::Seat;
-use agentpulse_pipeline::places::{Holder, STALLED_AFTER};
+use agentpulse_pipeline::connection_slots::{ConnectionHolder, STALLED_AFTER};
 
 /// Waits for memory, each as long as it takes until a client that sends nothing is stalled.
 /// Together shorter than a body may take, so that half bodies do not block each other.
@@ -24,13 +24,13 @@ pub struct Room {
     kib: usize,
     all: Arc<Semaphore>,
     /// What each client may still take.
-    shares: Mutex<HashMap<Holder, Arc<Semaphore>>>,
+    shares: Mutex<HashMap<ConnectionHolder, Arc<Semaphore>>>,
 }
 
 /// The client that needs memory; tests have no connection.
 #[derive(Clone, Default)]
 pub struct Client {
-    holder: Option<Holder>,
+    holder: Option<ConnectionHolder>,
     seat: Option<Seat>,
 }
 
@@ -126,7 +126,7 @@ impl Room {
     }
 
     /// Returns None for loopback without a key: it is many clients, and often all that there are.
-    fn share(&self, holder: &Holder) -> Option<Arc<Semaphore>> {
+    fn share(&self, holder: &ConnectionHolder) -> Option<Arc<Semaphore>> {
         if holder.is_many() {
             return None;
         }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use agentpulse_pipeline::address::Network;
 
-    fn client(holder: Holder) -> Client {
+    fn client(holder: ConnectionHolder) -> Client {
         Client {
             holder: Some(holder),
             seat: None,
@@ -162,7 +162,7 @@ mod tests {
     }
 
     fn key(id: &str) -> Client {
-        client(Holder::Key(id.to_owned()))
+        client(ConnectionHolder::Key(id.to_owned()))
     }
 
     async fn waits(room: &Room, kib: usize, client: &Client) -> bool {
@@ -190,7 +190,9 @@ mod tests {
     #[tokio::test]
     async fn loopback_without_a_key_may_have_it_all() {
         let room = Room::new(8);
-        let local = client(Holder::Network(Network::of(IpAddr::from([127, 0, 0, 1]))));
+        let local = client(ConnectionHolder::Network(Network::of(IpAddr::from([
+            127, 0, 0, 1,
+        ]))));
         let held = [room.take(6, &local).await, room.take(2, &local).await];
         assert!(held.iter().all(Result::is_ok));
         assert_eq!(room.free_kib(), 0);

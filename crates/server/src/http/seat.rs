@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use hyper::Request;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use agentpulse_pipeline::places::{Full, Holder, Place, Rank};
+use agentpulse_pipeline::connection_slots::{ConnectionHolder, Full, Place, Rank};
 
 /// An extension of each request.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl Seat {
 
     /// # Errors
     /// There is no room for this request.
-    pub fn admit(&self, holder: Holder, rank: Rank) -> Result<(), Full> {
+    pub fn admit(&self, holder: ConnectionHolder, rank: Rank) -> Result<(), Full> {
         self.0.place.admit(holder, rank)?;
         self.0.answered.store(false, Ordering::Relaxed);
         self.0.begun.store(true, Ordering::Relaxed);

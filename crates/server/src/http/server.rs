@@ -28,8 +28,8 @@ use super::write_timeout::WriteTimeout;
 use super::{control, router};
 use crate::intake::socket::is_own;
 use agentpulse_pipeline::address::Network;
+use agentpulse_pipeline::connection_slots::{ConnectionHolder, Places, Reserve};
 use agentpulse_pipeline::counters::Counters;
-use agentpulse_pipeline::places::{Holder, Places, Reserve};
 
 /// From the first wait for a request to the end of its headers; a connection may also idle that
 /// long. A dashboard that polls more rarely connects again.
@@ -108,7 +108,7 @@ trait Accept {
     /// Who is on the other side.
     type Peer: Copy + Send + Sync + 'static;
 
-    fn holder(peer: Self::Peer) -> Holder;
+    fn holder(peer: Self::Peer) -> ConnectionHolder;
 
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
 }
@@ -117,8 +117,8 @@ impl Accept for TcpListener {
     type Stream = TcpStream;
     type Peer = IpAddr;
 
-    fn holder(peer: IpAddr) -> Holder {
-        Holder::Network(Network::of(peer))
+    fn holder(peer: IpAddr) -> ConnectionHolder {
+        ConnectionHolder::Network(Network::of(peer))
     }
 
     async fn accept(&self) -> io::Result<(TcpStream, IpAddr)> {
@@ -139,7 +139,7 @@ impl Accept for OwnUsers {
     type Stream = UnixStream;
     type Peer = User;
 
-    fn holder(peer: User) -> Holder {
+    fn holder(peer: User) -> ConnectionHolder {
         peer.holder()
     }
 

@@ -108,13 +108,13 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
-    use agentpulse_pipeline::places::{Holder, Places, Reserve};
+    use agentpulse_pipeline::connection_slots::{ConnectionHolder, Places, Reserve};
 
     #[tokio::test]
     async fn a_client_that_stops_reading_is_disconnected() {
         let (ours, mut theirs) = duplex(8);
         let places = Places::new(1, Reserve::default(), || ());
-        let seat = Seat::new(places.enter(Holder::Process(None)).await);
+        let seat = Seat::new(places.enter(ConnectionHolder::Process(None)).await);
         let mut patient = WriteTimeout::new(ours, Duration::from_millis(20), seat);
         patient.write_all(b"12345678").await.unwrap();
         let stalled = patient.write_all(b"9").await.unwrap_err();

@@ -19,7 +19,7 @@ use super::decoded::{Decoded, MAX_SUBMISSION, decode_line, too_long};
 use super::lines::{Begun, Lines};
 use super::outbox::Outbox;
 use super::submit::Intake;
-use agentpulse_pipeline::places::{Holder, Place, Places, Reserve};
+use agentpulse_pipeline::connection_slots::{ConnectionHolder, Place, Places, Reserve};
 use agentpulse_pipeline::writer::{IngestOutcome, Unavailable};
 
 /// Submissions of one connection that wait for their commit while more is read.
@@ -80,7 +80,7 @@ pub async fn serve(
             continue;
         }
         let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-        let Some(place) = places.try_enter(Holder::Process(pid)) else {
+        let Some(place) = places.try_enter(ConnectionHolder::Process(pid)) else {
             intake.counters.socket_connections_refused.add(1);
             continue;
         };

@@ -17,14 +17,14 @@ use crate::http::security::SecurityLayer;
 use crate::http::state::HttpState;
 use agentpulse_api::code::Code;
 use agentpulse_pipeline::clock::now_ms;
-use agentpulse_pipeline::places::Holder;
+use agentpulse_pipeline::connection_slots::ConnectionHolder;
 use agentpulse_reports::stream::Place;
 use agentpulse_store::access::{Actor, Grant};
 
 type Http = State<Arc<HttpState>>;
 /// The credentials of the connection.
 type Key = (Option<Extension<Grant>>, Option<Extension<Actor>>);
-type Whose = Extension<Holder>;
+type Whose = Extension<ConnectionHolder>;
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// [`OWN`](super::paths::OWN)

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::{Holder, Rank};
+use super::holder::{ConnectionHolder, Rank};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -17,7 +17,7 @@ pub enum State {
 }
 
 pub struct Seat {
-    pub holder: Holder,
+    pub holder: ConnectionHolder,
     pub rank: Rank,
     pub since: Instant,
     pub lost: Arc<Notify>,
@@ -35,7 +35,7 @@ struct Held {
 #[derive(Default)]
 pub struct Table {
     seats: HashMap<u64, Seat>,
-    held: HashMap<Holder, Held>,
+    held: HashMap<ConnectionHolder, Held>,
     busy: usize,
     last_id: u64,
 }
@@ -50,11 +50,11 @@ impl Table {
         self.busy
     }
 
-    pub fn busy_of(&self, holder: &Holder) -> usize {
+    pub fn busy_of(&self, holder: &ConnectionHolder) -> usize {
         self.held.get(holder).map_or(0, |held| held.busy)
     }
 
-    pub fn whose(&self, id: u64) -> Option<(Holder, Rank)> {
+    pub fn whose(&self, id: u64) -> Option<(ConnectionHolder, Rank)> {
         let seat = self.seats.get(&id)?;
         Some((seat.holder.clone(), seat.rank))
     }
@@ -63,7 +63,7 @@ impl Table {
         self.seats.contains_key(&id)
     }
 
-    pub fn insert(&mut self, holder: Holder, lost: Arc<Notify>) -> u64 {
+    pub fn insert(&mut self, holder: ConnectionHolder, lost: Arc<Notify>) -> u64 {
         self.last_id += 1;
         let seat = Seat {
             holder,
@@ -77,7 +77,7 @@ impl Table {
         self.last_id
     }
 
-    pub fn begin(&mut self, id: u64, holder: Holder, rank: Rank) {
+    pub fn begin(&mut self, id: u64, holder: ConnectionHolder, rank: Rank) {
         self.change(id, |seat| {
             // A probe shows no key: the place is still whose it was.
             if rank != Rank::Probe {
@@ -141,7 +141,7 @@ impl Table {
     /// takes some tens of microseconds.
     pub fn longest(&self, state: State, may_go: impl Fn(&Seat) -> bool) -> Option<u64> {
         let may_go = |(_, seat): &(&u64, &Seat)| seat.state == state && may_go(seat);
-        let seats = |holder: &Holder| self.held.get(holder).map_or(0, |held| held.seats);
+        let seats = |holder: &ConnectionHolder| self.held.get(holder).map_or(0, |held| held.seats);
         let first = |(id, seat): &(&u64, &Seat)| {
             (seat.rank, Reverse(seats(&seat.holder)), seat.since, **id)
         };

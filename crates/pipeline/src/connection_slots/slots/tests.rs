@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::timeout;
 
 use super::*;
+use crate::address::Network;
 
 /// Places, and how many were closed for others.
 fn places(max: usize, reserve: Reserve) -> (Arc<Places>, Arc<AtomicUsize>) {
@@ -13,12 +14,12 @@ fn places(max: usize, reserve: Reserve) -> (Arc<Places>, Arc<AtomicUsize>) {
     (Places::new(max, reserve, on_evicted), evicted)
 }
 
-fn at(address: &str) -> Holder {
-    Holder::Network(Network::of(address.parse::<IpAddr>().unwrap()))
+fn at(address: &str) -> ConnectionHolder {
+    ConnectionHolder::Network(Network::of(address.parse::<IpAddr>().unwrap()))
 }
 
-fn key(id: &str) -> Holder {
-    Holder::Key(id.to_owned())
+fn key(id: &str) -> ConnectionHolder {
+    ConnectionHolder::Key(id.to_owned())
 }
 
 fn is_lost(place: &Place) -> bool {

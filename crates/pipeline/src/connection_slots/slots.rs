@@ -1,14 +1,5 @@
-//! Who holds one of a bounded number of connections, and who gives it up to another.
-//!
-//! A connection is idle while its client owes a request, works while the daemon owes the answer,
-//! and is stalled while the client owes the rest of its request or does not read. When all places
-//! are taken, a new connection takes the place of one that is idle, and a request takes the place
-//! of one that is stalled. What works is never closed for another.
-//!
-//! First come those without a key, of these who holds the most places, of theirs the one that has
-//! been so the longest: a client that opens thousands competes with itself.
+//! A bounded number of places for connections: who gets one, and who loses it to another.
 
-mod table;
 #[cfg(test)]
 mod tests;
 
@@ -18,45 +9,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use self::table::{Seat, State, Table};
-use super::address::Network;
+use super::holder::{ConnectionHolder, Rank};
+use super::table::{Seat, State, Table};
 
 /// A client that owes something for less is not stalled: it may be far away.
 pub const STALLED_AFTER: Duration = Duration::from_secs(1);
-
-/// Whose a connection is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Holder {
-    /// By its id.
-    Key(String),
-    Network(Network),
-    /// Of this machine, at a Unix socket; none where the system does not tell.
-    Process(Option<i32>),
-}
-
-impl Holder {
-    /// Who uses a socket of the daemon's own user has shown as much as a key.
-    pub fn rank(&self) -> Rank {
-        match self {
-            Holder::Network(_) => Rank::Anonymous,
-            Holder::Key(_) | Holder::Process(_) => Rank::Keyed,
-        }
-    }
-
-    /// Loopback is many clients without a key, and often all that there are.
-    pub fn is_many(&self) -> bool {
-        matches!(self, Holder::Network(network) if network.is_loopback())
-    }
-}
-
-/// What a request is admitted for: each has the places that those before it may not take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rank {
-    Anonymous,
-    Keyed,
-    /// `/health` and `/ready`: who watches the daemon is to know how it is.
-    Probe,
-}
 
 /// Places that are kept: of all those for keys and probes, of these those for probes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,7 +67,7 @@ impl Places {
 
     /// An idle place, for a connection that has not asked for anything yet. Waits while all others
     /// are at work.
-    pub async fn enter(self: &Arc<Places>, holder: Holder) -> Place {
+    pub async fn enter(self: &Arc<Places>, holder: ConnectionHolder) -> Place {
         loop {
             // Takes part before the look, so that no change is missed.
             let changed = self.changed.notified();
@@ -122,7 +79,7 @@ impl Places {
     }
 
     /// Returns None while all others are at work.
-    pub fn try_enter(self: &Arc<Places>, holder: Holder) -> Option<Place> {
+    pub fn try_enter(self: &Arc<Places>, holder: ConnectionHolder) -> Option<Place> {
         let mut table = self.table.lock();
         if table.len() >= self.max {
             let victim = table.longest(State::Idle, |_| true)?;
@@ -135,7 +92,7 @@ impl Places {
     ///
     /// # Errors
     /// All are taken, and none of those that may be closed for this one is stalled.
-    pub fn admit(self: &Arc<Places>, holder: Holder, rank: Rank) -> Result<Place, Full> {
+    pub fn admit(self: &Arc<Places>, holder: ConnectionHolder, rank: Rank) -> Result<Place, Full> {
         let mut table = self.table.lock();
         self.make_room(&mut table, &holder, rank)?;
         let place = self.seat(&mut table, holder.clone());
@@ -162,7 +119,7 @@ impl Places {
         }
     }
 
-    fn seat(self: &Arc<Places>, table: &mut Table, holder: Holder) -> Place {
+    fn seat(self: &Arc<Places>, table: &mut Table, holder: ConnectionHolder) -> Place {
         let lost = Arc::new(Notify::new());
         Place {
             id: table.insert(holder, lost.clone()),
@@ -172,7 +129,12 @@ impl Places {
     }
 
     /// Sees to it that one more request of this holder may be at work.
-    fn make_room(&self, table: &mut Table, holder: &Holder, rank: Rank) -> Result<(), Full> {
+    fn make_room(
+        &self,
+        table: &mut Table,
+        holder: &ConnectionHolder,
+        rank: Rank,
+    ) -> Result<(), Full> {
         let kept = match rank {
             Rank::Anonymous => self.reserve.keys,
             Rank::Keyed => self.reserve.probes,
@@ -192,7 +154,7 @@ impl Places {
     }
 
     /// One address or key leaves a quarter to others.
-    fn share(&self, holder: &Holder) -> usize {
+    fn share(&self, holder: &ConnectionHolder) -> usize {
         match holder.is_many() {
             true => self.max,
             false => self.max - self.max / 4,
@@ -219,7 +181,7 @@ impl Place {
     ///
     /// # Errors
     /// There is no room for it; the connection idles on.
-    pub fn admit(&self, holder: Holder, rank: Rank) -> Result<(), Full> {
+    pub fn admit(&self, holder: ConnectionHolder, rank: Rank) -> Result<(), Full> {
         let mut table = self.places.table.lock();
         if !table.has(self.id) {
             return Err(Full);
