@@ -120,7 +120,7 @@ fn measure(command: &mut Command, payload: &[u8]) -> String {
 }
 
 /// How long a task was ready to run and did not: the second number of its `schedstat`, in ns.
-/// Zero where the system does not tell: then a hook's own time is its wall time.
+/// Zero where the system does not report it: then a hook's own time is its wall time.
 fn queued(path: &Path) -> Duration {
     let text = fs::read_to_string(path).unwrap_or_default();
     let number = text.split_ascii_whitespace().nth(1);

@@ -5,10 +5,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | a failed agent tells `StopFailure` and no stop; so does the main thread | `captured_runs_…`, `hooks_that_are_no_run_…` |
-//! | one that was killed tells nothing | `an_agent_stopped_from_outside_…`, `an_agent_left_by_its_session_…`, `an_agent_with_an_open_call_…` |
+//! | a failed agent reports `StopFailure` and no stop; so does the main thread | `captured_runs_…`, `hooks_that_are_no_run_…` |
+//! | one that was killed reports nothing | `an_agent_stopped_from_outside_…`, `an_agent_left_by_its_session_…`, `an_agent_with_an_open_call_…` |
 //! | an agent's id is not the id of a run | `an_agent_that_is_resumed_…`, `a_stop_that_a_stop_hook_…` |
-//! | internal forks tell a stop without a name | `hooks_that_are_no_run_…` |
+//! | internal forks report a stop without a name | `hooks_that_are_no_run_…` |
 //! | the answer to a launch comes before the start, or after it | `an_agent_knows_the_turn_of_its_parent_…` |
 //! | payloads carry no time and no id | `hooks`, `a_hook_that_was_reported_once_is_known_for_ever` |
 //! | the answer to a launch counts the last request only | `the_cost_of_a_turn_…` |

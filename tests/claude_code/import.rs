@@ -1,5 +1,5 @@
-//! `agentpulse import claude-code`: what transcripts still tell is what live hooks would have told,
-//! and nothing counts twice beside them.
+//! `agentpulse import claude-code`: what transcripts still say is what live hooks would have
+//! reported, and nothing counts twice beside them.
 
 use std::path::Path;
 
@@ -162,8 +162,8 @@ fn imported_runs_equal_those_of_hooks_and_count_once() {
     }
 }
 
-/// What hooks told as one run, because the stop and the start between were lost, an import had
-/// told as two: the second of them is no more.
+/// What hooks reported as one run, because the stop and the start between were lost, an import had
+/// reported as two: the second of them is no more.
 #[test]
 fn a_run_that_was_imported_in_two_and_is_told_as_one_counts_once() {
     let place = folder();

@@ -1,4 +1,4 @@
-//! The numbers of agents that hooks told of: one by hand, and all of them against each other.
+//! The numbers of agents that hooks reported: one by hand, and all of them against each other.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ fn executions(daemon: &Daemon) -> Result<Vec<Value>, String> {
     Ok(told["executions"].as_array().ok_or("no list")?.clone())
 }
 
-/// Every sum that the daemon tells is the sum over its executions.
+/// Every sum that the daemon shows is the sum over its executions.
 #[track_caller]
 pub fn agree(daemon: &Daemon) {
     eventually("the sums are those of the executions", || {

@@ -1,5 +1,5 @@
-//! Agents of which hooks tell, and that tell of themselves as well, by plain events of the same
-//! id: what was acknowledged is counted once, and no hook takes it away.
+//! Agents that hooks report, and that report themselves as well, by plain events of the same id:
+//! what was acknowledged is counted once, and no hook takes it away.
 
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ fn no_hook_takes_away_a_stop_that_was_acknowledged() {
     counts(&daemon, &json!([1, 100, 0]));
     script.start("a", 0.0);
     script.tool("a", 1.0, "Read", "t1");
-    // Hooks that began a run which a plain stop ended, and that tell of it once more.
+    // Hooks that began a run which a plain stop ended, and that report it once more.
     script.start("b", 0.0);
     daemon.send(&script.lines);
     daemon.accept(&[plain_stop(&script, "b", 10.0)]);
@@ -84,7 +84,7 @@ fn plain_events_and_hooks_of_one_run_are_one_run_in_any_order() {
     let roots = place.path().join("projects");
     let mut daemon = start(&roots);
     let write = |script: &mut Script| {
-        // Hooks began it, a plain stop ended it, whenever the end of the session is told.
+        // Hooks began it, a plain stop ended it, whenever the end of the session is reported.
         script.start("a", 0.0);
         script.tool("a", 1.0, "Read", "t1");
         let stop = plain_stop(script, "a", 10.0);

@@ -21,7 +21,7 @@ static LINES: AtomicU64 = AtomicU64::new(1);
 pub struct Script {
     pub lines: Vec<Value>,
     pub session: String,
-    /// In front of every agent's id, so that one daemon can be told the same session many times.
+    /// In front of every agent's id, so that one daemon can take the same session many times.
     tag: String,
     roots: PathBuf,
     base_ms: i64,
@@ -99,7 +99,7 @@ impl Script {
         self.of(agent, at_s + 0.5, "PostToolUse", call);
     }
 
-    /// The answer to a launch; `by` is nothing for the main thread.
+    /// The answer to a launch; `by` is `None` for the main thread.
     pub fn launched(&mut self, by: Option<&str>, child: &str, at_s: f64) {
         let launch = json!({
             "tool_name": "Agent", "tool_use_id": format!("launch-{}", self.id(child)),
@@ -285,8 +285,8 @@ impl Script {
     }
 }
 
-/// Tells a session in order, in three other orders, and in order with a kill -9 of the daemon in
-/// its middle: each time it amounts to what is expected, also when all of it is told again.
+/// Sends a session in order, in three other orders, and in order with a kill -9 of the daemon in
+/// its middle: each time it amounts to what is expected, also when all of it is sent again.
 pub fn in_any_order(
     daemon: &mut Daemon,
     roots: &Path,

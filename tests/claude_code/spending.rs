@@ -36,7 +36,7 @@ fn active(daemon: &Daemon, id: &str) -> Result<Value, String> {
     one.cloned().ok_or_else(|| format!("{id} does not run"))
 }
 
-/// Both the list and the single execution tell it, and no total does.
+/// Both the list and the single execution show it, and no total does.
 #[track_caller]
 fn has_spent(daemon: &Daemon, id: &str, expected: &Value) {
     eventually("what it has spent so far", || {
@@ -185,7 +185,7 @@ fn spending_is_shown_after_a_restart_without_redis_and_on_the_stream() {
         let is_stored = stored.contains("input_tokens");
         is_stored.then_some(()).ok_or(stored)
     });
-    // The picture in Redis is made anew, and the file is read anew.
+    // The live view is rebuilt, and the file is read again.
     daemon.kill9();
     daemon.restart();
     has_spent(&daemon, "x-a", &first);

@@ -17,7 +17,7 @@ fn calls_count_once_where_there_is_no_transcript() {
         for (number, tool) in (1..).zip(["Read", "Bash", "Read", "Edit"]) {
             script.tool("a", f64::from(number), tool, &format!("t{number}"));
         }
-        // Told by two hooks, and one that failed.
+        // Reported by two hooks, and one that failed.
         script.of(
             "a",
             4.6,
@@ -93,7 +93,7 @@ fn the_open_call_is_shown_and_what_ended_before_it_began_opens_nothing() {
     script.lines.push(script.lines[1].clone());
     let (_, answer) = daemon.send(&script.lines);
     assert_eq!((answer.totals.accepted, answer.totals.progress), (1, 2));
-    // Told after it: by now the others have been looked at.
+    // Reported after it: by now the others have been checked.
     script.lines.clear();
     script.of(
         "a",
@@ -262,7 +262,7 @@ fn a_heartbeat_after_a_timeout_reopens_the_run_and_it_is_read_again() {
     agree(&daemon);
 }
 
-/// Whoever calls many tools is as quick in its last call as in its first: a line that takes a
+/// An agent that calls many tools is as quick in its last call as in its first: a line that takes a
 /// hundred times as long would hold up the hooks of everybody.
 #[test]
 fn thousands_of_calls_and_their_repetition_are_taken_in() {

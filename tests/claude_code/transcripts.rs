@@ -61,7 +61,7 @@ fn a_transcript_that_is_late_or_grows_is_read_to_its_last_message() {
     agree(&daemon);
 }
 
-/// Each turn is told when it ends, and its lines are written then.
+/// Each turn is reported when it ends, and its lines are written then.
 #[test]
 fn turns_of_one_transcript_that_grows_are_read_one_by_one() {
     let place = folder();
@@ -108,7 +108,7 @@ fn a_resumed_agent_is_read_until_its_transcript_has_grown() {
     script.lines.clear();
     script.stop_with("a", 20.0, json!({"stop_hook_active": true}));
     daemon.send(&script.lines);
-    // It is looked at meanwhile, and nothing has been added to it.
+    // It is checked meanwhile, and nothing has been added to it.
     becomes(&daemon, &script, json!({"a": {"seconds": 20.0}}));
     script.write("a", &[script.answer("a", 19.9, [11, 1, 0, 0, 0], &[])]);
     becomes(
@@ -118,7 +118,7 @@ fn a_resumed_agent_is_read_until_its_transcript_has_grown() {
     );
 }
 
-/// The end of the first turn is told last, and takes lines that the second had been given.
+/// The end of the first turn is reported last, and takes lines that the second had been given.
 #[test]
 fn a_turn_is_read_anew_when_the_one_before_it_ends_elsewhere() {
     let place = folder();
@@ -160,7 +160,7 @@ fn a_transcript_that_comes_while_the_daemon_is_away_is_read_when_it_is_back() {
     script.write("a", &script.turn("a", 0.0, 100, 10));
     daemon.restart();
     becomes(&daemon, &script, json!({"a": {"tokens": [100, 10]}}));
-    // The same for one that ended because nothing was heard of it, and for one of a session.
+    // The same for one that ended because it had no heartbeat, and for one of a session.
     script.lines.clear();
     script.start("b", 1.0);
     script.main(29.0, "SessionEnd", json!({"reason": "other"}));
@@ -254,7 +254,7 @@ fn a_file_that_is_no_transcript_is_not_read_and_the_reason_given() {
     let not_regular = because("is not a regular file");
     let large = format!("{} bytes, at most 1048576 are read", large.len());
     let expected = json!({
-        // What is no absolute path names no file, and the place of the session is looked at.
+        // What is no absolute path names no file, and the file that the session implies is read.
         "missing": because("there is no such file"), "relative": because("there is no such file"),
         "outside": outside, "link": outside, "pipe": not_regular, "folder": not_regular,
         "socket": not_regular, "large": because(&large),

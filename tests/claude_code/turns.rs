@@ -1,5 +1,5 @@
 //! What the hooks of an agent amount to: turns, their ends, and who launched whom. The captured
-//! runs lack all of these; each is told in several orders and through a kill -9.
+//! runs lack all of these; each is sent in several orders and through a kill -9.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn an_agent_that_is_resumed_is_an_execution_a_turn() {
             script.stop("a", at_s + 10.0);
             script.write("a", &script.turn("a", at_s, input, output));
         }
-        // Of the second agent nobody told the third turn, nor does its transcript end with one.
+        // Of the second agent nobody reported the third turn, nor does its transcript end with one.
         for at_s in [0.0, 20.0] {
             script.start("b", at_s);
             script.stop("b", at_s + 10.0);
@@ -100,7 +100,7 @@ fn an_agent_knows_the_turn_of_its_parent_and_its_depth() {
         script.start("first", 24.0);
         script.stop("first", 25.0);
         script.stop("top", 26.0);
-        // Of these only the files beside their transcripts tell.
+        // Only the files beside their transcripts report these.
         script.start("beside", 22.5);
         script.stop("beside", 23.5);
         script.write("beside", &script.turn("beside", 22.5, 10, 1));

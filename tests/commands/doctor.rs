@@ -205,7 +205,7 @@ fn the_daemon_asks_for_the_files_that_it_needs() {
     let pid = Pid::from_child(&child);
     kill_process(pid, Signal::TERM).expect("it runs");
     assert!(wait_exit(&mut child).success());
-    // The defaults: two doors with 1,024 places each, and its own.
+    // The defaults: two listeners with 1,024 connections each, and its own.
     told.is("open files", "ok", &["all 2176"]);
 }
 

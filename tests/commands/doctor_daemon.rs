@@ -74,7 +74,7 @@ fn a_clock_that_was_set_back() {
         .is("clock", "error", &["the last event was accepted at"]);
 }
 
-/// There is no daemon of another version to be had: one that speaks like it stands in.
+/// No daemon of another version is available: one that speaks like it stands in.
 #[test]
 fn a_daemon_of_another_version() {
     let folder = folder();
@@ -99,7 +99,7 @@ fn a_daemon_of_another_version() {
                 "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
             );
-            // Whoever asked may have gone.
+            // The client may have gone.
             let _ = stream.write_all(answer.as_bytes());
         }
     });

@@ -1,4 +1,4 @@
-//! A command that is told a wrong folder says so, and leaves the folder as it is.
+//! A command that is given a wrong folder says so, and leaves the folder as it is.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};

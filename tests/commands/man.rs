@@ -32,7 +32,7 @@ pub fn listed(help: &str) -> Vec<String> {
         .collect()
 }
 
-/// As a terminal shows it; nothing where there is no groff.
+/// As a terminal shows it. Returns `None` if there is no groff.
 fn rendered(page: &str) -> Option<String> {
     let mut groff = Command::new("groff");
     groff.args(["-man", "-Tutf8", "-P-cbou", "-ww"]);

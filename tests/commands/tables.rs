@@ -1,5 +1,5 @@
 //! What people read: `top --once` and the commands that print tables, against a daemon that has
-//! heard of a few runs.
+//! a few runs.
 
 use serde_json::{Value, json};
 

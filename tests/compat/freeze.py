@@ -279,7 +279,7 @@ def main():
     daemon.kill()
     daemon.wait()
     end_redis(DATA)
-    # -shm is an index of -wal, made again by whoever opens it.
+    # -shm is an index of -wal, made again by the program that opens it.
     (TO / "data").mkdir()
     for file in DATA.iterdir():
         if file.name.endswith((".db", ".db-wal")):

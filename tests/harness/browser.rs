@@ -56,8 +56,8 @@ pub struct Complaint {
 }
 
 impl Browser {
-    /// Nothing where there is no Chromium: that is told on the terminal, past what a test run
-    /// keeps to itself.
+    /// Returns `None` if there is no Chromium: that is printed on the terminal, past what a test
+    /// run captures.
     pub fn start() -> Option<Browser> {
         let Some(program) = find() else {
             let words = "SKIPPED: a test of the page, for want of Chromium: see deploy/setup.sh\n";
@@ -202,7 +202,7 @@ impl Browser {
                 self.complain(false, params);
             }
             "Log.entryAdded" if params["entry"]["level"] == "error" => {
-                // A WebSocket that is not let in is told as a thing of scripts.
+                // A WebSocket that is rejected is reported as a thing of scripts.
                 let entry = &params["entry"];
                 let text = entry["text"].as_str().unwrap_or_default();
                 let of_network = entry["source"] == "network" || text.starts_with("WebSocket");

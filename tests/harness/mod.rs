@@ -11,7 +11,7 @@
 //! | `hook_program` | the hook program |
 //! | `power_cut` | what a power cut leaves of a folder |
 //! | `program` | the program as a command, and waiting for its end |
-//! | `receiver` | a webhook that is told of alerts |
+//! | `receiver` | a webhook that receives alerts |
 //! | `redis_server` | a Redis of the user's |
 //! | `scrape` | what `/metrics` says, read strictly |
 //! | `setup` | how a daemon is started |

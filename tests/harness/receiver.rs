@@ -1,4 +1,4 @@
-//! A webhook of the test's: a real HTTP server that remembers what it was told.
+//! A webhook of the test's: a real HTTP server that remembers what it received.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

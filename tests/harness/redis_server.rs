@@ -79,7 +79,7 @@ impl Redis {
         kill_process(Pid::from_child(&self.child), Signal::CONT).expect("Redis runs");
     }
 
-    /// Starts again, empty unless it was told to SAVE.
+    /// Starts again, empty unless it had a SAVE.
     pub fn restart(&mut self) {
         self.kill();
         self.child = Redis::spawn(self.folder.path());

@@ -1,5 +1,5 @@
 //! What `/metrics` says, read as strictly as the format is written: every family is announced
-//! before its series, no series is told twice, and histograms add up.
+//! before its series, no series is written twice, and histograms add up.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -20,9 +20,9 @@ pub struct Setup {
     raw: String,
     redis: Option<String>,
     environment: Vec<(String, String)>,
-    /// Nothing where the settings tell.
+    /// `None` if the settings say it.
     listen: Option<String>,
-    /// Another place for the socket than its default.
+    /// Another path for the socket than its default.
     socket: Option<PathBuf>,
     disk_mib: Option<u32>,
 }
@@ -64,7 +64,7 @@ impl Setup {
         self
     }
 
-    /// The data folder is a small disk of its own; nothing where that cannot be made.
+    /// The data folder is a small disk of its own. Returns `None` if that cannot be made.
     pub fn on_a_disk_of_mib(mut self, mib: u32) -> Option<Setup> {
         self.disk_mib = Some(mib);
         let probe = folder();

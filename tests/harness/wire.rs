@@ -148,7 +148,7 @@ pub struct Refusal {
     pub error: String,
 }
 
-/// Everything one connection to the event socket was told, until now.
+/// Everything one connection to the event socket was answered, until now.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub totals: Totals,

@@ -37,7 +37,7 @@ fn stop(id: &str, agent: &str, status: &str, duration_ms: u64) -> Value {
         .stop()
 }
 
-/// Waits until the reaper has ended all of them, and tells the model when.
+/// Waits until the reaper has ended all of them, and returns when, for the model.
 fn reaped(daemon: &Daemon, ids: &[String]) -> Vec<Arrival> {
     let end = |id: &String| {
         let end = eventually("a silent execution is ended", || {

@@ -84,7 +84,7 @@ fn a_burst_while_redis_stands_still_forgets_or_is_emptied_is_shown() {
     are_shown(&daemon, &["stalled", "flushed", "gone"]);
 }
 
-/// What hooks tell of an agent may be a change to an execution that runs.
+/// What hooks report of an agent may be a change to an execution that runs.
 #[test]
 fn a_change_does_not_take_away_what_was_heard() {
     let place = folder();

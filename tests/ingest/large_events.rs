@@ -1,6 +1,6 @@
 //! The largest events there may be: they fill neither Redis nor the memory, the errors that are
 //! shown are the same in either view, and history has all of them. A Redis that is too small for
-//! what there is gets time, and the operator is told.
+//! what there is gets time, and the operator gets a warning.
 
 use serde_json::{Map, Value, json};
 

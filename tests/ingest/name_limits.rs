@@ -1,5 +1,5 @@
 //! More names than there is room for: the first ones keep their own keys, the rest share `_other`
-//! in Redis, and history knows all of them. A restart or a rebuild does not choose anew.
+//! in Redis, and history knows all of them. A restart or a rebuild does not choose again.
 
 use std::collections::{BTreeMap, BTreeSet};
 

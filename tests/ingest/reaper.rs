@@ -1,4 +1,4 @@
-//! Executions that fell silent: they end as `timeout`, once, and come back when they tell again.
+//! Executions that fell silent: they end as `timeout`, once, and come back with a new heartbeat.
 
 use serde_json::{Value, json};
 

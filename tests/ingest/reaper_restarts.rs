@@ -1,5 +1,5 @@
 //! A restart of the daemon is no heartbeat: what was silent before has the time that it had
-//! left, and what was heard a moment before is not ended early.
+//! left, and what had a heartbeat a moment before is not ended early.
 
 use serde_json::Value;
 
@@ -67,7 +67,7 @@ fn restarts_neither_prolong_what_is_silent_nor_end_what_was_heard() {
         }
         daemon.restart();
         down_ms += now_ms() - ended_ms;
-        // Heard a moment before: it has all of its time.
+        // A heartbeat came a moment before: it has all of its time.
         assert!(deadline_ms(&daemon, "alive") >= heard_ms + IDLE_MS);
         assert_eq!(daemon.send(&[progress("alive")]).1.totals.progress, 1);
     }

@@ -146,7 +146,7 @@ fn requests_of_a_transcript_are_legal_and_break_no_view() {
     let roots = place.path().join("projects");
     let mut daemon = start(&roots);
     let mut script = Script::new(&roots, "big");
-    // 140.25 dollars a million: as it was told, a run would cost 10^18 millionths and more.
+    // 140.25 dollars a million: as it was reported, a run would cost 10^18 millionths and more.
     let requests = 7_200_u32;
     for agent in ["a", "b"] {
         script.start(agent, 0.0);
@@ -198,7 +198,7 @@ fn requests_of_a_transcript_are_legal_and_break_no_view() {
     eventually("after a restart", || check(&daemon));
 }
 
-/// Whatever times events tell, what is kept of them is no later than now, and both views agree.
+/// Whatever times events have, what is kept of them is no later than now, and both views agree.
 #[test]
 fn a_start_in_the_future_or_after_its_end_is_the_end() {
     let mut daemon = Setup::new().start();

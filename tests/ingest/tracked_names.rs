@@ -131,7 +131,7 @@ fn junk_takes_no_place_from_those_that_come_a_week_later_or_were_there_before() 
         assert_eq!(told["total_executions"], 2);
         let view = daemon.get(path);
         assert_eq!(view.header("x-agentpulse-source"), Some("live"));
-        // One that found no place today is told by history.
+        // History answers for one that is not tracked today.
         let path = "/api/agents/performance/mcp__new__09?days=7";
         eventually("an agent without a place", || {
             let told = daemon.read(path)?;

@@ -174,7 +174,7 @@ fn a_wide_line_of_a_transcript_costs_its_text_also_after_a_kill() {
     }
     let peak = peak_mib(&daemon, || {
         daemon.send(&script.lines);
-        // While they run their transcripts are looked at each second.
+        // While they run their transcripts are checked each second.
         for agent in agents {
             let path = format!("/api/agents/executions/{}", script.id(agent));
             eventually("what it has spent so far", || {

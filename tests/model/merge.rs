@@ -1,4 +1,4 @@
-//! One execution, as the first start, the first stop and the reaper tell it together.
+//! One execution, as the first start, the first stop and the reaper report it together.
 
 use std::collections::BTreeMap;
 
@@ -118,7 +118,7 @@ fn cost_micros(usage: &Value, tokens: Option<&Tokens>, model: Option<&str>) -> O
         return Some(0);
     }
     if [t.input, t.output, t.cache_read, t.cache_write] == [0; 4] {
-        return None; // Each direction has its own price, and the total does not tell them apart.
+        return None; // Each direction has its own price, and the total does not separate them.
     }
     let (_, price) = PRICES.iter().find(|(known, _)| model == Some(known))?;
     let hundredths = t.input * price[0]

@@ -1,6 +1,6 @@
-//! What a list of events must amount to, told as plainly as possible.
+//! What a list of events must amount to, computed as plainly as possible.
 //!
-//! Nothing here is incremental: the world is computed anew from the first start and the first stop
+//! Nothing here is incremental: the world is computed again from the first start and the first stop
 //! of every execution, and every total is a sum over executions. It shares no code with the daemon.
 
 use std::collections::{BTreeMap, BTreeSet};

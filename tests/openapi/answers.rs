@@ -84,7 +84,7 @@ fn example() -> Value {
         "token_usage": {"input_tokens": 1500, "output_tokens": 2300, "estimated_cost": 0.0076}})
 }
 
-/// A daemon that has one of everything to tell.
+/// A daemon that has one of everything to show.
 fn with_everything(roots: &Path) -> Daemon {
     let run = Run::captured("two-parallel-agents-2.1.197", roots);
     let daemon = captured::start(roots);

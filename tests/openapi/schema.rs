@@ -36,7 +36,7 @@ impl Schemas {
         found.unwrap_or_else(|| panic!("{reference} leads nowhere"))
     }
 
-    /// Why the value does not fit the schema; nothing where it does.
+    /// Why the value does not fit the schema; empty if it does.
     pub fn faults(&self, schema: &Value, value: &Value) -> Vec<String> {
         let mut faults = Vec::new();
         self.check(schema, value, "", &mut faults);

@@ -1,4 +1,4 @@
-//! Alerts: what goes wrong is found, shown, told to webhooks and resolved.
+//! Alerts: what goes wrong is found, shown, sent to webhooks and resolved.
 
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ fn webhook(url: &str, format: &str) -> String {
     format!("{{ url = \"{url}\", format = \"{format}\" }}")
 }
 
-/// What was told of the success rate, as each is first said.
+/// What was sent of the success rate, as each is first said.
 fn of_rate(told: Vec<Told>, path: &str) -> Vec<Told> {
     let about = |told: &Told| told.path == path && told.body.to_string().contains("success_rate");
     told.into_iter().filter(about).collect()
@@ -138,7 +138,7 @@ fn runs_that_fail_are_shown_told_and_resolved() {
     assert_eq!(of_stream(&mut watcher, "success_rate"), [fired, resolved]);
 }
 
-/// What the stream tells of a rule, until it is resolved.
+/// What the stream says of a rule, until it is resolved.
 fn of_stream(watcher: &mut Watcher, rule: &str) -> Vec<Value> {
     let mut seen = Vec::new();
     loop {

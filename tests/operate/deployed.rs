@@ -103,7 +103,7 @@ fn every_alert_says_what_to_do() {
     }
 }
 
-/// Nothing where there is none; that is said, past the capture of the test's own output.
+/// Returns `None` if there is none: that is printed, past the capture of the test's own output.
 fn promtool(arguments: &[&str], input: &str) -> Option<Output> {
     let mut command = Command::new("promtool");
     command

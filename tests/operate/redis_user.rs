@@ -1,4 +1,4 @@
-//! A user of Redis who may do little: what the daemon needs is what is documented, what is missing
+//! A user of Redis that may do little: what the daemon needs is what is documented, what is missing
 //! is named, and what is taken away for a while stops nothing for good.
 
 use std::fs;
@@ -12,7 +12,7 @@ use crate::model::load::shuffled;
 
 const PASSWORD: &str = "s3cret-pw";
 
-/// The commands that docs/operations.md tells to allow, with the other words of its ACL.
+/// The commands that docs/operations.md says to allow, with the other words of its ACL.
 fn documented() -> Vec<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md");
     let text = fs::read_to_string(path).expect("the documentation");

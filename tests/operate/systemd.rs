@@ -97,7 +97,7 @@ fn the_units_fit_how_the_daemon_behaves() {
             Some([value]) => *value,
             other => panic!("{name}: {setting} is {other:?}"),
         };
-        // The daemon itself speaks, and its child would not be heard.
+        // The daemon itself notifies; a message of its child would not be accepted.
         assert!(["notify", "notify-reload"].contains(&one("Type")), "{name}");
         assert_eq!(one("NotifyAccess"), "main", "{name}");
         // It is silent once a part stands still for half of the time.
@@ -121,7 +121,7 @@ fn the_users_unit_asks_for_nothing_that_only_the_system_can_give() {
     }
 }
 
-/// What the daemon tells a service manager.
+/// What the daemon reports to a service manager.
 pub struct Manager {
     socket: UnixDatagram,
     pub path: PathBuf,
@@ -177,7 +177,8 @@ fn the_daemon_tells_the_manager_what_the_units_wait_for() {
     manager.hears("STOPPING=1");
 }
 
-/// Nothing where there is none that can; that is said, past the capture of the test's own output.
+/// Returns `None` if there is none that can: that is printed, past the capture of the test's own
+/// output.
 fn analyze(folder: &Path, arguments: &[&str]) -> Option<Output> {
     let told = Command::new("systemd-analyze").arg("--version").output();
     let version = told.ok().and_then(|told| {
@@ -230,7 +231,7 @@ fn systemd_understands_the_units_and_finds_little_to_attack() {
         };
         let told = text(&output);
         assert!(output.status.success(), "{arguments:?}: {told}");
-        // A setting that is not understood is told, and is no failure.
+        // A setting that is not understood is reported, and is no failure.
         let warns = told
             .lines()
             .any(|line| line.contains("agentpulse.service:"));

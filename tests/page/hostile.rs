@@ -1,4 +1,4 @@
-//! What others named and told is text on the page, whatever it looks like.
+//! What others named and reported is text on the page, whatever it looks like.
 
 use serde_json::{Value, json};
 

@@ -34,7 +34,7 @@ fn pass_on(client: TcpStream, to: SocketAddr) -> io::Result<()> {
     let mut words = first.split(' ');
     let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
     let inner = match path.strip_prefix(PREFIX) {
-        // As a proxy that was not told to lead to the path with its slash.
+        // As a proxy that is not configured to lead to the path with its slash.
         Some("") => "/",
         Some(inner) if inner.starts_with('/') => inner,
         _ => return (&client).write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),

@@ -45,7 +45,7 @@ fn is_well(browser: &Browser, daemon: &Daemon) {
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
-/// As [`is_well`], after a time in which the daemon did not answer: only that is told.
+/// As [`is_well`], after a time in which the daemon did not answer: only that is reported.
 #[track_caller]
 fn complains_of_silence_only(browser: &Browser) {
     let complaints = browser.complaints.iter();

@@ -108,7 +108,7 @@ fn p01_it_dies_pruning() {
 fn p01_it_dies_rebuilding() {
     dies_at_all(&REBUILD, |daemon, times| {
         daemon.wait_ready();
-        // Without a daemon the command itself would make the picture anew.
+        // Without a daemon the command itself would rebuild the live view.
         for _ in 0..times {
             daemon.request_rebuild();
         }

@@ -26,7 +26,7 @@ fn text(lines: &[Value]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// Sends all three copies at once and says what became of them where the way tells.
+/// Sends all three copies at once and says what became of them where the way reports it.
 fn send_by_all_ways(daemon: &Daemon, lines: &[Value], round: u32) -> Totals {
     thread::scope(|scope| {
         let socket = scope.spawn(|| {

@@ -68,7 +68,7 @@ fn p04_a_journal_older_than_its_redis_takes_redis_back_with_it() {
     equals(&daemon, &redis, &World::of(&both));
 }
 
-/// The files of a data folder; sockets and folders are made anew by the daemon.
+/// The files of a data folder; sockets and folders are created again by the daemon.
 fn copy_files(from: &Path, to: &Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::create_dir(to).expect("a new folder");
@@ -88,7 +88,7 @@ fn p04_a_fresh_redis_in_its_place_is_filled() {
     let lines = shuffled(600, now_ms());
     let (mut all, _) = daemon.send(&lines[..300]);
     equals(&daemon, &redis, &World::of(&all));
-    // It is not told to save: the next one at this place knows nothing.
+    // It gets no command to save: the next one at this address knows nothing.
     redis.restart();
     equals(&daemon, &redis, &World::of(&all));
     redis.kill();

@@ -1,5 +1,5 @@
 //! P5: Redis forgets the scripts again and again while events come in: none is lost, and no client
-//! hears of it.
+//! sees an error.
 
 use super::{Load, arrivals, equals, sized};
 use crate::harness::{Redis, Setup, now_ms};

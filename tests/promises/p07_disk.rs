@@ -1,5 +1,5 @@
 //! P7: a disk that is full, a database that another process holds, a damaged page: nothing is
-//! acknowledged that is not kept, the error says what to do, and room alone mends what is full.
+//! acknowledged that is not kept, the error says what to do, and room alone repairs what is full.
 
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};

@@ -15,7 +15,7 @@ use crate::model::{World, rfc3339};
 
 const CASES: usize = 10_000;
 
-/// What one execution may tell, as often as it likes and in any order.
+/// What one execution may report, as often as it likes and in any order.
 fn word(word: u8, id: &str, at_ms: i64) -> Value {
     match word {
         0 => json!({"event":"start","agent_id":id,"agent_name":"zorp","start_time":rfc3339(at_ms)}),

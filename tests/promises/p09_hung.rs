@@ -53,7 +53,7 @@ fn p09_a_late_stop_of_the_other_day_moves_every_total() {
     }
     check::everywhere(&daemon, &World::of(&all));
 
-    // One ended a millisecond before midnight, one at midnight; the third tells again.
+    // One ended a millisecond before midnight, one at midnight; the third reports again.
     let stop = |id: &str, end_ms: i64| {
         json!({"event":"stop","agent_id":id,"status":"success","duration_ms":5000,
             "execution_end":rfc3339(end_ms),"tool_calls":{"Read":3}})

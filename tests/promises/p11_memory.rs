@@ -48,7 +48,7 @@ fn p11_whatever_clients_do_memory_is_bounded_and_others_are_served() {
         .start();
     let idle: Vec<UnixStream> = (0..IDLE).map(|_| connect(&daemon)).collect();
     stage(&daemon, "idle");
-    // Refusals are told one by one: an answer for each line that nobody reads.
+    // Refusals are answered one by one: an answer for each line that nobody reads.
     let stalled: Vec<UnixStream> = (0..STALLED)
         .map(|_| {
             let mut stream = connect(&daemon);

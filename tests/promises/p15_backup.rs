@@ -43,7 +43,7 @@ fn backups(folder: &Path) -> Vec<PathBuf> {
 
 /// Reads that carry no present time; the order of their rows counts as well. The last errors are
 /// left out: of events that come in any order, the live list has the last that came, and one that
-/// was made anew the last that ended.
+/// was rebuilt the last that ended.
 const READS: [&str; 7] = [
     "/api/agents/executions?limit=100",
     "/api/agents/executions?limit=100&status=failure",
@@ -157,7 +157,7 @@ fn p15_the_journal_is_held_between_the_copies() {
     let to = file.to_str().expect("a short path");
     let made = thread::scope(|scope| {
         let made = scope.spawn(|| daemon.command(&["backup", to]));
-        // The copy of history is there before the daemon comes to the gate.
+        // The copy of history is there before the daemon comes to the failpoint.
         let copy = own.path().join("one.tar.partial").join("history.db");
         eventually("history is copied", || {
             copy.exists().then_some(()).ok_or(String::new())

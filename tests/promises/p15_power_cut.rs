@@ -98,7 +98,7 @@ fn p15_a_restore_that_the_power_cuts_leaves_the_old_data_or_the_new_ones() {
             present = then.clone();
         }
         check::everywhere(&daemon, &World::of(&present));
-        // What is lost with the next restore, so that old and new can be told apart.
+        // What is lost with the next restore, so that old and new differ.
         present.extend(daemon.accept(&[stop(&place)]));
         check::everywhere(&daemon, &World::of(&present));
         assert_eq!(daemon.sigterm().code(), Some(0));

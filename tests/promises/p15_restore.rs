@@ -1,4 +1,4 @@
-//! P15, broken off: a restore that is killed in any of its steps leaves the old data or the new
+//! P15, interrupted: a restore that is killed in any of its steps leaves the old data or the new
 //! ones, whole. The steps are failpoints of a debug build; a release build has none.
 
 use std::fs;
@@ -78,7 +78,7 @@ fn p15_a_restore_that_is_killed_leaves_the_old_data_or_the_new_ones() {
         "restore.placed:2",
         "restore.done",
     ] {
-        // What would be lost with the old data, so that the two can be told apart.
+        // What would be lost with the old data, so that the two differ.
         present.extend(daemon.accept(&[stop(place)]));
         check::everywhere(&daemon, &World::of(&present));
         assert_eq!(daemon.sigterm().code(), Some(0));

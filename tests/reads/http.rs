@@ -280,7 +280,7 @@ fn the_dashboards_own_hooks_can_post_a_start_and_its_end() {
         (told.status, told.json()),
         (200, json!({"success":true,"agent_id":"h1"}))
     );
-    // A hook that tries again is told the same.
+    // A hook that tries again gets the same answer.
     assert_eq!(
         post(&daemon, "/api/agents/complete", kind, &end.to_string()).status,
         200

@@ -111,7 +111,7 @@ fn the_first_key_closes_http_and_each_opens_what_it_may() {
     let id = names[1]["id"].as_str().expect("an id");
     told(&daemon, &["key", "revoke", id]);
     assert_eq!(status(&daemon, "POST", EVENTS, &ingest), 401);
-    // The commands have a door of their own.
+    // The commands have a socket of their own.
     assert!(told(&daemon, &["status"]).contains("http_unauthorized"));
     told(&daemon, &["prune"]);
     let again = daemon.command(&["key", "create", "ops"]);

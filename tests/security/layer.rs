@@ -195,7 +195,7 @@ fn foreign_pages_and_names_are_turned_away_from_every_route() {
         }
     }
     assert_eq!(counter(&daemon, "http_origin_rejected"), refused);
-    // A page that may come in is told of a refusal, and can read it.
+    // A page whose origin is accepted gets the refusal, and can read it.
     let origin = "http://localhost:5173";
     let told = daemon.request("GET", CURRENT, &[("origin", origin)], b"");
     assert_eq!(
@@ -204,7 +204,7 @@ fn foreign_pages_and_names_are_turned_away_from_every_route() {
     );
 }
 
-/// Runs a program as a user who is nobody here; nothing where that cannot be.
+/// Runs a program as a user who is nobody here. Returns `None` if that cannot be.
 fn as_another(program: &Path, arguments: &[&str]) -> Option<Output> {
     let mut command = Command::new("setpriv");
     command.args([

@@ -1,5 +1,5 @@
-//! Clients of the WebSockets that are slow, too many, foreign, or talk nonsense: each is told so,
-//! and the others never notice.
+//! Clients of the WebSockets that are slow, too many, foreign, or talk nonsense: each gets an
+//! error, and the others never notice.
 
 use std::fs;
 use std::io::Write;
