@@ -146,7 +146,7 @@ fn names_beyond_the_limit_share_one_key_and_the_choice_outlives_restart_and_rebu
     assert_eq!(told.expect("known to history")["total_executions"], 4);
 }
 
-/// Of two places each for agents and types; what calls itself `_other` takes none of them.
+/// With two tracked names each for agents and types; a name `_other` is none of them.
 fn with_others(end_ms: i64) -> Vec<Value> {
     let runs = [
         ("a", "x", 10, "success"),

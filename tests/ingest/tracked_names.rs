@@ -1,5 +1,5 @@
-//! Places of names: a place is of a day, is held for a week, and is the same whatever restarts or
-//! is rebuilt.
+//! Tracked names: a name is tracked on a day, stays tracked for a week, and that is the same
+//! whatever restarts or is rebuilt.
 
 use std::collections::BTreeMap;
 
@@ -133,7 +133,7 @@ fn junk_takes_no_place_from_those_that_come_a_week_later_or_were_there_before() 
         assert_eq!(view.header("x-agentpulse-source"), Some("live"));
         // History answers for one that is not tracked today.
         let path = "/api/agents/performance/mcp__new__09?days=7";
-        eventually("an agent without a place", || {
+        eventually("an agent that is not tracked", || {
             let told = daemon.read(path)?;
             (told["total_executions"] == 1)
                 .then_some(())
@@ -142,9 +142,9 @@ fn junk_takes_no_place_from_those_that_come_a_week_later_or_were_there_before() 
     }
 }
 
-/// Of four names an older version had given a place to three.
+/// Of four names an older version tracked three.
 #[test]
-fn places_of_an_older_version_stay_until_they_are_unused() {
+fn tracked_names_of_an_older_version_stay_until_they_are_unused() {
     let mut daemon = Setup::new().set("limits.tools", "3").start();
     let now_ms = now_ms() - 1_000;
     let yesterday_ms = now_ms - DAY_MS;

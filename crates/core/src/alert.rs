@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_is_told_by_the_name_that_settings_have() {
+    fn a_rule_is_written_by_the_name_that_settings_have() {
         for rule in Rule::ALL {
             assert_eq!(serde_json::to_value(rule).unwrap(), rule.name());
         }

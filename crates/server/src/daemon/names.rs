@@ -1,4 +1,4 @@
-//! The places of names at the start: as the journal has them. Where it has none, they are made of
+//! The tracked names at the start: as the journal has them. If it has none, they are taken from
 //! what history counts, and the live view is rebuilt by them.
 
 use std::collections::HashSet;
@@ -28,7 +28,7 @@ pub fn names(
     let mut names = Names::new(limits, Day::of(now_ms()));
     let tracked = journal.tracked_names()?;
     if !tracked.is_empty() {
-        tracked.into_iter().for_each(|place| names.restore(place));
+        tracked.into_iter().for_each(|name| names.restore(name));
         return Ok(names);
     }
     let mut maker = Maker {
@@ -41,17 +41,17 @@ pub fn names(
     if !maker.made.is_empty() {
         info!(
             count = maker.made.len(),
-            "gave places to the names that history counts"
+            "the names that history counts are tracked"
         );
-        // What Redis has is by other places. A new epoch has it rebuilt, also after a crash.
+        // What Redis has is by other names. A new epoch has it rebuilt, also after a crash.
         journal.renew_epoch()?;
         journal.take_over(&maker.made)?;
     }
     Ok(maker.names)
 }
 
-/// Gives places for days that have been counted. Where an older version gave places for all days,
-/// those names have them, and no other name; else the first ones of each day, by name.
+/// Tracks names on days that have been counted. If an older version tracked names for all days, it
+/// tracks those and no others; else the first ones of each day, by name.
 struct Maker {
     old: HashSet<(NameKind, String)>,
     names: Names,
