@@ -6,13 +6,10 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Error;
 use agentpulse_core::bucket::rfc3339;
 
-/// Identifies a key for people and for scanners of secrets.
-const KEY_PREFIX: &str = "ap_";
-const SECRET_BYTES: usize = 32;
-const ID_BYTES: usize = 4;
+/// Every credential is compared with each of them.
+pub(super) const MAX_KEYS: usize = 256;
 /// As a name stands in a table and in a URL of the control socket.
 const MAX_NAME_BYTES: usize = 64;
 
@@ -107,6 +104,14 @@ impl Key {
     }
 }
 
+/// A key to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    pub name: String,
+    pub scopes: Scopes,
+    pub expires_ms: Option<i64>,
+}
+
 /// The SHA-256 of a secret of 256 random bits. A slow hash is for passwords, which can be guessed:
 /// nobody goes through 2^256 of these.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,21 +126,6 @@ impl Digest {
     pub fn equals(&self, other: &Digest) -> bool {
         self.0.ct_eq(&other.0).into()
     }
-}
-
-/// A new key's text, `ap_` and 64 hexadecimal digits.
-pub fn new_secret() -> Result<String, Error> {
-    Ok(format!("{KEY_PREFIX}{}", random_hex::<SECRET_BYTES>()?))
-}
-
-pub fn new_id() -> Result<String, Error> {
-    random_hex::<ID_BYTES>()
-}
-
-pub fn random_hex<const BYTES: usize>() -> Result<String, Error> {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| Error::NoRandom(error.to_string()))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 pub fn is_name(text: &str) -> bool {
@@ -164,17 +154,6 @@ mod tests {
         for text in ["", "write", "read,", "Read"] {
             assert_eq!(Scopes::parse(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn a_secret_is_256_bits_and_new_each_time() {
-        let (one, other) = (new_secret().unwrap(), new_secret().unwrap());
-        let digits = one.strip_prefix("ap_").unwrap();
-        assert_eq!(digits.len() * 4, 256);
-        assert!(digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        assert_ne!(one, other);
-        assert!(Digest::of(&one).equals(&Digest::of(&one)));
-        assert!(!Digest::of(&one).equals(&Digest::of(&other)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rusqlite_migration::M;
 
 use super::audit::{Entry, Row};
 use super::key::{Digest, Key, Scopes};
-use crate::sqlite::{Db, Result};
+use crate::sqlite::{self, Db, Result};
 use agentpulse_core::bucket::rfc3339;
 
 /// A few hundred rows are touched in an hour.
@@ -20,7 +20,7 @@ const PRUNE_BATCH: usize = 5_000;
 /// A row of the trail is deleted by its age only: a refusal after 30 days, anything else after a
 /// year. The file itself enforces that, for every writer. (REPLACE deletes without a trigger of
 /// DELETE, hence the one of INSERT.) A released version is never edited.
-pub(super) const SCHEMA: &[M] = &[M::up(
+const SCHEMA: &[M] = &[M::up(
     "CREATE TABLE keys (
          id TEXT PRIMARY KEY,
          name TEXT NOT NULL UNIQUE,
@@ -58,6 +58,11 @@ pub(super) const SCHEMA: &[M] = &[M::up(
          SELECT RAISE(ABORT, 'the audit trail is append-only');
      END;",
 )];
+
+/// Checks that a foreign file has the schema of this version or of an older one; it is not changed.
+pub fn check(path: &Path) -> Result<()> {
+    sqlite::check(path, SCHEMA)
+}
 
 pub struct Store {
     db: Db,

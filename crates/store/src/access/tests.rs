@@ -1,3 +1,7 @@
+use std::time::Instant;
+
+use super::grant::held;
+use super::key::{Digest, MAX_KEYS};
 use super::*;
 
 fn me() -> Actor {

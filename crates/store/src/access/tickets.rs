@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::key::Digest;
-use super::{Error, Grant, MAX_KEYS};
+use super::error::Error;
+use super::grant::Grant;
+use super::key::{Digest, MAX_KEYS};
 
 pub const TICKET_LIFE: Duration = Duration::from_secs(30);
 /// Unused ones of one key. With one more the oldest of them becomes invalid: nobody uses up what

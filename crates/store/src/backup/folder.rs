@@ -8,8 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use tracing::warn;
 
-use super::{Error, PARTIAL, manifest_of};
+use super::error::Error;
+use super::unpack::manifest_of;
 
+/// A backup is written beside its target, so that it needs no space on the disk of the data.
+pub(super) const PARTIAL: &str = "partial";
 const OWN_FOLDER: &str = "backups";
 const PREFIX: &str = "agentpulse-";
 const ENDING: &str = ".tar";

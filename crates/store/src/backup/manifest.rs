@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub const MANIFEST: &str = "manifest.json";
+
 /// Raised when an older version could not restore what a newer one writes. The first had no
 /// `access.db`, and is restored still.
 pub const FORMAT: u32 = 2;

@@ -1,12 +1,17 @@
 use std::collections::BTreeSet;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use super::folder::PARTIAL;
+use super::take::with_ending;
 use super::*;
 use crate::access::Access;
-use crate::history::History;
-use crate::journal::{Entry, Prune};
+use crate::history::{History, Reader};
+use crate::journal::{Entry, Journal, Prune, Tail};
+use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;

@@ -7,12 +7,14 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::error::Error;
 use super::hash::Hashing;
-use super::manifest::{AnyFormat, FORMAT, Manifest, Part};
-use super::{ACCESS, Error, HISTORY, JOURNAL, MANIFEST, Progress, Stage};
+use super::manifest::{AnyFormat, FORMAT, MANIFEST, Manifest, Part};
+use super::progress::{Progress, Stage};
 use crate::access::{self, Access};
 use crate::history::{self, History, Reader};
 use crate::journal::{self, Journal, Tail};
+use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL};
 
 /// A manifest is some hundred bytes.
 const MAX_MANIFEST_BYTES: u64 = 64 * 1024;

@@ -34,9 +34,4 @@ pub use list::{Filter, Page, Position};
 pub use pool::{LOOKUPS, Lanes, Readers, SCANS};
 pub use prune::Pruned;
 pub use read::Reader;
-
-/// Whether a file from elsewhere is a sound history of this version or an older one; it is not
-/// changed.
-pub fn check(path: &std::path::Path) -> crate::sqlite::Result<()> {
-    crate::sqlite::check(path, schema::SCHEMA)
-}
+pub use schema::check;

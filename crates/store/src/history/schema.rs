@@ -1,6 +1,10 @@
 //! The tables of `history.db`, by version. A released version is never edited.
 
+use std::path::Path;
+
 use rusqlite_migration::M;
+
+use crate::sqlite::{self, Result};
 
 /// The 13 columns of a tally, in the order of [`agentpulse_core::tally::FIELDS`].
 macro_rules! tally {
@@ -305,3 +309,9 @@ const TOTALS: &str = "
      DELETE FROM totals WHERE value <= 0;
      UPDATE totals SET peak = value;
      DROP TABLE taken_over;";
+
+/// Whether a file from elsewhere is a sound history of this version or an older one; it is not
+/// changed.
+pub fn check(path: &Path) -> Result<()> {
+    sqlite::check(path, SCHEMA)
+}

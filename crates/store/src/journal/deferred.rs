@@ -3,20 +3,9 @@
 
 use rusqlite::{Connection, Row};
 
-use super::{Entry, Journal};
+use super::entry::{Deferred, Entry};
+use super::writer::Journal;
 use crate::sqlite::Result;
-
-/// What is still to be restated of an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deferred {
-    /// The turns up to this number, or [`ALL_TURNS`].
-    pub up_to: usize,
-    /// Those of the agents that it launched, too, if it changes.
-    pub descends: bool,
-}
-
-/// All turns that an agent has by then.
-pub const ALL_TURNS: usize = u32::MAX as usize;
 
 impl Journal {
     /// At most `max` agents.
@@ -56,6 +45,7 @@ pub(super) fn put(conn: &Connection, entry: &Entry) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::ALL_TURNS;
     use super::super::tests::KEEP_ALL;
     use super::*;
 

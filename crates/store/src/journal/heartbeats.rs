@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Journal;
+use super::writer::Journal;
 use crate::sqlite::{Result, from_json, to_json};
 use agentpulse_core::last_heartbeat::LastHeartbeat;
 
@@ -58,8 +58,8 @@ pub(super) fn forget(conn: &Connection, ended: &[&str]) -> rusqlite::Result<()> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::Entry;
     use super::super::tests::KEEP_ALL;
-    use super::super::*;
     use super::*;
 
     #[test]

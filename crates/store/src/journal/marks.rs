@@ -3,7 +3,8 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Entry, Journal};
+use super::entry::Entry;
+use super::writer::Journal;
 use crate::sqlite::{Result, from_json, to_json};
 use agentpulse_core::turns::Turns;
 

@@ -1,6 +1,10 @@
 //! The tables of `journal.db`, by version. A released version is never edited.
 
+use std::path::Path;
+
 use rusqlite_migration::M;
+
+use crate::sqlite::{self, Result};
 
 /// `seq` is AUTOINCREMENT, so that a number is not given twice when all rows are pruned; its entry
 /// in `sqlite_sequence` is made here, so that it can be raised before the first row. There is no
@@ -77,3 +81,9 @@ pub(super) const SCHEMA: &[M] = &[
      ) STRICT, WITHOUT ROWID;",
     ),
 ];
+
+/// Whether a file from elsewhere is a sound journal of this version or an older one; it is not
+/// changed.
+pub fn check(path: &Path) -> Result<()> {
+    sqlite::check(path, SCHEMA)
+}

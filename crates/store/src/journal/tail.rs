@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::sqlite::{Db, Result, from_json};
 use agentpulse_core::change::Change;
 
-use super::epochs;
+use super::epochs::epochs;
 use super::schema::SCHEMA;
 
 /// What is read at once: eight thousand changes of the usual kind have half of it, and as many of

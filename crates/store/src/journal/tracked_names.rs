@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::Journal;
+use super::writer::Journal;
 use crate::sqlite::Result;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, TrackedName};
@@ -81,8 +81,8 @@ pub(super) fn put(conn: &Connection, tracked_names: &[TrackedName]) -> rusqlite:
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::Entry;
     use super::super::tests::KEEP_ALL;
-    use super::super::{Entry, Journal};
     use super::*;
 
     fn tracked(day: i32, kind: NameKind, name: &str, counted: bool) -> TrackedName {

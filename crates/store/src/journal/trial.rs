@@ -1,6 +1,6 @@
 //! Whether the journal would take events again.
 
-use super::Journal;
+use super::writer::Journal;
 use crate::sqlite::Result;
 
 /// Four of the largest events.
