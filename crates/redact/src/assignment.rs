@@ -1,14 +1,16 @@
 //! Values assigned to a name of secrets: `password=…`, `"api_key": "…"`, `token: …`.
 
+use super::bytes::{has_digit, has_word, is_blank, run, starts_word};
 use super::credential::{authorization_at, cookie_at};
 use super::kind::{Kind, is_foreign};
+use super::mark::Secret;
+use super::opening::{changed_end, value_start};
 use super::trigger::Trigger;
 use super::value::{
-    bare_end, closing_quote, is_quote, is_secret_bare, is_secret_placed, is_secret_quoted, is_wordy,
+    bare_end, is_quote, is_secret_bare, is_secret_placed, is_secret_quoted, is_wordy,
 };
-use super::{Secret, block, has_digit, has_word, is_blank, provider, run, starts_word};
+use super::{block, provider};
 
-const MAX_TYPE_BYTES: usize = 32;
 /// A quote, escaped once or twice, a bracket and the blanks that align signs.
 const MAX_CLOSING_BYTES: usize = 16;
 
@@ -109,15 +111,6 @@ fn value_at(text: &[u8], name: &[u8], sign: usize, kind: Kind) -> Option<Secret>
     })
 }
 
-/// The end of what a quoted value becomes, as a plan of Terraform shows it: `"…" -> "…"`.
-pub(super) fn changed_end(text: &[u8], end: usize) -> usize {
-    let rest = text.get(end + 1..).unwrap_or_default();
-    let is_arrow = rest.starts_with(b" -> \"") || rest.starts_with(b" => \"");
-    let from = end + "\" -> \"".len();
-    let close = is_arrow.then(|| closing_quote(text, from, b'"', false));
-    close.flatten().unwrap_or(end)
-}
-
 /// A word that is the whole value of a line, as in YAML.
 fn is_long_placed(value: &[u8]) -> bool {
     const MIN_BYTES: usize = 6;
@@ -154,72 +147,4 @@ fn name_end(text: &[u8], sign: usize) -> usize {
 
 fn is_closing(byte: u8) -> bool {
     is_blank(byte) || is_quote(byte) || matches!(byte, b'\\' | b']' | b'*' | b'_')
-}
-
-/// Where a value starts, and how it was introduced.
-pub(super) struct Opening {
-    pub(super) at: usize,
-    /// Right after `=`, as in settings and addresses; code and prose leave a blank.
-    is_tight: bool,
-    pub(super) quote: Option<u8>,
-    is_escaped: bool,
-}
-
-impl Opening {
-    /// The closing quote, if the value has both.
-    pub(super) fn quoted_end(&self, text: &[u8]) -> Option<usize> {
-        closing_quote(text, self.at, self.quote?, self.is_escaped)
-    }
-}
-
-/// The start of what is assigned by the sign at `sign`, which is `=`, `:`, `:=`, `=>` or `==`:
-/// past blanks and an opening quote.
-pub(super) fn value_start(text: &[u8], sign: usize) -> Option<Opening> {
-    let after = sign + run(text, sign, |byte| matches!(byte, b'=' | b':' | b'>'));
-    match &text[sign..after] {
-        b":" => {
-            let typed = end_of_type(text, after);
-            Some(typed.unwrap_or_else(|| opening(text, after, false)))
-        }
-        b"=" | b":=" | b"=>" | b"==" | b"===" => {
-            Some(opening(text, after, sign > 0 && !is_blank(text[sign - 1])))
-        }
-        _ => None,
-    }
-}
-
-/// The start of a value from `after_sign` on.
-pub(super) fn opening(text: &[u8], after_sign: usize, is_close: bool) -> Opening {
-    // Between a bold name and its value stands what closes the bold: `**Password:** …`.
-    let start = after_sign + run(text, after_sign, |byte| is_blank(byte) || byte == b'*');
-    // In SQL, of national characters.
-    let start = start + usize::from(text[start..].starts_with(b"N'"));
-    let escapes = run(text, start, |byte| byte == b'\\');
-    let quote = text
-        .get(start + escapes)
-        .copied()
-        .filter(|byte| is_quote(*byte));
-    Opening {
-        at: if quote.is_some() {
-            start + escapes + 1
-        } else {
-            start
-        },
-        is_tight: is_close && start == after_sign,
-        quote,
-        is_escaped: escapes > 0,
-    }
-}
-
-/// Past the type and the sign of `name: type = value`.
-fn end_of_type(text: &[u8], after_colon: usize) -> Option<Opening> {
-    let window = &text[..text.len().min(after_colon + MAX_TYPE_BYTES)];
-    let start = after_colon + run(window, after_colon, is_blank);
-    let end = start
-        + run(window, start, |byte| {
-            byte.is_ascii_alphabetic() || byte == b'&'
-        });
-    let sign = end + run(window, end, is_blank);
-    let is_typed = end > start && window[sign..].starts_with(b"= ");
-    is_typed.then(|| opening(text, sign + 1, false))
 }

@@ -1,11 +1,12 @@
 //! Values that do not stand behind the sign: in the lines below it, in a list, or beside a name in
 //! a pair, as in `name: DB_PASSWORD` and `value: …`.
 
-use super::assignment::value_start;
+use super::bytes::{ends_with_word, has_word, is_base64, is_blank, run, starts_word, walked};
 use super::kind::Kind;
-use super::value::{is_mixed, is_quote, is_secret_bare, is_secret_placed, is_secret_quoted};
-use super::{
-    MARK, Secret, ends_with_word, has_word, is_base64, is_blank, run, starts_word, walked,
+use super::mark::{MARK, Secret};
+use super::opening::value_start;
+use super::value::{
+    bare_end, is_mixed, is_quote, is_secret_bare, is_secret_placed, is_secret_quoted,
 };
 
 /// Longer than a key of 4096 bits; lines beyond it are of another text.
@@ -183,7 +184,7 @@ pub(super) fn paired_at(text: &[u8], name: &[u8], sign: usize) -> Option<Secret>
     let opening = value_start(text, sign)?;
     let end = opening
         .quoted_end(text)
-        .unwrap_or_else(|| super::value::bare_end(text, opening.at));
+        .unwrap_or_else(|| bare_end(text, opening.at));
     let value = &text[opening.at..end];
     (is_pair && is_secret_placed(value, kind)).then_some(Secret {
         start: opening.at,

@@ -1,11 +1,12 @@
 //! Credentials that protocols and formats name: bearer values, an `Authorization` header,
 //! a password in a URL.
 
-use super::assignment::value_start;
+use super::bytes::{ends_with_word, has_digit, has_word, is_base64, is_blank, run, walked};
 use super::encoded::decoded;
+use super::mark::{MARK, Secret};
+use super::opening::value_start;
 use super::trigger::Trigger;
 use super::value::{is_quote, is_random, is_variable};
-use super::{MARK, Secret, ends_with_word, has_digit, has_word, is_base64, is_blank, run, walked};
 
 const MIN_VALUE_BYTES: usize = 8;
 /// A value without a digit is a word unless it is longer than words are.

@@ -1,6 +1,10 @@
 //! Addresses of people.
 
-use super::Secret;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::mark::Secret;
+use super::trigger::{Trigger, Triggers};
 
 /// As long as SMTP allows.
 const MAX_LOCAL_BYTES: usize = 64;
@@ -13,9 +17,29 @@ const NOT_DOMAINS: [&str; 9] = [
     "service", "socket", "timer", "target", "slice", "scope", "png", "jpg", "svg",
 ];
 
+pub(super) static EMAILS: LazyLock<Triggers> = LazyLock::new(|| {
+    let letters = (0..=u8::MAX).filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
+    Triggers::new(vec![Trigger {
+        first: letters.chain(*b"._%+-").collect(),
+        second: vec![b'@'],
+        find: Box::new(address_at),
+    }])
+});
+/// One for the process: whatever cleans a text would have to carry it from the settings.
+static KEEPS_EMAILS: AtomicBool = AtomicBool::new(false);
+
+/// From here on, addresses of people are not redacted.
+pub fn keep_emails() {
+    KEEPS_EMAILS.store(true, Ordering::Relaxed);
+}
+
+pub(super) fn keeps_emails() -> bool {
+    KEEPS_EMAILS.load(Ordering::Relaxed)
+}
+
 /// The address around the `@` at `at`, in letters of any script. What stands before the `@` of an
 /// URL is an account, and a version is no domain.
-pub(super) fn address_at(text: &[u8], at: usize) -> Option<Secret> {
+fn address_at(text: &[u8], at: usize) -> Option<Secret> {
     let window = &text[at.saturating_sub(MAX_LOCAL_BYTES + 1)..at];
     let first = window.iter().position(|byte| !is_within_char(*byte))?;
     let before = std::str::from_utf8(&window[first..]).ok()?;

@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::{Secret, run};
+use super::bytes::run;
+use super::mark::Secret;
 
 /// Shorter than the base64 of any name with a value.
 const MIN_RUN_BYTES: usize = 20;

@@ -1,13 +1,14 @@
 //! Secrets on a command line: behind a flag that says so, or behind one letter of a command that
 //! is known to take a password there.
 
+use super::bytes::{is_blank, run, walked};
 use super::kind::Kind;
+use super::mark::{MARK, Secret};
 use super::trigger::Trigger;
 use super::value::{
     bare_end, closing_quote, is_mixed, is_quote, is_secret_given, is_secret_placed, is_template,
     is_variable,
 };
-use super::{MARK, Secret, is_blank, run, walked};
 
 const MAX_NAME_BYTES: usize = 40;
 /// Longer than a word of prose.

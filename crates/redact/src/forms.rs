@@ -1,6 +1,6 @@
 //! The forms of the tokens that providers issue: a prefix and a body.
 
-use super::{has_digit, is_base64};
+use super::bytes::{has_digit, is_base64};
 
 /// A provider's form of token: a prefix and a body, longer than names with such a prefix
 /// and mostly shorter than what is issued today.

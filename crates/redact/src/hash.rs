@@ -1,8 +1,9 @@
 //! Hashes of passwords as `crypt` and Django write them: with one, guesses can be tried.
 
+use super::bytes::{ends_with_word, run};
 use super::kind::Kind;
+use super::mark::Secret;
 use super::trigger::Trigger;
-use super::{Secret, ends_with_word, run};
 
 /// Of the schemes of `crypt`, behind the first `$`.
 const SCHEMES: &[&str] = &[

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use memchr::memchr2;
 use memchr::memmem::Finder;
 
-use super::run;
+use super::bytes::run;
 
 /// What stands before the name of a user, and what stands for both. The last two are how Claude
 /// Code names a folder by another's path.

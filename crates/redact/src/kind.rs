@@ -1,6 +1,6 @@
 //! Names that say that what is assigned to them is a secret, by their ends.
 
-use super::{ends_with_word, has_word, starts_word};
+use super::bytes::{ends_with_word, has_word, starts_word};
 
 /// What a name ends with, and the kind of its values.
 const NAMES: &[(&str, Kind)] = &[

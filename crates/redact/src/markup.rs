@@ -1,10 +1,11 @@
 //! Values in markup: the content of an element, the cell beside another in a table.
 
+use super::bytes::{is_blank, run};
 use super::credential::is_cookie;
 use super::kind::Kind;
+use super::mark::Secret;
 use super::trigger::Trigger;
 use super::value::{is_mixed, is_quote, is_secret_placed};
-use super::{Secret, is_blank, run};
 
 /// Longer than what is in an element that holds a secret.
 const MAX_CONTENT_BYTES: usize = 1024;

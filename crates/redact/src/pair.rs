@@ -1,9 +1,10 @@
 //! A name and its value as two texts in a row: `define('DB_PASSWORD', '…')`, a line of CSV.
 
+use super::bytes::{has_digit, is_blank, run, walked};
 use super::kind::Kind;
+use super::mark::Secret;
 use super::trigger::Trigger;
 use super::value::{closing_quote, is_mixed, is_quote, is_secret_quoted, is_wordy};
-use super::{Secret, has_digit, is_blank, run, walked};
 
 const MAX_NAME_BYTES: usize = 64;
 const MIN_VALUE_BYTES: usize = 8;

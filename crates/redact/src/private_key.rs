@@ -1,7 +1,8 @@
 //! Private keys in PEM: whole, quoted, cut at either end, or without the lines around them.
 
+use super::bytes::{has_word, is_base64, run, starts_word, walked};
+use super::mark::Secret;
 use super::trigger::Trigger;
-use super::{Secret, has_word, is_base64, run, starts_word, walked};
 
 /// `-----BEGIN ENCRYPTED ` and the like.
 const MAX_PEM_LABEL_BYTES: usize = 40;

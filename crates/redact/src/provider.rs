@@ -1,9 +1,10 @@
 //! Values that a provider issues without a form of their own, under a name that has the provider's:
 //! `DATADOG=…`, `algolia_search: …`.
 
-use super::assignment::value_start;
+use super::bytes::{has_digit, has_word, run};
+use super::mark::Secret;
+use super::opening::value_start;
 use super::value::is_words;
-use super::{Secret, has_digit, has_word, run};
 
 const MAX_NAME_BYTES: usize = 48;
 const MIN_VALUE_BYTES: usize = 14;

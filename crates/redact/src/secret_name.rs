@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 
+use super::bytes::ends_with_word;
 use super::kind::{Kind, unnumbered};
+use super::mark::MARK;
+use super::rounds::redact;
 use super::value::is_variable;
 use super::view::views;
-use super::{MARK, ends_with_word, redact};
 
 /// Names beside those of assignments, by their ends.
 const NAMES: [(&str, &str); 9] = [

@@ -1,9 +1,10 @@
 //! Passwords that a shell hands on in its own ways: through a pipe, as a secure string.
 
+use super::bytes::{has_word, is_blank, run, walked};
 use super::kind::Kind;
+use super::mark::{MARK, Secret};
 use super::trigger::Trigger;
 use super::value::{bare_end, closing_quote, is_quote, is_template, is_variable};
-use super::{MARK, Secret, has_word, is_blank, run, walked};
 
 const MIN_BYTES: usize = 3;
 /// From the value to what reads it.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use super::bytes::{run, starts_word};
 use super::forms::{FORMS, Form, is_dotted_slug, is_slug};
+use super::mark::Secret;
 use super::trigger::Trigger;
-use super::{Secret, run, starts_word};
 
 /// A header is at most a few hundred bytes; the cap keeps a text of nothing but starts linear.
 const MAX_JWT_HEADER_BYTES: usize = 512;

@@ -1,6 +1,6 @@
 //! Where to look: two neighbouring bytes, of which the second is rare.
 
-use super::Secret;
+use super::mark::Secret;
 
 /// One bit each.
 const MAX_TRIGGERS: usize = u128::BITS as usize;

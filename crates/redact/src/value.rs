@@ -1,7 +1,8 @@
 //! What a value looks like: a secret, a word, a count, or the place where the secret is.
 
+use super::bytes::{has_digit, is_blank, run, walked};
 use super::kind::{self, Kind};
-use super::{MARK, has_digit, is_blank, run, walked};
+use super::mark::MARK;
 
 /// Shorter values are words, counts or states more often than secrets.
 const MIN_VALUE_BYTES: usize = 8;

@@ -2,7 +2,7 @@
 //! page, an address or a string in a string as it was before. Secrets are looked for in the view,
 //! and marked in the text.
 
-use super::Secret;
+use super::mark::Secret;
 
 /// A string in a string in a string in an address.
 const MAX_LEVELS: usize = 4;

@@ -1,13 +1,14 @@
 //! A password behind the word itself, without a sign: in SQL, in a netrc file, after "is".
 
-use super::assignment::changed_end;
+use super::bytes::{has_digit, has_word, is_blank, run, walked};
 use super::kind::Kind;
+use super::mark::Secret;
+use super::opening::changed_end;
 use super::trigger::Trigger;
 use super::value::{
     bare_end, closing_quote, is_mixed, is_quote, is_random, is_secret_given, is_secret_placed,
     is_wordy,
 };
-use super::{Secret, has_digit, has_word, is_blank, run, walked};
 
 /// Between `login` or `IDENTIFIED` and the value.
 const MAX_BEFORE_BYTES: usize = 160;
