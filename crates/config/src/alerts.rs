@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 
-use super::ConfigError;
+use super::error::ConfigError;
 use super::resolve::{Resolver, reloaded};
 use agentpulse_core::alert::{Rule, RuleSettings, Rules, Severity};
 

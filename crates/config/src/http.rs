@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::ConfigError;
+use super::error::ConfigError;
 use super::resolve::{Resolver, reloaded};
 use super::section::CONNECTIONS_MAX;
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::{ConfigError, Source};
+use super::error::ConfigError;
+use super::setting::Source;
 use agentpulse_contract::environment::{self, PREFIX};
 
 /// Two names that the hook program reads as well, and which therefore have no double underscore.

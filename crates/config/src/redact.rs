@@ -1,6 +1,6 @@
 //! What is taken out of events beside secrets, which always are.
 
-use super::ConfigError;
+use super::error::ConfigError;
 use super::resolve::Resolver;
 
 #[derive(Clone, Debug, PartialEq)]

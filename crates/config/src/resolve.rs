@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::error::ConfigError;
 use super::raw::{Entry, RawSettings, RawValue};
+use super::setting::{Setting, Source};
 use super::unit::{parse_duration, parse_size, show_duration, show_size};
-use super::{ConfigError, Setting, Source};
 
 /// Long enough for any list a person keeps by hand.
 const LIST_MAX: usize = 64;

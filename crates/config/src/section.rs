@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use super::error::ConfigError;
+use super::folder::absolute;
 use super::resolve::{Resolver, reloaded};
-use super::{ConfigError, absolute};
 use agentpulse_contract::spool::DEFAULT_MAX_BYTES;
 use agentpulse_contract::{data_folder, environment};
 use agentpulse_core::redis_url::RedisUrl;

@@ -1,4 +1,5 @@
 mod documented;
+use std::path::Path;
 
 use super::*;
 use agentpulse_core::redis_url::RedisUrl;
