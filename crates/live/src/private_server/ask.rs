@@ -10,8 +10,9 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::conf::{self, Setting};
+use super::disk::{free, free_bytes};
+use super::error::Error;
 use super::server::{ANSWER_DEADLINE, Server};
-use super::{Error, free};
 
 /// Every reply but the settings of long paths fits one read.
 const REPLY_BYTES: usize = 8 << 10;
@@ -59,7 +60,7 @@ impl Server {
 
     /// Why it ended at once, as far as that shows: without room it cannot even write its log.
     pub fn ended_at_once(&self) -> Error {
-        if super::free_bytes(&self.dir).is_some_and(|free| free < NO_ROOM_BYTES) {
+        if free_bytes(&self.dir).is_some_and(|free| free < NO_ROOM_BYTES) {
             return Error::no_file(format!(
                 "the private Redis cannot write its append-only file in {}: the disk is full, {}",
                 self.dir.display(),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Error;
+use super::error::Error;
 
 /// Looked for in `PATH`, in this order.
 const PROGRAMS: [&str; 2] = ["valkey-server", "redis-server"];

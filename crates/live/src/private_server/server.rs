@@ -16,9 +16,10 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::conf;
+use super::error::Error;
 use super::process::{Process, command_line, exists, signal};
 use super::program::find;
-use super::{Error, Settings};
+use super::settings::Settings;
 use agentpulse_contract::data_folder::REDIS_SOCKET;
 
 /// `sun_path` of the smallest system that is supported, with its closing zero.
