@@ -4,9 +4,12 @@ use clap::Args;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use super::failure::{Failure, failed};
+use super::output::{print, print_json};
+use super::runtime::block_on;
 use super::table::{Column, table, terminal_width};
+use super::target::Target;
 use super::text::{dollars, duration, or_dash, percent};
-use super::{Failure, Target, block_on, failed, print, print_json};
 use agentpulse_client::{AskError, Control};
 use agentpulse_core::names::OTHER;
 use agentpulse_reports::performance::Performance;

@@ -4,8 +4,11 @@ use clap::Args;
 use hyper::Method;
 use serde_json::{Value, json};
 
+use super::failure::{Failure, failed};
+use super::output::{print, print_json};
+use super::runtime::block_on;
 use super::table::aligned;
-use super::{Failure, Target, block_on, failed, print, print_json};
+use super::target::Target;
 use agentpulse_client::{AskError, Control, QUICK};
 use agentpulse_config::parse_duration;
 use agentpulse_core::bucket::Day;

@@ -8,7 +8,11 @@ use clap::Args;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{Failure, Target, bar, block_on, failed, io_failed, print};
+use super::bar;
+use super::failure::{Failure, failed, io_failed};
+use super::output::print;
+use super::runtime::block_on;
+use super::target::Target;
 use agentpulse_client::{AskError, Control};
 use agentpulse_config::Config;
 use agentpulse_contract::exit;

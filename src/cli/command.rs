@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use super::failure::{Failure, one_line};
 use super::target::Target;
@@ -129,7 +129,7 @@ fn run(target: &Target, command: Command) -> Result<(), Failure> {
         Command::Doctor(doctor) => doctor.run(target),
         Command::Demo(demo) => demo.run(target),
         Command::Bench(bench) => bench.run(),
-        Command::Completions(completions) => completions.run(),
-        Command::Man(man) => man.run(),
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command()),
     }
 }

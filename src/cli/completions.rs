@@ -1,9 +1,10 @@
 //! `agentpulse completions`: a script for a shell, made from the command line itself.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{Cli, Failure, print};
+use super::failure::Failure;
+use super::output::print;
 
 #[derive(Args)]
 pub struct Completions {
@@ -11,9 +12,9 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(self) -> Result<(), Failure> {
+    pub fn run(self, mut program: Command) -> Result<(), Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "agentpulse", &mut script);
+        clap_complete::generate(self.shell, &mut program, "agentpulse", &mut script);
         print(&String::from_utf8_lossy(&script))
     }
 }

@@ -2,8 +2,10 @@
 
 use clap::Subcommand;
 
+use super::failure::Failure;
+use super::output::print;
 use super::table::aligned;
-use super::{Failure, Target, print};
+use super::target::Target;
 
 #[derive(Subcommand)]
 pub enum ConfigCommand {

@@ -2,9 +2,12 @@
 
 use clap::{Args, ValueEnum};
 
+use super::failure::{Failure, failed};
+use super::output::{print, print_json};
+use super::runtime::block_on;
 use super::table::{Column, table, terminal_width};
+use super::target::Target;
 use super::text::dollars;
-use super::{Failure, Target, block_on, failed, print, print_json};
 use agentpulse_client::Control;
 use agentpulse_core::sum::add;
 use agentpulse_reports::costs::{self, Cost};

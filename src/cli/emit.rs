@@ -9,8 +9,10 @@ use clap::Args;
 
 use super::delivery::{Reply, Totals, connect, deliver};
 use super::event_socket::event_socket;
+use super::failure::{Failure, failed, io_failed};
+use super::output::print_json;
+use super::target::{Target, flag};
 use super::text::clean;
-use super::{Failure, Target, failed, flag, io_failed, print_json};
 
 /// As much as a Unix socket takes at once, about.
 const CHUNK_BYTES: usize = 64 << 10;

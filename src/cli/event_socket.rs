@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::block_on;
 use super::failure::Failure;
+use super::runtime::block_on;
 use agentpulse_client::Control;
 use agentpulse_config::{Config, Source};
 

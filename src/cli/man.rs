@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_mangen::Man as Page;
 
-use super::{Cli, Failure, io_failed, print};
+use super::failure::{Failure, io_failed};
+use super::output::print;
 
 #[derive(Args)]
 pub struct Man {
@@ -16,16 +17,15 @@ pub struct Man {
 }
 
 impl Man {
-    pub fn run(self) -> Result<(), Failure> {
-        let command = Cli::command();
+    pub fn run(self, program: Command) -> Result<(), Failure> {
         let Some(dir) = self.dir else {
             let mut page = Vec::new();
-            let rendered = Page::new(command).render(&mut page);
+            let rendered = Page::new(program).render(&mut page);
             rendered.map_err(|error| io_failed("the manual page", &error))?;
             return print(&String::from_utf8_lossy(&page));
         };
         std::fs::create_dir_all(&dir)
-            .and_then(|()| clap_mangen::generate_to(command, &dir))
+            .and_then(|()| clap_mangen::generate_to(program, &dir))
             .map_err(|error| io_failed(dir.display(), &error))
     }
 }

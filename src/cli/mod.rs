@@ -40,9 +40,3 @@ mod tools;
 mod top;
 
 pub use self::command::main;
-
-use self::command::Cli;
-use self::failure::{Failure, failed, io_failed, one_line};
-use self::output::{print, print_json, written};
-use self::runtime::block_on;
-use self::target::{Target, environment, flag};

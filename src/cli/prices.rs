@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::failure::{Failure, failed};
+use super::output::{print, print_json};
+use super::runtime::block_on;
 use super::table::aligned;
-use super::{Failure, Target, block_on, failed, print, print_json};
+use super::target::Target;
 use agentpulse_client::{Answer, AskError, Control};
 use agentpulse_config::Config;
 use agentpulse_contract::exit;

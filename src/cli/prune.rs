@@ -3,9 +3,12 @@
 use clap::Args;
 use hyper::Method;
 
+use super::failure::Failure;
+use super::output::print;
+use super::runtime::block_on;
 use super::status::rows;
 use super::table::aligned;
-use super::{Failure, Target, block_on, print};
+use super::target::Target;
 use agentpulse_client::{Control, LONG};
 
 #[derive(Args)]

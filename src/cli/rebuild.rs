@@ -5,7 +5,10 @@ use hyper::Method;
 use serde_json::Value;
 
 use super::bar;
-use super::{Failure, Target, block_on, print};
+use super::failure::Failure;
+use super::output::print;
+use super::runtime::block_on;
+use super::target::Target;
 use agentpulse_client::{AskError, Control, LONG};
 use agentpulse_server::daemon;
 

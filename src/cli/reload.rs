@@ -4,7 +4,10 @@ use clap::Args;
 use hyper::Method;
 use serde_json::Value;
 
-use super::{Failure, Target, block_on, print};
+use super::failure::Failure;
+use super::output::print;
+use super::runtime::block_on;
+use super::target::Target;
 use agentpulse_client::{AskError, Control, LONG};
 use agentpulse_contract::exit;
 

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, Target, bar, failed, print};
+use super::bar;
+use super::failure::{Failure, failed};
+use super::output::print;
+use super::target::Target;
 use agentpulse_server::daemon::{self, Keys};
 use agentpulse_store::backup::Progress;
 

@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-use super::{Failure, Target, flag, io_failed};
+use super::failure::{Failure, io_failed};
+use super::target::{Target, flag};
 use agentpulse_config::{Log, LogFormat};
 use agentpulse_server::daemon::{self, Signals, Source};
 

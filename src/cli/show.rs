@@ -4,11 +4,14 @@ use clap::Args;
 use hyper::StatusCode;
 use serde_json::Value;
 
+use super::failure::{Failure, failed};
+use super::output::{print, print_json};
+use super::runtime::block_on;
 use super::status::rows;
 use super::table::Column::{self, Figure, Text};
 use super::table::{aligned, table, terminal_width};
+use super::target::Target;
 use super::text::{clean, duration, or_dash, percent};
-use super::{Failure, Target, block_on, failed, print, print_json};
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_client::path::Pair;
 use agentpulse_client::{AskError, Control};

@@ -3,8 +3,11 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::failure::Failure;
+use super::output::{print, print_json};
+use super::runtime::block_on;
 use super::table::aligned;
-use super::{Failure, Target, block_on, print, print_json};
+use super::target::Target;
 use agentpulse_client::Control;
 
 #[derive(Args)]

@@ -1,6 +1,6 @@
 use clap::{CommandFactory, Parser};
 
-use super::*;
+use super::command::Cli;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(line.split(' '))

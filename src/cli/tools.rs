@@ -3,9 +3,12 @@
 use clap::{Args, ValueEnum};
 
 use super::export::parse_day;
+use super::failure::{Failure, failed};
+use super::output::{print, print_json};
+use super::runtime::block_on;
 use super::table::{Column, table, terminal_width};
+use super::target::Target;
 use super::text::{clean, percent};
-use super::{Failure, Target, block_on, failed, print, print_json};
 use agentpulse_client::Control;
 use agentpulse_core::bucket::Day;
 use agentpulse_reports::tools::{self, Tool, ToolUsage};

@@ -8,7 +8,8 @@ use super::load::Load;
 use super::result::{Setting, table};
 use super::subject::Subject;
 use super::{burst, machine, parts, reads, single, stream, sustained};
-use crate::cli::{Failure, print, print_json};
+use crate::cli::failure::Failure;
+use crate::cli::output::{print, print_json};
 
 /// One hour of the steady load at most: what an hour shows, a day shows as well.
 const MAX_SECONDS: u64 = 3_600;

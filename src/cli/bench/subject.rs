@@ -12,8 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::machine;
+use crate::cli::failure::one_line;
 use crate::cli::failure::{Failure, failed, io_failed};
-use crate::cli::{block_on, one_line};
+use crate::cli::runtime::block_on;
 use agentpulse_client::Control;
 
 const START_DEADLINE: Duration = Duration::from_secs(60);

@@ -15,7 +15,10 @@ use super::replay::{Chunks, Speed};
 use crate::cli::delivery::{Totals, connect, deliver};
 use crate::cli::emit::{refused, show_refusal};
 use crate::cli::event_socket::event_socket;
-use crate::cli::{Failure, Target, block_on, flag, print, written};
+use crate::cli::failure::Failure;
+use crate::cli::output::{print, written};
+use crate::cli::runtime::block_on;
+use crate::cli::target::{Target, flag};
 use agentpulse_client::Control;
 use agentpulse_config::Config;
 

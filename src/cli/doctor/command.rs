@@ -5,7 +5,10 @@ use clap::Args;
 use super::answer::{as_json, as_text};
 use super::finding::Level;
 use super::{age, daemon, folders, hooks, limits, redis, server, settings, spool};
-use crate::cli::{Failure, Target, block_on, failed, print, print_json};
+use crate::cli::failure::{Failure, failed};
+use crate::cli::output::{print, print_json};
+use crate::cli::runtime::block_on;
+use crate::cli::target::Target;
 use agentpulse_client::Control;
 
 #[derive(Args)]

@@ -11,8 +11,11 @@ use clap::{Args, ValueEnum};
 use hyper::Method;
 
 use super::csv;
+use crate::cli::failure::{Failure, failed, io_failed};
+use crate::cli::output::written;
+use crate::cli::runtime::block_on;
+use crate::cli::target::Target;
 use crate::cli::text::{escaped, shown};
-use crate::cli::{Failure, Target, block_on, failed, io_failed, written};
 use agentpulse_client::{AskError, Control, LONG};
 use agentpulse_config::Config;
 use agentpulse_contract::{data_folder, exit};

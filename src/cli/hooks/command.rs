@@ -3,7 +3,8 @@
 use clap::Subcommand;
 
 use super::{install, status};
-use crate::cli::{Failure, Target};
+use crate::cli::failure::Failure;
+use crate::cli::target::Target;
 
 #[derive(Subcommand)]
 pub enum HooksCommand {

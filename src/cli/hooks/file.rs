@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::cli::failure::io_failed;
-use crate::cli::{Failure, failed};
+use crate::cli::failure::{Failure, failed};
 use agentpulse_contract::exit;
 
 /// A hundred times what people keep there. Whatever is longer is some other file.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::{Failure, failed};
+use crate::cli::failure::{Failure, failed};
 
 pub const PROGRAM: &str = "agentpulse-hook";
 pub const SOURCE: &str = "claude-code";

@@ -10,7 +10,8 @@ use super::document::{COMMENTS, Document};
 use super::file::{SettingsFile, refused};
 use super::location::Files;
 use super::{edit, hook_command};
-use crate::cli::{Failure, failed, print};
+use crate::cli::failure::{Failure, failed};
+use crate::cli::output::print;
 
 #[derive(Args)]
 pub struct Install {

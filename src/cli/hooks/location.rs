@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::{Failure, failed};
+use crate::cli::failure::{Failure, failed};
 
 const FOLDER: &str = ".claude";
 /// The client's variable for the folder in the place of `~/.claude`.

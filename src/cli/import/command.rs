@@ -15,7 +15,9 @@ use crate::cli::delivery::{connect, deliver};
 use crate::cli::emit::{refused, show_refusal};
 use crate::cli::event_socket::event_socket;
 use crate::cli::export::parse_day;
-use crate::cli::{Failure, Target, failed, flag, io_failed, print};
+use crate::cli::failure::{Failure, failed, io_failed};
+use crate::cli::output::print;
+use crate::cli::target::{Target, flag};
 use agentpulse_core::bucket::Day;
 use agentpulse_pipeline::clock::now_ms;
 

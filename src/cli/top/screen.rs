@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use super::ask::again_and_again;
 use super::draw::draw;
 use super::state::{State, Then, Update};
-use crate::cli::block_on;
 use crate::cli::failure::{Failure, failed, io_failed};
+use crate::cli::runtime::block_on;
 use agentpulse_client::Control;
 use agentpulse_pipeline::clock::now_ms;
 

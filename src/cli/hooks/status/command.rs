@@ -4,8 +4,11 @@ use clap::Args;
 
 use super::installed::Installed;
 use super::report::Report;
+use crate::cli::failure::{Failure, failed};
 use crate::cli::hooks::location::Files;
-use crate::cli::{Failure, Target, block_on, failed, print, print_json};
+use crate::cli::output::{print, print_json};
+use crate::cli::runtime::block_on;
+use crate::cli::target::Target;
 
 #[derive(Args)]
 pub struct Status {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::installed::{self, Installed};
 use super::spool::as_hooks_see;
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use crate::cli::hooks::location::Files;
 use agentpulse_config::Config;
 

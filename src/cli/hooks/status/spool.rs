@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::environment;
+use crate::cli::target::environment;
 use agentpulse_config::Config;
 use agentpulse_contract::{environment::OF_HOOKS, spool};
 

@@ -211,7 +211,7 @@ fn random() -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::block_on;
+    use crate::cli::runtime::block_on;
 
     /// Without a daemon.
     fn trial(command: &str, spool: &Path) -> Trial {

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use serde_json::Value;
 
 use super::paint::Paint;
-use super::put;
+use super::put::put;
 use crate::cli::show::known;
 use crate::cli::text::{clean, cut, width, wrapped};
 use crate::cli::top::state::Detail;

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::paint::Paint;
-use super::{put, put_right};
+use super::put::{put, put_right};
 use crate::cli::text::{dollars, duration, or_dash, short};
 use crate::cli::top::order::Row;
 use crate::cli::top::state::State;

@@ -2,14 +2,15 @@
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use serde_json::json;
 
 use super::*;
 use crate::cli::top::hour::{Ended, LastHour};
 use crate::cli::top::snapshot::{Alert, Running, Snapshot};
-use crate::cli::top::state::Update;
 use crate::cli::top::state::tests::{press, running};
+use crate::cli::top::state::{State, Update};
 use agentpulse_reports::current::Current;
 
 /// A minute after the beginning of a day.
