@@ -16,7 +16,8 @@
 //!
 //! An execution is a small state ([`agentpulse_core::execution`]); an event merges into it, in any
 //! order, to the same result. `contribution(state)` is what an execution adds to every bucket. The
-//! writer ([`agentpulse_pipeline::writer`]) resolves each event when it accepts it and journals the
+//! writer ([`agentpulse_pipeline::writer`]) resolves each event when it accepts it, by the one rule of
+//! duplicates ([`Execution::accepts`](agentpulse_core::execution::Execution::accepts)), and journals the
 //! [`Change`](agentpulse_core::change::Change): the execution before, if it contributed, and after.
 //! Live and history are two small interpreters of that one type; both sum changes by
 //! [`Sums`](agentpulse_core::sums::Sums). A late stop, a start after its stop, a revival, a correction: all

@@ -18,9 +18,12 @@ pub enum Condition {
     /// Follows the journal.
     Following,
     Rebuilding,
-    /// Redis cannot be reached, or cannot be written for now.
+    /// Redis cannot be reached, or cannot be written for now; or what is to be written cannot be
+    /// read. The reason says which.
     Unreachable(String),
-    /// Only `agentpulse rebuild` mends it.
+    /// Redis answers, and cannot be followed. Where somebody goes on changing what it holds, it is
+    /// rebuilt by itself within ten minutes; all else is tried again every hour. `agentpulse
+    /// rebuild` repairs both at once.
     Broken(String),
 }
 

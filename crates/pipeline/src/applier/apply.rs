@@ -103,7 +103,7 @@ impl Applier {
         let mut batch = self
             .changes
             .after(seq, max, &self.tail)
-            .map_err(|error| ApplyError::Other(error.to_string()))?;
+            .map_err(|error| ApplyError::Journal(error.to_string()))?;
         batch.truncate(within(&batch, BATCH_BYTES));
         let Some(last) = batch.last() else {
             return Ok(None); // Pruned meanwhile: the cursor asks for a rebuild.

@@ -24,8 +24,8 @@ impl HistorySnapshots {
             })
         };
         match tokio::task::spawn_blocking(read).await {
-            Ok(found) => found.map_err(|error| ApplyError::Other(error.to_string())),
-            Err(error) => Err(ApplyError::Other(error.to_string())),
+            Ok(found) => found.map_err(|error| ApplyError::History(error.to_string())),
+            Err(error) => Err(ApplyError::History(error.to_string())),
         }
     }
 }

@@ -79,7 +79,7 @@ impl Rebuild {
             .await?;
         failpoint("rebuild.marked");
         let Some(deleted) = self.live.clear(&marker(0)).await? else {
-            return Err(ApplyError::Other("a rebuild was disturbed".to_owned()));
+            return Err(ApplyError::Disturbed("the cursor has changed".to_owned()));
         };
         failpoint("rebuild.cleared");
         let (cursor, rows) = self.snapshot().await?;
@@ -152,9 +152,7 @@ impl Rebuild {
         if answer == to {
             return Ok(());
         }
-        Err(ApplyError::Other(format!(
-            "a rebuild was disturbed: the cursor is {answer}"
-        )))
+        Err(ApplyError::Disturbed(format!("the cursor is {answer}")))
     }
 
     async fn snapshot(&mut self) -> Result<(Cursor, Snapshot), ApplyError> {

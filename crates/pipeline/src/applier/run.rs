@@ -20,7 +20,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// long as nobody gives it more the next ends as the last did.
 const MAX_OUT_OF_MEMORY_WAIT: Duration = Duration::from_secs(64);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(1);
-/// Of what only a rebuild by hand repairs.
+/// Of what is broken and no rebuild is planned for: a rebuild by hand repairs it at once.
 const BROKEN_WAIT: Duration = Duration::from_secs(3600);
 
 impl Applier {
@@ -68,7 +68,7 @@ impl Applier {
                 changed = head.changed() => if changed.is_err() { return Ok(Some(seq)) },
                 _ = stop.changed() => return Ok(Some(seq)),
                 Some(command) = commands.recv() => return self.execute(command).await,
-                () = sleep_until(check_at) => if !self.check(seq).await? { return Ok(None) },
+                () = sleep_until(check_at) => if !self.poll(seq).await? { return Ok(None) },
             }
         }
         self.watchdog.busy(Part::Live);
@@ -77,31 +77,38 @@ impl Applier {
             return self.execute(command).await;
         }
         match next {
-            Some(seq) if self.checks.cursor_at <= Instant::now() && !self.check(seq).await? => {
+            Some(seq) if self.checks.cursor_at <= Instant::now() && !self.poll(seq).await? => {
                 Ok(None)
             }
             next => Ok(next),
         }
     }
 
-    /// Writes the last heartbeats, and looks whether the cursor is where it was left: a Redis
-    /// that was emptied or replaced says nothing of it.
-    async fn check(&mut self, seq: u64) -> Result<bool, ApplyError> {
+    /// Writes the last heartbeats, and returns whether the live view can be followed from `seq` on.
+    async fn poll(&mut self, seq: u64) -> Result<bool, ApplyError> {
         self.checks.cursor_at = Instant::now() + POLL_INTERVAL;
+        self.write_heartbeats(seq).await?;
+        Ok(self.check_cursor(seq).await? && self.check_content(seq).await?)
+    }
+
+    async fn write_heartbeats(&mut self, seq: u64) -> Result<(), ApplyError> {
         let heartbeats = self.heartbeats.take(seq);
         if !heartbeats.is_empty() {
             self.live
                 .progress(heartbeats.iter().map(RunSnapshot::active))
                 .await?;
         }
+        Ok(())
+    }
+
+    /// Whether the cursor is where it was left: a Redis that was emptied or replaced says nothing
+    /// of it.
+    async fn check_cursor(&mut self, seq: u64) -> Result<bool, ApplyError> {
         let ours = Cursor::new(&self.epoch, seq).to_string();
         let cursor = timeout(ANSWER_DEADLINE, self.live.cursor())
             .await
-            .map_err(|_| ApplyError::Other("Redis does not answer".to_owned()))??;
-        if cursor.as_deref() != Some(ours.as_str()) {
-            return Ok(false);
-        }
-        self.verify(seq).await
+            .map_err(|_| ApplyError::Unanswered)??;
+        Ok(cursor.as_deref() == Some(ours.as_str()))
     }
 
     async fn execute(&mut self, command: Command) -> Result<Option<u64>, ApplyError> {
@@ -113,7 +120,8 @@ impl Applier {
         self.sync().await
     }
 
-    /// Answers how long to wait before the next try; what is broken needs a rebuild by hand.
+    /// Answers how long to wait before the next try; what is broken is
+    /// tried again late, or when a rebuild by hand is asked for.
     fn report(&mut self, error: &ApplyError) -> Duration {
         if !error.is_out_of_memory() {
             self.out_of_memory_retries = 0;
@@ -127,7 +135,11 @@ impl Applier {
             ApplyError::Live(error) if !error.is_broken() => {
                 Condition::Unreachable(error.to_string())
             }
-            ApplyError::Other(reason) => Condition::Unreachable(reason.clone()),
+            ApplyError::Unanswered
+            | ApplyError::Disturbed(_)
+            | ApplyError::Journal(_)
+            | ApplyError::History(_)
+            | ApplyError::Writer(_) => Condition::Unreachable(error.to_string()),
             ApplyError::Changed(_) => {
                 wait = wait.max(self.checks.rebuild_at - Instant::now());
                 let wait_s = wait.as_secs();
@@ -144,7 +156,13 @@ impl Applier {
                 Condition::Broken(reason) => {
                     error!(reason, "the live view is broken; answers come from history");
                 }
-                _ => warn!(reason = %error, "Redis is away; answers come from history"),
+                _ if error.is_redis_away() => {
+                    warn!(reason = %error, "Redis is away; answers come from history");
+                }
+                _ => {
+                    let reason = error.to_string();
+                    warn!(reason, "the live view stands still; answers come from history");
+                }
             }
         }
         wait

@@ -16,10 +16,7 @@ pub enum Runs {
 impl Runs {
     pub async fn all(&self) -> Result<Vec<RunSnapshot>, ApplyError> {
         match self {
-            Runs::Writer(writer) => {
-                let running = writer.running().await;
-                running.map_err(|error| ApplyError::Other(error.to_string()))
-            }
+            Runs::Writer(writer) => writer.running().await.map_err(ApplyError::Writer),
             Runs::Loaded(running) => Ok(running.all()),
         }
     }

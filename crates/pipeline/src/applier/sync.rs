@@ -9,7 +9,7 @@ use crate::running::RunSnapshot;
 use agentpulse_core::cursor::Cursor;
 
 /// What the cursor in Redis asks for.
-enum Found {
+enum CursorState {
     Ours(u64),
     Stale,
     Foreign,
@@ -18,14 +18,14 @@ enum Found {
 impl Applier {
     /// Reads the cursor and makes it one to go on from, by a rebuild if need be.
     pub(super) async fn sync(&mut self) -> Result<Option<u64>, ApplyError> {
-        if let Some(reason) = self.fit().await? {
+        if let Some(reason) = self.check_server().await? {
             self.note_difference(&reason);
         }
-        let (cursor, found) = self.found().await?;
+        let (cursor, found) = self.cursor_state().await?;
         let seq = match found {
-            Found::Ours(seq) if !self.must_rebuild => seq,
-            Found::Ours(_) | Found::Stale => self.rebuild(&cursor).await?,
-            Found::Foreign => return Err(ApplyError::Foreign(cursor)),
+            CursorState::Ours(seq) if !self.must_rebuild => seq,
+            CursorState::Ours(_) | CursorState::Stale => self.rebuild(&cursor).await?,
+            CursorState::Foreign => return Err(ApplyError::Foreign(cursor)),
         };
         self.refresh(seq).await?;
         self.advance(seq);
@@ -51,8 +51,8 @@ impl Applier {
 
     /// Rebuilds what the cursor is of; one that is not ours only if it is forced.
     pub(super) async fn rebuild_found(&mut self, force: bool) -> Result<(), ApplyError> {
-        match self.found().await? {
-            (cursor, Found::Foreign) if !force => Err(ApplyError::Foreign(cursor)),
+        match self.cursor_state().await? {
+            (cursor, CursorState::Foreign) if !force => Err(ApplyError::Foreign(cursor)),
             (cursor, _) => self.rebuild(&cursor).await.map(drop),
         }
     }
@@ -73,22 +73,22 @@ impl Applier {
     }
 
     /// The cursor, empty where there is none, and what it asks for.
-    async fn found(&mut self) -> Result<(String, Found), ApplyError> {
+    async fn cursor_state(&mut self) -> Result<(String, CursorState), ApplyError> {
         let Some(cursor) = self.live.cursor().await? else {
-            return Ok((String::new(), Found::Stale));
+            return Ok((String::new(), CursorState::Stale));
         };
         let head = self.changes.head();
         let found = match Cursor::parse(&cursor) {
             Some(Cursor { epoch, seq }) if epoch == self.epoch => {
                 if seq <= head && self.continues(seq) {
-                    Found::Ours(seq)
+                    CursorState::Ours(seq)
                 } else {
-                    Found::Stale
+                    CursorState::Stale
                 }
             }
-            Some(Cursor { epoch, .. }) if self.past_epochs.contains(&epoch) => Found::Stale,
-            _ if self.rebuild.is_marker(&cursor) => Found::Stale,
-            _ => Found::Foreign,
+            Some(Cursor { epoch, .. }) if self.past_epochs.contains(&epoch) => CursorState::Stale,
+            _ if self.rebuild.is_marker(&cursor) => CursorState::Stale,
+            _ => CursorState::Foreign,
         };
         Ok((cursor, found))
     }

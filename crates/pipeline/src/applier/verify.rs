@@ -26,7 +26,7 @@ const BEHIND_MAX: u64 = 4_096;
 const DAYS: i32 = 89;
 
 /// What a look at Redis says.
-enum Found {
+enum CheckResult {
     Same,
     /// So many lists of agents are not there.
     WithoutLists(usize),
@@ -36,7 +36,7 @@ enum Found {
 impl Applier {
     /// Whether this server can be followed. One that could not, or has dropped keys since it was
     /// last looked at, has to be filled again; the latter is answered in words.
-    pub(super) async fn fit(&mut self) -> Result<Option<String>, ApplyError> {
+    pub(super) async fn check_server(&mut self) -> Result<Option<String>, ApplyError> {
         let checked = self.live.check().await;
         let facts = checked.inspect_err(|error| self.must_rebuild |= error.is_unfit())?;
         let Some(facts) = facts else { return Ok(None) };
@@ -62,27 +62,27 @@ impl Applier {
 
     /// Says whether Redis holds what it was given, when it is time to look. If it does not, it is
     /// rebuilt, but not over and over.
-    pub(super) async fn verify(&mut self, seq: u64) -> Result<bool, ApplyError> {
+    pub(super) async fn check_content(&mut self, seq: u64) -> Result<bool, ApplyError> {
         let behind = seq.checked_sub(self.changes.position(View::History));
         let is_near = behind.is_some_and(|behind| behind <= BEHIND_MAX);
         if self.checks.at > Instant::now() || !is_near {
             return Ok(true);
         }
         self.checks.at = Instant::now() + self.settings.borrow().check_interval;
-        let found = match self.fit().await? {
-            Some(reason) => Found::Different(reason),
+        let found = match self.check_server().await? {
+            Some(reason) => CheckResult::Different(reason),
             None => self.difference(seq).await?,
         };
         let now = Instant::now();
         match found {
-            Found::Same => return Ok(true),
+            CheckResult::Same => return Ok(true),
             // No answer is made of them, so that they can wait for their time.
-            Found::WithoutLists(_) if now < self.checks.rebuild_at => return Ok(true),
-            Found::WithoutLists(count) => {
+            CheckResult::WithoutLists(_) if now < self.checks.rebuild_at => return Ok(true),
+            CheckResult::WithoutLists(count) => {
                 info!(count, "lists of agents are gone from Redis: it is rebuilt");
                 self.must_rebuild = true;
             }
-            Found::Different(reason) => {
+            CheckResult::Different(reason) => {
                 self.note_difference(&reason);
                 self.must_rebuild = true;
                 if now < self.checks.rebuild_at {
@@ -95,7 +95,7 @@ impl Applier {
     }
 
     /// Today is compared with history, and one day after the other of those before.
-    async fn difference(&mut self, seq: u64) -> Result<Found, ApplyError> {
+    async fn difference(&mut self, seq: u64) -> Result<CheckResult, ApplyError> {
         let now_ms = now_ms();
         let today = Day::of(now_ms);
         // History may be pruned earlier than the keys go.
@@ -111,7 +111,7 @@ impl Applier {
         let Some(changes) = self.since(flushed, seq)? else {
             // History has gone on meanwhile: the next look compares.
             self.checks.at = Instant::now();
-            return Ok(Found::Same);
+            return Ok(CheckResult::Same);
         };
         let expected = {
             let names = self.names.read();
@@ -128,11 +128,11 @@ impl Applier {
         };
         let found = match self.live.difference(&expected).await {
             // A key of another type is a difference, too.
-            Err(error) if error.is_broken() => Found::Different(error.to_string()),
+            Err(error) if error.is_broken() => CheckResult::Different(error.to_string()),
             found => match (found?, self.live.lists_gone(&expected).await?) {
-                (Some(reason), _) => Found::Different(reason),
-                (None, 0) => Found::Same,
-                (None, gone) => Found::WithoutLists(gone),
+                (Some(reason), _) => CheckResult::Different(reason),
+                (None, 0) => CheckResult::Same,
+                (None, gone) => CheckResult::WithoutLists(gone),
             },
         };
         self.checks.back = back;
@@ -150,7 +150,7 @@ impl Applier {
             return Ok(None);
         };
         let changes = self.changes.after(flushed, count as usize, &self.tail);
-        let changes = changes.map_err(|error| ApplyError::Other(error.to_string()))?;
+        let changes = changes.map_err(|error| ApplyError::Journal(error.to_string()))?;
         let last = changes.last().map_or(flushed, |last| last.seq);
         Ok((last == seq).then_some(changes))
     }

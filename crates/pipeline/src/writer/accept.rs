@@ -45,7 +45,7 @@ impl Writer {
             && let Some(submission) = submissions.next()
         {
             replies.push(submission.reply);
-            let decided = commit.decide_all(submission.events);
+            let decided = commit.dispatch_all(submission.events);
             outcome = decided.map(|decided| outcomes.push(decided));
         }
         let mut batch = commit.batch;

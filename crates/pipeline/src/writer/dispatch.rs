@@ -1,4 +1,5 @@
-//! What each event changes.
+//! Which event goes where: the executions that events name are looked up together, and each event
+//! goes to what applies its kind.
 
 use super::commit::Commit;
 use super::handle::{IngestOutcome, Unavailable};
@@ -9,14 +10,14 @@ use agentpulse_core::event::Event;
 const LOOKED_UP_AT_ONCE: usize = 64;
 
 impl Commit<'_> {
-    pub fn decide_all(&mut self, events: Vec<Event>) -> Result<Vec<IngestOutcome>, Unavailable> {
+    pub fn dispatch_all(&mut self, events: Vec<Event>) -> Result<Vec<IngestOutcome>, Unavailable> {
         let mut outcomes = Vec::with_capacity(events.len());
         let mut events = events.into_iter();
         while events.len() > 0 {
             let some: Vec<Event> = events.by_ref().take(LOOKED_UP_AT_ONCE).collect();
             self.look_up_for(&some)?;
             for event in some {
-                outcomes.push(self.decide(event)?);
+                outcomes.push(self.dispatch(event)?);
             }
         }
         Ok(outcomes)
@@ -40,7 +41,7 @@ impl Commit<'_> {
         self.look_up(&unknown)
     }
 
-    fn decide(&mut self, event: Event) -> Result<IngestOutcome, Unavailable> {
+    fn dispatch(&mut self, event: Event) -> Result<IngestOutcome, Unavailable> {
         match event {
             Event::Fact { id, fact } => self.apply_fact(id, fact),
             Event::Progress(progress) => Ok(self.heartbeat(progress)),
