@@ -20,13 +20,13 @@ use agentpulse_store::backup::{self, Progress, Target, rotate};
 /// A history of some GB takes minutes; meanwhile the journal grows.
 const BACKUP_DEADLINE: Duration = Duration::from_secs(3600);
 
-/// How many backups a folder may be told to keep.
+/// How many backups a folder can be set to keep.
 pub const KEEP: RangeInclusive<usize> = 1..=10_000;
 
 /// What is asked of a backup.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// A folder or a file, absolute; nothing for the daemon's own folder of backups.
+    /// A folder or a file, absolute; `None` is the daemon's own folder of backups.
     pub to: Option<PathBuf>,
     /// How many backups of the folder stay, if not all.
     pub keep: Option<usize>,
@@ -80,7 +80,7 @@ impl Backups {
         Some(json!({ "stage": stage, "percent": percent }))
     }
 
-    /// Ends when whoever asked does not wait any more.
+    /// Ends when the one that asked does not wait any more.
     pub async fn run(self: &Arc<Backups>, order: Order) -> Result<Value, Refused> {
         let place = self.place()?;
         // The rows that history lacks stay from here on, whatever is reckoned to go; what was
@@ -135,7 +135,7 @@ impl Drop for Place {
     }
 }
 
-/// With whoever waits goes the work for them.
+/// The work ends with the one that waits for it.
 struct WaitedFor(Arc<Progress>);
 
 impl Drop for WaitedFor {

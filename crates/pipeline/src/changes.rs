@@ -106,8 +106,8 @@ impl Changes {
         Ok(if follows { changes } else { Vec::new() })
     }
 
-    /// The changes after `seq` up to `last`, at most `max` of them; nothing when not all of them
-    /// are in memory any more.
+    /// The changes after `seq` up to `last`, at most `max` of them. Returns `None` if not all of
+    /// them are in memory any more.
     pub fn remembered(&self, seq: u64, last: u64, max: usize) -> Option<Vec<Arc<Change>>> {
         let count = usize::try_from(last.saturating_sub(seq)).unwrap_or(usize::MAX);
         let recent = &self.recent.lock().changes;

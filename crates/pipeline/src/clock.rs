@@ -15,7 +15,7 @@ pub fn now_ms() -> i64 {
 pub struct Now {
     pub wall_ms: i64,
     /// How long the daemon has listened, over all of its lives. It does not jump, and stands while
-    /// nobody could be heard.
+    /// no event could be received.
     pub listened: Duration,
 }
 

@@ -60,7 +60,7 @@ impl Moment {
         self.0.store(now_ms, Ordering::Relaxed);
     }
 
-    /// Nothing while it has not happened since the daemon started.
+    /// Returns `None` if it has not happened since the daemon started.
     pub fn get(&self) -> Option<i64> {
         Some(self.0.load(Ordering::Relaxed)).filter(|&at_ms| at_ms != 0)
     }
@@ -69,9 +69,9 @@ impl Moment {
 #[derive(Debug, Default)]
 pub struct Last {
     pub journal_written: Moment,
-    /// History had everything that was committed when it was looked at.
+    /// History had everything that was committed when it was checked.
     pub flushed: Moment,
-    /// A hook was heard.
+    /// A hook was received.
     pub hook: Moment,
 }
 

@@ -101,7 +101,7 @@ impl LiveState {
         news
     }
 
-    /// How much of a rebuild is done; nothing while there is none.
+    /// How much of a rebuild is done. Returns `None` if there is none.
     pub fn rebuilt_percent(&self) -> Option<u64> {
         let percent = self.rebuilt_percent.load(Ordering::Relaxed);
         (self.condition() == Condition::Rebuilding).then_some(percent)

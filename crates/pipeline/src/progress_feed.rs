@@ -15,7 +15,7 @@ pub struct ProgressFeed(Mutex<Option<Waiting>>);
 #[derive(Default)]
 struct Waiting {
     entries: HashMap<String, Entry>,
-    /// Ids by their turn, so that none waits for ever while others are heard of again and again.
+    /// Ids by their turn, so that none waits for ever while others have heartbeat after heartbeat.
     order: BTreeMap<u64, String>,
     turns: u64,
 }

@@ -1,5 +1,5 @@
-//! Ends what nothing was heard of for too long. It only proposes: the writer looks again at each
-//! execution before it ends it, and counts no silence before the first of these messages.
+//! Ends what has had no heartbeat for too long. It only proposes: the writer checks each execution
+//! again before it ends it, and counts no silence before the first of these messages.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -20,7 +20,7 @@ const SLOT_MS: i64 = 10_000;
 pub const SUMS_KEPT_MS: i64 = HOUR_MS;
 /// The last executions of an agent are remembered for so long.
 pub const ENDS_KEPT_MS: i64 = DAY_MS;
-/// Agents whose ends are told apart; as many have a name of their own by default. Of the others
+/// Agents whose ends are kept by agent; as many have a name of their own by default. Of the others
 /// only the sums count.
 const MAX_AGENTS: usize = 1_024;
 /// Ends of one agent: a mean of more would hardly differ, and nobody waits for more failures.
@@ -108,7 +108,7 @@ impl RecentOutcomes {
         lacking.take(max).collect()
     }
 
-    /// Takes in the last ends of an agent as history has them, up to [`MAX_ENDS`]. Nothing where
+    /// Takes in the last ends of an agent as history has them, up to [`MAX_ENDS`]. Does nothing if
     /// one was taken away since `seq`: what was read may hold it still.
     pub fn refill(&self, agent_name: &str, seq: u64, ended: &[Ended]) {
         let mut outcomes = self.outcomes();

@@ -114,8 +114,8 @@ impl Running {
     }
 
     /// As [`follow`](Self::follow), for what ran before the daemon started. `last` is the heartbeat
-    ///  that was kept; without one the execution had just begun. A later one may have been
-    /// lost, also that a call has begun, where hooks tell of it.
+    /// that was kept; without one the execution had just begun. A later one may have been
+    /// lost, also that a call has begun, where hooks report it.
     pub fn load(&self, execution: &Execution, seq: u64, last: Option<&LastHeartbeat>, now: Now) {
         let mut runs = self.runs();
         let runs = &mut *runs;
@@ -184,7 +184,7 @@ impl Running {
         Some(run.snapshot())
     }
 
-    /// Those of which nothing was heard until their deadline, with the end that they then have; at
+    /// Those that had no heartbeat until their deadline, with the end that they then have; at
     /// most `max`.
     pub fn due(&self, listened: Duration, max: usize) -> Vec<(String, i64)> {
         let runs = self.runs();

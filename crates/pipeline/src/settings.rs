@@ -19,7 +19,7 @@ pub struct RuntimeSettings {
     /// Of the journal.
     pub keep_rows: u64,
     pub keep_ms: i64,
-    /// Of history: how long an id is remembered, and what hooks told.
+    /// Of history: how long an id is remembered, and what hooks reported.
     pub remember_ms: i64,
     pub flush_interval: Duration,
     /// Between two checks whether Redis holds what it was given.

@@ -1,5 +1,5 @@
-//! Follows the journal into Redis: sums a run of changes, applies it in one guarded script, and
-//! goes on from the cursor that the script answers, whatever happened before.
+//! Follows the journal into Redis: sums a run of changes, applies it in one script that checks the
+//! cursor first, and goes on from the cursor that the script answers, whatever happened before.
 
 mod apply;
 mod checks;

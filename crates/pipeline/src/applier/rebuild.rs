@@ -1,4 +1,4 @@
-//! Rebuilds the live view from history, in steps that can be broken off at any point: as long
+//! Rebuilds the live view from history, in steps that can be interrupted at any point: as long
 //! as the cursor says `rebuilding`, nobody applies to it and nobody reads it.
 
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Rebuild {
         format!("{REBUILDING}:{}:", self.epoch)
     }
 
-    /// Every step is guarded by the cursor, from `found` on, so that one which lands late changes
+    /// Every step checks the cursor first, from `found` on, so that one which lands late changes
     /// nothing. Returns the change up to which the live view then reaches. The journal stays held
     /// until the caller has come to its end.
     pub async fn run(&mut self, found: &str) -> Result<u64, ApplyError> {
@@ -119,7 +119,7 @@ impl Rebuild {
     }
 
     /// What runs. It is read when it is written, so that never all of it is in memory; what has
-    /// changed since the snapshot is in the journal and comes once more. What was heard of it is
+    /// changed since the snapshot is in the journal and comes once more. Its heartbeats are
     /// known to the writer, and written after the rebuild; until then its start stands for it.
     async fn running(&mut self, rows: Vec<i64>) -> Result<Writes, ApplyError> {
         let read = move |reader: &Reader| reader.active(&rows);

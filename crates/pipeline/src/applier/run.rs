@@ -161,7 +161,10 @@ impl Applier {
                 }
                 _ => {
                     let reason = error.to_string();
-                    warn!(reason, "the live view stands still; answers come from history");
+                    warn!(
+                        reason,
+                        "the live view stands still; answers come from history"
+                    );
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Looks now and then whether Redis still is what it was, and holds what it was given: somebody may
-//! have deleted or changed keys, and a server that was told to make room drops them without a word.
+//! have deleted or changed keys, and a server that is set up to make room drops them without a
+//! word.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,7 @@ enum CheckResult {
 
 impl Applier {
     /// Whether this server can be followed. One that could not, or has dropped keys since it was
-    /// last looked at, has to be filled again; the latter is answered in words.
+    /// last checked, has to be filled again; the latter is answered in words.
     pub(super) async fn check_server(&mut self) -> Result<Option<String>, ApplyError> {
         let checked = self.live.check().await;
         let facts = checked.inspect_err(|error| self.must_rebuild |= error.is_unfit())?;
@@ -140,8 +141,8 @@ impl Applier {
         Ok(found)
     }
 
-    /// The changes after `flushed` up to `seq`. Returns None if history is further, or if they are
-    /// not to be had at once.
+    /// The changes after `flushed` up to `seq`. Returns `None` if history is further, or if they
+    /// are not available at once.
     fn since(&self, flushed: u64, seq: u64) -> Result<Option<Vec<Arc<Change>>>, ApplyError> {
         let Some(count) = seq
             .checked_sub(flushed)

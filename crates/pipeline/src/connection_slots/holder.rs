@@ -8,7 +8,7 @@ pub enum ConnectionHolder {
     /// By its id.
     Key(String),
     Network(Network),
-    /// Of this machine, at a Unix socket; none where the system does not tell.
+    /// Of this machine, at a Unix socket; `None` if the system does not report it.
     Process(Option<i32>),
 }
 

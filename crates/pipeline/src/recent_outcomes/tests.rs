@@ -9,10 +9,16 @@ fn change(before: Option<&Execution>, after: &Execution) -> Arc<Change> {
 }
 
 fn ended(id: &str, ago_ms: i64, status: Status) -> Execution {
-    told("a", id, ago_ms, status, 100)
+    execution("a", id, ago_ms, status, 100)
 }
 
-fn told(agent_name: &str, id: &str, ago_ms: i64, status: Status, duration_ms: u64) -> Execution {
+fn execution(
+    agent_name: &str,
+    id: &str,
+    ago_ms: i64,
+    status: Status,
+    duration_ms: u64,
+) -> Execution {
     let mut execution = Execution::new(id.to_owned());
     let stop = Stop {
         agent_name: Some(agent_name.to_owned()),
@@ -106,7 +112,7 @@ fn failures_in_a_row_are_those_after_the_last_success_by_the_time_of_their_ends(
     assert_eq!(ends.failing(NOW_MS, DAY_MS, 3), [("a".to_owned(), 3)]);
     assert_eq!(ends.failing(NOW_MS, DAY_MS, 4), []);
     assert_eq!(ends.failing(NOW_MS, 65_000, 3), []);
-    // Its transcript tells that the last but one had failed as well.
+    // Its transcript says that the last but one had failed as well.
     let success = ended("b", 80_000, Status::Success);
     let failure = ended("b", 80_000, Status::Failure);
     ends.take(&[change(Some(&success), &failure)]);
@@ -152,7 +158,7 @@ fn outcomes_dropped_for_reopened_runs_come_back_from_history() {
     assert_eq!(ends.lacking(u64::MAX, 9), []);
     // Each belongs to another agent after all.
     let moved = |hung: &Execution, seq| {
-        let after = Arc::new(told("b", &hung.id, 50_000, Status::Success, 1));
+        let after = Arc::new(execution("b", &hung.id, 50_000, Status::Success, 1));
         Arc::new(Change::between(
             Some(Arc::new(hung.clone())),
             after,
@@ -195,7 +201,7 @@ fn of_an_agent_the_last_ends_are_kept_and_their_mean_is_of_the_window() {
     let ends = RecentOutcomes::default();
     for i in 0..100 {
         let ago_ms = 100_000 - i * 1_000;
-        let execution = told("a", &format!("x{i}"), ago_ms, Status::Success, i as u64);
+        let execution = execution("a", &format!("x{i}"), ago_ms, Status::Success, i as u64);
         ends.take(&[change(None, &execution)]);
     }
     let means = ends.means(NOW_MS, HOUR_MS, 5);
@@ -214,7 +220,7 @@ fn agents_beyond_the_places_count_in_the_sums_only() {
     let ends = RecentOutcomes::default();
     for i in 0..MAX_AGENTS + 5 {
         let (name, id) = (format!("agent-{i}"), format!("x{i}"));
-        let execution = told(&name, &id, 1_000, Status::Failure, 1);
+        let execution = execution(&name, &id, 1_000, Status::Failure, 1);
         ends.take(&[change(None, &execution)]);
     }
     assert_eq!(ends.failing(NOW_MS, DAY_MS, 1).len(), MAX_AGENTS);

@@ -12,7 +12,7 @@ use agentpulse_core::json::json_bytes;
 use agentpulse_core::last_heartbeat::LastHeartbeat;
 use agentpulse_core::view::{Active, Heartbeat};
 
-/// Calls that one execution has open at once, and that are told apart.
+/// Calls that one execution has open at once, and that are kept one by one.
 const MAX_OPEN_CALLS: usize = 64;
 /// Of one run beside its texts: the structures here, the entries of maps that lead to it, and its
 /// last heartbeat on the way to Redis and to those who watch.
@@ -62,11 +62,11 @@ pub(super) struct Run {
     pub known: Arc<Active>,
     /// Of all but the names of its tools; see [`run_bytes`].
     pub bytes: usize,
-    /// By which lines of which transcript tell what it has spent, hashed.
+    /// The lines of which transcript say what it has spent, hashed.
     lines: u64,
     /// The last change to it.
     changed_seq: u64,
-    /// More is known of it than its changes tell.
+    /// More is known of it than its changes say.
     pub has_heartbeat: bool,
     pub token_usage: Option<TokenUsage>,
     progress: Option<f64>,

@@ -110,7 +110,7 @@ fn runs_from_before_the_start_may_have_a_call_open() {
     let mut hooked = Execution::clone(&plain);
     hooked.hooked = Some(Box::default());
     running.load(&execution("plain", 1_000_000), 1, None, at(0));
-    // A later change in the journal says that hooks tell of it.
+    // A later change in the journal says that hooks report it.
     running.load(&plain, 2, None, at(0));
     running.load(&Arc::new(hooked), 3, None, at(0));
     let due = |running: &Running, s: u64| running.due(at(s).listened, 9);
@@ -123,7 +123,7 @@ fn runs_from_before_the_start_may_have_a_call_open() {
     running.reconfigure(longer, usize::MAX);
     assert_eq!(due(&running, 3_599).len(), 1);
     assert_eq!(due(&running, 3_600)[1], ("x".to_owned(), 4_600_000));
-    // Whatever is heard of it then says what is open.
+    // Any event of it then says what is open.
     running.record_heartbeat(&progress("x", Some(false)), at(400));
     assert_eq!(due(&running, 700)[1], ("x".to_owned(), 1_700_000));
 }
@@ -224,7 +224,7 @@ fn open_calls_are_known_again_after_a_restart() {
 fn silence_does_not_begin_before_the_daemon_listens() {
     let running = Running::new(TIMEOUTS, usize::MAX);
     running.load(&execution("x", 1_000_000), 1, None, at(100));
-    // To empty the spool took 40 s, in which nobody could be heard.
+    // To empty the spool took 40 s, in which no event could be received.
     let opened = Now {
         wall_ms: at(140).wall_ms,
         ..at(100)

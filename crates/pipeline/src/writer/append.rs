@@ -62,7 +62,7 @@ impl Writer {
             }
         }
         self.changes.publish(&batch.changes);
-        // A change puts what it knows in the place of what was heard.
+        // A change puts what it knows in the place of the last heartbeat.
         let again = batch.changes.iter().map(|change| change.id());
         let again = again.filter_map(|id| memory.running.last(id));
         again.for_each(|heartbeat| self.heartbeats.put(heartbeat));

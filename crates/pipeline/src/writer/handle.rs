@@ -47,7 +47,7 @@ pub enum Message {
     },
     /// History has committed all up to here: memory may let go of it.
     Flushed(u64),
-    /// An execution as it is now; nothing for one that is not known.
+    /// An execution as it is now; `None` if it is not known.
     Get(String, oneshot::Sender<Option<Arc<Execution>>>),
     /// Goes by other settings from the next event on.
     Reconfigure(Arc<RuntimeSettings>),

@@ -27,7 +27,7 @@ impl Writer {
         }
     }
 
-    /// Keeps all that is not kept yet: nothing more is heard.
+    /// Keeps all that is not kept yet: no more heartbeats come.
     pub(super) fn keep_all_heartbeats(&mut self, memory: &mut Memory) {
         if !self.listening.has_begun() {
             return;

@@ -115,7 +115,7 @@ impl Writer {
         let now_ms = now_ms();
         let oldest = Day::of(now_ms - self.settings.remember_ms).back(1);
         if let Err(error) = self.journal.forget(oldest.start_ms()) {
-            warn!(%error, "what hooks told could not be forgotten");
+            warn!(%error, "what hooks reported could not be forgotten");
         }
         let first = {
             let mut names = self.names.write();
@@ -135,7 +135,7 @@ impl Writer {
         }
     }
 
-    /// Without an answer, whoever asks asks again.
+    /// Without an answer, the one that asks asks again.
     fn get(&self, memory: &Memory, id: &str, reply: oneshot::Sender<Option<Arc<Execution>>>) {
         let mut commit = Commit::new(self, memory, self.listening.now());
         if let Ok(execution) = commit.execution(id) {

@@ -35,9 +35,9 @@ pub struct Writer {
     pub watchdog: Arc<Watchdog>,
     /// Up to where the journal must stay.
     pub holds: Arc<Holds>,
-    /// Damage that no retry mends; the daemon stops on it.
+    /// Damage that no retry repairs; the daemon stops on it.
     pub damage: mpsc::Sender<String>,
-    /// When what hooks told is forgotten next.
+    /// When what hooks reported is forgotten next.
     pub forget_at: Instant,
     pub listening: Listening,
     /// Of `listening`, what is in the journal.
