@@ -25,7 +25,11 @@ pub(crate) fn translate(payload: &Fields, line: u64, observed_ms: i64) -> Result
         ("PostToolUse", agent_id) => tool_ended(payload, agent_id, false)?,
         (_, None) => Vec::new(),
         ("SubagentStart", Some(id)) => {
-            let name = word(payload, "agent_type")?;
+            // Empty is a name that the client left out; without the field it is no start.
+            let name = match payload.object.string("agent_type").as_deref() {
+                Some("") => None,
+                _ => Some(payload.required_name("agent_type")?),
+            };
             vec![agent(payload, id, AgentSignal::Started { name })?]
         }
         ("SubagentStop", Some(id)) => stopped(payload, id, None)?,

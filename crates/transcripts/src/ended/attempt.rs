@@ -8,6 +8,7 @@ use crate::files::Files;
 use crate::open::Unreadable;
 use crate::read::read;
 use crate::sidecar::{MAX_SIDECAR_BYTES, sidecar};
+use crate::turn_before::ReadBefore;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::turns::Launch;
 use agentpulse_core::usage::Usage;
@@ -31,9 +32,11 @@ pub struct Attempt {
 
 impl Attempt {
     /// Returns `None` for an execution that has not ended, or has no transcript. Blocks.
-    pub fn new(files: &Files, execution: Arc<Execution>, from: u64) -> Option<Attempt> {
+    pub fn new(files: &Files, execution: Arc<Execution>, before: ReadBefore) -> Option<Attempt> {
         let path = Path::new(execution.transcript()?);
+        let from = before.offset;
         let span = Span {
+            read_until_ms: before.until_ms,
             started_ms: execution.start.as_ref().map(|start| start.started_ms),
             ended_ms: Some(execution.outcome()?.ended_ms),
         };

@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use super::attempt::Attempt;
 use super::waiting::{Due, LONGEST_PAUSE, Waiting};
 use crate::files::Files;
-use crate::turn_before::turn_before;
+use crate::turn_before::{ReadBefore, turn_before};
 use agentpulse_core::event::{Event, Read};
 use agentpulse_core::execution::{Execution, Reading};
 use agentpulse_pipeline::counters::Counters;
@@ -108,11 +108,11 @@ impl EndedReader {
             true => due.since.elapsed(),
             false => Duration::ZERO,
         };
-        let Some(from) = self.beginning(&execution, waited).await? else {
+        let Some(before) = self.beginning(&execution, waited).await? else {
             return Ok(Next::Again(ended_ms));
         };
         let files = Files::of(&self.settings.borrow());
-        let reading = tokio::task::spawn_blocking(move || Attempt::new(&files, execution, from));
+        let reading = tokio::task::spawn_blocking(move || Attempt::new(&files, execution, before));
         let Ok(Some(attempt)) = reading.await else {
             return Ok(Next::Done);
         };
@@ -129,16 +129,16 @@ impl EndedReader {
         &self,
         execution: &Execution,
         waited: Duration,
-    ) -> Result<Option<u64>, Unavailable> {
+    ) -> Result<Option<ReadBefore>, Unavailable> {
         let before = turn_before(&self.writer, &execution.id, execution.transcript());
         let Some(before) = before.await? else {
-            return Ok(Some(0));
+            return Ok(Some(ReadBefore::default()));
         };
         let is_awaited = before.is_unread() || before.is_running();
         if is_awaited && waited < PATIENCE_FOR_TURN_BEFORE {
             return Ok(None);
         }
-        Ok(Some(before.usage().map_or(0, |usage| usage.end_offset)))
+        Ok(Some(ReadBefore::of(&before)))
     }
 
     async fn record(&self, attempt: Attempt) -> Result<(), Unavailable> {

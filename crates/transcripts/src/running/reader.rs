@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::tail::TranscriptTail;
 use super::tails::Tails;
 use crate::files::Files;
-use crate::turn_before::turn_before;
+use crate::turn_before::{ReadBefore, turn_before};
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::writer::{LiveUsage, RunningLines, WriterHandle};
 
@@ -50,9 +50,9 @@ impl RunningReader {
         };
         for one in &due {
             if !tails.has(one)
-                && let Some(from) = self.beginning(&one.lines).await
+                && let Some(before) = self.beginning(&one.lines).await
             {
-                let tail = TranscriptTail::new(one.lines.started_ms, one.edition, from);
+                let tail = TranscriptTail::new(one.lines.started_ms, one.edition, before);
                 tails.insert(one.lines.id.clone(), tail);
             }
         }
@@ -76,12 +76,12 @@ impl RunningReader {
 
     /// The offset in the file at which the turn begins, or after which it is to be found. Returns
     /// `None` while the turn before it has not been read.
-    async fn beginning(&self, lines: &RunningLines) -> Option<u64> {
+    async fn beginning(&self, lines: &RunningLines) -> Option<ReadBefore> {
         let before = turn_before(&self.writer, &lines.id, Some(&lines.transcript));
         match before.await.ok()? {
             Some(before) if before.is_unread() || before.is_running() => None,
-            Some(before) => Some(before.usage().map_or(0, |usage| usage.end_offset)),
-            None => Some(0),
+            Some(before) => Some(ReadBefore::of(&before)),
+            None => Some(ReadBefore::default()),
         }
     }
 }

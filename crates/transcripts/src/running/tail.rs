@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::files::Files;
 use crate::lines::{Lines, MAX_LINE_BYTES};
 use crate::open::{Opened, Unreadable, open, unreadable};
+use crate::turn_before::ReadBefore;
 use agentpulse_core::execution::TokenUsage;
 use agentpulse_core::price::Prices;
 use agentpulse_sources::claude_code::transcript::{Beginning, Slice, Span};
@@ -65,9 +66,10 @@ pub(super) struct Poll {
 }
 
 impl TranscriptTail {
-    /// `from` is the offset in bytes behind the turn before it in the same file.
-    pub fn new(started_ms: Option<i64>, edition: u64, from: u64) -> TranscriptTail {
+    pub fn new(started_ms: Option<i64>, edition: u64, before: ReadBefore) -> TranscriptTail {
+        let from = before.offset;
         let span = Span {
+            read_until_ms: before.until_ms,
             started_ms,
             ended_ms: None,
         };

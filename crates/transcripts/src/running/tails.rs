@@ -75,6 +75,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::turn_before::ReadBefore;
     use agentpulse_pipeline::writer::RunningLines;
 
     /// Turns that ended in a failure of the API took 4.8 KB each that nobody counted.
@@ -101,7 +102,7 @@ mod tests {
                 transcript: transcript.display().to_string(),
                 started_ms: None,
             };
-            let tail = TranscriptTail::new(None, 0, 0);
+            let tail = TranscriptTail::new(None, 0, ReadBefore::default());
             tails.insert(lines.id.clone(), tail);
             let lines = Arc::new(lines);
             due.push(Due { lines, edition: 0 });

@@ -11,6 +11,7 @@ use super::tail::{MAX_READ_BYTES, Poll, TranscriptTail};
 use crate::files::Files;
 use crate::lines::MAX_LINE_BYTES;
 use crate::read::read;
+use crate::turn_before::ReadBefore;
 use agentpulse_core::execution::{Catalog, Execution, Fact, HookFacts, Origin, Start, TokenUsage};
 use agentpulse_pipeline::writer::LiveUsage;
 use agentpulse_sources::claude_code::transcript::Span;
@@ -76,7 +77,14 @@ impl Place {
         let folder = tempdir().unwrap();
         fs::create_dir(folder.path().join("projects")).unwrap();
         let path = folder.path().join("projects/agent-a.jsonl");
-        let tail = TranscriptTail::new(Some(STARTED_MS), 0, from);
+        let tail = TranscriptTail::new(
+            Some(STARTED_MS),
+            0,
+            ReadBefore {
+                offset: from,
+                until_ms: None,
+            },
+        );
         Place { folder, path, tail }
     }
 
@@ -238,7 +246,7 @@ fn a_look_has_an_end_and_a_line_too_long_is_passed_over() {
     assert_eq!(first.news, None, "a part is no sum");
     assert!(first.bytes <= 2 * MAX_READ_BYTES);
     assert_eq!(place.news(), spent(2, 2, 0));
-    let mut again = TranscriptTail::new(Some(STARTED_MS), 0, 0);
+    let mut again = TranscriptTail::new(Some(STARTED_MS), 0, ReadBefore::default());
     let whole = again.poll(&place.path, &place.files(), 16 * MIB);
     assert_eq!(whole.news, spent(2, 2, 0), "in more steps");
     for _ in 0..3 {

@@ -14,11 +14,13 @@ use agentpulse_core::usage::Usage;
 /// line of the model or one that is not later than the stop. Lines of the model are the turn's
 /// even when they are later, because the client writes the last of them after the stop.
 ///
-/// Lines that are older than the turn are not its own: a client that resumes an agent writes its
-/// earlier lines once more, and a fork begins with those of its parent. Only where no line is of
-/// the turn's time the stamps do not show it (a clock that was set, a run that is reported once
-/// more): then all lines count, and a prompt after a final message of the model is the next turn's.
-/// So it is where nobody reported when the turn began.
+/// Where the stamps of the lines do not show it, a prompt after a final message of the model is the
+/// next turn's: when no hook said when the turn began, or when the lines are older than that (a
+/// clock that was set, a run that is reported once more).
+///
+/// A client that resumes an agent writes its earlier lines once more, and a fork begins with those
+/// of its parent: these are not the turn's. The earlier ones are known by their time, which was
+/// read before. Where all lines are so old, a clock was set, and they count.
 #[derive(Debug)]
 pub struct Slice {
     span: Span,
@@ -29,17 +31,17 @@ pub struct Slice {
     sums: Sums,
 }
 
-/// How old the lines are that came so far.
+/// How old the lines are that came so far, beside those of the turns before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Age {
     Unknown,
-    /// All are older than the turn.
+    /// None is younger.
     Older {
         /// By them, the turn is over.
         is_over: bool,
     },
-    /// One is of the turn's time.
-    Own,
+    /// One is younger.
+    Younger,
 }
 
 impl Slice {
@@ -75,7 +77,7 @@ impl Slice {
         }
         let time_ms = line.time_ms();
         self.grow_younger(time_ms);
-        if self.age == Age::Own && self.is_older(time_ms) {
+        if self.age == Age::Younger && self.was_read(time_ms) {
             self.skip(end);
             return ControlFlow::Continue(());
         }
@@ -115,37 +117,36 @@ impl Slice {
         }
     }
 
-    /// With the first line of the turn's own time, those before it turn out to be others'.
+    /// With the first younger line, those before it turn out to be copies.
     fn grow_younger(&mut self, time_ms: Option<i64>) {
-        let Some(time_ms) = time_ms else { return };
-        if self.is_older(Some(time_ms)) {
+        if time_ms.is_none() {
+            return;
+        }
+        if self.was_read(time_ms) {
             if self.age == Age::Unknown {
                 self.age = Age::Older { is_over: false };
             }
-        } else if self
-            .span
-            .ended_ms
-            .is_none_or(|ended_ms| time_ms <= ended_ms)
-        {
-            if matches!(self.age, Age::Older { .. }) {
-                self.sums = Sums::new(self.sums.end_offset());
-                self.has_begun = false;
-            }
-            self.age = Age::Own;
+            return;
         }
+        if matches!(self.age, Age::Older { .. }) {
+            self.sums = Sums::new(self.sums.end_offset());
+            self.has_begun = false;
+        }
+        self.age = Age::Younger;
     }
 
-    fn is_older(&self, time_ms: Option<i64>) -> bool {
-        let started_ms = self.span.started_ms;
-        let first_ms = started_ms.map(|started| started.saturating_sub(OLDER_THAN_ITS_TURN_MS));
-        time_ms.is_some_and(|time_ms| Some(time_ms) < first_ms)
+    fn was_read(&self, time_ms: Option<i64>) -> bool {
+        let until_ms = self.span.read_until_ms;
+        time_ms.is_some_and(|time_ms| Some(time_ms) <= until_ms)
     }
 
     fn ends_before(&self, line: &Line, time_ms: Option<i64>) -> bool {
         let (Some(time_ms), Some(ended_ms)) = (time_ms, self.span.ended_ms) else {
             return false;
         };
-        let cannot_tell = self.span.started_ms.is_none() || self.is_older(Some(time_ms));
+        let started_ms = self.span.started_ms;
+        let cannot_tell = started_ms
+            .is_none_or(|started_ms| time_ms < started_ms.saturating_sub(OLDER_THAN_ITS_TURN_MS));
         let is_later = time_ms > ended_ms || cannot_tell && self.sums.is_final();
         self.has_begun && is_later && line.is_prompt()
     }

@@ -3,6 +3,8 @@
 /// When a turn began and ended, as its hooks report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
+    /// The latest line that was read for the turns before in the same file.
+    pub read_until_ms: Option<i64>,
     pub started_ms: Option<i64>,
     pub ended_ms: Option<i64>,
 }

@@ -2,8 +2,9 @@
 
 use super::*;
 
-fn span(started_s: i64, ended_s: i64) -> Span {
+fn span(read_until_s: Option<i64>, started_s: i64, ended_s: i64) -> Span {
     Span {
+        read_until_ms: read_until_s.map(|second| FIVE_PM_MS + second * 1000),
         started_ms: Some(FIVE_PM_MS + started_s * 1000),
         ended_ms: Some(FIVE_PM_MS + ended_s * 1000),
     }
@@ -66,7 +67,12 @@ fn earlier_lines_that_are_written_once_more_count_once_and_end_nothing() {
     let file = text(&parts.concat());
     let mut from = 0;
     let mut inputs = Vec::new();
-    for turn in [span(10, 11), span(310, 311), span(610, 611)] {
+    let turns = [
+        span(None, 10, 11),
+        span(Some(11), 310, 311),
+        span(Some(311), 610, 611),
+    ];
+    for turn in turns {
         let read = slice_of(file.as_bytes(), from, turn);
         from = read.end_offset;
         inputs.push(input(&read));
@@ -74,7 +80,11 @@ fn earlier_lines_that_are_written_once_more_count_once_and_end_nothing() {
     assert_eq!(inputs, [10, 200, 400]);
     assert_eq!(from, file.len() as u64);
     // The second is read when the lines were already there a third time.
-    let read = slice_of(file.as_bytes(), text(&first).len() as u64, span(310, 311));
+    let read = slice_of(
+        file.as_bytes(),
+        text(&first).len() as u64,
+        span(Some(11), 310, 311),
+    );
     assert_eq!((input(&read), read.requests()), (200, 1));
     assert_eq!(read.first_ms, Some(FIVE_PM_MS + 310_000));
 }
@@ -87,7 +97,7 @@ fn where_no_line_is_of_the_turn_all_count() {
         prompt(20),
         answer(21, "m2", Some("end_turn")),
     ]);
-    let late = span(3_600, 3_700);
+    let late = span(None, 3_600, 3_700);
     let first = slice_of(file.as_bytes(), 0, late);
     assert_eq!(first.requests(), 1);
     let second = slice_of(file.as_bytes(), first.end_offset, late);
