@@ -22,7 +22,7 @@ run: setup ## Build, and run the daemon in the foreground
 	$(CARGO) run --release --quiet --bin agentpulse -- serve $(ARGS)
 
 # Tests start private servers of their own and leave every other Redis alone.
-test: lint ## Check format and lints, run all tests; install a Chromium if there is none
+test: lint ## Check words, format and lints, run all tests; install a Chromium if there is none
 	@./deploy/setup.sh tests
 	$(CARGO) test --workspace
 
@@ -44,6 +44,7 @@ lint: setup ## Check format, lints and words
 		echo "$(CARGO) clippy --workspace --all-targets -- -D warnings"; \
 		$(CARGO) clippy --workspace --all-targets -- -D warnings; \
 	else echo "clippy is not installed: lints not checked"; fi
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 
 bench: setup ## Measure this machine with a build as it is installed
 	$(CARGO) run --profile dist --quiet --bin agentpulse -- bench $(ARGS)
@@ -64,7 +65,7 @@ bench-hook-storm: setup ## Run 64 hooks at once for a minute: the slowest, and w
 
 SCHEMATHESIS ?= $(CURDIR)/target/openapi-python/bin/schemathesis
 
-openapi-check: setup ## Hold the running daemon against its OpenAPI document with schemathesis
+openapi-check: setup ## Compare a daemon with its OpenAPI document by schemathesis
 	$(CARGO) build
 	@if test ! -x $(SCHEMATHESIS); then \
 		python3 -m venv target/openapi-python && \

@@ -8,7 +8,7 @@
 //!                                             │ changes, in order
 //!                               ┌─────────────┴──────────────┐
 //!                               ▼                            ▼
-//!                     live (Redis, one Lua script)   history (SQLite, flushed every 2 s)
+//!                     live (Redis, by Lua scripts)    history (SQLite, flushed every 2 s)
 //!                               └────────▶ reports ◀─────────┘ ──▶ HTTP, the command line
 //! ```
 //!
@@ -23,28 +23,20 @@
 //! [`Sums`](agentpulse_core::sums::Sums). A late stop, a start after its stop, a revival, a correction: all
 //! are changes like any other. A rebuild writes what the executions of history contribute.
 //!
-//! ## Rooms, and the one way of the arrows
+//! ## Crates
 //!
-//! Crates are subjects, and Cargo holds their arrows:
+//! Crates are subjects, and Cargo allows no arrow back: `docs/architecture.md` has the picture, which
+//! a test compares with the `Cargo.toml` files. The contract, and a failpoint, which tests ask for,
+//! may stand anywhere. Within the store and the server a test reads the `use` lines and fails on any
+//! arrow outwards.
 //!
-//! ```text
-//!           core ◀─┬─ store ◀─┬─ pipeline ◀─┬─ reports ◀─ alerts ◀─┬─ server ◀─ the command line
-//!                  ├─ live  ◀─┘             │                      │
-//!                  ├─ config ◀──────────────┼──────────────────────┤
-//!         redact ◀─┴─ sources ◀─────────────┴─ transcripts ◀───────┘
-//! ```
-//!
-//! The contract, and a failpoint, which tests ask for, may stand anywhere. Within the store and the
-//! server a test reads the `use` lines and fails on any arrow outwards. The reports, the server and
-//! the client share the api; only the command line uses the client.
-//!
-//! | room | what it is for |
+//! | crate or module | what it is for |
 //! |---|---|
 //! | [`agentpulse_contract`] | names and formats that the hook program shares: the data folder, the spool, exit codes |
 //! | [`agentpulse_redact`] | takes secrets out of texts: pure |
 //! | [`agentpulse_core`] | what the numbers mean: pure, no clock |
 //! | [`agentpulse_sources`] | what arrives, decoded: events, hooks, transcripts; pure |
-//! | [`agentpulse_store::sqlite`] | what the two databases share: opening, versions, errors |
+//! | [`agentpulse_store::sqlite`] | what the three databases share: opening, versions, errors |
 //! | [`agentpulse_store::journal`] | accepted events as changes, in order, durable |
 //! | [`agentpulse_store::history`] | one row a run, and the rollups |
 //! | [`agentpulse_store::access`] | API keys, tickets, and the audit trail |
@@ -60,17 +52,19 @@
 //! | [`agentpulse_server::http`] | routes and their OpenAPI document, the security layer, probes, WebSockets; the page, whose files are in `web/` |
 //! | [`agentpulse_client`] | asks a running daemon over its control socket |
 //! | [`cli`] | one file a subcommand |
+//! | `agentpulse-hook` | the program that coding agents start: sends one line, or puts it into the spool |
 //! | [`agentpulse_config`] | settings, as written and as meant |
 //! | [`agentpulse_server::daemon`] | builds everything, owns the order of the end |
 //!
 //! ## What always holds
 //!
-//! 1. An event is acknowledged after its commit to the journal, and not before.
+//! 1. An event is acknowledged after its commit to the journal, and not before; a heartbeat, which
+//!    changes no number, at once.
 //! 2. Only the writer decides whether an event is new; only it holds the journal's pen.
 //! 3. A view's counts and its cursor move together, in one transaction or one script, so that they
 //!    are saved, lost and restored together. A batch that is sent twice is applied once.
-//! 4. A journal row goes only once history has committed it. Redis never holds it back: what Redis
-//!    missed is rebuilt.
+//! 4. A journal row goes only once history has committed it, and a backup or a rebuild that reads it
+//!    has ended. Redis never holds it back: what Redis missed is rebuilt.
 //! 5. Every number in a bucket is an integer that adds up. Averages, rates and percentiles are made
 //!    when they are read. Money is in millionths of a dollar.
 //! 6. A bucket is chosen by the end of an execution, in UTC. Silence is counted in time that the

@@ -299,35 +299,3 @@ fn no_test_sleeps() {
         assert!(!sleep.is_match(&code(&path)), "{} sleeps", shown(&path));
     }
 }
-
-#[test]
-fn the_default_configuration_names_every_setting_that_is_documented() {
-    let text = read(&root().join("config/agentpulse.toml"));
-    for name in [
-        "http.listen",
-        "socket.path",
-        "spool.path",
-        "redis.url",
-        "redis.prefix",
-        "redis.maxmemory",
-        "journal.keep_rows",
-        "journal.keep",
-        "history.flush_interval",
-        "history.keep",
-        "reaper.idle_timeout",
-        "reaper.tool_timeout",
-        "limits.agent_names",
-        "limits.agent_types",
-        "limits.tools",
-    ] {
-        let (table, key) = name.split_once('.').expect("a dotted name");
-        let part = text.split(&format!("[{table}]")).nth(1);
-        let part = part.unwrap_or_else(|| panic!("no [{table}]"));
-        let part = part.split("\n[").next().unwrap_or("");
-        let given = Regex::new(&format!(r"(?m)^#?\s*{key}\s*=")).expect("a valid pattern");
-        assert!(
-            given.is_match(part),
-            "{name} is not in config/agentpulse.toml"
-        );
-    }
-}

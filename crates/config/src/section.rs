@@ -174,13 +174,13 @@ impl Redis {
                 parse_prefix,
                 String::clone,
             )?,
-            // The floor holds the timeline's 10,000 entries (1.3 MB), the server itself, and the
-            // buffers of one batch.
             check_interval: r.duration(
                 reloaded("redis.check_interval"),
                 Duration::from_secs(30),
                 SECOND..=60 * MINUTE,
             )?,
+            // The floor holds the timeline's 10,000 entries (1.3 MB), the server itself, and the
+            // buffers of one batch.
             maxmemory: r.bytes("redis.maxmemory", 256 * MIB, 16 * MIB..=TIB)?,
         })
     }

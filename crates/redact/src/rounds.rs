@@ -18,7 +18,7 @@ const MIN_TEXT_BYTES: usize = 7;
 /// `credentials`, `cookie`, `private-key`, `email`, `encoded` for base64 that has a secret in it, and
 /// by the name a value is assigned to `password`, `secret`, `token`, `api-key`. Values under a
 /// name of secrets are known as such only where both stand in one text; for those that stand alone
-/// see [`secret_name`](crate::secret_name()). A token that was cut before it came here may be too short to be known:
+/// see [`secret_name()`](crate::secret_name()). A token that was cut before it came here may be too short to be known:
 /// redact first, cut afterwards.
 pub fn redact(text: &str) -> Cow<'_, str> {
     redact_by(text, &OF_TEXTS, 0)
