@@ -25,10 +25,10 @@
 //!
 //! ## Crates
 //!
-//! Crates are subjects, and Cargo allows no arrow back: `docs/architecture.md` has the picture, which
-//! a test compares with the `Cargo.toml` files. The contract, and a failpoint, which tests ask for,
-//! may stand anywhere. Within the store and the server a test reads the `use` lines and fails on any
-//! arrow outwards.
+//! Crates are subjects, and Cargo allows no arrow back: `docs/architecture.md` has the picture,
+//! which a test compares with the `Cargo.toml` files. The contract, and a failpoint, which tests
+//! ask for, may stand anywhere. Within the store and the server a test reads the `use` lines and
+//! fails on any arrow outwards.
 //!
 //! | crate or module | what it is for |
 //! |---|---|
@@ -59,7 +59,7 @@
 //! ## What always holds
 //!
 //! 1. An event is acknowledged after its commit to the journal, and not before; a heartbeat, which
-//!    changes no number, at once.
+//!    changes no number, without one.
 //! 2. Only the writer decides whether an event is new; only it holds the journal's pen.
 //! 3. A view's counts and its cursor move together, in one transaction or one script, so that they
 //!    are saved, lost and restored together. A batch that is sent twice is applied once.
