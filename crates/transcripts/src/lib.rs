@@ -5,6 +5,7 @@
 
 mod ended;
 mod files;
+mod find;
 mod lines;
 mod open;
 mod read;

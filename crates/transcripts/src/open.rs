@@ -9,6 +9,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use crate::find::find;
 use agentpulse_sources::REDACTED_PATH;
 
 /// Why a file is not read.
@@ -63,7 +64,8 @@ pub struct Opened {
     pub len: u64,
 }
 
-/// Opens a regular file of this process' user below one of the roots, wherever links lead.
+/// Opens a regular file of this process' user below one of the roots, wherever links lead. A file
+/// that is not there is looked for by its session and its name.
 ///
 /// The path is resolved first and its last part then opened without following links. One
 /// who swaps a folder of it in between has the rights of this user already.
@@ -74,7 +76,12 @@ pub fn open(roots: &[PathBuf], path: &Path, max_bytes: u64) -> Result<Opened, Un
     if path.starts_with(REDACTED_PATH) {
         return Err(Unreadable::Redacted);
     }
-    let resolved = canonicalize(path).map_err(unreadable)?;
+    let resolved = match canonicalize(path).map_err(unreadable) {
+        Err(Unreadable::Missing) => find(roots, path)
+            .and_then(|path| canonicalize(path).ok())
+            .ok_or(Unreadable::Missing)?,
+        resolved => resolved?,
+    };
     let is_below = |root: &PathBuf| canonicalize(root).is_ok_and(|root| resolved.starts_with(root));
     if !roots.iter().any(is_below) {
         return Err(Unreadable::Outside);

@@ -1,0 +1,81 @@
+//! Where a file lies that is not where its hook said. The client names the folder of a project by
+//! its working directory, and in a worktree of git the files lie in that of the repository; the
+//! files of a workflow's agents lie deeper. Ids of sessions and agents are unique, so that a file is
+//! found by them.
+
+use std::ffi::OsStr;
+use std::fs::read_dir;
+use std::path::{Component, Path, PathBuf};
+
+/// Below the folder of a session.
+const SUBAGENTS: &str = "subagents";
+/// Below that one.
+const WORKFLOWS: &str = "workflows";
+/// Folders of projects that are looked through, and of workflows of one session.
+const MAX_FOLDERS: usize = 4_096;
+
+/// The file of the same session and the same name below a root. Returns `None` if there is none.
+pub fn find(roots: &[PathBuf], path: &Path) -> Option<PathBuf> {
+    let (session, file) = (session(path)?, path.file_name()?);
+    roots.iter().flat_map(|root| below(root)).find_map(|project| {
+        let folder = project.join(session).join(SUBAGENTS);
+        // Most projects do not know the session: one look at each.
+        if !folder.is_dir() {
+            return None;
+        }
+        let workflows = below(&folder.join(WORKFLOWS));
+        let folders = std::iter::once(folder).chain(workflows);
+        folders.map(|folder| folder.join(file)).find(|file| file.is_file())
+    })
+}
+
+/// The folder before [`SUBAGENTS`].
+fn session(path: &Path) -> Option<&OsStr> {
+    let mut parts = path.components().rev().skip(1);
+    parts.find(|part| part.as_os_str() == SUBAGENTS)?;
+    match parts.next()? {
+        Component::Normal(session) => Some(session),
+        _ => None,
+    }
+}
+
+fn below(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = read_dir(folder).into_iter().flatten().take(MAX_FOLDERS);
+    entries.filter_map(|entry| Some(entry.ok()?.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::tempdir;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_by_its_session_and_its_name_in_any_project() {
+        let root = tempdir().unwrap();
+        let file = |place: &str| {
+            let path = root.path().join(place);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            path
+        };
+        let plain = file("-home-dev-shop/s1/subagents/agent-a1.jsonl");
+        let deeper = file("-home-dev-shop/s1/subagents/workflows/wf_1/agent-a2.jsonl");
+        file("-home-dev-shop/s2/subagents/agent-a3.jsonl");
+        let roots = [PathBuf::from("/nowhere"), root.path().to_owned()];
+        let found = |place: &str| find(&roots, &root.path().join(place));
+        for (place, expect) in [
+            ("-home-dev-tree/s1/subagents/agent-a1.jsonl", Some(&plain)),
+            ("-home-dev-tree/s1/subagents/agent-a2.jsonl", Some(&deeper)),
+            ("-home-dev-shop/s1/subagents/agent-a2.jsonl", Some(&deeper)),
+            // Of another session, and no agent's.
+            ("-home-dev-tree/s1/subagents/agent-a3.jsonl", None),
+            ("-home-dev-tree/s1/agent-a1.jsonl", None),
+            ("../s1/subagents/..", None),
+        ] {
+            assert_eq!(found(place).as_ref(), expect, "{place}");
+        }
+    }
+}
