@@ -34,10 +34,10 @@ fn models_without_a_price_are_named() {
     let daemon = Setup::new().start();
     daemon.accept(&[stop("a", "claude-opus-5-5"), stop("b", "claude-opus-5-5")]);
     let (code, found) = checked(&daemon, 2);
-    // 2 * (1000*4 + 100*20) = 12,000 micro-dollars; the table's first row.
+    // 2 * (1000*4 + 100*20) = 12,000 micro-dollars; the first row of the table, and that of fast ones.
     let priced = json!([{
         "model": "claude-opus-5-5", "executions": 2, "total_tokens": 2200,
-        "estimated_cost": 0.012, "rows": [1],
+        "estimated_cost": 0.012, "rows": [1, 19],
     }]);
     let expect = json!({"days": 2, "table": null, "unpriced": [], "priced": priced});
     assert_eq!((code, found), (Some(0), expect));
@@ -74,7 +74,7 @@ fn the_table_in_effect_is_shown_without_a_daemon() {
     assert_eq!(code, Some(0));
     assert!(shown.starts_with("table: built in\n"), "{shown}");
     assert!(
-        shown.contains("\nhaiku-5-5   4    -           100000        0.1 "),
+        shown.contains("\nhaiku-5-5   4    -      -           100000        0.1 "),
         "{shown}"
     );
 
@@ -89,8 +89,10 @@ fn the_table_in_effect_is_shown_without_a_daemon() {
     .expect("a file");
     let expect = format!(
         "table: {}\n\
-         model  row  from        prompt up to  input  output  cache read  5m write  1h write\n\
-         gpt-9  1    2026-01-02  -             1.25   10      0.125       0         0.000001\n",
+         model  row  speed  from        prompt up to  input  output  cache read  5m write  \
+         1h write\n\
+         gpt-9  1    -      2026-01-02  -             1.25   10      0.125       0         \
+         0.000001\n",
         table.display()
     );
     assert_eq!(show(), (Some(0), expect));

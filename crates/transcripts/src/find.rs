@@ -17,16 +17,21 @@ const MAX_FOLDERS: usize = 4_096;
 /// The file of the same session and the same name below a root. Returns `None` if there is none.
 pub fn find(roots: &[PathBuf], path: &Path) -> Option<PathBuf> {
     let (session, file) = (session(path)?, path.file_name()?);
-    roots.iter().flat_map(|root| below(root)).find_map(|project| {
-        let folder = project.join(session).join(SUBAGENTS);
-        // Most projects do not know the session: one look at each.
-        if !folder.is_dir() {
-            return None;
-        }
-        let workflows = below(&folder.join(WORKFLOWS));
-        let folders = std::iter::once(folder).chain(workflows);
-        folders.map(|folder| folder.join(file)).find(|file| file.is_file())
-    })
+    roots
+        .iter()
+        .flat_map(|root| below(root))
+        .find_map(|project| {
+            let folder = project.join(session).join(SUBAGENTS);
+            // Most projects do not know the session: one look at each.
+            if !folder.is_dir() {
+                return None;
+            }
+            let workflows = below(&folder.join(WORKFLOWS));
+            let folders = std::iter::once(folder).chain(workflows);
+            folders
+                .map(|folder| folder.join(file))
+                .find(|file| file.is_file())
+        })
 }
 
 /// The folder before [`SUBAGENTS`].

@@ -274,6 +274,7 @@ fn it_says_what_the_reading_at_the_end_would() {
     }
     let mut place = Place::new(0);
     let span = Span {
+        read_until_ms: None,
         started_ms: Some(STARTED_MS),
         ended_ms: None,
     };

@@ -195,6 +195,7 @@ fn a_run_that_is_reported_once_more_is_cut_at_its_prompts() {
     ];
     let file = text(&lines).into_bytes();
     let reported_later = Span {
+        read_until_ms: None,
         started_ms: Some(FIVE_PM_MS + 3_600_000),
         ended_ms: Some(FIVE_PM_MS + 3_660_000),
     };
@@ -220,6 +221,7 @@ fn a_turn_whose_earlier_ones_nobody_reported_begins_at_its_prompt() {
     ];
     let begins = |started_s: i64| {
         let mut beginning = Beginning::new(Span {
+            read_until_ms: None,
             started_ms: Some(FIVE_PM_MS + started_s * 1000),
             ended_ms: Some(FIVE_PM_MS + (started_s + 5) * 1000),
         });
