@@ -63,8 +63,8 @@
 //! 2. Only the writer decides whether an event is new; only it holds the journal's pen.
 //! 3. A view's counts and its cursor move together, in one transaction or one script, so that they
 //!    are saved, lost and restored together. A batch that is sent twice is applied once.
-//! 4. A journal row goes only once history has committed it, and a backup or a rebuild that reads it
-//!    has ended. Redis never holds it back: what Redis missed is rebuilt.
+//! 4. A journal row goes only once history has committed it, and a backup or a rebuild that reads
+//!    it has ended. Redis never holds it back: what Redis missed is rebuilt.
 //! 5. Every number in a bucket is an integer that adds up. Averages, rates and percentiles are made
 //!    when they are read. Money is in millionths of a dollar.
 //! 6. A bucket is chosen by the end of an execution, in UTC. Silence is counted in time that the

@@ -34,7 +34,8 @@ fn models_without_a_price_are_named() {
     let daemon = Setup::new().start();
     daemon.accept(&[stop("a", "claude-opus-5-5"), stop("b", "claude-opus-5-5")]);
     let (code, found) = checked(&daemon, 2);
-    // 2 * (1000*4 + 100*20) = 12,000 micro-dollars; the first row of the table, and that of fast ones.
+    // 2 * (1000*4 + 100*20) = 12,000 micro-dollars; the first row of the table, and that of
+    // fast requests.
     let priced = json!([{
         "model": "claude-opus-5-5", "executions": 2, "total_tokens": 2200,
         "estimated_cost": 0.012, "rows": [1, 19],

@@ -1,7 +1,7 @@
 //! Where a file lies that is not where its hook said. The client names the folder of a project by
 //! its working directory, and in a worktree of git the files lie in that of the repository; the
-//! files of a workflow's agents lie deeper. Ids of sessions and agents are unique, so that a file is
-//! found by them.
+//! files of a workflow's agents lie deeper. Ids of sessions and agents are unique, so that a file
+//! is found by them.
 
 use std::ffi::OsStr;
 use std::fs::read_dir;

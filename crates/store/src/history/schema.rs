@@ -53,9 +53,9 @@ pub(super) const SCHEMA: &[M] = &[
     M::up(TALLIES),
 ];
 
-/// One table for all dimensions, so that a new one needs no table: only the rows of what history has
-/// already. The sketch is a histogram of HdrHistogram in its V2 format. Agents have it, and it is
-/// null while no duration is known.
+/// One table for all dimensions, so that a new one needs no table: only the rows of what history
+/// has already. The sketch is a histogram of HdrHistogram in its V2 format. Agents have it, and it
+/// is null while no duration is known.
 ///
 /// Rows come in the order of the primary key. In the index by cost only the rows of one bucket are
 /// in another order, so that it is made before them. The index by key is made after them: row by
