@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::line::Line;
+use super::line::{Line, readable};
 use super::span::{OLDER_THAN_ITS_TURN_MS, Span};
 
 /// Finds the first prompt within a turn's own time, in a file that begins before it: hooks were
@@ -30,7 +30,8 @@ impl Beginning {
         let Some(started_ms) = self.span.started_ms else {
             return ControlFlow::Break(());
         };
-        let Some(line) = Line::parse(bytes) else {
+        let text = readable(bytes);
+        let Some(line) = Line::parse(text.as_bytes()) else {
             return ControlFlow::Continue(());
         };
         let Some(time_ms) = line.time_ms() else {

@@ -1,5 +1,7 @@
 //! One line of a transcript, and of it the few fields that count.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::value::RawValue;
@@ -198,6 +200,11 @@ impl Block<'_> {
     fn is(&self, kind: &str) -> bool {
         self.kind.is(kind)
     }
+}
+
+/// A line as text. Bytes that are none stand in a text that nobody keeps, and take nothing with it.
+pub fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 /// Whether a line says that a fork's file begins here: lines of its parent follow.

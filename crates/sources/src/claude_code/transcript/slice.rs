@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::line::{Line, is_fork};
+use super::line::{Line, is_fork, readable};
 use super::span::{OLDER_THAN_ITS_TURN_MS, Span};
 use super::sums::Sums;
 use agentpulse_core::price::Prices;
@@ -63,7 +63,8 @@ impl Slice {
     ///
     /// Break means that the line is the next turn's, and that no more need to come.
     pub fn line(&mut self, bytes: &[u8], end: u64, is_ended: bool) -> ControlFlow<()> {
-        let Some(line) = Line::parse(bytes) else {
+        let text = readable(bytes);
+        let Some(line) = Line::parse(text.as_bytes()) else {
             self.is_parents |= !self.has_begun && is_fork(bytes);
             if is_ended {
                 self.skip(end);
@@ -92,7 +93,7 @@ impl Slice {
         }
         let is_in_time = time_ms.is_some_and(|time_ms| Some(time_ms) <= self.span.ended_ms);
         self.has_begun |= line.is_assistant() || is_in_time;
-        self.sums.add(&line, bytes, end);
+        self.sums.add(&line, text.as_bytes(), end);
         ControlFlow::Continue(())
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::hash::hash;
-use super::line::{Line, is_fork};
+use super::line::{Line, is_fork, readable};
 use super::sums::MAX_TOOL_IDS;
 use crate::clean::clean_name;
 
@@ -58,7 +58,8 @@ pub struct TurnReader {
 impl TurnReader {
     /// Takes the next line; what a [`Slice`](super::Slice) skips is skipped here as well.
     pub fn line(&mut self, bytes: &[u8]) {
-        let Some(line) = Line::parse(bytes) else {
+        let text = readable(bytes);
+        let Some(line) = Line::parse(text.as_bytes()) else {
             self.is_parents |= self.open.is_none() && is_fork(bytes);
             return;
         };

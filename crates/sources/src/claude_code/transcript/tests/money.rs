@@ -231,6 +231,16 @@ fn a_field_that_is_no_text_is_absent_and_its_line_counts() {
         );
         assert_eq!(read.first_ms, counted.first_ms);
     }
+    let mut torn = file.clone().into_bytes();
+    let at = file.find("secret").expect("the prompt");
+    torn[at] = 0xff;
+    let at = file.find("\"a\":1").expect("the input of the call");
+    torn.splice(at + 4..at + 5, *b"\"\xc3\"");
+    let read = slice(&torn, 0, None);
+    assert_eq!(
+        (&read.models, &read.tool_calls, read.first_ms),
+        (&counted.models, &counted.tool_calls, counted.first_ms)
+    );
     let marked = slice(format!("\u{feff}{file}").as_bytes(), 0, None);
     assert_eq!(
         (marked.models, marked.first_ms),
