@@ -15,23 +15,27 @@ const WORKFLOWS: &str = "workflows";
 const MAX_FOLDERS: usize = 4_096;
 
 /// The file of the same session and the same name below a root. Returns `None` if there is none.
+///
+/// Where the named folder is there, a file that is not written yet is the usual case, and it is
+/// looked for on every read: other projects are then left alone.
 pub fn find(roots: &[PathBuf], path: &Path) -> Option<PathBuf> {
-    let (session, file) = (session(path)?, path.file_name()?);
-    roots
-        .iter()
-        .flat_map(|root| below(root))
-        .find_map(|project| {
-            let folder = project.join(session).join(SUBAGENTS);
-            // Most projects do not know the session: one look at each.
-            if !folder.is_dir() {
-                return None;
-            }
-            let workflows = below(&folder.join(WORKFLOWS));
-            let folders = std::iter::once(folder).chain(workflows);
-            folders
-                .map(|folder| folder.join(file))
-                .find(|file| file.is_file())
-        })
+    let (session, file, named) = (session(path)?, path.file_name()?, path.parent()?);
+    if named.is_dir() {
+        return within(named, file);
+    }
+    let projects = roots.iter().flat_map(|root| below(root));
+    let folders = projects.map(|project| project.join(session).join(SUBAGENTS));
+    // Most projects do not know the session: one look at each.
+    let mut known = folders.filter(|folder| folder.is_dir());
+    known.find_map(|folder| within(&folder, file))
+}
+
+/// The file in a folder of subagents, or in that of a workflow below it.
+fn within(folder: &Path, file: &OsStr) -> Option<PathBuf> {
+    let workflows = below(&folder.join(WORKFLOWS));
+    let folders = std::iter::once(folder.to_owned()).chain(workflows);
+    let mut files = folders.map(|folder| folder.join(file));
+    files.find(|file| file.is_file())
 }
 
 /// The folder before [`SUBAGENTS`].
@@ -74,6 +78,9 @@ mod tests {
         for (place, expect) in [
             ("-home-dev-tree/s1/subagents/agent-a1.jsonl", Some(&plain)),
             ("-home-dev-tree/s1/subagents/agent-a2.jsonl", Some(&deeper)),
+            ("-home-dev-shop/s1/subagents/agent-a2.jsonl", Some(&deeper)),
+            // Its folder is there, and the file in it is not written yet.
+            ("-home-dev-shop/s2/subagents/agent-a1.jsonl", None),
             ("-home-dev-shop/s1/subagents/agent-a2.jsonl", Some(&deeper)),
             // Of another session, and no agent's.
             ("-home-dev-tree/s1/subagents/agent-a3.jsonl", None),
