@@ -49,6 +49,7 @@ const EVERY_EVENT: &[Field] = &[
     ("hook_event_name", Kind::Name),
     ("session_id", Kind::Name),
     ("transcript_path", Kind::Path),
+    ("cwd", Kind::Path),
     ("prompt_id", Kind::Name),
     ("agent_id", Kind::Name),
     ("agent_type", Kind::Name),
@@ -66,12 +67,15 @@ const LAUNCH_RESPONSE: &[Field] = &[
     ("status", Kind::Name),
     ("agentId", Kind::Name),
     ("agentType", Kind::Name),
+    // What a teammate is.
+    ("agent_type", Kind::Name),
     ("resolvedModel", Kind::Name),
     ("totalDurationMs", Kind::Count),
     ("totalToolUseCount", Kind::Count),
 ];
 
 const TASK_STOP_INPUT: &[Field] = &[("task_id", Kind::Name)];
+const TASK_STOP_RESPONSE: &[Field] = &[("task_type", Kind::Name)];
 
 pub struct Projection {
     /// A JSON object.
@@ -123,7 +127,7 @@ fn fields_of_event(event: &[u8]) -> &'static [Field] {
 fn fields_of_tool(tool: &[u8]) -> (&'static [Field], &'static [Field]) {
     match tool {
         _ if LAUNCH_TOOLS.contains(&tool) => (LAUNCH_INPUT, LAUNCH_RESPONSE),
-        b"TaskStop" => (TASK_STOP_INPUT, &[]),
+        b"TaskStop" => (TASK_STOP_INPUT, TASK_STOP_RESPONSE),
         _ => (&[], &[]),
     }
 }
@@ -228,8 +232,9 @@ mod tests {
                 "prompt":"read \"model\":\"x\"","subagent_type":"probe","model":"haiku"}}"#,
             true,
             json!({
-                "hook_event_name": "PreToolUse", "tool_name": "Agent", "tool_use_id": "toolu_1",
-                "tool_input": {"subagent_type": "probe", "model": "haiku"}, "tool_input_bytes": 111,
+                "hook_event_name": "PreToolUse", "cwd": "/home/dev", "tool_name": "Agent",
+                "tool_use_id": "toolu_1", "tool_input_bytes": 111,
+                "tool_input": {"subagent_type": "probe", "model": "haiku"},
             }),
         );
     }

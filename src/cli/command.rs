@@ -10,7 +10,7 @@ use super::target::Target;
 use super::{
     agents, audit, backup, bench, completions, config, costs, demo, doctor, emit, executions,
     export, hooks, import, key, man, prices, prune, rebuild, reload, restore, serve, show, status,
-    tools, top,
+    tools, top, verify,
 };
 use agentpulse_contract::exit;
 
@@ -53,6 +53,9 @@ enum Command {
     /// Show the prices of tokens, and the models without a price
     #[command(subcommand)]
     Prices(prices::PricesCommand),
+    /// Compare what was counted with what a client says itself
+    #[command(subcommand)]
+    Verify(verify::Verify),
     /// Show or check the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -110,6 +113,7 @@ fn run(target: &Target, command: Command) -> Result<(), Failure> {
         Command::Import(import) => import.run(target),
         Command::Status(status) => status.run(target),
         Command::Top(top) => top.run(target),
+        Command::Verify(verify) => verify.run(target),
         Command::Agents(agents) => agents.run(target),
         Command::Show(show) => show.run(target),
         Command::Executions(executions) => executions.run(target),

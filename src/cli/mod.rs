@@ -38,5 +38,6 @@ mod tests;
 mod text;
 mod tools;
 mod top;
+mod verify;
 
 pub use self::command::main;

@@ -19,8 +19,9 @@
 //! | the end of a call may overtake its beginning | `calls_count_once_…`, `the_open_call_is_shown_…` |
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -40,12 +41,35 @@ const PROJECTS: &str = "/home/dev/.claude/projects";
 /// One captured run, moved to now and into a folder of transcripts.
 pub struct Run {
     pub lines: Vec<Value>,
-    expected: Value,
+    pub expected: Value,
 }
 
 fn data(name: &str) -> PathBuf {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/claude-code");
     data.join(name)
+}
+
+/// The paths of the files below a folder, from there.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name().into_string().expect("UTF-8");
+        if entry.path().is_dir() {
+            let below = files(&entry.path()).into_iter();
+            found.extend(below.map(|path| format!("{name}/{path}")));
+        } else {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// As if nobody had written to a file for ten minutes.
+pub fn settle(path: &Path) {
+    let file = File::options().append(true).open(path).expect("a file");
+    let ago = SystemTime::now() - Duration::from_secs(600);
+    file.set_modified(ago).expect("a time");
 }
 
 /// Every string below a key, changed in place.
@@ -90,14 +114,27 @@ impl Run {
         let session = lines[0]["payload"]["session_id"]
             .as_str()
             .expect("a session");
-        let to = roots.join("-home-dev-shop").join(session).join("subagents");
-        fs::create_dir_all(&to).expect("a folder");
-        for entry in fs::read_dir(data(name).join("subagents")).expect("transcripts") {
-            let from = entry.expect("an entry").path();
+        let project = roots.join("-home-dev-shop");
+        let place = |path: &str| match path.strip_prefix("main/") {
+            Some(main) => Some(project.join(main)),
+            None if path.starts_with("subagents/") => Some(project.join(session).join(path)),
+            None if path.contains("/subagents/") => Some(project.join(path)),
+            None => None,
+        };
+        for path in files(&data(name)) {
+            let from = data(name).join(&path);
+            let Some(to) = place(&path) else { continue };
             let text = fs::read_to_string(&from).expect("a transcript");
-            let text = text.lines().map(|line| moved(line, later_ms) + "\n");
-            let name = from.file_name().expect("a name");
-            fs::write(to.join(name), text.collect::<String>()).expect("a transcript");
+            let text = match path.ends_with(".jsonl") {
+                true => text
+                    .lines()
+                    .map(|line| moved(line, later_ms) + "\n")
+                    .collect(),
+                false => text,
+            };
+            fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+            fs::write(&to, text).expect("a transcript");
+            settle(&to);
         }
         let expected = fs::read_to_string(data(name).join("expected.json")).expect("figures");
         Run {
@@ -111,6 +148,9 @@ impl Run {
         let told = daemon.read("/api/agents/executions?limit=100")?;
         let mut found = BTreeMap::new();
         for one in told["executions"].as_array().expect("a list") {
+            if one["kind"] == "main" {
+                continue;
+            }
             found.insert(one["agent_id"].to_string(), comparable(one));
         }
         let mut expected = BTreeMap::new();
@@ -163,7 +203,7 @@ fn comparable(one: &Value) -> Value {
 }
 
 /// A line of a transcript, so much later.
-fn moved(line: &str, later_ms: i64) -> String {
+pub fn moved(line: &str, later_ms: i64) -> String {
     let mut line: Value = serde_json::from_str(line).expect("JSON");
     each_string(&mut line, &mut |key, text| {
         if key == "timestamp" {

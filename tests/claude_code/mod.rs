@@ -3,6 +3,7 @@
 //! | file | what it holds the daemon to |
 //! |---|---|
 //! | `captured` | captured runs: executions, tools, tokens, cost |
+//! | `cases` | small inputs that earlier versions got wrong |
 //! | `http_hooks` | the client's own HTTP hooks |
 //! | `import` | runs from the transcripts that are left, beside live ones |
 //! | `numbers` | one cost by hand, and all sums against each other |
@@ -13,8 +14,10 @@
 //! | `tools` | tool calls: heartbeats, counted once, the bounds of both |
 //! | `transcripts` | transcripts that are late, that grow, that are none |
 //! | `turns` | turns, their ends, who launched whom |
+//! | `whole_sessions` | captured sessions, with their main threads, beside the client's totals |
 
 pub mod captured;
+mod cases;
 mod http_hooks;
 mod import;
 pub mod numbers;
@@ -25,3 +28,4 @@ mod spending;
 mod tools;
 mod transcripts;
 mod turns;
+mod whole_sessions;

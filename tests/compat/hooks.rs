@@ -12,7 +12,8 @@ use crate::harness::{eventually, folder, short_program};
 #[test]
 fn lines_of_released_hook_programs_are_counted_once() {
     for frozen in Frozen::with("hook-answers.json") {
-        let mut daemon = setup().start();
+        // The first version counted no main threads.
+        let mut daemon = setup().set("claude_code.main_thread", "false").start();
         let lines = fs::read_to_string(frozen.folder.join("hooks.jsonl")).expect("the lines");
         for line in lines.split_inclusive('\n') {
             let mut hook = Client::connect(&daemon.socket()).expect("the daemon listens");

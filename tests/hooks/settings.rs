@@ -13,9 +13,11 @@ use crate::harness::{Daemon, Setup, eventually, folder, short_program};
 /// Hooks of other people on the same events, in a layout that no program writes.
 const THEIRS: &str = include_str!("../data/settings-of-others.json");
 
-const EVENTS: [&str; 8] = [
+const EVENTS: [&str; 10] = [
     "SessionStart",
     "SessionEnd",
+    "UserPromptSubmit",
+    "Stop",
     "SubagentStart",
     "SubagentStop",
     "StopFailure",

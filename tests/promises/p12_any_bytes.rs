@@ -178,7 +178,7 @@ fn usage(lines: &[Vec<u8>]) -> (Usage, u64) {
         end += line.len() as u64 + 1;
         let _ = slice.line(line, end, true);
     }
-    (slice.usage(&Prices::default()), end)
+    (slice.sums().usage(&Prices::default()), end)
 }
 
 /// A transcript only grows: more lines never say that less was spent.

@@ -144,7 +144,7 @@ pub(super) fn make_old(data: &Path) {
     };
     run(
         "journal.db",
-        "DROP TABLE turns; DROP TABLE session_ends; DROP TABLE last_signs; DROP TABLE listened;
+        "DROP TABLE turns; DROP TABLE session_marks; DROP TABLE last_signs; DROP TABLE listened;
          DROP TABLE places; DROP TABLE deferred_turns; PRAGMA user_version = 1",
     );
     for (code, table, keys, more) in [

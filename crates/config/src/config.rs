@@ -13,7 +13,8 @@ use super::raw::RawSettings;
 use super::redact::Redact;
 use super::resolve::Resolver;
 use super::section::{
-    Data, History, Journal, Limits, Log, Reaper, Redis, Socket, Spool, Tables, Transcript,
+    ClaudeCode, Data, History, Journal, Limits, Log, Reaper, Redis, Socket, Spool, Tables,
+    Transcript,
 };
 use super::setting::Setting;
 
@@ -36,6 +37,7 @@ pub struct Config {
     pub limits: Limits,
     pub spool: Spool,
     pub transcript: Transcript,
+    pub claude_code: ClaudeCode,
     pub tables: Tables,
     pub redact: Redact,
     pub log: Log,
@@ -74,6 +76,7 @@ impl Config {
             limits: Limits::read(&mut resolver)?,
             spool: Spool::read(&mut resolver, &data)?,
             transcript: Transcript::read(&mut resolver, &env)?,
+            claude_code: ClaudeCode::read(&mut resolver)?,
             tables: Tables::read(&mut resolver)?,
             redact: Redact::read(&mut resolver)?,
             log: Log::read(&mut resolver)?,

@@ -25,8 +25,8 @@ pub use folder::default_file;
 pub use http::{Http, RequireKey};
 pub use redact::Redact;
 pub use section::{
-    Data, History, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool, Tables,
-    Transcript,
+    ClaudeCode, Data, History, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool,
+    Tables, Transcript,
 };
 pub use setting::{Setting, Source};
 pub use unit::parse_duration;

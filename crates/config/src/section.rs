@@ -100,6 +100,13 @@ pub struct Transcript {
     pub max_bytes: u64,
 }
 
+/// What is counted of Claude Code.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaudeCode {
+    /// Turns of the main thread are executions.
+    pub main_thread: bool,
+}
+
 /// Own tables instead of the built-in ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tables {
@@ -265,6 +272,14 @@ impl Transcript {
         Ok(Transcript {
             roots: r.paths(reloaded("transcript.roots"), roots.into_iter().collect())?,
             max_bytes: r.bytes(reloaded("transcript.max_bytes"), 256 * MIB, MIB..=64 * GIB)?,
+        })
+    }
+}
+
+impl ClaudeCode {
+    pub(super) fn read(r: &mut Resolver) -> Result<ClaudeCode, ConfigError> {
+        Ok(ClaudeCode {
+            main_thread: r.flag(reloaded("claude_code.main_thread"), true)?,
         })
     }
 }

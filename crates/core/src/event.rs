@@ -15,6 +15,11 @@ pub enum Event {
     Hook(Box<HookEvent>),
     /// What the transcript of an execution says.
     Read(Box<Read>),
+    /// The transcript of an execution that runs shows that it has ended.
+    EndSeen {
+        id: String,
+        end: SeenEnd,
+    },
     /// Understood, and without meaning for any number.
     Ignored,
 }
@@ -41,4 +46,14 @@ pub struct Read {
     pub id: String,
     pub reading: Reading,
     pub launch: Launch,
+    /// By the transcript it ended by itself, or was interrupted.
+    pub end: Option<SeenEnd>,
+}
+
+/// An end that a transcript shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenEnd {
+    pub at_ms: i64,
+    /// The error's name; `None` for a success.
+    pub failure: Option<String>,
 }

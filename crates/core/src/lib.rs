@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 pub mod execution;
 pub mod json;
+pub mod kind;
 pub mod last_heartbeat;
 pub mod lifetime;
 pub mod limits;

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 pub use listing::Listed;
-use model_id::normalised;
+pub use model_id::normalised;
 
 /// A table of a few hundred models with all their changes; a cap keeps a wrong file small.
 const MAX_ROWS: usize = 1_000;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bucket::{Day, Hour};
 use super::execution::{Details, Execution, MAX_ERROR_BYTES, Status, TokenUsage, few_names};
+use super::kind::Kind;
 use super::sketch::Sketch;
 use super::tally::Tally;
 
@@ -43,6 +44,8 @@ pub struct Active {
     pub agent_id: String,
     pub agent_name: String,
     pub agent_type: String,
+    #[serde(default)]
+    pub kind: Kind,
     pub started_ms: i64,
     pub task_description: Option<String>,
     pub tools_granted: Vec<String>,
@@ -72,6 +75,7 @@ impl Active {
             agent_id: execution.id.clone(),
             agent_name: execution.agent_name().to_owned(),
             agent_type: execution.agent_type().to_owned(),
+            kind: execution.kind(),
             started_ms: execution.started_ms().unwrap_or(0),
             task_description: text(execution.task_description()),
             tools_granted: start

@@ -207,7 +207,7 @@ impl Running {
         let of_it = runs
             .by_id
             .iter()
-            .filter(|(_, run)| run.known.session_id.as_deref() == Some(session_id));
+            .filter(|(_, run)| run.is_of_session(session_id));
         of_it.map(|(id, _)| id.clone()).collect()
     }
 

@@ -27,6 +27,8 @@ pub struct RuntimeSettings {
     /// Where transcripts may be read, and the largest of them, in bytes.
     pub transcript_roots: Vec<PathBuf>,
     pub transcript_max_bytes: u64,
+    /// Turns of the main thread are executions.
+    pub counts_main: bool,
     /// Types and prices, for what comes from now on.
     pub catalog: Arc<Catalog>,
     /// The alerts that are in force.

@@ -16,6 +16,7 @@ use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{CURSOR, InvalidParameter, LIMIT, Params};
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_core::json::json_bytes;
+use agentpulse_core::kind::Kind;
 use agentpulse_core::limits::MAX_NAME_BYTES;
 use agentpulse_core::view::Active;
 use agentpulse_pipeline::running::RunSnapshot;
@@ -116,6 +117,10 @@ pub struct Listed {
     #[serde(flatten)]
     pub running: Running,
     pub agent_type: String,
+    // Older daemons do not send it; this version always does.
+    #[serde(default)]
+    #[schemars(!default)]
+    pub kind: Kind,
     #[schemars(extend("format" = "date-time"))]
     pub start_time: String,
     pub current_tool: Option<String>,
@@ -220,6 +225,7 @@ impl Listed {
     pub fn of(mut active: Active, now_ms: i64) -> Listed {
         Listed {
             agent_type: std::mem::take(&mut active.agent_type),
+            kind: active.kind,
             start_time: rfc3339(active.started_ms),
             current_tool: active.current_tool.take(),
             token_usage: active.token_usage.map(Tokens::from),
@@ -328,7 +334,8 @@ mod tests {
         let list = build(&[shown(known), shown(ahead)], 0, MAX_ANSWER_BYTES, 4_000);
         let list = serde_json::to_value(list).unwrap();
         let expect = json!({
-            "agent_id": "z", "agent_name": "a", "agent_type": "generic", "status": "running",
+            "agent_id": "z", "agent_name": "a", "agent_type": "generic", "kind": "agent",
+            "status": "running",
             "start_time": "1970-01-01T00:00:01.000Z", "duration_so_far_ms": 3000,
             "progress": null, "current_tool": null, "parent_agent_id": null,
             "token_usage": {

@@ -11,6 +11,7 @@ use agentpulse_core::bucket::rfc3339;
 use agentpulse_core::execution::{
     Details, Execution, HookFacts, Origin, Resolved, Start, TokenUsage,
 };
+use agentpulse_core::kind::Kind;
 use agentpulse_core::tally::dollars;
 use agentpulse_core::usage::ModelUsage;
 use agentpulse_core::view::Active;
@@ -21,6 +22,15 @@ pub struct Item<'a> {
     pub agent_id: Cow<'a, str>,
     pub agent_name: Cow<'a, str>,
     pub agent_type: Cow<'a, str>,
+    // Version 0.1.0 does not send it; this version always does.
+    #[serde(default)]
+    #[schemars(!default)]
+    pub kind: Kind,
+    /// No hook reported it: it was found by its transcript.
+    // As the kind.
+    #[serde(default)]
+    #[schemars(!default)]
+    pub is_discovered: bool,
     /// `running`, else how it ended.
     #[schemars(extend("enum" = ["running", "success", "failure", "timeout"]))]
     pub status: Cow<'a, str>,
@@ -52,6 +62,11 @@ pub struct Item<'a> {
     pub tools_granted: Cow<'a, [String]>,
     pub context_size: Option<u64>,
     pub session_id: Option<Cow<'a, str>>,
+    /// Sessions into which it went on: its client left the one in which it began.
+    // As the kind.
+    #[serde(default)]
+    #[schemars(!default)]
+    pub later_sessions: Cow<'a, [String]>,
     pub parent_agent_id: Option<Cow<'a, str>>,
     /// Launches below the main thread; null if no hook reported it.
     pub depth: Option<u64>,
@@ -90,6 +105,8 @@ impl<'a> Item<'a> {
             agent_id: (&*execution.id).into(),
             agent_name: execution.agent_name().into(),
             agent_type: execution.agent_type().into(),
+            kind: execution.kind(),
+            is_discovered: execution.is_discovered(),
             status: outcome
                 .map_or("running", |outcome| outcome.status.as_str())
                 .into(),
@@ -117,6 +134,7 @@ impl<'a> Item<'a> {
             tools_granted: start.map_or(&[][..], |start| &start.tools_granted).into(),
             context_size: start.and_then(|start| start.context_size),
             session_id: origin(|origin| &origin.session_id),
+            later_sessions: execution.later_sessions().into(),
             parent_agent_id: origin(|origin| &origin.parent_agent_id),
             depth: execution.depth(),
             model: execution.model().map(Cow::from),
@@ -181,6 +199,7 @@ pub fn started(active: Active) -> Execution {
     execution.hooked = active.depth.map(|depth| {
         Box::new(HookFacts {
             depth: Some(depth),
+            kind: Some(active.kind),
             ..HookFacts::default()
         })
     });
@@ -250,7 +269,8 @@ mod tests {
                 "input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 3,
                 "cache_write_tokens": 4, "total_tokens": 30, "estimated_cost": 0.0076,
             },
-            "is_capped": false,
+            "is_capped": false, "kind": "agent", "is_discovered": false,
+            "later_sessions": [],
             "unreadable": null, "performance_metrics": null, "task_metadata": null,
             "output_metrics": {"files_created": 2},
             "task_description": null, "tools_granted": [], "context_size": null,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use agentpulse_core::bucket::Hour;
 use agentpulse_core::execution::{Catalog, Execution, Fact, Origin, Status, Stop};
+use agentpulse_core::kind::Kind;
 use agentpulse_core::tally::Tally;
 use agentpulse_core::view::{Active, Heartbeat, HourTally};
 use agentpulse_pipeline::running::RunSnapshot;
@@ -13,6 +14,7 @@ pub fn active(id: &str, started_ms: i64) -> Active {
         agent_id: id.to_owned(),
         agent_name: "a".to_owned(),
         agent_type: "generic".to_owned(),
+        kind: Kind::Agent,
         started_ms,
         task_description: None,
         tools_granted: Vec::new(),

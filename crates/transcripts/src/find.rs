@@ -19,11 +19,17 @@ const MAX_FOLDERS: usize = 4_096;
 /// Where the named folder is there, a file that is not written yet is the usual case, and it is
 /// looked for on every read: other projects are then left alone.
 pub fn find(roots: &[PathBuf], path: &Path) -> Option<PathBuf> {
-    let (session, file, named) = (session(path)?, path.file_name()?, path.parent()?);
+    let (file, named) = (path.file_name()?, path.parent()?);
+    let session = session(path);
     if named.is_dir() {
-        return within(named, file);
+        return session.and_then(|_| within(named, file));
     }
     let projects = roots.iter().flat_map(|root| below(root));
+    let Some(session) = session else {
+        // The main thread's lies in the folder of the project.
+        let mut files = projects.map(|project| project.join(file));
+        return files.find(|file| file.is_file());
+    };
     let folders = projects.map(|project| project.join(session).join(SUBAGENTS));
     // Most projects do not know the session: one look at each.
     let mut known = folders.filter(|folder| folder.is_dir());

@@ -8,14 +8,17 @@ mod files;
 mod find;
 mod lines;
 mod open;
+mod prompts;
 mod read;
 mod running;
+mod seen;
 mod sidecar;
 mod turn_before;
 
 pub use self::ended::EndedReader;
 pub use self::open::Unreadable;
-pub use self::read::{read, turns};
+pub use self::prompts::Prompts;
+pub use self::read::{client_totals, main_turns, turns};
 pub use self::running::RunningReader;
 pub use self::sidecar::{MAX_SIDECAR_BYTES, sidecar};
 

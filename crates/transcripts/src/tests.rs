@@ -3,13 +3,15 @@ use std::io::Write;
 use std::os::unix::fs::{chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::geteuid;
 use tempfile::{TempDir, tempdir};
 
+use super::files::Files;
+use super::read::read;
 use super::*;
-use agentpulse_core::price::Prices;
 use agentpulse_core::usage::Usage;
 use agentpulse_sources::claude_code::Sidecar;
 use agentpulse_sources::claude_code::transcript::{Outcome, Span};
@@ -17,6 +19,22 @@ use agentpulse_sources::claude_code::transcript::{Outcome, Span};
 const MIB: u64 = 1 << 20;
 const FIRST: &str = r#"{"type":"assistant","timestamp":"2026-11-20T17:00:00Z","message":{"id":"m1","model":"opus-5","stop_reason":"end_turn","usage":{"input_tokens":10}}}"#;
 const SECOND: &str = r#"{"type":"assistant","timestamp":"2026-11-20T17:00:09Z","message":{"id":"m2","model":"opus-5","stop_reason":"tool_use","usage":{"input_tokens":5}}}"#;
+
+fn usage(
+    roots: &[PathBuf],
+    path: &Path,
+    max_bytes: u64,
+    from: u64,
+    span: Span,
+) -> Result<Usage, Unreadable> {
+    let files = Files {
+        catalog: Arc::default(),
+        roots: roots.to_vec(),
+        max_bytes,
+        prompts: Arc::default(),
+    };
+    read(&files, path, &[], from, span).map(|read| read.usage)
+}
 
 /// A folder of transcripts, and something beside it.
 struct Place {
@@ -46,14 +64,7 @@ impl Place {
     }
 
     fn read(&self, path: &Path) -> Result<Usage, Unreadable> {
-        read(
-            &self.roots(),
-            path,
-            MIB,
-            0,
-            Span::default(),
-            &Prices::default(),
-        )
+        usage(&self.roots(), path, MIB, 0, Span::default())
     }
 }
 
@@ -66,16 +77,7 @@ fn a_transcript_is_read_from_an_offset() {
     assert_eq!(found.end_offset, fs::metadata(&path).unwrap().len());
 
     let from = FIRST.len() as u64 + 1;
-    let at = |from| {
-        read(
-            &place.roots(),
-            &path,
-            MIB,
-            from,
-            Span::default(),
-            &Prices::default(),
-        )
-    };
+    let at = |from| usage(&place.roots(), &path, MIB, from, Span::default());
     assert_eq!(at(from).unwrap().tokens().input, 5);
     assert_eq!(at(found.end_offset).unwrap().requests(), 0);
     assert_eq!(at(found.end_offset + 1), Err(Unreadable::Shrunk));
@@ -135,14 +137,7 @@ fn only_what_lies_below_a_root_is_read() {
     assert_eq!(place.read(&within).unwrap().requests(), 1);
     // A root may itself be reached by a link.
     let linked = link(&place.path("projects"), "linked");
-    let found = read(
-        &[linked],
-        &inside,
-        MIB,
-        0,
-        Span::default(),
-        &Prices::default(),
-    );
+    let found = usage(&[linked], &inside, MIB, 0, Span::default());
     assert_eq!(found.unwrap().requests(), 1);
 }
 
@@ -170,7 +165,7 @@ fn a_file_of_another_user_is_refused() {
         (tempdir().unwrap(), PathBuf::from("/etc/passwd"))
     };
     let roots = [root.path().to_owned(), PathBuf::from("/etc")];
-    let found = read(&roots, &path, MIB, 0, Span::default(), &Prices::default());
+    let found = usage(&roots, &path, MIB, 0, Span::default());
     assert_eq!(found, Err(Unreadable::Foreign));
 }
 
@@ -182,14 +177,7 @@ fn a_file_that_is_too_large_is_refused_by_its_size() {
     let bytes = 500 * MIB;
     File::create(&path).unwrap().set_len(bytes).unwrap();
     let max = bytes - 1;
-    let found = read(
-        &place.roots(),
-        &path,
-        max,
-        0,
-        Span::default(),
-        &Prices::default(),
-    );
+    let found = usage(&place.roots(), &path, max, 0, Span::default());
     assert_eq!(found, Err(Unreadable::TooLarge { bytes, max }));
     assert!(!found.unwrap_err().may_pass());
 }
@@ -232,15 +220,7 @@ fn a_line_without_bounds_is_not_held() {
         (0, 2 * long + first + 2, false),
     ];
     assert_eq!(seen, expect);
-    let found = read(
-        &place.roots(),
-        &path,
-        64 * MIB,
-        0,
-        Span::default(),
-        &Prices::default(),
-    )
-    .unwrap();
+    let found = usage(&place.roots(), &path, 64 * MIB, 0, Span::default()).unwrap();
     assert_eq!((found.requests(), found.end_offset), (1, long + first + 2));
 }
 
@@ -263,6 +243,7 @@ fn the_sidecar_says_what_the_agent_is() {
         spawn_depth: Some(1),
         parent_agent_id: None,
         tool_use_id: Some("toolu_01ab195a00277445b2b86d6e".to_owned()),
+        ..Sidecar::default()
     };
     assert_eq!(beside(captured), Some(expect));
     assert_eq!(beside("{"), None);

@@ -8,11 +8,12 @@ use jsonc_parser::common::Ranged;
 use super::hook_command::{self, OurCommand};
 use super::json::{Json, Wrong, items, members, span};
 
-/// The events that make an execution. Stop is none of them: it is the main thread's, and comes
-/// while its agents still run.
-pub const EVENTS: [&str; 8] = [
+/// The events that make an execution. The prompt and the stop are the main thread's.
+pub const EVENTS: [&str; 10] = [
     "SessionStart",
     "SessionEnd",
+    "UserPromptSubmit",
+    "Stop",
     "SubagentStart",
     "SubagentStop",
     "StopFailure",
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn odd_values_beside_our_hooks_are_allowed() {
-        let text = r#"{"a": 1, "a": 2, "hooks": {"Stop": 7, "x": null, "x": {},
+        let text = r#"{"a": 1, "a": 2, "hooks": {"Notification": 7, "x": null, "x": {},
             "PreToolUse": [1, {}, {"hooks": 1}, {"hooks": [1, {"command": 1}]}]}}"#;
         let document = Document::parse(text).unwrap();
         let event = document.event("PreToolUse").unwrap().unwrap();

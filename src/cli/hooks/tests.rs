@@ -197,9 +197,9 @@ fn a_new_file_is_indented_and_goes_again() {
 
 #[test]
 fn new_events_stand_as_their_neighbours_do() {
-    let before = "{\r\n\t\"hooks\": {\r\n\t\t\"Stop\": []\r\n\t}\r\n}";
+    let before = "{\r\n\t\"hooks\": {\r\n\t\t\"Notification\": []\r\n\t}\r\n}";
     let after = install(Some(before), "agentpulse-hook claude-code").unwrap();
-    let expect = "\t\t\"Stop\": [],\r\n\t\t\"SessionStart\": [\r\n\t\t\t{\r\n\t\t\t\t\"matcher\": \"\",\r\n\
+    let expect = "\t\t\"Notification\": [],\r\n\t\t\"SessionStart\": [\r\n\t\t\t{\r\n\t\t\t\t\"matcher\": \"\",\r\n\
         \t\t\t\t\"hooks\": [\r\n\t\t\t\t\t{\r\n\t\t\t\t\t\t\"type\": \"command\",\r\n\
         \t\t\t\t\t\t\"command\": \"agentpulse-hook claude-code\",\r\n\t\t\t\t\t\t\"timeout\": 5\r\n\
         \t\t\t\t\t}\r\n\t\t\t\t]\r\n\t\t\t}\r\n\t\t],\r\n\t\t\"SessionEnd\": [\r\n";

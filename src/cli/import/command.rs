@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Subcommand)]
 pub enum Import {
-    /// Import subagent runs from the transcripts of Claude Code
+    /// Import turns of main threads and agents from the transcripts of Claude Code
     ///
     /// The same runs can be imported again, also beside live ones: nothing counts twice.
     ClaudeCode(ClaudeCode),

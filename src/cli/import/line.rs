@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::summary::Summary;
-use super::walk::{agent_id, session};
+use super::walk::{agent_id, main_session, session};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::limits::MAX_ITEMS;
 use agentpulse_sources::claude_code::Sidecar;
 use agentpulse_sources::claude_code::transcript::{Outcome, Turn, Turns};
-use agentpulse_transcripts::{MAX_SIDECAR_BYTES, sidecar, turns};
+use agentpulse_transcripts::{MAX_SIDECAR_BYTES, main_turns, sidecar, turns};
 
 /// As long as a model or a tool is silent, as a rule: what changed since may still go on.
 const QUIET: Duration = Duration::from_secs(5 * 60);
@@ -53,27 +53,61 @@ impl Importer {
         let Some(shown) = path.to_str() else {
             return Err("the path is not UTF-8".to_owned());
         };
-        let id = agent_id(path).unwrap_or_default();
         let roots = from_ref(&self.root);
+        if main_session(path).is_some() {
+            return self.read_main(path, shown, summary);
+        }
+        let id = agent_id(path).unwrap_or_default();
         let sidecar = sidecar(roots, path, MAX_SIDECAR_BYTES);
         if sidecar.is_none() && is_internal(id) {
             return Err("the client's own, such as a summary".to_owned());
         }
         let found = turns(roots, path, self.max_bytes).map_err(|error| error.to_string())?;
-        let Some(last) = found.turns.last() else {
-            return Err("without a turn".to_owned());
-        };
-        if matches!(last.outcome, Outcome::Unfinished | Outcome::OpenEnded)
-            && self.changed_just_now(path)
-        {
-            return Err("still being written".to_owned());
-        }
+        self.is_over(path, &found)?;
         let first = self.first(&found.turns, summary);
         let agent = Agent::new(path, shown, found, sidecar);
         let lines = agent.lines(first);
         summary.turns += (agent.turns.len() - first) as u64;
         summary.sent += u64::from(!lines.is_empty());
         Ok(lines)
+    }
+
+    /// Each turn of a main thread is known by its prompt, so that each has a line of its own.
+    fn read_main(&self, path: &Path, shown: &str, summary: &mut Summary) -> Result<String, String> {
+        let found = main_turns(from_ref(&self.root), path, self.max_bytes);
+        let found = found.map_err(|error| error.to_string())?;
+        self.is_over(path, &found)?;
+        let first = self.first(&found.turns, summary);
+        let session = found.session_id.as_deref().or(main_session(path));
+        let turns = &found.turns[first..];
+        let lines = turns.iter().map(|turn| {
+            let mut payload = json!({
+                "session_id": session.unwrap_or_default(),
+                "prompt_id": turn.prompt_id,
+                "transcript_path": shown,
+            });
+            let key = format!(
+                "{}\0{}",
+                turn.prompt_id.as_deref().unwrap_or_default(),
+                turn.last_ms
+            );
+            line(&key, &mut payload, std::slice::from_ref(turn)).to_string() + "\n"
+        });
+        summary.turns += turns.len() as u64;
+        summary.sent += u64::from(!turns.is_empty());
+        Ok(lines.collect())
+    }
+
+    /// The last turn may still go on.
+    fn is_over(&self, path: &Path, found: &Turns) -> Result<(), String> {
+        let Some(last) = found.turns.last() else {
+            return Err("without a turn".to_owned());
+        };
+        let is_open = matches!(last.outcome, Outcome::Unfinished | Outcome::OpenEnded);
+        match is_open && self.changed_just_now(path) {
+            true => Err("still being written".to_owned()),
+            false => Ok(()),
+        }
     }
 
     /// The place of the first turn that is sent. What comes after it did not end earlier, but by
@@ -146,33 +180,46 @@ impl<'a> Agent<'a> {
     /// `before` turns of the agent are not in this line.
     fn line(&self, before: usize, turns: &[Turn]) -> Value {
         let ended_ms = turns.last().map_or(0, |turn| turn.last_ms);
-        // The same turns have the same id, so that they are duplicates when they are sent again.
         let (session, agent, last) = (&self.session_id, &self.id, before + turns.len());
         let key = format!("{session}\0{agent}\0{before}\0{last}\0{ended_ms}");
-        let turns: Vec<_> = turns.iter().map(written).collect();
-        json!({
-            "event": "hook",
-            "id": format!("{:032x}", xxh3_128(key.as_bytes())),
-            "source": "claude-code",
-            "observed_at": ended_ms,
-            "payload": {
-                "hook_event_name": "Imported",
-                "session_id": session,
-                "agent_id": agent,
-                "agent_type": self.name,
-                "agent_transcript_path": self.path,
-                "first_turn": before + 1,
-                "turns": turns,
-            },
-        })
+        let mut payload = json!({
+            "session_id": session,
+            "agent_id": agent,
+            "agent_type": self.name,
+            "agent_transcript_path": self.path,
+            "first_turn": before + 1,
+        });
+        line(&key, &mut payload, turns)
     }
+}
+
+/// The same turns have the same `key`, so that they are duplicates when they are sent again.
+fn line(key: &str, payload: &mut Value, turns: &[Turn]) -> Value {
+    let ended_ms = turns.last().map_or(0, |turn| turn.last_ms);
+    payload["hook_event_name"] = "Imported".into();
+    payload["turns"] = turns.iter().map(written).collect();
+    json!({
+        "event": "hook",
+        "id": format!("{:032x}", xxh3_128(key.as_bytes())),
+        "source": "claude-code",
+        "observed_at": ended_ms,
+        "payload": payload,
+    })
 }
 
 fn written(turn: &Turn) -> Value {
     let outcome = match turn.outcome {
         Outcome::Success | Outcome::OpenEnded => "success",
         Outcome::Failure => "failure",
-        Outcome::Unfinished => "interrupted",
+        Outcome::Unfinished | Outcome::Interrupted => "interrupted",
     };
-    json!({"started_at": turn.first_ms, "ended_at": turn.last_ms, "outcome": outcome})
+    let mut written = json!({
+        "started_at": turn.first_ms,
+        "ended_at": turn.last_ms,
+        "outcome": outcome,
+    });
+    if let Some(prompt_id) = &turn.prompt_id {
+        written["prompt_id"] = prompt_id.as_str().into();
+    }
+    written
 }

@@ -8,4 +8,5 @@ mod summary;
 mod tests;
 mod walk;
 
-pub use self::command::Import;
+pub use self::command::{Import, root};
+pub use self::walk::{main_session, transcripts};

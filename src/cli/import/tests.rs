@@ -115,6 +115,7 @@ fn a_transcript_becomes_one_line() {
                 "started_at": 1_795_194_095_819_i64,
                 "ended_at": 1_795_194_096_611_i64,
                 "outcome": "success",
+                "prompt_id": "a6c3ce3b-9bc1-413d-97fe-3352df588ad6",
             }],
         },
     });
@@ -131,11 +132,11 @@ fn a_transcript_becomes_one_line() {
 }
 
 #[test]
-fn only_transcripts_of_subagents_are_found() {
+fn only_transcripts_are_found() {
     let home = Home::new();
     for place in [
         "notes.txt",
-        "p/s.jsonl",
+        "p/agent-a1.jsonl",
         "p/s/agent-a1.jsonl",
         "p/s/subagents/agent-a1.meta.json",
         "p/s/subagents/agent-.jsonl",
@@ -146,6 +147,7 @@ fn only_transcripts_of_subagents_are_found() {
         home.file(place, &turn(1, "end_turn"), 60);
     }
     let mut expect = vec![
+        home.file("p/s.jsonl", "", 60),
         home.file("p/s/subagents/agent-a1.jsonl", "", 60),
         home.file("p/s/subagents/workflows/wf_1/agent-a3.jsonl", "", 60),
         home.file("q/t/subagents/agent-a2.jsonl", "", 60),

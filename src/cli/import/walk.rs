@@ -1,5 +1,6 @@
-//! Where transcripts of subagents lie: `<project>/<session>/subagents/**/agent-<id>.jsonl`. Those
-//! of a workflow are in `workflows/<its id>/`.
+//! Where transcripts lie: that of a main thread at `<project>/<session>.jsonl`, those of its agents
+//! at `<project>/<session>/subagents/**/agent-<id>.jsonl`. Those of a workflow are in
+//! `workflows/<its id>/`.
 
 use std::fs::read_dir;
 use std::io;
@@ -17,9 +18,26 @@ type Paths = Box<dyn Iterator<Item = io::Result<PathBuf>> + Send>;
 /// with their number. An error stands for a folder that cannot be read.
 pub fn transcripts(root: &Path) -> Paths {
     let sessions = below(below(Box::new(once(Ok(root.to_owned())))));
-    let subagents = sessions.map(|session| Ok(session?.join(SUBAGENTS)));
-    let files = all_below(Box::new(subagents), MAX_DEPTH);
+    Box::new(sessions.flat_map(|session| -> Paths {
+        match session {
+            Ok(path) if main_session(&path).is_some() => Box::new(once(Ok(path))),
+            Ok(path) => agents(&path),
+            Err(error) => Box::new(once(Err(error))),
+        }
+    }))
+}
+
+/// Those of the agents of a session, by its folder.
+fn agents(session: &Path) -> Paths {
+    let subagents = Box::new(once(Ok(session.join(SUBAGENTS))));
+    let files = all_below(subagents, MAX_DEPTH);
     Box::new(files.filter(|file| file.as_ref().map_or(true, |file| agent_id(file).is_some())))
+}
+
+/// The session by the name of the transcript of its main thread.
+pub fn main_session(file: &Path) -> Option<&str> {
+    let id = file.file_name()?.to_str()?.strip_suffix(".jsonl")?;
+    (!id.is_empty() && agent_id(file).is_none()).then_some(id)
 }
 
 /// The agent by the name of its transcript.

@@ -36,6 +36,11 @@ impl Execution {
             });
             let texts = [&hooked.transcript, &hooked.task_description];
             let texts = texts.into_iter().map(text_bytes).sum::<usize>();
+            let later = hooked
+                .later_transcripts
+                .iter()
+                .chain(&hooked.later_sessions);
+            let texts = texts + later.map(|text| TEXT_BYTES + text.len()).sum::<usize>();
             size_of_val(hooked) + texts + calls_bytes(&hooked.tool_calls) + models
         });
         size_of_val(self) + self.id.len() + start + stop + hooked
@@ -65,6 +70,7 @@ impl Execution {
         }
         if let Some(hooked) = &mut self.hooked {
             hooked.transcript = None;
+            hooked.later_transcripts = Vec::new();
             hooked.tool_calls = few_calls(std::mem::take(&mut hooked.tool_calls));
             hooked.task_description = hooked.task_description.take().map(short);
             hooked.usage = hooked.usage.take().filter(|u| u.models.len() <= MAX_MODELS);

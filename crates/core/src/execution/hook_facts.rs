@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::fact::{Origin, Start, Stop};
+use crate::kind::Kind;
 use crate::usage::Usage;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,9 +17,19 @@ pub struct HookFacts {
     /// Where it belongs by the hooks, where neither the start nor the stop is theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Box<Origin>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// No hook reported it: only its transcript shows it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_discovered: bool,
     /// The file that holds the agent's lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transcript: Option<String>,
+    /// Those that hold its later lines, where it went on in other sessions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later_transcripts: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later_sessions: Vec<String>,
     /// Counted from the hooks; what the transcript says wins.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tool_calls: BTreeMap<String, u64>,
@@ -59,7 +70,11 @@ pub struct TurnFacts {
     /// It was stopped from outside, or left by its session: a stop of its own takes the place of
     /// that.
     pub is_closed: bool,
+    pub kind: Kind,
+    pub is_discovered: bool,
     pub transcript: Option<String>,
+    pub later_transcripts: Vec<String>,
+    pub later_sessions: Vec<String>,
     /// They count once the execution is over: while it runs they are heartbeats.
     pub tool_calls: BTreeMap<String, u64>,
     pub tool_errors: u64,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::fact::{Origin, Start, TokenUsage};
 use super::hook_facts::{HookOwned, Reading, TurnFacts};
 use super::state::{Catalog, Execution};
+use crate::kind::Kind;
 use crate::price::Tokens;
 use crate::usage::Usage;
 
@@ -37,7 +38,8 @@ impl Execution {
         let is_another = before != lines_of(&self.start);
         let is_running = self.is_running();
         let hooked = self.hooked.get_or_insert_default();
-        let is_elsewhere = hooked.transcript.is_some() && hooked.transcript != reported.transcript;
+        let is_elsewhere = hooked.transcript.is_some() && hooked.transcript != reported.transcript
+            || hooked.later_transcripts != reported.later_transcripts;
         if is_another || is_elsewhere {
             // What was read belongs to a turn that now has another number, or to no turn.
             hooked.usage = None;
@@ -47,7 +49,11 @@ impl Execution {
         }
         hooked.own = Some(own);
         hooked.origin = origin.filter(|_| own == HookOwned::default()).map(Box::new);
+        hooked.kind = Some(reported.kind).filter(|&kind| kind != Kind::default());
+        hooked.is_discovered = reported.is_discovered;
         hooked.transcript = reported.transcript;
+        hooked.later_transcripts = reported.later_transcripts;
+        hooked.later_sessions = reported.later_sessions;
         hooked.tool_calls = if is_running {
             BTreeMap::new()
         } else {
@@ -73,7 +79,7 @@ impl Execution {
     }
 
     /// Whether hooks reported no more than that it was ended from outside.
-    pub(super) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.hooked.is_some() && self.own().closed
     }
 
@@ -137,6 +143,37 @@ impl Execution {
     /// The file that holds its lines.
     pub fn transcript(&self) -> Option<&str> {
         self.hooked.as_ref()?.transcript.as_deref()
+    }
+
+    /// Those that hold its later lines, where it went on in other sessions.
+    pub fn later_transcripts(&self) -> &[String] {
+        let hooked = self.hooked.as_ref();
+        hooked.map_or(&[], |hooked| &hooked.later_transcripts)
+    }
+
+    /// Sessions into which it went on.
+    pub fn later_sessions(&self) -> &[String] {
+        let hooked = self.hooked.as_ref();
+        hooked.map_or(&[], |hooked| &hooked.later_sessions)
+    }
+
+    /// Whether it ran in a session, at any time.
+    pub fn is_of_session(&self, session_id: &str) -> bool {
+        let mut later = self.later_sessions().iter();
+        self.origin(|origin| &origin.session_id) == Some(session_id)
+            || later.any(|later| later == session_id)
+    }
+
+    /// No hook reported it: only its transcript shows it.
+    pub fn is_discovered(&self) -> bool {
+        self.hooked
+            .as_ref()
+            .is_some_and(|hooked| hooked.is_discovered)
+    }
+
+    pub fn kind(&self) -> Kind {
+        let hooked = self.hooked.as_ref();
+        hooked.and_then(|hooked| hooked.kind).unwrap_or_default()
     }
 
     /// The offset in the file, in bytes, from which it was read; nothing before.

@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 use serde_json::json;
 
 use super::*;
-use crate::turns::{AgentSignal, HookEvent, Turn, Turns};
+use crate::kind::Kind;
+use crate::turns::{AgentSignal, HookEvent, SessionEvent, SessionMark, Turn, Turns};
 use crate::usage::Usage;
 
 const PLAIN_START: char = 'S';
@@ -100,7 +101,11 @@ fn reported(turn: &Turn) -> TurnFacts {
         start,
         stop,
         is_closed: turn.end.as_ref().is_some_and(|end| end.is_closing),
+        kind: Kind::Agent,
+        is_discovered: turn.is_discovered,
         transcript: None,
+        later_transcripts: Vec::new(),
+        later_sessions: Vec::new(),
         tool_calls: turn.tool_calls.clone(),
         tool_errors: turn.tool_errors,
         task_description: None,
@@ -169,6 +174,7 @@ impl Case {
                 10_000,
                 AgentSignal::Started {
                     name: Some("probe".to_owned()),
+                    prompt: None,
                 },
             ),
             HOOK_STOP => (
@@ -207,7 +213,12 @@ impl Case {
     }
 
     fn apply_turn(&mut self) {
-        let turns = self.turns.derive(|_| self.session_ends.clone());
+        let ended = |&at_ms: &i64| SessionMark {
+            at_ms,
+            what: SessionEvent::Ended,
+        };
+        let ends = self.session_ends.iter();
+        let turns = self.turns.derive(|_| ends.clone().map(ended).collect());
         assert!(turns.len() <= 1, "{} is one turn", self.steps);
         if let Some(turn) = turns.first() {
             self.execution.apply_turn(reported(turn), &CATALOG);

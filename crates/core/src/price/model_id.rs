@@ -2,7 +2,7 @@
 
 /// A model's id without what providers put around it: regions, vendors and folders before
 /// it, a version of the deployment, a date, `latest` and a context window after it.
-pub(super) fn normalised(model: &str) -> String {
+pub fn normalised(model: &str) -> String {
     let lower = model.trim().to_ascii_lowercase();
     let mut id = lower.rsplit('/').next().unwrap_or_default();
     id = id.split(['[', '@', ':']).next().unwrap_or_default();

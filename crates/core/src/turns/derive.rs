@@ -5,82 +5,50 @@
 //! that was set back, a hook that was slow to begin) ends the next turn if that has no stop of its
 //! own; and what two hooks reported within a second is one thing reported twice.
 
-use std::collections::BTreeMap;
+use super::marks::{Start, Stop, Tool, Turns};
+use super::signal::{Imported, Outcome, SessionEvent, SessionMark};
+use super::turn::{End, SLACK_MS, Turn};
+use crate::kind::Kind;
 
-use super::marks::{Stop, Tool, Turns};
-use super::signal::{Imported, Outcome};
-
+/// The errors of what was ended from outside.
+pub(super) const INTERRUPTED: &str = "interrupted";
+const STOPPED: &str = "stopped";
 /// Of two starts, or two stops, with nothing between them.
 const REPORTED_TWICE_MS: i64 = 1_000;
-/// The first and last lines of a transcript are not stamped in the moment of its hooks.
-const SLACK_MS: i64 = 5_000;
-
-/// One run of the agent.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Turn {
-    pub session_id: Option<String>,
-    /// The file that holds its lines, and those of the agent's other turns in the session.
-    pub transcript: Option<String>,
-    /// `None` if only its stop was reported.
-    pub started_ms: Option<i64>,
-    pub end: Option<End>,
-    pub tool_calls: BTreeMap<String, u64>,
-    pub tool_errors: u64,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct End {
-    pub at_ms: i64,
-    /// The error's name; `None` for a success.
-    pub failure: Option<String>,
-    /// It was ended from outside: a stop of its own, from any source, says better how.
-    pub is_closing: bool,
-}
-
-impl Turn {
-    /// Turns are sorted by this.
-    fn order(&self) -> (i64, Option<&str>) {
-        (self.began_ms(), self.session_id.as_deref())
-    }
-
-    /// When it began, as far as that is known; else when it ended.
-    pub fn began_ms(&self) -> i64 {
-        self.started_ms
-            .or(self.end.as_ref().map(|end| end.at_ms))
-            .unwrap_or(i64::MIN)
-    }
-
-    /// Whether what was imported is this turn. One without an end is no more than the run that
-    /// its beginning lies in.
-    fn overlaps(&self, other: &Imported) -> bool {
-        let until = match &self.end {
-            Some(end) => end.at_ms.max(self.began_ms()),
-            None => self.began_ms(),
-        };
-        self.began_ms() <= other.ended_ms.saturating_add(SLACK_MS)
-            && other.started_ms <= until.saturating_add(SLACK_MS)
-    }
-}
 
 impl Turns {
-    /// All turns, oldest first. `ends_of` answers when a session ended.
-    pub fn derive(&self, ends_of: impl Fn(&str) -> Vec<i64>) -> Vec<Turn> {
-        let mut turns = self.derive_uncounted(ends_of);
+    /// All turns, oldest first. `marks_of` answers what happened to a session.
+    pub fn derive(&self, marks_of: impl Fn(&str) -> Vec<SessionMark>) -> Vec<Turn> {
+        let mut turns = self.derive_uncounted(marks_of);
         self.count_tools(&mut turns);
         turns
     }
 
     /// As [`derive`](Self::derive), without the calls of tools.
-    pub fn derive_uncounted(&self, ends_of: impl Fn(&str) -> Vec<i64>) -> Vec<Turn> {
+    pub fn derive_uncounted(&self, marks_of: impl Fn(&str) -> Vec<SessionMark>) -> Vec<Turn> {
+        let marks = |session: usize| -> Vec<SessionMark> {
+            let id = self.sessions[session].id.as_deref();
+            id.map(&marks_of).unwrap_or_default()
+        };
+        if self.prompt_id.is_some() {
+            return self.main_turn(marks).into_iter().collect();
+        }
+        let homes = self.homes(marks);
         let mut turns: Vec<Turn> = Vec::new();
-        for (session, of_session) in self.sessions.iter().enumerate() {
-            let ends = of_session.id.as_deref().map(&ends_of).unwrap_or_default();
-            turns.extend(self.of_session(session, &ends));
+        for home in 0..self.sessions.len() {
+            let members = (0..self.sessions.len()).filter(|&session| homes[session] == home);
+            let members: Vec<usize> = members.collect();
+            let marks = members.iter().flat_map(|&session| marks(session));
+            let closings =
+                marks.filter_map(|mark| Some((mark.at_ms, self.closing(home, &mark.what)?)));
+            let stopped = self.closings.iter().map(|mark| (mark.at_ms, STOPPED));
+            let closings: Vec<_> = stopped.chain(closings).collect();
+            turns.extend(self.of_session(home, &members, &closings));
         }
         let unseen: Vec<Turn> = self
             .latest_imported()
             .filter(|(import, _)| !turns.iter().any(|turn| turn.overlaps(import)))
-            .map(|&(import, session)| self.imported_turn(&import, session))
+            .map(|(import, session)| self.imported_turn(import, *session))
             .collect();
         turns.extend(unseen);
         turns.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -90,7 +58,7 @@ impl Turns {
     /// The number of the turn to which something said at a time in a session belongs; 0 without
     /// any turn.
     pub fn number_at(turns: &[Turn], session_id: Option<&str>, at_ms: i64) -> usize {
-        let of_session = |turn: &Turn| turn.session_id.as_deref() == session_id;
+        let of_session = |turn: &Turn| turn.is_of(session_id);
         let has_begun = |turn: &Turn| turn.began_ms() <= at_ms;
         let here = turns
             .iter()
@@ -101,57 +69,80 @@ impl Turns {
         place.map_or(1.min(turns.len()), |place| place + 1)
     }
 
-    fn of_session(&self, session: usize, ends: &[i64]) -> Vec<Turn> {
+    /// The turns that began in a session. `members` are this one, and those into which its turns
+    /// went on.
+    fn of_session(&self, session: usize, members: &[usize], closings: &[(i64, &str)]) -> Vec<Turn> {
         let starts = self.starts_of(session);
-        let mut stops = self.stops_by_turn(session, &starts);
-        let blank = self.blank(session);
-        let closings: Vec<(i64, &str)> = {
-            let stopped = self.closings.iter().map(|mark| (mark.at_ms, "stopped"));
-            let interrupted = ends.iter().map(|&at| (at, "interrupted"));
-            stopped.chain(interrupted).collect()
-        };
+        let times: Vec<i64> = starts.iter().map(|start| start.mark.at_ms).collect();
+        let mut stops = self.stops_by_turn(members, &times);
         let mut turns = Vec::new();
         let before_all = std::mem::take(&mut stops[0]);
         if let Some(end) = last_named(&before_all) {
             turns.push(Turn {
                 end: Some(end),
-                ..blank.clone()
+                ..self.blank(session)
             });
         }
-        for (i, &started_ms) in starts.iter().enumerate() {
-            let until = starts.get(i + 1).copied().unwrap_or(i64::MAX);
+        for (i, start) in starts.iter().enumerate() {
+            let (from, until) = (times[i], times.get(i + 1).copied().unwrap_or(i64::MAX));
             let end = last_named(&stops[i + 1])
                 .or_else(|| stops[i + 1].last().map(|stop| stop.end()))
-                .or_else(|| first_closing(&closings, started_ms, until));
-            turns.push(Turn {
-                started_ms: Some(started_ms),
+                .or_else(|| self.last_read_end(members, from, until))
+                .or_else(|| first_closing(closings, from, until));
+            let mut turn = Turn {
+                prompt: start.prompt.clone(),
+                started_ms: Some(from),
                 end,
-                ..blank.clone()
-            });
+                ..self.blank(session)
+            };
+            if i + 1 == starts.len() {
+                self.go_on(&mut turn, members);
+            }
+            turns.push(turn);
         }
         turns
     }
 
-    fn starts_of(&self, session: usize) -> Vec<i64> {
-        let mut starts: Vec<i64> = Vec::new();
-        for mark in self.starts.iter().filter(|mark| mark.session == session) {
-            let twice = starts.last().is_some_and(|&last| {
-                let between = |at: i64| last <= at && at <= mark.at_ms;
-                mark.at_ms - last < REPORTED_TWICE_MS
+    /// How what happened to a session ends the turns that run in it. That an agent is one of a
+    /// workflow is known late: its launch is no call of a tool.
+    fn closing(&self, session: usize, event: &SessionEvent) -> Option<&'static str> {
+        match event {
+            SessionEvent::Ended => Some(INTERRUPTED),
+            SessionEvent::WorkflowStopped => {
+                let who = self.who(self.sessions[session].id.as_deref());
+                let is_of_one = match who.kind() {
+                    Some(kind) => kind == Kind::Workflow,
+                    None => !who.is_launched(),
+                };
+                is_of_one.then_some(STOPPED)
+            }
+            SessionEvent::Left | SessionEvent::Prompted(_) => None,
+        }
+    }
+
+    fn starts_of(&self, session: usize) -> Vec<&Start> {
+        let mut starts: Vec<&Start> = Vec::new();
+        for start in self.starts.iter().filter(|s| s.mark.session == session) {
+            let at_ms = start.mark.at_ms;
+            let twice = starts.last().is_some_and(|last| {
+                let last = last.mark.at_ms;
+                let between = |at: i64| last <= at && at <= at_ms;
+                at_ms - last < REPORTED_TWICE_MS
                     && !self.stops.iter().any(|stop| between(stop.mark.at_ms))
                     && !self.closings.iter().any(|closing| between(closing.at_ms))
             });
             if !twice {
-                starts.push(mark.at_ms);
+                starts.push(start);
             }
         }
         starts
     }
 
     /// The stops before the first start, then those of each turn.
-    fn stops_by_turn(&self, session: usize, starts: &[i64]) -> Vec<Vec<&Stop>> {
+    fn stops_by_turn(&self, sessions: &[usize], starts: &[i64]) -> Vec<Vec<&Stop>> {
         let mut by_turn: Vec<Vec<&Stop>> = vec![Vec::new(); starts.len() + 1];
-        for stop in self.stops.iter().filter(|s| s.mark.session == session) {
+        let stops = self.stops.iter();
+        for stop in stops.filter(|stop| sessions.contains(&stop.mark.session)) {
             by_turn[starts.partition_point(|&at| at <= stop.mark.at_ms)].push(stop);
         }
         for turn in 0..starts.len() {
@@ -170,8 +161,26 @@ impl Turns {
         by_turn
     }
 
+    /// The last end that a transcript shows of a turn, in whatever way it was read.
+    pub(super) fn last_read_end(&self, sessions: &[usize], from: i64, until: i64) -> Option<End> {
+        let read = self.read_ends.iter();
+        let read = read.map(|end| (end.at_ms, end.session, end.failure.clone()));
+        let is_over = |import: &Imported| import.outcome != Outcome::Interrupted;
+        let imported = self.imported.iter().filter(|(import, _)| is_over(import));
+        let imported =
+            imported.map(|(import, session)| (import.ended_ms, *session, failure(import)));
+        let ends = read.chain(imported).filter(|(at_ms, session, _)| {
+            sessions.contains(session) && (from.saturating_sub(SLACK_MS)..until).contains(at_ms)
+        });
+        ends.max().map(|(at_ms, _, failure)| End {
+            at_ms,
+            failure,
+            is_closing: true,
+        })
+    }
+
     /// A turn that was still going on when it was imported, and once more later, is the later one.
-    fn latest_imported(&self) -> impl Iterator<Item = &(Imported, usize)> {
+    pub(super) fn latest_imported(&self) -> impl Iterator<Item = &(Imported, usize)> {
         let mut imported = self.imported.iter().peekable();
         std::iter::from_fn(move || {
             let mut last = imported.next()?;
@@ -184,24 +193,21 @@ impl Turns {
         })
     }
 
-    fn imported_turn(&self, import: &Imported, session: usize) -> Turn {
-        let failure = match import.outcome {
-            Outcome::Success => None,
-            Outcome::Failure => Some("unknown".to_owned()),
-            Outcome::Interrupted => Some("interrupted".to_owned()),
-        };
+    pub(super) fn imported_turn(&self, import: &Imported, session: usize) -> Turn {
         Turn {
+            prompt: import.prompt.clone(),
             started_ms: Some(import.started_ms),
             end: Some(End {
                 at_ms: import.ended_ms,
-                failure,
+                failure: failure(import),
                 is_closing: false,
             }),
+            is_discovered: true,
             ..self.blank(session)
         }
     }
 
-    fn blank(&self, session: usize) -> Turn {
+    pub(super) fn blank(&self, session: usize) -> Turn {
         Turn {
             session_id: self.sessions[session].id.clone(),
             transcript: self.sessions[session].transcript.clone(),
@@ -230,7 +236,7 @@ impl Turns {
 }
 
 impl Stop {
-    fn end(&self) -> End {
+    pub(super) fn end(&self) -> End {
         End {
             at_ms: self.mark.at_ms,
             failure: self.failure.clone(),
@@ -250,7 +256,15 @@ fn last_named(stops: &[&Stop]) -> Option<End> {
     named.map(|stop| stop.end())
 }
 
-fn first_closing(closings: &[(i64, &str)], from: i64, until: i64) -> Option<End> {
+fn failure(import: &Imported) -> Option<String> {
+    match import.outcome {
+        Outcome::Success => None,
+        Outcome::Failure => Some("unknown".to_owned()),
+        Outcome::Interrupted => Some(INTERRUPTED.to_owned()),
+    }
+}
+
+pub(super) fn first_closing(closings: &[(i64, &str)], from: i64, until: i64) -> Option<End> {
     let within = closings.iter().filter(|(at, _)| (from..until).contains(at));
     within.min().map(|&(at_ms, failure)| End {
         at_ms,

@@ -1,5 +1,19 @@
 //! The ids of the executions of an agent.
 
+/// Before the id of a prompt: the client's own ids of agents begin otherwise.
+const MAIN: &str = "main-";
+
+/// The agent that stands for one turn of the main thread. The id of its prompt is the same in
+/// whatever order and from whatever source the turn is reported.
+pub fn main_id(prompt_id: &str) -> String {
+    format!("{MAIN}{prompt_id}")
+}
+
+/// The prompt behind [`main_id`]; none for an agent.
+pub fn prompt_of(agent_id: &str) -> Option<&str> {
+    agent_id.strip_prefix(MAIN)
+}
+
 /// The execution of an agent's turn, counted from 1.
 pub fn execution_id(agent_id: &str, turn: usize) -> String {
     if turn <= 1 {

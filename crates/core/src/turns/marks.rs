@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::id::prompt_of;
+use super::session::{BY_IMPORT, BY_START, BY_STOP, Identity, Launch, Session, Who};
 use super::signal::{AgentSignal, HookEvent, Imported};
 use crate::error::Rejection;
 
@@ -17,10 +19,6 @@ pub(super) const MAX_TOOLS: usize = 2_000;
 const MAX_TOOL_NAMES: usize = 256;
 /// Sessions in which an agent was seen.
 const MAX_SESSIONS: usize = 64;
-/// Who names an agent; the least has most right to.
-const BY_START: u8 = 0;
-const BY_STOP: u8 = 1;
-const BY_IMPORT: u8 = 2;
 /// Agents that one agent launched and that follow when more is known of it.
 const MAX_CHILDREN: usize = 1_024;
 
@@ -28,63 +26,26 @@ const MAX_CHILDREN: usize = 1_024;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Turns {
-    named: Option<Named>,
+    /// Of a turn of the main thread: the id of its prompt.
+    pub(super) prompt_id: Option<String>,
+    /// As versions kept it that had one of the agent and not of each of its sessions.
+    #[serde(flatten)]
+    shared: Identity,
     pub source: String,
-    launched: Option<Launched>,
-    /// What the file beside the transcript says.
-    beside: Launch,
     /// Agents that this one launched.
     pub(super) children: BTreeSet<String>,
     pub(super) sessions: Vec<Session>,
-    pub(super) starts: BTreeSet<Mark>,
+    pub(super) starts: BTreeSet<Start>,
     pub(super) stops: BTreeSet<Stop>,
     /// When it was stopped from outside.
     pub(super) closings: BTreeSet<Mark>,
+    /// Ends that only the transcript shows.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) read_ends: BTreeSet<ReadEnd>,
     pub(super) imported: BTreeSet<(Imported, usize)>,
     pub(super) tool_names: Vec<String>,
     /// By the hash of their id.
     pub(super) tools: BTreeMap<u64, Tool>,
-}
-
-/// The agent's name, by the source that knows it best: the first start, else the first stop,
-/// else an import.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Named {
-    rank: u8,
-    at_ms: i64,
-    line: u64,
-    name: String,
-}
-
-/// The answer to the first launch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Launched {
-    at_ms: i64,
-    line: u64,
-    parent: Option<String>,
-    model: Option<String>,
-}
-
-/// One session in which the agent was seen, and the file of its lines there.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Session {
-    pub(super) id: Option<String>,
-    pub(super) transcript: Option<String>,
-    /// The file was named, and not guessed from the path of the session.
-    pub(super) is_certain: bool,
-}
-
-/// What the launch of an agent, or the file beside its transcript, says of it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Launch {
-    /// The agent that launched it; `None` for the main thread.
-    pub parent: Option<String>,
-    pub model: Option<String>,
-    pub description: Option<String>,
-    /// 1 below the main thread.
-    pub depth: Option<u64>,
 }
 
 /// A stamp, and the line that brought it: the same line again is the same mark.
@@ -93,6 +54,23 @@ pub(super) struct Mark {
     pub(super) at_ms: i64,
     pub(super) line: u64,
     pub(super) session: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Start {
+    #[serde(flatten)]
+    pub(super) mark: Mark,
+    /// Of the turn of the main thread at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) prompt: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct ReadEnd {
+    pub(super) at_ms: i64,
+    pub(super) session: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failure: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -129,6 +107,14 @@ pub enum Applied {
 }
 
 impl Turns {
+    /// Of an agent of whom nothing is known.
+    pub fn new(agent_id: &str) -> Turns {
+        Turns {
+            prompt_id: prompt_of(agent_id).map(str::to_owned),
+            ..Turns::default()
+        }
+    }
+
     /// Takes in what one line said of this agent.
     pub fn apply(&mut self, what: &AgentSignal, hook: &HookEvent) -> Result<Applied, Rejection> {
         if self.source.is_empty() {
@@ -139,10 +125,14 @@ impl Turns {
             line: hook.line,
             session: self.session(hook.session_id.as_deref()),
         };
+        let first_ms = &mut self.sessions[mark.session].first_ms;
+        *first_ms = Some(first_ms.map_or(hook.at_ms, |first| first.min(hook.at_ms)));
         let new = match what {
-            AgentSignal::Started { name } => {
-                let new = insert("starts", &mut self.starts, mark, |start| start.line)?;
-                self.name(BY_START, name.as_ref(), hook);
+            AgentSignal::Started { name, prompt } => {
+                let prompt = prompt.clone();
+                let start = Start { mark, prompt };
+                let new = insert("starts", &mut self.starts, start, |start| start.mark.line)?;
+                self.name(BY_START, name.as_deref(), hook);
                 new
             }
             AgentSignal::Stopped {
@@ -157,13 +147,16 @@ impl Turns {
                     nameless: name.is_none(),
                 };
                 let new = insert("stops", &mut self.stops, stop, |stop| stop.mark.line)?;
-                self.name(BY_STOP, name.as_ref(), hook);
+                self.name(BY_STOP, name.as_deref(), hook);
                 new
             }
             AgentSignal::Closed => {
                 insert("stops", &mut self.closings, mark, |closing| closing.line)?
             }
-            AgentSignal::Launched { parent, model } => self.launched(parent, model, hook),
+            AgentSignal::Launched(launched) => {
+                let identity = &mut self.sessions[mark.session].identity;
+                identity.learn_launch(launched, hook.at_ms, hook.line)
+            }
             AgentSignal::HasLaunched { child } => self.add_child(child),
             AgentSignal::ToolBegan { .. } => return Ok(Applied::Heartbeat),
             AgentSignal::ToolEnded {
@@ -173,7 +166,7 @@ impl Turns {
             } => return Ok(self.tool_ended(mark, use_id.as_deref(), name, *failed)),
             AgentSignal::Imported { name, turns } => {
                 let new = self.import(turns, mark.session)?;
-                self.name(BY_IMPORT, name.as_ref(), hook);
+                self.name(BY_IMPORT, name.as_deref(), hook);
                 new
             }
         };
@@ -184,32 +177,19 @@ impl Turns {
         })
     }
 
-    pub fn agent_name(&self) -> Option<&str> {
-        self.named.as_ref().map(|named| named.name.as_str())
+    /// Who the agent is in a session.
+    pub fn who(&self, session_id: Option<&str>) -> Who<'_> {
+        let mut sessions = self.sessions.iter();
+        let here = sessions.find(|session| session.id.as_deref() == session_id);
+        Who {
+            here: here.map(|session| &session.identity),
+            shared: &self.shared,
+        }
     }
 
-    /// The agent that launched it; nothing below the main thread.
-    pub fn parent(&self) -> Option<&str> {
-        let launched = self.launched.as_ref();
-        let parent = launched.and_then(|launched| launched.parent.as_deref());
-        parent.or(self.beside.parent.as_deref())
-    }
-
-    /// The model that answered the launch, else the one that was asked for.
-    pub fn model(&self) -> Option<&str> {
-        let launched = self.launched.as_ref();
-        let model = launched.and_then(|launched| launched.model.as_deref());
-        model.or(self.beside.model.as_deref())
-    }
-
-    pub fn description(&self) -> Option<&str> {
-        self.beside.description.as_deref()
-    }
-
-    /// As far as it is known without looking at the parent.
-    pub fn depth(&self) -> Option<u64> {
-        let below_main = self.launched.is_some() && self.parent().is_none();
-        self.beside.depth.or(below_main.then_some(1))
+    /// Of a turn of the main thread: the id of its prompt.
+    pub fn prompt_id(&self) -> Option<&str> {
+        self.prompt_id.as_deref()
     }
 
     pub fn children(&self) -> impl Iterator<Item = &str> {
@@ -239,27 +219,48 @@ impl Turns {
         is_other
     }
 
-    /// Adds what the file beside the transcript says.
-    pub fn describe(&mut self, signals: Launch) -> bool {
-        if signals == self.beside || signals == Launch::default() {
-            return false;
-        }
-        self.beside = signals;
-        true
+    /// Adds what the file beside the transcript of a session says.
+    pub fn describe(&mut self, session_id: Option<&str>, beside: Launch) -> bool {
+        let session = self.session(session_id);
+        self.sessions[session].identity.describe(beside)
+    }
+
+    /// Adds an end that only the transcript of a session shows.
+    pub fn ended_by_transcript(
+        &mut self,
+        session_id: Option<&str>,
+        at_ms: i64,
+        failure: Option<String>,
+    ) -> bool {
+        let session = self.session(session_id);
+        let end = ReadEnd {
+            at_ms,
+            session,
+            failure,
+        };
+        self.read_ends.len() < MAX_MARKS && self.read_ends.insert(end)
     }
 
     /// Whether all but the marks is the same.
     pub fn is_described_as(&self, other: &Turns) -> bool {
-        self.agent_name() == other.agent_name()
-            && self.source == other.source
-            && self.has_place_of(other)
-            && self.model() == other.model()
-            && self.description() == other.description()
+        let identities = |turns: &Turns| -> Vec<Identity> {
+            let sessions = turns.sessions.iter();
+            sessions.map(|session| session.identity.clone()).collect()
+        };
+        self.source == other.source
+            && self.shared == other.shared
+            && identities(self) == identities(other)
     }
 
-    /// Whether parent and depth are the same.
+    /// Whether parent and depth are the same in every session.
     pub fn has_place_of(&self, other: &Turns) -> bool {
-        self.parent() == other.parent() && self.depth() == other.depth()
+        let sessions = self.sessions.iter().chain(&other.sessions);
+        let mut ids = sessions.map(|session| session.id.as_deref());
+        ids.all(|id| self.who(id).has_place_of(&other.who(id)))
+    }
+
+    pub fn first_start_ms(&self) -> Option<i64> {
+        self.starts.first().map(|start| start.mark.at_ms)
     }
 
     pub fn sessions(&self) -> impl Iterator<Item = &str> {
@@ -268,33 +269,10 @@ impl Turns {
             .filter_map(|session| session.id.as_deref())
     }
 
-    fn name(&mut self, rank: u8, name: Option<&String>, hook: &HookEvent) {
-        let named = name.map(|name| Named {
-            rank,
-            at_ms: hook.at_ms,
-            line: hook.line,
-            name: name.clone(),
-        });
-        self.named = self.named.take().into_iter().chain(named).min();
-    }
-
-    fn launched(
-        &mut self,
-        parent: &Option<String>,
-        model: &Option<String>,
-        hook: &HookEvent,
-    ) -> bool {
-        let known = self.launched.as_ref();
-        if known.is_some_and(|known| (known.at_ms, known.line) <= (hook.at_ms, hook.line)) {
-            return false;
-        }
-        self.launched = Some(Launched {
-            at_ms: hook.at_ms,
-            line: hook.line,
-            parent: parent.clone(),
-            model: model.clone(),
-        });
-        true
+    fn name(&mut self, rank: u8, name: Option<&str>, hook: &HookEvent) {
+        let session = self.session(hook.session_id.as_deref());
+        let identity = &mut self.sessions[session].identity;
+        identity.learn_name(rank, name, hook.at_ms, hook.line);
     }
 
     /// A call is counted once by its id; one without an id looks the same as its repetition.
@@ -330,7 +308,7 @@ impl Turns {
     fn import(&mut self, turns: &[Imported], session: usize) -> Result<bool, Rejection> {
         let mut new = turns
             .iter()
-            .map(|&turn| (turn, session))
+            .map(|turn| (turn.clone(), session))
             .collect::<Vec<_>>();
         new.retain(|turn| !self.imported.contains(turn));
         if self.imported.len() + new.len() > MAX_MARKS {

@@ -7,14 +7,21 @@
 
 mod derive;
 mod id;
+mod joined;
+mod main_turn;
 mod marks;
+mod session;
 mod signal;
 mod size;
+mod turn;
 
-pub use self::derive::{End, Turn};
-pub use self::id::{execution_id, turn_of};
-pub use self::marks::{Applied, Launch, Turns};
-pub use self::signal::{AgentSignal, HookEvent, Imported, Outcome, Signal};
+pub use self::id::{execution_id, main_id, prompt_of, turn_of};
+pub use self::marks::{Applied, Turns};
+pub use self::session::{Launch, Who};
+pub use self::signal::{
+    AgentSignal, HookEvent, Imported, Launched, Outcome, SessionEvent, SessionMark, Signal,
+};
+pub use self::turn::{End, Turn};
 
 #[cfg(test)]
 mod tests;

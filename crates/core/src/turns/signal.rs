@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kind::Kind;
+
 /// One hook line, understood.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HookEvent {
@@ -18,7 +20,7 @@ pub struct HookEvent {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Signal {
-    SessionEnded,
+    Session(SessionEvent),
     Agent {
         id: String,
         what: AgentSignal,
@@ -27,10 +29,34 @@ pub enum Signal {
     },
 }
 
+/// What happens to a session, and may end what runs in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionEvent {
+    /// Its client ended, or another one took it up.
+    Ended,
+    /// Its client goes on with another session, and so do the agents in the background.
+    Left,
+    /// A workflow was stopped from outside, and its agents with it.
+    WorkflowStopped,
+    /// A turn of the main thread began, by the id of its prompt. There is one at a time.
+    Prompted(String),
+}
+
+/// When it happened.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionMark {
+    pub at_ms: i64,
+    pub what: SessionEvent,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum AgentSignal {
-    /// Without a name where the client left it empty.
-    Started { name: Option<String> },
+    Started {
+        /// `None` where the client left it empty.
+        name: Option<String>,
+        /// Of the turn of the main thread at that time.
+        prompt: Option<String>,
+    },
     Stopped {
         name: Option<String>,
         failure: Option<String>,
@@ -38,12 +64,11 @@ pub enum AgentSignal {
     },
     /// Stopped from outside.
     Closed,
-    Launched {
-        parent: Option<String>,
-        model: Option<String>,
-    },
+    Launched(Launched),
     /// The other side of [`AgentSignal::Launched`].
-    HasLaunched { child: String },
+    HasLaunched {
+        child: String,
+    },
     ToolBegan {
         use_id: Option<String>,
         name: String,
@@ -60,11 +85,28 @@ pub enum AgentSignal {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// The answer to a launch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Launched {
+    /// The agent that launched it; `None` for the main thread.
+    pub parent: Option<String>,
+    pub model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// What a teammate is, where its name says only who it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_type: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Imported {
     pub started_ms: i64,
     pub ended_ms: i64,
     pub outcome: Outcome,
+    /// Of the turn of the main thread at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

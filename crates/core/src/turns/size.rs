@@ -10,7 +10,9 @@ impl Turns {
     pub fn bytes(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let sessions = self.sessions.iter();
-        let sessions = sessions.map(|session| text(&session.id) + text(&session.transcript));
+        let sessions = sessions.map(|session| {
+            text(&session.id) + text(&session.transcript) + session.identity.bytes()
+        });
         let failures = self.stops.iter().map(|stop| text(&stop.failure));
         let names = self
             .children
@@ -22,6 +24,7 @@ impl Turns {
             + self.starts.len()
             + self.stops.len()
             + self.closings.len()
+            + self.read_ends.len()
             + self.imported.len()
             + self.children.len()
             + self.tool_names.len()

@@ -3,6 +3,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::marks::{MAX_MARKS, MAX_TOOLS};
 use super::*;
 
+mod main_turn;
+
 /// `s` a start, `e` a stop, `f` a stop with an error, `a` a stop that was sent on, `n` a stop
 /// without a name, `c` stopped from outside, `t` a tool call that ended; each at its stamp in
 /// milliseconds.
@@ -15,7 +17,10 @@ fn hook(step: &str) -> (AgentSignal, HookEvent) {
         again,
     };
     let what = match kind {
-        "s" => AgentSignal::Started { name: name() },
+        "s" => AgentSignal::Started {
+            name: name(),
+            prompt: None,
+        },
         "e" => stopped(name(), None, false),
         "f" => stopped(name(), Some("rate_limit"), false),
         "a" => stopped(name(), None, true),
@@ -48,23 +53,28 @@ fn turns_of<'a>(steps: impl IntoIterator<Item = &'a str>) -> Turns {
 }
 
 /// `start-end`, with the error in brackets and the calls of tools behind an x.
-fn shown(turns: &Turns, ends: &[i64]) -> String {
-    let shown = |turn: &Turn| {
-        let start = turn.started_ms.map_or("?".to_owned(), |ms| ms.to_string());
-        let end = turn.end.as_ref().map_or(String::new(), |end| {
-            let failure = end.failure.as_ref().map(|failure| format!("({failure})"));
-            format!("{}{}", end.at_ms, failure.unwrap_or_default())
-        });
-        let calls: u64 = turn.tool_calls.values().sum();
-        let calls = if calls > 0 {
-            format!("x{calls}")
-        } else {
-            String::new()
-        };
-        format!("{start}-{end}{calls}")
+fn shown_turn(turn: &Turn) -> String {
+    let start = turn.started_ms.map_or("?".to_owned(), |ms| ms.to_string());
+    let end = turn.end.as_ref().map_or(String::new(), |end| {
+        let failure = end.failure.as_ref().map(|failure| format!("({failure})"));
+        format!("{}{}", end.at_ms, failure.unwrap_or_default())
+    });
+    let calls: u64 = turn.tool_calls.values().sum();
+    let calls = if calls > 0 {
+        format!("x{calls}")
+    } else {
+        String::new()
     };
-    let turns = turns.derive(|_| ends.to_vec());
-    turns.iter().map(shown).collect::<Vec<_>>().join(" ")
+    format!("{start}-{end}{calls}")
+}
+
+fn shown(turns: &Turns, ends: &[i64]) -> String {
+    let ended = |&at_ms: &i64| SessionMark {
+        at_ms,
+        what: SessionEvent::Ended,
+    };
+    let turns = turns.derive(|_| ends.iter().map(ended).collect());
+    turns.iter().map(shown_turn).collect::<Vec<_>>().join(" ")
 }
 
 /// The turns are these, in whatever order the lines come.
@@ -212,7 +222,7 @@ fn the_name_of_an_agent_does_not_depend_on_order() {
     let say = |turns: &mut Turns, step: &str, name: &str| {
         let (mut what, hook) = hook(step);
         match &mut what {
-            AgentSignal::Started { name: own } => *own = Some(name.to_owned()),
+            AgentSignal::Started { name: own, .. } => *own = Some(name.to_owned()),
             AgentSignal::Stopped { name: own, .. } => *own = Some(name.to_owned()),
             _ => panic!("{step}"),
         }
@@ -224,7 +234,7 @@ fn the_name_of_an_agent_does_not_depend_on_order() {
         for i in order {
             say(&mut turns, signals[i].0, signals[i].1);
         }
-        assert_eq!(turns.agent_name(), Some("first"));
+        assert_eq!(turns.who(Some("s")).name(), Some("first"));
     }
 }
 
@@ -248,6 +258,7 @@ fn imported_turns_give_way_to_hooks() {
                 started_ms,
                 ended_ms,
                 outcome: Outcome::Interrupted,
+                prompt: None,
             }],
         };
         turns.apply(&what, &hook("s1").1).unwrap()
@@ -268,6 +279,33 @@ fn imported_turns_give_way_to_hooks() {
     import(&mut alone, 300_000, 310_000);
     import(&mut alone, 300_000, 340_000);
     assert_eq!(shown(&alone, &[]), "100000- 300000-340000(interrupted)");
+}
+
+#[test]
+fn an_agent_that_outlives_its_session_is_one_run() {
+    let elsewhere = |step: &str| {
+        let (what, mut other) = hook(step);
+        other.session_id = Some("t".to_owned());
+        (what, other)
+    };
+    let mut reported = vec![hook("s10000"), elsewhere("t15000"), elsewhere("e20000")];
+    for _ in 0..3 {
+        reported.rotate_left(1);
+        let mut turns = Turns::default();
+        for (what, hook) in &reported {
+            turns.apply(what, hook).unwrap();
+        }
+        assert_eq!(shown(&turns, &[]), "10000-20000x1");
+        let derived = turns.derive(|_| Vec::new());
+        assert_eq!(derived[0].session_id.as_deref(), Some("s"));
+        assert_eq!(derived[0].later_sessions, ["t"]);
+        // Once it has stopped, what another session reports of its id is another run.
+        let (what, other) = elsewhere("s30000");
+        turns.apply(&what, &other).unwrap();
+        let (what, stop) = hook("e12000");
+        turns.apply(&what, &stop).unwrap();
+        assert_eq!(shown(&turns, &[]), "10000-12000 30000-20000x1");
+    }
 }
 
 #[test]

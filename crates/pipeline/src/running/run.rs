@@ -62,6 +62,8 @@ pub(super) struct Run {
     pub known: Arc<Active>,
     /// Of all but the names of its tools; see [`run_bytes`].
     pub bytes: usize,
+    /// Sessions into which it went on.
+    later_sessions: Vec<String>,
     /// The lines of which transcript say what it has spent, hashed.
     lines: u64,
     /// The last change to it.
@@ -99,6 +101,7 @@ impl Run {
         Run {
             bytes: bytes_of(&known, execution),
             known,
+            later_sessions: later_sessions_of(execution),
             lines: lines_of(execution),
             changed_seq: seq,
             has_heartbeat: false,
@@ -147,8 +150,14 @@ impl Run {
         }
         self.known = Arc::new(Active::of(execution));
         self.bytes = bytes_of(&self.known, execution);
+        self.later_sessions = later_sessions_of(execution);
         (self.lines, self.changed_seq) = (lines, seq);
         self
+    }
+
+    pub fn is_of_session(&self, session_id: &str) -> bool {
+        self.known.session_id.as_deref() == Some(session_id)
+            || self.later_sessions.iter().any(|later| later == session_id)
     }
 
     /// Whether every name of a tool found room, of which there are so many bytes.
@@ -216,9 +225,17 @@ impl Run {
     }
 }
 
+fn later_sessions_of(execution: &Execution) -> Vec<String> {
+    execution.later_sessions().to_vec()
+}
+
 /// Equal where what was read for one execution is what would be read for the other.
 fn lines_of(execution: &Execution) -> u64 {
     let started_ms = execution.start.as_ref().map(|start| start.started_ms);
-    let lines = (execution.transcript(), started_ms);
+    let lines = (
+        execution.transcript(),
+        execution.later_transcripts(),
+        started_ms,
+    );
     xxh3_64(format!("{lines:?}").as_bytes())
 }

@@ -17,7 +17,7 @@ use agentpulse_core::error::Rejection;
 use agentpulse_core::event::Progress;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::names::{NameKind, Names, TrackedName};
-use agentpulse_core::turns::Turns;
+use agentpulse_core::turns::{SessionMark, Turns};
 use agentpulse_store::journal::{Deferred, Entry};
 
 /// What the events of one commit make of executions, in bytes; one submission may go beyond it.
@@ -33,8 +33,8 @@ pub(super) struct Batch {
     pub names_before: Option<Names>,
     /// The marks of agents, where they are not as they were.
     pub turns: HashMap<String, Arc<Turns>>,
-    /// Sessions and the moments of their ends.
-    pub session_ends: BTreeSet<(String, i64)>,
+    /// Sessions and what happened to them.
+    pub session_marks: BTreeSet<(String, SessionMark)>,
     /// Agents of which turns are to be restated later, and those of which that is done.
     pub deferred: Vec<(String, Deferred)>,
     pub resumed: Vec<String>,
@@ -62,7 +62,7 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
             && self.turns.is_empty()
-            && self.session_ends.is_empty()
+            && self.session_marks.is_empty()
             && self.deferred.is_empty()
             && self.resumed.is_empty()
     }
@@ -72,7 +72,7 @@ impl Batch {
     }
 
     pub fn entry(&self, now: Now) -> Entry<'_> {
-        let (turns, ends) = (self.turns.iter(), self.session_ends.iter());
+        let (turns, marks) = (self.turns.iter(), self.session_marks.iter());
         let deferred = self.deferred.iter();
         Entry {
             at_ms: now.wall_ms,
@@ -81,7 +81,7 @@ impl Batch {
             turns: turns
                 .map(|(id, turns)| (id.as_str(), turns.as_ref()))
                 .collect(),
-            session_ends: ends.map(|(id, at_ms)| (id.as_str(), *at_ms)).collect(),
+            session_marks: marks.map(|(id, mark)| (id.as_str(), mark)).collect(),
             deferred: deferred.map(|(id, one)| (id.as_str(), *one)).collect(),
             resumed: self.resumed.iter().map(String::as_str).collect(),
             ended: Vec::new(),

@@ -32,7 +32,7 @@ impl Commit<'_> {
                 Event::Progress(progress) if self.memory.running.has(&progress.id) => None,
                 Event::Progress(progress) => Some(progress.id.as_str()),
                 // Hooks are rare, and whom they are of is known only when they are applied.
-                Event::Hook(_) | Event::Read(_) | Event::Ignored => None,
+                Event::Hook(_) | Event::Read(_) | Event::EndSeen { .. } | Event::Ignored => None,
             })
             .filter(|id| !self.is_at_hand(id))
             .collect();
@@ -47,6 +47,7 @@ impl Commit<'_> {
             Event::Progress(progress) => Ok(self.heartbeat(progress)),
             Event::Hook(hook) => self.apply_hook(&hook),
             Event::Read(read) => self.apply_transcript(*read),
+            Event::EndSeen { id, end } => self.end_seen(&id, end),
             Event::Ignored => {
                 self.writer.counters.events_ignored.add(1);
                 Ok(IngestOutcome::Progress)

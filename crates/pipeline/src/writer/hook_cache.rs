@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use agentpulse_core::turns::Turns;
+use agentpulse_core::turns::{SessionMark, Turns};
 
 /// What is remembered of the journal in one commit; beyond it, it is read again.
 const MAX_JOURNALED_BYTES: usize = 16 << 20;
 
-/// Marks and ends of sessions as the journal has them: to read the marks of an agent takes a
+/// Marks of agents and sessions as the journal has them: to read the marks of an agent takes a
 /// millisecond when they are many, and an agent sends many signals in one commit.
 #[derive(Default)]
 pub(super) struct HookCache {
     turns: HashMap<String, Arc<Turns>>,
     bytes: usize,
-    ends: HashMap<String, Vec<i64>>,
+    /// By the session, and the moment from which on.
+    marks: HashMap<(String, i64), Vec<SessionMark>>,
 }
 
 impl HookCache {
@@ -31,11 +32,11 @@ impl HookCache {
         self.turns.insert(agent_id.to_owned(), turns);
     }
 
-    pub fn ends(&self, session_id: &str) -> Option<&[i64]> {
-        self.ends.get(session_id).map(Vec::as_slice)
+    pub fn session_marks(&self, of: &(String, i64)) -> Option<&[SessionMark]> {
+        self.marks.get(of).map(Vec::as_slice)
     }
 
-    pub fn keep_ends(&mut self, session_id: &str, ends: Vec<i64>) {
-        self.ends.insert(session_id.to_owned(), ends);
+    pub fn keep_session_marks(&mut self, of: (String, i64), marks: Vec<SessionMark>) {
+        self.marks.insert(of, marks);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::commit::Commit;
 use super::handle::Unavailable;
 use agentpulse_core::limits::MAX_NESTING;
-use agentpulse_core::turns::{Turn, Turns};
+use agentpulse_core::turns::{SessionMark, Turn, Turns};
 
 impl Commit<'_> {
     pub(super) fn turns(&mut self, agent_id: &str) -> Result<Arc<Turns>, Unavailable> {
@@ -16,62 +16,83 @@ impl Commit<'_> {
             return Ok(turns.clone());
         }
         let turns = self.journaled(self.writer.journal.turns(agent_id))?;
-        let turns = Arc::new(turns.unwrap_or_default());
+        let turns = Arc::new(turns.unwrap_or_else(|| Turns::new(agent_id)));
         // Once more, for what may become of it.
         self.batch.bytes += 2 * turns.bytes();
         self.hooks.keep_turns(agent_id, turns.clone());
         Ok(turns)
     }
 
-    /// When a session ended.
-    pub(super) fn ends_of(&mut self, session_id: &str) -> Result<Vec<i64>, Unavailable> {
-        if self.hooks.ends(session_id).is_none() {
-            let ends = self.journaled(self.writer.journal.session_ends(session_id))?;
-            self.hooks.keep_ends(session_id, ends);
+    /// What happened to a session from a moment on.
+    pub(super) fn session_marks(
+        &mut self,
+        session_id: &str,
+        from_ms: i64,
+    ) -> Result<Vec<SessionMark>, Unavailable> {
+        let of = (session_id.to_owned(), from_ms);
+        if self.hooks.session_marks(&of).is_none() {
+            let marks = self.journaled(self.writer.journal.session_marks(session_id, from_ms))?;
+            self.hooks.keep_session_marks(of.clone(), marks);
         }
-        let journaled = self.hooks.ends(session_id).into_iter().flatten();
-        let staged = self.batch.session_ends.iter();
-        let staged = staged.filter(|(id, _)| id == session_id);
+        let journaled = self.hooks.session_marks(&of).into_iter().flatten();
+        let staged = self.batch.session_marks.iter();
+        let staged = staged.filter(|(id, mark)| id == session_id && mark.at_ms >= from_ms);
         Ok(journaled
-            .copied()
-            .chain(staged.map(|&(_, at_ms)| at_ms))
+            .chain(staged.map(|(_, mark)| mark))
+            .cloned()
             .collect())
     }
 
     pub(super) fn derive(&mut self, turns: &Turns) -> Result<Vec<Turn>, Unavailable> {
-        let ends = self.all_ends(turns)?;
-        Ok(turns.derive(|session_id| ends.get(session_id).cloned().unwrap_or_default()))
+        let marks = self.all_marks(turns)?;
+        Ok(turns.derive(|session_id| marks.get(session_id).cloned().unwrap_or_default()))
     }
 
     /// The turns without the calls of their tools, which are what takes time.
     pub(super) fn derive_uncounted(&mut self, turns: &Turns) -> Result<Vec<Turn>, Unavailable> {
-        let ends = self.all_ends(turns)?;
-        Ok(turns.derive_uncounted(|session_id| ends.get(session_id).cloned().unwrap_or_default()))
+        let marks = self.all_marks(turns)?;
+        Ok(turns.derive_uncounted(|session_id| marks.get(session_id).cloned().unwrap_or_default()))
     }
 
     /// How many launches below the main thread; None if one of them is not known.
-    pub(super) fn depth(&mut self, turns: &Turns) -> Result<Option<u64>, Unavailable> {
-        let mut depth = turns.depth();
-        let mut parent = turns.parent().map(str::to_owned);
+    pub(super) fn depth(
+        &mut self,
+        turns: &Turns,
+        session_id: Option<&str>,
+    ) -> Result<Option<u64>, Unavailable> {
+        if turns.prompt_id().is_some() {
+            return Ok(Some(0));
+        }
+        let who = turns.who(session_id);
+        let mut depth = who.depth();
+        let mut parent = who.parent().map(str::to_owned);
         let mut below = 0;
         while depth.is_none()
             && below < MAX_NESTING as u64
             && let Some(agent_id) = parent
         {
             let turns = self.turns(&agent_id)?;
+            let who = turns.who(session_id);
             below += 1;
-            depth = turns.depth();
-            parent = turns.parent().map(str::to_owned);
+            depth = who.depth();
+            parent = who.parent().map(str::to_owned);
         }
         Ok(depth.map(|depth| depth + below))
     }
 
-    fn all_ends(&mut self, turns: &Turns) -> Result<HashMap<String, Vec<i64>>, Unavailable> {
-        let mut ends = HashMap::new();
-        for session_id in turns.sessions() {
-            ends.insert(session_id.to_owned(), self.ends_of(session_id)?);
+    /// What may have ended a turn of the agent.
+    fn all_marks(
+        &mut self,
+        turns: &Turns,
+    ) -> Result<HashMap<String, Vec<SessionMark>>, Unavailable> {
+        let mut marks = HashMap::new();
+        if let Some(from_ms) = turns.first_start_ms() {
+            for session_id in turns.sessions() {
+                let of_session = self.session_marks(session_id, from_ms)?;
+                marks.insert(session_id.to_owned(), of_session);
+            }
         }
-        Ok(ends)
+        Ok(marks)
     }
 
     fn journaled<T>(

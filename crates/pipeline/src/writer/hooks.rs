@@ -7,16 +7,17 @@ use std::sync::Arc;
 use super::commit::Commit;
 use super::handle::{IngestOutcome, Unavailable};
 use agentpulse_core::error::Rejection;
-use agentpulse_core::event::{Progress, Read, ToolCall};
+use agentpulse_core::event::{Progress, Read, SeenEnd, ToolCall};
 use agentpulse_core::execution::{Execution, Status};
 use agentpulse_core::turns::{
-    AgentSignal, Applied, HookEvent, Signal, Turns, execution_id, turn_of,
+    AgentSignal, Applied, HookEvent, SessionEvent, SessionMark, Signal, Turns, execution_id,
+    prompt_of, turn_of,
 };
 use agentpulse_store::history::Filter;
 use agentpulse_store::journal::ALL_TURNS;
 
-/// Executions of one session that had timed out before it ended.
-const MAX_TIMED_OUT: usize = 256;
+/// Executions of one session that had ended otherwise, and may have ended by it.
+const MAX_ENDED: usize = 256;
 
 impl Commit<'_> {
     /// A line is a duplicate when all that it says was known, and a heartbeat when there is
@@ -25,7 +26,11 @@ impl Commit<'_> {
         let mut outcome = IngestOutcome::Progress;
         for signal in &hook.signals {
             let applied = match signal {
-                Signal::SessionEnded => Ok(self.session_ended(hook)?),
+                Signal::Session(SessionEvent::Prompted(_)) if !self.counts_main() => continue,
+                Signal::Agent { id, .. } if prompt_of(id).is_some() && !self.counts_main() => {
+                    continue;
+                }
+                Signal::Session(event) => Ok(self.apply_session(hook, event)?),
                 Signal::Agent {
                     id,
                     what,
@@ -49,8 +54,16 @@ impl Commit<'_> {
     pub(super) fn apply_transcript(&mut self, read: Read) -> Result<IngestOutcome, Unavailable> {
         let (agent_id, _) = turn_of(&read.id);
         let mut turns = self.turns(agent_id)?.as_ref().clone();
-        if turns.describe(read.launch) {
-            if let Some(parent) = turns.parent().filter(|&parent| parent != agent_id) {
+        let of = self.execution(&read.id)?;
+        let session_id = of.as_ref().and_then(|one| one.origin(|o| &o.session_id));
+        let is_described = turns.describe(session_id, read.launch);
+        let is_open = |one: &Execution| one.is_closed() || one.timed_out_ms.is_some();
+        let end = read.end.filter(|_| of.as_deref().is_some_and(is_open));
+        let has_ended =
+            end.is_some_and(|end| turns.ended_by_transcript(session_id, end.at_ms, end.failure));
+        if is_described || has_ended {
+            let parent = turns.who(session_id).parent();
+            if let Some(parent) = parent.filter(|&parent| parent != agent_id) {
                 self.add_child(parent, agent_id)?;
             }
             if let Some(rejection) = self.restate(agent_id, turns)? {
@@ -67,6 +80,31 @@ impl Commit<'_> {
             }
             _ => Ok(IngestOutcome::Duplicate),
         }
+    }
+
+    /// Ends a run of which only its transcript shows the end.
+    pub(super) fn end_seen(
+        &mut self,
+        id: &str,
+        end: SeenEnd,
+    ) -> Result<IngestOutcome, Unavailable> {
+        let Some(of) = self.execution(id)?.filter(|one| one.is_running()) else {
+            return Ok(IngestOutcome::Duplicate);
+        };
+        let (agent_id, _) = turn_of(id);
+        let session_id = of.origin(|origin| &origin.session_id);
+        let mut turns = self.turns(agent_id)?.as_ref().clone();
+        if !turns.ended_by_transcript(session_id, end.at_ms, end.failure) {
+            return Ok(IngestOutcome::Duplicate);
+        }
+        Ok(match self.restate(agent_id, turns)? {
+            Some(rejection) => IngestOutcome::Rejected(rejection),
+            None => IngestOutcome::Accepted,
+        })
+    }
+
+    fn counts_main(&self) -> bool {
+        self.writer.settings.counts_main
     }
 
     /// One signal of one agent.
@@ -133,42 +171,46 @@ impl Commit<'_> {
         Ok(self.is_running(&execution_id(agent_id, number)))
     }
 
-    /// What had timed out ended with its session after all.
-    fn session_ended(&mut self, hook: &HookEvent) -> Result<Applied, Unavailable> {
+    /// What runs in the session may have ended by it, and what had timed out, after all. Where it
+    /// is late, what something later had ended may have ended by it.
+    fn apply_session(
+        &mut self,
+        hook: &HookEvent,
+        event: &SessionEvent,
+    ) -> Result<Applied, Unavailable> {
         let Some(session_id) = &hook.session_id else {
             return Ok(Applied::Heartbeat);
         };
-        if self.ends_of(session_id)?.contains(&hook.at_ms) {
+        let mark = SessionMark {
+            at_ms: hook.at_ms,
+            what: event.clone(),
+        };
+        let since = self.session_marks(session_id, hook.at_ms)?;
+        if since.contains(&mark) {
             return Ok(Applied::Duplicate);
         }
-        self.batch
-            .session_ends
-            .insert((session_id.clone(), hook.at_ms));
-        let of_session = |execution: &Execution| {
-            execution.origin(|origin| &origin.session_id) == Some(session_id)
-        };
-        let timed_out = Filter {
+        self.batch.session_marks.insert((session_id.clone(), mark));
+        let ended = Filter {
             session_id: Some(session_id.clone()),
-            status: Some(Status::Timeout),
+            status: since.is_empty().then_some(Status::Timeout),
             ..Filter::default()
         };
-        let timed_out = self.agents_of(&timed_out)?;
-        let staged = self
-            .staged
-            .values()
-            .filter(|execution| of_session(execution));
+        let mut agents = self.agents_of(&ended)?;
+        let staged = self.staged.values().map(|execution| &**execution);
+        let unflushed = self.memory.without_own_end();
+        let here = staged
+            .chain(unflushed)
+            .filter(|one| one.is_of_session(session_id));
         let running = self.memory.running.of_session(session_id);
         let ids = running.iter().map(|id| &**id);
-        let ids = ids
-            .chain(staged.map(|execution| execution.id.as_str()))
-            .chain(
-                self.memory
-                    .timed_out()
-                    .filter(|one| of_session(one))
-                    .map(|one| one.id.as_str()),
-            );
-        let mut agents: BTreeSet<String> = ids.map(|id| turn_of(id).0.to_owned()).collect();
-        agents.extend(timed_out);
+        let ids = ids.chain(here.map(|execution| execution.id.as_str()));
+        agents.extend(ids.map(|id| turn_of(id).0.to_owned()));
+        agents.retain(|id| match event {
+            SessionEvent::Ended => true,
+            // An agent in the background outlives both.
+            SessionEvent::Left | SessionEvent::Prompted(_) => prompt_of(id).is_some(),
+            SessionEvent::WorkflowStopped => prompt_of(id).is_none(),
+        });
         for agent_id in agents {
             match self.batch.is_full() {
                 true => self.defer(&agent_id, ALL_TURNS, false),
@@ -178,10 +220,10 @@ impl Commit<'_> {
         Ok(Applied::Changed)
     }
 
-    /// The agents of these executions, of the last [`MAX_TIMED_OUT`]; page by page, because each
+    /// The agents of these executions, of the last [`MAX_ENDED`]; page by page, because each
     /// may be large.
     fn agents_of(&mut self, filter: &Filter) -> Result<BTreeSet<String>, Unavailable> {
-        let (mut agents, mut left, mut before) = (BTreeSet::new(), MAX_TIMED_OUT, None);
+        let (mut agents, mut left, mut before) = (BTreeSet::new(), MAX_ENDED, None);
         while left > 0 {
             let page =
                 self.known_to_history(self.writer.history.executions(filter, before, left))?;

@@ -48,10 +48,10 @@ impl Memory {
         unread.map(|(id, _)| id.as_str())
     }
 
-    /// Those that history does not have and that had timed out.
-    pub(super) fn timed_out(&self) -> impl Iterator<Item = &Execution> {
+    /// Those that history does not have and that ended by no stop of their own.
+    pub(super) fn without_own_end(&self) -> impl Iterator<Item = &Execution> {
         let unflushed = self.unflushed.values().map(|(_, execution)| &**execution);
-        unflushed.filter(|execution| execution.timed_out_ms.is_some())
+        unflushed.filter(|one| one.timed_out_ms.is_some() || one.is_closed())
     }
 
     /// Takes in an execution of which history, which has all changes up to `seq`, says that it

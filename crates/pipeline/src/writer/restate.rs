@@ -9,7 +9,8 @@ use super::handle::Unavailable;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::execution::{Execution, Origin, Start, Status, Stop, TurnFacts};
-use agentpulse_core::turns::{End, Turn, Turns, execution_id, turn_of};
+use agentpulse_core::kind::Kind;
+use agentpulse_core::turns::{End, Turn, Turns, execution_id, main_id, turn_of};
 use agentpulse_store::journal::ALL_TURNS;
 
 /// Agents that follow one that they descend from, in one commit.
@@ -175,51 +176,72 @@ impl Commit<'_> {
     }
 
     fn turn_facts(&mut self, turns: &Turns, turn: &Turn) -> Result<TurnFacts, Unavailable> {
+        let session_id = turn.session_id.as_deref();
+        let who = turns.who(session_id);
         let origin = Origin {
             session_id: turn.session_id.clone(),
             parent_agent_id: self.parent(turns, turn)?,
-            model: turns.model().map(str::to_owned),
+            model: who.model().map(str::to_owned),
             host: None,
             source: Some(turns.source.clone()),
         };
-        let agent_name = turns.agent_name().unwrap_or(UNNAMED);
+        let agent_name = who.name().unwrap_or(UNNAMED);
+        let kind = match turns.prompt_id() {
+            Some(_) => Kind::Main,
+            None => who.kind().unwrap_or_default(),
+        };
+        let types = &self.writer.settings.catalog.types;
+        let agent_type = match turns.prompt_id() {
+            Some(_) => Some(Kind::Main.as_str().to_owned()),
+            None => who.agent_type().map(|of| types.classify(of).to_owned()),
+        };
         Ok(TurnFacts {
             start: turn.started_ms.map(|started_ms| Start {
                 agent_name: agent_name.to_owned(),
-                agent_type: None,
+                agent_type: agent_type.clone(),
                 started_ms,
                 task_description: None,
                 tools_granted: Vec::new(),
                 context_size: None,
                 origin: origin.clone(),
             }),
-            stop: turn.end.as_ref().map(|end| stop(turns, end, origin)),
+            stop: turn.end.as_ref().map(|end| Stop {
+                agent_name: who.name().map(str::to_owned),
+                agent_type,
+                ..stop(end, origin)
+            }),
             is_closed: turn.end.as_ref().is_some_and(|end| end.is_closing),
+            kind,
+            is_discovered: turn.is_discovered,
             transcript: turn.transcript.clone(),
+            later_transcripts: turn.later_transcripts.clone(),
+            later_sessions: turn.later_sessions.clone(),
             tool_calls: turn.tool_calls.clone(),
             tool_errors: turn.tool_errors,
-            task_description: turns.description().map(str::to_owned),
-            depth: self.depth(turns)?,
+            task_description: who.description().map(str::to_owned),
+            depth: self.depth(turns, session_id)?,
         })
     }
 
-    /// The execution of the parent in which a turn began.
+    /// The execution in which a turn began: of the agent that launched it, else of the main thread.
     fn parent(&mut self, turns: &Turns, turn: &Turn) -> Result<Option<String>, Unavailable> {
-        let Some(parent) = turns.parent() else {
-            return Ok(None);
+        let session_id = turn.session_id.as_deref();
+        let Some(parent) = turns.who(session_id).parent() else {
+            let prompt = turn.prompt.as_deref();
+            let prompt = prompt.filter(|_| self.writer.settings.counts_main);
+            return Ok(prompt.map(main_id));
         };
         let of_parent = self.turns(parent)?;
         let of_parent = self.derive_uncounted(&of_parent)?;
-        let session_id = turn.session_id.as_deref();
         let number = Turns::number_at(&of_parent, session_id, turn.began_ms());
         Ok(Some(execution_id(parent, number)))
     }
 }
 
-fn stop(turns: &Turns, end: &End, origin: Origin) -> Stop {
+fn stop(end: &End, origin: Origin) -> Stop {
     let details = |failure: &String| [("type".to_owned(), failure.clone().into())];
     Stop {
-        agent_name: turns.agent_name().map(str::to_owned),
+        agent_name: None,
         agent_type: None,
         started_ms: None,
         ended_ms: end.at_ms,

@@ -21,6 +21,7 @@ pub fn runtime(config: &Config, catalog: Arc<Catalog>) -> RuntimeSettings {
         flush_interval: config.history.flush_interval,
         check_interval: config.redis.check_interval,
         transcript_roots: config.transcript.roots.clone(),
+        counts_main: config.claude_code.main_thread,
         transcript_max_bytes: config.transcript.max_bytes,
         catalog,
         rules: config.alerts.rules.clone(),

@@ -1,18 +1,25 @@
 //! The payloads of Claude Code's hooks. Its `agent_type` is the agent's name, and its payloads
 //! carry no time: the hook program's stamp is the time of everything. What has no `agent_id` comes
-//! from the main thread, which is no agent. An empty string is as good as absent.
+//! from the main thread, of which each turn is an agent, known by the id of its prompt. An empty
+//! string is as good as absent.
 
 use crate::fields::Fields;
 use crate::json::items;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::Event;
+use agentpulse_core::kind::Kind;
 use agentpulse_core::limits::MAX_AHEAD_MS;
-use agentpulse_core::turns::{AgentSignal, HookEvent, Imported, Outcome, Signal, turn_of};
+use agentpulse_core::turns::{
+    AgentSignal, HookEvent, Imported, Launched, Outcome, SessionEvent, Signal, main_id, prompt_of,
+    turn_of,
+};
 
 pub(crate) const NAME: &str = "claude-code";
 
 /// Turns of one imported line; more come in further lines.
 const MAX_IMPORTED: usize = 256;
+/// The client's are UUIDs.
+const MAX_PROMPT_ID_BYTES: usize = 128;
 
 pub(crate) fn translate(payload: &Fields, line: u64, observed_ms: i64) -> Result<Event, Rejection> {
     let Some(event) = payload.name("hook_event_name")? else {
@@ -20,33 +27,14 @@ pub(crate) fn translate(payload: &Fields, line: u64, observed_ms: i64) -> Result
     };
     let session_id = word(payload, "session_id")?;
     let agent_id = own_id(word(payload, "agent_id")?, payload)?;
-    let signals = match (event.as_str(), agent_id) {
-        ("SessionEnd", None) if session_id.is_some() => vec![Signal::SessionEnded],
-        ("PostToolUse", agent_id) => tool_ended(payload, agent_id, false)?,
-        (_, None) => Vec::new(),
-        ("SubagentStart", Some(id)) => {
-            // Empty is a name that the client left out; without the field it is no start.
-            let name = match payload.object.string("agent_type").as_deref() {
-                Some("") => None,
-                _ => Some(payload.required_name("agent_type")?),
-            };
-            vec![agent(payload, id, AgentSignal::Started { name })?]
-        }
-        ("SubagentStop", Some(id)) => stopped(payload, id, None)?,
-        ("StopFailure", Some(id)) => {
-            let error = detail(payload, "error");
-            stopped(payload, id, Some(error.unwrap_or_else(unknown)))?
-        }
-        ("PreToolUse", Some(id)) => match detail(payload, "tool_name") {
-            Some(name) => {
-                let use_id = detail(payload, "tool_use_id");
-                vec![agent(payload, id, AgentSignal::ToolBegan { use_id, name })?]
-            }
-            None => Vec::new(),
+    let signals = match agent_id {
+        None if session_id.is_some() => of_main(&event, payload)?,
+        // Without a session nothing says which turn it is.
+        None => match event.as_str() {
+            "PostToolUse" => tool_ended(payload, None, false)?,
+            _ => Vec::new(),
         },
-        ("PostToolUseFailure", id) => tool_ended(payload, id, true)?,
-        ("Imported", Some(id)) => vec![imported(payload, id)?],
-        _ => Vec::new(),
+        Some(id) => of_agent(&event, id, payload)?,
     };
     if signals.is_empty() {
         return Ok(Event::Ignored);
@@ -58,6 +46,104 @@ pub(crate) fn translate(payload: &Fields, line: u64, observed_ms: i64) -> Result
         session_id,
         signals,
     })))
+}
+
+fn of_agent(event: &str, id: String, payload: &Fields) -> Result<Vec<Signal>, Rejection> {
+    Ok(match event {
+        "SubagentStart" => {
+            // Empty is a name that the client left out; without the field it is no start.
+            let name = match payload.object.string("agent_type").as_deref() {
+                Some("") => None,
+                _ => Some(payload.required_name("agent_type")?),
+            };
+            let prompt = detail(payload, "prompt_id");
+            vec![agent(payload, id, AgentSignal::Started { name, prompt })?]
+        }
+        "SubagentStop" => stopped(payload, id, None)?,
+        "StopFailure" => {
+            let error = detail(payload, "error");
+            stopped(payload, id, Some(error.unwrap_or_else(unknown)))?
+        }
+        "PreToolUse" => tool_began(payload, id)?,
+        "PostToolUse" => tool_ended(payload, Some(id), false)?,
+        "PostToolUseFailure" => tool_ended(payload, Some(id), true)?,
+        "Imported" => vec![imported(payload, id)?],
+        _ => Vec::new(),
+    })
+}
+
+/// Older clients name no prompt: of their main thread nothing is known but its launches.
+fn of_main(event: &str, payload: &Fields) -> Result<Vec<Signal>, Rejection> {
+    let session = |event| Ok(vec![Signal::Session(event)]);
+    match event {
+        "SessionStart" if detail(payload, "source").as_deref() == Some("resume") => {
+            return session(SessionEvent::Ended);
+        }
+        "SessionEnd" => {
+            let goes_on = ["clear", "resume"];
+            let reason = detail(payload, "reason");
+            let goes_on = reason.is_some_and(|reason| goes_on.contains(&reason.as_str()));
+            return session(match goes_on {
+                true => SessionEvent::Left,
+                false => SessionEvent::Ended,
+            });
+        }
+        _ => {}
+    }
+    let prompt = detail(payload, "prompt_id").filter(|prompt| prompt.len() <= MAX_PROMPT_ID_BYTES);
+    let Some(prompt) = prompt else {
+        return match event {
+            "PostToolUse" => tool_ended(payload, None, false),
+            _ => Ok(Vec::new()),
+        };
+    };
+    let id = main_id(&prompt);
+    Ok(match event {
+        "UserPromptSubmit" => {
+            let name = Some(main_name(payload));
+            let started = AgentSignal::Started { name, prompt: None };
+            let began = agent(payload, id, started)?;
+            vec![Signal::Session(SessionEvent::Prompted(prompt)), began]
+        }
+        "Stop" => main_stopped(payload, id, None)?,
+        "StopFailure" => {
+            let error = detail(payload, "error");
+            main_stopped(payload, id, Some(error.unwrap_or_else(unknown)))?
+        }
+        "PreToolUse" => tool_began(payload, id)?,
+        "PostToolUse" => tool_ended(payload, Some(id), false)?,
+        "PostToolUseFailure" => tool_ended(payload, Some(id), true)?,
+        "Imported" => vec![imported(payload, id)?],
+        _ => Vec::new(),
+    })
+}
+
+/// An agent may stand in for the main thread.
+fn main_name(payload: &Fields) -> String {
+    detail(payload, "agent_type").unwrap_or_else(|| Kind::Main.as_str().to_owned())
+}
+
+fn main_stopped(
+    payload: &Fields,
+    id: String,
+    failure: Option<String>,
+) -> Result<Vec<Signal>, Rejection> {
+    let what = AgentSignal::Stopped {
+        name: Some(main_name(payload)),
+        failure,
+        again: payload.flag("stop_hook_active").unwrap_or(false),
+    };
+    Ok(vec![agent(payload, id, what)?])
+}
+
+fn tool_began(payload: &Fields, id: String) -> Result<Vec<Signal>, Rejection> {
+    Ok(match detail(payload, "tool_name") {
+        Some(name) => {
+            let use_id = detail(payload, "tool_use_id");
+            vec![agent(payload, id, AgentSignal::ToolBegan { use_id, name })?]
+        }
+        None => Vec::new(),
+    })
 }
 
 /// A stop with an empty name comes from an internal fork that never started, unless a start says
@@ -89,13 +175,20 @@ fn tool_ended(
     let other = match name.as_str() {
         "Agent" | "Task" if !failed => {
             let response = payload.within("tool_response")?;
-            let launched = AgentSignal::Launched {
-                parent: agent_id.clone(),
+            let is_teammate = detail(&response, "status").as_deref() == Some("teammate_spawned");
+            let launched = Launched {
+                parent: agent_id.clone().filter(|id| prompt_of(id).is_none()),
                 model: detail(&response, "resolvedModel"),
+                kind: is_teammate.then_some(Kind::Teammate),
+                agent_type: detail(&response, "agent_type").filter(|_| is_teammate),
             };
             let child = word(&response, "agentId")?;
             let child = own_id(child, payload)?.filter(|child| agent_id.as_ref() != Some(child));
-            child.map(|id| (id, launched))
+            child.map(|id| (id, AgentSignal::Launched(launched)))
+        }
+        "TaskStop" if !failed && stops_workflow(payload)? => {
+            signals.push(Signal::Session(SessionEvent::WorkflowStopped));
+            None
         }
         "TaskStop" if !failed => {
             let id = word(&payload.within("tool_input")?, "task_id")?;
@@ -104,7 +197,11 @@ fn tool_ended(
         _ => None,
     };
     if let Some((id, what)) = other {
-        if let (AgentSignal::Launched { .. }, Some(parent)) = (&what, &agent_id) {
+        if let AgentSignal::Launched(Launched {
+            parent: Some(parent),
+            ..
+        }) = &what
+        {
             signals.push(Signal::Agent {
                 id: parent.clone(),
                 what: AgentSignal::HasLaunched { child: id.clone() },
@@ -129,6 +226,11 @@ fn tool_ended(
     Ok(signals)
 }
 
+fn stops_workflow(payload: &Fields) -> Result<bool, Rejection> {
+    let response = payload.within("tool_response")?;
+    Ok(detail(&response, "task_type").as_deref() == Some("local_workflow"))
+}
+
 /// An id or the name of an agent.
 fn word(fields: &Fields, field: &str) -> Result<Option<String>, Rejection> {
     match fields.object.string(field).as_deref() {
@@ -142,16 +244,23 @@ fn detail(fields: &Fields, field: &str) -> Option<String> {
     word(fields, field).ok().flatten()
 }
 
-/// The id of an agent. One that reads as the id of a later turn would be taken for that.
+/// The id of an agent. One that reads as the id of a later turn, or of a turn of the main thread,
+/// would be taken for that.
 fn own_id(id: Option<String>, payload: &Fields) -> Result<Option<String>, Rejection> {
     match id {
         Some(id) if turn_of(&id).1 > 1 => Err(payload.refuse("agent_id must not end as a turn")),
+        Some(id) if prompt_of(&id).is_some() => {
+            Err(payload.refuse("agent_id must not begin as a turn of the main thread"))
+        }
         id => Ok(id),
     }
 }
 
 fn imported(payload: &Fields, id: String) -> Result<Signal, Rejection> {
-    let name = word(payload, "agent_type")?;
+    let name = match prompt_of(&id) {
+        Some(_) => Some(main_name(payload)),
+        None => word(payload, "agent_type")?,
+    };
     let turns = payload.object.get("turns");
     let turns = match turns.and_then(|turns| items(turns, MAX_IMPORTED + 1)) {
         Some(turns) if (1..=MAX_IMPORTED).contains(&turns.len()) => turns,
@@ -192,6 +301,7 @@ fn imported_turn(turn: &Fields) -> Result<Imported, Rejection> {
         started_ms: started_ms.min(ended_ms),
         ended_ms,
         outcome,
+        prompt: detail(turn, "prompt_id"),
     })
 }
 
@@ -210,6 +320,9 @@ fn agent(payload: &Fields, id: String, what: AgentSignal) -> Result<Signal, Reje
 /// Where the transcripts of a session's agents lie, by the path of its own.
 fn of_session(payload: &Fields, id: &str) -> Option<(String, bool)> {
     let main = payload.path("transcript_path")?;
+    if prompt_of(id).is_some() {
+        return Some((main, true));
+    }
     main.strip_suffix(".jsonl")
         .map(|session| (format!("{session}/subagents/agent-{id}.jsonl"), false))
 }

@@ -2,6 +2,8 @@
 
 use crate::clean::{clean_name, clean_text};
 use crate::json::{Object, scalar};
+use agentpulse_core::kind::Kind;
+use agentpulse_core::turns::Launch;
 
 /// What the client notes of an agent when it launches it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,10 @@ pub struct Sidecar {
     pub parent_agent_id: Option<String>,
     /// The call of the tool that launched it.
     pub tool_use_id: Option<String>,
+    /// A workflow started it.
+    pub is_of_workflow: bool,
+    /// What a teammate is; its name says who it is.
+    pub spawned_type: Option<String>,
 }
 
 impl Sidecar {
@@ -25,6 +31,10 @@ impl Sidecar {
     pub fn parse(text: &str) -> Option<Sidecar> {
         let fields = Object::parse(text).ok()?.unwrap_or_default();
         let name = |field| fields.string(field).and_then(clean_name);
+        let flag = |field| {
+            let value = fields.get(field).and_then(scalar);
+            value.and_then(|value| value.as_bool()).unwrap_or(false)
+        };
         let spawn_depth = fields.get("spawnDepth").and_then(scalar);
         Some(Sidecar {
             agent_type: name("agentType"),
@@ -33,6 +43,25 @@ impl Sidecar {
             spawn_depth: spawn_depth.and_then(|depth| depth.as_u64()),
             parent_agent_id: name("parentAgentId"),
             tool_use_id: name("toolUseId"),
+            is_of_workflow: flag("inWorkflowRun"),
+            spawned_type: name("spawnedAgentType"),
         })
+    }
+
+    /// What it says of the launch of its agent.
+    pub fn launch(self) -> Launch {
+        let kind = match (&self.spawned_type, self.is_of_workflow) {
+            (Some(_), _) => Some(Kind::Teammate),
+            (None, true) => Some(Kind::Workflow),
+            (None, false) => None,
+        };
+        Launch {
+            parent: self.parent_agent_id,
+            model: self.model,
+            description: self.description,
+            depth: self.spawn_depth,
+            kind,
+            agent_type: self.spawned_type,
+        }
     }
 }

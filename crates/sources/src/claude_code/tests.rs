@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{Clock, decode};
 use agentpulse_core::bucket::DAY_MS;
 use agentpulse_core::event::Event;
-use agentpulse_core::turns::{Signal, Turn, Turns};
+use agentpulse_core::turns::{SessionMark, Signal, Turn, Turns};
 
 const BASE_MS: i64 = 1_795_197_600_000;
 /// Between two lines: what is reported within a second is one thing reported twice.
@@ -79,7 +79,8 @@ impl Reported {
 }
 
 /// The lines of the runs, one after the other, and what they amount to, by agent. A start is only
-/// lost where nothing of the agent was reported before in the session, and where it stopped as well
+/// lost where nothing of the agent was reported before in the session, where it does not run in
+/// another (its stop would be of that run), and where it stopped as well
 /// as the next one, if there is one: else it might as well be the next one's, by a clock set back.
 fn report(runs: &[Run]) -> (Vec<Value>, BTreeMap<String, Vec<Account>>) {
     let mut reported = Reported {
@@ -96,7 +97,8 @@ fn report(runs: &[Run]) -> (Vec<Value>, BTreeMap<String, Vec<Account>>) {
         let stops = |run: &Run| matches!(run.ending, Ending::Stops { .. });
         let is_next = |next: &&Run| (next.agent, next.session) == (run.agent, run.session);
         let next = runs[i + 1..].iter().find(is_next);
-        let may_be_lost = is_first && stops(run) && next.is_none_or(stops);
+        let is_open_elsewhere = open.iter().any(|(other, ..)| *other == agent);
+        let may_be_lost = is_first && stops(run) && next.is_none_or(stops) && !is_open_elsewhere;
         let begun = (!run.start_is_lost || !may_be_lost)
             .then(|| reported.of(run, "SubagentStart", json!({})));
         // An earlier run of it in this session is one of which no end will be reported any more.
@@ -164,16 +166,20 @@ fn derived(lines: &[Value]) -> BTreeMap<String, Vec<Account>> {
         zone: TimeZone::UTC,
     };
     let mut agents: BTreeMap<String, Turns> = BTreeMap::new();
-    let mut ends: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+    let mut marks: BTreeMap<String, BTreeSet<SessionMark>> = BTreeMap::new();
     for line in lines {
         let Ok(Event::Hook(hook)) = decode(line.to_string().as_bytes(), &clock) else {
             panic!("{line}");
         };
         for signals in &hook.signals {
             match signals {
-                Signal::SessionEnded => {
+                Signal::Session(event) => {
                     let session_id = hook.session_id.clone().unwrap();
-                    ends.entry(session_id).or_default().insert(hook.at_ms);
+                    let mark = SessionMark {
+                        at_ms: hook.at_ms,
+                        what: event.clone(),
+                    };
+                    marks.entry(session_id).or_default().insert(mark);
                 }
                 Signal::Agent { id, what, .. } => {
                     agents
@@ -185,14 +191,15 @@ fn derived(lines: &[Value]) -> BTreeMap<String, Vec<Account>> {
             }
         }
     }
-    let ends_of =
-        |session: &str| -> Vec<i64> { ends.get(session).into_iter().flatten().copied().collect() };
+    let marks_of = |session: &str| -> Vec<SessionMark> {
+        marks.get(session).into_iter().flatten().cloned().collect()
+    };
     let account = |turn: Turn| {
         let end = turn.end.map(|end| (end.at_ms, end.failure));
         (turn.started_ms, end, turn.tool_calls.values().sum())
     };
     let accounts = agents.iter().map(|(id, turns)| {
-        let turns = turns.derive(ends_of).into_iter().map(account);
+        let turns = turns.derive(marks_of).into_iter().map(account);
         (id.clone(), turns.collect::<Vec<_>>())
     });
     accounts.filter(|(_, turns)| !turns.is_empty()).collect()

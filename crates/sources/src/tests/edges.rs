@@ -27,7 +27,7 @@ fn usage(requests: u64, count: u64) -> Usage {
     for n in 0..requests {
         let _ = slice.line(answer(n, count).as_bytes(), n, true);
     }
-    slice.usage(&Prices::default())
+    slice.sums().usage(&Prices::default())
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn a_line_of_a_transcript_has_a_time_that_an_event_may_have() {
         let mut slice = Slice::new(0, Span::default());
         let _ = slice.line(line.as_bytes(), 1, true);
         assert_eq!(
-            slice.usage(&Prices::default()).first_ms,
+            slice.sums().usage(&Prices::default()).first_ms,
             first_ms,
             "{stamp}"
         );

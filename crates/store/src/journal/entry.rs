@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agentpulse_core::change::Change;
 use agentpulse_core::names::TrackedName;
-use agentpulse_core::turns::Turns;
+use agentpulse_core::turns::{SessionMark, Turns};
 
 /// What one commit keeps.
 #[derive(Default)]
@@ -13,7 +13,7 @@ pub struct Entry<'a> {
     pub changes: &'a [Arc<Change>],
     pub tracked_names: &'a [TrackedName],
     pub turns: Vec<(&'a str, &'a Turns)>,
-    pub session_ends: Vec<(&'a str, i64)>,
+    pub session_marks: Vec<(&'a str, &'a SessionMark)>,
     /// Agents of which turns are to be restated later, and those of which that is done.
     pub deferred: Vec<(&'a str, Deferred)>,
     pub resumed: Vec<&'a str>,

@@ -1,15 +1,19 @@
-//! What hooks reported, beside the changes that it made: the marks of each agent, and when sessions
-//! ended. It is the writer's memory, kept in the commit of the changes that follow from it.
+//! What hooks reported, beside the changes that it made: the marks of each agent, and what happened
+//! to sessions. It is the writer's memory, kept in the commit of the changes that follow from it.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::entry::Entry;
 use super::writer::Journal;
 use crate::sqlite::{Result, from_json, to_json};
-use agentpulse_core::turns::Turns;
+use agentpulse_core::turns::{SessionEvent, SessionMark, Turns};
 
-/// Ends of one session that are remembered; it ends once for each time that it was resumed.
-const MAX_ENDS: i64 = 256;
+/// Marks of one session that are read: what ends a turn is the first after its start.
+const MAX_SESSION_MARKS: i64 = 256;
+const ENDED: i64 = 0;
+const LEFT: i64 = 1;
+const PROMPTED: i64 = 2;
+const WORKFLOW_STOPPED: i64 = 3;
 
 impl Journal {
     pub fn turns(&self, agent_id: &str) -> Result<Option<Turns>> {
@@ -20,17 +24,26 @@ impl Journal {
         })
     }
 
-    /// When a session ended, the newest ends, in order.
-    pub fn session_ends(&self, session_id: &str) -> Result<Vec<i64>> {
+    /// What happened to a session from a moment on, in order.
+    pub fn session_marks(&self, session_id: &str, from_ms: i64) -> Result<Vec<SessionMark>> {
         self.db.read(|conn| {
             let mut select = conn.prepare_cached(
-                "SELECT at_ms FROM session_ends WHERE session_id = ?1
-                 ORDER BY at_ms DESC LIMIT ?2",
+                "SELECT at_ms, kind, prompt FROM session_marks
+                 WHERE session_id = ?1 AND at_ms >= ?2
+                 ORDER BY at_ms LIMIT ?3",
             )?;
-            let rows = select.query_map((session_id, MAX_ENDS), |row| row.get(0))?;
-            let mut ends: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
-            ends.reverse();
-            Ok(ends)
+            let rows = select.query_map((session_id, from_ms, MAX_SESSION_MARKS), |row| {
+                Ok(SessionMark {
+                    at_ms: row.get(0)?,
+                    what: match row.get(1)? {
+                        PROMPTED => SessionEvent::Prompted(row.get(2)?),
+                        LEFT => SessionEvent::Left,
+                        WORKFLOW_STOPPED => SessionEvent::WorkflowStopped,
+                        _ => SessionEvent::Ended,
+                    },
+                })
+            })?;
+            rows.collect()
         })
     }
 
@@ -38,7 +51,7 @@ impl Journal {
     pub fn forget(&mut self, before_ms: i64) -> Result<()> {
         self.db.write(|tx| {
             tx.execute("DELETE FROM turns WHERE at_ms < ?1", [before_ms])?;
-            tx.execute("DELETE FROM session_ends WHERE at_ms < ?1", [before_ms])
+            tx.execute("DELETE FROM session_marks WHERE at_ms < ?1", [before_ms])
         })?;
         Ok(())
     }
@@ -51,10 +64,18 @@ pub(super) fn put(conn: &Connection, entry: &Entry) -> rusqlite::Result<()> {
     for (agent_id, turns) in &entry.turns {
         put.execute((agent_id, entry.at_ms, to_json(turns)?))?;
     }
-    let mut put = conn
-        .prepare_cached("INSERT OR IGNORE INTO session_ends (session_id, at_ms) VALUES (?1, ?2)")?;
-    for &(session_id, at_ms) in &entry.session_ends {
-        put.execute((session_id, at_ms))?;
+    let mut put = conn.prepare_cached(
+        "INSERT OR IGNORE INTO session_marks (session_id, at_ms, kind, prompt)
+         VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (session_id, mark) in &entry.session_marks {
+        let (kind, prompt) = match &mark.what {
+            SessionEvent::Ended => (ENDED, ""),
+            SessionEvent::Left => (LEFT, ""),
+            SessionEvent::WorkflowStopped => (WORKFLOW_STOPPED, ""),
+            SessionEvent::Prompted(prompt) => (PROMPTED, prompt.as_str()),
+        };
+        put.execute((session_id, mark.at_ms, kind, prompt))?;
     }
     Ok(())
 }

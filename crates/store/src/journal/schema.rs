@@ -80,6 +80,20 @@ pub(super) const SCHEMA: &[M] = &[
          descends INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;",
     ),
+    M::up(
+        "-- What happened to a session: 0 it ended, 1 its client left it, 2 it was prompted,
+     -- 3 a workflow of it was stopped.
+     CREATE TABLE session_marks (
+         session_id TEXT NOT NULL,
+         at_ms INTEGER NOT NULL,
+         kind INTEGER NOT NULL,
+         prompt TEXT NOT NULL,
+         PRIMARY KEY (session_id, at_ms, kind, prompt)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX session_marks_by_age ON session_marks (at_ms);
+     INSERT INTO session_marks SELECT session_id, at_ms, 0, '' FROM session_ends;
+     DROP TABLE session_ends;",
+    ),
 ];
 
 /// Whether a file from elsewhere is a sound journal of this version or an older one; it is not

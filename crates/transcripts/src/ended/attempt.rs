@@ -1,18 +1,19 @@
 //! One look at the transcript of an execution, on a thread where it may wait for the disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::files::Files;
 use crate::open::Unreadable;
-use crate::read::read;
+use crate::read::{TurnRead, read, read_main};
 use crate::sidecar::{MAX_SIDECAR_BYTES, sidecar};
 use crate::turn_before::ReadBefore;
 use agentpulse_core::execution::Execution;
-use agentpulse_core::turns::Launch;
+use agentpulse_core::turns::{Launch, prompt_of};
 use agentpulse_core::usage::Usage;
 use agentpulse_pipeline::clock::now_ms;
+use agentpulse_sources::claude_code::Sidecar;
 use agentpulse_sources::claude_code::transcript::Span;
 
 /// After this a transcript is taken as it is.
@@ -26,7 +27,7 @@ pub struct Attempt {
     pub execution: Arc<Execution>,
     /// The offset in the file, in bytes, where it began.
     pub from: u64,
-    pub usage: Result<Usage, Unreadable>,
+    pub read: Result<TurnRead, Unreadable>,
     pub launch: Launch,
 }
 
@@ -35,23 +36,25 @@ impl Attempt {
     pub fn new(files: &Files, execution: Arc<Execution>, before: ReadBefore) -> Option<Attempt> {
         let path = Path::new(execution.transcript()?);
         let from = before.offset;
-        let span = Span {
-            read_until_ms: before.until_ms,
-            started_ms: execution.start.as_ref().map(|start| start.started_ms),
-            ended_ms: Some(execution.outcome()?.ended_ms),
+        let (read, launch) = match prompt_of(&execution.id) {
+            Some(prompt_id) => (read_main(files, path, prompt_id), None),
+            None => {
+                let span = Span {
+                    read_until_ms: before.until_ms,
+                    started_ms: execution.start.as_ref().map(|start| start.started_ms),
+                    ended_ms: Some(execution.outcome()?.ended_ms),
+                };
+                let later = execution.later_transcripts().iter();
+                let later: Vec<PathBuf> = later.map(PathBuf::from).collect();
+                let sidecar = sidecar(&files.roots, path, MAX_SIDECAR_BYTES);
+                let read = read(files, path, &later, from, span);
+                (read, sidecar.map(Sidecar::launch))
+            }
         };
-        let prices = &files.catalog.prices;
-        let usage = read(&files.roots, path, files.max_bytes, from, span, prices);
-        let launch = sidecar(&files.roots, path, MAX_SIDECAR_BYTES).map(|sidecar| Launch {
-            parent: sidecar.parent_agent_id,
-            model: sidecar.model,
-            description: sidecar.description,
-            depth: sidecar.spawn_depth,
-        });
         Some(Attempt {
             execution,
             from,
-            usage,
+            read,
             launch: launch.unwrap_or_default(),
         })
     }
@@ -62,8 +65,8 @@ impl Attempt {
             .execution
             .outcome()
             .is_none_or(|outcome| outcome.ended_ms < now_ms() - SETTLED_MS);
-        let certain = match &self.usage {
-            Ok(usage) => settled || usage.is_final && self.has_grown(usage),
+        let certain = match &self.read {
+            Ok(TurnRead { usage, .. }) => settled || usage.is_final && self.has_grown(usage),
             Err(reason) => settled || !reason.may_pass(),
         };
         !certain && waited < PATIENCE

@@ -11,9 +11,11 @@ use tracing::{debug, warn};
 use super::attempt::Attempt;
 use super::waiting::{Due, LONGEST_PAUSE, Waiting};
 use crate::files::Files;
+use crate::prompts::Prompts;
 use crate::turn_before::{ReadBefore, turn_before};
 use agentpulse_core::event::{Event, Read};
 use agentpulse_core::execution::{Execution, Reading};
+use agentpulse_core::turns::prompt_of;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::writer::{TranscriptQueue, Unavailable, WriterHandle};
@@ -32,6 +34,7 @@ pub struct EndedReader {
     pub history: Readers,
     pub settings: SettingsWatch,
     pub counters: Arc<Counters>,
+    pub prompts: Arc<Prompts>,
 }
 
 enum Next {
@@ -111,7 +114,7 @@ impl EndedReader {
         let Some(before) = self.beginning(&execution, waited).await? else {
             return Ok(Next::Again(ended_ms));
         };
-        let files = Files::of(&self.settings.borrow());
+        let files = Files::of(&self.settings.borrow(), &self.prompts);
         let reading = tokio::task::spawn_blocking(move || Attempt::new(&files, execution, before));
         let Ok(Some(attempt)) = reading.await else {
             return Ok(Next::Done);
@@ -130,6 +133,9 @@ impl EndedReader {
         execution: &Execution,
         waited: Duration,
     ) -> Result<Option<ReadBefore>, Unavailable> {
+        if prompt_of(&execution.id).is_some() {
+            return Ok(Some(ReadBefore::default()));
+        }
         let before = turn_before(&self.writer, &execution.id, execution.transcript());
         let Some(before) = before.await? else {
             return Ok(Some(ReadBefore::default()));
@@ -146,25 +152,27 @@ impl EndedReader {
             return Ok(());
         };
         let id = attempt.execution.id.clone();
-        match &attempt.usage {
+        match &attempt.read {
             Ok(_) => self.counters.transcripts_read.add(1),
             Err(reason) => {
                 self.counters.transcripts_unreadable.add(1);
                 debug!(id, %reason, "a transcript cannot be read");
             }
         }
+        let (usage, end) = match attempt.read {
+            Ok(read) => (Ok(Box::new(read.usage)), read.end),
+            Err(reason) => (Err(reason.to_string()), None),
+        };
         let reading = Reading {
             ended_ms: outcome.ended_ms,
             from: attempt.from,
-            usage: attempt
-                .usage
-                .map(Box::new)
-                .map_err(|reason| reason.to_string()),
+            usage,
         };
         let read = Read {
             id,
             reading,
             launch: attempt.launch,
+            end,
         };
         self.writer
             .submit(vec![Event::Read(Box::new(read))])

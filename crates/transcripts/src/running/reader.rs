@@ -10,7 +10,10 @@ use tokio::time::sleep;
 use super::tail::TranscriptTail;
 use super::tails::Tails;
 use crate::files::Files;
+use crate::prompts::Prompts;
 use crate::turn_before::{ReadBefore, turn_before};
+use agentpulse_core::event::Event;
+use agentpulse_core::turns::prompt_of;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::writer::{LiveUsage, RunningLines, WriterHandle};
 
@@ -23,6 +26,7 @@ pub struct RunningReader {
     pub writer: WriterHandle,
     pub live_usage: Arc<LiveUsage>,
     pub settings: SettingsWatch,
+    pub prompts: Arc<Prompts>,
 }
 
 impl RunningReader {
@@ -52,31 +56,39 @@ impl RunningReader {
             if !tails.has(one)
                 && let Some(before) = self.beginning(&one.lines).await
             {
-                let tail = TranscriptTail::new(one.lines.started_ms, one.edition, before);
+                let tail = TranscriptTail::new(&one.lines, one.edition, before);
                 tails.insert(one.lines.id.clone(), tail);
             }
         }
-        let files = Files::of(&self.settings.borrow());
+        let files = Files::of(&self.settings.borrow(), &self.prompts);
         let mut taken = std::mem::take(tails);
         let polled = spawn_blocking(move || {
-            let (news, interrupted) = taken.poll(&due, &files);
-            (taken, news, interrupted)
+            let round = taken.poll(&due, &files);
+            (taken, round)
         });
         // A poll that panicked has lost its tails: all are read again from their beginning.
-        let Ok((taken, news, interrupted)) = polled.await else {
+        let Ok((taken, round)) = polled.await else {
             return;
         };
         *tails = taken;
-        *last = interrupted.unwrap_or(end);
-        if !news.is_empty() {
-            // Without the writer nobody shows it.
-            let _ = self.writer.live_usage(news).await;
+        *last = round.interrupted_at.unwrap_or(end);
+        // Without the writer nobody shows it, and nothing ends.
+        if !round.news.is_empty() {
+            let _ = self.writer.live_usage(round.news).await;
+        }
+        if !round.ends.is_empty() {
+            let ends = round.ends.into_iter();
+            let ends = ends.map(|(id, end)| Event::EndSeen { id, end }).collect();
+            let _ = self.writer.submit(ends).await;
         }
     }
 
     /// The offset in the file at which the turn begins, or after which it is to be found. Returns
     /// `None` while the turn before it has not been read.
     async fn beginning(&self, lines: &RunningLines) -> Option<ReadBefore> {
+        if prompt_of(&lines.id).is_some() {
+            return Some(ReadBefore::default());
+        }
         let before = turn_before(&self.writer, &lines.id, Some(&lines.transcript));
         match before.await.ok()? {
             Some(before) if before.is_unread() || before.is_running() => None,

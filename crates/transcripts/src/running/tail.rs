@@ -1,29 +1,30 @@
 //! One transcript that is read as it grows, by the rules of the reading at the end.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use crate::files::Files;
 use crate::lines::{Lines, MAX_LINE_BYTES};
-use crate::open::{Opened, Unreadable, open, unreadable};
+use crate::open::{Opened, Unreadable, unreadable};
+use crate::seen::{Seen, TAIL_BYTES};
 use crate::turn_before::ReadBefore;
+use agentpulse_core::event::SeenEnd;
 use agentpulse_core::execution::TokenUsage;
 use agentpulse_core::price::Prices;
-use agentpulse_sources::claude_code::transcript::{Beginning, Slice, Span};
+use agentpulse_core::turns::prompt_of;
+use agentpulse_pipeline::writer::RunningLines;
+use agentpulse_sources::claude_code::transcript::{Beginning, PromptSlice, Slice, Span, TurnLines};
 
 /// Bytes of one step: more than the longest line that counts.
 pub(super) const MAX_READ_BYTES: u64 = MAX_LINE_BYTES as u64 + (1 << 20);
-/// The end of what was read, by which a file that was written again is recognised.
-const TAIL_BYTES: u64 = 64;
-
 pub(super) struct TranscriptTail {
     /// Of the execution whose lines these are.
     pub edition: u64,
     /// Where the turn before it ended; 0 is to be found out.
     from: u64,
     span: Span,
+    /// Of a turn of the main thread.
+    prompt_id: Option<String>,
     stage: Stage,
     /// Behind the last line that was taken.
     offset: u64,
@@ -36,17 +37,11 @@ pub(super) struct TranscriptTail {
 }
 
 enum Stage {
+    /// The prompt's first line, of a turn of the main thread.
+    Prompted,
     /// For the first line of the turn.
     Seeking(Beginning),
-    Counting(Box<Slice>),
-}
-
-/// By what a file is known again.
-struct Seen {
-    device: u64,
-    inode: u64,
-    /// Its last bytes before the offset.
-    tail: Vec<u8>,
+    Counting(Box<TurnLines>),
 }
 
 /// How far one step came.
@@ -61,23 +56,27 @@ enum Step {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Poll {
     pub bytes: u64,
+    /// Its user interrupted it.
+    pub interrupted: Option<SeenEnd>,
     /// Something new: what was spent so far, which may be not to be known.
     pub news: Option<Option<TokenUsage>>,
 }
 
 impl TranscriptTail {
-    pub fn new(started_ms: Option<i64>, edition: u64, before: ReadBefore) -> TranscriptTail {
+    pub fn new(lines: &RunningLines, edition: u64, before: ReadBefore) -> TranscriptTail {
         let from = before.offset;
         let span = Span {
             read_until_ms: before.until_ms,
-            started_ms,
+            started_ms: lines.started_ms,
             ended_ms: None,
         };
+        let prompt_id = prompt_of(&lines.id).map(str::to_owned);
         TranscriptTail {
             edition,
             from,
             span,
-            stage: Stage::first(from, span),
+            stage: Stage::first(from, span, prompt_id.as_deref()),
+            prompt_id,
             offset: from,
             read_to: from,
             in_long_line: false,
@@ -89,8 +88,8 @@ impl TranscriptTail {
     /// How much memory it takes, in bytes.
     pub fn bytes(&self) -> usize {
         let slice = match &self.stage {
-            Stage::Seeking(_) => 0,
-            Stage::Counting(slice) => slice.bytes(),
+            Stage::Prompted | Stage::Seeking(_) => 0,
+            Stage::Counting(lines) => lines.bytes(),
         };
         size_of::<TranscriptTail>() + TAIL_BYTES as usize + slice
     }
@@ -103,7 +102,12 @@ impl TranscriptTail {
                 Ok(Step::End) => break self.spent(&files.catalog.prices),
                 Ok(Step::Part) if bytes < max_bytes => {}
                 // What is still to be read makes no sum, and what may pass no new one.
-                Ok(_) | Err(Unreadable::Failed(_)) => return Poll { bytes, news: None },
+                Ok(_) | Err(Unreadable::Failed(_)) => {
+                    return Poll {
+                        bytes,
+                        ..Poll::default()
+                    };
+                }
                 Err(_) => {
                     self.restart();
                     break None;
@@ -112,16 +116,28 @@ impl TranscriptTail {
         };
         let is_news = self.news != Some(spent);
         self.news = Some(spent);
+        let interrupted = match &self.stage {
+            Stage::Counting(lines) => lines.interrupted(),
+            _ => None,
+        };
         Poll {
             bytes,
+            interrupted,
             news: is_news.then_some(spent),
         }
     }
 
     fn step(&mut self, path: &Path, files: &Files, bytes: &mut u64) -> Result<Step, Unreadable> {
-        let opened = open(&files.roots, path, files.max_bytes)?;
+        let opened = files.open(path)?;
         if !self.knows(&opened).map_err(unreadable)? {
             self.restart();
+        }
+        if let (Stage::Prompted, Some(prompt_id)) = (&self.stage, &self.prompt_id) {
+            let from = files.prompts.offset(path, &opened, prompt_id);
+            let from = from.map_err(unreadable)?;
+            (self.offset, self.read_to) = (from, from);
+            let lines = TurnLines::Main(PromptSlice::new(from, prompt_id));
+            self.stage = Stage::Counting(Box::new(lines));
         }
         if opened.len < self.from {
             return Err(Unreadable::Shrunk);
@@ -134,7 +150,7 @@ impl TranscriptTail {
         if is_seeking && matches!(self.stage, Stage::Counting(_)) {
             *bytes += self.read_lines(&opened)?;
         }
-        self.seen = Some(self.see(&opened).map_err(unreadable)?);
+        self.seen = Some(Seen::new(&opened, self.offset).map_err(unreadable)?);
         Ok(match self.read_to == opened.len {
             true => Step::End,
             false => Step::Part,
@@ -158,20 +174,26 @@ impl TranscriptTail {
                 continue;
             }
             match &mut self.stage {
+                Stage::Prompted => {}
                 Stage::Seeking(_) if !line.is_ended => {}
                 Stage::Seeking(beginning) => {
                     if beginning.line(line.bytes, self.offset).is_break() {
                         self.offset = beginning.finish();
-                        let slice = Slice::new(self.offset, self.span);
-                        self.stage = Stage::Counting(Box::new(slice));
+                        let lines = TurnLines::Agent(Slice::new(self.offset, self.span));
+                        self.stage = Stage::Counting(Box::new(lines));
                         return Ok(line.end - from);
                     }
                     self.offset = line.end;
                 }
-                Stage::Counting(slice) => {
-                    // Without a stop the turn is all that comes.
-                    let _ = slice.line(line.bytes, line.end, line.is_ended);
-                    self.offset = self.offset.max(slice.end_offset());
+                Stage::Counting(lines) => {
+                    let turn = lines.line(line.bytes, line.end, line.is_ended);
+                    self.offset = self.offset.max(lines.end_offset());
+                    // Without a stop the turn is all that comes, but for a main thread's, which
+                    // ends before the next prompt.
+                    if turn.is_break() && self.prompt_id.is_some() {
+                        self.read_to = opened.len;
+                        return Ok(line.end - from);
+                    }
                 }
             }
         }
@@ -185,34 +207,20 @@ impl TranscriptTail {
     /// Returns `None` if it is not known yet which lines are of this turn.
     fn spent(&self, prices: &Prices) -> Option<TokenUsage> {
         match &self.stage {
-            Stage::Seeking(_) => None,
-            Stage::Counting(slice) => Some(TokenUsage::from(&slice.usage(prices))),
+            Stage::Prompted | Stage::Seeking(_) => None,
+            Stage::Counting(lines) => Some(TokenUsage::from(&lines.usage(prices))),
         }
     }
 
     /// Whether a file is the one that was read, or grown from it.
     fn knows(&self, opened: &Opened) -> io::Result<bool> {
-        let Some(seen) = &self.seen else {
-            return Ok(true);
-        };
-        let now = opened.file.metadata()?;
-        if (now.dev(), now.ino()) != (seen.device, seen.inode) || opened.len < self.offset {
-            return Ok(false);
-        }
-        Ok(opened.len == self.read_to || tail(&opened.file, self.offset)? == seen.tail)
-    }
-
-    fn see(&self, opened: &Opened) -> io::Result<Seen> {
-        let now = opened.file.metadata()?;
-        Ok(Seen {
-            device: now.dev(),
-            inode: now.ino(),
-            tail: tail(&opened.file, self.offset)?,
-        })
+        self.seen
+            .as_ref()
+            .map_or(Ok(true), |seen| seen.is_in(opened))
     }
 
     fn restart(&mut self) {
-        self.stage = Stage::first(self.from, self.span);
+        self.stage = Stage::first(self.from, self.span, self.prompt_id.as_deref());
         self.offset = self.from;
         self.read_to = self.from;
         self.in_long_line = false;
@@ -221,17 +229,11 @@ impl TranscriptTail {
 }
 
 impl Stage {
-    fn first(from: u64, span: Span) -> Stage {
+    fn first(from: u64, span: Span, prompt_id: Option<&str>) -> Stage {
         match from {
+            _ if prompt_id.is_some() => Stage::Prompted,
             0 => Stage::Seeking(Beginning::new(span)),
-            from => Stage::Counting(Box::new(Slice::new(from, span))),
+            from => Stage::Counting(Box::new(TurnLines::Agent(Slice::new(from, span)))),
         }
     }
-}
-
-fn tail(file: &File, offset: u64) -> io::Result<Vec<u8>> {
-    let count = offset.min(TAIL_BYTES);
-    let mut tail = vec![0; count as usize];
-    file.read_exact_at(&mut tail, offset - count)?;
-    Ok(tail)
 }

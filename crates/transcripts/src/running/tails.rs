@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::tail::TranscriptTail;
 use crate::files::Files;
+use agentpulse_core::event::SeenEnd;
 use agentpulse_core::execution::TokenUsage;
 use agentpulse_pipeline::writer::Due;
 
@@ -18,7 +19,16 @@ const MAX_HELD_BYTES: usize = 32 << 20;
 #[derive(Default)]
 pub struct Tails(HashMap<String, Option<Box<TranscriptTail>>>);
 
-pub type News = Vec<(String, Option<TokenUsage>)>;
+/// What one round brought.
+#[derive(Default)]
+pub struct Round {
+    /// What executions have spent so far, which may be not to be known.
+    pub news: Vec<(String, Option<TokenUsage>)>,
+    /// Executions that their users interrupted.
+    pub ends: Vec<(String, SeenEnd)>,
+    /// The execution after which the rest found no time.
+    pub interrupted_at: Option<String>,
+}
 
 impl Tails {
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
@@ -37,9 +47,9 @@ impl Tails {
         })
     }
 
-    /// Reads on in each, and says what is new and where it was interrupted, if it was. Blocks.
-    pub fn poll(&mut self, due: &[Due], files: &Files) -> (News, Option<String>) {
-        let (mut news, mut bytes) = (News::new(), 0);
+    /// Reads on in each. Blocks.
+    pub fn poll(&mut self, due: &[Due], files: &Files) -> Round {
+        let (mut round, mut bytes) = (Round::default(), 0);
         let mut held: usize = self.0.values().flatten().map(|tail| tail.bytes()).sum();
         for Due { lines, edition } in due {
             let Some(place) = self.0.get_mut(&lines.id) else {
@@ -56,15 +66,18 @@ impl Tails {
             if held > MAX_HELD_BYTES {
                 held -= tail.bytes();
                 *place = None;
-                news.push((id, None));
-            } else if let Some(spent) = poll.news {
-                news.push((id, spent));
+                round.news.push((id, None));
+            } else {
+                let ended = poll.interrupted.map(|end| (id.clone(), end));
+                round.ends.extend(ended);
+                round.news.extend(poll.news.map(|spent| (id, spent)));
             }
             if bytes >= MAX_BYTES {
-                return (news, Some(lines.id.clone()));
+                round.interrupted_at = Some(lines.id.clone());
+                break;
             }
         }
-        (news, None)
+        round
     }
 }
 
@@ -92,6 +105,7 @@ mod tests {
             catalog: Arc::default(),
             roots: vec![PathBuf::from(folder.path())],
             max_bytes: 1 << 20,
+            prompts: Arc::default(),
         };
         let each = 4_090 + 250;
         let count = MAX_HELD_BYTES / each + 1_000;
@@ -102,12 +116,12 @@ mod tests {
                 transcript: transcript.display().to_string(),
                 started_ms: None,
             };
-            let tail = TranscriptTail::new(None, 0, ReadBefore::default());
+            let tail = TranscriptTail::new(&lines, 0, ReadBefore::default());
             tails.insert(lines.id.clone(), tail);
             let lines = Arc::new(lines);
             due.push(Due { lines, edition: 0 });
         }
-        while tails.poll(&due, &files).1.is_some() {}
+        while tails.poll(&due, &files).interrupted_at.is_some() {}
         let held = tails.0.values().flatten();
         let bytes: usize = held.clone().map(|tail| tail.bytes()).sum();
         let room = MAX_HELD_BYTES * 3 / 4..=MAX_HELD_BYTES;

@@ -290,7 +290,7 @@ mod tests {
         let found = problems(&[read("b")]);
         assert!(found[0].contains("disableAllHooks"), "{found:?}");
         assert!(
-            found[1].contains("SessionStart, SessionEnd, SubagentStart"),
+            found[1].contains("SessionStart, SessionEnd, UserPromptSubmit"),
             "{found:?}"
         );
     }

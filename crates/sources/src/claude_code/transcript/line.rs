@@ -40,9 +40,17 @@ pub struct Line<'a> {
     #[serde(borrow, default)]
     session_id: Word<'a>,
     #[serde(borrow, default)]
+    request_session_id: Word<'a>,
+    #[serde(borrow, default)]
     agent_id: Word<'a>,
     #[serde(borrow, default)]
     forked_from: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    prompt_id: Word<'a>,
+    #[serde(borrow, default)]
+    uuid: Word<'a>,
+    #[serde(borrow, default)]
+    interrupted_message_id: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Message<'a>,
 }
@@ -105,9 +113,11 @@ impl<'a> Line<'a> {
         self.is_meta.0
     }
 
-    /// A copy of a line of the agent from which this one was forked.
+    /// A copy of a line of the agent, or of the session, from which this one was forked.
     pub fn is_inherited(&self) -> bool {
-        self.forked_from.is_some()
+        let asked_in = self.request_session_id.get();
+        let is_elsewhere = asked_in.is_some() && asked_in != self.session_id.get();
+        self.forked_from.is_some() || self.is_assistant() && is_elsewhere
     }
 
     /// What somebody asked of the agent, as opposed to the result of a tool.
@@ -118,6 +128,25 @@ impl<'a> Line<'a> {
             Content::Blocks(blocks) => !blocks.iter().any(|block| block.is("tool_result")),
         };
         self.is_user() && !self.is_meta() && is_asked
+    }
+
+    /// The prompt whose turn of the main thread goes on from here: lines of users carry it, but for
+    /// those of older clients.
+    pub fn prompt_id(&self) -> Option<&str> {
+        let is_result = self.tool_results().next().is_some();
+        self.prompt_id
+            .get()
+            .filter(|_| self.is_user() && !is_result)
+    }
+
+    /// What stands for the prompt in files of clients that do not number their prompts.
+    pub fn uuid_of_prompt(&self) -> Option<&str> {
+        self.uuid.get().filter(|_| self.is_prompt())
+    }
+
+    /// The user interrupted the model here.
+    pub fn is_interrupt(&self) -> bool {
+        self.is_user() && self.interrupted_message_id.is_some()
     }
 
     pub fn is_api_failure(&self) -> bool {

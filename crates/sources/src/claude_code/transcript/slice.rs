@@ -5,8 +5,6 @@ use std::ops::ControlFlow;
 use super::line::{Line, is_fork, readable};
 use super::span::{OLDER_THAN_ITS_TURN_MS, Span};
 use super::sums::Sums;
-use agentpulse_core::price::Prices;
-use agentpulse_core::usage::Usage;
 
 /// Reads the lines of a transcript from where a turn begins to where it ends.
 ///
@@ -57,11 +55,7 @@ impl Slice {
         }
     }
 
-    /// Takes the next line. `end` is the offset behind it. `is_ended` says whether its newline
-    /// was there: without one a line counts when it is whole, since nothing can follow the end
-    /// of an object; else it is torn, and left to the next reader.
-    ///
-    /// Break means that the line is the next turn's, and that no more need to come.
+    /// As [`TurnLines::line`](super::TurnLines::line).
     pub fn line(&mut self, bytes: &[u8], end: u64, is_ended: bool) -> ControlFlow<()> {
         let text = readable(bytes);
         let Some(line) = Line::parse(text.as_bytes()) else {
@@ -97,19 +91,8 @@ impl Slice {
         ControlFlow::Continue(())
     }
 
-    /// What the lines so far amount to.
-    pub fn usage(&self, prices: &Prices) -> Usage {
-        self.sums.usage(prices)
-    }
-
-    /// The offset in the file, in bytes, behind the last line that was taken.
-    pub fn end_offset(&self) -> u64 {
-        self.sums.end_offset()
-    }
-
-    /// How much memory it takes, in bytes.
-    pub fn bytes(&self) -> usize {
-        size_of::<Slice>() + self.sums.bytes()
+    pub fn sums(&self) -> &Sums {
+        &self.sums
     }
 
     fn skip(&mut self, end: u64) {

@@ -6,6 +6,7 @@ use super::hash::{hash, table_bytes};
 use super::line::{Line, api_failure};
 use super::requests::{NAME_BYTES, Requests};
 use crate::clean::clean_name;
+use agentpulse_core::event::SeenEnd;
 use agentpulse_core::names::OTHER;
 use agentpulse_core::price::Prices;
 use agentpulse_core::usage::Usage;
@@ -20,6 +21,8 @@ pub struct Sums {
     requests: Requests,
     tool_calls: HashSet<u128>,
     tool_errors: HashSet<u128>,
+    /// The user interrupted the model, which said nothing since.
+    interrupted_ms: Option<i64>,
     usage: Usage,
 }
 
@@ -40,7 +43,11 @@ impl Sums {
             usage.first_ms = Some(usage.first_ms.map_or(time_ms, |first| first.min(time_ms)));
             usage.last_ms = Some(usage.last_ms.map_or(time_ms, |last| last.max(time_ms)));
         }
+        if line.is_interrupt() {
+            self.interrupted_ms = time_ms.or(self.usage.last_ms);
+        }
         if line.is_assistant() {
+            self.interrupted_ms = None;
             self.usage.is_final = line.is_final();
             self.usage.failure = line.is_api_failure().then(|| api_failure(bytes));
             self.usage.api_errors += u64::from(line.is_api_failure());
@@ -55,6 +62,25 @@ impl Sums {
     /// A line that says nothing.
     pub fn skip(&mut self, end: u64) {
         self.usage.end_offset = end;
+    }
+
+    /// The end that the lines show, if they show one.
+    pub fn end(&self) -> Option<SeenEnd> {
+        if self.interrupted_ms.is_some() {
+            return self.interrupted();
+        }
+        let failure = self.usage.failure.as_ref();
+        Some(SeenEnd {
+            at_ms: self.usage.last_ms.filter(|_| self.usage.is_final)?,
+            failure: failure.map(|failure| failure.kind.clone()),
+        })
+    }
+
+    pub fn interrupted(&self) -> Option<SeenEnd> {
+        self.interrupted_ms.map(|at_ms| SeenEnd {
+            at_ms,
+            failure: Some("interrupted".to_owned()),
+        })
     }
 
     pub fn is_final(&self) -> bool {

@@ -82,7 +82,7 @@ fn slice_of(file: &[u8], from: u64, span: Span) -> Usage {
             break;
         }
     }
-    slice.usage(&Prices::default())
+    slice.sums().usage(&Prices::default())
 }
 
 fn usage(lines: &[Value]) -> Usage {
@@ -336,7 +336,7 @@ fn names_and_requests_are_bounded() {
         );
         assert!(slice.line(line.as_bytes(), 0, true).is_continue());
     }
-    let read = slice.usage(&Prices::default());
+    let read = slice.sums().usage(&Prices::default());
     assert_eq!(read.tokens().input, MAX_REQUESTS as u64);
     assert_eq!((read.cost_micros, read.unpriced), (None, true));
 }

@@ -12,6 +12,7 @@ fn turns(lines: &[Value]) -> Turns {
 
 fn turn(first_s: i64, last_s: i64, outcome: Outcome) -> Turn {
     Turn {
+        prompt_id: None,
         first_ms: FIVE_PM_MS + first_s * 1000,
         last_ms: FIVE_PM_MS + last_s * 1000,
         outcome,

@@ -1,0 +1,201 @@
+//! Captured sessions with their main threads: what is counted is what the client's own totals
+//! say, by model, whatever the order of the hooks, and from the transcripts alone.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::claude_code::captured::{Run, start};
+use crate::harness::{Daemon, eventually, folder};
+use crate::model::load::ordered;
+
+/// Requests, input, output, cache read and cache written, by model.
+type ByModel = BTreeMap<String, [u64; 5]>;
+
+const CAPTURED: [&str; 33] = [
+    "bg-2.1.332",
+    "bigwrite-2.1.332",
+    "block-2.1.332",
+    "compact-2.1.332",
+    "custom-2.1.332",
+    "err-2.1.332",
+    "forkagent-2.1.332",
+    "forks-2.1.332",
+    "http-2.1.332",
+    "kill-INT-2.1.332",
+    "kill-TERM-2.1.332",
+    "killwf-TERM-2.1.332",
+    "m-claude-fable-5-2-2.1.332",
+    "mainagent-2.1.332",
+    "mainerr-2.1.332",
+    "many-2.1.332",
+    "nest-2.1.332",
+    "one-2.1.332",
+    "plain-2.1.332",
+    "resume-2.1.332",
+    "slow-2.1.332",
+    "t-clear-2.1.332",
+    "t-notif-2.1.332",
+    "t-perm-2.1.332",
+    "t-team-2.1.332",
+    "tasks-2.1.332",
+    "taskstop-2.1.332",
+    "u-1h-2.1.332",
+    "u-fast-2.1.332",
+    "u-long-2.1.332",
+    "u-web-2.1.332",
+    "wfstop-2.1.332",
+    "workflow-2.1.332",
+];
+
+/// The request that compaction itself makes is in no transcript.
+const COMPACTED: &str = "compact-2.1.332";
+
+/// What was counted, of the main thread and of agents, and what it cost.
+#[derive(Debug, Default, PartialEq)]
+struct Counted {
+    main: ByModel,
+    agents: ByModel,
+}
+
+impl Counted {
+    fn by(daemon: &Daemon) -> Result<(Counted, f64), String> {
+        let answer = daemon.read("/api/agents/executions?limit=500")?;
+        let (mut counted, mut cost) = (Counted::default(), 0.0);
+        for one in answer["executions"].as_array().expect("a list") {
+            let sums = match one["kind"] == "main" {
+                true => &mut counted.main,
+                false => &mut counted.agents,
+            };
+            cost += one["token_usage"]["estimated_cost"].as_f64().unwrap_or(0.0);
+            for (model, usage) in one["usage_by_model"].as_object().into_iter().flatten() {
+                let of = |field: &str| usage[field].as_u64().unwrap_or(0);
+                let written = of("cache_write_5m_tokens") + of("cache_write_1h_tokens");
+                let usage = [
+                    of("requests"),
+                    of("input_tokens"),
+                    of("output_tokens"),
+                    of("cache_read_tokens"),
+                    written,
+                ];
+                add(sums, model, usage);
+            }
+        }
+        Ok((counted, cost))
+    }
+
+    fn expected(run: &Run) -> Counted {
+        let mut expected = Counted::default();
+        let main = &run.expected["by_transcripts"]["main_models"];
+        for (model, usage) in main.as_object().into_iter().flatten() {
+            let of = |field: &str| usage[field].as_u64().expect("a number");
+            let usage = [
+                of("requests"),
+                of("input"),
+                of("output"),
+                of("read"),
+                of("w5") + of("w1"),
+            ];
+            add(&mut expected.main, &format!("claude-{model}"), usage);
+        }
+        for one in run.expected["executions"].as_array().expect("a list") {
+            for (model, usage) in one["usage_by_model"].as_object().expect("models") {
+                let of = |field: &str| usage[field].as_u64().expect("a number");
+                let usage = [
+                    of("requests"),
+                    of("input"),
+                    of("output"),
+                    of("cache_read"),
+                    of("cache_5m") + of("cache_1h"),
+                ];
+                add(&mut expected.agents, model, usage);
+            }
+        }
+        expected
+    }
+}
+
+fn add(sums: &mut ByModel, model: &str, usage: [u64; 5]) {
+    let sum = sums.entry(model.to_owned()).or_default();
+    for (sum, more) in sum.iter_mut().zip(usage) {
+        *sum += more;
+    }
+}
+
+/// The total that the client gave at its end.
+fn client_cost(run: &Run) -> Option<f64> {
+    run.expected["client"].as_array()?.last()?["cost"].as_f64()
+}
+
+/// Each execution is rounded to a millionth of a dollar.
+const ROUNDED: f64 = 0.000_01;
+
+fn holds(run: &Run, name: &str, daemon: &Daemon) -> Result<(), String> {
+    let (counted, cost) = Counted::by(daemon)?;
+    let expected = Counted::expected(run);
+    if counted != expected {
+        return Err(format!("{counted:#?} and not {expected:#?}"));
+    }
+    match client_cost(run).filter(|_| name != COMPACTED) {
+        Some(client) if (client - cost).abs() > ROUNDED => {
+            Err(format!("{cost} dollars, the client says {client}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[test]
+fn sessions_come_to_what_their_clients_say_in_any_order() {
+    for (number, name) in CAPTURED.into_iter().enumerate() {
+        let place = folder();
+        let roots = place.path().join("projects");
+        let run = Run::captured(name, &roots);
+        let daemon = start(&roots);
+        // Each in an order of its own; the first as it was.
+        let order = number as u32;
+        let key = |i: usize| (i as u32 + 1).wrapping_mul(2_654_435_761_u32.wrapping_mul(order));
+        let keys: Vec<u32> = (0..run.lines.len()).map(key).collect();
+        daemon.send(&ordered(run.lines.clone(), &keys));
+        eventually(name, || holds(&run, name, &daemon));
+        let running = daemon.read("/api/agents/active").unwrap();
+        assert_eq!(running["active"], json!([]), "{name}");
+    }
+}
+
+#[test]
+fn transcripts_alone_come_to_the_same_and_add_nothing_to_hooks() {
+    for name in [
+        "forks-2.1.332",
+        "many-2.1.332",
+        "t-clear-2.1.332",
+        "workflow-2.1.332",
+    ] {
+        let place = folder();
+        let roots = place.path().join("projects");
+        let run = Run::captured(name, &roots);
+        let daemon = start(&roots);
+        let root = roots.display().to_string();
+        let import = || {
+            let imported = daemon.command(&["import", "claude-code", "--root", &root]);
+            assert!(imported.status.success(), "{imported:?}");
+        };
+        import();
+        eventually(name, || holds(&run, name, &daemon));
+        let of = |field: &str| -> Vec<Value> {
+            let answer = daemon.read("/api/agents/executions?limit=500").unwrap();
+            let list = answer["executions"].as_array().expect("a list").clone();
+            list.iter().map(|one| one[field].clone()).collect()
+        };
+        assert!(of("is_discovered").iter().all(|found| *found == true));
+        daemon.send(&run.lines);
+        eventually(name, || {
+            holds(&run, name, &daemon)?;
+            match of("is_discovered").iter().any(|found| *found == true) {
+                true => Err("a hook reported each of them".to_owned()),
+                false => Ok(()),
+            }
+        });
+        import();
+        holds(&run, name, &daemon).unwrap();
+    }
+}
