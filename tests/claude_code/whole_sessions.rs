@@ -199,3 +199,38 @@ fn transcripts_alone_come_to_the_same_and_add_nothing_to_hooks() {
         holds(&run, name, &daemon).unwrap();
     }
 }
+
+/// Two sessions of which one is a fork, whose totals go on, and one that was compacted.
+#[test]
+fn verify_finds_the_totals_of_the_client_equal_or_says_why_not() {
+    for (name, verdict) in [
+        ("forks-2.1.332", "equal"),
+        ("t-clear-2.1.332", "equal"),
+        (COMPACTED, "explained"),
+    ] {
+        let place = folder();
+        let roots = place.path().join("projects");
+        let run = Run::captured(name, &roots);
+        let daemon = start(&roots);
+        let verify = || {
+            let root = roots.display().to_string();
+            let verified = daemon.command(&["verify", "claude-code", "--json", "--root", &root]);
+            let text = String::from_utf8_lossy(&verified.stdout).into_owned();
+            (verified.status.code(), text)
+        };
+        // Nothing is counted yet.
+        assert_eq!(verify().0, Some(if name == COMPACTED { 0 } else { 1 }));
+        daemon.send(&run.lines);
+        eventually(name, || holds(&run, name, &daemon));
+        let (code, text) = verify();
+        let found: Value = serde_json::from_str(&text).expect("JSON");
+        let verdicts = found["compared"].as_array().expect("a list").iter();
+        assert!(
+            verdicts
+                .map(|one| &one["verdict"])
+                .all(|one| one == verdict),
+            "{text}"
+        );
+        assert_eq!(code, Some(0));
+    }
+}

@@ -1,6 +1,6 @@
 //! The command.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
 use clap::{Args, Subcommand};
@@ -39,6 +39,9 @@ pub struct ClaudeCode {
     #[arg(long, value_name = "N", default_value_t = 7,
           value_parser = clap::value_parser!(u32).range(1..=400))]
     days: u32,
+    /// The folder of the projects [default: all of transcript.roots]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// Print the findings as one JSON object
     #[arg(long)]
     json: bool,
@@ -86,8 +89,12 @@ impl ClaudeCode {
     fn totals(&self, config: &Config) -> Result<Vec<ClientTotals>, Failure> {
         let from_ms = now_ms() - i64::from(self.days) * DAY_MS;
         let mut all = Vec::new();
-        for root in &config.transcript.roots {
-            let root = root_of(root)?;
+        let roots = match &self.root {
+            Some(root) => from_ref(root),
+            None => &config.transcript.roots,
+        };
+        for given in roots {
+            let root = root(Some(given.clone()), &[])?;
             for path in transcripts(&root).flatten() {
                 if main_session(&path).is_none() || !has_changed(&path, from_ms) {
                     continue;
@@ -99,10 +106,6 @@ impl ClaudeCode {
         }
         Ok(all)
     }
-}
-
-fn root_of(path: &Path) -> Result<std::path::PathBuf, Failure> {
-    root(Some(path.to_owned()), &[])
 }
 
 fn has_changed(path: &Path, from_ms: i64) -> bool {
