@@ -234,3 +234,28 @@ fn verify_finds_the_totals_of_the_client_equal_or_says_why_not() {
         assert_eq!(code, Some(0));
     }
 }
+
+/// The hooks of agents were not installed, or lost: what lies beside the main thread is counted
+/// when a turn of that ends.
+#[test]
+fn agents_that_no_hook_reported_are_found_beside_the_main_thread() {
+    for name in ["many-2.1.332", "nest-2.1.332", "workflow-2.1.332"] {
+        let place = folder();
+        let roots = place.path().join("projects");
+        let run = Run::captured(name, &roots);
+        let daemon = start(&roots);
+        let of_main = |line: &&Value| line["payload"].get("agent_id").is_none();
+        let is_launch = |line: &&Value| line["payload"]["tool_name"] == "Agent";
+        let lines = run.lines.iter().filter(of_main);
+        let lines: Vec<Value> = lines.filter(|line| !is_launch(line)).cloned().collect();
+        daemon.send(&lines);
+        eventually(name, || holds(&run, name, &daemon));
+        let answer = daemon.read("/api/agents/executions?limit=500").unwrap();
+        for one in answer["executions"].as_array().expect("a list") {
+            assert_eq!(one["is_discovered"], one["kind"] != "main", "{one}");
+        }
+        // Their hooks come after all.
+        daemon.send(&run.lines);
+        eventually(name, || holds(&run, name, &daemon));
+    }
+}

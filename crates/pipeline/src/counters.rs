@@ -129,6 +129,7 @@ counters! {
     transcripts_read: "Transcripts that were read after the end of a run.",
     transcripts_unreadable: "Transcripts that could not be read: their runs have no tokens.",
     executions_capped: "Executions whose own numbers came to more than a run counts for.",
+    executions_discovered: "Executions that no hook reported, found by their transcripts.",
     sums_at_limit: "Additions to sums of history that are at their limit.",
     timeouts: "Executions without a heartbeat until their deadline.",
     reopened: "Executions of which a heartbeat came after their deadline.",

@@ -49,6 +49,13 @@ impl Writer {
             if change.after.is_capped() && !was_capped {
                 self.counters.executions_capped.add(1);
             }
+            let was_discovered = change
+                .before
+                .as_ref()
+                .is_some_and(|one| one.is_discovered());
+            if change.after.is_discovered() && !was_discovered {
+                self.counters.executions_discovered.add(1);
+            }
             memory.follow(change, now);
             self.live_usage.follow(&change.after);
             if !change.after.is_running() {

@@ -14,7 +14,8 @@ use agentpulse_core::turns::{
     turn_of,
 };
 
-pub(crate) const NAME: &str = "claude-code";
+/// Its name as a source.
+pub const NAME: &str = "claude-code";
 
 /// Turns of one imported line; more come in further lines.
 const MAX_IMPORTED: usize = 256;

@@ -4,7 +4,8 @@ mod hooks;
 mod sidecar;
 pub mod transcript;
 
-pub(crate) use self::hooks::{NAME, translate};
+pub use self::hooks::NAME;
+pub(crate) use self::hooks::translate;
 pub use self::sidecar::Sidecar;
 
 #[cfg(test)]

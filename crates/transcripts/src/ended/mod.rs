@@ -2,6 +2,7 @@
 //! stop is recorded before; the last lines of a transcript come a little after it.
 
 mod attempt;
+mod discover;
 mod reader;
 mod waiting;
 

@@ -1,14 +1,16 @@
 //! The task that reads what has ended.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use super::attempt::Attempt;
+use super::discover::Discoverer;
 use super::waiting::{Due, LONGEST_PAUSE, Waiting};
 use crate::files::Files;
 use crate::prompts::Prompts;
@@ -47,6 +49,7 @@ impl EndedReader {
     /// Runs until `stop`. What is not read then is still marked so in the journal and in history.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let reader = Arc::new(self);
+        let discoverer = Arc::new(Mutex::new(Discoverer::default()));
         let mut waiting = Waiting::default();
         let mut reads = JoinSet::new();
         reader.load().await;
@@ -55,9 +58,13 @@ impl EndedReader {
             while reads.len() < MAX_READS
                 && let Some(due) = waiting.take_due()
             {
-                let reader = reader.clone();
+                let (reader, discoverer) = (reader.clone(), discoverer.clone());
                 reads.spawn(async move {
                     let next = reader.poll_transcript(&due).await;
+                    if matches!(next, Ok(Next::Done)) && prompt_of(&due.id).is_some() {
+                        // What is not found now is found when the next turn has ended.
+                        let _ = reader.discover(&due.id, &discoverer).await;
+                    }
                     (due.id, next)
                 });
             }
@@ -76,6 +83,18 @@ impl EndedReader {
                 },
             }
         }
+    }
+
+    /// Looks for agents of the session that no hook reported.
+    async fn discover(&self, id: &str, all: &Mutex<Discoverer>) -> Result<(), Unavailable> {
+        let Some(main) = self.writer.get(id).await? else {
+            return Ok(());
+        };
+        let Some(path) = main.transcript().map(Path::new) else {
+            return Ok(());
+        };
+        let files = Files::of(&self.settings.borrow(), &self.prompts);
+        all.lock().await.look(&self.writer, files, path).await
     }
 
     async fn take_new(&self, waiting: &mut Waiting) {
