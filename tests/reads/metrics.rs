@@ -228,6 +228,45 @@ fn a_known_data_set_has_the_numbers_that_were_computed_by_hand() {
     assert_eq!(build.labels["version"], env!("CARGO_PKG_VERSION"));
 }
 
+/// So that Prometheus sees an increase with the first count.
+#[test]
+fn what_is_known_has_its_series_at_0_before_its_first_count() {
+    let daemon = Setup::new().start();
+    let before = Scrape::of(&daemon);
+    let types = agentpulse_core::agent_type::AgentTypes::default();
+    let known: Vec<&str> = types.types().chain(["generic", "_other"]).collect();
+    assert!(known.len() > 20, "{known:?}");
+    for agent_type in &known {
+        let of_type = ("agent_type", *agent_type);
+        for status in ["success", "failure", "timeout"] {
+            let labels = [of_type, ("status", status)];
+            assert_eq!(before.get("agentpulse_executions_total", &labels), 0.0);
+        }
+        let labels = [of_type, ("direction", "input")];
+        assert_eq!(before.get("agentpulse_tokens_total", &labels), 0.0);
+        for name in ["agents_active", "execution_duration_seconds_count"] {
+            assert_eq!(before.get(&format!("agentpulse_{name}"), &[of_type]), 0.0);
+        }
+    }
+    for tool in ["Read", "Bash", "Agent", "_other"] {
+        let labels = [("tool", tool)];
+        assert_eq!(before.get("agentpulse_tool_calls_total", &labels), 0.0);
+    }
+    assert!(before.samples.len() < 1_500, "{}", before.samples.len());
+    let failed = |n: usize| stop(&format!("id-{n}"), "tester", json!({"status": "failure"}));
+    daemon.accept(&(0..12).map(failed).collect::<Vec<_>>());
+    let after = once_counted(&daemon, 12.0, 12.0);
+    after.has_not_fallen_since(&before);
+    let labels = [("agent_type", "tester"), ("status", "failure")];
+    assert_eq!(after.get("agentpulse_executions_total", &labels), 12.0);
+    let series = |scrape: &Scrape| {
+        let samples = scrape.samples.iter();
+        let own = samples.filter(|sample| sample.name == "agentpulse_executions_total");
+        own.count()
+    };
+    assert_eq!(series(&after), series(&before), "none is new");
+}
+
 #[test]
 fn without_redis_everything_else_is_told() {
     let mut redis = Redis::start();

@@ -20,6 +20,7 @@ pub mod exposition;
 pub mod facts;
 pub mod health;
 pub mod item;
+mod known_labels;
 mod metrics;
 pub mod performance;
 pub mod probe;

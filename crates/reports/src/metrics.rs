@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::exposition::{Kind, Page};
+use super::known_labels;
 use super::probe::{DiskUsage, RedisMemory};
 use super::requests::Requests;
+use agentpulse_core::execution::Catalog;
 use agentpulse_core::lifetime::{
     BEYOND, BUCKETS, COST_MICROS, DIRECTIONS, DURATION_MS, DURATIONS, EXECUTIONS, STARTED,
     STATUSES, TOKENS, TOOL_CALLS, UNPRICED,
@@ -22,6 +24,8 @@ const EVENTS: &str = "events_";
 
 /// The values of one moment.
 pub struct Scrape {
+    /// Whose types have their series before anything is counted.
+    pub catalog: Arc<Catalog>,
     pub totals: Arc<LifetimeCounters>,
     /// Whether the totals are of now.
     pub history_up: bool,
@@ -43,7 +47,7 @@ pub struct Scrape {
 
 pub fn build(scrape: &Scrape, requests: &Requests) -> String {
     let mut page = Page::default();
-    let counted = Counted::of(&scrape.totals);
+    let counted = Counted::of(&scrape.totals, &scrape.catalog);
     agents(&mut page, &counted);
     durations(&mut page, &counted);
     counters(&mut page, &scrape.counters);
@@ -77,9 +81,23 @@ struct Counted<'a> {
 }
 
 impl<'a> Counted<'a> {
-    fn of(totals: &'a LifetimeCounters) -> Counted<'a> {
+    fn of(totals: &'a LifetimeCounters, catalog: &'a Catalog) -> Counted<'a> {
         let mut counts = BTreeMap::new();
         let mut running = BTreeMap::new();
+        for agent_type in known_labels::types(&catalog.types) {
+            // One part is enough: what has a label has all parts.
+            for (name, part) in [
+                (EXECUTIONS, STATUSES[0]),
+                (TOKENS, DIRECTIONS[0]),
+                (DURATIONS, BEYOND),
+            ] {
+                counts.insert((name, agent_type, part), 0);
+            }
+            running.insert(agent_type, 0);
+        }
+        for tool in known_labels::tools() {
+            counts.insert((TOOL_CALLS, tool, ""), 0);
+        }
         for total in &totals.counted {
             let label = total.label.as_str();
             counts.insert(

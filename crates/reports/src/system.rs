@@ -105,6 +105,7 @@ impl System {
         };
         let pending = [View::Live, View::History].map(|view| readiness.changes.pending(view));
         Scrape {
+            catalog: readiness.settings.borrow().catalog.clone(),
             totals,
             history_up,
             counters: self.kept.shown(),
