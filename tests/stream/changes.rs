@@ -254,7 +254,7 @@ fn a_daemon_that_stops_says_so_and_the_next_one_begins_anew() {
     let mut seen = Seen::first(&mut watcher);
     seen.until(&mut watcher, |seen| seen.active.len() == 2);
     let mut dashboard = Watcher::connect(&daemon, DASHBOARD);
-    dashboard.read_type("tools");
+    dashboard.read_type("terminal_status");
     assert_eq!(daemon.sigterm().code(), Some(0));
     let end = watcher.ended();
     assert_eq!(end.code(), Some(1001), "{end:?}");
@@ -276,7 +276,7 @@ fn nothing_is_sent_while_nothing_happens() {
     let mut watcher = Watcher::connect(&daemon, STREAM);
     Seen::first(&mut watcher);
     let mut dashboard = Watcher::connect(&daemon, DASHBOARD);
-    dashboard.read_type("tools");
+    dashboard.read_type("terminal_status");
     assert!(watcher.is_quiet(Duration::from_millis(1_500)));
     assert!(dashboard.is_quiet(Duration::from_millis(1_500)));
 }

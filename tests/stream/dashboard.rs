@@ -1,130 +1,165 @@
 //! The existing dashboard's dialect on `/stream`, field by field as its client reads it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tungstenite::Message;
 
-use crate::harness::watcher::{DASHBOARD, Watcher};
+use crate::harness::events::{progress, start, stop};
+use crate::harness::watcher::{DASHBOARD, Watcher, id};
 use crate::harness::{Daemon, Run, Setup, eventually, now_ms};
-use crate::model::HOUR_MS;
 
-fn stop(id: &str, kind: &str, status: &str, duration_ms: i64, calls: Value) -> Value {
-    Run::new(id)
-        .of_type(kind)
-        .ended(now_ms())
-        .took(duration_ms)
-        .status(status)
-        .called(calls)
-        .stop()
+/// What the client makes of the messages: all that it reads of them.
+#[derive(Default)]
+struct Client {
+    active: BTreeMap<String, Value>,
+    completions: Vec<Value>,
+    /// The ids of the events that it was told of.
+    events: Vec<(String, String)>,
+    kinds: BTreeSet<String>,
 }
 
-fn fields(object: &Value) -> BTreeSet<&str> {
-    let object = object.as_object().expect("an object");
-    object.keys().map(String::as_str).collect()
+impl Client {
+    fn take(&mut self, message: &Value) {
+        let kind = message["type"].as_str().expect("a type");
+        let data = &message["data"];
+        self.kinds.insert(kind.to_owned());
+        match kind {
+            "terminal_status" => {
+                assert!(data["timestamp"].is_i64(), "{message}");
+                let all = |field: &str| data[field].as_array().expect("a list").clone();
+                let active = all("active_agents");
+                self.active = active.into_iter().map(|one| (id(&one), one)).collect();
+                self.completions = all("recent_completions");
+            }
+            "agent_status_update" => {
+                self.completions.retain(|one| id(one) != id(data));
+                self.active.remove(&id(data));
+                match data["status"].as_str().expect("a status") {
+                    "complete" | "failed" => self.completions.insert(0, data.clone()),
+                    "active" => drop(self.active.insert(id(data), data.clone())),
+                    other => panic!("it knows no {other}"),
+                }
+                self.completions.truncate(10);
+            }
+            "agent_started" | "agent_completed" => self.events.push((kind.to_owned(), id(data))),
+            other => panic!("{other} is not for it: {message}"),
+        }
+        let shown = self.active.values().chain(&self.completions);
+        for (name, value) in shown.flat_map(|one| one.as_object().expect("an object")) {
+            assert!(!value.is_null(), "{name} would be drawn: {message}");
+        }
+    }
+
+    /// Reads on until the picture is as it should be.
+    fn until(&mut self, watcher: &mut Watcher, holds: impl Fn(&Client) -> bool) {
+        while !holds(self) {
+            let message = watcher.read();
+            self.take(&message);
+        }
+    }
+
+    fn completed(&self) -> Vec<String> {
+        self.completions.iter().map(id).collect()
+    }
 }
 
-/// The four messages of a new client, after `initial`.
-fn opened(daemon: &Daemon) -> (Watcher, [Value; 4]) {
+/// A new client, after `initial` and the status.
+fn opened(daemon: &Daemon) -> (Watcher, Client) {
     let mut watcher = Watcher::connect(daemon, DASHBOARD);
     assert_eq!(watcher.read(), json!({"type": "initial", "data": []}));
-    let messages = ["metrics", "timeline", "types", "tools"].map(|kind| {
-        let message = watcher.read();
-        assert_eq!(fields(&message), ["data", "type"].into(), "{message}");
-        assert_eq!(message["type"], kind);
-        message["data"].clone()
+    let status = watcher.read();
+    assert_eq!(status["type"], "terminal_status");
+    let mut client = Client::default();
+    client.take(&status);
+    (watcher, client)
+}
+
+#[test]
+fn an_empty_daemon_has_an_empty_status() {
+    let daemon = Setup::new().start();
+    let (_, client) = opened(&daemon);
+    assert!(client.active.is_empty() && client.completions.is_empty());
+}
+
+#[test]
+fn its_client_shows_what_runs_and_what_ended_last() {
+    let daemon = Setup::new().start();
+    let run = Run::new("a").of_type("tester").began(now_ms() - 5_000);
+    daemon.accept(&[run.start(), start("b")]);
+    let ended = Run::new("c").of_type("writer").ended(now_ms()).took(2_500);
+    daemon.accept(&[ended.status("failure").stop()]);
+    // The same at once as when history has it.
+    let (mut watcher, mut client) = opened(&daemon);
+    client.until(&mut watcher, |client| client.completed() == ["c"]);
+    assert_eq!(client.active.keys().collect::<Vec<_>>(), ["a", "b"]);
+    let expect = json!({"agent_id": "c", "agent_name": "zorp", "agent_type": "writer",
+        "status": "failed", "duration_ms": 2_500, "session_id": "", "source_app": "",
+        "start_time": client.completions[0]["start_time"]});
+    assert_eq!(client.completions[0], expect);
+    let a = &client.active["a"];
+    assert_eq!(
+        (&a["agent_type"], &a["status"]),
+        (&json!("tester"), &json!("active"))
+    );
+    let began_ms = a["start_time"].as_i64().expect("milliseconds");
+    assert!(
+        (now_ms() - 65_000..=now_ms() - 5_000).contains(&began_ms),
+        "{a}"
+    );
+
+    daemon.send(&[progress("a")]);
+    client.until(&mut watcher, |client| {
+        client.active["a"]["progress"] == 50.0
     });
-    (watcher, messages)
+    daemon.accept(&[run.ended(now_ms()).took(9).stop(), start("d")]);
+    client.until(&mut watcher, |client| client.completed() == ["a", "c"]);
+    client.until(&mut watcher, |client| client.active.contains_key("d"));
+    assert_eq!(client.active.keys().collect::<Vec<_>>(), ["b", "d"]);
+    let event = |kind: &str, id: &str| (kind.to_owned(), id.to_owned());
+    for told in [event("agent_completed", "a"), event("agent_started", "d")] {
+        assert!(client.events.contains(&told), "{:?}", client.events);
+    }
+    let (_, late) = opened(&daemon);
+    assert_eq!(late.completed(), ["a", "c"]);
+    assert_eq!(late.active.keys().collect::<Vec<_>>(), ["b", "d"]);
 }
 
+/// It shows the range that its user chose, which it reads over HTTP.
 #[test]
-fn an_empty_daemon_has_every_message() {
+fn nothing_is_sent_that_another_range_could_contradict() {
     let daemon = Setup::new().start();
-    let (_, [metrics, timeline, types, tools]) = opened(&daemon);
-    let none = json!({"totalExecutions": 0, "successRate": 0.0, "agentTypes": 0,
-        "activeAgents": 0});
-    assert_eq!(metrics, none);
-    assert_eq!(timeline.as_array().map(Vec::len), Some(24));
-    assert_eq!((types, tools), (json!([]), json!([])));
+    let (mut watcher, mut client) = opened(&daemon);
+    daemon.accept(&(0..20).map(|n| stop(&format!("x{n}"))).collect::<Vec<_>>());
+    client.until(&mut watcher, |client| client.completions.len() == 10);
+    daemon.accept(&[start("y")]);
+    client.until(&mut watcher, |client| client.active.contains_key("y"));
+    let kinds = [
+        "agent_completed",
+        "agent_started",
+        "agent_status_update",
+        "terminal_status",
+    ];
+    assert_eq!(client.kinds, kinds.map(str::to_owned).into());
 }
 
+/// A burst is more than single messages can say: the whole status follows.
 #[test]
-fn its_client_shows_the_right_numbers() {
+fn a_burst_ends_in_a_true_status() {
     let daemon = Setup::new().start();
-    daemon.accept(&[
-        json!({"event": "start", "agent_id": "r", "agent_name": "zorp"}),
-        stop(
-            "a",
-            "data-manager",
-            "success",
-            1_000,
-            json!({"Read": 3, "Bash": 1}),
-        ),
-        stop("b", "data-manager", "failure", 2_501, json!({"Read": 1})),
-        stop("c", "tester", "success", 500, json!({"Read": 1})),
-    ]);
-    eventually("the daemon has counted them", || {
+    let (mut watcher, mut client) = opened(&daemon);
+    let starts: Vec<Value> = (0..3_000).map(|n| start(&format!("r{n}"))).collect();
+    daemon.accept(&starts);
+    client.until(&mut watcher, |client| client.active.len() == 3_000);
+    let stops: Vec<Value> = (0..3_000).map(|n| stop(&format!("r{n}"))).collect();
+    daemon.accept(&stops);
+    client.until(&mut watcher, |client| client.active.is_empty());
+    client.until(&mut watcher, |client| client.completions.len() == 10);
+    eventually("the daemon says the same", || {
         let told = daemon.read("/api/agents/metrics/current")?;
-        let all = told["executions_today"] == 3 && told["active_agents"] == 1;
+        let all = told["active_agents"] == 0 && told["executions_today"] == 3_000;
         if all { Ok(()) } else { Err(told.to_string()) }
     });
-    let (mut watcher, [metrics, timeline, types, tools]) = opened(&daemon);
-    let expect = json!({"totalExecutions": 3, "successRate": 66.67, "agentTypes": 2,
-        "activeAgents": 1});
-    assert_eq!(metrics, expect);
-
-    let points = timeline.as_array().expect("points");
-    assert_eq!(points.len(), 24);
-    let names = [
-        "avgDuration",
-        "executions",
-        "failures",
-        "successes",
-        "timestamp",
-    ];
-    for pair in points.windows(2) {
-        let at = |point: &Value| point["timestamp"].as_i64().expect("milliseconds");
-        assert_eq!(fields(&pair[0]), names.into());
-        assert_eq!(at(&pair[1]) - at(&pair[0]), HOUR_MS);
-    }
-    let sum = |name: &str| {
-        points
-            .iter()
-            .map(|p| p[name].as_i64().unwrap_or(-1))
-            .sum::<i64>()
-    };
-    assert_eq!(
-        (sum("executions"), sum("successes"), sum("failures")),
-        (3, 2, 1)
-    );
-    // All in one hour, unless the clock has just struck.
-    let last = points.last().expect("a point");
-    if last["executions"] == 3 {
-        assert_eq!(last["avgDuration"], 1.334);
-    }
-
-    let expect = json!([
-        {"type": "data-manager", "displayName": "Data Manager", "count": 2, "successRate": 50.0,
-            "avgDuration": 1.751, "icon": "🤖"},
-        {"type": "tester", "displayName": "Tester", "count": 1, "successRate": 100.0,
-            "avgDuration": 0.5, "icon": "🤖"},
-    ]);
-    assert_eq!(types, expect);
-    let expect = json!([
-        {"toolName": "Read", "usageCount": 5, "agentCount": 2, "successRate": null,
-            "avgDuration": null, "icon": "🔧"},
-        {"toolName": "Bash", "usageCount": 1, "agentCount": 1, "successRate": null,
-            "avgDuration": null, "icon": "🔧"},
-    ]);
-    assert_eq!(tools, expect);
-
-    // A change is sent by itself.
-    daemon.accept(&[stop("d", "tester", "success", 500, json!({}))]);
-    let metrics = watcher.read_type("metrics");
-    assert_eq!(metrics["data"]["totalExecutions"], 4);
-    assert_eq!(metrics["data"]["successRate"], 75.0);
-    let types = watcher.read_type("types");
-    assert_eq!(types["data"][1]["count"], 2);
 }
 
 #[test]
@@ -132,7 +167,9 @@ fn a_ping_is_answered_at_once_and_everything_else_ignored() {
     let daemon = Setup::new().start();
     let (mut watcher, _) = opened(&daemon);
     watcher.send(Message::text("nonsense"));
-    watcher.send(Message::text(json!({"type": "subscribe"}).to_string()));
+    watcher.send(Message::text(
+        json!({"type": "get_terminal_status"}).to_string(),
+    ));
     let ping = json!({"type": "ping", "timestamp": now_ms()});
     watcher.send(Message::text(ping.to_string()));
     assert_eq!(watcher.read(), json!({"type": "pong"}));

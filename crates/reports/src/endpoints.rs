@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::report::Report;
 use crate::source::Sources;
 use crate::{
-    active, costs, current, daily, dashboard, errors, execution, executions, performance, timeline,
-    tools, types,
+    active, costs, current, daily, errors, execution, executions, performance, timeline, tools,
+    types,
 };
 
 /// An endpoint, as its route and the document need it.
@@ -39,12 +39,11 @@ impl Served {
 
 /// `Name(type of the parameters)`.
 macro_rules! reports {
-    (endpoints { $($endpoint:ident($query:ty),)* } others { $($other:ident($part:ty),)* }) => {
+    ($($endpoint:ident($query:ty),)*) => {
         /// One report with its parameters.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum Query {
             $($endpoint($query),)*
-            $($other($part),)*
         }
 
         /// In the order of their document.
@@ -57,7 +56,6 @@ macro_rules! reports {
             pub(crate) fn is_scan(&self) -> bool {
                 match self {
                     $(Query::$endpoint(query) => query.is_scan(),)*
-                    $(Query::$other(query) => query.is_scan(),)*
                 }
             }
 
@@ -68,7 +66,6 @@ macro_rules! reports {
             ) -> Result<Answer, Error> {
                 match self {
                     $(Query::$endpoint(query) => Answer::of(query.fetch(sources, now_ms).await?),)*
-                    $(Query::$other(query) => Answer::of(query.fetch(sources, now_ms).await?),)*
                 }
             }
         }
@@ -76,23 +73,17 @@ macro_rules! reports {
 }
 
 reports! {
-    endpoints {
-        Current(current::Query),
-        Timeline(timeline::Query),
-        Daily(daily::Query),
-        Types(types::Query),
-        Performance(performance::Query),
-        Tools(tools::Query),
-        Active(active::Page),
-        Executions(executions::Page),
-        Execution(execution::Query),
-        Errors(errors::Query),
-        Costs(costs::Query),
-    }
-    // Messages of the stream.
-    others {
-        Dashboard(dashboard::Part),
-    }
+    Current(current::Query),
+    Timeline(timeline::Query),
+    Daily(daily::Query),
+    Types(types::Query),
+    Performance(performance::Query),
+    Tools(tools::Query),
+    Active(active::Page),
+    Executions(executions::Page),
+    Execution(execution::Query),
+    Errors(errors::Query),
+    Costs(costs::Query),
 }
 
 #[cfg(test)]

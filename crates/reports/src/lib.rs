@@ -10,7 +10,6 @@ mod correlation;
 pub mod costs;
 pub mod current;
 pub mod daily;
-pub mod dashboard;
 mod endpoints;
 mod error;
 pub mod errors;

@@ -7,11 +7,10 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::hub::{Hub, Joined, Watched};
-use agentpulse_core::bucket::Hour;
+use super::channels::{Dialect, Join, Joined};
+use super::hub::{Hub, Watched};
 use agentpulse_pipeline::connection_slots::{self, ConnectionHolder, Places, Reserve};
 use agentpulse_pipeline::counters::Counters;
-use agentpulse_pipeline::live_state::LiveState;
 
 /// Clients that get their first snapshot at once; the next ones wait.
 const MAX_JOINING: usize = 64;
@@ -23,12 +22,10 @@ const MAX_COPIED_KIB: u32 = 64 << 10;
 const LARGE: usize = 256 << 10;
 
 pub struct Stream {
-    state: Arc<LiveState>,
     counters: Arc<Counters>,
-    now_ms: fn() -> i64,
     places: Arc<Places>,
     copies: Semaphore,
-    joins: mpsc::Sender<oneshot::Sender<Joined>>,
+    joins: mpsc::Sender<Join>,
     stop: watch::Receiver<bool>,
 }
 
@@ -45,9 +42,7 @@ pub fn open(watched: Watched, stop: watch::Receiver<bool>) -> (Stream, Hub) {
     let evicted = move || counters.stream_clients_evicted.add(1);
     let places = Places::new(max, Reserve::for_keys(max), evicted);
     let stream = Stream {
-        state: watched.state.clone(),
         counters: watched.counters.clone(),
-        now_ms: watched.reports.now_ms,
         places: places.clone(),
         copies: Semaphore::new(MAX_COPIED_KIB as usize),
         joins,
@@ -72,18 +67,13 @@ impl Stream {
     }
 
     /// Returns None if no snapshot is available in time.
-    pub async fn join(&self) -> Option<Joined> {
+    pub async fn join(&self, dialect: Dialect) -> Option<Joined> {
         let (reply, joined) = oneshot::channel();
         let ask = async {
-            self.joins.send(reply).await.ok()?;
+            self.joins.send(Join { dialect, reply }).await.ok()?;
             joined.await.ok()
         };
         timeout(JOIN_DEADLINE, ask).await.ok().flatten()
-    }
-
-    /// Changes whenever a report may have another answer than before.
-    pub fn moment(&self) -> (u64, Hour) {
-        (self.state.shown(), Hour::of((self.now_ms)()))
     }
 
     /// Memory for a copy of a frame; it is released when the frame is sent.

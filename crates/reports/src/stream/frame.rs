@@ -1,10 +1,15 @@
 //! Frames as they are sent: JSON, written once for all.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::element::Element;
 use super::snapshot::Snapshot;
+
+/// The texts that clients are sent together, in their order.
+pub type Frame = Arc<[Bytes]>;
 
 /// Larger than 200 usual executions by far. More changes are shown by a snapshot.
 const MAX_CHANGES_BYTES: usize = 1 << 20;

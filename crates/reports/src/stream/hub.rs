@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::broadcast::error::TryRecvError;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::warn;
 
+use super::channels::{Channel, Dialect, Join, RESYNC_EVERY};
+use super::dashboard_feed::DashboardFeed;
 use super::element::Element;
 use super::frame::{self, Body};
 use super::snapshot::{self, Snapshot};
@@ -24,9 +26,6 @@ use agentpulse_pipeline::live_state::LiveState;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::writer::Heartbeats;
 
-/// Frames that may wait for a client: three seconds of them at the fastest, and longer than one
-/// send may take at the usual pace.
-const MAX_QUEUED: usize = 32;
 /// Between two frames: nobody reads faster.
 const WINDOW: Duration = Duration::from_millis(100);
 /// Elements of one frame. A page that shows more of them in a tenth of a second shows none.
@@ -34,11 +33,6 @@ const MAX_ELEMENTS: usize = 200;
 const TOTALS_EVERY: Duration = Duration::from_millis(500);
 /// Between two snapshots for new clients: one that connects meanwhile waits for the next.
 const SNAPSHOTS_EVERY: Duration = Duration::from_millis(250);
-/// Between two snapshots for all, as long as there is more to show than frames can hold. Larger
-/// snapshots come more rarely, so that all clients together take so many bytes a second.
-const RESYNC_EVERY: Duration = Duration::from_secs(1);
-const RESYNC_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
-const RESYNC_BYTES_A_SECOND: u64 = 64 << 20;
 /// Clients may finish reading, and receive the reason of the close.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -60,20 +54,13 @@ pub struct Watched {
     pub alerts: broadcast::Receiver<Arc<Alert>>,
 }
 
-/// The start of a client: `frames` follow `snapshot` without a gap.
-pub struct Joined {
-    pub snapshot: Bytes,
-    pub frames: broadcast::Receiver<Bytes>,
-}
-
 pub struct Hub {
     watched: Watched,
-    joining: mpsc::Receiver<oneshot::Sender<Joined>>,
+    joining: mpsc::Receiver<Join>,
     places: Arc<Places>,
     stop: watch::Receiver<bool>,
-    frames: broadcast::Sender<Bytes>,
-    /// Clients that wait for their first snapshot.
-    waiting: Vec<oneshot::Sender<Joined>>,
+    own: Channel,
+    dashboards: DashboardFeed,
     /// The last frame of changes, or the last snapshot for all.
     seq: u64,
     /// The last change that was shown, or skipped.
@@ -98,7 +85,7 @@ struct Totals {
 impl Hub {
     pub(super) fn new(
         watched: Watched,
-        joining: mpsc::Receiver<oneshot::Sender<Joined>>,
+        joining: mpsc::Receiver<Join>,
         places: Arc<Places>,
         stop: watch::Receiver<bool>,
     ) -> Hub {
@@ -114,8 +101,8 @@ impl Hub {
             joining,
             places,
             stop,
-            frames: broadcast::Sender::new(MAX_QUEUED),
-            waiting: Vec::new(),
+            own: Channel::new(),
+            dashboards: DashboardFeed::new(now),
             seq: 0,
             shown: 0,
             gap: None,
@@ -135,7 +122,7 @@ impl Hub {
                 _ = stop.wait_for(|stop| *stop) => None,
             };
             let Some(join) = join else { break };
-            self.waiting.push(join);
+            self.wait(join);
             self.begin();
             tokio::select! {
                 () = self.follow() => {}
@@ -143,7 +130,8 @@ impl Hub {
             }
             self.end();
         }
-        self.waiting.clear();
+        self.own.dismiss();
+        self.dashboards.channel.dismiss();
         if timeout(LEAVE_DEADLINE, self.places.emptied())
             .await
             .is_err()
@@ -163,6 +151,13 @@ impl Hub {
         self.watched.alerts = self.watched.alerts.resubscribe();
     }
 
+    fn wait(&mut self, join: Join) {
+        match join.dialect {
+            Dialect::Own => self.own.wait(join.reply),
+            Dialect::Dashboard => self.dashboards.channel.wait(join.reply),
+        }
+    }
+
     fn end(&mut self) {
         self.watched.changes.left(View::Stream);
         self.watched.heartbeats.feed.unwatch();
@@ -175,10 +170,9 @@ impl Hub {
         loop {
             ticks.tick().await;
             while let Ok(join) = self.joining.try_recv() {
-                self.waiting.push(join);
+                self.wait(join);
             }
-            self.waiting.retain(|join| !join.is_closed());
-            if self.waiting.is_empty() && self.frames.receiver_count() == 0 {
+            if self.own.is_empty() & self.dashboards.channel.is_empty() {
                 return;
             }
             let changes = self.advance();
@@ -214,11 +208,19 @@ impl Hub {
 
     /// Sends all changes. After a gap only a snapshot can follow.
     fn show(&mut self, changes: &[Arc<Change>]) {
-        if self.gap.is_some() || self.frames.receiver_count() == 0 {
+        let clients = self.own.clients() + self.dashboards.channel.clients();
+        if self.gap.is_some() || clients == 0 {
             return;
         }
-        let elements = self.gather(changes);
-        if elements.is_empty() {
+        let now_ms = (self.watched.reports.now_ms)();
+        let mut elements = self.gather(changes, now_ms);
+        let room = MAX_ELEMENTS - elements.len();
+        let heartbeats = self.watched.heartbeats.feed.take(self.shown, room);
+        let idle_ms = self.watched.settings.borrow().idle_ms();
+        self.dashboards.show(changes, &heartbeats, idle_ms, now_ms);
+        let heartbeats = heartbeats.into_iter();
+        elements.extend(heartbeats.map(|active| Element::progress(active, now_ms)));
+        if elements.is_empty() || self.own.clients() == 0 {
             return;
         }
         match frame::changes(self.seq + 1, &elements) {
@@ -228,8 +230,7 @@ impl Hub {
     }
 
     /// Changes first: they must not wait. Then the older data.
-    fn gather(&mut self, changes: &[Arc<Change>]) -> Vec<Element> {
-        let now_ms = (self.watched.reports.now_ms)();
+    fn gather(&mut self, changes: &[Arc<Change>], now_ms: i64) -> Vec<Element> {
         // How long after its start an execution counts as hung, without a heartbeat.
         let idle_ms = self.watched.settings.borrow().idle_ms();
         let changes = changes.iter();
@@ -244,14 +245,6 @@ impl Hub {
         if elements.len() < MAX_ELEMENTS {
             elements.extend(self.totals.read.take());
         }
-        let room = MAX_ELEMENTS - elements.len();
-        let heartbeats = self
-            .watched
-            .heartbeats
-            .feed
-            .take(self.shown, room)
-            .into_iter();
-        elements.extend(heartbeats.map(|active| Element::progress(active, now_ms)));
         elements
     }
 
@@ -268,8 +261,7 @@ impl Hub {
 
     fn send(&mut self, frame: Bytes) {
         self.seq += 1;
-        // An error only means that there is no receiver.
-        let _ = self.frames.send(frame);
+        self.own.send_text(frame);
     }
 
     /// Reads what is due: a snapshot, else the totals of the next frame.
@@ -279,10 +271,21 @@ impl Hub {
         }
         let now = Instant::now();
         let resync = self.gap.is_some() && now >= self.resync_at;
-        let snapshot = !self.waiting.is_empty() && now >= self.snapshot_at;
+        let snapshot = self.own.is_awaited() && now >= self.snapshot_at;
+        if self.gap.is_none() && self.dashboards.is_due(now) {
+            let Watched {
+                reports, changes, ..
+            } = &self.watched;
+            let dashboards = &mut self.dashboards;
+            dashboards.send_status(reports, changes, self.shown).await;
+        }
         if resync || snapshot {
             self.snapshot(resync).await;
-        } else if self.gap.is_none() && self.totals.stale && now >= self.totals.at {
+        } else if self.gap.is_none()
+            && self.totals.stale
+            && now >= self.totals.at
+            && self.own.clients() > 0
+        {
             self.read_totals().await;
         }
     }
@@ -307,20 +310,13 @@ impl Hub {
         if resync && let Some(reason) = self.gap.take() {
             self.send(body.resync(self.seq + 1, reason));
             self.watched.counters.stream_resyncs.add(1);
-            self.resync_at = now + pace(body.len(), self.frames.receiver_count());
+            self.resync_at = now + self.own.pace(body.len());
             (self.totals.stale, self.totals.read) = (false, None);
+            self.dashboards.miss();
         }
-        let waiting = std::mem::take(&mut self.waiting);
-        if waiting.is_empty() {
-            return;
-        }
-        let snapshot = body.snapshot(self.seq);
-        for join in waiting {
-            // A client that has gone meanwhile needs no snapshot.
-            let _ = join.send(Joined {
-                snapshot: snapshot.clone(),
-                frames: self.frames.subscribe(),
-            });
+        if self.own.is_awaited() {
+            let first = Arc::from([body.snapshot(self.seq)]);
+            self.own.admit(&first);
         }
     }
 
@@ -337,24 +333,5 @@ impl Hub {
             Ok(None) => {}
             Err(error) => warn!(%error, "no totals for those who watch; it is tried again"),
         }
-    }
-}
-
-/// How long after a snapshot of so many bytes for so many clients the next may come.
-fn pace(bytes: usize, clients: usize) -> Duration {
-    let all = (bytes as u64).saturating_mul(clients as u64);
-    let takes = Duration::from_millis(all.saturating_mul(1000) / RESYNC_BYTES_A_SECOND);
-    takes.clamp(RESYNC_EVERY, RESYNC_AT_LEAST_EVERY)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_pictures_for_many_come_more_rarely() {
-        assert_eq!(pace(1_000, 100), Duration::from_secs(1));
-        assert_eq!(pace(1 << 20, 128), Duration::from_secs(2));
-        assert_eq!(pace(8 << 20, 256), Duration::from_secs(10));
     }
 }

@@ -25,13 +25,20 @@
 //! still to come; each of them sets values and adds nothing, so that it may be shown twice.
 //! Heartbeats are shown as they arrive, after their execution's start and never after its end.
 //!
+//! The existing dashboard is sent the same changes in its own words ([`dashboard`]), and its whole
+//! status after a gap.
+//!
 //! A client that is too slow for its frames is closed with that reason and has to connect again.
 
+mod channels;
 mod clients;
+mod dashboard;
+mod dashboard_feed;
 mod element;
 mod frame;
 mod hub;
 mod snapshot;
 
+pub use channels::{Dialect, Joined};
 pub use clients::{Place, Stream, open};
-pub use hub::{Hub, Joined, Watched};
+pub use hub::{Hub, Watched};

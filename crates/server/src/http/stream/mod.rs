@@ -1,7 +1,6 @@
 //! The two WebSockets: the daemon's own stream, and the existing dashboard's dialect.
 
-mod changes;
-mod dashboard;
+mod follow;
 pub mod paths;
 pub mod routes;
 mod socket;

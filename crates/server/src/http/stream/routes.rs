@@ -10,15 +10,15 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 use tokio::sync::watch;
 
+use super::follow;
 use super::socket::{Ending, MAX_MESSAGE_BYTES, Socket};
-use super::{changes, dashboard};
 use crate::http::error::HttpError;
 use crate::http::security::SecurityLayer;
 use crate::http::state::HttpState;
 use agentpulse_api::code::Code;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::connection_slots::ConnectionHolder;
-use agentpulse_reports::stream::Place;
+use agentpulse_reports::stream::{Dialect, Place};
 use agentpulse_store::access::{Actor, Grant};
 
 type Http = State<Arc<HttpState>>;
@@ -34,17 +34,7 @@ pub async fn own(
     holder: Whose,
     upgrade: Upgrade,
 ) -> Result<Response, HttpError> {
-    let (upgrade, place) = admit(&http, holder, upgrade)?;
-    Ok(upgrade.on_upgrade(async move |socket| {
-        let mut socket = Socket::new(socket, &http.stream, &place);
-        let ending = tokio::select! {
-            ending = changes::serve(&mut socket) => ending,
-            ending = close_when_unauthorized(&http, grant) => ending,
-            () = place.lost() => Ending::Evicted,
-        };
-        socket.close(ending).await;
-        drop(place);
-    }))
+    open(http, grant, holder, upgrade, Dialect::Own)
 }
 
 /// [`OF_DASHBOARD`](super::paths::OF_DASHBOARD)
@@ -54,11 +44,21 @@ pub async fn of_dashboard(
     holder: Whose,
     upgrade: Upgrade,
 ) -> Result<Response, HttpError> {
+    open(http, grant, holder, upgrade, Dialect::Dashboard)
+}
+
+fn open(
+    http: Arc<HttpState>,
+    grant: Key,
+    holder: Whose,
+    upgrade: Upgrade,
+    dialect: Dialect,
+) -> Result<Response, HttpError> {
     let (upgrade, place) = admit(&http, holder, upgrade)?;
     Ok(upgrade.on_upgrade(async move |socket| {
         let mut socket = Socket::new(socket, &http.stream, &place);
         let ending = tokio::select! {
-            ending = dashboard::serve(&mut socket, &http.reports) => ending,
+            ending = follow::serve(&mut socket, dialect) => ending,
             ending = close_when_unauthorized(&http, grant) => ending,
             () = place.lost() => Ending::Evicted,
         };
