@@ -1,7 +1,7 @@
 //! Any JSON as the payload of a hook: translated, ignored or refused.
 #![no_main]
 
-use agentpulse_sources::{Clock, decode};
+use agentpulse_sources::{Clock, LineKey, decode};
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -17,5 +17,5 @@ fuzz_target!(|payload: &[u8]| {
     };
     let line = json!({"event": "hook", "id": "0123456789abcdef0123456789abcdef",
         "source": "claude-code", "observed_at": 1_795_169_700_000_i64, "payload": payload});
-    let _ = decode(line.to_string().as_bytes(), &clock);
+    let _ = decode(line.to_string().as_bytes(), &clock, LineKey::default());
 });

@@ -199,10 +199,10 @@ fn a_stop_with_a_wrong_field_is_refused_by_its_name() {
     let many_calls: serde_json::Map<String, Value> =
         (0..257).map(|n| (format!("T{n}"), json!(1))).collect();
     let nothing = [
-        ("agent_id", json!("")),
+        ("agent_id", json!(5)),
+        ("agent_id", json!(long)),
         ("agent_name", json!(long)),
         ("agent_name", json!(3)),
-        ("agent_type", json!("")),
         ("duration_ms", json!(604_800_001)),
         ("duration_ms", json!("1")),
         ("duration_ms", json!(1e30)),
@@ -252,11 +252,14 @@ fn a_stop_with_a_wrong_field_is_refused_by_its_name() {
         let line = stop_with("token_usage", json!({"estimated_cost": value})).to_string();
         refused(&daemon, line.as_bytes(), &["stop: ", "estimated_cost"]);
     }
-    refused(
-        &daemon,
-        br#"{"event":"stop"}"#,
-        &["stop: agent_id is required"],
-    );
+    for nobody in ["", r#","agent_id":null,"agent_name":"""#] {
+        let line = format!(r#"{{"event":"stop"{nobody}}}"#);
+        refused(
+            &daemon,
+            line.as_bytes(),
+            &["stop: agent_id is required, or agent_name"],
+        );
+    }
     counted_nothing(&daemon);
 }
 

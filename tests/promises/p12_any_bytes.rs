@@ -5,7 +5,7 @@
 use agentpulse_core::price::Prices;
 use agentpulse_core::usage::Usage;
 use agentpulse_sources::claude_code::transcript::{Slice, Span, TurnReader};
-use agentpulse_sources::{Clock, decode};
+use agentpulse_sources::{Clock, LineKey, decode};
 use jiff::tz::TimeZone;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -120,7 +120,7 @@ fn changed_bytes(lines: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn never_falls_over(line: &[u8]) -> Result<(), TestCaseError> {
-    if let Err(refusal) = decode(line, &clock()) {
+    if let Err(refusal) = decode(line, &clock(), LineKey::default()) {
         prop_assert!(
             !refusal.0.is_empty() && refusal.0.len() < 1_000,
             "{refusal:?}"
@@ -150,7 +150,7 @@ fn p12_any_line_on_the_socket_is_answered_for() {
     let lines = std::cell::RefCell::new(Vec::new());
     let mut runner = TestRunner::new(config(sized(1_500, 50_000)));
     let changed = changed_event().prop_filter("no event that counts", |event| {
-        decode(event.to_string().as_bytes(), &clock()).is_err()
+        decode(event.to_string().as_bytes(), &clock(), LineKey::default()).is_err()
     });
     let bytes = prop_oneof![
         changed.prop_map(|event| event.to_string().into_bytes()),
@@ -158,7 +158,7 @@ fn p12_any_line_on_the_socket_is_answered_for() {
     ];
     let collected = runner.run(&bytes, |line| {
         let line: Vec<u8> = line.into_iter().filter(|byte| *byte != b'\n').collect();
-        if !line.trim_ascii().is_empty() && decode(&line, &clock()).is_err() {
+        if !line.trim_ascii().is_empty() && decode(&line, &clock(), LineKey::default()).is_err() {
             lines.borrow_mut().push(line);
         }
         Ok(())

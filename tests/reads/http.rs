@@ -234,7 +234,8 @@ fn events_are_taken_as_lines_and_as_an_array() {
         (&refusals[0]["line"], &refusals[1]["line"]),
         (&json!(2), &json!(4))
     );
-    assert_eq!(refusals[1]["error"], "stop: agent_id is required");
+    let reason = "stop: agent_id is required, or agent_name of a whole run";
+    assert_eq!(refusals[1]["error"], reason);
 
     let mixed = json!([line("m2"), 5, {"event":"start"}]).to_string();
     let told = post(&daemon, path, "application/json", &mixed);

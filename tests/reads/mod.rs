@@ -3,6 +3,7 @@
 //! | file | what it holds the daemon to |
 //! |---|---|
 //! | `counters` | no counter ever falls |
+//! | `dashboard_hooks` | what the existing dashboard's hooks post |
 //! | `http` | parameters, caching, intake by POST, the origin policy |
 //! | `metrics` | `/metrics`: its numbers and its names |
 //! | `prices` | what has a price and what has none |
@@ -10,6 +11,7 @@
 //! | `seed_fields` | the JSON of every answer, field by field |
 
 mod counters;
+mod dashboard_hooks;
 mod http;
 pub mod metrics;
 mod prices;

@@ -37,9 +37,11 @@ impl Fields<'_> {
             .ok_or_else(|| self.refuse(format_args!("{field} is required")))
     }
 
+    /// An empty name is as good as absent.
     pub fn name(&self, field: &str) -> Result<Option<String>, Rejection> {
         match self.object.get(field) {
             None => Ok(None),
+            Some(value) if is_empty(value) => Ok(None),
             Some(value) => self.as_name(field, scalar(value)).map(Some),
         }
     }
@@ -110,6 +112,7 @@ impl Fields<'_> {
     pub fn text(&self, field: &str) -> Result<Option<String>, Rejection> {
         match self.object.get(field).map(scalar) {
             None => Ok(None),
+            Some(Some(Value::String(text))) if text.is_empty() => Ok(None),
             Some(Some(Value::String(text))) => Ok(Some(clean_text(text))),
             Some(_) => Err(self.refuse(format_args!("{field} must be a string"))),
         }
@@ -129,6 +132,7 @@ impl Fields<'_> {
         }
     }
 
+    /// What is null or empty in the list is no name, and left out.
     pub fn names(&self, field: &str) -> Result<Vec<String>, Rejection> {
         let Some(value) = self.object.get(field) else {
             return Ok(Vec::new());
@@ -136,6 +140,7 @@ impl Fields<'_> {
         match items(value, MAX_ITEMS + 1) {
             Some(items) if items.len() <= MAX_ITEMS => items
                 .into_iter()
+                .filter(|item| item.get() != "null" && !is_empty(item))
                 .map(|item| self.as_name(field, scalar(item)))
                 .collect(),
             _ => Err(self.refuse(format_args!(
@@ -176,7 +181,7 @@ impl Fields<'_> {
     pub fn calls(&self, field: &str) -> Result<BTreeMap<String, u64>, Rejection> {
         let object = self.fields_of(field)?.unwrap_or_default();
         let mut calls = BTreeMap::new();
-        for (tool, value) in object.iter() {
+        for (tool, value) in object.iter().filter(|(_, value)| value.get() != "null") {
             let tool = self.as_name(field, Some(tool.into()))?;
             // Names that differ may be one when they are redacted.
             let before = calls.get(&tool).unwrap_or(&0);
@@ -189,6 +194,8 @@ impl Fields<'_> {
         Ok(calls)
     }
 
+    /// A sum of 0 beside its parts, a cost of 0 of a model that nobody names, and an object with
+    /// nothing but zeros say that the sender does not know: they are absent.
     pub fn token_usage(&self) -> Result<Option<TokenUsage>, Rejection> {
         let Some(object) = self.fields_of("token_usage")? else {
             return Ok(None);
@@ -196,38 +203,47 @@ impl Fields<'_> {
         let usage = self.of(object);
         let input_tokens = usage.count("input_tokens")?.unwrap_or(0);
         let output_tokens = usage.count("output_tokens")?.unwrap_or(0);
-        let cost_micros = match usage.object.get("estimated_cost") {
-            None => None,
-            Some(value) => match scalar(value).and_then(|cost| cost.as_f64()) {
-                Some(cost) if (0.0..=MAX_COST).contains(&cost) => Some((cost * 1e6).round() as i64),
-                _ => return Err(usage.refuse("estimated_cost must be 0..=1000000")),
-            },
-        };
-        Ok(Some(TokenUsage {
+        let total_tokens = usage.count("total_tokens")?.filter(|total| *total > 0);
+        let mut read = TokenUsage {
             input_tokens,
             output_tokens,
             cache_read_tokens: usage.count("cache_read_tokens")?.unwrap_or(0),
             cache_write_tokens: usage.count("cache_write_tokens")?.unwrap_or(0),
-            total_tokens: usage
-                .count("total_tokens")?
-                .unwrap_or(input_tokens + output_tokens),
-            cost_micros,
-        }))
+            total_tokens: total_tokens.unwrap_or(input_tokens + output_tokens),
+            cost_micros: usage.cost_micros()?,
+        };
+        let tokens = TokenUsage {
+            cost_micros: None,
+            ..read
+        };
+        let is_without_tokens = tokens == TokenUsage::default();
+        if read.cost_micros == Some(0) && (is_without_tokens || self.name("model")?.is_none()) {
+            read.cost_micros = None;
+        }
+        Ok((read != TokenUsage::default()).then_some(read))
+    }
+
+    fn cost_micros(&self) -> Result<Option<i64>, Rejection> {
+        match self.object.get("estimated_cost") {
+            None => Ok(None),
+            Some(value) => match scalar(value).and_then(|cost| cost.as_f64()) {
+                Some(cost) if (0.0..=MAX_COST).contains(&cost) => {
+                    Ok(Some((cost * 1e6).round() as i64))
+                }
+                _ => Err(self.refuse("estimated_cost must be 0..=1000000")),
+            },
+        }
     }
 
     pub fn status(&self) -> Result<Status, Rejection> {
-        let status = self
-            .object
-            .get("status")
-            .map(|_| self.object.string("status"));
-        match status
-            .as_ref()
-            .map(|status| status.as_deref().unwrap_or_default())
-        {
-            None | Some("success" | "complete" | "completed") => Ok(Status::Success),
+        let Some(status) = self.object.get("status").map(scalar) else {
+            return Ok(Status::Success);
+        };
+        match status.as_ref().and_then(Value::as_str) {
+            Some("" | "success" | "complete" | "completed") => Ok(Status::Success),
             Some("failure" | "failed") => Ok(Status::Failure),
             Some("timeout") => Ok(Status::Timeout),
-            Some(_) => Err(self.refuse("status must be one of success, failure, timeout")),
+            _ => Err(self.refuse("status must be one of success, failure, timeout")),
         }
     }
 
@@ -274,6 +290,10 @@ impl Fields<'_> {
             time_ms
         }
     }
+}
+
+fn is_empty(value: &RawValue) -> bool {
+    value.get() == "\"\""
 }
 
 fn is_path(path: &str) -> bool {

@@ -13,6 +13,7 @@ mod decode;
 mod fields;
 mod hook;
 pub mod json;
+mod line_key;
 mod plain;
 mod source;
 mod time;
@@ -22,6 +23,7 @@ pub use self::clock::Clock;
 pub use self::decode::{decode, decode_object};
 pub use self::fields::REDACTED_PATH;
 pub use self::hook::hook_payload;
+pub use self::line_key::LineKey;
 pub use self::source::{SOURCES, Source, names};
 pub use self::time::{SECONDS_BELOW, TIME_RANGE_MS};
 

@@ -2,6 +2,7 @@
 
 use super::fields::Fields;
 use super::json::scalar;
+use super::line_key::LineKey;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::{Event, Progress};
 use agentpulse_core::execution::{Fact, Start, Stop};
@@ -48,14 +49,19 @@ pub(crate) fn progress(fields: &Fields) -> Result<Event, Rejection> {
     }))
 }
 
-pub(crate) fn stop(fields: &Fields) -> Result<Event, Rejection> {
-    let id = fields.required_name("agent_id")?;
+/// A stop without an id is a whole run: no start can have named it. Without a name, too, it says
+/// nothing of any agent.
+pub(crate) fn stop(fields: &Fields, key: LineKey) -> Result<Event, Rejection> {
+    let (id, agent_name) = (fields.name("agent_id")?, fields.name("agent_name")?);
+    if id.is_none() && agent_name.is_none() {
+        return Err(fields.refuse("agent_id is required, or agent_name of a whole run"));
+    }
     let now_ms = fields.clock.now_ms;
     let ended_ms = fields.time("execution_end")?.unwrap_or(now_ms);
     let ended_ms = fields.remembered("execution_end", ended_ms)?;
     let started_ms = fields.time("execution_start")?;
     let stop = Stop {
-        agent_name: fields.name("agent_name")?,
+        agent_name,
         agent_type: fields.name("agent_type")?,
         started_ms: started_ms.map(|time_ms| fields.not_ahead(time_ms)),
         ended_ms,
@@ -71,7 +77,7 @@ pub(crate) fn stop(fields: &Fields) -> Result<Event, Rejection> {
         origin: fields.origin()?,
     };
     Ok(Event::Fact {
-        id,
+        id: id.unwrap_or_else(|| key.run_id()),
         fact: Fact::Stop(Box::new(stop)),
     })
 }

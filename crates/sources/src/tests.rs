@@ -1,6 +1,7 @@
 //! The heart, held by properties: order and repetition mean nothing, and what changes add up to is
 //! what the executions contribute.
 
+mod absent;
 mod edges;
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use super::{Clock, decode};
+use super::{Clock, LineKey, decode};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::{Change, ChangeKind};
 use agentpulse_core::dimension::{self, Dimension};
@@ -30,7 +31,8 @@ fn clock() -> Clock {
 }
 
 fn read(line: Value) -> Result<Event, String> {
-    decode(line.to_string().as_bytes(), &clock()).map_err(|refusal| refusal.to_string())
+    decode(line.to_string().as_bytes(), &clock(), LineKey::default())
+        .map_err(|refusal| refusal.to_string())
 }
 
 fn fact(line: Value) -> Fact {
@@ -162,7 +164,14 @@ fn costs_are_the_events_own_else_priced_else_unknown() {
     assert_eq!(cost(own), (Some(7_600), false));
     assert_eq!(cost(json!({"model": "nobody-1"})), (None, true));
     assert_eq!(cost(json!({"token_usage": null})), (None, false));
-    assert_eq!(cost(json!({"token_usage": {}})), (Some(0), false));
+    for none in [json!({}), json!({"total_tokens": 0, "estimated_cost": 0.0})] {
+        assert_eq!(cost(json!({"token_usage": none})), (None, false));
+    }
+    // Nobody says which model it is that costs nothing.
+    let free = json!({"input_tokens": 9, "estimated_cost": 0});
+    assert_eq!(cost(json!({"token_usage": free})), (None, true));
+    let own = json!({"token_usage": free, "model": "nobody-1"});
+    assert_eq!(cost(own), (Some(0), false));
     let total = json!({"token_usage": {"total_tokens": 5}, "model": "claude-opus-5-5"});
     assert_eq!(cost(total), (None, true));
 }
@@ -207,7 +216,7 @@ fn refusals_name_the_field_and_the_bound() {
     );
     assert_eq!(
         refused(json!({"event": "start", "agent_id": "", "agent_name": "a"})),
-        "start: agent_id must be 1..=256 bytes without control characters"
+        "start: agent_id is required"
     );
     assert_eq!(
         refused(json!({"event": "nap"})),
@@ -226,10 +235,17 @@ fn refusals_name_the_field_and_the_bound() {
         "nesting must be 0..=32"
     );
     assert_eq!(
-        decode(b"{", &clock()).unwrap_err().0.split(':').next(),
+        decode(b"{", &clock(), LineKey::default())
+            .unwrap_err()
+            .0
+            .split(':')
+            .next(),
         Some("not JSON at column 1")
     );
-    assert_eq!(decode(b"\xff", &clock()).unwrap_err().0, "not UTF-8");
+    assert_eq!(
+        decode(b"\xff", &clock(), LineKey::default()).unwrap_err().0,
+        "not UTF-8"
+    );
 }
 
 #[test]
@@ -344,7 +360,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = decode(&bytes, &clock());
+        let _ = decode(&bytes, &clock(), LineKey::default());
     }
 
     #[test]

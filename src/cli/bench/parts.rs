@@ -21,7 +21,7 @@ use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::names::{NameLimits, Names};
 use agentpulse_core::sums::Sums;
 use agentpulse_redact::{is_stack, redact, secret_name, top_of_stacks, without_homes};
-use agentpulse_sources::{Clock, decode};
+use agentpulse_sources::{Clock, LineKey, decode};
 use agentpulse_store::history::History;
 use agentpulse_store::journal::{Entry, Journal, Prune};
 
@@ -98,7 +98,7 @@ pub fn measure(
 fn parse(lines: &[&[u8]], clock: &Clock) -> Result<Vec<(String, Fact)>, Failure> {
     lines
         .iter()
-        .map(|line| match decode(line, clock) {
+        .map(|line| match decode(line, clock, LineKey::default()) {
             Ok(Event::Fact { id, fact }) => Ok((id, fact)),
             Ok(_) => Err(failed("a line is neither a start nor a stop")),
             Err(refusal) => Err(failed(refusal)),

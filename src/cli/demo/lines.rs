@@ -194,7 +194,7 @@ mod tests {
     use super::*;
     use agentpulse_core::event::Event;
     use agentpulse_core::execution::Fact;
-    use agentpulse_sources::{Clock, decode};
+    use agentpulse_sources::{Clock, LineKey, decode};
 
     /// 2026-11-20T18:40:00Z.
     const END_MS: i64 = 1_795_200_000_000;
@@ -220,7 +220,7 @@ mod tests {
         for (at_ms, line) in day() {
             assert!(last_ms <= at_ms && at_ms <= END_MS);
             last_ms = at_ms;
-            match decode(line.as_bytes(), &clock).unwrap() {
+            match decode(line.as_bytes(), &clock, LineKey::default()).unwrap() {
                 Event::Fact {
                     id,
                     fact: Fact::Start(start),

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use agentpulse_core::event::Event;
     use agentpulse_core::execution::Catalog;
-    use agentpulse_sources::{Clock, decode};
+    use agentpulse_sources::{Clock, LineKey, decode};
 
     fn row(lines: &[&str]) -> String {
         let clock = Clock {
@@ -145,7 +145,8 @@ mod tests {
         };
         let mut execution = Execution::new("a,1".to_owned());
         for line in lines {
-            let Ok(Event::Fact { fact, .. }) = decode(line.as_bytes(), &clock) else {
+            let Ok(Event::Fact { fact, .. }) = decode(line.as_bytes(), &clock, LineKey::default())
+            else {
                 panic!("{line}");
             };
             execution.merge(fact, &Catalog::default());

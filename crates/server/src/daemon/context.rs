@@ -11,7 +11,7 @@ use super::parts::Parts;
 use super::redis::Redis;
 use super::stores::Stores;
 use crate::http::Control;
-use crate::intake::Intake;
+use crate::intake::{Deliveries, Intake};
 use agentpulse_config::Config;
 use agentpulse_live::Live;
 use agentpulse_pipeline::clock::now_ms;
@@ -44,6 +44,7 @@ pub struct Context<'a> {
     /// How the last reload went.
     pub reloaded: Arc<ReloadState>,
     pub control: Control,
+    pub deliveries: Arc<Deliveries>,
     pub reports: Arc<Reports>,
     pub system: Arc<System>,
 }
@@ -54,6 +55,7 @@ impl<'a> Context<'a> {
         stores: &Stores,
         settings: SettingsWatch,
         writer: WriterHandle,
+        deliveries: Deliveries,
     ) -> (Context<'a>, Requests) {
         let parts = Parts::new(stores, settings);
         let live = &site.redis.live;
@@ -78,6 +80,7 @@ impl<'a> Context<'a> {
             readiness,
             reloaded,
             control,
+            deliveries: Arc::new(deliveries),
             reports: Arc::new(reports),
             system: Arc::new(system),
         };
@@ -94,6 +97,7 @@ impl<'a> Context<'a> {
             counters: self.parts.counters.clone(),
             settings: self.parts.settings.clone(),
             zone: TimeZone::system(),
+            deliveries: self.deliveries.clone(),
         }
     }
 }

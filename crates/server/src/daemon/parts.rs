@@ -181,6 +181,6 @@ impl Parts {
     }
 }
 
-fn nonce() -> Result<u64, Failure> {
+pub fn nonce() -> Result<u64, Failure> {
     getrandom::u64().map_err(|error| Failure::new(1, format!("no random numbers: {error}")))
 }

@@ -11,11 +11,13 @@ use super::context::{Context, Site};
 use super::failure::Failure;
 use super::folder::BoundSocket;
 use super::notify::Notifier;
+use super::parts::nonce;
 use super::pipeline::Pipeline;
 use super::reload::{self, ReloadRequests, Source};
 use super::stores::Stores;
 use super::tasks::Tasks;
 use super::{alerts, http, intake, settings};
+use crate::intake::Deliveries;
 use agentpulse_pipeline::reaper::Reaper;
 use agentpulse_pipeline::writer;
 
@@ -40,7 +42,8 @@ impl Daemon {
         let runtime = settings::runtime(site.config, stores.catalog.clone());
         let (settings, watched) = watch::channel(Arc::new(runtime));
         let (writer, queue) = writer::channel();
-        let (context, requests) = Context::new(site, &stores, watched, writer);
+        let deliveries = Deliveries::new(nonce()?);
+        let (context, requests) = Context::new(site, &stores, watched, writer, deliveries);
         let parts = &context.parts;
         site.folder.publish(&site.address.to_string())?;
         alerts::restore(&stores, &parts.changes.ends)?;

@@ -16,7 +16,6 @@ use super::error::HttpError;
 use super::state::HttpState;
 use crate::intake::{Answer, IngestCounts, MAX_LINE_BYTES, object};
 use agentpulse_api::code::Code;
-use agentpulse_sources::clean_name;
 use agentpulse_sources::json::{Object, scalar};
 
 /// Some ten thousand events.
@@ -45,7 +44,7 @@ struct Refused {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "EventTaken")]
 pub struct Done {
-    /// As it is stored: without secrets.
+    /// As it is stored: without secrets. Of a stop without one, the one that it was given.
     agent_id: String,
     #[schemars(extend("const" = true))]
     success: bool,
@@ -105,10 +104,7 @@ async fn one(
         translate_stop(&mut event);
     }
     event.set("event", kind);
-    // A value that is no name is rejected.
-    let agent_id = event.string("agent_id").and_then(clean_name);
-    let agent_id = agent_id.unwrap_or_default();
-    let answer = http.intake.object(event).await?;
+    let (agent_id, answer) = http.intake.object(event).await?;
     match answer.rejections.into_iter().next() {
         Some((_, reason)) => Err(HttpError::new(Code::InvalidEvent, reason)),
         None => Ok(Json(Done {
@@ -118,16 +114,21 @@ async fn one(
     }
 }
 
-/// The dashboard's hooks send the duration in seconds, and an error as a flag.
+/// The dashboard's hooks send the duration in seconds, and an error as a flag. Where they do not
+/// know it, they send null beside 0 milliseconds.
 fn translate_stop(event: &mut Object) {
-    let scalar_of = |event: &Object, field| event.get(field).and_then(scalar);
+    let number_of = |event: &Object, field| event.get(field).and_then(scalar)?.as_f64();
+    if event.has("duration") && number_of(event, "duration_ms") == Some(0.0) {
+        event.set("duration_ms", Value::Null);
+    }
     if event.get("duration_ms").is_none()
-        && let Some(duration_s) = scalar_of(event, "duration").and_then(|value| value.as_f64())
+        && let Some(duration_s) = number_of(event, "duration")
     {
         event.set("duration_ms", (duration_s * 1_000.0).round());
     }
-    let failed = scalar_of(event, "error_occurred") == Some(Value::Bool(true));
-    if failed && event.get("status").is_none() {
+    let failed = event.get("error_occurred").and_then(scalar) == Some(Value::Bool(true));
+    let has_status = event.get("status").is_some() && event.string("status") != Some(String::new());
+    if failed && !has_status {
         event.set("status", "failure");
     }
 }
@@ -158,6 +159,15 @@ mod tests {
         assert_eq!(translated(&stop), expect);
         let stop = json!({"duration": 3, "duration_ms": null, "status": null});
         assert_eq!(translated(&stop), json!({"duration_ms": 3000.0}));
+        let stop =
+            json!({"duration": null, "duration_ms": 0, "status": "", "error_occurred": true});
+        assert_eq!(translated(&stop), json!({"status": "failure"}));
+        let stop = json!({"duration": 0.4, "duration_ms": 0});
+        assert_eq!(translated(&stop), json!({"duration_ms": 400.0}));
+        assert_eq!(
+            translated(&json!({"duration_ms": 0})),
+            json!({"duration_ms": 0})
+        );
     }
 
     #[test]
@@ -181,7 +191,7 @@ mod tests {
                 rejected: 1,
                 ..IngestCounts::default()
             },
-            rejections: vec![(7, "stop: agent_id is required".to_owned())],
+            rejections: vec![(7, "start: agent_id is required".to_owned())],
             refusals_omitted: 0,
         };
         let response = taken(answer);
@@ -191,7 +201,7 @@ mod tests {
             .unwrap();
         let expect = json!({
             "accepted": 1, "duplicate": 0, "rejected": 1, "progress": 0,
-            "refusals": [{"line": 7, "error": "stop: agent_id is required"}],
+            "refusals": [{"line": 7, "error": "start: agent_id is required"}],
         });
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expect);
         assert_eq!(taken(Answer::default()).status(), StatusCode::OK);

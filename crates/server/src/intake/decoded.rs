@@ -4,7 +4,7 @@ use super::answer::Answer;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::Event;
 use agentpulse_pipeline::writer::IngestOutcome;
-use agentpulse_sources::{Clock, decode};
+use agentpulse_sources::{Clock, LineKey, decode};
 
 /// One line, in bytes.
 pub const MAX_LINE_BYTES: usize = 256 << 10;
@@ -66,11 +66,11 @@ fn is_of_hook(event: &Event) -> bool {
     matches!(event, Event::Hook(_) | Event::Ignored)
 }
 
-pub fn decode_line(line: &[u8], clock: &Clock) -> Result<Event, Rejection> {
+pub fn decode_line(line: &[u8], clock: &Clock, key: LineKey) -> Result<Event, Rejection> {
     if line.len() > MAX_LINE_BYTES {
         return Err(too_long());
     }
-    decode(line, clock)
+    decode(line, clock, key)
 }
 
 pub fn too_long() -> Rejection {

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::decoded::{Decoded, MAX_SUBMISSION, decode_line};
+use super::delivery::Delivery;
 use agentpulse_pipeline::writer::Unavailable;
 use agentpulse_sources::Clock;
 use agentpulse_sources::json::{Object, reason};
@@ -62,6 +63,7 @@ fn not_json(error: &serde_json::Error) -> String {
 
 pub struct Document {
     bytes: Bytes,
+    delivery: Delivery,
     is_array: bool,
     /// What is read, in bytes and in lines or items.
     at: usize,
@@ -69,9 +71,10 @@ pub struct Document {
 }
 
 impl Document {
-    pub fn of_lines(bytes: Bytes) -> Document {
+    pub fn of_lines(bytes: Bytes, delivery: Delivery) -> Document {
         Document {
             bytes,
+            delivery,
             is_array: false,
             at: 0,
             number: 0,
@@ -82,10 +85,10 @@ impl Document {
     ///
     /// # Errors
     /// An array is no JSON.
-    pub fn of(bytes: Bytes) -> Result<Document, String> {
+    pub fn of(bytes: Bytes, delivery: Delivery) -> Result<Document, String> {
         let begin = bytes.iter().position(|byte| !byte.is_ascii_whitespace());
         let bracket = begin.filter(|&at| bytes[at] == b'[');
-        let mut document = Document::of_lines(bytes);
+        let mut document = Document::of_lines(bytes, delivery);
         if let Some(bracket) = bracket {
             let checked = serde_json::from_slice::<IgnoredAny>(&document.bytes);
             checked.map_err(|error| not_json(&error))?;
@@ -110,7 +113,10 @@ impl Document {
             };
             let Some(place) = place else { break };
             let bytes = &self.bytes[place];
-            decoded.push(self.number, decode_line(bytes, clock));
+            decoded.push(
+                self.number,
+                decode_line(bytes, clock, self.delivery.key(self.number)),
+            );
         }
         decoded
     }
@@ -156,6 +162,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
+    use crate::intake::Deliveries;
 
     /// Numbers of the events by part; `None` after a number stands for a refusal's reason.
     fn parts(text: &str) -> Vec<Vec<(u64, Option<String>)>> {
@@ -164,7 +171,8 @@ mod tests {
             keep_ms: 8 * 86_400_000,
             zone: TimeZone::UTC,
         };
-        let mut document = Document::of(Bytes::copy_from_slice(text.as_bytes())).unwrap();
+        let mut document =
+            Document::of(Bytes::copy_from_slice(text.as_bytes()), delivery()).unwrap();
         let mut parts = Vec::new();
         loop {
             let decoded = document.decode(&clock);
@@ -181,6 +189,10 @@ mod tests {
     }
 
     const SIGN: &str = r#"{"event":"progress","agent_id":"x,]"}"#;
+
+    fn delivery() -> Delivery {
+        Deliveries::new(7).begin()
+    }
 
     fn refused(reason: &str) -> Option<String> {
         Some(reason.to_owned())
@@ -218,7 +230,7 @@ mod tests {
     #[test]
     fn a_broken_array_is_rejected_whole() {
         for text in ["[{}", "[{}]x", "[{},]", "[", "[{}{}]"] {
-            let refused = Document::of(text.into()).err();
+            let refused = Document::of(text.into(), delivery()).err();
             assert!(refused.unwrap().starts_with("not JSON: "), "{text}");
         }
     }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod decoded;
+mod delivery;
 mod document;
 mod lines;
 mod outbox;
@@ -12,6 +13,7 @@ mod submit;
 
 pub use self::answer::{Answer, IngestCounts, IngestError, MAX_REFUSALS};
 pub use self::decoded::MAX_LINE_BYTES;
+pub use self::delivery::Deliveries;
 pub use self::document::object;
 pub use self::submit::Intake;
 pub use agentpulse_pipeline::writer::Unavailable;

@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use super::answer::Answer;
 use super::decoded::{Decoded, MAX_SUBMISSION, decode_line, too_long};
+use super::delivery::Delivery;
 use super::lines::{Begun, Lines};
 use super::outbox::Outbox;
 use super::submit::Intake;
@@ -131,6 +132,7 @@ async fn read(
     outstanding: mpsc::Sender<Outstanding>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let delivery = intake.deliveries.begin();
     let mut lines = Lines::default();
     let mut begun = Begun::default();
     let mut last_call = None;
@@ -161,7 +163,7 @@ async fn read(
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
             let (some, more) = rest.split_at(end_of_lines(rest, MAX_SUBMISSION));
-            let decoded = decode_some(&intake, |each| lines.feed(some, each));
+            let decoded = decode_some(&intake, &delivery, |each| lines.feed(some, each));
             if forward(&intake, place, decoded, &outstanding)
                 .await
                 .is_err()
@@ -175,7 +177,7 @@ async fn read(
             return cut(&intake, reason, &outstanding).await;
         }
     }
-    let decoded = decode_some(&intake, |each| lines.finish(each));
+    let decoded = decode_some(&intake, &delivery, |each| lines.finish(each));
     // When the other half is gone there is nobody left to answer.
     let _ = forward(&intake, place, decoded, &outstanding).await;
 }
@@ -198,14 +200,18 @@ fn end_of_lines(bytes: &[u8], lines: usize) -> usize {
     ends.nth(lines - 1).map_or(bytes.len(), |end| end + 1)
 }
 
-fn decode_some(intake: &Intake, feed: impl FnOnce(&mut dyn FnMut(u64, Option<&[u8]>))) -> Decoded {
+fn decode_some(
+    intake: &Intake,
+    delivery: &Delivery,
+    feed: impl FnOnce(&mut dyn FnMut(u64, Option<&[u8]>)),
+) -> Decoded {
     let clock = intake.clock();
     let mut decoded = Decoded::default();
     feed(&mut |number, line| {
         let event = match line {
             None => Err(too_long()),
             Some(line) if line.trim_ascii().is_empty() => return,
-            Some(line) => decode_line(line, &clock),
+            Some(line) => decode_line(line, &clock, delivery.key(number)),
         };
         decoded.push(number, event);
     });

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::decoded::MAX_LINE_BYTES;
+use super::delivery::{Delivery, key_of_file};
 use super::submit::Intake;
 use agentpulse_contract::spool as format;
 use agentpulse_pipeline::writer::Unavailable;
@@ -101,13 +102,16 @@ impl Spool {
         let (lines, unread) = run_blocking(move || read_lines(files)).await?;
         self.leave_all(unread, "a spooled line cannot be read");
         let mut body = Vec::new();
-        let mut taken = Vec::new();
+        let (mut taken, mut keys) = (Vec::new(), Vec::new());
         for (file, line) in lines {
+            let name = file.file_name().unwrap_or_default();
+            keys.push(key_of_file(name.as_encoded_bytes(), &line));
             body.extend_from_slice(&line);
             body.push(b'\n');
             taken.push(file);
         }
-        let answer = self.intake.lines(body.into()).await?;
+        let delivery = Delivery::Files(keys.into());
+        let answer = self.intake.lines(body.into(), delivery).await?;
         for (line, reason) in &answer.rejections {
             let file = taken
                 .get(*line as usize - 1)

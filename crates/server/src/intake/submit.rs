@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::answer::{Answer, IngestCounts, IngestError};
 use super::decoded::Decoded;
+use super::delivery::{Deliveries, Delivery};
 use super::document::{Document, object, run_blocking};
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::Event;
@@ -23,6 +24,7 @@ pub struct Intake {
     pub counters: Arc<Counters>,
     pub settings: SettingsWatch,
     pub zone: TimeZone,
+    pub deliveries: Arc<Deliveries>,
 }
 
 impl Intake {
@@ -35,14 +37,15 @@ impl Intake {
     }
 
     /// Takes lines as the socket does; blank ones are skipped, but counted.
-    pub async fn lines(&self, body: Bytes) -> Result<Answer, Unavailable> {
-        let (answer, outcome) = self.take(Document::of_lines(body)).await;
+    pub async fn lines(&self, body: Bytes, delivery: Delivery) -> Result<Answer, Unavailable> {
+        let (answer, outcome) = self.take(Document::of_lines(body, delivery)).await;
         outcome.map(|()| answer)
     }
 
     /// Takes lines, or an array of events.
     pub async fn document(&self, body: Bytes) -> Result<Answer, IngestError> {
-        let document = run_blocking(body.len(), move || Document::of(body)).await?;
+        let delivery = self.deliveries.begin();
+        let document = run_blocking(body.len(), move || Document::of(body, delivery)).await?;
         let (answer, outcome) = self.take(document.map_err(IngestError::NoJson)?).await;
         match outcome {
             Ok(()) => Ok(answer),
@@ -53,9 +56,15 @@ impl Intake {
         }
     }
 
-    /// Takes one event.
-    pub async fn object(&self, object: Object<'_>) -> Result<Answer, Unavailable> {
-        self.one(decode_object(object, &self.clock())).await
+    /// Takes one event; answers with its id as it is stored.
+    pub async fn object(&self, object: Object<'_>) -> Result<(String, Answer), Unavailable> {
+        let key = self.deliveries.begin().key(1);
+        let event = decode_object(object, &self.clock(), key);
+        let id = match &event {
+            Ok(Event::Fact { id, .. }) => id.clone(),
+            _ => String::new(),
+        };
+        Ok((id, self.one(event).await?))
     }
 
     /// Takes the payload of a hook that came by itself, without a stamp and an id.

@@ -1,7 +1,6 @@
 //! The payloads of Claude Code's hooks. Its `agent_type` is the agent's name, and its payloads
 //! carry no time: the hook program's stamp is the time of everything. What has no `agent_id` comes
-//! from the main thread, of which each turn is an agent, known by the id of its prompt. An empty
-//! string is as good as absent.
+//! from the main thread, of which each turn is an agent, known by the id of its prompt.
 
 use crate::fields::Fields;
 use crate::json::items;
@@ -26,8 +25,8 @@ pub(crate) fn translate(payload: &Fields, line: u64, observed_ms: i64) -> Result
     let Some(event) = payload.name("hook_event_name")? else {
         return Err(payload.refuse("payload.hook_event_name is required"));
     };
-    let session_id = word(payload, "session_id")?;
-    let agent_id = own_id(word(payload, "agent_id")?, payload)?;
+    let session_id = payload.name("session_id")?;
+    let agent_id = own_id(payload.name("agent_id")?, payload)?;
     let signals = match agent_id {
         None if session_id.is_some() => of_main(&event, payload)?,
         // Without a session nothing says which turn it is.
@@ -155,7 +154,7 @@ fn stopped(
     failure: Option<String>,
 ) -> Result<Vec<Signal>, Rejection> {
     let what = AgentSignal::Stopped {
-        name: word(payload, "agent_type")?,
+        name: payload.name("agent_type")?,
         failure,
         again: payload.flag("stop_hook_active").unwrap_or(false),
     };
@@ -183,7 +182,7 @@ fn tool_ended(
                 kind: is_teammate.then_some(Kind::Teammate),
                 agent_type: detail(&response, "agent_type").filter(|_| is_teammate),
             };
-            let child = word(&response, "agentId")?;
+            let child = response.name("agentId")?;
             let child = own_id(child, payload)?.filter(|child| agent_id.as_ref() != Some(child));
             child.map(|id| (id, AgentSignal::Launched(launched)))
         }
@@ -192,7 +191,7 @@ fn tool_ended(
             None
         }
         "TaskStop" if !failed => {
-            let id = word(&payload.within("tool_input")?, "task_id")?;
+            let id = payload.within("tool_input")?.name("task_id")?;
             own_id(id, payload)?.map(|id| (id, AgentSignal::Closed))
         }
         _ => None,
@@ -232,17 +231,9 @@ fn stops_workflow(payload: &Fields) -> Result<bool, Rejection> {
     Ok(detail(&response, "task_type").as_deref() == Some("local_workflow"))
 }
 
-/// An id or the name of an agent.
-fn word(fields: &Fields, field: &str) -> Result<Option<String>, Rejection> {
-    match fields.object.string(field).as_deref() {
-        Some("") => Ok(None),
-        _ => fields.name(field),
-    }
-}
-
 /// What is worth less than the line that it stands in: of another form than a name it is absent.
 fn detail(fields: &Fields, field: &str) -> Option<String> {
-    word(fields, field).ok().flatten()
+    fields.name(field).ok().flatten()
 }
 
 /// The id of an agent. One that reads as the id of a later turn, or of a turn of the main thread,
@@ -260,7 +251,7 @@ fn own_id(id: Option<String>, payload: &Fields) -> Result<Option<String>, Reject
 fn imported(payload: &Fields, id: String) -> Result<Signal, Rejection> {
     let name = match prompt_of(&id) {
         Some(_) => Some(main_name(payload)),
-        None => word(payload, "agent_type")?,
+        None => payload.name("agent_type")?,
     };
     let turns = payload.object.get("turns");
     let turns = match turns.and_then(|turns| items(turns, MAX_IMPORTED + 1)) {

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{Clock, decode};
+use crate::{Clock, LineKey, decode};
 use agentpulse_core::bucket::DAY_MS;
 use agentpulse_core::event::Event;
 use agentpulse_core::turns::{SessionMark, Signal, Turn, Turns};
@@ -168,7 +168,8 @@ fn derived(lines: &[Value]) -> BTreeMap<String, Vec<Account>> {
     let mut agents: BTreeMap<String, Turns> = BTreeMap::new();
     let mut marks: BTreeMap<String, BTreeSet<SessionMark>> = BTreeMap::new();
     for line in lines {
-        let Ok(Event::Hook(hook)) = decode(line.to_string().as_bytes(), &clock) else {
+        let Ok(Event::Hook(hook)) = decode(line.to_string().as_bytes(), &clock, LineKey::default())
+        else {
             panic!("{line}");
         };
         for signals in &hook.signals {

@@ -48,6 +48,11 @@ impl<'a> Object<'a> {
         (value.get() != "null").then_some(value)
     }
 
+    /// Whether it has a field, also one that is null.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A string, and none where there is another value.
     pub fn string(&self, name: &str) -> Option<String> {
         match scalar(self.get(name)?)? {

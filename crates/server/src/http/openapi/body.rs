@@ -19,7 +19,7 @@ pub fn events() -> Body {
     let kinds = [
         kind("start", start_fields(), &["agent_id", "agent_name"]),
         kind("progress", progress_fields(), &["agent_id"]),
-        kind("stop", stop_fields(), &["agent_id"]),
+        kind("stop", stop_fields(), &[]),
         kind(
             "hook",
             hook_fields(),
@@ -64,7 +64,7 @@ pub fn complete() -> Body {
             json!({"description": "True stands for the status failure where there is none."}),
         ),
     ]));
-    one(object(fields, &["agent_id"]), MAX_LINE_BYTES)
+    one(object(fields, &[]), MAX_LINE_BYTES)
 }
 
 /// The payload of a coding agent's hook.
@@ -104,7 +104,7 @@ fn start_fields() -> Fields {
     let mut fields = fields_of([
         ("agent_id", name()),
         ("agent_name", name()),
-        ("agent_type", optional(name())),
+        ("agent_type", optional_name()),
         ("start_time", optional(remembered())),
         ("task_description", optional(json!({"type": "string"}))),
         ("tools_granted", optional(names())),
@@ -121,7 +121,7 @@ fn progress_fields() -> Fields {
             "progress",
             optional(json!({"type": "number", "minimum": 0, "maximum": 1})),
         ),
-        ("current_tool", optional(name())),
+        ("current_tool", optional_name()),
         ("timestamp", optional(time())),
     ])
 }
@@ -138,12 +138,12 @@ fn stop_fields() -> Fields {
     let duration = json!({"type": "integer", "minimum": 0, "maximum": MAX_DURATION_MS});
     let calls = json!({
         "type": "object", "maxProperties": MAX_ITEMS,
-        "propertyNames": name(), "additionalProperties": count(),
+        "propertyNames": name(), "additionalProperties": optional(count()),
     });
     let mut fields = fields_of([
-        ("agent_id", name()),
-        ("agent_name", optional(name())),
-        ("agent_type", optional(name())),
+        ("agent_id", run_id()),
+        ("agent_name", optional_name()),
+        ("agent_type", optional_name()),
         ("execution_start", optional(time())),
         ("execution_end", optional(remembered())),
         ("duration_ms", optional(duration)),
@@ -176,15 +176,15 @@ fn hook_fields() -> Fields {
 fn hook_payload() -> Value {
     let fields = fields_of([
         ("hook_event_name", name()),
-        ("session_id", optional(name())),
-        ("agent_id", optional(name())),
+        ("session_id", optional_name()),
+        ("agent_id", optional_name()),
     ]);
     object(fields, &["hook_event_name"])
 }
 
 fn origin() -> Fields {
     let names = ["session_id", "parent_agent_id", "model", "host", "source"];
-    fields_of(names.map(|field| (field, optional(name()))))
+    fields_of(names.map(|field| (field, optional_name())))
 }
 
 fn token_usage() -> Value {
@@ -210,8 +210,22 @@ fn name() -> Value {
     })
 }
 
+/// One that may be absent, null or empty.
+fn optional_name() -> Value {
+    let mut name = optional(name());
+    name["minLength"] = json!(0);
+    name
+}
+
+/// The id that a stop may lack.
+fn run_id() -> Value {
+    let mut id = optional_name();
+    id["description"] = json!("Without one the stop is a whole run, and gets an id.");
+    id
+}
+
 fn names() -> Value {
-    json!({"type": "array", "maxItems": MAX_ITEMS, "items": name()})
+    json!({"type": "array", "maxItems": MAX_ITEMS, "items": optional_name()})
 }
 
 fn count() -> Value {
