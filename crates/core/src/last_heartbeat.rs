@@ -1,5 +1,6 @@
 //! The last heartbeat of a running execution, as it is kept over a restart of the daemon.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,15 @@ pub struct LastHeartbeat {
     /// The tool calls that were open, by the hash of their id, with their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<(Option<u64>, Arc<str>)>,
+}
+
+/// What the daemon kept before it ended.
+#[derive(Debug, Default)]
+pub struct KeptHeartbeats {
+    /// By the id of the execution.
+    pub last: HashMap<String, LastHeartbeat>,
+    /// The daemon stopped in order, so that no heartbeat is missing.
+    pub is_whole: bool,
 }
 
 fn is_zero(ms: &i64) -> bool {

@@ -41,10 +41,6 @@ impl Listening {
         is_news
     }
 
-    pub fn has_begun(&self) -> bool {
-        self.since.is_some()
-    }
-
     pub fn now(&self) -> Now {
         let since = self.since.map_or(Duration::ZERO, |since| since.elapsed());
         Now {

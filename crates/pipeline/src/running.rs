@@ -21,7 +21,7 @@ pub use self::run::{RunSnapshot, run_bytes};
 use super::clock::Now;
 use agentpulse_core::event::Progress;
 use agentpulse_core::execution::{Execution, TokenUsage};
-use agentpulse_core::last_heartbeat::LastHeartbeat;
+use agentpulse_core::last_heartbeat::KeptHeartbeats;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -113,24 +113,34 @@ impl Running {
         runs.put(execution, seq, if is_late { late_ms } else { 0 }, now);
     }
 
-    /// As [`follow`](Self::follow), for what ran before the daemon started. `last` is the heartbeat
-    /// that was kept; without one the execution had just begun. A later one may have been
-    /// lost, also that a call has begun, where hooks report it.
-    pub fn load(&self, execution: &Execution, seq: u64, last: Option<&LastHeartbeat>, now: Now) {
+    /// As [`follow`](Self::follow), for what ran before the daemon started. Of one without a
+    /// heartbeat that was kept, the execution had just begun. That a call has begun may have been
+    /// lost, where hooks report it.
+    pub fn load(&self, execution: &Execution, seq: u64, kept: &KeptHeartbeats, now: Now) {
         let mut runs = self.runs();
         let runs = &mut *runs;
         let is_new = !runs.by_id.contains_key(execution.id.as_str());
         runs.put(execution, seq, 0, now);
-        let lag = runs.timeouts.lag();
-        let Some(run) = runs.by_id.get_mut(execution.id.as_str()) else {
+        // Without a lag a later heartbeat would have been kept.
+        let lag = match kept.is_whole {
+            true => Duration::ZERO,
+            false => runs.timeouts.lag(),
+        };
+        let Some((id, _)) = runs.by_id.get_key_value(execution.id.as_str()) else {
             return;
         };
-        if let Some(last) = last.filter(|_| is_new) {
-            runs.unkept
-                .remove(&(run.kept_at, execution.id.as_str().into()));
+        let id = id.clone();
+        let Some(run) = runs.by_id.get_mut(&id) else {
+            return;
+        };
+        if let Some(last) = kept.last.get(&*id).filter(|_| is_new) {
+            runs.unkept.remove(&(run.kept_at, id.clone()));
             runs.bytes -= run.name_bytes();
             run.remember(last, now.listened, lag);
             runs.bytes += run.name_bytes();
+            if run.seen_at > run.kept_at {
+                runs.unkept.insert((run.kept_at, id));
+            }
         }
         run.may_be_open |= execution.hooked.is_some();
         runs.postpone(&execution.id, now);

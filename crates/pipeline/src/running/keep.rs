@@ -2,15 +2,15 @@
 //! the time that it had left before.
 //!
 //! A sign that is younger than the one that is kept by less than [`Timeouts::lag`] is not kept at
-//! once, so that signs each second cost next to nothing. In exchange a restart gives the execution
-//! so much more time: it is never ended early.
+//! once, so that signs each second cost next to nothing. In exchange a kill within that time gives
+//! the execution so much more: it is never ended early. A stop in order keeps all and adds nothing.
 
 use std::time::Duration;
 
 use super::{Running, Runs, Timeouts};
 use agentpulse_core::last_heartbeat::LastHeartbeat;
 
-/// What a restart may add to the life of an execution, at most.
+/// What a kill may add to the life of an execution, at most.
 const MAX_LAG: Duration = Duration::from_secs(5);
 
 impl Timeouts {

@@ -121,10 +121,15 @@ impl Run {
         }
     }
 
-    /// Takes over the sign that was kept. `lag`: so much later another one may have been lost.
+    /// Takes over the sign that was kept. Another one may have been lost if the daemon ended less
+    /// than `lag` after it: a later one was kept before it was answered. Then the execution counts
+    /// as seen when the daemon ended.
     pub fn remember(&mut self, last: &LastHeartbeat, listened: Duration, lag: Duration) {
         self.kept_at = Duration::from_millis(last.listened_ms);
-        self.seen_at = listened.min(self.kept_at + lag);
+        self.seen_at = match self.kept_at + lag > listened {
+            true => listened,
+            false => self.kept_at,
+        };
         self.is_kept = true;
         self.last_sign_ms = last.at_ms;
         self.late_ms = last.late_ms;

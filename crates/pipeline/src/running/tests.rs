@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use super::*;
 use agentpulse_core::event::ToolCall;
 use agentpulse_core::execution::{Catalog, Fact, Origin, Start};
+use agentpulse_core::last_heartbeat::LastHeartbeat;
 
 const IDLE: Duration = Duration::from_secs(300);
 const TOOL: Duration = Duration::from_secs(1800);
@@ -109,10 +110,11 @@ fn runs_from_before_the_start_may_have_a_call_open() {
     let plain = execution("x", 1_000_000);
     let mut hooked = Execution::clone(&plain);
     hooked.hooked = Some(Box::default());
-    running.load(&execution("plain", 1_000_000), 1, None, at(0));
+    let none = KeptHeartbeats::default();
+    running.load(&execution("plain", 1_000_000), 1, &none, at(0));
     // A later change in the journal says that hooks report it.
-    running.load(&plain, 2, None, at(0));
-    running.load(&Arc::new(hooked), 3, None, at(0));
+    running.load(&plain, 2, &none, at(0));
+    running.load(&Arc::new(hooked), 3, &none, at(0));
     let due = |running: &Running, s: u64| running.due(at(s).listened, 9);
     assert_eq!(due(&running, 1_799), [("plain".to_owned(), 1_300_000)]);
     assert_eq!(due(&running, 1_800)[1], ("x".to_owned(), 2_800_000));
@@ -147,6 +149,44 @@ fn keep(running: &Running, kept: &mut HashMap<String, LastHeartbeat>, s: u64) {
     kept.extend(heartbeats);
 }
 
+/// What a daemon finds that was killed.
+fn killed(kept: &HashMap<String, LastHeartbeat>) -> KeptHeartbeats {
+    KeptHeartbeats {
+        last: kept.clone(),
+        is_whole: false,
+    }
+}
+
+#[test]
+fn a_kill_soon_after_a_sign_may_have_lost_another_and_a_stop_has_not() {
+    let mut kept = HashMap::new();
+    let first = Running::new(TIMEOUTS, usize::MAX);
+    first.follow(&execution("x", 1_000_000), 1, at(0));
+    kept.extend(first.unkept(9));
+    let load = |kept: KeptHeartbeats, s: u64| {
+        let running = Running::new(TIMEOUTS, usize::MAX);
+        running.load(&execution("x", 1_000_000), 1, &kept, at(s));
+        running
+    };
+    let is_due = |running: &Running, s: u64| !running.due(at(s).listened, 9).is_empty();
+    // A sign of the 4 s may have been acknowledged, and is kept like one.
+    let running = load(killed(&kept), 4);
+    assert!(!is_due(&running, 303) && is_due(&running, 304));
+    keep(&running, &mut kept.clone(), 4);
+    assert_eq!(running.unkept(9)[0].1.listened_ms, 4_000);
+    // After the 5 s it would have been kept.
+    assert!(is_due(&load(killed(&kept), 5), 300));
+    for s in [1, 4, 5, 9] {
+        let stopped = KeptHeartbeats {
+            is_whole: true,
+            ..killed(&kept)
+        };
+        let running = load(stopped, s);
+        assert!(!is_due(&running, 299) && is_due(&running, 300), "at {s}");
+        assert_eq!(running.unkept(9), []);
+    }
+}
+
 #[test]
 fn a_restart_is_no_sign_of_life_however_often() {
     let mut kept = HashMap::new();
@@ -166,12 +206,11 @@ fn a_restart_is_no_sign_of_life_however_often() {
             ..at(listened_s)
         };
         running = Running::new(TIMEOUTS, usize::MAX);
-        running.load(&execution("x", 1_000_000), 1, kept.get("x"), now);
+        running.load(&execution("x", 1_000_000), 1, &killed(&kept), now);
         let due = |s: u64| running.due(at(s).listened, 9);
-        // 5 s more, because a sign of the 5 s after the last may have been lost.
-        assert_eq!(due(404), []);
-        let end_ms = 1_405_000 + down_s * 1_000;
-        assert_eq!(due(405), [("x".to_owned(), end_ms)], "life {life}");
+        assert_eq!(due(399), []);
+        let end_ms = 1_400_000 + down_s * 1_000;
+        assert_eq!(due(400), [("x".to_owned(), end_ms)], "life {life}");
         let snapshots = running.all()[0].active();
         assert_eq!(snapshots.deadline_ms, Some(end_ms));
         assert_eq!(snapshots.last_sign_ms, Some(1_100_000));
@@ -211,11 +250,11 @@ fn open_calls_are_known_again_after_a_restart() {
     running.record_heartbeat(&progress("x", Some(true)), at(100));
     keep(&running, &mut kept, 100);
     let running = Running::new(TIMEOUTS, usize::MAX);
-    running.load(&hooked, 1, kept.get("x"), at(200));
+    running.load(&hooked, 1, &killed(&kept), at(200));
     let snapshots = running.all().remove(0).active();
     assert_eq!(snapshots.current_tool.as_deref(), Some("Bash"));
-    assert_eq!(running.due(at(1_904).listened, 9), []);
-    assert_eq!(running.due(at(1_905).listened, 9).len(), 1);
+    assert_eq!(running.due(at(1_899).listened, 9), []);
+    assert_eq!(running.due(at(1_900).listened, 9).len(), 1);
     running.record_heartbeat(&progress("x", Some(false)), at(300));
     assert_eq!(running.due(at(600).listened, 9).len(), 1);
 }
@@ -223,7 +262,8 @@ fn open_calls_are_known_again_after_a_restart() {
 #[test]
 fn silence_does_not_begin_before_the_daemon_listens() {
     let running = Running::new(TIMEOUTS, usize::MAX);
-    running.load(&execution("x", 1_000_000), 1, None, at(100));
+    let none = KeptHeartbeats::default();
+    running.load(&execution("x", 1_000_000), 1, &none, at(100));
     // To empty the spool took 40 s, in which no event could be received.
     let opened = Now {
         wall_ms: at(140).wall_ms,

@@ -7,7 +7,7 @@ use crate::clock::Now;
 use crate::running::Running;
 use agentpulse_core::change::Change;
 use agentpulse_core::execution::Execution;
-use agentpulse_core::last_heartbeat::LastHeartbeat;
+use agentpulse_core::last_heartbeat::KeptHeartbeats;
 
 /// What the writer remembers: of the executions that run what decisions need, and those that
 /// history does not have yet.
@@ -60,17 +60,15 @@ impl Memory {
         &mut self,
         execution: &Execution,
         seq: u64,
-        heartbeats: &HashMap<String, LastHeartbeat>,
+        kept: &KeptHeartbeats,
         now: Now,
     ) {
-        let last = heartbeats.get(&execution.id);
-        self.running.load(execution, seq, last, now);
+        self.running.load(execution, seq, kept, now);
     }
 
     /// Takes in a change that history does not have yet.
-    pub fn load(&mut self, change: &Change, heartbeats: &HashMap<String, LastHeartbeat>, now: Now) {
-        let last = heartbeats.get(change.id());
-        self.running.load(&change.after, change.seq, last, now);
+    pub fn load(&mut self, change: &Change, kept: &KeptHeartbeats, now: Now) {
+        self.running.load(&change.after, change.seq, kept, now);
         self.remember(change);
     }
 

@@ -28,6 +28,7 @@ const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 impl Writer {
     /// Runs on a thread of its own until every handle is dropped and the queue is empty.
     pub fn run(mut self, mut memory: Memory, mut queue: mpsc::Receiver<Message>) {
+        self.open_heartbeats(&mut memory);
         while let Some(first) = queue.blocking_recv() {
             self.watchdog.busy(Part::Writer);
             let mut submissions = Vec::new();
@@ -76,8 +77,10 @@ impl Writer {
                 if reap {
                     self.reap(memory);
                 }
-                self.keep_heartbeats(memory);
-                self.note_listened(memory);
+                // Else the note would say that none of those is missing.
+                if self.keep_heartbeats(memory) {
+                    self.note_listened(memory);
+                }
                 let prune = self.prune(memory);
                 failpoint("prune.reckoned");
                 match self.journal.prune(&prune, MAX_BATCH) {

@@ -68,7 +68,7 @@ impl Stores {
     /// What the writer has to remember: running executions, and changes that history lacks.
     pub fn memory(&self, running: Arc<Running>, live_usage: &LiveUsage) -> Result<Memory, Failure> {
         let now = self.listening()?.now();
-        let heartbeats = self.journal.last_heartbeats()?;
+        let heartbeats = self.journal.kept_heartbeats()?;
         let mut memory = Memory::new(running);
         let load = |run: Execution| {
             memory.load_running(&run, self.history_seq, &heartbeats, now);

@@ -1,22 +1,25 @@
 //! The last heartbeats of what runs, and how long the daemon has listened: so that a restart is
 //! no heartbeat. Rows are few: one for each execution that runs for some seconds already.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::writer::Journal;
 use crate::sqlite::{Result, from_json, to_json};
-use agentpulse_core::last_heartbeat::LastHeartbeat;
+use agentpulse_core::last_heartbeat::{KeptHeartbeats, LastHeartbeat};
 
 impl Journal {
-    /// By the id of the execution.
-    pub fn last_heartbeats(&self) -> Result<HashMap<String, LastHeartbeat>> {
+    pub fn kept_heartbeats(&self) -> Result<KeptHeartbeats> {
         self.db.read(|conn| {
             let mut select = conn.prepare("SELECT id, sign FROM last_signs")?;
             let rows = select.query_map([], |row| Ok((row.get(0)?, from_json(row, 1)?)))?;
-            rows.collect()
+            let select = "SELECT is_whole FROM listened";
+            let is_whole: Option<bool> = conn.query_row(select, [], |row| row.get(0)).optional()?;
+            Ok(KeptHeartbeats {
+                last: rows.collect::<rusqlite::Result<_>>()?,
+                is_whole: is_whole.unwrap_or(false),
+            })
         })
     }
 
@@ -29,11 +32,13 @@ impl Journal {
         })
     }
 
-    /// Keeps signs in the place of earlier ones, and how long the daemon has listened by now.
+    /// Keeps signs in the place of earlier ones, and how long the daemon has listened by now;
+    /// `is_whole` if these are all, and no more come.
     pub fn keep_heartbeats(
         &mut self,
         heartbeats: &[(String, LastHeartbeat)],
         listened: Duration,
+        is_whole: bool,
     ) -> Result<()> {
         self.db.write(|tx| {
             let mut put =
@@ -41,8 +46,9 @@ impl Journal {
             for (id, heartbeat) in heartbeats {
                 put.execute((id, to_json(heartbeat)?))?;
             }
-            tx.prepare_cached("INSERT OR REPLACE INTO listened (only, ms) VALUES (1, ?1)")?
-                .execute([listened.as_millis() as i64])
+            let put = "INSERT OR REPLACE INTO listened (only, ms, is_whole) VALUES (1, ?1, ?2)";
+            let listened_ms = listened.as_millis() as i64;
+            tx.prepare_cached(put)?.execute((listened_ms, is_whole))
         })?;
         Ok(())
     }
@@ -58,6 +64,8 @@ pub(super) fn forget(conn: &Connection, ended: &[&str]) -> rusqlite::Result<()> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::super::entry::Entry;
     use super::super::tests::KEEP_ALL;
     use super::*;
@@ -76,9 +84,14 @@ mod tests {
         };
         let heartbeats = [1, 2].map(|n| (format!("run-{n}"), heartbeat(n)));
         let listened = Duration::from_millis(7);
-        journal.keep_heartbeats(&heartbeats, listened).unwrap();
+        journal
+            .keep_heartbeats(&heartbeats, listened, false)
+            .unwrap();
         let later = ("run-1".to_owned(), heartbeat(9));
-        journal.keep_heartbeats(&[later], 2 * listened).unwrap();
+        assert!(!journal.kept_heartbeats().unwrap().is_whole);
+        journal
+            .keep_heartbeats(&[later], 2 * listened, true)
+            .unwrap();
         let entry = Entry {
             ended: vec!["run-2", "nobody"],
             ..Entry::default()
@@ -87,7 +100,8 @@ mod tests {
         drop(journal);
         let journal = Journal::open(&path).unwrap();
         let expect = HashMap::from([("run-1".to_owned(), heartbeat(9))]);
-        assert_eq!(journal.last_heartbeats().unwrap(), expect);
+        let kept = journal.kept_heartbeats().unwrap();
+        assert_eq!((kept.last, kept.is_whole), (expect, true));
         assert_eq!(journal.listened().unwrap(), 2 * listened);
     }
 }

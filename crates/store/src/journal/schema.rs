@@ -94,6 +94,10 @@ pub(super) const SCHEMA: &[M] = &[
      INSERT INTO session_marks SELECT session_id, at_ms, 0, '' FROM session_ends;
      DROP TABLE session_ends;",
     ),
+    M::up(
+        "-- 1 if the daemon stopped in order: all heartbeats until then are in `last_signs`.
+     ALTER TABLE listened ADD COLUMN is_whole INTEGER NOT NULL DEFAULT 0;",
+    ),
 ];
 
 /// Whether a file from elsewhere is a sound journal of this version or an older one; it is not
