@@ -11,11 +11,15 @@
 --             hash    merge  a l m, then a+l+m fields, then as many integers: the first a are added
 --                            (a sum of zero or less goes), then l least and m most ones are kept
 --                     put    field value …, where the sums left anything
+--                     hour   no values: what follows from the sums of an hour; after `merge`
+--                     day    the same of a day
 --             zset    add    n members, then n integers to be added (a sum of zero or less goes)
 --                     score  score member …
 --                     rem    member …
 --                     top    n: only the n highest scores stay
 --                     since  n: scores below n go
+--                     latest n, s: only the n highest scores stay, and none below s; what goes here
+--                            goes from the key before this one, too
 --             set     in     member …
 --                     out    member …
 --             list    pull   value …: these go, where they are
@@ -149,6 +153,94 @@ for k = 2, #KEYS do
   end
 end
 
+-- What follows from the sums of a bucket is written with them, so that both are always of one
+-- moment. From a sum that is not exact nothing follows: the field is not there.
+
+-- A sum of a hash, 0 where there is none; nil where it is not exact, or somebody's text.
+local function exact(text)
+  local sum = 0
+  if text then
+    sum = is_integer(text) and tonumber(text) or EXACT
+  end
+  return sum < EXACT and sum or nil
+end
+
+-- A whole number, rounded half up. A quotient of large numbers may be the one beside it.
+local function mean(sum, count)
+  if not sum or not count or count <= 0 then
+    return nil
+  end
+  local rest = sum % count
+  return ('%d'):format((sum - rest) / count + (rest * 2 >= count and 1 or 0))
+end
+
+-- Four decimals.
+local function rate(part, whole)
+  if not part or not whole or whole <= 0 then
+    return nil
+  end
+  local scaled = part / whole * 10000
+  local down = math.floor(scaled)
+  return tostring((down + (scaled - down >= 0.5 and 1 or 0)) / 10000)
+end
+
+-- Of the millionths of a bucket with executions.
+local function dollars(micros, executions)
+  if not micros or not executions or executions <= 0 then
+    return nil
+  end
+  local rest = micros % 1000000
+  return ('%d.%06d'):format((micros - rest) / 1000000, rest)
+end
+
+local function json_list(texts)
+  local quoted = {}
+  for i, text in ipairs(texts) do
+    local escaped = text:gsub('["\\%c]', function(c) return ('\\u%04x'):format(c:byte()) end)
+    quoted[i] = '"' .. escaped .. '"'
+  end
+  return '[' .. table.concat(quoted, ',') .. ']'
+end
+
+local function derive(key, field, value)
+  if value then
+    call('HSET', key, field, value)
+  else
+    call('HDEL', key, field)
+  end
+end
+
+local function derive_hour(key)
+  local sums = call('HMGET', key, 'execution_count', 'duration_count', 'total_duration_ms',
+    'total_tokens', 'cost_micros')
+  local executions = exact(sums[1])
+  derive(key, 'avg_duration_ms', mean(exact(sums[3]), exact(sums[2])))
+  derive(key, 'avg_tokens', mean(exact(sums[4]), executions))
+  derive(key, 'total_cost', dollars(exact(sums[5]), executions))
+end
+
+local function derive_day(key)
+  local found, sums, types, most, peak = call('HGETALL', key), {}, {}, 0, nil
+  for i = 1, #found, 2 do
+    local field, value = found[i], found[i + 1]
+    sums[field] = value
+    local hour = tonumber(field:match('^execution_count:hour:(%d%d)$'))
+    local count = hour and exact(value)
+    if count and (count > most or count == most and peak and hour < peak) then
+      most, peak = count, hour
+    end
+    types[#types + 1] = field:match('^execution_count:type:(.+)$')
+  end
+  table.sort(types)
+  local executions = exact(sums.execution_count)
+  local is_used = executions and executions > 0
+  derive(key, 'total_executions', is_used and ('%d'):format(executions))
+  derive(key, 'success_rate', rate(exact(sums.success_count), executions))
+  derive(key, 'agent_types', #types > 0 and json_list(types))
+  derive(key, 'peak_hour', peak and tostring(peak))
+  derive(key, 'total_cost', dollars(exact(sums.cost_micros), executions))
+end
+
 -- Write.
 local deleted = {}
 
@@ -179,6 +271,16 @@ local operate = {
     end
   end,
   keep = function(key, _, first) call('LTRIM', key, 0, ARGV[first] - 1) end,
+  hour = derive_hour,
+  day = derive_day,
+  latest = function(key, _, first, _, before)
+    local kept, since = ARGV[first], ARGV[first + 1]
+    for _, range in ipairs({ { '-inf', '(' .. since, 'BYSCORE' }, { 0, -1 - kept } }) do
+      local gone = call('ZRANGE', key, unpack(range))
+      write('ZREM', key, gone, 1, #gone)
+      write('ZREM', before, gone, 1, #gone)
+    end
+  end,
   del = function(key) deleted[#deleted + 1] = key end,
 }
 
@@ -192,7 +294,7 @@ for k = 2, #KEYS do
     if name == 'set' then
       call('SET', key, ARGV[at + 2], 'EXAT', expires)
     else
-      operate[name](key, plans[k], at + 2, at + 1 + count)
+      operate[name](key, plans[k], at + 2, at + 1 + count, KEYS[k - 1])
     end
     at = at + 2 + count
   end

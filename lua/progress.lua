@@ -5,7 +5,7 @@
 -- KEYS[1]   agents:deadlines
 -- KEYS[2…]  agent:active:{id}, one an execution
 -- ARGV      for each of KEYS[2…]: its id, its JSON, the Unix second at which the key expires, and
---           the deadline in milliseconds
+--           the deadline in Unix seconds
 -- RETURNS   how many of the executions were there
 
 local noted = 0

@@ -66,7 +66,8 @@
 //! 4. A journal row goes only once history has committed it, and a backup or a rebuild that reads
 //!    it has ended. Redis never holds it back: what Redis missed is rebuilt.
 //! 5. Every number in a bucket is an integer that adds up. Averages, rates and percentiles are made
-//!    when they are read. Money is in millionths of a dollar.
+//!    when they are read; those that stand in Redis for other programs are derived again by the
+//!    script that changes their sums. Money is in millionths of a dollar.
 //! 6. A bucket is chosen by the end of an execution, in UTC. Silence is counted in time that the
 //!    daemon has listened, over all of its lives.
 //! 7. Nothing unredacted is behind [`agentpulse_sources`].
@@ -75,7 +76,7 @@
 //!    executions is the most that their sums ever were, and all of it is on the disk before.
 //!
 //! Deliberately absent: dedupe keys in Redis (the cursor is enough), code that reverts (a change
-//! has a before), stored averages, a UNIQUE index on the journal (the writer is unique), and any
+//! has a before), averages that are read back, a UNIQUE index on the journal (the writer is unique), and any
 //! read that waits for the writer.
 
 pub mod cli;

@@ -10,8 +10,8 @@ use super::target::Target;
 use super::text::{dollars, duration, or_dash};
 use agentpulse_client::Control;
 use agentpulse_client::path::Pair;
+use agentpulse_core::item::Item;
 use agentpulse_reports::executions::{self, Executions as List};
-use agentpulse_reports::item::Item;
 
 #[derive(Args)]
 pub struct Executions {
@@ -125,7 +125,7 @@ fn seconds(time: &str) -> String {
 mod tests {
     use super::*;
     use agentpulse_client::path;
-    use agentpulse_reports::item::Tokens;
+    use agentpulse_core::item::Tokens;
 
     #[test]
     fn a_row_an_execution_and_dashes_for_the_unknown() {

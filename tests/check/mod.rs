@@ -6,12 +6,14 @@
 //! | `compare` | one value against what it ought to be |
 //! | `errors` | failed executions |
 //! | `everywhere` | every place at once |
+//! | `redis_derived` | what follows from the sums in Redis |
 //! | `redis_keys` | Redis, key by key |
 
 mod answers;
 pub mod compare;
 mod errors;
 mod everywhere;
+mod redis_derived;
 pub mod redis_keys;
 
 pub use answers::over_http;

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::compare::Check;
+use super::redis_derived;
 use crate::harness::now_ms;
 use crate::harness::wire::RedisLink;
 use crate::model::{DAY_MS, Ended, HOUR_MS, Tally, World, hour};
 
-/// More runs of one agent than this, and the list of its slowest keeps only some.
-const SLOWEST: usize = 100;
+/// More runs of one agent than this, and only some of its durations are kept.
+const DURATIONS: usize = 500;
 
 type Sums = BTreeMap<String, i64>;
 /// Every sum of one kind of key, by the key's name.
@@ -30,11 +31,8 @@ pub fn everything(socket: &Path, prefix: &str, world: &World) -> Check {
         ));
     }
     found.compare("HGETALL", "metrics:hourly:", hourly(world))?;
-    found.compare(
-        "HGETALL",
-        "metrics:daily:",
-        tallies(world.by(Ended::day), "metrics:daily:", 90),
-    )?;
+    found.compare("HGETALL", "metrics:daily:", daily(world))?;
+    redis_derived::follow(&mut found, world)?;
     let by_name = world.by(|one| format!("{}:{}", one.day(), one.name));
     found.compare(
         "HGETALL",
@@ -43,17 +41,17 @@ pub fn everything(socket: &Path, prefix: &str, world: &World) -> Check {
     )?;
     tools(&mut found, world)?;
     sketches(&mut found, world)?;
-    slowest(&mut found, world)
+    durations(&mut found, world)
 }
 
-struct Found<'a> {
+pub(super) struct Found<'a> {
     redis: RedisLink,
     prefix: &'a str,
 }
 
 impl Found<'_> {
     /// A command whose second word is a key; the answer as texts.
-    fn run(&mut self, command: &[&str]) -> Result<Vec<String>, String> {
+    pub(super) fn run(&mut self, command: &[&str]) -> Result<Vec<String>, String> {
         let key = format!("{}{}", self.prefix, command[1]);
         let mut words = vec![command[0], &key];
         words.extend(&command[2..]);
@@ -73,8 +71,8 @@ impl Found<'_> {
         }
         let mut sums = Sums::new();
         for pair in self.run(&words)?.chunks(2) {
-            // A mark for readers, and no number.
-            if pair[0] == "extremes_from_history" {
+            // A mark for readers; and what is no sum.
+            if pair[0] == "extremes_from_history" || redis_derived::FIELDS.contains(&&*pair[0]) {
                 continue;
             }
             let number: i64 = pair[1]
@@ -85,6 +83,19 @@ impl Found<'_> {
             }
         }
         Ok(sums)
+    }
+
+    fn scores(&mut self, key: &str) -> Result<BTreeMap<String, f64>, String> {
+        let mut scores = BTreeMap::new();
+        for pair in self
+            .run(&["ZRANGE", key, "0", "-1", "WITHSCORES"])?
+            .chunks(2)
+        {
+            let score = pair[1].parse();
+            let score = score.map_err(|_| format!("{key} {}: {}", pair[0], pair[1]))?;
+            scores.insert(pair[0].clone(), score);
+        }
+        Ok(scores)
     }
 
     fn compare(&mut self, command: &str, family: &str, want: Keys) -> Check {
@@ -140,11 +151,11 @@ fn nonzero(sums: impl IntoIterator<Item = (String, i64)>) -> Sums {
 }
 
 /// Whether a bucket that ends at `end_ms` still has its key `days` days later.
-fn lives(end_ms: i64, days: i64) -> bool {
+pub(super) fn lives(end_ms: i64, days: i64) -> bool {
     end_ms + days * DAY_MS > now_ms()
 }
 
-fn end_of_day(day: &str) -> i64 {
+pub(super) fn end_of_day(day: &str) -> i64 {
     let midnight: jiff::Timestamp = format!("{day}T00:00:00Z").parse().expect("a day");
     midnight.as_millisecond() + DAY_MS
 }
@@ -161,6 +172,20 @@ fn hourly(world: &World) -> Keys {
     living
         .map(|((_, key), tally)| (key, fields(&tally)))
         .collect()
+}
+
+/// The sums of each day, and its executions by hour and by type.
+fn daily(world: &World) -> Keys {
+    let mut days = tallies(world.by(Ended::day), "metrics:daily:", 90);
+    for one in &world.ended {
+        if let Some(sums) = days.get_mut(&format!("metrics:daily:{}", one.day())) {
+            let hour = &hour(one.end_ms)[11..];
+            for part in [format!("hour:{hour}"), format!("type:{}", one.kind)] {
+                *sums.entry(format!("execution_count:{part}")).or_default() += 1;
+            }
+        }
+    }
+    days
 }
 
 /// Keys of buckets whose name begins with their day.
@@ -239,26 +264,36 @@ fn sketches(found: &mut Found, world: &World) -> Check {
     Ok(())
 }
 
-fn slowest(found: &mut Found, world: &World) -> Check {
+/// The durations of an agent, and beside them when each ended, in seconds.
+fn durations(found: &mut Found, world: &World) -> Check {
     let names: BTreeSet<&String> = world.ended.iter().map(|one| &one.name).collect();
     for name in names {
         let recent = |one: &&Ended| &one.name == name && one.end_ms > now_ms() - 7 * DAY_MS;
         let runs = world.ended.iter().filter(recent);
-        let want: Sums = runs
-            .filter_map(|one| Some((one.id.clone(), one.duration_ms?)))
+        let lasted = runs.filter_map(|one| Some((one, one.duration_ms?)));
+        let want: BTreeMap<String, (i64, i64)> = lasted
+            .map(|(one, ms)| (one.id.clone(), (ms, one.end_ms)))
             .collect();
-        if want.len() > SLOWEST {
+        if want.len() > DURATIONS {
             continue;
         }
-        let key = format!("agent:performance:{name}:duration");
-        let told = found.sums("ZRANGE", &key)?;
+        let (key, ends) = (
+            format!("agent:performance:{name}:duration"),
+            format!("agent:performance:{name}:ended"),
+        );
+        let mut told = BTreeMap::new();
+        let ended_ms = found.scores(&ends)?;
+        for (id, ms) in found.scores(&key)? {
+            let at_s = ended_ms.get(&id).ok_or(format!("{id} is not in {ends}"))?;
+            told.insert(id, (ms as i64, (at_s * 1e3).round() as i64));
+        }
         // The list of those without a name was longer until their starts came and gave them one:
         // what it had no room for then is not in it now.
-        let is_part = told.iter().all(|(id, ms)| want.get(id) == Some(ms));
+        let is_part = told.iter().all(|(id, lasted)| want.get(id) == Some(lasted));
         if name == "unknown" && is_part {
             continue;
         }
-        if told != nonzero(want.clone()) {
+        if told != want || ended_ms.len() != told.len() {
             return Err(format!("{key}: {told:?}, expected {want:?}"));
         }
     }

@@ -9,8 +9,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use agentpulse_core::item::Item;
 use agentpulse_reports::errors::Failure;
-use agentpulse_reports::item::Item;
 use serde_json::Value;
 
 use crate::harness::{Daemon, Setup, eventually, folder, short_program};

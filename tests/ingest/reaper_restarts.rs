@@ -48,7 +48,8 @@ fn deadline_ms(daemon: &Daemon, id: &str) -> i64 {
             Reply::Nil => return Err("the live view has none".to_owned()),
             live => live.text(),
         };
-        let live = live.parse::<f64>().map_err(|e| e.to_string())? as i64;
+        let live_s: f64 = live.parse().map_err(|_| live.clone())?;
+        let live = (live_s * 1e3).round() as i64;
         (listed == live)
             .then_some(listed)
             .ok_or(format!("{listed} is not {live}"))

@@ -249,10 +249,12 @@ fn a_start_in_the_future_or_after_its_end_is_the_end() {
             same(id, &one["duration_ms"], duration_ms)?;
         }
         let timeline = ["ZRANGE", "agents:timeline", "0", "-1", "WITHSCORES"];
-        let scores = daemon.redis(&timeline).pairs();
+        let scores = daemon.redis(&timeline).pairs().into_iter();
+        let seconds = |score: String| score.parse::<f64>().expect("a number");
+        let scores: Vec<_> = scores.map(|(id, score)| (id, seconds(score))).collect();
         // Those of long ago are no more in it.
         let expected = ["after", "both", "far", "start-stop", "stop-start"];
-        let expected = expected.map(|id| (id.to_owned(), end_ms.to_string()));
+        let expected = expected.map(|id| (id.to_owned(), end_ms as f64 / 1e3));
         match scores == expected {
             true => Ok(()),
             false => Err(format!("{scores:?}")),

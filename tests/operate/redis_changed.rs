@@ -128,3 +128,66 @@ fn a_server_that_is_told_to_make_room_is_not_believed_until_it_keeps_all() {
     equals(&daemon, &redis, &world);
     assert_eq!(daemon.get("/ready").status, 200);
 }
+
+#[test]
+fn a_key_of_another_program_is_reported_once_and_left_alone() {
+    let redis = Redis::start();
+    let daemon = setup(&redis).start();
+    let all = daemon.send(&shuffled(200, now_ms())).0;
+    let world = World::of(&all);
+    equals(&daemon, &redis, &world);
+    let day = &crate::model::rfc3339(now_ms())[..10];
+    for (seen, key, command) in [
+        (1, format!("tools:agents:{day}:nobody"), "ZADD"),
+        (2, "agent:active:nobody".to_owned(), "SET"),
+    ] {
+        let value = if command == "ZADD" {
+            vec!["1", "Read"]
+        } else {
+            vec!["{}"]
+        };
+        let words: Vec<&str> = [command, key.as_str()].into_iter().chain(value).collect();
+        redis.run(&words);
+        eventually("it is noticed", || {
+            let found = live(&daemon);
+            let reason = found["last_difference"].as_str().unwrap_or_default();
+            let says = reason == format!("{key} was written by another program");
+            says.then_some(()).ok_or(found.to_string())
+        });
+        is_checked(&daemon, 2);
+        let found = live(&daemon);
+        assert_eq!(
+            (&found["differences"], &found["status"]),
+            (&seen.into(), &"ok".into())
+        );
+        assert_eq!(redis.run(&["EXISTS", &key]).text(), "1");
+        redis.run(&["DEL", &key]);
+    }
+    equals(&daemon, &redis, &world);
+}
+
+#[test]
+fn an_element_that_its_execution_is_not_is_found_and_repaired() {
+    let redis = Redis::start();
+    let daemon = setup(&redis).start();
+    let stop = crate::harness::Run::new("a")
+        .took(7)
+        .ended(now_ms() - 1_000);
+    let all = daemon.accept(&[stop.stop()]);
+    let world = World::of(&all);
+    equals(&daemon, &redis, &world);
+    // As a hook writes that pushes for itself: its run is not in the history.
+    let end = crate::model::rfc3339(now_ms());
+    let element = format!(r#"{{"agent_id":"b","agent_name":"zorp","execution_end":"{end}"}}"#);
+    redis.run(&["LPUSH", "agent:history:zorp", &element]);
+    eventually("it is noticed", || {
+        let found = live(&daemon);
+        let says = found["last_difference"] == "agent:history:zorp was changed";
+        says.then_some(()).ok_or(found.to_string())
+    });
+    eventually("it is gone", || {
+        let length = redis.run(&["LLEN", "agent:history:zorp"]).text();
+        (length == "1").then_some(()).ok_or(length)
+    });
+    equals(&daemon, &redis, &world);
+}

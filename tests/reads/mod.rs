@@ -7,6 +7,8 @@
 //! | `http` | parameters, caching, intake by POST, the origin policy |
 //! | `metrics` | `/metrics`: its numbers and its names |
 //! | `prices` | what has a price and what has none |
+//! | `redis_page` | docs/redis.md has every key and field |
+//! | `redis_reader` | what another program reads in Redis |
 //! | `seed_example` | the example of a whole run, in every answer |
 //! | `seed_fields` | the JSON of every answer, field by field |
 
@@ -15,5 +17,7 @@ mod dashboard_hooks;
 mod http;
 pub mod metrics;
 mod prices;
+mod redis_page;
+mod redis_reader;
 mod seed_example;
 mod seed_fields;

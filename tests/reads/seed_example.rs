@@ -54,7 +54,7 @@ const COST: &[&str] = &[
 ];
 
 /// The run of the dashboard's own description, ended at `end_ms`.
-fn example_stop(end_ms: i64) -> Value {
+pub(super) fn example_stop(end_ms: i64) -> Value {
     json!({
         "event": "stop",
         "agent_id": "ag_123",

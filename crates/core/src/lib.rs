@@ -11,6 +11,7 @@ pub mod dimension;
 pub mod error;
 pub mod event;
 pub mod execution;
+pub mod item;
 pub mod json;
 pub mod kind;
 pub mod last_heartbeat;

@@ -23,10 +23,11 @@ pub const fn days_back(days: i32) -> i32 {
 pub const TIMELINE_KEPT: usize = 10_000;
 /// How far the timeline reaches back.
 pub const TIMELINE_MS: i64 = 7 * DAY_MS;
-/// Of each agent's slowest executions.
-pub const SLOWEST_KEPT: usize = 100;
-/// An execution that ended before this is not among the slowest any more, nor does it come in.
-pub const SLOWEST_MS: i64 = 7 * DAY_MS;
+/// Of each agent's durations: those of the executions that ended last. Readers take percentiles of
+/// them, so that the choice must not depend on the duration.
+pub const DURATIONS_KEPT: usize = 500;
+/// An execution that ended before this has left them.
+pub const DURATIONS_MS: i64 = 7 * DAY_MS;
 /// Of each agent's executions.
 pub const ENDED_KEPT: usize = 100;
 /// Of each agent's executions that did not succeed; a report shows as many.

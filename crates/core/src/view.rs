@@ -1,8 +1,9 @@
 //! What both views answer, in the same types, so that a report need not know which one it asks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::bucket::{Day, Hour};
 use super::execution::{Details, Execution, MAX_ERROR_BYTES, Status, TokenUsage, few_names};
@@ -38,13 +39,12 @@ impl Heartbeat {
     }
 }
 
-/// An execution that runs now; the content of `agent:active:{id}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An execution that runs now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Active {
     pub agent_id: String,
     pub agent_name: String,
     pub agent_type: String,
-    #[serde(default)]
     pub kind: Kind,
     pub started_ms: i64,
     pub task_description: Option<String>,
@@ -52,7 +52,6 @@ pub struct Active {
     pub context_size: Option<u64>,
     pub session_id: Option<String>,
     pub parent_agent_id: Option<String>,
-    #[serde(default)]
     pub depth: Option<u64>,
     pub model: Option<String>,
     pub host: Option<String>,
@@ -62,7 +61,6 @@ pub struct Active {
     pub last_sign_ms: Option<i64>,
     pub deadline_ms: Option<i64>,
     /// So far; in no total.
-    #[serde(default)]
     pub token_usage: Option<TokenUsage>,
 }
 
@@ -126,6 +124,15 @@ pub struct DayTally {
     pub tally: Tally,
 }
 
+/// How many executions of one day ended in which of its hours, and of which type they were.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DayParts {
+    pub day: Day,
+    /// By the hour of the day.
+    pub by_hour: BTreeMap<i32, i64>,
+    pub by_type: BTreeMap<String, i64>,
+}
+
 /// Executions of one agent that ended on one day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentDay {
@@ -175,8 +182,8 @@ pub struct ToolPair {
     pub executions: i64,
 }
 
-/// An execution that did not succeed; the content of `agent:errors:{agent_name}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An execution that did not succeed.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Failed {
     pub agent_id: String,
     pub agent_name: String,
@@ -205,6 +212,15 @@ impl Failed {
     }
 }
 
+/// How long an execution took that ended lately.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LastDuration {
+    pub label: String,
+    pub agent_id: String,
+    pub duration_ms: u64,
+    pub ended_ms: i64,
+}
+
 /// What a rebuild of the live view needs of single executions, by their labels: the tracked
 /// names and `_other`.
 #[derive(Debug, Default)]
@@ -215,8 +231,8 @@ pub struct Recent {
     /// The rows of the last that ended or failed, of each label, in the order of their last change.
     /// The executions themselves may take a gigabyte: they are fetched label by label.
     pub ended: Vec<Vec<i64>>,
-    /// Agent, execution and its duration: the slowest of each agent.
-    pub slowest: Vec<(String, String, u64)>,
+    /// Of each label those that ended last.
+    pub durations: Vec<LastDuration>,
     /// Executions by their start, the newest.
     pub started: Vec<(String, i64)>,
 }

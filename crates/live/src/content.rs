@@ -12,18 +12,19 @@ use agentpulse_core::change::Change;
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::names::{NameKind, Names};
-use agentpulse_core::retention::SLOWEST_MS;
 use agentpulse_core::sum::add;
 use agentpulse_core::sums::{Durations, Sums};
 use agentpulse_core::tally::Tally;
 use agentpulse_core::view::{
-    Active, AgentDay, DayTally, Failed, Heartbeat, HourTally, Recent, ToolDay, ToolPair, TypeTool,
+    Active, AgentDay, DayParts, DayTally, Failed, Heartbeat, HourTally, Recent, ToolDay, ToolPair,
+    TypeTool,
 };
 
 /// What history knows, by its own names; those without a place are put under `_other`.
 pub struct Rows<'a> {
     pub hours: &'a [HourTally],
     pub days: &'a [DayTally],
+    pub day_parts: &'a [DayParts],
     pub agents: &'a [AgentDay],
     pub tools: &'a [ToolDay],
     pub type_tools: &'a [TypeTool],
@@ -37,7 +38,7 @@ type Ranking<'a> = BTreeMap<&'a str, i64>;
 #[derive(Default)]
 pub(super) struct Content<'a> {
     pub(super) hours: BTreeMap<(Hour, &'a str), Tally>,
-    pub(super) days: BTreeMap<Day, Tally>,
+    pub(super) days: BTreeMap<Day, DaySum<'a>>,
     pub(super) agents: BTreeMap<(Day, &'a str), AgentSum>,
     pub(super) tool_calls: BTreeMap<Day, Ranking<'a>>,
     pub(super) tool_executions: BTreeMap<Day, Ranking<'a>>,
@@ -45,9 +46,24 @@ pub(super) struct Content<'a> {
     pub(super) pairs: BTreeMap<Day, BTreeMap<String, i64>>,
     pub(super) running: BTreeMap<&'a str, Running<'a>>,
     pub(super) timeline: Touched<BTreeMap<&'a str, i64>>,
-    pub(super) slowest: BTreeMap<&'a str, Touched<BTreeMap<&'a str, Option<u64>>>>,
+    pub(super) durations: BTreeMap<&'a str, Touched<BTreeMap<&'a str, Option<Lasted>>>>,
     pub(super) history: BTreeMap<&'a str, Touched<Listed<'a, &'a Execution>>>,
     pub(super) errors: BTreeMap<&'a str, Touched<Listed<'a, Failed>>>,
+}
+
+#[derive(Default)]
+pub(super) struct DaySum<'a> {
+    pub(super) tally: Tally,
+    /// Executions by the hour of the day.
+    pub(super) by_hour: BTreeMap<i32, i64>,
+    pub(super) by_type: BTreeMap<&'a str, i64>,
+}
+
+/// An execution whose duration is known.
+#[derive(Clone, Copy)]
+pub(super) struct Lasted {
+    pub(super) duration_ms: u64,
+    pub(super) ended_ms: i64,
 }
 
 #[derive(Default)]
@@ -85,9 +101,13 @@ impl<'a> Content<'a> {
         let mut content = Content::default();
         content.take_tallies(rows, names);
         content.take_tools(rows, names);
-        for (agent, id, duration_ms) in &rows.recent.slowest {
-            let slowest = content.slowest.entry(agent).or_default();
-            slowest.touch(now_ms).insert(id, Some(*duration_ms));
+        for last in &rows.recent.durations {
+            let lasted = Lasted {
+                duration_ms: last.duration_ms,
+                ended_ms: last.ended_ms,
+            };
+            let durations = content.durations.entry(&last.label).or_default();
+            durations.touch(now_ms).insert(&last.agent_id, Some(lasted));
         }
         for (id, started_ms) in &rows.recent.started {
             content.timeline.touch(now_ms).insert(id, *started_ms);
@@ -140,12 +160,16 @@ impl<'a> Content<'a> {
     }
 
     fn take_sums(&mut self, mut sums: Sums<'a>) {
-        let hours = sums.take(Dimension::Type).into_iter();
-        self.hours = hours
-            .map(|((hour, of), sum)| ((Hour(hour), of), sum))
-            .collect();
-        let days = sums.take(Dimension::Day).into_iter();
-        self.days = days.map(|((day, _), sum)| (Day(day), sum)).collect();
+        for ((hour, agent_type), tally) in sums.take(Dimension::Type) {
+            let (hour, count) = (Hour(hour), tally.execution_count);
+            let day = self.days.entry(hour.day()).or_default();
+            add(day.by_hour.entry(hour.of_day()).or_default(), count);
+            add(day.by_type.entry(agent_type).or_default(), count);
+            self.hours.insert((hour, agent_type), tally);
+        }
+        for ((day, _), tally) in sums.take(Dimension::Day) {
+            self.days.entry(Day(day)).or_default().tally = tally;
+        }
         for ((day, agent), tally) in sums.take(Dimension::Agent) {
             self.agents.entry((Day(day), agent)).or_default().tally = tally;
         }
@@ -172,7 +196,17 @@ impl<'a> Content<'a> {
             *self.hours.entry((row.hour, place)).or_default() += row.tally;
         }
         for row in rows.days {
-            *self.days.entry(row.day).or_default() += row.tally;
+            self.days.entry(row.day).or_default().tally += row.tally;
+        }
+        for row in rows.day_parts {
+            let day = self.days.entry(row.day).or_default();
+            for (&hour, &count) in &row.by_hour {
+                add(day.by_hour.entry(hour).or_default(), count);
+            }
+            for (agent_type, &count) in &row.by_type {
+                let place = names.label(NameKind::Type, row.day, agent_type);
+                add(day.by_type.entry(place).or_default(), count);
+            }
         }
         for row in rows.agents {
             let place = names.label(NameKind::Agent, row.day, &row.agent_name);
@@ -248,18 +282,22 @@ impl<'a> Content<'a> {
                 let errors = self.errors.entry(here).or_default().touch(at_ms);
                 errors.put(id, failed, had_failed);
             }
-            let duration_ms = |execution: &Execution| {
-                let outcome = execution.outcome()?;
-                outcome
-                    .duration_ms
-                    .filter(|_| outcome.ended_ms >= at_ms - SLOWEST_MS)
-            };
-            let duration = newest.and_then(duration_ms);
-            if duration.is_some() || stale.and_then(duration_ms).is_some() {
-                let slowest = self.slowest.entry(here).or_default();
-                slowest.touch(at_ms).insert(id, duration);
+            let lasted = newest.and_then(Lasted::of);
+            if lasted.is_some() || stale.and_then(Lasted::of).is_some() {
+                let durations = self.durations.entry(here).or_default();
+                durations.touch(at_ms).insert(id, lasted);
             }
         }
+    }
+}
+
+impl Lasted {
+    fn of(execution: &Execution) -> Option<Lasted> {
+        let outcome = execution.outcome()?;
+        Some(Lasted {
+            duration_ms: outcome.duration_ms?,
+            ended_ms: outcome.ended_ms,
+        })
     }
 }
 

@@ -7,20 +7,23 @@ use std::sync::Arc;
 use fred::interfaces::KeysInterface;
 
 use super::content::{Content, Rows};
+use super::derived;
 use super::error::Error;
 use super::handle::Live;
 use super::keys::{Key, Keyspace, Kind};
 use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
 use super::writes::Section;
-use agentpulse_core::bucket::{DAY_MS, Day};
+use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
 use agentpulse_core::names::Names;
-use agentpulse_core::retention::SLOWEST_MS;
+use agentpulse_core::retention::DURATIONS_MS;
 use agentpulse_core::sum::MAX_EXACT;
 use agentpulse_core::sums::Sums;
 
 /// A key that is about to go may be gone.
 const MARGIN_S: i64 = 60;
+/// Of a day in the name of a key.
+const DAY_BYTES: usize = "YYYY-MM-DD".len();
 /// Keys of one EXISTS.
 const COUNTED_AT_ONCE: usize = 500;
 
@@ -29,6 +32,9 @@ pub struct Expected {
     sums: Vec<Section>,
     /// Keys of which more is not known than that they are there.
     present: Vec<String>,
+    days: Vec<Day>,
+    /// All keys of these days.
+    names: BTreeSet<String>,
     running: BTreeSet<String>,
 }
 
@@ -49,6 +55,8 @@ impl Expected {
         let content = Content::of_sums(sums, rows, names);
         let present = lists(&content, keys, now_ms);
         let mut sections = content.writes(keys, now_ms).sections;
+        let names = sections.iter().map(|section| section.name.clone());
+        let names = names.collect();
         let alive_s = now_ms.div_euclid(1_000) + MARGIN_S;
         sections.retain(|section| section.expires_s > alive_s);
         for change in changes {
@@ -60,9 +68,29 @@ impl Expected {
         Expected {
             sums: sections,
             present,
+            days: days.to_vec(),
+            names,
             running,
         }
     }
+
+    /// Whether there may be a key of this name, as far as is known.
+    pub(super) fn explains(&self, name: &str, key: Key, parts: &[&str]) -> bool {
+        let bucket = match key {
+            Key::ActiveOf => return parts.iter().all(|&id| self.running.contains(id)),
+            Key::AgentSketch => parts.last(),
+            _ => parts.first(),
+        };
+        let day = bucket.and_then(|bucket| Day::parse(bucket.get(..DAY_BYTES)?));
+        day.is_none_or(|day| !self.days.contains(&day)) || self.names.contains(name)
+    }
+}
+
+/// Whether the content of a key that nothing explains is somebody else's, and not what is left of
+/// executions that have moved.
+pub(super) fn is_surplus(key: Key, content: &[String]) -> bool {
+    let is_bucket = matches!(key.row().kind, Kind::Hash | Kind::SortedSet);
+    !content.is_empty() && !(is_bucket && agree(key, BTreeMap::new(), content))
 }
 
 /// The lists of the agents that ended something on these days. Redis keeps them for longer.
@@ -70,11 +98,13 @@ fn lists(content: &Content, keys: &Keyspace, now_ms: i64) -> Vec<String> {
     let mut lists = BTreeSet::new();
     for ((day, agent), sum) in &content.agents {
         let tally = &sum.tally;
-        let is_recent = day.end_ms() - DAY_MS > now_ms - SLOWEST_MS;
+        let is_recent = day.start_ms() > now_ms - DURATIONS_MS;
+        let has_durations = tally.duration_count > 0 && is_recent;
         for (key, is_there) in [
             (Key::History, tally.execution_count > 0),
             (Key::Errors, tally.failure_count + tally.timeout_count > 0),
-            (Key::Slowest, tally.duration_count > 0 && is_recent),
+            (Key::Durations, has_durations),
+            (Key::DurationEnds, has_durations),
         ] {
             if is_there {
                 lists.insert(keys.name(key, &[agent]));
@@ -96,7 +126,8 @@ impl Live {
                 if content.is_empty() {
                     return Ok(Some(format!("{} is gone", section.name)));
                 }
-                if !agree(kind, section, &content) {
+                let key = self.keys.recognize(&section.name);
+                if !key.is_some_and(|key| agree(key, section.sums(), &content)) {
                     return Ok(Some(format!("{} was changed", section.name)));
                 }
             }
@@ -131,16 +162,21 @@ impl Live {
     }
 }
 
-fn agree(kind: Kind, section: &Section, content: &[String]) -> bool {
+fn agree(key: Key, mut expected: BTreeMap<&str, &str>, content: &[String]) -> bool {
     let found = content.chunks_exact(2);
     let found = found.map(|pair| (pair[0].as_str(), pair[1].as_str()));
-    let is_sum =
-        |field: &str| ![MIN_DURATION, MAX_DURATION, EXTREMES_FROM_HISTORY].contains(&field);
-    let found = found.filter(|&(field, _)| kind != Kind::Hash || is_sum(field));
+    let found: BTreeMap<&str, &str> = found.collect();
+    if !derived::follow(key, &found) {
+        return false;
+    }
+    let is_sum = |field: &str| {
+        let is_other = [MIN_DURATION, MAX_DURATION, EXTREMES_FROM_HISTORY].contains(&field);
+        key.row().kind != Kind::Hash || !(is_other || derived::fields(key).contains(&field))
+    };
+    let found = found.into_iter().filter(|&(field, _)| is_sum(field));
     // A sum that has reached its limit stays there, whatever it would be; readers ask history.
     let (at_limit, found): (BTreeMap<_, _>, BTreeMap<_, _>) =
         found.partition(|&(_, sum)| is_at_limit(sum));
-    let mut expected = section.sums();
     expected.retain(|name, _| !at_limit.contains_key(name));
     found == expected
 }

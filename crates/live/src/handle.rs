@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::error::Error;
 use super::facts::{Facts, field};
 use super::keys::{Key, Keyspace};
-use super::sections::json;
+use super::shown;
 use super::writes::Writes;
 use agentpulse_core::names::Names;
 use agentpulse_core::redis_url::RedisUrl;
@@ -160,7 +160,7 @@ impl Live {
     }
 
     /// The next page of a SCAN, if there is one, and which keys of this one are of the table.
-    async fn page(&self, at: String) -> Result<(Option<String>, Vec<String>), Error> {
+    pub(super) async fn page(&self, at: String) -> Result<(Option<String>, Vec<String>), Error> {
         let page = self.client.scan_page::<(String, Vec<Value>), _, _>(
             at,
             self.keys.glob(),
@@ -190,13 +190,13 @@ impl Live {
             {
                 let deadline_ms = active.deadline_ms.unwrap_or(0);
                 names.push(self.keys.name(Key::ActiveOf, &[&active.agent_id]));
-                let json = json(&active);
+                let json = shown::running(&active);
                 bytes += json.len();
                 args.extend([
                     active.agent_id,
                     json,
                     Key::ActiveOf.expires_s(deadline_ms).to_string(),
-                    deadline_ms.to_string(),
+                    shown::score_s(deadline_ms),
                 ]);
             }
             let answer = self.run(&PROGRESS, names, args).await?;

@@ -3,10 +3,11 @@
 
 use std::fmt::{Display, Write};
 
-use agentpulse_core::bucket::{DAY_MS, Day};
+use super::pattern;
+use agentpulse_core::bucket::DAY_MS;
 use agentpulse_core::retention::{
-    AGENT_DAYS, DAY_DAYS, ENDED_KEPT, FAILED_KEPT, HOUR_DAYS, LISTS_MS, SLOWEST_KEPT, SLOWEST_MS,
-    TIMELINE_KEPT, TIMELINE_MS,
+    AGENT_DAYS, DAY_DAYS, DURATIONS_KEPT, DURATIONS_MS, ENDED_KEPT, FAILED_KEPT, HOUR_DAYS,
+    LISTS_MS, TIMELINE_KEPT, TIMELINE_MS,
 };
 
 /// The rows of [`TABLE`], in its order.
@@ -20,7 +21,8 @@ pub enum Key {
     DayTally,
     AgentTally,
     AgentSketch,
-    Slowest,
+    Durations,
+    DurationEnds,
     ToolCalls,
     ToolExecutions,
     TypeTools,
@@ -62,6 +64,8 @@ pub enum Merge {
     /// As [`Merge::Score`], of the ids with the highest scores. What was trimmed does not come
     /// back, as in [`Merge::Newest`].
     Highest(usize),
+    /// As [`Merge::Highest`], of the ids that ended last, in two sets with the same members.
+    Latest(usize),
     /// Integers add up, and what comes to zero goes.
     Add,
     /// The newest first. What an execution was goes when it changes. What was trimmed for it does
@@ -86,7 +90,7 @@ pub enum Moment {
     LastChange,
 }
 
-pub static TABLE: [Row; 16] = {
+pub static TABLE: [Row; 17] = {
     use Key::*;
     use Kind::*;
     use Life::*;
@@ -151,11 +155,18 @@ pub static TABLE: [Row; 16] = {
             bucket(AGENT_DAYS),
         ),
         row(
-            Slowest,
+            Durations,
             "agent:performance:{agent_name}:duration",
             SortedSet,
-            Highest(SLOWEST_KEPT),
-            After(LastChange, SLOWEST_MS),
+            Latest(DURATIONS_KEPT),
+            After(LastChange, DURATIONS_MS),
+        ),
+        row(
+            DurationEnds,
+            "agent:performance:{agent_name}:ended",
+            SortedSet,
+            Latest(DURATIONS_KEPT),
+            After(LastChange, DURATIONS_MS),
         ),
         row(
             ToolCalls,
@@ -264,9 +275,16 @@ impl Keyspace {
 
     /// Which of our keys this name is. Returns `None` for a name of anybody else.
     pub fn recognize(&self, name: &str) -> Option<Key> {
+        self.parts(name).map(|(key, _)| key)
+    }
+
+    /// The same, and the parts of the name in the order of the pattern.
+    pub fn parts<'a>(&self, name: &'a str) -> Option<(Key, Vec<&'a str>)> {
         let name = name.strip_prefix(self.prefix.as_str())?;
-        let row = TABLE.iter().find(|row| matches(row.pattern, name))?;
-        Some(row.key)
+        TABLE.iter().find_map(|row| {
+            let parts = pattern::parts(row.pattern, name)?;
+            Some((row.key, parts))
+        })
     }
 
     /// For SCAN: whatever begins with the prefix.
@@ -283,50 +301,10 @@ impl Keyspace {
     }
 }
 
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((literal, rest)) = pattern.split_once('{') else {
-        return pattern == name;
-    };
-    let Some((placeholder, rest)) = rest.split_once('}') else {
-        return false;
-    };
-    let Some(name) = name.strip_prefix(literal) else {
-        return false;
-    };
-    let width = width(placeholder).or_else(|| name.len().checked_sub(fixed_width(rest)));
-    let Some((part, name)) = width.and_then(|width| name.split_at_checked(width)) else {
-        return false;
-    };
-    is_part(placeholder, part) && matches(rest, name)
-}
-
-fn is_part(placeholder: &str, part: &str) -> bool {
-    match placeholder {
-        "YYYY-MM-DD" => Day::parse(part).is_some(),
-        "YYYY-MM-DD-HH" => part.rsplit_once('-').is_some_and(|(day, hour)| {
-            let is_hour = matches!(
-                hour.as_bytes(),
-                [b'0'..=b'1', b'0'..=b'9'] | [b'2', b'0'..=b'3']
-            );
-            is_hour && Day::parse(day).is_some()
-        }),
-        _ => !part.is_empty(),
-    }
-}
-
-/// In bytes. Returns `None` for a name of any length.
-fn width(placeholder: &str) -> Option<usize> {
-    placeholder.starts_with("YYYY").then_some(placeholder.len())
-}
-
-fn fixed_width(pattern: &str) -> usize {
-    pattern.bytes().filter(|byte| !b"{}".contains(byte)).count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use agentpulse_core::bucket::Hour;
+    use agentpulse_core::bucket::{Day, Hour};
 
     #[test]
     fn rows_stand_where_their_keys_say() {
@@ -353,7 +331,7 @@ mod tests {
                 "{a}:agent:performance:a:b:2026-11-20",
             ),
             (
-                Key::Slowest,
+                Key::Durations,
                 &[&"a:2026-11-20"],
                 "{a}:agent:performance:a:2026-11-20:duration",
             ),

@@ -55,7 +55,7 @@ impl Live {
         let deadlines = self.keys.name(Key::Deadlines, &[]);
         let due = self
             .client
-            .zcount(deadlines, f64::NEG_INFINITY, before_ms as f64);
+            .zcount(deadlines, f64::NEG_INFINITY, before_ms as f64 / 1e3);
         tokio::try_join!(self.ask(running), self.ask(due))
     }
 

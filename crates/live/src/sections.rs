@@ -2,15 +2,13 @@
 
 use std::fmt::Display;
 
-use serde::Serialize;
-
-use super::content::{AgentSum, Content};
+use super::content::{AgentSum, Content, Lasted};
 use super::keys::{Key, Keyspace};
 use super::listed::Listed;
+use super::shown::{self, score_s};
 use super::writes::{Merge, Section, Writes};
-use agentpulse_core::execution::Execution;
 use agentpulse_core::retention::{
-    ENDED_KEPT, FAILED_KEPT, SLOWEST_KEPT, TIMELINE_KEPT, TIMELINE_MS,
+    DURATIONS_KEPT, DURATIONS_MS, ENDED_KEPT, FAILED_KEPT, TIMELINE_KEPT, TIMELINE_MS,
 };
 use agentpulse_core::sketch::Sketch;
 use agentpulse_core::tally::{FIELDS, Tally};
@@ -20,8 +18,11 @@ pub(super) const MAX_DURATION: &str = "max_duration_ms";
 /// A duration was taken away from the bucket: history knows the smallest and the largest.
 pub(super) const EXTREMES_FROM_HISTORY: &str = "extremes_from_history";
 
-/// Of the error of an execution in the list of its agent: the list of errors has more of it.
-const ERROR_BYTES: usize = 2 << 10;
+/// Before the hour of the day (00 to 23) in the name of a field of a day.
+pub(super) const HOUR_COUNT: &str = "execution_count:hour:";
+/// Before the agent type in the name of a field of a day.
+pub(super) const TYPE_COUNT: &str = "execution_count:type:";
+
 /// Members of one section of a large set in a rebuild: some milliseconds of Redis's time.
 const MEMBERS: usize = 2_000;
 
@@ -32,7 +33,8 @@ impl Content<'_> {
         self.write_tools(keys, &mut writes);
         self.write_running(keys, &mut writes);
         self.write_timeline(keys, now_ms, &mut writes);
-        self.write_agents(keys, &mut writes);
+        self.write_durations(keys, now_ms, &mut writes);
+        self.write_lists(keys, &mut writes);
         writes
     }
 
@@ -40,11 +42,19 @@ impl Content<'_> {
         for ((hour, agent_type), tally) in &self.hours {
             let parts: [&dyn Display; 2] = [hour, agent_type];
             let section = Section::new(keys, Key::HourTally, &parts, hour.end_ms());
-            writes.push(section.merge(Merge::default().add(fields(tally))));
+            let merge = Merge::default().add(fields(tally));
+            writes.push(section.merge(merge).derive("hour"));
         }
-        for (day, tally) in &self.days {
+        for (day, sum) in &self.days {
+            let by_hour = sum.by_hour.iter();
+            let by_hour = by_hour.map(|(hour, &count)| (format!("{hour:02}"), count));
+            let by_type = sum.by_type.iter().map(|(name, &count)| (*name, count));
+            let merge = Merge::default()
+                .add(fields(&sum.tally))
+                .add(counts(HOUR_COUNT, by_hour))
+                .add(counts(TYPE_COUNT, by_type));
             let section = Section::new(keys, Key::DayTally, &[day], day.end_ms());
-            writes.push(section.merge(Merge::default().add(fields(tally))));
+            writes.push(section.merge(merge).derive("day"));
         }
         for ((day, agent), AgentSum { tally, durations }) in &self.agents {
             let merge = Merge::default()
@@ -92,7 +102,7 @@ impl Content<'_> {
                 let deadline_ms = active.deadline_ms.unwrap_or(0);
                 started.push((deadline_ms, *id));
                 let section = Section::new(keys, Key::ActiveOf, &[id], deadline_ms);
-                writes.push(section.operation("set", vec![json(active)]));
+                writes.push(section.operation("set", vec![shown::running(active)]));
             } else if running.was {
                 ended.push(id.to_string());
                 writes.push(Section::new(keys, Key::ActiveOf, &[id], 0).delete());
@@ -102,7 +112,7 @@ impl Content<'_> {
             let ids = started.iter().map(|(_, id)| id.to_string()).collect();
             writes.push(Section::new(keys, Key::Active, &[], 0).operation("in", ids));
             let scores = Section::new(keys, Key::Deadlines, &[], 0);
-            writes.push(scores.operation("score", scored(started.iter().copied())));
+            writes.push(scores.operation("score", at(started)));
         }
         let section = Section::new(keys, Key::Active, &[], 0);
         writes.push(section.operation("out", ended.clone()));
@@ -118,32 +128,52 @@ impl Content<'_> {
             .collect();
         for starts in starts.chunks(MEMBERS) {
             let section = Section::new(keys, Key::Timeline, &[], self.timeline.at_ms)
-                .operation("score", scored(starts.iter().copied()))
-                .operation("since", vec![(now_ms - TIMELINE_MS).to_string()])
+                .operation("score", at(starts))
+                .operation("since", vec![score_s(now_ms - TIMELINE_MS)])
                 .operation("top", vec![TIMELINE_KEPT.to_string()]);
             writes.push(section);
         }
     }
 
-    fn write_agents(&self, keys: &Keyspace, writes: &mut Writes) {
-        for (agent, slowest) in &self.slowest {
-            let durations = slowest.what.iter();
-            let scores = durations.filter_map(|(&id, &ms)| Some((ms? as i64, id)));
-            let gone = slowest.what.iter().filter(|(_, ms)| ms.is_none());
-            let section = Section::new(keys, Key::Slowest, &[agent], slowest.at_ms)
-                .operation("score", scored(scores))
-                .operation("rem", gone.map(|(id, _)| id.to_string()).collect())
-                .operation("top", vec![SLOWEST_KEPT.to_string()]);
-            writes.push(section);
+    /// The durations, and beside them the ends, by which both are trimmed.
+    fn write_durations(&self, keys: &Keyspace, now_ms: i64, writes: &mut Writes) {
+        for (agent, durations) in &self.durations {
+            let lasted = durations.what.iter();
+            let lasted = lasted.filter_map(|(&id, lasted)| Some((id, (*lasted)?)));
+            let lasted: Vec<(&str, Lasted)> = lasted.collect();
+            let gone = durations.what.iter().filter(|(_, lasted)| lasted.is_none());
+            let gone: Vec<String> = gone.map(|(id, _)| id.to_string()).collect();
+            let by_duration = lasted
+                .iter()
+                .flat_map(|(id, lasted)| [lasted.duration_ms.to_string(), id.to_string()]);
+            let by_end: Vec<(i64, &str)> = lasted
+                .iter()
+                .map(|(id, lasted)| (lasted.ended_ms, *id))
+                .collect();
+            let limits = [DURATIONS_KEPT.to_string(), score_s(now_ms - DURATIONS_MS)];
+            let section = |key| Section::new(keys, key, &[agent], durations.at_ms);
+            writes.push_both(
+                section(Key::Durations)
+                    .operation("score", by_duration.collect())
+                    .operation("rem", gone.clone()),
+                section(Key::DurationEnds)
+                    .operation("score", at(&by_end))
+                    .operation("rem", gone)
+                    .operation("latest", limits.into()),
+            );
         }
+    }
+
+    fn write_lists(&self, keys: &Keyspace, writes: &mut Writes) {
         for (agent, history) in &self.history {
             let section = Section::new(keys, Key::History, &[agent], history.at_ms);
-            let listed = |execution: &&Execution| json(&(*execution).clone().listed(ERROR_BYTES));
-            writes.push(newest(section, &history.what, ENDED_KEPT, listed));
+            writes.push(newest(section, &history.what, ENDED_KEPT, |one| {
+                shown::ended(one)
+            }));
         }
         for (agent, errors) in &self.errors {
             let section = Section::new(keys, Key::Errors, &[agent], errors.at_ms);
-            writes.push(newest(section, &errors.what, FAILED_KEPT, json));
+            writes.push(newest(section, &errors.what, FAILED_KEPT, shown::failed));
         }
     }
 }
@@ -152,15 +182,25 @@ fn fields(tally: &Tally) -> impl Iterator<Item = (&'static str, i64)> {
     FIELDS.into_iter().zip(tally.to_array())
 }
 
+/// Counts by a part, with what stands before it in the name of the field.
+fn counts<T: Display>(
+    prefix: &str,
+    parts: impl Iterator<Item = (T, i64)>,
+) -> impl Iterator<Item = (String, i64)> {
+    parts.map(move |(part, count)| (format!("{prefix}{part}"), count))
+}
+
 fn buckets(sketch: &Sketch) -> impl Iterator<Item = (String, i64)> {
     sketch
         .counts()
         .map(|(lowest_ms, count)| (lowest_ms.to_string(), count))
 }
 
-fn scored<'a>(members: impl Iterator<Item = (i64, &'a str)>) -> Vec<String> {
+/// Members by their moments.
+fn at(members: &[(i64, &str)]) -> Vec<String> {
     members
-        .flat_map(|(score, member)| [score.to_string(), member.to_owned()])
+        .iter()
+        .flat_map(|&(time_ms, member)| [score_s(time_ms), member.to_owned()])
         .collect()
 }
 
@@ -169,8 +209,4 @@ fn newest<T>(section: Section, listed: &Listed<T>, kept: usize, json: fn(&T) -> 
         .operation("pull", listed.stale().map(json).collect())
         .operation("push", listed.newest(kept).into_iter().map(json).collect())
         .operation("keep", vec![kept.to_string()])
-}
-
-pub(super) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("what is stored has string keys and writes to memory")
 }

@@ -65,12 +65,14 @@ impl Writes {
     fn divided(self) -> Vec<Writes> {
         let mut chunks = vec![Writes::default()];
         let mut values = 0;
+        let mut is_second = false;
         for section in self.sections {
-            if values > 0 && values + section.args.len() > CHUNK_VALUES {
+            if values > 0 && values + section.args.len() > CHUNK_VALUES && !is_second {
                 chunks.push(Writes::default());
                 values = 0;
             }
             values += section.args.len();
+            is_second = section.is_first_of_two;
             if let Some(chunk) = chunks.last_mut() {
                 chunk.sections.push(section);
             }
@@ -84,6 +86,12 @@ impl Writes {
             self.sections.push(section);
         }
     }
+
+    /// Two sections that stay together, because operations of the second change the first as well.
+    pub(super) fn push_both(&mut self, mut first: Section, second: Section) {
+        first.is_first_of_two = true;
+        self.sections.extend([first, second]);
+    }
 }
 
 /// One key, and what happens to it.
@@ -92,6 +100,7 @@ pub(super) struct Section {
     pub(super) name: String,
     pub(super) kind: Kind,
     pub(super) expires_s: i64,
+    is_first_of_two: bool,
     operations: usize,
     /// The operations, each with its name and the number of its values.
     args: Vec<String>,
@@ -104,6 +113,7 @@ impl Section {
             name: keys.name(key, parts),
             kind: key.row().kind,
             expires_s: key.expires_s(moment_ms),
+            is_first_of_two: false,
             operations: 0,
             args: Vec::new(),
         }
@@ -120,8 +130,20 @@ impl Section {
         self
     }
 
-    pub(super) fn delete(mut self) -> Self {
-        self.args.extend(["del".to_owned(), "0".to_owned()]);
+    pub(super) fn delete(self) -> Self {
+        self.bare("del")
+    }
+
+    /// What follows from the sums of such a bucket, if some of them change.
+    pub(super) fn derive(self, bucket: &str) -> Self {
+        if self.operations == 0 {
+            return self;
+        }
+        self.bare(bucket)
+    }
+
+    fn bare(mut self, name: &str) -> Self {
+        self.args.extend([name.to_owned(), "0".to_owned()]);
         self.operations += 1;
         self
     }

@@ -9,12 +9,12 @@ use serde_json::json;
 
 use crate::answer::MAX_ANSWER_BYTES;
 use crate::error::Error;
-use crate::item::Tokens;
 use crate::report::Report;
 use crate::source::{Sources, View};
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{CURSOR, InvalidParameter, LIMIT, Params};
 use agentpulse_core::bucket::rfc3339;
+use agentpulse_core::item::Tokens;
 use agentpulse_core::json::json_bytes;
 use agentpulse_core::kind::Kind;
 use agentpulse_core::limits::MAX_NAME_BYTES;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use crate::error::Error;
-use crate::item::{Item, started};
+use crate::item::started;
 use crate::report::Report;
 use crate::source::{Sources, View};
 use agentpulse_api::code::Code;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, Param, Params};
 use agentpulse_core::execution::{Execution, TokenUsage};
+use agentpulse_core::item::Item;
 
 const ID: Param = Param::new("id", "The id of an execution.");
 

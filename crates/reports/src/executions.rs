@@ -9,13 +9,14 @@ use serde_json::json;
 
 use crate::answer::MAX_ANSWER_BYTES;
 use crate::error::Error;
-use crate::item::{Item, SharedItem};
+use crate::item::SharedItem;
 use crate::report::Report;
 use crate::source::{Sources, View};
 use crate::window::last_hours;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{AGENT_NAME, CURSOR, InvalidParameter, LIMIT, Param, Params, SINCE};
 use agentpulse_core::execution::Status;
+use agentpulse_core::item::Item;
 use agentpulse_core::json::json_bytes;
 use agentpulse_store::history::{self, Filter, Position, Reader};
 

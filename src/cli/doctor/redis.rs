@@ -145,7 +145,7 @@ fn changed(status: &Value) -> Option<Finding> {
     let reason = status["live"]["last_difference"].as_str()?;
     Some(Finding::hint(
         SUBJECT,
-        format!("it lost or changed data, and was rebuilt: {reason}"),
+        format!("it did not hold what the daemon wrote: {reason}"),
         "no other program may write to these keys, and it must evict nothing",
     ))
 }

@@ -21,7 +21,7 @@ use agentpulse_config::Config;
 use agentpulse_contract::{data_folder, exit};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Execution;
-use agentpulse_reports::item::Item;
+use agentpulse_core::item::Item;
 use agentpulse_server::daemon;
 use agentpulse_store::history::Reader;
 use agentpulse_store::sqlite;

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 
 use super::snapshot::moment_ms;
 use agentpulse_core::bucket::{Day, HOUR_MS};
+use agentpulse_core::item::Item;
 use agentpulse_core::sum::add;
 use agentpulse_reports::current::Current;
-use agentpulse_reports::item::Item;
 
 pub const MINUTES: usize = 60;
 const MINUTE_MS: i64 = 60_000;
@@ -143,7 +143,7 @@ impl LastHour {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use agentpulse_reports::item::Tokens;
+    use agentpulse_core::item::Tokens;
 
     fn ended(at_ms: i64) -> Ended {
         Ended {

@@ -129,7 +129,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use agentpulse_reports::item::Tokens;
+    use agentpulse_core::item::Tokens;
 
     #[test]
     fn an_answer_is_read_and_cleaned() {

@@ -17,8 +17,8 @@ pub const MAX_ERROR_BYTES: usize = 8 << 10;
 const MAX_FREE_BYTES: usize = 1 << 10;
 /// Of what it was asked to do.
 const MAX_TASK_BYTES: usize = 1 << 10;
-/// Of each list of tools: the names of some 30.
-const MAX_TOOLS_BYTES: usize = 512;
+/// Of each list of tools, some 30 names, and of sessions, some ten.
+const MAX_NAMES_BYTES: usize = 512;
 /// Models of one run that are counted separately; a run has one or two.
 const MAX_MODELS: usize = 8;
 /// Around a text in memory, and around a name in JSON with a count.
@@ -52,12 +52,12 @@ impl Execution {
     pub fn listed(mut self, error_bytes: usize) -> Execution {
         if let Some(start) = &mut self.start {
             let start = Arc::make_mut(start);
-            start.tools_granted = few_names(&start.tools_granted, MAX_TOOLS_BYTES);
+            start.tools_granted = few_names(&start.tools_granted, MAX_NAMES_BYTES);
             start.task_description = start.task_description.take().map(short);
         }
         if let Some(stop) = &mut self.stop {
             let stop = Arc::make_mut(stop);
-            stop.tools_used = few_names(&stop.tools_used, MAX_TOOLS_BYTES);
+            stop.tools_used = few_names(&stop.tools_used, MAX_NAMES_BYTES);
             stop.tool_calls = few_calls(std::mem::take(&mut stop.tool_calls));
             stop.error_details = within(stop.error_details.take(), error_bytes);
             for free in [
@@ -71,6 +71,7 @@ impl Execution {
         if let Some(hooked) = &mut self.hooked {
             hooked.transcript = None;
             hooked.later_transcripts = Vec::new();
+            hooked.later_sessions = few_names(&hooked.later_sessions, MAX_NAMES_BYTES);
             hooked.tool_calls = few_calls(std::mem::take(&mut hooked.tool_calls));
             hooked.task_description = hooked.task_description.take().map(short);
             hooked.usage = hooked.usage.take().filter(|u| u.models.len() <= MAX_MODELS);
@@ -107,7 +108,7 @@ pub fn few_names(names: &[String], max_bytes: usize) -> Vec<String> {
 
 fn few_calls(calls: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     let sizes = calls.keys().map(|name| name.len() + MAX_COUNT_BYTES);
-    match few(sizes, MAX_TOOLS_BYTES) {
+    match few(sizes, MAX_NAMES_BYTES) {
         None => calls,
         Some(few) => {
             let mut calls: BTreeMap<_, _> = calls.into_iter().take(few).collect();

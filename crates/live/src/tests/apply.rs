@@ -3,13 +3,13 @@ use std::sync::Arc;
 use super::journey::Journey;
 use super::rebuild::{Tables, apply_all, chunks};
 use super::{
-    IDLE_MS, PREFIX, Server, active, ask, dump, failed, keys, names, now_ms, set_cursor, slowest,
+    IDLE_MS, PREFIX, Server, active, ask, dump, durations, failed, keys, names, now_ms, set_cursor,
     writes,
 };
 use crate::{Key, Live, Writes};
 use agentpulse_core::bucket::DAY_MS;
 use agentpulse_core::execution::{Fact, Start, Stop};
-use agentpulse_core::retention::{ENDED_KEPT, SLOWEST_KEPT, TIMELINE_KEPT};
+use agentpulse_core::retention::{DURATIONS_KEPT, ENDED_KEPT, TIMELINE_KEPT};
 
 #[tokio::test]
 async fn a_batch_that_comes_twice_counts_once() {
@@ -134,13 +134,15 @@ async fn lists_and_rankings_are_bounded() {
     let live = server.live().await;
     set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(6);
-    let count = 130;
+    let count = 330;
+    let began_ms = now_ms();
     let mut from = 0;
     for batch in 0..2 {
         let changes: Vec<_> = (0..count)
             .map(|i| {
                 let mut stop = stop("agent-0", 1);
                 stop.duration_ms = Some(i);
+                stop.ended_ms = began_ms - 1_000 + (batch * count + i) as i64;
                 let id = format!("{batch}-{i}");
                 journey.happen(&id, Fact::Stop(Box::new(stop))).unwrap()
             })
@@ -152,12 +154,19 @@ async fn lists_and_rankings_are_bounded() {
     let dump = dump(&live).await;
     let history = &dump["test:agent:history:agent-0"].1;
     assert_eq!(history.len(), ENDED_KEPT);
-    assert!(history[0].contains("\"id\":\"1-129\""), "{}", history[0]);
-    let slow = slowest(&live, "agent-0").await;
-    assert_eq!(slow.len(), SLOWEST_KEPT);
-    // Both batches have 130 durations, 0 to 129: the 100 highest are 80 to 129, twice.
-    assert_eq!(slow[0], ("1-129".to_owned(), 129));
-    assert_eq!(slow[99].1, 80);
+    assert!(
+        history[0].contains("\"agent_id\":\"1-329\""),
+        "{}",
+        history[0]
+    );
+    let slow = durations(&live, "agent-0").await;
+    assert_eq!(slow.len(), DURATIONS_KEPT);
+    // Of 0 to 329, twice, the 500 that came last.
+    assert_eq!(slow[0], ("1-329".to_owned(), 329));
+    let of_second = slow.iter().filter(|(id, _)| id.starts_with("1-")).count();
+    assert_eq!(of_second, 330);
+    let least_of_first = slow.iter().filter(|(id, _)| id.starts_with("0-")).last();
+    assert_eq!(least_of_first.unwrap().1, 160);
 }
 
 #[tokio::test]
@@ -210,7 +219,7 @@ async fn an_execution_that_moves_or_recovers_leaves_no_failure_behind() {
     assert!(failed(&live, "unknown").await.is_empty());
     let errors = failed(&live, "agent-1").await;
     assert_eq!(errors.len(), 1);
-    assert_eq!(errors[0].agent_id, "moved");
+    assert_eq!(errors[0]["agent_id"], "moved");
 }
 
 #[tokio::test]
@@ -243,7 +252,7 @@ async fn every_key_has_the_type_and_the_life_of_its_row() {
         let expected = match key {
             Key::Active | Key::Deadlines | Key::Cursor => -1,
             Key::ActiveOf => idle_s(IDLE_MS + 60_000),
-            Key::Timeline | Key::Slowest => idle_s(7 * DAY_MS),
+            Key::Timeline | Key::Durations | Key::DurationEnds => idle_s(7 * DAY_MS),
             Key::History | Key::Errors => idle_s(90 * DAY_MS),
             Key::HourTally => day_end_s(7),
             Key::DayTally | Key::ToolCalls | Key::ToolExecutions => day_end_s(90),

@@ -6,6 +6,7 @@ mod failures;
 mod journey;
 mod reads;
 mod rebuild;
+mod sample;
 mod scripts;
 mod sums;
 
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use fred::interfaces::ClientLike;
 use fred::types::Value;
 use parking_lot::RwLock;
+use serde_json::Value as Json;
 
 use super::handle::command;
 use super::{Key, Keyspace, Kind, Live, LiveConfig, Writes};
@@ -25,7 +27,6 @@ use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
 use agentpulse_core::names::{NameKind, NameLimits, Names};
 use agentpulse_core::redis_url::RedisUrl;
-use agentpulse_core::view::{Active, Failed};
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -235,7 +236,7 @@ pub(super) async fn dump(live: &Live) -> Dump {
 }
 
 /// What is shown of those that run and have a deadline, the oldest start first.
-pub(super) async fn active(live: &Live) -> Vec<Active> {
+pub(super) async fn active(live: &Live) -> Vec<Json> {
     let deadlines = vec![live.keys().name(Key::Deadlines, &[])];
     let ids = live
         .read(Kind::SortedSet, deadlines)
@@ -246,16 +247,14 @@ pub(super) async fn active(live: &Live) -> Vec<Active> {
     let names = ids.map(|id| live.keys().name(Key::ActiveOf, &[id]));
     let contents = live.read(Kind::String, names.collect()).await.unwrap();
     let contents = contents.concat();
-    let mut active: Vec<Active> = contents
-        .iter()
-        .map(|content| serde_json::from_str(content).unwrap())
-        .collect();
-    active.sort_by_key(|active| active.started_ms);
+    let parsed = |content: &String| serde_json::from_str(content).unwrap();
+    let mut active: Vec<Json> = contents.iter().map(parsed).collect();
+    active.sort_by_key(|active| active["start_time"].to_string());
     active
 }
 
 /// The executions in a list of failures, the last change first.
-pub(super) async fn failed(live: &Live, place: &str) -> Vec<Failed> {
+pub(super) async fn failed(live: &Live, place: &str) -> Vec<Json> {
     let name = live.keys().name(Key::Errors, &[&place]);
     let mut content = live.read(Kind::List, vec![name]).await.unwrap();
     let entries = content.pop().unwrap();
@@ -264,8 +263,8 @@ pub(super) async fn failed(live: &Live, place: &str) -> Vec<Failed> {
 }
 
 /// Ids with milliseconds, the slowest first.
-pub(super) async fn slowest(live: &Live, place: &str) -> Vec<(String, u64)> {
-    let name = live.keys().name(Key::Slowest, &[&place]);
+pub(super) async fn durations(live: &Live, place: &str) -> Vec<(String, u64)> {
+    let name = live.keys().name(Key::Durations, &[&place]);
     let mut content = live.read(Kind::SortedSet, vec![name]).await.unwrap();
     let content = content.pop().unwrap();
     let pairs = content.chunks_exact(2);

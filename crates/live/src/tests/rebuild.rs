@@ -10,7 +10,8 @@ use agentpulse_core::execution::{Contribution, Execution};
 use agentpulse_core::names::{NameKind, NameLimits, Names};
 use agentpulse_core::tally::Tally;
 use agentpulse_core::view::{
-    Active, AgentDay, DayTally, Heartbeat, HourTally, Recent, ToolDay, ToolPair, TypeTool,
+    Active, AgentDay, DayParts, DayTally, Heartbeat, HourTally, LastDuration, Recent, ToolDay,
+    ToolPair, TypeTool,
 };
 
 #[tokio::test]
@@ -150,6 +151,7 @@ async fn a_rebuild_is_divided_and_each_part_applies_once() {
 pub(super) struct Tables {
     hours: Vec<HourTally>,
     days: Vec<DayTally>,
+    day_parts: Vec<DayParts>,
     agents: Vec<AgentDay>,
     tools: Vec<ToolDay>,
     type_tools: Vec<TypeTool>,
@@ -178,6 +180,7 @@ pub(super) fn chunks(
     let rows = Rows {
         hours: &tables.hours,
         days: &tables.days,
+        day_parts: &tables.day_parts,
         agents: &tables.agents,
         tools: &tables.tools,
         type_tools: &tables.type_tools,
@@ -212,7 +215,12 @@ fn history(journey: &Journey, names: &Names) -> (Tables, Recent, Vec<Active>, Ve
         if let Some(ms) = contribution.duration_ms.filter(|_| is_recent) {
             let (day, agent) = (contribution.day(), contribution.agent_name);
             let place = names.label(NameKind::Agent, day, agent).to_owned();
-            recent.slowest.push((place, id.clone(), ms));
+            recent.durations.push(LastDuration {
+                label: place,
+                agent_id: id.clone(),
+                duration_ms: ms,
+                ended_ms: contribution.ended_ms,
+            });
         }
         tables.add(&contribution);
     }
@@ -230,6 +238,12 @@ impl Tables {
             tally,
         });
         self.days.push(DayTally { day, tally });
+        let hour_of_day = Hour::of(contribution.ended_ms).of_day();
+        self.day_parts.push(DayParts {
+            day,
+            by_hour: [(hour_of_day, 1)].into(),
+            by_type: [(agent_type.clone(), 1)].into(),
+        });
         self.agents.push(AgentDay {
             day,
             agent_name: contribution.agent_name.to_owned(),

@@ -41,7 +41,7 @@ fn each_script_tells_what_it_takes_and_is_refused_whole_when_memory_is_full() {
 }
 
 /// Words of a script in capitals and quotes that are no commands.
-const OPTIONS: [&str; 4] = ["exat", "xx", "rev", "withscores"];
+const OPTIONS: [&str; 5] = ["byscore", "exat", "xx", "rev", "withscores"];
 
 #[test]
 fn every_command_of_a_script_is_in_the_list_of_those_that_a_user_needs() {

@@ -23,7 +23,7 @@ use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::names::Names;
 use agentpulse_failpoint::failpoint;
-use agentpulse_live::{Live, Writes};
+use agentpulse_live::{Live, Writes, with_layout};
 use agentpulse_store::journal::Tail;
 
 /// Changes in one script without a backlog; Redis is then blocked for some 5 ms.
@@ -42,6 +42,8 @@ pub struct Applier {
     pub(super) runs: Runs,
     pub(super) live: Live,
     pub(super) epoch: String,
+    /// As it stands in the cursor of Redis.
+    pub(super) live_epoch: String,
     pub(super) history: HistorySnapshots,
     pub(super) settings: SettingsWatch,
     pub(super) names: Arc<RwLock<Names>>,
@@ -75,6 +77,7 @@ impl Applier {
             runs,
             live: rebuild.live.clone(),
             epoch: rebuild.epoch.clone(),
+            live_epoch: with_layout(&rebuild.epoch),
             history: rebuild.history.clone(),
             settings: rebuild.settings.clone(),
             names: rebuild.names.clone(),
@@ -109,8 +112,8 @@ impl Applier {
             return Ok(None); // Pruned meanwhile: the cursor asks for a rebuild.
         };
         let (from, to) = (
-            Cursor::new(&self.epoch, seq),
-            Cursor::new(&self.epoch, last.seq),
+            Cursor::new(&self.live_epoch, seq),
+            Cursor::new(&self.live_epoch, last.seq),
         );
         let writes = self.writes(&batch);
         failpoint("apply.summed");

@@ -9,6 +9,10 @@ pub struct Checks {
     pub at: Instant,
     /// How many days the last check went back beside today.
     pub back: i32,
+    /// The page of all keys that is sampled next; the first if there is none.
+    pub page: Option<String>,
+    /// How many pages were sampled.
+    pub turn: usize,
     /// No rebuild because of a difference before this.
     pub rebuild_at: Instant,
     /// The run of the server, and how many keys it had dropped by then.
@@ -22,6 +26,8 @@ impl Checks {
             cursor_at: now,
             at: now,
             back: 0,
+            page: None,
+            turn: 0,
             rebuild_at: now,
             evicted: None,
         }

@@ -21,7 +21,7 @@ use agentpulse_core::cursor::Cursor;
 use agentpulse_core::names::Names;
 use agentpulse_core::view::Heartbeat;
 use agentpulse_failpoint::failpoint;
-use agentpulse_live::{Live, Writes};
+use agentpulse_live::{Live, Writes, with_layout};
 use agentpulse_store::history::Reader;
 
 /// Executions that have ended, of one step: about 5 MB of the largest.
@@ -159,7 +159,7 @@ impl Rebuild {
         let names = self.names.read().clone();
         let read = move |reader: &Reader| Snapshot::read(reader, &names, now_ms());
         let (seq, snapshot) = self.history.read(read).await?;
-        Ok((Cursor::new(&self.epoch, seq), snapshot))
+        Ok((Cursor::new(&with_layout(&self.epoch), seq), snapshot))
     }
 }
 

@@ -104,7 +104,7 @@ impl Applier {
     /// Whether the cursor is where it was left: a Redis that was emptied or replaced says nothing
     /// of it.
     async fn check_cursor(&mut self, seq: u64) -> Result<bool, ApplyError> {
-        let ours = Cursor::new(&self.epoch, seq).to_string();
+        let ours = Cursor::new(&self.live_epoch, seq).to_string();
         let cursor = timeout(ANSWER_DEADLINE, self.live.cursor())
             .await
             .map_err(|_| ApplyError::Unanswered)??;

@@ -3,7 +3,9 @@
 use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::names::{NameKind, Names};
 use agentpulse_core::retention::{AGENT_DAYS, DAY_DAYS, HOUR_DAYS, days_back};
-use agentpulse_core::view::{AgentDay, DayTally, HourTally, Recent, ToolDay, ToolPair, TypeTool};
+use agentpulse_core::view::{
+    AgentDay, DayParts, DayTally, HourTally, Recent, ToolDay, ToolPair, TypeTool,
+};
 use agentpulse_live::Rows;
 use agentpulse_store::history::{self, Reader};
 
@@ -13,6 +15,7 @@ use agentpulse_store::history::{self, Reader};
 pub struct Snapshot {
     hours: Vec<HourTally>,
     days: Vec<DayTally>,
+    day_parts: Vec<DayParts>,
     agents: Vec<AgentDay>,
     tools: Vec<ToolDay>,
     type_tools: Vec<TypeTool>,
@@ -30,6 +33,7 @@ impl Snapshot {
         Ok(Snapshot {
             hours: reader.relabelled_hours(back(HOUR_DAYS).first_hour(), Hour(i32::MAX), names)?,
             days: reader.days(daily, ever)?,
+            day_parts: reader.relabelled_day_parts(daily.first_hour(), Hour(i32::MAX), names)?,
             agents: reader.relabelled_agent_days(recent, ever, names)?,
             tools: reader.relabelled_tools(daily, ever, names)?,
             type_tools: reader.relabelled_type_tools(recent, ever, names)?,
@@ -47,14 +51,16 @@ impl Snapshot {
     ) -> Result<Snapshot, history::Error> {
         let mut snapshot = Snapshot::default();
         for &day in days {
+            let (first, last) = (day.first_hour(), Hour(day.first_hour().0 + 23));
             snapshot.days.extend(reader.days(day, day)?);
+            let parts = reader.relabelled_day_parts(first, last, names)?;
+            snapshot.day_parts.extend(parts);
             snapshot
                 .tools
                 .extend(reader.relabelled_tools(day, day, names)?);
             if day <= Day::of(now_ms).back(days_back(AGENT_DAYS)) {
                 continue;
             }
-            let (first, last) = (day.first_hour(), Hour(day.first_hour().0 + 23));
             let hours = reader.relabelled_hours(first, last, names)?;
             snapshot.hours.extend(hours);
             let agents = reader.relabelled_agent_days(day, day, names)?;
@@ -71,6 +77,7 @@ impl Snapshot {
         Rows {
             hours: &self.hours,
             days: &self.days,
+            day_parts: &self.day_parts,
             agents: &self.agents,
             tools: &self.tools,
             type_tools: &self.type_tools,

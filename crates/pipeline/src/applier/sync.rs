@@ -7,6 +7,7 @@ use super::error::ApplyError;
 use crate::live_state::Condition;
 use crate::running::RunSnapshot;
 use agentpulse_core::cursor::Cursor;
+use agentpulse_live::without_layout;
 
 /// What the cursor in Redis asks for.
 enum CursorState {
@@ -79,18 +80,24 @@ impl Applier {
         };
         let head = self.changes.head();
         let found = match Cursor::parse(&cursor) {
-            Some(Cursor { epoch, seq }) if epoch == self.epoch => {
+            Some(Cursor { epoch, seq }) if epoch == self.live_epoch => {
                 if seq <= head && self.continues(seq) {
                     CursorState::Ours(seq)
                 } else {
                     CursorState::Stale
                 }
             }
-            Some(Cursor { epoch, .. }) if self.past_epochs.contains(&epoch) => CursorState::Stale,
+            Some(Cursor { epoch, .. }) if self.is_of_ours(&epoch) => CursorState::Stale,
             _ if self.rebuild.is_marker(&cursor) => CursorState::Stale,
             _ => CursorState::Foreign,
         };
         Ok((cursor, found))
+    }
+
+    /// Of this journal or of one before it, in whatever layout.
+    fn is_of_ours(&self, epoch: &str) -> bool {
+        let epoch = without_layout(epoch);
+        epoch == self.epoch || self.past_epochs.iter().any(|past| past == epoch)
     }
 
     /// Whether the journal still has what follows.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::apply::Applier;
 use super::error::ApplyError;
@@ -31,6 +31,8 @@ enum CheckResult {
     Same,
     /// So many lists of agents are not there.
     WithoutLists(usize),
+    /// A key of our names that we did not write. What we wrote is as it was.
+    Surplus(String),
     Different(String),
 }
 
@@ -61,6 +63,15 @@ impl Applier {
         );
     }
 
+    /// Once, as long as it is the last.
+    fn note_surplus(&self, reason: &str) {
+        if self.state.difference().as_deref() != Some(reason) {
+            self.counters.live_differences.add(1);
+            self.state.set_difference(reason);
+            warn!(reason, "Redis holds what it was not given");
+        }
+    }
+
     /// Says whether Redis holds what it was given, when it is time to look. If it does not, it is
     /// rebuilt, but not over and over.
     pub(super) async fn check_content(&mut self, seq: u64) -> Result<bool, ApplyError> {
@@ -77,6 +88,11 @@ impl Applier {
         let now = Instant::now();
         match found {
             CheckResult::Same => return Ok(true),
+            // It changes no answer, and a rebuild would delete what is not ours.
+            CheckResult::Surplus(key) => {
+                self.note_surplus(&format!("{key} was written by another program"));
+                return Ok(true);
+            }
             // No answer is made of them, so that they can wait for their time.
             CheckResult::WithoutLists(_) if now < self.checks.rebuild_at => return Ok(true),
             CheckResult::WithoutLists(count) => {
@@ -132,12 +148,43 @@ impl Applier {
             Err(error) if error.is_broken() => CheckResult::Different(error.to_string()),
             found => match (found?, self.live.lists_gone(&expected).await?) {
                 (Some(reason), _) => CheckResult::Different(reason),
-                (None, 0) => CheckResult::Same,
+                (None, 0) => self.sample(seq, &expected).await?,
                 (None, gone) => CheckResult::WithoutLists(gone),
             },
         };
         self.checks.back = back;
         self.counters.live_checks.add(1);
+        Ok(found)
+    }
+
+    /// Of all keys a page is looked through, the next one with the next check.
+    async fn sample(&mut self, seq: u64, expected: &Expected) -> Result<CheckResult, ApplyError> {
+        let (page, turn) = (self.checks.page.take(), self.checks.turn);
+        let sample = match self.live.sample(page, turn, expected).await {
+            Err(error) if error.is_broken() => {
+                return Ok(CheckResult::Different(error.to_string()));
+            }
+            sample => sample?,
+        };
+        self.checks.page = sample.next.clone();
+        self.checks.turn = turn.wrapping_add(1);
+        let ids = sample.ids();
+        let find = move |reader: &Reader| {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            reader.find(&ids)
+        };
+        let (flushed, mut executions) = self.history.read(find).await?;
+        let Some(changes) = self.since(flushed, seq)? else {
+            return Ok(CheckResult::Same);
+        };
+        for change in &changes {
+            executions.insert(change.after.id.clone(), Arc::clone(&change.after));
+        }
+        let found = match (sample.difference(&executions, now_ms()), sample.surplus) {
+            (Some(reason), _) => CheckResult::Different(reason),
+            (None, Some(key)) => CheckResult::Surplus(key),
+            (None, None) => CheckResult::Same,
+        };
         Ok(found)
     }
 

@@ -1,5 +1,6 @@
 //! Whose numbers are in a Redis.
 
+use agentpulse_live::without_layout;
 use agentpulse_pipeline::applier::REBUILDING;
 
 /// The fix of a foreign cursor.
@@ -28,6 +29,7 @@ pub fn cursor_is_ours(
         .trim_start_matches(REBUILDING)
         .trim_start_matches(':');
     let epoch = epoch.split(':').next().unwrap_or_default();
+    let epoch = without_layout(epoch);
     if epoch.is_empty() || epochs.iter().any(|known| known == epoch) {
         return Ok(());
     }

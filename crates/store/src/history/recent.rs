@@ -10,9 +10,9 @@ use crate::sqlite::{Result, from_json};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::{Execution, MAX_ERROR_BYTES, Status};
 use agentpulse_core::retention::{
-    ENDED_KEPT, FAILED_KEPT, SLOWEST_KEPT, SLOWEST_MS, TIMELINE_KEPT, TIMELINE_MS,
+    DURATIONS_KEPT, DURATIONS_MS, ENDED_KEPT, FAILED_KEPT, TIMELINE_KEPT, TIMELINE_MS,
 };
-use agentpulse_core::view::{Active, Recent};
+use agentpulse_core::view::{Active, LastDuration, Recent};
 
 use super::read::Reader;
 
@@ -87,7 +87,7 @@ struct Choice {
     by_name: HashMap<String, usize>,
     places: Vec<OfPlace>,
     /// Start and id: equal starts are sorted by id, as Redis does it.
-    started: Top<(i64, String)>,
+    started: Top<(i64, String, ())>,
 }
 
 /// What is chosen of the agents that share a place.
@@ -96,8 +96,8 @@ struct OfPlace {
     /// Last change and row.
     ended: Top<(i64, i64)>,
     failed: Top<(i64, i64)>,
-    /// Duration and id.
-    slowest: Top<(i64, String)>,
+    /// End, id and duration.
+    durations: Top<(i64, String, i64)>,
 }
 
 impl Choice {
@@ -117,7 +117,7 @@ impl Choice {
         // A row of an older version may say that it began after its end.
         let started_ms = started_ms.map(|ms| ms.min(ended_ms.unwrap_or(ms)));
         if let Some(started_ms) = started_ms.filter(|&ms| ms >= self.now_ms - TIMELINE_MS) {
-            self.started.offer_named(started_ms, id);
+            self.started.offer_named(started_ms, id, ());
         }
         let status = row.get_ref(6)?.as_str_or_null()?;
         let Some(ended_ms) = ended_ms else {
@@ -126,7 +126,7 @@ impl Choice {
             }
             return Ok(());
         };
-        let is_recent = ended_ms >= self.now_ms - SLOWEST_MS;
+        let is_recent = ended_ms >= self.now_ms - DURATIONS_MS;
         let place = place(row.get_ref(5)?.as_str()?, Day::of(ended_ms));
         let of_place = self.of_place(place);
         let key = (row.get(2)?, row.get(0)?);
@@ -135,7 +135,7 @@ impl Choice {
             of_place.failed.offer(key);
         }
         if let Some(duration_ms) = row.get::<_, Option<i64>>(7)?.filter(|_| is_recent) {
-            of_place.slowest.offer_named(duration_ms, id);
+            of_place.durations.offer_named(ended_ms, id, duration_ms);
         }
         Ok(())
     }
@@ -149,21 +149,28 @@ impl Choice {
     }
 
     fn into_recent(self) -> Recent {
-        let (mut ended, mut slowest) = (Vec::new(), Vec::new());
+        let (mut ended, mut durations) = (Vec::new(), Vec::new());
         for of_place in self.places {
             let last = of_place.ended.into_descending();
             let of_it: BTreeSet<_> = last.chain(of_place.failed.into_descending()).collect();
             ended.push(of_it.into_iter().map(|(_, rowid)| rowid).collect());
-            for (duration_ms, id) in of_place.slowest.into_descending() {
-                slowest.push((of_place.name.clone(), id, duration_ms as u64));
+            for (ended_ms, agent_id, duration_ms) in of_place.durations.into_descending() {
+                durations.push(LastDuration {
+                    label: of_place.name.clone(),
+                    agent_id,
+                    duration_ms: duration_ms as u64,
+                    ended_ms,
+                });
             }
         }
         let started = self.started.into_descending();
         Recent {
             running: self.running,
             ended,
-            slowest,
-            started: started.map(|(started_ms, id)| (id, started_ms)).collect(),
+            durations,
+            started: started
+                .map(|(started_ms, id, ())| (id, started_ms))
+                .collect(),
         }
     }
 }
@@ -174,7 +181,7 @@ impl OfPlace {
             name,
             ended: Top::new(ENDED_KEPT),
             failed: Top::new(FAILED_KEPT),
-            slowest: Top::new(SLOWEST_KEPT),
+            durations: Top::new(DURATIONS_KEPT),
         }
     }
 }
@@ -211,11 +218,11 @@ impl<T: Ord> Top<T> {
     }
 }
 
-impl Top<(i64, String)> {
+impl<T: Ord> Top<(i64, String, T)> {
     /// Most of what is offered is not taken: the name is copied only if it is.
-    fn offer_named(&mut self, value: i64, name: &str) {
-        if self.takes(|(least, of)| (value, name) > (*least, of.as_str())) {
-            self.offer((value, name.to_owned()));
+    fn offer_named(&mut self, value: i64, name: &str, with: T) {
+        if self.takes(|(least, of, _)| (value, name) > (*least, of.as_str())) {
+            self.offer((value, name.to_owned(), with));
         }
     }
 }
@@ -245,9 +252,9 @@ mod tests {
         }
         let found = world.reader().recent(&place, NOW_MS).unwrap();
 
-        let since_ms = NOW_MS - SLOWEST_MS;
+        let since_ms = NOW_MS - DURATIONS_MS;
         let mut ended = BTreeSet::new();
-        let mut slowest = BTreeSet::new();
+        let mut durations = BTreeSet::new();
         for name in ["agent-0", "agent-1", "_other"] {
             let mut of_place: Vec<_> = world
                 .executions
@@ -263,18 +270,20 @@ mod tests {
             let failed = |e: &Execution| e.outcome().unwrap().status != Status::Success;
             let failed = of_place.iter().filter(|(_, e)| failed(e));
             ended.extend(failed.take(FAILED_KEPT).map(|(seq, _)| *seq));
-            let mut durations: Vec<_> = of_place
-                .iter()
-                .filter(|(_, e)| e.outcome().unwrap().ended_ms >= since_ms)
-                .filter_map(|(_, e)| Some((e.outcome()?.duration_ms?, e.id.clone())))
-                .collect();
-            durations.sort_unstable_by(|a, b| b.cmp(a));
-            durations.truncate(SLOWEST_KEPT);
-            slowest.extend(
-                durations
-                    .into_iter()
-                    .map(|(ms, id)| (name.to_owned(), id, ms)),
-            );
+            let last = |(_, e): &&(u64, Arc<Execution>)| {
+                let outcome = e.outcome()?;
+                Some(LastDuration {
+                    label: name.to_owned(),
+                    agent_id: e.id.clone(),
+                    duration_ms: outcome.duration_ms?,
+                    ended_ms: outcome.ended_ms,
+                })
+            };
+            let mut last: Vec<_> = of_place.iter().filter_map(last).collect();
+            last.retain(|one| one.ended_ms >= since_ms);
+            last.sort_unstable_by_key(|one| Reverse((one.ended_ms, one.agent_id.clone())));
+            last.truncate(DURATIONS_KEPT);
+            durations.extend(last);
         }
         let seq = |execution: &Execution| world.executions[&execution.id].0;
         let mut found_ended = BTreeSet::new();
@@ -287,8 +296,8 @@ mod tests {
         }
         assert_eq!(found_ended, ended);
         assert_eq!(
-            found.slowest.iter().cloned().collect::<BTreeSet<_>>(),
-            slowest
+            found.durations.iter().cloned().collect::<BTreeSet<_>>(),
+            durations
         );
 
         let all = world.executions.values().map(|(_, e)| e);
@@ -311,12 +320,12 @@ mod tests {
     fn of_more_than_fit_the_largest_stay() {
         let mut top = Top::new(3);
         for (value, name) in [(5, "a"), (1, "b"), (9, "c"), (5, "d"), (5, "b")] {
-            top.offer_named(value, name);
+            top.offer_named(value, name, ());
         }
         let expected = [
-            (9, "c".to_owned()),
-            (5, "d".to_owned()),
-            (5, "b".to_owned()),
+            (9, "c".to_owned(), ()),
+            (5, "d".to_owned(), ()),
+            (5, "b".to_owned(), ()),
         ];
         assert_eq!(top.into_descending().collect::<Vec<_>>(), expected);
     }

@@ -8,7 +8,7 @@ use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::names::{NameKind, Names};
 use agentpulse_core::sum::add;
 use agentpulse_core::tally::Tally;
-use agentpulse_core::view::{AgentDay, HourTally, ToolDay, ToolPair, TypeTool};
+use agentpulse_core::view::{AgentDay, DayParts, HourTally, ToolDay, ToolPair, TypeTool};
 
 use super::read::Reader;
 
@@ -28,6 +28,32 @@ impl Reader {
             tally,
         };
         Ok(hours.into_iter().map(row).collect())
+    }
+
+    /// The days of these hours.
+    pub fn relabelled_day_parts(
+        &self,
+        from: Hour,
+        to: Hour,
+        names: &Names,
+    ) -> Result<Vec<DayParts>> {
+        let mut days: BTreeMap<Day, DayParts> = BTreeMap::new();
+        self.each_hour(from, to, |row| {
+            let day = row.hour.day();
+            let parts = days.entry(day).or_insert_with(|| DayParts {
+                day,
+                by_hour: BTreeMap::new(),
+                by_type: BTreeMap::new(),
+            });
+            let count = row.tally.execution_count;
+            add(parts.by_hour.entry(row.hour.of_day()).or_default(), count);
+            let place = names.label(NameKind::Type, day, &row.agent_type);
+            match parts.by_type.get_mut(place) {
+                Some(sum) => add(sum, count),
+                None => drop(parts.by_type.insert(place.to_owned(), count)),
+            }
+        })?;
+        Ok(days.into_values().collect())
     }
 
     pub fn relabelled_agent_days(
