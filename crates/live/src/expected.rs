@@ -89,8 +89,10 @@ impl Expected {
 /// Whether the content of a key that nothing explains is somebody else's, and not what is left of
 /// executions that have moved.
 pub(super) fn is_surplus(key: Key, content: &[String]) -> bool {
-    let is_bucket = matches!(key.row().kind, Kind::Hash | Kind::SortedSet);
-    !content.is_empty() && !(is_bucket && agree(key, BTreeMap::new(), content))
+    match key.row().kind {
+        Kind::Hash | Kind::SortedSet => !agree(key, BTreeMap::new(), content),
+        _ => !content.is_empty(),
+    }
 }
 
 /// The lists of the agents that ended something on these days. Redis keeps them for longer.
