@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::compare::ByModel;
 use crate::cli::failure::{Failure, failed};
 use agentpulse_client::Control;
+use agentpulse_core::item::Item;
 use agentpulse_core::usage::ModelUsage;
 use agentpulse_reports::executions::Page;
-use agentpulse_reports::item::Item;
 use agentpulse_sources::claude_code::transcript::ClientUsage;
 
 /// The longest page.

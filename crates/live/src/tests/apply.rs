@@ -165,10 +165,7 @@ async fn lists_and_rankings_are_bounded() {
     assert_eq!(slow[0], ("1-329".to_owned(), 329));
     let of_second = slow.iter().filter(|(id, _)| id.starts_with("1-")).count();
     assert_eq!(of_second, 330);
-    let least_of_first = slow
-        .iter()
-        .filter(|(id, _)| id.starts_with("0-"))
-        .next_back();
+    let least_of_first = slow.iter().rfind(|(id, _)| id.starts_with("0-"));
     assert_eq!(least_of_first.unwrap().1, 160);
 }
 
