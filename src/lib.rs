@@ -76,7 +76,7 @@
 //!    executions is the most that their sums ever were, and all of it is on the disk before.
 //!
 //! Deliberately absent: dedupe keys in Redis (the cursor is enough), code that reverts (a change
-//! has a before), averages that are read back, a UNIQUE index on the journal (the writer is unique), and any
-//! read that waits for the writer.
+//! has a before), averages that are read back, a UNIQUE index on the journal (the writer is
+//! unique), and any read that waits for the writer.
 
 pub mod cli;

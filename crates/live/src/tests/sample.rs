@@ -1,4 +1,5 @@
-//! Single executions in Redis: what was written agrees with itself, and what somebody writes does not.
+//! Single executions in Redis: what was written agrees with itself, and what somebody writes does
+//! not.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
