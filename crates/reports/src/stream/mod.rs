@@ -25,7 +25,7 @@
 //! still to come; each of them sets values and adds nothing, so that it may be shown twice.
 //! Heartbeats are shown as they arrive, after their execution's start and never after its end.
 //!
-//! The existing dashboard is sent the same changes in its own words ([`dashboard`]), and its whole
+//! The existing dashboard is sent the same changes in its own words (`dashboard`), and its whole
 //! status after a gap.
 //!
 //! A client that is too slow for its frames is closed with that reason and has to connect again.
