@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use agentpulse_core::turns::{SessionMark, Turns};
+use agentpulse_core::turns::{SessionEvent, SessionMark, Turns};
 
-/// What is remembered of the journal in one commit; beyond it, it is read again.
+/// What is remembered of the journal in one commit, of agents and of sessions; beyond it, it is
+/// read again.
 const MAX_JOURNALED_BYTES: usize = 16 << 20;
 
 /// Marks of agents and sessions as the journal has them: to read the marks of an agent takes a
@@ -16,6 +17,7 @@ pub(super) struct HookCache {
     bytes: usize,
     /// By the session, and the moment from which on.
     marks: HashMap<(String, i64), Vec<SessionMark>>,
+    mark_bytes: usize,
 }
 
 impl HookCache {
@@ -37,6 +39,16 @@ impl HookCache {
     }
 
     pub fn keep_session_marks(&mut self, of: (String, i64), marks: Vec<SessionMark>) {
+        let texts = marks.iter().map(|mark| match &mark.what {
+            SessionEvent::Prompted(prompt) => prompt.len(),
+            _ => 0,
+        });
+        let bytes = of.0.len() + size_of_val(&*marks) + texts.sum::<usize>();
+        self.mark_bytes += bytes;
+        if self.mark_bytes > MAX_JOURNALED_BYTES {
+            self.mark_bytes = bytes;
+            self.marks.clear();
+        }
         self.marks.insert(of, marks);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::commit::Commit;
 use super::handle::Unavailable;
 use agentpulse_core::limits::MAX_NESTING;
-use agentpulse_core::turns::{SessionMark, Turn, Turns};
+use agentpulse_core::turns::{SessionEvent, SessionMark, Turn, Turns};
 
 impl Commit<'_> {
     pub(super) fn turns(&mut self, agent_id: &str) -> Result<Arc<Turns>, Unavailable> {
@@ -35,12 +35,44 @@ impl Commit<'_> {
             self.hooks.keep_session_marks(of.clone(), marks);
         }
         let journaled = self.hooks.session_marks(&of).into_iter().flatten();
-        let staged = self.batch.session_marks.iter();
-        let staged = staged.filter(|(id, mark)| id == session_id && mark.at_ms >= from_ms);
-        Ok(journaled
-            .chain(staged.map(|(_, mark)| mark))
-            .cloned()
-            .collect())
+        let staged = self.staged_marks(session_id, from_ms);
+        Ok(journaled.chain(staged).cloned().collect())
+    }
+
+    /// The prompt before a moment, of another turn than `own`: of all turns of the main thread only
+    /// its own can be ended by what happens then.
+    pub(super) fn prompt_before(
+        &mut self,
+        session_id: &str,
+        at_ms: i64,
+        own: Option<&str>,
+    ) -> Result<Option<String>, Unavailable> {
+        let journal = &self.writer.journal;
+        let journaled = self.journaled(journal.prompt_before(session_id, at_ms, own))?;
+        let staged = self.staged_marks(session_id, i64::MIN);
+        let staged = staged.filter_map(|mark| match &mark.what {
+            SessionEvent::Prompted(prompt) if Some(prompt.as_str()) != own => {
+                Some((mark.at_ms, prompt.clone()))
+            }
+            _ => None,
+        });
+        let before = staged.filter(|(began_ms, _)| *began_ms <= at_ms);
+        Ok(before.chain(journaled).max().map(|(_, prompt)| prompt))
+    }
+
+    /// Those of the commit, in order.
+    fn staged_marks(&self, session_id: &str, from_ms: i64) -> impl Iterator<Item = &SessionMark> {
+        let first = SessionMark {
+            at_ms: from_ms,
+            what: SessionEvent::Ended,
+        };
+        let staged = self
+            .batch
+            .session_marks
+            .range((session_id.to_owned(), first)..);
+        staged
+            .take_while(move |(id, _)| id == session_id)
+            .map(|(_, mark)| mark)
     }
 
     pub(super) fn derive(&mut self, turns: &Turns) -> Result<Vec<Turn>, Unavailable> {

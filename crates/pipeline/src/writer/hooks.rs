@@ -11,7 +11,7 @@ use agentpulse_core::event::{Progress, Read, SeenEnd, ToolCall};
 use agentpulse_core::execution::{Execution, Status};
 use agentpulse_core::turns::{
     AgentSignal, Applied, HookEvent, SessionEvent, SessionMark, Signal, Turns, execution_id,
-    prompt_of, turn_of,
+    main_id, prompt_of, turn_of,
 };
 use agentpulse_store::history::Filter;
 use agentpulse_store::journal::ALL_TURNS;
@@ -190,9 +190,39 @@ impl Commit<'_> {
             return Ok(Applied::Duplicate);
         }
         self.batch.session_marks.insert((session_id.clone(), mark));
+        let agents = match event {
+            SessionEvent::Ended | SessionEvent::WorkflowStopped => {
+                self.agents_without_end(session_id, !since.is_empty())?
+            }
+            // An agent in the background outlives both.
+            SessionEvent::Left => {
+                let prompt = self.prompt_before(session_id, hook.at_ms, None)?;
+                prompt.into_iter().map(|prompt| main_id(&prompt)).collect()
+            }
+            SessionEvent::Prompted(own) => {
+                let prompt = self.prompt_before(session_id, hook.at_ms, Some(own))?;
+                prompt.into_iter().map(|prompt| main_id(&prompt)).collect()
+            }
+        };
+        for agent_id in agents {
+            match self.batch.is_full() {
+                true => self.defer(&agent_id, ALL_TURNS, false),
+                false => self.restate_agent(&agent_id)?,
+            }
+        }
+        Ok(Applied::Changed)
+    }
+
+    /// The agents of a session that run, or that no stop of their own has ended; `or_any` also those
+    /// that have one.
+    fn agents_without_end(
+        &mut self,
+        session_id: &str,
+        or_any: bool,
+    ) -> Result<BTreeSet<String>, Unavailable> {
         let ended = Filter {
-            session_id: Some(session_id.clone()),
-            status: since.is_empty().then_some(Status::Timeout),
+            session_id: Some(session_id.to_owned()),
+            status: (!or_any).then_some(Status::Timeout),
             ..Filter::default()
         };
         let mut agents = self.agents_of(&ended)?;
@@ -205,19 +235,7 @@ impl Commit<'_> {
         let ids = running.iter().map(|id| &**id);
         let ids = ids.chain(here.map(|execution| execution.id.as_str()));
         agents.extend(ids.map(|id| turn_of(id).0.to_owned()));
-        agents.retain(|id| match event {
-            SessionEvent::Ended => true,
-            // An agent in the background outlives both.
-            SessionEvent::Left | SessionEvent::Prompted(_) => prompt_of(id).is_some(),
-            SessionEvent::WorkflowStopped => prompt_of(id).is_none(),
-        });
-        for agent_id in agents {
-            match self.batch.is_full() {
-                true => self.defer(&agent_id, ALL_TURNS, false),
-                false => self.restate_agent(&agent_id)?,
-            }
-        }
-        Ok(Applied::Changed)
+        Ok(agents)
     }
 
     /// The agents of these executions, of the last [`MAX_ENDED`]; page by page, because each

@@ -47,6 +47,25 @@ impl Journal {
         })
     }
 
+    /// The last prompt of a session up to a moment, but for `own`, and when it was.
+    pub fn prompt_before(
+        &self,
+        session_id: &str,
+        at_ms: i64,
+        own: Option<&str>,
+    ) -> Result<Option<(i64, String)>> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT at_ms, prompt FROM session_marks
+                 WHERE session_id = ?1 AND at_ms <= ?2 AND kind = ?3 AND prompt IS NOT ?4
+                 ORDER BY at_ms DESC, prompt DESC LIMIT 1",
+            )?;
+            let params = (session_id, at_ms, PROMPTED, own);
+            let row = select.query_row(params, |row| Ok((row.get(0)?, row.get(1)?)));
+            row.optional()
+        })
+    }
+
     /// Forgets what was last reported before a moment: such an event would be refused by now.
     pub fn forget(&mut self, before_ms: i64) -> Result<()> {
         self.db.write(|tx| {
