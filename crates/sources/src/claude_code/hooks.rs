@@ -56,19 +56,15 @@ fn of_agent(event: &str, id: String, payload: &Fields) -> Result<Vec<Signal>, Re
                 Some("") => None,
                 _ => Some(payload.required_name("agent_type")?),
             };
-            let prompt = detail(payload, "prompt_id");
+            let prompt = prompt_id(payload);
             vec![agent(payload, id, AgentSignal::Started { name, prompt })?]
         }
-        "SubagentStop" => stopped(payload, id, None)?,
+        "SubagentStop" => stopped(payload, id, payload.name("agent_type")?, None)?,
         "StopFailure" => {
-            let error = detail(payload, "error");
-            stopped(payload, id, Some(error.unwrap_or_else(unknown)))?
+            let name = payload.name("agent_type")?;
+            stopped(payload, id, name, Some(failure(payload)))?
         }
-        "PreToolUse" => tool_began(payload, id)?,
-        "PostToolUse" => tool_ended(payload, Some(id), false)?,
-        "PostToolUseFailure" => tool_ended(payload, Some(id), true)?,
-        "Imported" => vec![imported(payload, id)?],
-        _ => Vec::new(),
+        event => of_either(event, id, payload)?,
     })
 }
 
@@ -90,26 +86,29 @@ fn of_main(event: &str, payload: &Fields) -> Result<Vec<Signal>, Rejection> {
         }
         _ => {}
     }
-    let prompt = detail(payload, "prompt_id").filter(|prompt| prompt.len() <= MAX_PROMPT_ID_BYTES);
-    let Some(prompt) = prompt else {
+    let Some(prompt) = prompt_id(payload) else {
         return match event {
             "PostToolUse" => tool_ended(payload, None, false),
             _ => Ok(Vec::new()),
         };
     };
     let id = main_id(&prompt);
+    let name = Some(main_name(payload));
     Ok(match event {
         "UserPromptSubmit" => {
-            let name = Some(main_name(payload));
             let started = AgentSignal::Started { name, prompt: None };
             let began = agent(payload, id, started)?;
             vec![Signal::Session(SessionEvent::Prompted(prompt)), began]
         }
-        "Stop" => main_stopped(payload, id, None)?,
-        "StopFailure" => {
-            let error = detail(payload, "error");
-            main_stopped(payload, id, Some(error.unwrap_or_else(unknown)))?
-        }
+        "Stop" => stopped(payload, id, name, None)?,
+        "StopFailure" => stopped(payload, id, name, Some(failure(payload)))?,
+        event => of_either(event, id, payload)?,
+    })
+}
+
+/// What an agent and a turn of the main thread report alike.
+fn of_either(event: &str, id: String, payload: &Fields) -> Result<Vec<Signal>, Rejection> {
+    Ok(match event {
         "PreToolUse" => tool_began(payload, id)?,
         "PostToolUse" => tool_ended(payload, Some(id), false)?,
         "PostToolUseFailure" => tool_ended(payload, Some(id), true)?,
@@ -118,22 +117,21 @@ fn of_main(event: &str, payload: &Fields) -> Result<Vec<Signal>, Rejection> {
     })
 }
 
+/// The prompt of a turn of the main thread. One that is longer than any of a client, or that makes
+/// an id which reads as that of a later turn, is as good as none.
+fn prompt_id(payload: &Fields) -> Option<String> {
+    let prompt = detail(payload, "prompt_id")?;
+    let is_sound = prompt.len() <= MAX_PROMPT_ID_BYTES && turn_of(&prompt).1 == 1;
+    is_sound.then_some(prompt)
+}
+
+fn failure(payload: &Fields) -> String {
+    detail(payload, "error").unwrap_or_else(|| "unknown".to_owned())
+}
+
 /// An agent may stand in for the main thread.
 fn main_name(payload: &Fields) -> String {
     detail(payload, "agent_type").unwrap_or_else(|| Kind::Main.as_str().to_owned())
-}
-
-fn main_stopped(
-    payload: &Fields,
-    id: String,
-    failure: Option<String>,
-) -> Result<Vec<Signal>, Rejection> {
-    let what = AgentSignal::Stopped {
-        name: Some(main_name(payload)),
-        failure,
-        again: payload.flag("stop_hook_active").unwrap_or(false),
-    };
-    Ok(vec![agent(payload, id, what)?])
 }
 
 fn tool_began(payload: &Fields, id: String) -> Result<Vec<Signal>, Rejection> {
@@ -151,10 +149,11 @@ fn tool_began(payload: &Fields, id: String) -> Result<Vec<Signal>, Rejection> {
 fn stopped(
     payload: &Fields,
     id: String,
+    name: Option<String>,
     failure: Option<String>,
 ) -> Result<Vec<Signal>, Rejection> {
     let what = AgentSignal::Stopped {
-        name: payload.name("agent_type")?,
+        name,
         failure,
         again: payload.flag("stop_hook_active").unwrap_or(false),
     };
@@ -293,7 +292,7 @@ fn imported_turn(turn: &Fields) -> Result<Imported, Rejection> {
         started_ms: started_ms.min(ended_ms),
         ended_ms,
         outcome,
-        prompt: detail(turn, "prompt_id"),
+        prompt: prompt_id(turn),
     })
 }
 
@@ -317,8 +316,4 @@ fn of_session(payload: &Fields, id: &str) -> Option<(String, bool)> {
     }
     main.strip_suffix(".jsonl")
         .map(|session| (format!("{session}/subagents/agent-{id}.jsonl"), false))
-}
-
-fn unknown() -> String {
-    "unknown".to_owned()
 }
