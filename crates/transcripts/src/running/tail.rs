@@ -105,7 +105,8 @@ impl TranscriptTail {
                 Ok(_) | Err(Unreadable::Failed(_)) => {
                     return Poll {
                         bytes,
-                        ..Poll::default()
+                        interrupted: self.interrupted(),
+                        news: None,
                     };
                 }
                 Err(_) => {
@@ -116,14 +117,18 @@ impl TranscriptTail {
         };
         let is_news = self.news != Some(spent);
         self.news = Some(spent);
-        let interrupted = match &self.stage {
-            Stage::Counting(lines) => lines.interrupted(),
-            _ => None,
-        };
         Poll {
             bytes,
-            interrupted,
+            interrupted: self.interrupted(),
             news: is_news.then_some(spent),
+        }
+    }
+
+    /// Said on every look, until the execution no longer runs: one time it may not be taken.
+    fn interrupted(&self) -> Option<SeenEnd> {
+        match &self.stage {
+            Stage::Counting(lines) => lines.interrupted(),
+            Stage::Prompted | Stage::Seeking(_) => None,
         }
     }
 

@@ -217,6 +217,30 @@ fn lines_before_the_turn_are_not_counted() {
 }
 
 #[test]
+fn an_interrupt_is_said_until_it_is_taken() {
+    let mut place = Place::new(0);
+    let line = |kind: &str, at: &str, more: &str| {
+        format!(
+            r#"{{"type":"{kind}","promptId":"p","timestamp":"2026-11-20T17:00:0{at}Z"{more},"message":{{"content":"x"}}}}"#
+        )
+    };
+    place.write(&format!("{}\n", line("user", "1", "")));
+    let mut tail = TranscriptTail::new(&lines("main-p", &place.path), 0, ReadBefore::default());
+    let files = place.files();
+    assert_eq!(tail.poll(&place.path, &files, MIB).interrupted, None);
+    let interrupt = line("user", "4", r#","interruptedMessageId":"m""#);
+    place.write(&format!("{interrupt}\n"));
+    for _ in 0..2 {
+        let ended = tail.poll(&place.path, &files, MIB).interrupted.unwrap();
+        assert_eq!(ended.at_ms, STARTED_MS + 4_000);
+        assert_eq!(ended.failure.as_deref(), Some("interrupted"));
+    }
+    // The model goes on after all.
+    place.write(&format!("{}\n", line("assistant", "5", "")));
+    assert_eq!(tail.poll(&place.path, &files, MIB).interrupted, None);
+}
+
+#[test]
 fn a_file_that_may_not_be_read_is_not_read() {
     let mut place = Place::new(0);
     let outside = place.folder.path().join("secret.jsonl");
