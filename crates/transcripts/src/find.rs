@@ -7,9 +7,9 @@ use std::ffi::OsStr;
 use std::fs::read_dir;
 use std::path::{Component, Path, PathBuf};
 
-/// Below the folder of a session.
-const SUBAGENTS: &str = "subagents";
-/// Below that one.
+use super::layout::SUBAGENTS;
+
+/// Below the folder of the agents of a session.
 const WORKFLOWS: &str = "workflows";
 /// Folders of projects that are looked through, and of workflows of one session.
 const MAX_FOLDERS: usize = 4_096;

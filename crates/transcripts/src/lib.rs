@@ -6,6 +6,7 @@
 mod ended;
 mod files;
 mod find;
+pub mod layout;
 mod lines;
 mod open;
 mod prompts;

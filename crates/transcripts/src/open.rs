@@ -82,8 +82,7 @@ pub fn open(roots: &[PathBuf], path: &Path, max_bytes: u64) -> Result<Opened, Un
             .ok_or(Unreadable::Missing)?,
         resolved => resolved?,
     };
-    let is_below = |root: &PathBuf| canonicalize(root).is_ok_and(|root| resolved.starts_with(root));
-    if !roots.iter().any(is_below) {
+    if !is_below(roots, &resolved) {
         return Err(Unreadable::Outside);
     }
     // A pipe would otherwise wait for a writer, and a terminal become ours.
@@ -108,6 +107,17 @@ pub fn open(roots: &[PathBuf], path: &Path, max_bytes: u64) -> Result<Opened, Un
         });
     }
     Ok(Opened { file, len })
+}
+
+/// A folder below one of the roots, wherever links lead; `None` for any other.
+pub fn folder(roots: &[PathBuf], path: &Path) -> Option<PathBuf> {
+    let resolved = canonicalize(path).ok()?;
+    (is_below(roots, &resolved) && resolved.is_dir()).then_some(resolved)
+}
+
+fn is_below(roots: &[PathBuf], resolved: &Path) -> bool {
+    let mut roots = roots.iter().filter_map(|root| canonicalize(root).ok());
+    roots.any(|root| resolved.starts_with(root))
 }
 
 pub fn unreadable(error: io::Error) -> Unreadable {

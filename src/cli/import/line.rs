@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::summary::Summary;
-use super::walk::{agent_id, main_session, session};
+use super::walk::session;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::limits::MAX_ITEMS;
 use agentpulse_sources::claude_code::Sidecar;
 use agentpulse_sources::claude_code::transcript::{Outcome, Turn, Turns};
+use agentpulse_transcripts::layout::{agent_id, main_session};
 use agentpulse_transcripts::{MAX_SIDECAR_BYTES, main_turns, sidecar, turns};
 
 /// As long as a model or a tool is silent, as a rule: what changed since may still go on.

@@ -9,4 +9,4 @@ mod tests;
 mod walk;
 
 pub use self::command::{Import, root};
-pub use self::walk::{main_session, transcripts};
+pub use self::walk::transcripts;

@@ -1,16 +1,11 @@
-//! Where transcripts lie: that of a main thread at `<project>/<session>.jsonl`, those of its agents
-//! at `<project>/<session>/subagents/**/agent-<id>.jsonl`. Those of a workflow are in
-//! `workflows/<its id>/`.
+//! The transcripts below a folder.
 
 use std::fs::read_dir;
 use std::io;
 use std::iter::{empty, once};
 use std::path::{Path, PathBuf};
 
-/// Below it everything is an agent's.
-const SUBAGENTS: &str = "subagents";
-/// Folders within each other below it.
-const MAX_DEPTH: usize = 4;
+use agentpulse_transcripts::layout::{MAX_DEPTH, SUBAGENTS, agent_id, main_session};
 
 type Paths = Box<dyn Iterator<Item = io::Result<PathBuf>> + Send>;
 
@@ -32,19 +27,6 @@ fn agents(session: &Path) -> Paths {
     let subagents = Box::new(once(Ok(session.join(SUBAGENTS))));
     let files = all_below(subagents, MAX_DEPTH);
     Box::new(files.filter(|file| file.as_ref().map_or(true, |file| agent_id(file).is_some())))
-}
-
-/// The session by the name of the transcript of its main thread.
-pub fn main_session(file: &Path) -> Option<&str> {
-    let id = file.file_name()?.to_str()?.strip_suffix(".jsonl")?;
-    (!id.is_empty() && agent_id(file).is_none()).then_some(id)
-}
-
-/// The agent by the name of its transcript.
-pub fn agent_id(file: &Path) -> Option<&str> {
-    let name = file.file_name()?.to_str()?;
-    let id = name.strip_prefix("agent-")?.strip_suffix(".jsonl")?;
-    (!id.is_empty()).then_some(id)
 }
 
 /// The folder of the session to which a transcript belongs.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::compare::{ByModel, Compared, Verdict, compare};
 use super::counted::{AllCounted, Counted};
 use crate::cli::failure::{Failure, failed};
-use crate::cli::import::{main_session, root, transcripts};
+use crate::cli::import::{root, transcripts};
 use crate::cli::output::{print, print_json};
 use crate::cli::runtime::block_on;
 use crate::cli::table::{Column, table, terminal_width};
@@ -22,6 +22,7 @@ use agentpulse_pipeline::clock::now_ms;
 use agentpulse_reports::active;
 use agentpulse_sources::claude_code::transcript::{ClientTotals, ClientUsage};
 use agentpulse_transcripts::client_totals;
+use agentpulse_transcripts::layout::main_session;
 
 #[derive(Subcommand)]
 pub enum Verify {

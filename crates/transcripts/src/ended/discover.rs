@@ -9,6 +9,8 @@ use tracing::debug;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::files::Files;
+use crate::layout::{MAX_DEPTH, SUBAGENTS, agent_id};
+use crate::open::folder;
 use crate::read::turns;
 use crate::sidecar::{MAX_SIDECAR_BYTES, sidecar};
 use agentpulse_core::event::Event;
@@ -22,14 +24,15 @@ use agentpulse_sources::clean_name;
 
 /// Agents of one session that are considered.
 const MAX_AGENTS: usize = 4_096;
-/// Agents of which is known that they are reported, some 60 bytes each.
+/// Entries of its folders, of whatever kind.
+const MAX_ENTRIES: usize = 65_536;
+/// Transcripts of which is known that their agents are reported; of others the writer is asked.
 const MAX_REPORTED: usize = 65_536;
-/// Folders within each other below that of the agents.
-const MAX_DEPTH: usize = 4;
 
 #[derive(Default)]
 pub struct Discoverer {
-    reported: HashSet<PathBuf>,
+    /// By the hash of their paths.
+    reported: HashSet<u64>,
 }
 
 impl Discoverer {
@@ -41,10 +44,13 @@ impl Discoverer {
         files: Files,
         main: &Path,
     ) -> Result<(), Unavailable> {
-        let folder = main.with_extension("").join("subagents");
+        let agents = main.with_extension("").join(SUBAGENTS);
+        let roots = files.roots.clone();
         let listed = tokio::task::spawn_blocking(move || {
-            let mut found = Vec::new();
-            list(&folder, MAX_DEPTH, &mut found);
+            let (mut found, mut entries) = (Vec::new(), MAX_ENTRIES);
+            if let Some(folder) = folder(&roots, &agents) {
+                list(&folder, MAX_DEPTH, &mut entries, &mut found);
+            }
             found
         });
         let Ok(listed) = listed.await else {
@@ -52,13 +58,14 @@ impl Discoverer {
         };
         let mut unreported = Vec::new();
         for (id, path) in listed {
-            if self.reported.contains(&path) {
+            let key = xxh3_64(path.as_os_str().as_encoded_bytes());
+            if self.reported.contains(&key) {
                 continue;
             }
             if writer.get(&id).await?.is_none() {
                 unreported.push((id, path));
             } else if self.reported.len() < MAX_REPORTED {
-                self.reported.insert(path);
+                self.reported.insert(key);
             }
         }
         if unreported.is_empty() {
@@ -80,24 +87,21 @@ impl Discoverer {
 }
 
 /// A link to a folder is not followed: it may lead in a circle.
-fn list(folder: &Path, depth: usize, found: &mut Vec<(String, PathBuf)>) {
+fn list(folder: &Path, depth: usize, entries: &mut usize, found: &mut Vec<(String, PathBuf)>) {
     for entry in read_dir(folder).into_iter().flatten().flatten() {
+        if *entries == 0 || found.len() == MAX_AGENTS {
+            return;
+        }
+        *entries -= 1;
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             if depth > 1 {
-                list(&path, depth - 1, found);
+                list(&path, depth - 1, entries, found);
             }
-        } else if found.len() < MAX_AGENTS
-            && let Some(id) = agent_id(&path)
-        {
+        } else if let Some(id) = agent_id(&path) {
             found.push((id.to_owned(), path));
         }
     }
-}
-
-fn agent_id(path: &Path) -> Option<&str> {
-    let name = path.file_name()?.to_str()?;
-    name.strip_prefix("agent-")?.strip_suffix(".jsonl")
 }
 
 /// Without a file beside its transcript it is one that the client started for its own ends.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::attempt::Attempt;
@@ -25,6 +25,8 @@ use agentpulse_store::history::Readers;
 
 /// For the turn before, which is read first.
 const PATIENCE_FOR_TURN_BEFORE: Duration = Duration::from_secs(10);
+/// For a look at another session.
+const PATIENCE_FOR_LOOK: Duration = Duration::from_secs(10);
 /// Files that are read at once.
 const MAX_READS: usize = 4;
 /// What is taken from history at once.
@@ -85,7 +87,8 @@ impl EndedReader {
         }
     }
 
-    /// Looks for agents of the session that no hook reported.
+    /// Looks for agents of the session that no hook reported. One look at a time: a disk that does
+    /// not answer it must not hold up the reading of what has ended.
     async fn discover(&self, id: &str, all: &Mutex<Discoverer>) -> Result<(), Unavailable> {
         let Some(main) = self.writer.get(id).await? else {
             return Ok(());
@@ -94,7 +97,10 @@ impl EndedReader {
             return Ok(());
         };
         let files = Files::of(&self.settings.borrow(), &self.prompts);
-        all.lock().await.look(&self.writer, files, path).await
+        match timeout(PATIENCE_FOR_LOOK, all.lock()).await {
+            Ok(mut all) => all.look(&self.writer, files, path).await,
+            Err(_) => Ok(()),
+        }
     }
 
     async fn take_new(&self, waiting: &mut Waiting) {
