@@ -98,16 +98,21 @@ fn compared(
     }
 }
 
-/// A model that was not used is as good as none.
-fn add(sums: &mut ByModel, model: &str, usage: ClientUsage) {
+/// Adds what a model was used for; one that was not used is as good as none.
+pub(super) fn add(sums: &mut ByModel, model: &str, usage: ClientUsage) {
     if usage == ClientUsage::default() {
         return;
     }
     let sum = sums.entry(normalised(model)).or_default();
-    sum.input_tokens += usage.input_tokens;
-    sum.output_tokens += usage.output_tokens;
-    sum.cache_read_tokens += usage.cache_read_tokens;
-    sum.cache_write_tokens += usage.cache_write_tokens;
+    for (sum, more) in [
+        (&mut sum.input_tokens, usage.input_tokens),
+        (&mut sum.output_tokens, usage.output_tokens),
+        (&mut sum.cache_read_tokens, usage.cache_read_tokens),
+        (&mut sum.cache_write_tokens, usage.cache_write_tokens),
+    ] {
+        // A file of somebody else may say anything.
+        *sum = sum.saturating_add(more);
+    }
 }
 
 fn groups(totals: &[ClientTotals], counted: &BTreeMap<String, Counted>) -> Vec<BTreeSet<String>> {

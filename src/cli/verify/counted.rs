@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compare::ByModel;
+use super::compare::{ByModel, add};
 use crate::cli::failure::{Failure, failed};
 use agentpulse_client::Control;
 use agentpulse_core::item::Item;
-use agentpulse_core::usage::ModelUsage;
 use agentpulse_reports::executions::Page;
 use agentpulse_sources::claude_code::transcript::ClientUsage;
 
@@ -65,17 +64,16 @@ impl Counted {
             self.reason = Some("a model has no price");
         }
         for (model, usage) in one.usage_by_model.iter().flat_map(|models| models.iter()) {
-            let sum = self.models.entry(model.clone()).or_default();
-            add(sum, usage);
+            let cache_write_tokens = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens;
+            let usage = ClientUsage {
+                input_tokens: usage.input_tokens,
+                output_tokens: usage.output_tokens,
+                cache_read_tokens: usage.cache_read_tokens,
+                cache_write_tokens,
+            };
+            add(&mut self.models, model, usage);
         }
     }
-}
-
-fn add(sum: &mut ClientUsage, usage: &ModelUsage) {
-    sum.input_tokens += usage.input_tokens;
-    sum.output_tokens += usage.output_tokens;
-    sum.cache_read_tokens += usage.cache_read_tokens;
-    sum.cache_write_tokens += usage.cache_write_5m_tokens + usage.cache_write_1h_tokens;
 }
 
 /// By their sessions.
