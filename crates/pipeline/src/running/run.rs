@@ -33,7 +33,10 @@ pub fn run_bytes(execution: &Execution) -> usize {
 fn bytes_of(known: &Active, execution: &Execution) -> usize {
     let transcript = execution.transcript().map_or(0, str::len);
     let ids = ID_COPIES * execution.id.len();
-    RUN_BYTES + json_bytes(known) + transcript + ids + TEXT_BYTES * known.tools_granted.len()
+    let later = execution.later_sessions().iter();
+    let later: usize = later.map(|session| TEXT_BYTES + session.len()).sum();
+    let texts = TEXT_BYTES * known.tools_granted.len() + later;
+    RUN_BYTES + json_bytes(known) + transcript + ids + texts
 }
 
 /// What is shown of a running execution. To copy it is cheap: its texts are shared.
