@@ -49,7 +49,6 @@ const EVERY_EVENT: &[Field] = &[
     ("hook_event_name", Kind::Name),
     ("session_id", Kind::Name),
     ("transcript_path", Kind::Path),
-    ("cwd", Kind::Path),
     ("prompt_id", Kind::Name),
     ("agent_id", Kind::Name),
     ("agent_type", Kind::Name),
@@ -232,7 +231,7 @@ mod tests {
                 "prompt":"read \"model\":\"x\"","subagent_type":"probe","model":"haiku"}}"#,
             true,
             json!({
-                "hook_event_name": "PreToolUse", "cwd": "/home/dev", "tool_name": "Agent",
+                "hook_event_name": "PreToolUse", "tool_name": "Agent",
                 "tool_use_id": "toolu_1", "tool_input_bytes": 111,
                 "tool_input": {"subagent_type": "probe", "model": "haiku"},
             }),
