@@ -6,6 +6,7 @@
 //! | `cases` | small inputs that earlier versions got wrong |
 //! | `http_hooks` | the client's own HTTP hooks |
 //! | `import` | runs from the transcripts that are left, beside live ones |
+//! | `main_turns` | turns of the main thread without a stop, in every order |
 //! | `numbers` | one cost by hand, and all sums against each other |
 //! | `plain_events` | hooks and plain events of one run: once, and none takes away the other |
 //! | `privacy` | no text of a prompt, file or message is seen again |
@@ -20,6 +21,7 @@ pub mod captured;
 mod cases;
 mod http_hooks;
 mod import;
+mod main_turns;
 pub mod numbers;
 mod plain_events;
 mod privacy;

@@ -69,16 +69,7 @@ impl Counted {
             };
             cost += one["token_usage"]["estimated_cost"].as_f64().unwrap_or(0.0);
             for (model, usage) in one["usage_by_model"].as_object().into_iter().flatten() {
-                let of = |field: &str| usage[field].as_u64().unwrap_or(0);
-                let written = of("cache_write_5m_tokens") + of("cache_write_1h_tokens");
-                let usage = [
-                    of("requests"),
-                    of("input_tokens"),
-                    of("output_tokens"),
-                    of("cache_read_tokens"),
-                    written,
-                ];
-                add(sums, model, usage);
+                add(sums, model, usage, OURS);
             }
         }
         Ok((counted, cost))
@@ -88,37 +79,48 @@ impl Counted {
         let mut expected = Counted::default();
         let main = &run.expected["by_transcripts"]["main_models"];
         for (model, usage) in main.as_object().into_iter().flatten() {
-            let of = |field: &str| usage[field].as_u64().expect("a number");
-            let usage = [
-                of("requests"),
-                of("input"),
-                of("output"),
-                of("read"),
-                of("w5") + of("w1"),
-            ];
-            add(&mut expected.main, &format!("claude-{model}"), usage);
+            add(
+                &mut expected.main,
+                &format!("claude-{model}"),
+                usage,
+                OF_MAIN,
+            );
         }
         for one in run.expected["executions"].as_array().expect("a list") {
             for (model, usage) in one["usage_by_model"].as_object().expect("models") {
-                let of = |field: &str| usage[field].as_u64().expect("a number");
-                let usage = [
-                    of("requests"),
-                    of("input"),
-                    of("output"),
-                    of("cache_read"),
-                    of("cache_5m") + of("cache_1h"),
-                ];
-                add(&mut expected.agents, model, usage);
+                add(&mut expected.agents, model, usage, OF_AGENTS);
             }
         }
         expected
     }
 }
 
-fn add(sums: &mut ByModel, model: &str, usage: [u64; 5]) {
+/// The names of requests, input, output, cache read and the two kinds of cache writes.
+type Names = [&'static str; 6];
+
+const OURS: Names = [
+    "requests",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+];
+const OF_MAIN: Names = ["requests", "input", "output", "read", "w5", "w1"];
+const OF_AGENTS: Names = [
+    "requests",
+    "input",
+    "output",
+    "cache_read",
+    "cache_5m",
+    "cache_1h",
+];
+
+fn add(sums: &mut ByModel, model: &str, usage: &Value, names: Names) {
     let sum = sums.entry(model.to_owned()).or_default();
-    for (sum, more) in sum.iter_mut().zip(usage) {
-        *sum += more;
+    let counts = names.map(|name| usage[name].as_u64().unwrap_or(0));
+    for (place, count) in counts.into_iter().enumerate() {
+        sum[place.min(4)] += count;
     }
 }
 

@@ -14,7 +14,7 @@ use crate::harness::{Daemon, Run, Setup, eventually, now_ms};
 struct Client {
     active: BTreeMap<String, Value>,
     completions: Vec<Value>,
-    /// The ids of the events that it was told of.
+    /// The events that it received, by type and id.
     events: Vec<(String, String)>,
     kinds: BTreeSet<String>,
 }

@@ -4,31 +4,11 @@ use std::sync::Arc;
 
 use super::apply::{apply, stop};
 use super::journey::Journey;
-use super::{IDLE_MS, Server, ask, dump, keys, names, now_ms, set_cursor};
-use crate::{Expected, Key, Rows, Writes};
+use super::{IDLE_MS, Server, ask, dump, expected, keys, names, now_ms, set_cursor};
+use crate::{Key, Writes};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
 use agentpulse_core::execution::Fact;
-use agentpulse_core::view::Recent;
-
-/// As history would have it that knows none of the changes.
-fn expected(changes: &[Arc<Change>]) -> Expected {
-    let recent = Recent::default();
-    let rows = Rows {
-        hours: &[],
-        days: &[],
-        day_parts: &[],
-        agents: &[],
-        tools: &[],
-        type_tools: &[],
-        pairs: &[],
-        recent: &recent,
-    };
-    let today = Day::of(now_ms());
-    let days: Vec<Day> = (0..7).map(|back| today.back(back)).collect();
-    let running = Default::default();
-    Expected::of(&rows, running, changes, &days, &names(), &keys(), now_ms())
-}
 
 #[tokio::test]
 async fn each_key_that_goes_or_changes_is_found() {

@@ -22,11 +22,12 @@ use parking_lot::RwLock;
 use serde_json::Value as Json;
 
 use super::handle::command;
-use super::{Key, Keyspace, Kind, Live, LiveConfig, Writes};
+use super::{Expected, Key, Keyspace, Kind, Live, LiveConfig, Rows, Writes};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
 use agentpulse_core::names::{NameKind, NameLimits, Names};
 use agentpulse_core::redis_url::RedisUrl;
+use agentpulse_core::view::Recent;
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -282,4 +283,23 @@ fn pairs(hash: Value) -> Vec<Value> {
             Value::from(format!("{}={value}", field.into_string().unwrap()))
         })
         .collect()
+}
+
+/// As history would have it that knows none of the changes.
+fn expected(changes: &[Arc<Change>]) -> Expected {
+    let recent = Recent::default();
+    let rows = Rows {
+        hours: &[],
+        days: &[],
+        day_parts: &[],
+        agents: &[],
+        tools: &[],
+        type_tools: &[],
+        pairs: &[],
+        recent: &recent,
+    };
+    let today = Day::of(now_ms());
+    let days: Vec<Day> = (0..7).map(|back| today.back(back)).collect();
+    let running = Default::default();
+    Expected::of(&rows, running, changes, &days, &names(), &keys(), now_ms())
 }

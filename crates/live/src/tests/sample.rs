@@ -2,33 +2,12 @@
 //! not.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use super::apply::apply;
 use super::journey::Journey;
-use super::{Server, ask, dump, keys, names, now_ms, set_cursor, writes};
-use crate::{Expected, Live, Rows};
+use super::{Server, ask, dump, expected, now_ms, set_cursor, writes};
+use crate::{Expected, Live};
 use agentpulse_core::bucket::Day;
-use agentpulse_core::change::Change;
-use agentpulse_core::view::Recent;
-
-fn expected(changes: &[Arc<Change>]) -> Expected {
-    let recent = Recent::default();
-    let rows = Rows {
-        hours: &[],
-        days: &[],
-        day_parts: &[],
-        agents: &[],
-        tools: &[],
-        type_tools: &[],
-        pairs: &[],
-        recent: &recent,
-    };
-    let today = Day::of(now_ms());
-    let days: Vec<Day> = (0..4).map(|back| today.back(back)).collect();
-    let running = BTreeSet::new();
-    Expected::of(&rows, running, changes, &days, &names(), &keys(), now_ms())
-}
 
 /// What samples of all keys find: what nothing explains, and which elements differ.
 async fn found(live: &Live, journey: &Journey, expected: &Expected) -> BTreeSet<String> {
