@@ -218,7 +218,7 @@ fn lines_before_the_turn_are_not_counted() {
 
 #[test]
 fn an_interrupt_is_said_until_it_is_taken() {
-    let mut place = Place::new(0);
+    let place = Place::new(0);
     let line = |kind: &str, at: &str, more: &str| {
         format!(
             r#"{{"type":"{kind}","promptId":"p","timestamp":"2026-11-20T17:00:0{at}Z"{more},"message":{{"content":"x"}}}}"#
