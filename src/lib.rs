@@ -68,8 +68,9 @@
 //! 5. Every number in a bucket is an integer that adds up. Averages, rates and percentiles are made
 //!    when they are read; those that stand in Redis for other programs are derived again by the
 //!    script that changes their sums. Money is in millionths of a dollar.
-//! 6. A bucket is chosen by the end of an execution, in UTC. Silence is counted in time that the
-//!    daemon has listened, over all of its lives.
+//! 6. A bucket is chosen by the end of an execution: an hour of UTC, a day of the zone that history
+//!    records ([`agentpulse_core::zone`]). Silence is counted in time that the daemon has listened,
+//!    over all of its lives.
 //! 7. Nothing unredacted is behind [`agentpulse_sources`].
 //! 8. Every queue, list and wait has a named limit; what is refused is counted.
 //! 9. A counter that was shown never falls, by no correction and by no crash: what is shown of the

@@ -20,15 +20,16 @@ export function repaint() {
   for (const chart of charts) chart.draw();
 }
 
-export const utcDate = (s) => new Date(s * 1000).toISOString().slice(0, 10);
+// A date stands where its day of UTC begins, whatever zone it is of.
+const dateOf = (s) => new Date(s * 1000).toISOString().slice(0, 10);
 
-// A point a UTC day up to today; `of` makes it of the day's row, which quiet days lack.
-export function byDay(rows, days, of) {
+// A point a day up to today, a date; `of` makes it of the day's row, which quiet days lack.
+export function byDay(rows, days, today, of) {
   const found = new Map(rows.map((row) => [row.date, row]));
-  const today = Math.floor(Date.now() / 1000 / DAY_S) * DAY_S;
+  const last = Date.parse(today) / 1000;
   return Array.from({ length: days }, (_, i) => {
-    const at = today - (days - 1 - i) * DAY_S;
-    const row = found.get(utcDate(at));
+    const at = last - (days - 1 - i) * DAY_S;
+    const row = found.get(dateOf(at));
     return { at, executions: 0, success_rate: 0, avg_duration_ms: null, ...(row && of(row)) };
   });
 }
@@ -107,7 +108,7 @@ export class Chart {
       paths: uPlot.paths.bars({ size: [0.76, 34], align: 1, radius: 0.15 }),
     });
     const tick = (s) => {
-      if (step === DAY_S) return utcDate(s).slice(5);
+      if (step === DAY_S) return dateOf(s).slice(5);
       return days > 1
         ? `${new Date(s * 1000).getMonth() + 1}/${new Date(s * 1000).getDate()}`
         : hourMinute(s * 1000);
@@ -166,7 +167,7 @@ export class Chart {
   }
 
   label({ at }) {
-    if (this.step === DAY_S) return utcDate(at);
+    if (this.step === DAY_S) return dateOf(at);
     const time = hourMinute(at * 1000);
     if (this.points.length * this.step <= DAY_S) return time;
     return `${new Date(at * 1000).toLocaleDateString("en", { weekday: "short" })} ${time}`;

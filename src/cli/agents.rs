@@ -159,12 +159,14 @@ mod tests {
             "avg_duration_ms": 2500, "performance": {"p95_duration_ms": 61000},
             "token_usage": {"avg_tokens": 5, "total_tokens": 20, "estimated_cost": 0.5},
             "daily_trend": [], "slowest": [],
+            "today": "1970-01-01", "time_zone": "UTC", "time_zone_since": null,
         }));
         let unknown = agent(json!({
             "agent_name": "x", "total_executions": 0, "success_rate": 0.0,
             "avg_duration_ms": 0, "performance": {"p95_duration_ms": null},
             "token_usage": {"avg_tokens": 0, "total_tokens": 0, "estimated_cost": 0.0},
             "daily_trend": [], "slowest": [],
+            "today": "1970-01-01", "time_zone": "UTC", "time_zone_since": null,
         }));
         let expect = "\
 agent  type    executions  success   avg    p95  tokens   cost

@@ -34,7 +34,7 @@ fn parse_since(text: &str) -> Result<i64, &'static str> {
     let ago_ms = parse_duration(text).and_then(|ago| i64::try_from(ago.as_millis()).ok());
     let by_duration = ago_ms.map(|ago_ms| now_ms().saturating_sub(ago_ms).max(MILLISECONDS_FROM));
     by_duration
-        .or_else(|| Some(Day::parse(text)?.start_ms()))
+        .or_else(|| Some(Day::parse(text)?.utc_start_ms()))
         .ok_or("must be a date such as 2026-11-20 or a duration such as 24h")
 }
 

@@ -118,7 +118,10 @@ mod tests {
     use super::*;
 
     fn listed(rows: Value) -> costs::Costs {
-        serde_json::from_value(json!({ "costs": rows })).unwrap()
+        let answer = json!({
+            "costs": rows, "today": "2026-11-20", "time_zone": "UTC", "time_zone_since": null,
+        });
+        serde_json::from_value(answer).unwrap()
     }
 
     #[test]

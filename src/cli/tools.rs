@@ -18,7 +18,7 @@ pub struct Tools {
     /// The period to show
     #[arg(long, value_enum, default_value = "day")]
     period: Period,
-    /// The last day of it, UTC, such as 2026-11-20 [default: today]
+    /// The last day of it, such as 2026-11-20 [default: today]
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     date: Option<Day>,
     /// Print the daemon's answer as JSON
@@ -73,7 +73,8 @@ fn shown(usage: &ToolUsage, max_width: Option<usize>) -> String {
         Column::Figure("per execution"),
         Column::Text("used by"),
     ];
-    let mut text = format!("{}, UTC\n", usage.period.replace('/', " to "));
+    let zone = &usage.zoned.time_zone;
+    let mut text = format!("{}, {zone}\n", usage.period.replace('/', " to "));
     text += &table(columns, &rows, max_width);
     for [first, second] in &usage.insights.high_correlation {
         text += &format!("used together: {} and {}\n", clean(first), clean(second));
@@ -97,11 +98,12 @@ mod tests {
                 {"name": "Bash", "usage_count": 10, "percentage": 0.25, "avg_per_execution": 0.8333,
                  "agents_using": []},
             ],
+            "today": "2026-11-20", "time_zone": "Europe/Berlin", "time_zone_since": null,
             "insights": {"most_used_tool": "Read", "least_used_tool": "Bash",
                          "high_correlation": [["Bash", "Re\u{1b}ad"]]},
         }));
         let expect = "\
-2026-11-14 to 2026-11-20, UTC
+2026-11-14 to 2026-11-20, Europe/Berlin
 tool  calls  share  per execution  used by
 Read     30  75.0%           2.50  analyzer, tester
 Bash     10  25.0%           0.83

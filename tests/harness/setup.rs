@@ -28,12 +28,14 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A daemon with its own Redis, that flushes soon and ends no execution by itself.
+    /// A daemon with its own Redis, that flushes soon, ends no execution by itself and counts by
+    /// the days of UTC, as the model does.
     pub fn new() -> Setup {
         Setup::from_text("")
             .set("history.flush_interval", "\"1s\"")
             .set("reaper.idle_timeout", "\"6h\"")
             .set("reaper.tool_timeout", "\"6h\"")
+            .set("time.zone", "\"UTC\"")
     }
 
     pub fn set(mut self, name: &str, toml: &str) -> Setup {

@@ -11,6 +11,7 @@
 //! | `redis_user` | a user of Redis who may do little, and URLs |
 //! | `reload` | settings that are read again |
 //! | `systemd` | the units, and what the daemon says to a service manager |
+//! | `time_zone` | days of a zone, and its change |
 
 mod alerts;
 mod deployed;
@@ -21,3 +22,4 @@ mod redis_changed;
 mod redis_user;
 mod reload;
 mod systemd;
+mod time_zone;

@@ -170,7 +170,8 @@ pub(super) fn make_old(data: &Path) {
     }
     run(
         "history.db",
-        "DROP TABLE tallies; DROP TABLE totals; DROP TABLE counters; PRAGMA user_version = 2",
+        "DROP TABLE tallies; DROP TABLE totals; DROP TABLE counters; DROP TABLE zone;
+         PRAGMA user_version = 2",
     );
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Daemon, Setup, now_ms};
 use crate::model::{DAY_MS, HOUR_MS, day, hour, rfc3339};
-use crate::reads::seed_fields::{CURRENT, POINT, has_exactly, read, read_when};
+use crate::reads::seed_fields::{CURRENT, POINT, TOOL_USAGE, has_exactly, read, read_when};
 
 const TYPE: &[&str] = &[
     "type",
@@ -14,7 +14,7 @@ const TYPE: &[&str] = &[
     "success_rate",
     "common_tools",
 ];
-/// `avg_duration_ms` and `slowest` are ours, the rest the dashboard's.
+/// `avg_duration_ms`, `slowest` and the zone are ours, the rest the dashboard's.
 const PERFORMANCE: &[&str] = &[
     "agent_name",
     "total_executions",
@@ -24,6 +24,9 @@ const PERFORMANCE: &[&str] = &[
     "token_usage",
     "daily_trend",
     "slowest",
+    "today",
+    "time_zone",
+    "time_zone_since",
 ];
 const PERCENTILES: &[&str] = &[
     "p50_duration_ms",
@@ -42,6 +45,7 @@ const TOOL: &[&str] = &[
     "agents_using",
 ];
 const INSIGHTS: &[&str] = &["most_used_tool", "least_used_tool", "high_correlation"];
+const COSTS: &[&str] = &["costs", "today", "time_zone", "time_zone_since"];
 const COST: &[&str] = &[
     "date",
     "agent_name",
@@ -201,7 +205,7 @@ fn the_example_run_appears_in_the_numbers_of_its_tools() {
         &daemon,
         &format!("/api/agents/tools/usage?date={}", day(end_ms)),
     );
-    has_exactly(&told, &["period", "tools", "insights"]);
+    has_exactly(&told, TOOL_USAGE);
     assert_eq!(told["period"], day(end_ms));
     let rows: Vec<(&str, i64, f64, f64)> = told["tools"]
         .as_array()
@@ -295,7 +299,7 @@ fn the_example_run_is_kept_whole_in_history() {
     assert_eq!(list["executions"][0], one);
 
     let costs = read(&daemon, "/api/agents/costs?by=agent&days=2");
-    has_exactly(&costs, &["costs"]);
+    has_exactly(&costs, COSTS);
     has_exactly(&costs["costs"][0], COST);
     assert_eq!(costs["costs"][0]["agent_name"], "screenshot-analyzer");
     assert_eq!(costs["costs"][0]["date"], Value::Null);

@@ -8,6 +8,7 @@ use crate::harness::{Daemon, Setup, eventually, now_ms};
 use crate::model::rfc3339;
 
 pub const CURRENT: &[&str] = &[
+    "date",
     "active_agents",
     "executions_today",
     "success_rate",
@@ -29,6 +30,16 @@ pub const POINT: &[&str] = &[
     "avg_duration_ms",
     "success_rate",
     "dominant_agent_type",
+];
+
+/// The zone is ours.
+pub const TOOL_USAGE: &[&str] = &[
+    "period",
+    "tools",
+    "insights",
+    "today",
+    "time_zone",
+    "time_zone_since",
 ];
 
 #[track_caller]
@@ -66,7 +77,8 @@ fn a_daemon_without_events_answers_with_the_same_fields() {
     let current = read(&daemon, "/api/agents/metrics/current");
     assert_eq!(
         current,
-        json!({"active_agents": 0, "executions_today": 0, "success_rate": current["success_rate"],
+        json!({"date": current["date"], "active_agents": 0, "executions_today": 0,
+            "success_rate": current["success_rate"],
             "avg_duration_ms": 0, "tokens_used_today": 0,
             "estimated_cost_today": current["estimated_cost_today"], "active_agent_details": []})
     );
@@ -89,7 +101,7 @@ fn a_daemon_without_events_answers_with_the_same_fields() {
         json!({"distribution": []})
     );
     let tools = read(&daemon, "/api/agents/tools/usage?period=day");
-    has_exactly(&tools, &["period", "tools", "insights"]);
+    has_exactly(&tools, TOOL_USAGE);
     assert_eq!(tools["tools"], json!([]));
     assert_eq!(
         tools["insights"],

@@ -198,7 +198,7 @@ function detail(place, name, days, one, errors) {
   chart?.end();
   chart = new Chart(trend, 130);
   chart.show(
-    byDay(one.daily_trend, days, (day) => day),
+    byDay(one.daily_trend, days, one.today, (day) => day),
     DAY_S,
     "Trend by the day",
   );

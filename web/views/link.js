@@ -14,6 +14,7 @@ const WORDS = {
   locked: "Locked",
 };
 
+let name = "";
 let version = null;
 let outdated = false;
 let shown = "";
@@ -23,6 +24,7 @@ export function start() {
     if (state.link === "live" || state.link === "polling") checkVersion();
     show();
   });
+  on("agents", about);
   setInterval(show, 1_000);
   show();
 }
@@ -83,12 +85,19 @@ function banner(words, label, action, kind) {
   if (span) text(span, words);
 }
 
+function about() {
+  const zone = state.reports.agents?.data?.time_zone;
+  const days = zone ? ` · days are those of ${zone}, clock times are yours` : "";
+  text($("#about"), version ? `${name} ${version}${days}` : "");
+}
+
 async function checkVersion() {
   try {
     const { data } = await read("version");
     outdated = version !== null && version !== data.version;
     version ??= data.version;
-    text($("#about"), `${data.name} ${version} · days are UTC days, clock times are yours`);
+    name = data.name;
+    about();
   } catch {
     /* the next connection asks again */
   }

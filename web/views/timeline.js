@@ -23,7 +23,7 @@ function show() {
     range === "1h"
       ? [minutes(data), MINUTE_S, "minute"]
       : range === "30d"
-        ? [byDay(data.daily, DAYS[range], day), DAY_S, "day"]
+        ? [byDay(data.daily, DAYS[range], data.today, day), DAY_S, "day"]
         : [data.timeline.map(hour), HOUR_S, "hour"];
   note("timeline", `by the ${unit}`);
   const total = points.reduce((sum, point) => sum + point.executions, 0);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use agentpulse_core::bucket::{Day, HOUR_MS, Hour};
+use agentpulse_core::bucket::{HOUR_MS, Hour};
 use agentpulse_core::sum::add;
 use agentpulse_core::view::HourTally;
 use agentpulse_store::history::{Error, Reader};
@@ -26,7 +26,7 @@ pub struct UsualTokens {
 
 impl UsualTokens {
     pub fn read(reader: &Reader, now_ms: i64) -> Result<UsualTokens, Error> {
-        let (hour, today) = (Hour::of(now_ms), Day::of(now_ms));
+        let (hour, today) = (Hour::of(now_ms), reader.zone().day_of(now_ms));
         let known = reader.days(today.back(DAYS), today.back(1))?;
         let first = known.first().map(|row| row.day);
         let mut usual = UsualTokens {
@@ -98,7 +98,7 @@ pub fn read_durations(
     agents: &[String],
     now_ms: i64,
 ) -> Result<Vec<(String, Option<f64>)>, Error> {
-    let today = Day::of(now_ms);
+    let today = reader.zone().day_of(now_ms);
     let read = |agent_name: &String| {
         let days = reader.agent_days(agent_name, today.back(DAYS), today.back(1))?;
         let (mut count, mut total_ms) = (0, 0);

@@ -12,7 +12,7 @@ use super::baseline::{UsualDurations, UsualTokens, read_durations};
 use super::inputs::{AgentDuration, Hung, Inputs, Requests, Spent};
 use super::rules::MIN_EXECUTIONS;
 use agentpulse_core::alert::{Rule, Rules};
-use agentpulse_core::bucket::{Day, HOUR_MS};
+use agentpulse_core::bucket::HOUR_MS;
 use agentpulse_live::Live;
 use agentpulse_pipeline::changes::{Changes, View};
 use agentpulse_pipeline::live_state::{Condition, LiveState};
@@ -147,10 +147,11 @@ impl Collector {
     }
 
     async fn today(&self, now_ms: i64) -> Option<Spent> {
-        let today = Day::of(now_ms);
-        let days = self
-            .history(move |reader| reader.days(today, today))
-            .await?;
+        let ask = move |reader: &Reader| {
+            let today = reader.zone().day_of(now_ms);
+            reader.days(today, today)
+        };
+        let days = self.history(ask).await?;
         let tally = days.first().map(|row| row.tally).unwrap_or_default();
         Some(Spent {
             tokens: tally.total_tokens,

@@ -42,7 +42,7 @@ pub struct AgentDuration {
     pub baseline_ms: Option<f64>,
 }
 
-/// What the UTC day has come to.
+/// What the day has come to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spent {
     pub tokens: i64,

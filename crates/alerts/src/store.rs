@@ -38,7 +38,7 @@ pub struct List<'a> {
     budgets: Budgets,
 }
 
-/// The budgets of a UTC day by the rules in force; null without such a rule.
+/// The budgets of a day by the rules in force; null without such a rule.
 #[derive(Clone, Copy, Default, Serialize, JsonSchema)]
 struct Budgets {
     daily_tokens: Option<u64>,

@@ -266,7 +266,7 @@ fn checked_name(param: Param, text: &str) -> Result<String, InvalidParameter> {
 
 fn parse_time(text: &str) -> Option<i64> {
     if let Some(day) = Day::parse(text) {
-        return Some(day.start_ms());
+        return Some(day.utc_start_ms());
     }
     if let Ok(number) = text.parse::<i64>() {
         let seconds = number < SECONDS_BELOW;

@@ -17,6 +17,7 @@ use super::section::{
     Transcript,
 };
 use super::setting::Setting;
+use super::time::Time;
 
 /// The documented settings file; it names every key with its default.
 pub const DEFAULT_FILE: &str = include_str!("../../../config/agentpulse.toml");
@@ -28,6 +29,7 @@ const FILE_MAX_BYTES: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub data: Data,
+    pub time: Time,
     pub socket: Socket,
     pub http: Http,
     pub redis: Redis,
@@ -67,6 +69,7 @@ impl Config {
         let mut resolver = Resolver::new(raw, absolute(&env, "HOME"));
         let data = Data::read(&mut resolver, &env)?;
         Ok(Config {
+            time: Time::read(&mut resolver)?,
             socket: Socket::read(&mut resolver, &env, &data)?,
             http: Http::read(&mut resolver)?,
             redis: Redis::read(&mut resolver)?,

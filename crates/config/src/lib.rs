@@ -16,6 +16,7 @@ mod section;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod time;
 mod unit;
 
 pub use alerts::{Alerts, Webhook, WebhookFormat};
@@ -29,4 +30,5 @@ pub use section::{
     Tables, Transcript,
 };
 pub use setting::{Setting, Source};
+pub use time::{Time, ZoneSetting};
 pub use unit::parse_duration;

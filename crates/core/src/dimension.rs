@@ -4,6 +4,7 @@
 use super::bucket::{Day, Hour};
 use super::execution::Contribution;
 use super::names::NameKind;
+use super::zone::Zone;
 
 /// The key of executions that do not say where they belong, and of all executions.
 pub const NONE: &str = "";
@@ -106,24 +107,25 @@ impl Dimension {
 
 impl Bucket {
     /// Hours or days since 1970.
-    pub fn of(self, time_ms: i64) -> i32 {
+    pub fn of(self, zone: &Zone, time_ms: i64) -> i32 {
         match self {
             Bucket::Hour => Hour::of(time_ms).0,
-            Bucket::Day => Day::of(time_ms).0,
+            Bucket::Day => zone.day_of(time_ms).0,
         }
     }
 
-    pub fn day(self, bucket: i32) -> Day {
+    /// The day of a bucket, or in which it begins.
+    pub fn day(self, zone: &Zone, bucket: i32) -> Day {
         match self {
-            Bucket::Hour => Hour(bucket).day(),
+            Bucket::Hour => zone.day_of_hour(Hour(bucket)),
             Bucket::Day => Day(bucket),
         }
     }
 
-    /// The first bucket of a day.
-    pub fn first_of(self, day: Day) -> i32 {
+    /// The first bucket in which a moment of that day or of a later one can be.
+    pub fn first_of(self, zone: &Zone, day: Day) -> i32 {
         match self {
-            Bucket::Hour => day.first_hour().0,
+            Bucket::Hour => Hour::of(zone.start_ms(day)).0,
             Bucket::Day => day.0,
         }
     }
@@ -147,11 +149,12 @@ mod tests {
 
     #[test]
     fn buckets_begin_with_their_days() {
-        let time_ms = 20_777 * DAY_MS + 18 * HOUR_MS + 5;
+        let (zone, time_ms) = (Zone::utc(), 20_777 * DAY_MS + 18 * HOUR_MS + 5);
         for (bucket, expected) in [(Bucket::Hour, 20_777 * 24 + 18), (Bucket::Day, 20_777)] {
-            assert_eq!(bucket.of(time_ms), expected);
-            assert_eq!(bucket.day(expected), Day(20_777));
-            assert_eq!(bucket.day(bucket.first_of(Day(20_777)) - 1), Day(20_776));
+            assert_eq!(bucket.of(&zone, time_ms), expected);
+            assert_eq!(bucket.day(&zone, expected), Day(20_777));
+            let first = bucket.first_of(&zone, Day(20_777));
+            assert_eq!(bucket.day(&zone, first - 1), Day(20_776));
         }
     }
 }

@@ -29,3 +29,4 @@ pub mod text;
 pub mod turns;
 pub mod usage;
 pub mod view;
+pub mod zone;

@@ -76,7 +76,7 @@ impl<'a> LifetimeCounters<'a> {
     }
 
     fn add_contribution(&mut self, sign: i64, contribution: &Contribution<'a>, names: &Names) {
-        let day = contribution.day();
+        let day = contribution.day(names.zone());
         let agent_type = names.label(NameKind::Type, day, contribution.agent_type);
         let tally = &contribution.tally;
         let outcomes = [
@@ -139,6 +139,7 @@ mod tests {
     use crate::bucket::Day;
     use crate::execution::{Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage};
     use crate::names::NameLimits;
+    use crate::zone::Zone;
 
     fn stop(agent_type: &str, tool: &str) -> Fact {
         Fact::Stop(Box::new(Stop {
@@ -183,7 +184,7 @@ mod tests {
         };
         // All ends of these tests are of the first day.
         let day = Day(0);
-        let mut names = Names::new(limits, day);
+        let mut names = Names::new(limits, Zone::utc(), day);
         names.track(NameKind::Type, day, "tester");
         names.track(NameKind::Tool, day, "Read");
         names

@@ -2,7 +2,7 @@
 //! outside, so their number is limited; the rest counts there under [`OTHER`], and by its name in
 //! history.
 //!
-//! A name is tracked for one UTC day, in all buckets of that day. A day begins with the names that
+//! A name is tracked for one day, in all buckets of that day. A day begins with the names that
 //! were counted in the [`HELD_DAYS`] days before it; further names are tracked up to the limit, in
 //! the order in which they are accepted. Names that late events have counted on the days around it
 //! use up the limit too: however the days are filled, so many days together have not many more
@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::bucket::Day;
 use super::retention::{DAY_DAYS, days_back};
+use super::zone::Zone;
 
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,8 @@ pub struct TrackedName {
 #[derive(Clone, Debug)]
 pub struct Names {
     limits: NameLimits,
+    /// Of the days.
+    zone: Zone,
     /// Tracked names of days before this are forgotten.
     first: Day,
     days: [BTreeMap<Day, Arc<OfDay>>; 3],
@@ -84,9 +87,10 @@ struct OfDay {
 
 impl Names {
     /// `today`: tracked names are known of the [`KNOWN_DAYS`] days before it.
-    pub fn new(limits: NameLimits, today: Day) -> Names {
+    pub fn new(limits: NameLimits, zone: Zone, today: Day) -> Names {
         Names {
             limits,
+            zone,
             first: today.back(KNOWN_DAYS),
             days: Default::default(),
         }
@@ -94,6 +98,11 @@ impl Names {
 
     pub fn is_empty(&self) -> bool {
         self.days.iter().all(BTreeMap::is_empty)
+    }
+
+    /// The zone of the days.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
     }
 
     /// The first day whose tracked names are known.

@@ -1,7 +1,7 @@
 //! How long the live view keeps what, and how much of it. History keeps everything for
 //! `history.keep`. The keys, a rebuild, and the reports that choose a view all go by this.
 
-use super::bucket::DAY_MS;
+use super::bucket::{DAY_MS, Day};
 
 /// Days that the live view answers, today included; of longer ones its hours have expired.
 pub const ANSWERED_DAYS: i32 = 7;
@@ -17,6 +17,17 @@ pub const DAY_DAYS: i32 = 90;
 /// lives from its end on.
 pub const fn days_back(days: i32) -> i32 {
     days + 1
+}
+
+/// What ended before this day of UTC is refused, so that no event about it is accepted any more.
+pub fn oldest_accepted(now_ms: i64, keep_ms: i64) -> Day {
+    Day::utc_of(now_ms - keep_ms)
+}
+
+/// What ended before this moment is forgotten: a day later than it is refused, so that an event
+/// that was just accepted finds what it corrects.
+pub fn forgotten_before_ms(now_ms: i64, keep_ms: i64) -> i64 {
+    oldest_accepted(now_ms, keep_ms).back(1).utc_start_ms()
 }
 
 /// Of `agents:timeline`: a million members take 130 MB.

@@ -10,6 +10,7 @@ use super::names::{NameKind, Names};
 use super::sketch::Sketch;
 use super::sum::add;
 use super::tally::Tally;
+use super::zone::Zone;
 
 /// By bucket, which is an hour or a day since 1970, and key.
 pub type Tallies<'a> = BTreeMap<(i32, &'a str), Tally>;
@@ -20,6 +21,8 @@ pub struct Sums<'a> {
     tallies: [Tallies<'a>; TABLE.len()],
     /// By day and agent, for each agent that has a tally.
     pub durations: BTreeMap<(Day, &'a str), Durations>,
+    /// By day, the hour that clocks showed, and agent type: executions.
+    pub clocks: BTreeMap<(Day, i32, &'a str), i64>,
     /// By day, agent type and tool.
     pub tools: BTreeMap<(Day, &'a str, &'a str), ToolSum>,
     /// By day and the two tools, sorted: executions that used both.
@@ -44,11 +47,11 @@ pub struct Durations {
 }
 
 impl<'a> Sums<'a> {
-    pub fn of(changes: impl IntoIterator<Item = &'a Change>) -> Sums<'a> {
+    pub fn of(changes: impl IntoIterator<Item = &'a Change>, zone: &Zone) -> Sums<'a> {
         let mut sums = Sums::default();
         for change in changes {
             for (sign, contribution) in change.moves() {
-                sums.add(sign, &contribution);
+                sums.add(sign, &contribution, zone);
             }
         }
         sums
@@ -69,28 +72,32 @@ impl<'a> Sums<'a> {
     }
 
     /// Leaves what is of the days that are chosen.
-    pub fn retain(&mut self, choose: impl Fn(Day) -> bool) {
+    pub fn retain(&mut self, zone: &Zone, choose: impl Fn(Day) -> bool) {
         for (row, tallies) in TABLE.iter().zip(&mut self.tallies) {
-            tallies.retain(|(bucket, _), _| choose(row.bucket.day(*bucket)));
+            tallies.retain(|(bucket, _), _| choose(row.bucket.day(zone, *bucket)));
         }
         self.durations.retain(|(day, _), _| choose(*day));
+        self.clocks.retain(|(day, ..), _| choose(*day));
         self.tools.retain(|(day, ..), _| choose(*day));
         self.pairs.retain(|(day, ..), _| choose(*day));
     }
 
-    fn add(&mut self, sign: i64, contribution: &Contribution<'a>) {
-        let (day, agent_type) = (contribution.day(), contribution.agent_type);
+    /// `sign` is 1, or -1 for what is taken away.
+    pub fn add(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
+        let (day, agent_type) = (contribution.day(zone), contribution.agent_type);
         let tally = if sign < 0 {
             -contribution.tally
         } else {
             contribution.tally
         };
         for (row, tallies) in TABLE.iter().zip(&mut self.tallies) {
-            let bucket = row.bucket.of(contribution.ended_ms);
+            let bucket = row.bucket.of(zone, contribution.ended_ms);
             *tallies
                 .entry((bucket, (row.key)(contribution)))
                 .or_default() += tally;
         }
+        let on_clock = (day, zone.clock_hour(contribution.ended_ms), agent_type);
+        *self.clocks.entry(on_clock).or_default() += sign;
         let durations = self.durations.entry((day, contribution.agent_name));
         let durations = durations.or_default();
         if let Some(duration_ms) = contribution.duration_ms {
@@ -116,7 +123,9 @@ impl<'a> Sums<'a> {
                 let label = match row.live {
                     Live::No => break,
                     Live::Whole => key,
-                    Live::Tracked(kind) => names.label(kind, row.bucket.day(bucket), key),
+                    Live::Tracked(kind) => {
+                        names.label(kind, row.bucket.day(names.zone(), bucket), key)
+                    }
                 };
                 *labelled.entry((bucket, label)).or_default() += tally;
             }
@@ -125,6 +134,11 @@ impl<'a> Sums<'a> {
             let label = names.label(NameKind::Agent, day, agent);
             let labelled = relabelled.durations.entry((day, label)).or_default();
             labelled.merge(&durations);
+        }
+        for ((day, clock_hour, agent_type), executions) in self.clocks {
+            let label = names.label(NameKind::Type, day, agent_type);
+            let labelled = relabelled.clocks.entry((day, clock_hour, label));
+            *labelled.or_default() += executions;
         }
         for ((day, agent_type, tool), sum) in self.tools {
             let key = (

@@ -9,6 +9,7 @@ use super::bucket::{Day, Hour};
 use super::execution::{Details, Execution, MAX_ERROR_BYTES, Status, TokenUsage, few_names};
 use super::kind::Kind;
 use super::sketch::Sketch;
+use super::sum::add;
 use super::tally::Tally;
 
 /// Of the tools that a running execution was granted, in bytes: some hundred names.
@@ -128,9 +129,27 @@ pub struct DayTally {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DayParts {
     pub day: Day,
-    /// By the hour of the day.
+    /// By the hour that clocks showed, 0 to 23. Where they are set back, one comes twice.
     pub by_hour: BTreeMap<i32, i64>,
     pub by_type: BTreeMap<String, i64>,
+}
+
+impl DayParts {
+    pub fn none(day: Day) -> DayParts {
+        DayParts {
+            day,
+            by_hour: BTreeMap::new(),
+            by_type: BTreeMap::new(),
+        }
+    }
+
+    pub fn add(&mut self, clock_hour: i32, agent_type: &str, executions: i64) {
+        add(self.by_hour.entry(clock_hour).or_default(), executions);
+        match self.by_type.get_mut(agent_type) {
+            Some(sum) => add(sum, executions),
+            None => drop(self.by_type.insert(agent_type.to_owned(), executions)),
+        }
+    }
 }
 
 /// Executions of one agent that ended on one day.

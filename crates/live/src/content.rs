@@ -89,7 +89,8 @@ pub(super) struct Running<'a> {
 impl<'a> Content<'a> {
     pub(super) fn of(changes: &'a [Arc<Change>], names: &Names, idle_ms: i64) -> Content<'a> {
         let mut content = Content::default();
-        let sums = Sums::of(changes.iter().map(|change| &**change)).relabelled(names);
+        let changed = changes.iter().map(|change| &**change);
+        let sums = Sums::of(changed, names.zone()).relabelled(names);
         content.take_sums(sums);
         for change in changes {
             content.follow(change, names, idle_ms);
@@ -138,7 +139,7 @@ impl<'a> Content<'a> {
             let Some(outcome) = execution.outcome() else {
                 continue;
             };
-            let day = Day::of(outcome.ended_ms);
+            let day = names.zone().day_of(outcome.ended_ms);
             let place = names.label(NameKind::Agent, day, execution.agent_name());
             let history = content.history.entry(place).or_default().touch(now_ms);
             history.put(&execution.id, Some(execution), None);
@@ -161,17 +162,18 @@ impl<'a> Content<'a> {
 
     fn take_sums(&mut self, mut sums: Sums<'a>) {
         for ((hour, agent_type), tally) in sums.take(Dimension::Type) {
-            let (hour, count) = (Hour(hour), tally.execution_count);
-            let day = self.days.entry(hour.day()).or_default();
-            add(day.by_hour.entry(hour.of_day()).or_default(), count);
-            add(day.by_type.entry(agent_type).or_default(), count);
-            self.hours.insert((hour, agent_type), tally);
+            self.hours.insert((Hour(hour), agent_type), tally);
         }
         for ((day, _), tally) in sums.take(Dimension::Day) {
             self.days.entry(Day(day)).or_default().tally = tally;
         }
         for ((day, agent), tally) in sums.take(Dimension::Agent) {
             self.agents.entry((Day(day), agent)).or_default().tally = tally;
+        }
+        for ((day, clock_hour, agent_type), count) in sums.clocks {
+            let day = self.days.entry(day).or_default();
+            add(day.by_hour.entry(clock_hour).or_default(), count);
+            add(day.by_type.entry(agent_type).or_default(), count);
         }
         for (key, durations) in sums.durations {
             self.agents.entry(key).or_default().durations = durations;
@@ -192,7 +194,8 @@ impl<'a> Content<'a> {
 
     fn take_tallies(&mut self, rows: &Rows<'a>, names: &Names) {
         for row in rows.hours {
-            let place = names.label(NameKind::Type, row.hour.day(), &row.agent_type);
+            let day = names.zone().day_of_hour(row.hour);
+            let place = names.label(NameKind::Type, day, &row.agent_type);
             *self.hours.entry((row.hour, place)).or_default() += row.tally;
         }
         for row in rows.days {
@@ -267,7 +270,7 @@ impl<'a> Content<'a> {
     fn follow_lists(&mut self, change: &'a Change, names: &Names) {
         let (id, at_ms) = (&change.after.id, change.accepted_ms);
         let place = |execution: &'a Execution| {
-            let day = Day::of(execution.outcome()?.ended_ms);
+            let day = names.zone().day_of(execution.outcome()?.ended_ms);
             Some(names.label(NameKind::Agent, day, execution.agent_name()))
         };
         let (before, after) = (change.before.as_deref(), &*change.after);

@@ -13,17 +13,16 @@ use super::handle::Live;
 use super::keys::{Key, Keyspace, Kind};
 use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
 use super::writes::Section;
-use agentpulse_core::bucket::Day;
+use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::change::Change;
 use agentpulse_core::names::Names;
 use agentpulse_core::retention::DURATIONS_MS;
 use agentpulse_core::sum::MAX_EXACT;
 use agentpulse_core::sums::Sums;
+use agentpulse_core::zone::Zone;
 
 /// A key that is about to go may be gone.
 const MARGIN_S: i64 = 60;
-/// Of a day in the name of a key.
-const DAY_BYTES: usize = "YYYY-MM-DD".len();
 /// Keys of one EXISTS.
 const COUNTED_AT_ONCE: usize = 500;
 
@@ -33,6 +32,7 @@ pub struct Expected {
     /// Keys of which more is not known than that they are there.
     present: Vec<String>,
     days: Vec<Day>,
+    zone: Zone,
     /// All keys of these days.
     names: BTreeSet<String>,
     running: BTreeSet<String>,
@@ -50,8 +50,9 @@ impl Expected {
         keys: &Keyspace,
         now_ms: i64,
     ) -> Expected {
-        let mut sums = Sums::of(changes.iter().map(|change| &**change)).relabelled(names);
-        sums.retain(|day| days.contains(&day));
+        let (zone, changed) = (names.zone(), changes.iter().map(|change| &**change));
+        let mut sums = Sums::of(changed, zone).relabelled(names);
+        sums.retain(zone, |day| days.contains(&day));
         let content = Content::of_sums(sums, rows, names);
         let present = lists(&content, keys, now_ms);
         let mut sections = content.writes(keys, now_ms).sections;
@@ -69,6 +70,7 @@ impl Expected {
             sums: sections,
             present,
             days: days.to_vec(),
+            zone: keys.zone().clone(),
             names,
             running,
         }
@@ -76,12 +78,16 @@ impl Expected {
 
     /// Whether there may be a key of this name, as far as is known.
     pub(super) fn explains(&self, name: &str, key: Key, parts: &[&str]) -> bool {
-        let bucket = match key {
+        let (first, last) = (parts.first(), parts.last());
+        let day = match key {
             Key::ActiveOf => return parts.iter().all(|&id| self.running.contains(id)),
-            Key::AgentSketch => parts.last(),
-            _ => parts.first(),
+            Key::HourTally => {
+                let hour = first.and_then(|hour| Hour::parse(hour));
+                hour.map(|hour| self.zone.day_of_hour(hour))
+            }
+            Key::AgentSketch => last.and_then(|day| Day::parse(day)),
+            _ => first.and_then(|day| Day::parse(day)),
         };
-        let day = bucket.and_then(|bucket| Day::parse(bucket.get(..DAY_BYTES)?));
         day.is_none_or(|day| !self.days.contains(&day)) || self.names.contains(name)
     }
 }
@@ -100,7 +106,7 @@ fn lists(content: &Content, keys: &Keyspace, now_ms: i64) -> Vec<String> {
     let mut lists = BTreeSet::new();
     for ((day, agent), sum) in &content.agents {
         let tally = &sum.tally;
-        let is_recent = day.start_ms() > now_ms - DURATIONS_MS;
+        let is_recent = keys.zone().start_ms(*day) > now_ms - DURATIONS_MS;
         let has_durations = tally.duration_count > 0 && is_recent;
         for (key, is_there) in [
             (Key::History, tally.execution_count > 0),

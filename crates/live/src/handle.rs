@@ -62,10 +62,11 @@ impl Live {
     /// `names`: whose keys are read.
     pub async fn connect(config: &LiveConfig, names: Arc<RwLock<Names>>) -> Result<Live, Error> {
         let (connection, client) = Connection::open(&config.url).await?;
+        let zone = names.read().zone().clone();
         Ok(Live {
             client,
             connection: Arc::new(connection),
-            keys: Keyspace::new(&config.prefix),
+            keys: Keyspace::new(&config.prefix, zone),
             names,
         })
     }

@@ -9,6 +9,7 @@ use agentpulse_core::retention::{
     AGENT_DAYS, DAY_DAYS, DURATIONS_KEPT, DURATIONS_MS, ENDED_KEPT, FAILED_KEPT, HOUR_DAYS,
     LISTS_MS, TIMELINE_KEPT, TIMELINE_MS,
 };
+use agentpulse_core::zone::Zone;
 
 /// The rows of [`TABLE`], in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,13 +248,20 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct Keyspace {
     prefix: String,
+    /// Of the days in the names.
+    zone: Zone,
 }
 
 impl Keyspace {
-    pub fn new(prefix: &str) -> Keyspace {
+    pub fn new(prefix: &str, zone: Zone) -> Keyspace {
         Keyspace {
             prefix: prefix.to_owned(),
+            zone,
         }
+    }
+
+    pub fn zone(&self) -> &Zone {
+        &self.zone
     }
 
     /// The name with its parts in the order of the pattern.
@@ -315,7 +323,7 @@ mod tests {
 
     #[test]
     fn names_are_made_and_recognized_by_the_same_pattern() {
-        let keys = Keyspace::new("{a}:");
+        let keys = Keyspace::new("{a}:", Zone::utc());
         let (day, hour) = (Day(20_777), Hour(20_777 * 24 + 9));
         for (key, parts, name) in [
             (Key::Active, &[] as &[&dyn Display], "{a}:agents:active"),
@@ -343,7 +351,7 @@ mod tests {
 
     #[test]
     fn names_of_others_are_not_ours() {
-        let keys = Keyspace::new("p:");
+        let keys = Keyspace::new("p:", Zone::utc());
         for name in [
             "agents:active",
             "q:agents:active",
@@ -358,14 +366,14 @@ mod tests {
         ] {
             assert_eq!(keys.recognize(name), None, "{name}");
         }
-        assert_eq!(Keyspace::new("[x]*").glob(), r"\[x\]\**");
+        assert_eq!(Keyspace::new("[x]*", Zone::utc()).glob(), r"\[x\]\**");
     }
 
     #[test]
     fn lives_are_whole_seconds_rounded_up() {
         assert_eq!(Key::Active.expires_s(5), 0);
         assert_eq!(Key::ActiveOf.expires_s(1), 61);
-        assert_eq!(Key::DayTally.expires_s(Day(0).end_ms()), 91 * 86_400);
+        assert_eq!(Key::DayTally.expires_s(Day(1).utc_start_ms()), 91 * 86_400);
         assert_eq!(Key::DayTally.expires_s(-1_000 * DAY_MS), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! Names against the patterns of the table.
 
-use agentpulse_core::bucket::Day;
+use agentpulse_core::bucket::{Day, Hour};
 
 /// What stands in a name for each `{…}` of a pattern. Returns `None` if it is another name.
 pub(super) fn parts<'a>(pattern: &str, name: &'a str) -> Option<Vec<&'a str>> {
@@ -23,13 +23,7 @@ pub(super) fn parts<'a>(pattern: &str, name: &'a str) -> Option<Vec<&'a str>> {
 fn is_part(placeholder: &str, part: &str) -> bool {
     match placeholder {
         "YYYY-MM-DD" => Day::parse(part).is_some(),
-        "YYYY-MM-DD-HH" => part.rsplit_once('-').is_some_and(|(day, hour)| {
-            let is_hour = matches!(
-                hour.as_bytes(),
-                [b'0'..=b'1', b'0'..=b'9'] | [b'2', b'0'..=b'3']
-            );
-            is_hour && Day::parse(day).is_some()
-        }),
+        "YYYY-MM-DD-HH" => Hour::parse(part).is_some(),
         _ => !part.is_empty(),
     }
 }

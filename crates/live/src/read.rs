@@ -61,10 +61,13 @@ impl Live {
 
     /// Both hours included, by the types that have a place.
     pub async fn hours(&self, from: Hour, to: Hour) -> Result<Vec<HourTally>, Error> {
-        let types = self.places(NameKind::Type, from.day(), to.day());
+        let zone = self.keys.zone();
+        let days = (zone.day_of_hour(from), zone.day_of_hour(to));
+        let types = self.places(NameKind::Type, days.0, days.1);
+        let of_hour = |hour: Hour| &types[&zone.day_of_hour(hour)];
         let buckets: Vec<(Hour, &String)> = from
             .to(to)
-            .flat_map(|hour| types[&hour.day()].iter().map(move |name| (hour, name)))
+            .flat_map(|hour| of_hour(hour).iter().map(move |name| (hour, name)))
             .collect();
         let names = buckets
             .iter()

@@ -53,7 +53,7 @@ impl Content<'_> {
                 .add(fields(&sum.tally))
                 .add(counts(HOUR_COUNT, by_hour))
                 .add(counts(TYPE_COUNT, by_type));
-            let section = Section::new(keys, Key::DayTally, &[day], day.end_ms());
+            let section = Section::new(keys, Key::DayTally, &[day], keys.zone().end_ms(*day));
             writes.push(section.merge(merge).derive("day"));
         }
         for ((day, agent), AgentSum { tally, durations }) in &self.agents {
@@ -66,9 +66,19 @@ impl Content<'_> {
             } else {
                 Vec::new()
             };
-            let section = Section::new(keys, Key::AgentTally, &[day, agent], day.end_ms());
+            let section = Section::new(
+                keys,
+                Key::AgentTally,
+                &[day, agent],
+                keys.zone().end_ms(*day),
+            );
             writes.push(section.merge(merge).operation("put", mark));
-            let section = Section::new(keys, Key::AgentSketch, &[agent, day], day.end_ms());
+            let section = Section::new(
+                keys,
+                Key::AgentSketch,
+                &[agent, day],
+                keys.zone().end_ms(*day),
+            );
             writes.push(section.merge(Merge::default().add(buckets(&durations.sketch))));
         }
     }
@@ -80,16 +90,21 @@ impl Content<'_> {
         ];
         for (key, days) in rankings {
             for (day, ranking) in days {
-                let section = Section::new(keys, key, &[day], day.end_ms());
+                let section = Section::new(keys, key, &[day], keys.zone().end_ms(*day));
                 writes.push(section.add(ranking.iter().map(|(&tool, &sum)| (tool, sum))));
             }
         }
         for ((day, agent_type), ranking) in &self.type_tools {
-            let section = Section::new(keys, Key::TypeTools, &[day, agent_type], day.end_ms());
+            let section = Section::new(
+                keys,
+                Key::TypeTools,
+                &[day, agent_type],
+                keys.zone().end_ms(*day),
+            );
             writes.push(section.add(ranking.iter().map(|(&tool, &sum)| (tool, sum))));
         }
         for (day, pairs) in &self.pairs {
-            let section = Section::new(keys, Key::ToolPairs, &[day], day.end_ms());
+            let section = Section::new(keys, Key::ToolPairs, &[day], keys.zone().end_ms(*day));
             writes.push(section.add(pairs.iter().map(|(pair, &sum)| (pair.as_str(), sum))));
         }
     }

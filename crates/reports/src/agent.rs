@@ -75,7 +75,7 @@ impl Agent {
             failed.sort_by(|a, b| (b.ended_ms, &a.agent_id).cmp(&(a.ended_ms, &b.agent_id)));
             failed.truncate(limit);
             let oldest = failed.get(limit - 1);
-            if oldest.is_some_and(|oldest| oldest.ended_ms >= day.start_ms()) {
+            if oldest.is_some_and(|oldest| oldest.ended_ms >= reader.zone().start_ms(day)) {
                 break;
             }
         }

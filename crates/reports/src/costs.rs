@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Sources, View};
 use crate::window::{days_are_few, last_days};
+use crate::zoned::Zoned;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, LIMIT, Param, Params};
 use agentpulse_core::bucket::Day;
@@ -36,6 +37,8 @@ pub struct Costs {
     /// so that the rows add up to everything. A name is listed by itself if it is among the `limit`
     /// most costly of at least one of the days, and of the range.
     pub costs: Vec<Cost>,
+    #[serde(flatten)]
+    pub zoned: Zoned,
 }
 
 /// Columns that the rows are summed over are null; so is a name that executions do not have.
@@ -86,7 +89,7 @@ impl Report for Query {
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Costs, View), Error> {
         let Query { by, days, limit } = *self;
-        let (from, to) = last_days(days, now_ms);
+        let (from, to) = last_days(days, sources.today(now_ms));
         let ask = move |reader: &Reader| match by {
             Dimension::Day => {
                 let rows = reader.days(from, to)?;
@@ -94,12 +97,16 @@ impl Report for Query {
             }
             _ => Ok(by_name(by, reader.costliest(by, from, to, limit)?)),
         };
-        Ok((sources.history(ask).await?, View::History))
+        let costs = Costs {
+            costs: sources.history(ask).await?,
+            zoned: sources.zoned(now_ms),
+        };
+        Ok((costs, View::History))
     }
 }
 
 /// A row a day that had executions.
-pub fn by_day(rows: impl IntoIterator<Item = (Day, Tally)>) -> Costs {
+pub fn by_day(rows: impl IntoIterator<Item = (Day, Tally)>) -> Vec<Cost> {
     let days: BTreeMap<Day, Tally> = rows.into_iter().collect();
     let cost = |(day, tally): (Day, Tally)| Cost {
         date: Some(day.to_string()),
@@ -108,12 +115,10 @@ pub fn by_day(rows: impl IntoIterator<Item = (Day, Tally)>) -> Costs {
     let days = days
         .into_iter()
         .filter(|(_, tally)| tally.execution_count > 0);
-    Costs {
-        costs: days.map(cost).collect(),
-    }
+    days.map(cost).collect()
 }
 
-pub fn by_name(by: Dimension, Costliest { mut rows, rest }: Costliest) -> Costs {
+pub fn by_name(by: Dimension, Costliest { mut rows, rest }: Costliest) -> Vec<Cost> {
     rows.retain(|(_, tally)| tally.execution_count > 0);
     if rest.execution_count > 0 {
         match rows.iter_mut().find(|(name, _)| name == OTHER) {
@@ -133,9 +138,7 @@ pub fn by_name(by: Dimension, Costliest { mut rows, rest }: Costliest) -> Costs 
         }
         cost
     });
-    Costs {
-        costs: costs.collect(),
-    }
+    costs.collect()
 }
 
 impl Cost {
@@ -193,7 +196,7 @@ mod tests {
             (Day(1), tally(1, 10, 0)),
             (Day(3), tally(0, 0, 0)),
         ];
-        let expect = json!({"costs": [
+        let expect = json!([
             {
                 "date": "1970-01-02", "agent_name": null, "model": null, "session_id": null,
                 "executions": 1, "total_tokens": 10, "estimated_cost": 0.0, "unpriced_count": 0,
@@ -203,7 +206,7 @@ mod tests {
                 "executions": 2, "total_tokens": 20, "estimated_cost": 0.0076,
                 "unpriced_count": 1,
             },
-        ]});
+        ]);
         assert_eq!(serde_json::to_value(by_day(rows)).unwrap(), expect);
     }
 
@@ -223,14 +226,14 @@ mod tests {
     fn names_stay_in_their_order_and_the_rest_comes_last() {
         let rows = [("c", 1, 200), ("a", 5, 100), ("b", 9, 0), (NONE, 7, 0)];
         let listed = costliest(rows, Tally::default());
-        let costs = by_name(Dimension::Model, listed).costs;
+        let costs = by_name(Dimension::Model, listed);
         assert_eq!(names(&costs), [Some("c"), Some("a"), Some("b"), None]);
         assert!(
             costs
                 .iter()
                 .all(|cost| cost.agent_name.is_none() && cost.date.is_none())
         );
-        let costs = by_name(Dimension::Model, costliest(rows, tally(2, 2, 3))).costs;
+        let costs = by_name(Dimension::Model, costliest(rows, tally(2, 2, 3)));
         assert_eq!(names(&costs)[3..], [None, Some(OTHER)]);
         assert_eq!(
             (costs[4].executions, costs[4].estimated_cost),
@@ -241,7 +244,7 @@ mod tests {
     #[test]
     fn a_name_like_that_of_the_rest_shares_its_row() {
         let rows = [(OTHER, 1, 5_000), ("a", 1, 4_000)];
-        let costs = by_name(Dimension::Model, costliest(rows, tally(2, 2, 3))).costs;
+        let costs = by_name(Dimension::Model, costliest(rows, tally(2, 2, 3)));
         assert_eq!(names(&costs), [Some(OTHER), Some("a")]);
         assert_eq!(
             (costs[0].executions, costs[0].estimated_cost),

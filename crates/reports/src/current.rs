@@ -29,10 +29,13 @@ pub struct Query {
     hours: Option<i32>,
 }
 
-/// `…_today` is the UTC day, or the requested hours.
+/// `…_today` is the day `date`, or the requested hours.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CurrentMetrics")]
 pub struct Current {
+    /// The day that is not over.
+    #[schemars(extend("format" = "date"))]
+    pub date: String,
     pub active_agents: u64,
     pub executions_today: i64,
     pub success_rate: f64,
@@ -78,7 +81,9 @@ impl Report for Query {
         };
         let (shown, _) = sources.running().0.page(None, MAX_DETAILS);
         let details = shown.iter().map(RunSnapshot::active);
-        Ok((build(rows.running, details, &rows.tally, now_ms), view))
+        let today = sources.today(now_ms);
+        let current = build(today, rows.running, details, &rows.tally, now_ms);
+        Ok((current, view))
     }
 }
 
@@ -91,7 +96,7 @@ async fn from_live(
     hours: Option<i32>,
     now_ms: i64,
 ) -> Result<Rows, live::Error> {
-    let current = sources.live.current(Day::of(now_ms));
+    let current = sources.live.current(sources.today(now_ms));
     let (current, tally) = match hours {
         None => (current.await?, None),
         Some(hours) => {
@@ -109,7 +114,7 @@ async fn from_live(
 fn from_history(reader: &Reader, hours: Option<i32>, now_ms: i64) -> Result<Rows, history::Error> {
     let tally = match hours {
         None => {
-            let today = Day::of(now_ms);
+            let today = reader.zone().day_of(now_ms);
             let rows = reader.days(today, today)?;
             rows.first().map(|row| row.tally).unwrap_or_default()
         }
@@ -136,6 +141,7 @@ fn sum(rows: &[HourTally]) -> Tally {
 
 /// The details come oldest first.
 pub fn build(
+    today: Day,
     active: u64,
     details: impl Iterator<Item = Active>,
     tally: &Tally,
@@ -148,6 +154,7 @@ pub fn build(
         bytes <= MAX_DETAILS_BYTES
     });
     Current {
+        date: today.to_string(),
         active_agents: active,
         executions_today: tally.execution_count,
         success_rate: tally.success_rate(),
@@ -190,9 +197,9 @@ mod tests {
         let mut later = active("late", 9_500);
         later.progress = Some(0.45);
         let details = [active("early", 9_000), later].into_iter();
-        let current = build(2, details, &tally, 10_234);
+        let current = build(Day(0), 2, details, &tally, 10_234);
         let expect = json!({
-            "active_agents": 2, "executions_today": 3, "success_rate": 0.6667,
+            "date": "1970-01-01", "active_agents": 2, "executions_today": 3, "success_rate": 0.6667,
             "avg_duration_ms": 1001, "tokens_used_today": 4800, "estimated_cost_today": 0.0076,
             "active_agent_details": [
                 {
@@ -210,9 +217,9 @@ mod tests {
 
     #[test]
     fn when_nothing_ran_every_number_is_zero() {
-        let current = build(0, std::iter::empty(), &Tally::default(), 0);
+        let current = build(Day(1), 0, std::iter::empty(), &Tally::default(), 0);
         let expect = json!({
-            "active_agents": 0, "executions_today": 0, "success_rate": 0.0, "avg_duration_ms": 0,
+            "date": "1970-01-02", "active_agents": 0, "executions_today": 0, "success_rate": 0.0, "avg_duration_ms": 0,
             "tokens_used_today": 0, "estimated_cost_today": 0.0, "active_agent_details": [],
         });
         assert_eq!(serde_json::to_value(current).unwrap(), expect);
@@ -221,7 +228,7 @@ mod tests {
     #[test]
     fn all_that_runs_counts_and_what_fits_is_shown() {
         let named = |i: i64| active(&format!("x{i:0>255}"), i);
-        let current = build(900, (0..900).map(named), &Tally::default(), 9_999);
+        let current = build(Day(0), 900, (0..900).map(named), &Tally::default(), 9_999);
         assert_eq!(current.active_agents, 900);
         let shown = &current.active_agent_details;
         let one = json_bytes(&shown[0]) + 1;

@@ -37,6 +37,7 @@ pub mod timeline;
 pub mod tools;
 pub mod types;
 mod window;
+pub mod zoned;
 
 pub use answer::Answer;
 pub use endpoints::{ENDPOINTS, Query, Served};

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Sources, View};
 use crate::window::{days_are_few, is_live, last_days};
+use crate::zoned::Zoned;
 use agentpulse_api::code::Code;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{AGENT_NAME, InvalidParameter, Params};
@@ -41,6 +42,8 @@ pub struct Performance {
     pub daily_trend: Vec<Trend>,
     /// The slowest first.
     pub slowest: Vec<Slow>,
+    #[serde(flatten)]
+    pub zoned: Zoned,
 }
 
 /// Null if no duration is known. Percentiles are nearest ranks of a histogram, within 1 %; the ends
@@ -109,15 +112,19 @@ impl Report for Query {
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Performance, View), Error> {
         let agent_name = &self.agent_name;
-        let (from, to) = last_days(self.days, now_ms);
-        let (rows, view) = rows(sources, agent_name, from, to, now_ms).await?;
+        let today = sources.today(now_ms);
+        let (from, to) = last_days(self.days, today);
+        let (rows, view) = rows(sources, agent_name, from, to).await?;
         if rows.is_empty() && !sources.is_known(agent_name).await? {
             return Err(Error::UnknownAgent(agent_name.clone()));
         }
         let agent = sources.agent(agent_name);
         let ask = move |reader: &Reader| agent.slowest(reader, (from, to), SLOWEST);
         let slowest = sources.history(ask).await?;
-        Ok((build(agent_name, rows, &slowest), view))
+        Ok((
+            build(agent_name, rows, &slowest, sources.zoned(now_ms)),
+            view,
+        ))
     }
 }
 
@@ -126,12 +133,11 @@ async fn rows(
     agent_name: &str,
     from: Day,
     to: Day,
-    now_ms: i64,
 ) -> Result<(Vec<AgentDay>, View), Error> {
     let agent = sources.agent(agent_name);
     let agent_there = agent.clone();
     let history = move |reader: &Reader| agent_there.days(reader, from, to);
-    if !is_live(from, now_ms) || !sources.is_live_by_name(agent_name, from, to) {
+    if !is_live(from, to) || !sources.is_live_by_name(agent_name, from, to) {
         return Ok((sources.history(history).await?, View::History));
     }
     let live = async {
@@ -163,7 +169,12 @@ fn ends_of(rows: &[AgentDay]) -> Ends {
     (min_ms, max_ms)
 }
 
-pub fn build(agent_name: &str, mut rows: Vec<AgentDay>, slowest: &[Arc<Execution>]) -> Performance {
+pub fn build(
+    agent_name: &str,
+    mut rows: Vec<AgentDay>,
+    slowest: &[Arc<Execution>],
+    zoned: Zoned,
+) -> Performance {
     rows.retain(|row| row.tally.execution_count > 0);
     rows.sort_by_key(|row| row.day);
     let (mut tally, mut sketch) = (Tally::default(), Sketch::default());
@@ -184,6 +195,7 @@ pub fn build(agent_name: &str, mut rows: Vec<AgentDay>, slowest: &[Arc<Execution
         },
         daily_trend: rows.iter().map(trend).collect(),
         slowest: slowest.iter().filter_map(|slow| Slow::of(slow)).collect(),
+        zoned,
     }
 }
 
@@ -273,12 +285,13 @@ mod tests {
                     "success_rate": 0.5,
                 },
             ],
+            "today": "1970-01-01", "time_zone": "UTC", "time_zone_since": null,
             "slowest": [{
                 "agent_id": "x", "duration_ms": 40, "status": "success",
                 "execution_end": "1970-01-01T00:00:01.000Z",
             }],
         });
-        let performance = build("a", rows, &slowest);
+        let performance = build("a", rows, &slowest, Zoned::utc());
         assert_eq!(serde_json::to_value(performance).unwrap(), expect);
     }
 
@@ -287,7 +300,7 @@ mod tests {
         // The bucket of both begins at 12,288 and ends at 12,351; its middle is 12,320.
         for duration_ms in [12_300, 12_345] {
             let rows = vec![day(1, 1, &[duration_ms])];
-            let performance = build("a", rows, &[]).performance;
+            let performance = build("a", rows, &[], Zoned::utc()).performance;
             assert_eq!(performance.p50_duration_ms, Some(duration_ms));
             assert_eq!(performance.p99_duration_ms, Some(duration_ms));
         }
@@ -317,7 +330,7 @@ mod tests {
         row.tally.execution_count = 2;
         row.tally.timeout_count = 2;
         let unknown = stopped("x", 1_000, None);
-        let performance = build("a", vec![row], &[Arc::new(unknown)]);
+        let performance = build("a", vec![row], &[Arc::new(unknown)], Zoned::utc());
         let nothing = Durations {
             p50_duration_ms: None,
             p95_duration_ms: None,

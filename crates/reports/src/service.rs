@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::room::{Full, Room};
 use crate::share::{Asker, Shares, TooMany};
 use crate::source::{Sources, Views};
+use agentpulse_core::bucket::Day;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_store::history::{LOOKUPS, Readers, SCANS};
 
@@ -61,6 +62,10 @@ impl Reports {
             cache: Cache::new(|answer| answer.as_ref().map_or(0, |answer| answer.body.len())),
             room: Room::default(),
         }
+    }
+
+    pub(crate) fn today(&self) -> Day {
+        self.own.today((self.now_ms)())
     }
 
     /// The answer, at most a quarter of a second old, built once for equal requests. Of

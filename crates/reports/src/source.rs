@@ -11,6 +11,7 @@ use crate::error::Error;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, Names, OTHER};
 use agentpulse_core::view::{HourTally, ToolDay, ToolPair, TypeTool};
+use agentpulse_core::zone::{Calendar, Zone};
 use agentpulse_live::{self as live, Live};
 use agentpulse_pipeline::live_state::LiveState;
 use agentpulse_pipeline::running::Running;
@@ -40,6 +41,7 @@ pub struct Sources {
     names: Arc<RwLock<Names>>,
     state: Arc<LiveState>,
     running: Arc<Running>,
+    calendar: Calendar,
 }
 
 /// The sources of all reports.
@@ -49,6 +51,7 @@ pub struct Views {
     pub names: Arc<RwLock<Names>>,
     pub state: Arc<LiveState>,
     pub running: Arc<Running>,
+    pub calendar: Calendar,
 }
 
 impl Sources {
@@ -59,6 +62,7 @@ impl Sources {
             names: views.names.clone(),
             state: views.state.clone(),
             running: views.running.clone(),
+            calendar: views.calendar.clone(),
         }
     }
 
@@ -85,6 +89,19 @@ impl Sources {
         ask: impl FnOnce(&Reader) -> Result<T, history::Error> + Send + 'static,
     ) -> Result<T, Error> {
         Ok(self.readers.run(ask).await?)
+    }
+
+    pub(super) fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// Of the days.
+    pub(super) fn zone(&self) -> &Zone {
+        &self.calendar.zone
+    }
+
+    pub(super) fn today(&self, now_ms: i64) -> Day {
+        self.zone().day_of(now_ms)
     }
 
     /// Running executions are known to the daemon itself, whichever view answers the rest.
@@ -137,7 +154,8 @@ pub(super) trait Relabel {
 impl Relabel for Vec<HourTally> {
     fn relabel(&mut self, names: &Names) {
         for row in self {
-            rename(NameKind::Type, row.hour.day(), &mut row.agent_type, names);
+            let day = names.zone().day_of_hour(row.hour);
+            rename(NameKind::Type, day, &mut row.agent_type, names);
         }
     }
 }
@@ -186,7 +204,7 @@ mod tests {
             types: 1,
             tools: 2,
         };
-        let mut names = Names::new(limits, Day(1));
+        let mut names = Names::new(limits, Zone::utc(), Day(1));
         names.track(NameKind::Type, Day(1), "analyzer");
         names.track(NameKind::Tool, Day(1), "Read");
         names.track(NameKind::Tool, Day(1), "Edit");

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Relabel, Sources, View};
 use crate::window::{days_are_few, is_live};
+use crate::zoned::Zoned;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, Param, Params, whole_days};
 use agentpulse_core::bucket::Day;
@@ -25,7 +26,7 @@ const PERIOD: Param = Param::new(
     "period",
     "A day, 7 days or 30 days that end with date; the default is a day.",
 );
-const DATE: Param = Param::new("date", "The last day, UTC; the default is today.");
+const DATE: Param = Param::new("date", "The last day; the default is today.");
 
 /// Of the `days` days up to `last`, else up to today.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +42,8 @@ pub struct ToolUsage {
     /// Most calls first, by name where two have as many.
     pub tools: Vec<Tool>,
     pub insights: Insights,
+    #[serde(flatten)]
+    pub zoned: Zoned,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -96,18 +99,19 @@ impl Report for Query {
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(ToolUsage, View), Error> {
-        let last = self.last.unwrap_or_else(|| Day::of(now_ms));
+        let today = sources.today(now_ms);
+        let last = self.last.unwrap_or(today);
         let first = last.back(self.days - 1);
         let tracked_names = sources.tracked_names();
         let history = move |reader: &Reader| from_history(reader, first, last, &tracked_names());
-        let (mut rows, view) = if is_live(first, now_ms) {
+        let (mut rows, view) = if is_live(first, today) {
             let live = from_live(sources, first, last);
             sources.either(live, history).await?
         } else {
             (sources.history(history).await?, View::History)
         };
         rows.relabel(&sources.names());
-        Ok((build(&rows, first, last), view))
+        Ok((build(&rows, first, last, sources.zoned(now_ms)), view))
     }
 }
 
@@ -156,7 +160,7 @@ impl Relabel for Rows {
     }
 }
 
-pub fn build(rows: &Rows, first: Day, last: Day) -> ToolUsage {
+pub fn build(rows: &Rows, first: Day, last: Day, zoned: Zoned) -> ToolUsage {
     let executions = rows.days.iter().map(|row| row.tally.execution_count);
     let executions = sum(executions);
     let sums = tool_sums(&rows.tools);
@@ -193,6 +197,7 @@ pub fn build(rows: &Rows, first: Day, last: Day) -> ToolUsage {
         period,
         tools,
         insights,
+        zoned,
     }
 }
 
@@ -320,12 +325,13 @@ mod tests {
                     "avg_per_execution": 0.0, "agents_using": [],
                 },
             ],
+            "today": "1970-01-01", "time_zone": "UTC", "time_zone_since": null,
             "insights": {
                 "most_used_tool": "Read", "least_used_tool": "Bash",
                 "high_correlation": [["Bash", "Read"]],
             },
         });
-        let usage = build(&rows, Day(0), Day(6));
+        let usage = build(&rows, Day(0), Day(6), Zoned::utc());
         assert_eq!(serde_json::to_value(usage).unwrap(), expect);
     }
 
@@ -339,10 +345,11 @@ mod tests {
         };
         let expect = json!({
             "period": "1970-01-02", "tools": [],
+            "today": "1970-01-01", "time_zone": "UTC", "time_zone_since": null,
             "insights": {"most_used_tool": null, "least_used_tool": null, "high_correlation": []},
         });
         assert_eq!(
-            serde_json::to_value(build(&rows, Day(1), Day(1))).unwrap(),
+            serde_json::to_value(build(&rows, Day(1), Day(1), Zoned::utc())).unwrap(),
             expect
         );
     }

@@ -64,7 +64,8 @@ impl Report for Query {
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Distribution, View), Error> {
         let (from, to) = last_hours(self.hours, now_ms);
-        let (first, last) = (from.day(), to.day());
+        let zone = sources.zone();
+        let (first, last) = (zone.day_of_hour(from), zone.day_of(now_ms));
         let live = async {
             tokio::try_join!(
                 sources.live.hours(from, to),

@@ -15,8 +15,7 @@ pub fn last_hours(hours: i32, now_ms: i64) -> (Hour, Hour) {
 }
 
 /// The last `days` days, both ends included.
-pub fn last_days(days: i32, now_ms: i64) -> (Day, Day) {
-    let today = Day::of(now_ms);
+pub fn last_days(days: i32, today: Day) -> (Day, Day) {
     (today.back(days - 1), today)
 }
 
@@ -26,8 +25,8 @@ pub fn days_are_few(days: i32) -> bool {
 }
 
 /// Whether the live view still has all days from `first` on.
-pub fn is_live(first: Day, now_ms: i64) -> bool {
-    first >= Day::of(now_ms).back(ANSWERED_DAYS - 1)
+pub fn is_live(first: Day, today: Day) -> bool {
+    first >= today.back(ANSWERED_DAYS - 1)
 }
 
 #[cfg(test)]
@@ -40,9 +39,9 @@ mod tests {
         let now_ms = 20_000 * DAY_MS + HOUR_MS + 5;
         assert_eq!(last_hours(1, now_ms), (Hour(480_001), Hour(480_001)));
         assert_eq!(last_hours(24, now_ms), (Hour(479_978), Hour(480_001)));
-        assert_eq!(last_days(7, now_ms), (Day(19_994), Day(20_000)));
-        assert!(is_live(Day(19_994), now_ms));
-        assert!(!is_live(Day(19_993), now_ms));
+        assert_eq!(last_days(7, Day(20_000)), (Day(19_994), Day(20_000)));
+        assert!(is_live(Day(19_994), Day(20_000)));
+        assert!(!is_live(Day(19_993), Day(20_000)));
         assert!(hours_are_live(168) && !hours_are_live(169));
     }
 }

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use agentpulse_core::bucket::Day;
 use agentpulse_core::limits::MAX_AHEAD_MS;
+use agentpulse_core::retention::oldest_accepted;
 
 /// What the moment of receipt decides.
 #[derive(Clone, Debug)]
@@ -16,9 +17,9 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The first day that is still remembered.
+    /// The first day, of UTC, that is still remembered.
     pub fn oldest_day(&self) -> Day {
-        Day::of(self.now_ms - self.keep_ms)
+        oldest_accepted(self.now_ms, self.keep_ms)
     }
 
     /// Whether a time is further ahead than clocks differ.

@@ -276,7 +276,7 @@ impl Fields<'_> {
     /// that the id may have been forgotten.
     pub fn remembered(&self, field: &str, time_ms: i64) -> Result<i64, Rejection> {
         let oldest = self.clock.oldest_day();
-        if time_ms < oldest.start_ms() {
+        if time_ms < oldest.utc_start_ms() {
             return Err(self.refuse(format_args!("{field} is too old: before {oldest}")));
         }
         Ok(self.not_ahead(time_ms))

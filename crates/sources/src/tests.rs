@@ -18,6 +18,7 @@ use agentpulse_core::dimension::{self, Dimension};
 use agentpulse_core::event::Event;
 use agentpulse_core::execution::{Catalog, Execution, Fact, Status};
 use agentpulse_core::sums::Sums;
+use agentpulse_core::zone::Zone;
 
 /// 2026-11-20T18:40:00Z.
 const NOW_MS: i64 = 1_795_200_000_000;
@@ -320,7 +321,8 @@ proptest! {
         let first = steps.iter().position(|f| matches!(f, Fact::Start(_) | Fact::Stop(_)));
         let (execution, changes) = apply(steps.into_iter().skip(first.unwrap()));
         let final_change = Change::between(None, Arc::new(execution), 0, NOW_MS);
-        let (sums, whole) = (Sums::of(&changes), Sums::of([&final_change]));
+        let zone = Zone::utc();
+        let (sums, whole) = (Sums::of(&changes, &zone), Sums::of([&final_change], &zone));
         for row in &dimension::TABLE {
             let left = sums.by(row.dimension).iter().filter(|(_, tally)| !tally.is_zero());
             prop_assert_eq!(left.collect::<Vec<_>>(),

@@ -20,6 +20,7 @@ use agentpulse_core::execution::{Catalog, Execution, Fact};
 use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::names::{NameLimits, Names};
 use agentpulse_core::sums::Sums;
+use agentpulse_core::zone::Zone;
 use agentpulse_redact::{is_stack, redact, secret_name, top_of_stacks, without_homes};
 use agentpulse_sources::{Clock, LineKey, decode};
 use agentpulse_store::history::History;
@@ -57,9 +58,10 @@ pub fn measure(
     let values: Vec<Value> = values.collect::<Result<_, _>>().map_err(failed)?;
     let ((), redact) = timed(|| values.iter().for_each(redact_event));
     let (changes, decide) = timed(|| decide(facts, &catalog, now_ms));
+    let utc = Zone::utc();
     let ((), sum) = timed(|| {
         for batch in changes.chunks(BATCH) {
-            std::hint::black_box(Sums::of(batch.iter().map(Arc::as_ref)));
+            std::hint::black_box(Sums::of(batch.iter().map(Arc::as_ref), &utc));
         }
     });
     let mut journal = Journal::open(&folder.join("parts-journal.db")).map_err(failed)?;
@@ -176,7 +178,7 @@ fn flush(history: &mut History, changes: &[Arc<Change>], cursor: &Cursor) -> Res
         types: 0,
         tools: 0,
     };
-    let names = Names::new(limits, Day(0));
+    let names = Names::new(limits, Zone::utc(), Day(0));
     let totals = LifetimeCounters::of(changes.iter().map(Arc::as_ref), &names);
     history.flush(changes, &totals, cursor).map_err(failed)?;
     Ok(())

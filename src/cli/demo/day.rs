@@ -149,7 +149,7 @@ impl Planner {
         }
         loop {
             let start_ms = self.day.start_ms + self.random.below(DAY_MS as u64) as i64;
-            let busy = BUSY[Hour::of(start_ms).of_day() as usize];
+            let busy = BUSY[Hour::of(start_ms).utc_of_day() as usize];
             // The busiest hour is 16, so one of 16 draws is taken at the quietest.
             if self.random.below(16) < busy {
                 return start_ms;

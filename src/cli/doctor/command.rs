@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::answer::{as_json, as_text};
 use super::finding::Level;
-use super::{age, daemon, folders, hooks, limits, redis, server, settings, spool};
+use super::{age, daemon, folders, hooks, limits, redis, server, settings, spool, zone};
 use crate::cli::failure::{Failure, failed};
 use crate::cli::output::{print, print_json};
 use crate::cli::runtime::block_on;
@@ -24,6 +24,7 @@ impl Doctor {
         let control = Control::of(&config);
         let mut findings = settings::findings(&config, target.file().as_deref());
         findings.extend(folders::findings(&config));
+        findings.extend(zone::finding(&config));
         block_on(async {
             let status = control.status().await;
             let running = status.as_ref().ok();

@@ -13,5 +13,6 @@ mod redis;
 mod server;
 mod settings;
 mod spool;
+mod zone;
 
 pub use self::command::Doctor;

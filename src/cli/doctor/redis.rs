@@ -14,6 +14,7 @@ use agentpulse_contract::data_folder::JOURNAL;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameLimits, Names};
 use agentpulse_core::redis_url::RedisUrl;
+use agentpulse_core::zone::Zone;
 use agentpulse_live::private_server;
 use agentpulse_live::{Facts, Live, LiveConfig};
 use agentpulse_server::daemon::{FOREIGN_FIX, cursor_is_ours};
@@ -87,7 +88,7 @@ async fn ask(
         types: 1,
         tools: 1,
     };
-    let names = Names::new(limits, Day(0));
+    let names = Names::new(limits, Zone::utc(), Day(0));
     let live = Live::connect(&place, Arc::new(RwLock::new(names))).await?;
     let (facts, cursor) = (live.check().await?, live.cursor().await?);
     let key = match cursor {

@@ -34,10 +34,10 @@ pub struct Export {
     /// jsonl: the items of GET /api/agents/executions; csv: a flat table
     #[arg(long, value_enum)]
     format: Format,
-    /// The first day of the end, UTC, such as 2026-11-20
+    /// The first day of the end, such as 2026-11-20, in the time zone of the days
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     since: Option<Day>,
-    /// The last day of the end, UTC
+    /// The last day of the end
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     until: Option<Day>,
     /// The file, created with mode 0600 [default: standard output]
@@ -87,8 +87,9 @@ impl Export {
     }
 
     fn pages(&self, reader: Reader) -> Result<Pages, Failure> {
-        let from_ms = self.since.map_or(i64::MIN, Day::start_ms);
-        let before_ms = self.until.map_or(i64::MAX, Day::end_ms);
+        let zone = reader.zone();
+        let from_ms = self.since.map_or(i64::MIN, |day| zone.start_ms(day));
+        let before_ms = self.until.map_or(i64::MAX, |day| zone.end_ms(day));
         let rows = reader.ended_rows(from_ms, before_ms).map_err(unreadable)?;
         Ok(Pages {
             reader,

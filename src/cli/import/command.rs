@@ -18,8 +18,12 @@ use crate::cli::export::parse_day;
 use crate::cli::failure::{Failure, failed, io_failed};
 use crate::cli::output::print;
 use crate::cli::target::{Target, flag};
+use agentpulse_config::Config;
+use agentpulse_contract::data_folder;
 use agentpulse_core::bucket::Day;
+use agentpulse_core::retention::oldest_accepted;
 use agentpulse_pipeline::clock::now_ms;
+use agentpulse_store::history::Reader;
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,7 +38,8 @@ pub enum Import {
 
 #[derive(Args)]
 pub struct ClaudeCode {
-    /// The first day of the end, UTC, such as 2026-11-20 [default: all that the daemon keeps]
+    /// The first day of the end, such as 2026-11-20, in the time zone of the days [default: all
+    /// that the daemon keeps]
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     since: Option<Day>,
     /// The folder of the projects; the daemon must be allowed to read it
@@ -67,11 +72,11 @@ impl ClaudeCode {
 
         let progress = Progress::new(found as u64);
         let summary = Arc::new(Mutex::new(Summary::default()));
-        let now_ms = now_ms();
+        let (now_ms, keep_ms) = (now_ms(), config.history.keep.as_millis() as i64);
         let importer = Importer {
             now_ms,
-            oldest: Day::of(now_ms - config.history.keep.as_millis() as i64),
-            since: self.since,
+            oldest_ms: oldest_accepted(now_ms, keep_ms).utc_start_ms(),
+            since_ms: self.since.map(|day| begin_ms(&config, day)).transpose()?,
             root: root.clone(),
             max_bytes: config.transcript.max_bytes,
         };
@@ -93,6 +98,13 @@ impl ClaudeCode {
         print(&summary.report(&totals))?;
         refused(&totals)
     }
+}
+
+/// When a day of the daemon begins.
+fn begin_ms(config: &Config, day: Day) -> Result<i64, Failure> {
+    let path = config.data.dir.join(data_folder::HISTORY);
+    let history = Reader::open(&path).map_err(failed)?;
+    Ok(history.zone().start_ms(day))
 }
 
 /// An absolute path, because the daemon has a working folder of its own.

@@ -11,7 +11,6 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::summary::Summary;
 use super::walk::session;
-use agentpulse_core::bucket::Day;
 use agentpulse_core::limits::MAX_ITEMS;
 use agentpulse_sources::claude_code::Sidecar;
 use agentpulse_sources::claude_code::transcript::{Outcome, Turn, Turns};
@@ -26,8 +25,8 @@ const UNKNOWN: &str = "unknown";
 pub struct Importer {
     pub now_ms: i64,
     /// The first day that the daemon takes.
-    pub oldest: Day,
-    pub since: Option<Day>,
+    pub oldest_ms: i64,
+    pub since_ms: Option<i64>,
     pub root: PathBuf,
     pub max_bytes: u64,
 }
@@ -114,12 +113,12 @@ impl Importer {
     /// The place of the first turn that is sent. What comes after it did not end earlier, but by
     /// a clock that was set.
     fn first(&self, turns: &[Turn], summary: &mut Summary) -> usize {
-        let ended = |from: Day| {
-            let is_late = |turn: &Turn| Day::of(turn.last_ms) >= from;
+        let ended = |from_ms: i64| {
+            let is_late = |turn: &Turn| turn.last_ms >= from_ms;
             turns.iter().position(is_late).unwrap_or(turns.len())
         };
-        let kept = ended(self.oldest);
-        let wanted = self.since.map_or(0, ended);
+        let kept = ended(self.oldest_ms);
+        let wanted = self.since_ms.map_or(0, ended);
         summary.turns_too_old += kept as u64;
         summary.turns_unwanted += wanted.saturating_sub(kept) as u64;
         kept.max(wanted)

@@ -11,7 +11,6 @@ use super::line::Importer;
 use super::summary::Summary;
 use super::walk;
 use crate::cli::delivery::Totals;
-use agentpulse_core::bucket::Day;
 
 /// 2026-11-20T18:00:00Z, an hour after the captured runs.
 const NOW_MS: i64 = 1_795_197_600_000;
@@ -54,8 +53,8 @@ impl Home {
         Importer {
             max_bytes: 1 << 20,
             now_ms: NOW_MS,
-            oldest: Day::of(NOW_MS - 90 * DAY_MS),
-            since: None,
+            oldest_ms: NOW_MS / DAY_MS * DAY_MS - 90 * DAY_MS,
+            since_ms: None,
             root: self.root.path().to_owned(),
         }
     }
@@ -230,7 +229,7 @@ fn turns_before_the_first_day_are_not_sent() {
     assert_eq!((lines.len(), summary.sent, summary.turns), (1, 1, 3));
     assert_eq!((summary.turns_too_old, summary.turns_unwanted), (2, 0));
 
-    importer.since = Some(Day::of(NOW_MS - 10 * DAY_MS));
+    importer.since_ms = Some(NOW_MS / DAY_MS * DAY_MS - 10 * DAY_MS);
     let (later, summary) = home.import(&importer);
     assert_eq!(later[0]["payload"]["first_turn"], 3);
     assert_ne!(later[0]["id"], lines[0]["id"], "it says less");
@@ -250,7 +249,7 @@ fn many_turns_are_several_lines() {
     let all: String = (1..=300).rev().map(|ago| turn(ago, "end_turn")).collect();
     home.file("p/s/subagents/agent-a1.jsonl", &all, 60);
     let mut importer = home.importer();
-    importer.oldest = Day(0);
+    importer.oldest_ms = 0;
     let (lines, summary) = home.import(&importer);
     let counts: Vec<_> = lines
         .iter()

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::snapshot::moment_ms;
-use agentpulse_core::bucket::{Day, HOUR_MS};
+use agentpulse_core::bucket::HOUR_MS;
 use agentpulse_core::item::Item;
 use agentpulse_core::sum::add;
 use agentpulse_reports::current::Current;
@@ -30,7 +30,7 @@ pub struct LastHour {
     /// What ended before this is not known.
     known_since_ms: i64,
     /// The sums of a day, as they were last read.
-    before: Option<(Day, Ended)>,
+    before: Option<(String, Ended)>,
 }
 
 impl Ended {
@@ -68,15 +68,14 @@ impl LastHour {
 
     /// What has come to the sums of the day ended just now. A sum that fell was corrected.
     pub fn take(&mut self, totals: &Current, now_ms: i64) {
-        let today = Day::of(now_ms);
         let sums = Ended {
             at_ms: now_ms,
             executions: totals.executions_today,
             tokens: totals.tokens_used_today,
             cost: totals.estimated_cost_today,
         };
-        let before = match self.before.replace((today, sums)) {
-            Some((day, before)) if day == today => before,
+        let before = match self.before.replace((totals.date.clone(), sums)) {
+            Some((day, before)) if day == totals.date => before,
             Some(_) => Ended::default(),
             None => return,
         };
@@ -156,6 +155,7 @@ mod tests {
 
     fn totals(executions: i64) -> Current {
         Current {
+            date: "2024-10-04".to_owned(),
             executions_today: executions,
             tokens_used_today: 100 * executions,
             estimated_cost_today: executions as f64,
@@ -211,7 +211,11 @@ mod tests {
     #[test]
     fn a_new_day_begins_with_nothing() {
         let mut hour = LastHour::begin(Vec::new(), 0);
-        hour.take(&totals(5), NOW - 61_000);
+        let yesterday = Current {
+            date: "2024-10-03".to_owned(),
+            ..totals(5)
+        };
+        hour.take(&yesterday, NOW - 61_000);
         hour.take(&totals(2), NOW);
         assert_eq!(hour.last_minute(NOW).executions, 2);
     }

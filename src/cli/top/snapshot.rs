@@ -7,7 +7,7 @@ use crate::cli::text::clean;
 use agentpulse_reports::active::{ActiveList, Listed};
 use agentpulse_reports::current::Current;
 
-/// What runs, and the sums of the UTC day.
+/// What runs, and the sums of the day.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     pub totals: Current,

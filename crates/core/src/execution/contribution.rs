@@ -7,6 +7,7 @@ use super::state::{Execution, Outcome};
 use crate::bucket::{Day, Hour};
 use crate::limits::MAX_COUNT;
 use crate::tally::Tally;
+use crate::zone::Zone;
 
 /// Of an execution's tools only the most called count in pairs: all pairs of 30 tools took 846 µs
 /// an event in Redis, those of 12 take a sixth of it.
@@ -81,8 +82,8 @@ impl<'a> Contribution<'a> {
         Hour::of(self.ended_ms)
     }
 
-    pub fn day(&self) -> Day {
-        Day::of(self.ended_ms)
+    pub fn day(&self, zone: &Zone) -> Day {
+        zone.day_of(self.ended_ms)
     }
 
     /// Each two of its [`PAIRED_TOOLS`] most called tools, each pair and the pairs sorted by name.

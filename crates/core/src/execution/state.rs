@@ -294,7 +294,7 @@ impl Execution {
             return None; // Only a total is known, and each direction has its own price.
         }
         let model = self.model()?;
-        let day = Day::of(self.outcome()?.ended_ms).to_string();
+        let day = Day::utc_of(self.outcome()?.ended_ms).to_string();
         catalog.prices.cost_micros(model, &tokens, &day)
     }
 }

@@ -8,7 +8,7 @@ fn names(tools: usize) -> Names {
         types: 1,
         tools,
     };
-    Names::new(limits, TODAY)
+    Names::new(limits, Zone::utc(), TODAY)
 }
 
 fn track(names: &mut Names, ago: i32, name: &str) -> bool {

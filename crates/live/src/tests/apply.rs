@@ -10,6 +10,7 @@ use crate::{Key, Live, Writes};
 use agentpulse_core::bucket::DAY_MS;
 use agentpulse_core::execution::{Fact, Start, Stop};
 use agentpulse_core::retention::{DURATIONS_KEPT, ENDED_KEPT, TIMELINE_KEPT};
+use agentpulse_core::zone::Zone;
 
 #[tokio::test]
 async fn a_batch_that_comes_twice_counts_once() {
@@ -99,7 +100,7 @@ async fn a_hash_field_that_is_no_number_leaves_nothing_half_written() {
         .iter()
         .find_map(|change| change.added())
         .unwrap()
-        .day();
+        .day(&Zone::utc());
     let name = keys().name(Key::DayTally, &[&day]);
     for value in ["many", "1.5", "0x10", "inf", "1e3", ""] {
         ask(&live, &["HSET", &name, "execution_count", value]).await;
@@ -246,7 +247,7 @@ async fn every_key_has_the_type_and_the_life_of_its_row() {
             let hours: i64 = part
                 .get(11..)
                 .map_or(24, |hour| hour.parse::<i64>().unwrap() + 1);
-            day.start_ms() / 1000 + hours * 3_600 + days * 86_400
+            day.utc_start_ms() / 1000 + hours * 3_600 + days * 86_400
         };
         let idle_s = |ms: i64| (journey.now_ms() + ms + 999) / 1000;
         let expected = match key {

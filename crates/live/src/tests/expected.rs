@@ -21,7 +21,7 @@ async fn each_key_that_goes_or_changes_is_found() {
     let expected = expected(&changes);
     assert_eq!(live.difference(&expected).await.unwrap(), None);
     assert_eq!(live.lists_gone(&expected).await.unwrap(), 0);
-    let today = Day::of(now_ms());
+    let today = Day::utc_of(now_ms());
     let recent: Vec<String> = (0..7).map(|back| today.back(back).to_string()).collect();
     let mut seen = std::collections::BTreeSet::new();
     for (name, (kind, content, _)) in dump(&live).await {
@@ -114,7 +114,7 @@ async fn a_sum_at_its_limit_agrees_with_any_and_one_below_with_itself_alone() {
     let one = &changes[..1];
     let batch = Writes::of(one, &names(), &keys(), IDLE_MS, now_ms());
     apply(&live, 0, 1, &batch).await;
-    let day = keys().name(Key::DayTally, &[&Day::of(now_ms())]);
+    let day = keys().name(Key::DayTally, &[&Day::utc_of(now_ms())]);
     let set = async |field, sum| ask(&live, &["HSET", &day, field, sum]).await;
     // As it stays when the others have left the bucket; of the second nothing is left there.
     set("total_tokens", "9007199254740991").await;

@@ -28,6 +28,7 @@ use agentpulse_core::change::Change;
 use agentpulse_core::names::{NameKind, NameLimits, Names};
 use agentpulse_core::redis_url::RedisUrl;
 use agentpulse_core::view::Recent;
+use agentpulse_core::zone::Zone;
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -158,8 +159,8 @@ fn some_names() -> Names {
         types: 2,
         tools: 4,
     };
-    let today = Day::of(now_ms());
-    let mut names = Names::new(limits, today);
+    let today = Day::utc_of(now_ms());
+    let mut names = Names::new(limits, Zone::utc(), today);
     // Ends of tests lie some days back, or are of tomorrow where midnight comes in between.
     for day in today.back(100).to(Day(today.0 + 2)) {
         for i in 0..9 {
@@ -172,7 +173,7 @@ fn some_names() -> Names {
 }
 
 pub(super) fn keys() -> Keyspace {
-    Keyspace::new(PREFIX)
+    Keyspace::new(PREFIX, Zone::utc())
 }
 
 pub(super) fn now_ms() -> i64 {
@@ -298,7 +299,7 @@ fn expected(changes: &[Arc<Change>]) -> Expected {
         pairs: &[],
         recent: &recent,
     };
-    let today = Day::of(now_ms());
+    let today = Day::utc_of(now_ms());
     let days: Vec<Day> = (0..7).map(|back| today.back(back)).collect();
     let running = Default::default();
     Expected::of(&rows, running, changes, &days, &names(), &keys(), now_ms())

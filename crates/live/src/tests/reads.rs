@@ -13,8 +13,8 @@ async fn buckets_are_read_as_they_were_added() {
     let live = server.live().await;
     set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(1);
-    let day = Day::of(now_ms()).back(1);
-    let ended_ms = day.start_ms() + 5 * HOUR_MS + 1;
+    let day = Day::utc_of(now_ms()).back(1);
+    let ended_ms = day.utc_start_ms() + 5 * HOUR_MS + 1;
     let mut changes = Vec::new();
     // Two runs of one agent at five o'clock, and one of an agent and a type without a place.
     for (id, agent, agent_type, ms) in [
@@ -134,7 +134,7 @@ async fn a_duration_that_was_taken_away_leaves_the_extremes_to_history() {
     let live = server.live().await;
     set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(2);
-    let day = Day::of(now_ms());
+    let day = Day::utc_of(now_ms());
     let mut first = stop("agent-0", 1);
     first.agent_name = None;
     first.duration_ms = Some(5);
@@ -172,7 +172,7 @@ async fn active_runs_are_counted_and_listed_from_start_to_end() {
     let live = server.live().await;
     set_cursor(&live, "e:0").await;
     let mut journey = Journey::new(3);
-    let today = Day::of(now_ms());
+    let today = Day::utc_of(now_ms());
     let mut changes = Vec::new();
     for (id, age_ms) in [("b", 1_000), ("a", 2_000), ("c", 3_000)] {
         let mut start = start("agent-0");
@@ -196,7 +196,7 @@ async fn active_runs_are_counted_and_listed_from_start_to_end() {
     // One whose key has gone is still counted.
     ask(&live, &["DEL", "test:agent:active:a"]).await;
     let mut stop = stop("agent-0", 1);
-    stop.ended_ms = today.start_ms();
+    stop.ended_ms = today.utc_start_ms();
     let change = journey.happen("c", Fact::Stop(Box::new(stop))).unwrap();
     apply(&live, 3, 4, &writes(&[change])).await;
     let current = live.current(today).await.unwrap();

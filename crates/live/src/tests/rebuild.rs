@@ -13,6 +13,7 @@ use agentpulse_core::view::{
     Active, AgentDay, DayParts, DayTally, Heartbeat, HourTally, LastDuration, Recent, ToolDay,
     ToolPair, TypeTool,
 };
+use agentpulse_core::zone::Zone;
 
 #[tokio::test]
 async fn a_rebuilt_redis_equals_an_applied_one() {
@@ -52,7 +53,7 @@ async fn a_rebuilt_redis_equals_an_applied_one() {
 /// As the writer gives them: whose name comes first on a day has a place on it.
 fn track(names: &mut Names, changes: &[Arc<Change>]) {
     for added in changes.iter().filter_map(|change| change.added()) {
-        let day = added.day();
+        let day = added.day(&Zone::utc());
         names.track(NameKind::Agent, day, added.agent_name);
         names.track(NameKind::Type, day, added.agent_type);
         for (tool, _) in &added.tools {
@@ -76,7 +77,7 @@ async fn names_that_found_a_place_on_some_days_are_rebuilt_where_they_were() {
         let mut journey = Journey::new(seed);
         journey.step_ms = 0;
         journey.ends_within_ms = 30 * DAY_MS;
-        let mut names = Names::new(limits, Day::of(journey.now_ms()));
+        let mut names = Names::new(limits, Zone::utc(), Day::utc_of(journey.now_ms()));
         for (i, batch) in journey.changes(400).chunks(25).enumerate() {
             track(&mut names, batch);
             let writes = Writes::of(batch, &names, &keys(), IDLE_MS, journey.now_ms());
@@ -141,7 +142,7 @@ async fn a_rebuild_is_divided_and_each_part_applies_once() {
     }
     let running = active_rows.len();
     assert!(running > 2_000, "{running}");
-    let current = live.current(Day::of(journey.now_ms())).await.unwrap();
+    let current = live.current(Day::utc_of(journey.now_ms())).await.unwrap();
     assert_eq!(current.running as usize, running);
     assert_eq!(active(&live).await.len(), running);
 }
@@ -213,7 +214,7 @@ fn history(journey: &Journey, names: &Names) -> (Tables, Recent, Vec<Active>, Ve
         ended.push(execution.clone());
         let is_recent = contribution.ended_ms >= journey.now_ms() - 7 * DAY_MS;
         if let Some(ms) = contribution.duration_ms.filter(|_| is_recent) {
-            let (day, agent) = (contribution.day(), contribution.agent_name);
+            let (day, agent) = (contribution.day(&Zone::utc()), contribution.agent_name);
             let place = names.label(NameKind::Agent, day, agent).to_owned();
             recent.durations.push(LastDuration {
                 label: place,
@@ -230,7 +231,7 @@ fn history(journey: &Journey, names: &Names) -> (Tables, Recent, Vec<Active>, Ve
 impl Tables {
     /// A row a contribution: a reader has to add them up.
     fn add(&mut self, contribution: &Contribution) {
-        let (day, tally): (Day, Tally) = (contribution.day(), contribution.tally);
+        let (day, tally): (Day, Tally) = (contribution.day(&Zone::utc()), contribution.tally);
         let agent_type = contribution.agent_type.to_owned();
         self.hours.push(HourTally {
             hour: Hour::of(contribution.ended_ms),
@@ -238,7 +239,7 @@ impl Tables {
             tally,
         });
         self.days.push(DayTally { day, tally });
-        let hour_of_day = Hour::of(contribution.ended_ms).of_day();
+        let hour_of_day = Hour::of(contribution.ended_ms).utc_of_day();
         self.day_parts.push(DayParts {
             day,
             by_hour: [(hour_of_day, 1)].into(),

@@ -41,7 +41,7 @@ async fn what_was_written_is_explained_and_what_somebody_writes_is_not() {
         assert_eq!(found(&live, &journey, &expected).await, none, "seed {seed}");
 
         let before = dump(&live).await;
-        let today = Day::of(now_ms());
+        let today = Day::utc_of(now_ms());
         let surplus = [
             format!("test:metrics:hourly:{today}-00:nobody"),
             format!("test:agent:daily:{today}:nobody"),

@@ -10,6 +10,7 @@ use crate::{Error, Key, Live, Writes};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::Fact;
 use agentpulse_core::sum::{MAX_EXACT, MAX_SUM};
+use agentpulse_core::zone::Zone;
 
 /// The script's section of a hash and that of a sorted set, with one sum each.
 fn adding(day: Day, more: i64) -> Writes {
@@ -117,7 +118,7 @@ async fn a_sum_that_an_older_version_stored_is_added_to() {
     let mut journey = Journey::new(4);
     let happened = journey.happen("a", Fact::Stop(Box::new(stop("agent-0", 5))));
     let change: Arc<_> = happened.unwrap();
-    let day = change.added().unwrap().day();
+    let day = change.added().unwrap().day(&Zone::utc());
     let name = keys().name(Key::DayTally, &[&day]);
     ask(
         &live,

@@ -27,13 +27,15 @@ impl Snapshot {
     pub fn read(reader: &Reader, names: &Names, now_ms: i64) -> Result<Snapshot, history::Error> {
         // Without an upper bound: a clock that was ahead has left ends in the future.
         let ever = Day(i32::MAX);
-        let back = |days| Day::of(now_ms).back(days_back(days));
+        let zone = reader.zone();
+        let back = |days| zone.day_of(now_ms).back(days_back(days));
         let (daily, recent) = (back(DAY_DAYS), back(AGENT_DAYS));
+        let (first, _) = zone.hours_of(back(HOUR_DAYS));
         let place = |agent: &str, day| names.label(NameKind::Agent, day, agent).to_owned();
         Ok(Snapshot {
-            hours: reader.relabelled_hours(back(HOUR_DAYS).first_hour(), Hour(i32::MAX), names)?,
+            hours: reader.relabelled_hours(first, Hour(i32::MAX), names)?,
             days: reader.days(daily, ever)?,
-            day_parts: reader.relabelled_day_parts(daily.first_hour(), Hour(i32::MAX), names)?,
+            day_parts: reader.relabelled_day_parts(daily, ever, names)?,
             agents: reader.relabelled_agent_days(recent, ever, names)?,
             tools: reader.relabelled_tools(daily, ever, names)?,
             type_tools: reader.relabelled_type_tools(recent, ever, names)?,
@@ -49,18 +51,18 @@ impl Snapshot {
         names: &Names,
         now_ms: i64,
     ) -> Result<Snapshot, history::Error> {
-        let mut snapshot = Snapshot::default();
+        let (mut snapshot, zone) = (Snapshot::default(), reader.zone());
         for &day in days {
-            let (first, last) = (day.first_hour(), Hour(day.first_hour().0 + 23));
             snapshot.days.extend(reader.days(day, day)?);
-            let parts = reader.relabelled_day_parts(first, last, names)?;
+            let parts = reader.relabelled_day_parts(day, day, names)?;
             snapshot.day_parts.extend(parts);
             snapshot
                 .tools
                 .extend(reader.relabelled_tools(day, day, names)?);
-            if day <= Day::of(now_ms).back(days_back(AGENT_DAYS)) {
+            if day <= zone.day_of(now_ms).back(days_back(AGENT_DAYS)) {
                 continue;
             }
+            let (first, last) = zone.hours_of(day);
             let hours = reader.relabelled_hours(first, last, names)?;
             snapshot.hours.extend(hours);
             let agents = reader.relabelled_agent_days(day, day, names)?;

@@ -13,7 +13,7 @@ use super::error::ApplyError;
 use super::snapshot::Snapshot;
 use crate::changes::View;
 use crate::clock::now_ms;
-use agentpulse_core::bucket::{DAY_MS, Day};
+use agentpulse_core::bucket::DAY_MS;
 use agentpulse_core::change::Change;
 use agentpulse_live::Expected;
 use agentpulse_store::history::Reader;
@@ -114,12 +114,12 @@ impl Applier {
     /// Today is compared with history, and one day after the other of those before.
     async fn difference(&mut self, seq: u64) -> Result<CheckResult, ApplyError> {
         let now_ms = now_ms();
-        let today = Day::of(now_ms);
         // History may be pruned earlier than the keys go.
         let kept = (self.settings.borrow().remember_ms / DAY_MS) as i32;
         let back = self.checks.back % DAYS.min(kept - 1) + 1;
-        let days = [today, today.back(back)];
         let names = self.names.read().clone();
+        let today = names.zone().day_of(now_ms);
+        let days = [today, today.back(back)];
         let read = move |reader: &Reader| {
             let sample = Snapshot::of_days(reader, &days, &names, now_ms)?;
             Ok((sample, reader.running_ids()?))

@@ -9,7 +9,7 @@ use tracing::{error, info};
 use super::flush::Flusher;
 use crate::clock::now_ms;
 use crate::watchdog::Part;
-use agentpulse_core::bucket::Day;
+use agentpulse_core::retention::forgotten_before_ms;
 use agentpulse_failpoint::failpoint;
 use agentpulse_store::history::{self, Pruned};
 
@@ -99,9 +99,9 @@ impl UnderWay {
 impl Flusher {
     fn prune(&mut self) -> Result<Pruned, history::Error> {
         self.watchdog.busy(Part::History);
-        // A day later than what intake refuses, so that no event is on its way to what is being
-        // forgotten, also around midnight.
-        let oldest = Day::of(now_ms() - self.settings.borrow().remember_ms).back(1);
+        // Whole days of its zone, so that their sums go with what ended in them.
+        let forgotten_ms = forgotten_before_ms(now_ms(), self.settings.borrow().remember_ms);
+        let oldest = self.history.zone().day_of(forgotten_ms);
         let pruned = self.history.prune(oldest, STEP_ROWS);
         failpoint("prune.history");
         self.bound_wal();

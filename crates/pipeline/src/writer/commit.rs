@@ -206,16 +206,20 @@ impl<'w> Commit<'w> {
     /// Gives the names of a change their place on its day, before anything is counted under them.
     fn track(&mut self, change: &Change) {
         let Some(added) = change.added() else { return };
-        let day = added.day();
-        let named = [
-            (NameKind::Agent, added.agent_name),
-            (NameKind::Type, added.agent_type),
-        ];
-        let tools = added.tools.iter().map(|&(tool, _)| (NameKind::Tool, tool));
         let unknown: Vec<_> = {
             let names = self.writer.names.read();
+            let day = added.day(names.zone());
+            // Types count in hours, too, which may begin on the day before.
+            let day_of_hour = names.zone().day_of_hour(added.hour());
+            let named = [
+                (NameKind::Agent, day, added.agent_name),
+                (NameKind::Type, day, added.agent_type),
+                (NameKind::Type, day_of_hour, added.agent_type),
+            ];
+            let tools = added.tools.iter();
+            let tools = tools.map(|&(tool, _)| (NameKind::Tool, day, tool));
             let all = named.into_iter().chain(tools);
-            all.filter(|(kind, name)| !names.is_settled(*kind, day, name))
+            all.filter(|(kind, day, name)| !names.is_settled(*kind, *day, name))
                 .collect()
         };
         if unknown.is_empty() {
@@ -223,7 +227,7 @@ impl<'w> Commit<'w> {
         }
         let mut names = self.writer.names.write();
         self.batch.names_before.get_or_insert_with(|| names.clone());
-        for (kind, name) in unknown {
+        for (kind, day, name) in unknown {
             self.batch
                 .tracked_names
                 .extend(names.track(kind, day, name));

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::commit::{Commit, MAX_BATCH_BYTES};
 use super::handle::Unavailable;
-use agentpulse_core::bucket::Day;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::execution::{Execution, Origin, Start, Status, Stop, TurnFacts};
 use agentpulse_core::kind::Kind;
+use agentpulse_core::retention::oldest_accepted;
 use agentpulse_core::turns::{End, Turn, Turns, execution_id, main_id, turn_of};
 use agentpulse_store::journal::ALL_TURNS;
 
@@ -125,7 +125,8 @@ impl Commit<'_> {
         turns: &Turns,
         turn: &Turn,
     ) -> Result<Option<Execution>, Unavailable> {
-        let forgotten_ms = Day::of(self.now.wall_ms - self.writer.settings.remember_ms).start_ms();
+        let oldest = oldest_accepted(self.now.wall_ms, self.writer.settings.remember_ms);
+        let forgotten_ms = oldest.utc_start_ms();
         let ended_ms = turn.end.as_ref().map(|end| end.at_ms);
         if before.is_none() && ended_ms.is_some_and(|ended_ms| ended_ms < forgotten_ms) {
             return Ok(None);

@@ -13,8 +13,8 @@ use super::memory::Memory;
 use super::state::Writer;
 use crate::clock::now_ms;
 use crate::watchdog::Part;
-use agentpulse_core::bucket::Day;
 use agentpulse_core::execution::{Execution, TokenUsage};
+use agentpulse_core::retention::forgotten_before_ms;
 use agentpulse_failpoint::failpoint;
 
 /// Events in one commit: a larger one gains nothing and makes the first of them wait longer.
@@ -116,13 +116,14 @@ impl Writer {
         }
         self.forget_at = Instant::now() + FORGET_EVERY;
         let now_ms = now_ms();
-        let oldest = Day::of(now_ms - self.settings.remember_ms).back(1);
-        if let Err(error) = self.journal.forget(oldest.start_ms()) {
+        let forgotten_ms = forgotten_before_ms(now_ms, self.settings.remember_ms);
+        if let Err(error) = self.journal.forget(forgotten_ms) {
             warn!(%error, "what hooks reported could not be forgotten");
         }
         let first = {
             let mut names = self.names.write();
-            names.forget(Day::of(now_ms));
+            let today = names.zone().day_of(now_ms);
+            names.forget(today);
             names.first()
         };
         if let Err(error) = self.journal.forget_tracked_names(first) {

@@ -2,6 +2,7 @@
 //! is a number of a range, because the client shows the range that its user chose, which it reads
 //! over HTTP: a message with another range would be drawn in its place.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +16,6 @@ use crate::executions;
 use crate::item::SharedItem;
 use crate::report::Report;
 use crate::service::Reports;
-use agentpulse_core::bucket::Day;
 use agentpulse_core::change::{Change, ChangeKind};
 use agentpulse_core::execution::{Execution, Status};
 use agentpulse_core::json::json_bytes;
@@ -63,7 +63,7 @@ pub(super) struct AgentStatus {
 pub(super) struct TerminalStatus {
     /// The newest first.
     active_agents: Vec<AgentStatus>,
-    /// Of the UTC day, the last first.
+    /// Of the day, the last first.
     recent_completions: Vec<AgentStatus>,
     timestamp: i64,
 }
@@ -137,9 +137,13 @@ impl TerminalStatus {
         shown: u64,
     ) -> Result<TerminalStatus, Error> {
         let now_ms = (reports.now_ms)();
+        let today = {
+            let (zone, today) = (reports.own.zone(), reports.today());
+            zone.start_ms(today)..zone.end_ms(today)
+        };
         let flushed = changes.position(View::History);
         let ended = executions::Page {
-            since_ms: Some(Day::of(now_ms).start_ms()),
+            since_ms: Some(today.start),
             limit: COMPLETIONS,
             ..executions::Page::default()
         };
@@ -147,7 +151,7 @@ impl TerminalStatus {
         let ended = ended.executions.into_iter().map(|item| item.0).collect();
         // Without those, history has them soon.
         let newer = changes.remembered(flushed, shown.max(flushed), MAX_UNFLUSHED);
-        let ended = last_ended(ended, &newer.unwrap_or_default(), now_ms);
+        let ended = last_ended(ended, &newer.unwrap_or_default(), &today);
         let (running, _) = reports.own.running();
         let (running, _) = running.page(None, Page::WHOLE.limit);
         let running = running.into_iter().rev().map(|run| run.active());
@@ -162,17 +166,17 @@ impl TerminalStatus {
     }
 }
 
-/// What ended last on the day: what history says, and what changed since.
+/// What ended last in the day, from its first moment to its end: what history says, and what
+/// changed since.
 fn last_ended(
     mut ended: Vec<Arc<Execution>>,
     newer: &[Arc<Change>],
-    now_ms: i64,
+    today: &Range<i64>,
 ) -> Vec<Arc<Execution>> {
-    let today = Day::of(now_ms);
     for change in newer {
         ended.retain(|one| one.id != change.after.id);
         let outcome = change.after.outcome();
-        if outcome.is_some_and(|outcome| Day::of(outcome.ended_ms) == today) {
+        if outcome.is_some_and(|outcome| today.contains(&outcome.ended_ms)) {
             ended.push(change.after.clone());
         }
     }
@@ -279,7 +283,7 @@ mod tests {
     #[test]
     fn completions_are_those_of_the_day_with_what_history_lacks() {
         let hour_ms = 3_600_000;
-        let now_ms = 30 * hour_ms;
+        let today = 24 * hour_ms..48 * hour_ms;
         let of = |id: &str, ended_ms| Arc::new(stopped(id, ended_ms, None));
         let change = |after: Arc<Execution>| Arc::new(Change::between(None, after, 1, 0));
         let history = vec![of("b", 27 * hour_ms), of("a", 26 * hour_ms)];
@@ -289,7 +293,7 @@ mod tests {
             change(of("a", 29 * hour_ms)),
             change(Arc::new(started(active("b", 1)))),
         ];
-        let ids: Vec<String> = last_ended(history, &newer, now_ms)
+        let ids: Vec<String> = last_ended(history, &newer, &today)
             .iter()
             .map(|one| one.id.clone())
             .collect();
@@ -297,7 +301,7 @@ mod tests {
         let many = (0..15)
             .map(|n| of(&n.to_string(), 25 * hour_ms + n))
             .collect();
-        let last = last_ended(many, &[], now_ms);
+        let last = last_ended(many, &[], &today);
         assert_eq!((last.len(), last[0].id.as_str()), (10, "14"));
     }
 

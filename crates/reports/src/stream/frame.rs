@@ -76,6 +76,7 @@ mod tests {
     use super::*;
     use crate::samples::{active, shown};
     use crate::{active as list, current};
+    use agentpulse_core::bucket::Day;
     use agentpulse_core::tally::Tally;
     use agentpulse_pipeline::running::RunSnapshot;
 
@@ -87,7 +88,7 @@ mod tests {
         let running = [active("x", 1_000), active("y", 2_000)].map(shown);
         let details = running.iter().map(RunSnapshot::active);
         Snapshot {
-            data: current::build(5, details, &Tally::default(), 3_000),
+            data: current::build(Day(0), 5, details, &Tally::default(), 3_000),
             active: list::build(&running, 3, 1 << 20, 3_000),
         }
     }

@@ -92,7 +92,7 @@ impl Hub {
         let now = Instant::now();
         let totals = Totals {
             stale: false,
-            day: Day::of((watched.reports.now_ms)()),
+            day: watched.reports.today(),
             at: now,
             read: None,
         };
@@ -187,7 +187,7 @@ impl Hub {
         let changes = self.watched.changes.remembered(from, to, MAX_ELEMENTS + 1);
         self.shown = to;
         self.watched.changes.applied(View::Stream, to);
-        let today = Day::of((self.watched.reports.now_ms)());
+        let today = self.watched.reports.today();
         self.totals.stale |= to > from || today != self.totals.day;
         self.totals.day = today;
         let rebuilds = self.watched.counters.rebuilds.get();

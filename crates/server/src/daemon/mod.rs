@@ -9,7 +9,7 @@
 //! | `tasks` | what ends first, and how tasks and threads end |
 //! | `http`, `intake`, `alerts`, `reload`, `notify`, `audit` | one kind of task each |
 //! | `folder`, `ownership` | the data folder: its lock, and whether it is ours |
-//! | `stores`, `names`, `cursor` | the databases at the start, and whether they belong together |
+//! | `stores`, `names`, `zone`, `cursor` | the databases at the start, and whether they belong together |
 //! | `backup`, `restore`, `rebuild`, `offline` | what commands do without a daemon |
 
 mod access;
@@ -45,6 +45,7 @@ mod start;
 mod stores;
 mod tasks;
 mod writer;
+mod zone;
 
 pub use self::backup::backup_offline;
 pub use self::cursor::{FOREIGN_FIX, cursor_is_ours};

@@ -25,7 +25,9 @@ pub fn names(
         types: limits.agent_types,
         tools: limits.tools,
     };
-    let mut names = Names::new(limits, Day::of(now_ms()));
+    let zone = history.zone().clone();
+    let today = zone.day_of(now_ms());
+    let mut names = Names::new(limits, zone, today);
     let tracked = journal.tracked_names()?;
     if !tracked.is_empty() {
         tracked.into_iter().for_each(|name| names.restore(name));
@@ -75,9 +77,12 @@ impl Maker {
         let cursor = history.cursor()?;
         each_after(tail, cursor.map_or(0, |cursor| cursor.seq), |changes| {
             for added in changes.iter().filter_map(|change| change.added()) {
-                let day = added.day();
+                let day = added.day(history.zone());
+                let day_of_hour = history.zone().day_of_hour(added.hour());
                 self.give(NameKind::Agent, day, &[added.agent_name.to_owned()]);
-                self.give(NameKind::Type, day, &[added.agent_type.to_owned()]);
+                for day in [day, day_of_hour] {
+                    self.give(NameKind::Type, day, &[added.agent_type.to_owned()]);
+                }
                 let tools: Vec<String> = added.tools.iter().map(|t| t.0.to_owned()).collect();
                 self.give(NameKind::Tool, day, &tools);
             }

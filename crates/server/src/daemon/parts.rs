@@ -163,6 +163,7 @@ impl Parts {
             names: self.names.clone(),
             state: self.state.clone(),
             running: self.running.clone(),
+            calendar: stores.lookup.calendar().clone(),
         }
     }
 

@@ -12,6 +12,7 @@ use super::cursor::{FOREIGN_FIX, cursor_is_ours};
 use super::failure::Failure;
 use super::names;
 use super::replay::each_after;
+use super::zone;
 use agentpulse_config::Config;
 use agentpulse_contract::data_folder::{HISTORY, JOURNAL};
 use agentpulse_contract::exit;
@@ -48,6 +49,7 @@ impl Stores {
         let mut history = History::open(&history_path)?;
         let tail = Tail::open(&journal_path)?;
         let history_seq = reconcile_cursors(&mut journal, &mut history, &tail)?;
+        zone::settle(&config.time.zone, &mut journal, &mut history)?;
         let lookup = Reader::open(&history_path)?;
         let names = names::names(&config.limits, &mut journal, &lookup, &tail)?;
         // The epoch is a new one if names were tracked.

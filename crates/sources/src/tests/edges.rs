@@ -5,6 +5,7 @@ use crate::claude_code::transcript::{Slice, Span};
 use agentpulse_core::execution::Reading;
 use agentpulse_core::price::Prices;
 use agentpulse_core::usage::Usage;
+use agentpulse_core::zone::Zone;
 
 const MOST: u64 = 1_000_000_000_000;
 const END_MS: i64 = NOW_MS - 1_800_000; // 18:10
@@ -88,9 +89,12 @@ fn a_total_that_is_derived_of_legal_parts_is_cut_and_taken_away_as_it_was_added(
     assert!(execution.is_capped());
     let usage = execution.token_usage().unwrap();
     assert_eq!((usage.input_tokens, usage.total_tokens), (MOST, MOST));
-    let (names, sums) = (["code-reviewer", "unknown"], Sums::of(&changes));
+    let (names, sums) = (
+        ["code-reviewer", "unknown"],
+        Sums::of(&changes, &Zone::utc()),
+    );
     let by_name = sums.by(Dimension::Agent);
-    let agents = names.map(|name| by_name[&(Day::of(END_MS).0, name)].total_tokens);
+    let agents = names.map(|name| by_name[&(Day::utc_of(END_MS).0, name)].total_tokens);
     assert_eq!(agents, [MOST as i64, 0]);
     assert!(!apply([stop(json!({}))]).0.is_capped());
     let most = json!({"token_usage": {"input_tokens": MOST, "output_tokens": 0}});

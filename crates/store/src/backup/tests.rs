@@ -18,6 +18,7 @@ use agentpulse_core::cursor::Cursor;
 use agentpulse_core::execution::{Catalog, Execution, Fact, Origin, Start};
 use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::names::{NameLimits, Names};
+use agentpulse_core::zone::Zone;
 
 const CREATED_MS: i64 = 1_795_169_700_000;
 
@@ -62,7 +63,7 @@ fn data(dir: &Path, kept: u64) -> PathBuf {
         types: 1,
         tools: 1,
     };
-    let names = Names::new(limits, Day(0));
+    let names = Names::new(limits, Zone::utc(), Day(0));
     let totals = LifetimeCounters::of(all[..20].iter().map(Arc::as_ref), &names);
     history.flush(&all[..20], &totals, &cursor).unwrap();
     Access::open(&data.join(ACCESS)).unwrap();

@@ -93,6 +93,7 @@ fn costliest(
 mod tests {
     use super::super::sample::{NAMED, TODAY, World};
     use super::*;
+    use agentpulse_core::zone::Zone;
 
     /// Of every name, by adding up the executions themselves.
     fn sums(world: &World, by: Dimension, from: Day) -> BTreeMap<String, Tally> {
@@ -107,7 +108,7 @@ mod tests {
                 Dimension::Session => contribution.session_id,
                 Dimension::Type | Dimension::Day => unreachable!("{by:?} is not asked"),
             };
-            if contribution.day() >= from {
+            if contribution.day(&Zone::utc()) >= from {
                 *sums.entry(name.unwrap_or_default().to_owned()).or_default() += contribution.tally;
             }
         }

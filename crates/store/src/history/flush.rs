@@ -7,17 +7,18 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection, params};
 
 use crate::sqlite::{Db, Result, to_json};
-use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::sums::Sums;
+use agentpulse_core::zone::Zone;
 
 use super::lifetime::add_lifetime;
 use super::read::{cursor, id_hash};
 use super::rollups::add_sums;
 use super::schema::SCHEMA;
+use super::zone::calendar;
 
 /// A transaction of 20,000 executions beside a million others touches some 40 MiB of pages; what
 /// does not fit is written to the log twice.
@@ -26,14 +27,15 @@ const CACHE_KIB: u32 = 16 * 1024;
 /// The flusher's end of history. There is one.
 pub struct History {
     pub(super) db: Db,
+    pub(super) zone: Zone,
 }
 
 impl History {
     /// Makes the file if there is none.
     pub fn open(path: &Path) -> Result<History> {
-        Ok(History {
-            db: Db::open_writer(path, SCHEMA, CACHE_KIB)?,
-        })
+        let db = Db::open_writer(path, SCHEMA, CACHE_KIB)?;
+        let zone = db.read(calendar)?.zone;
+        Ok(History { db, zone })
     }
 
     /// The last change that is in here; nothing before the first flush.
@@ -56,12 +58,12 @@ impl History {
         totals: &LifetimeCounters,
         cursor: &Cursor,
     ) -> Result<u64> {
-        let last_states = LastState::of_each(changes);
-        let sums = Sums::of(changes.iter().map(Arc::as_ref));
+        let (last_states, zone) = (LastState::of_each(changes), &self.zone);
+        let sums = Sums::of(changes.iter().map(Arc::as_ref), zone);
         let accepted_ms = changes.iter().map(|change| change.accepted_ms).max();
-        let day = Day::of(accepted_ms.unwrap_or(0));
+        let day = zone.day_of(accepted_ms.unwrap_or(0));
         self.db.write(|tx| {
-            put_executions(tx, &last_states)?;
+            put_executions(tx, &last_states, zone)?;
             let at_limit = add_sums(tx, &sums)?;
             add_lifetime(tx, totals, day)?;
             put_cursor(tx, cursor)?;
@@ -135,7 +137,11 @@ fn put_cursor(conn: &Connection, cursor: &Cursor) -> rusqlite::Result<()> {
 }
 
 /// An update does not name `id` and `id_hash` among what it sets: their index stays as it is.
-fn put_executions(conn: &Connection, last_states: &[LastState]) -> rusqlite::Result<()> {
+fn put_executions(
+    conn: &Connection,
+    last_states: &[LastState],
+    zone: &Zone,
+) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(
         "INSERT INTO executions (id, id_hash, seq, started_ms, ended_ms, day, agent_name,
              agent_type, status, duration_ms, session_id, model, total_tokens, cost_micros,
@@ -151,8 +157,8 @@ fn put_executions(conn: &Connection, last_states: &[LastState]) -> rusqlite::Res
     )?;
     for state in last_states {
         // A row that is not there although it was known is one that a restored backup lacks.
-        if state.is_new || put(&mut update, state)? == 0 {
-            put(&mut insert, state)?;
+        if state.is_new || put(&mut update, state, zone)? == 0 {
+            put(&mut insert, state, zone)?;
         }
     }
     Ok(())
@@ -161,7 +167,7 @@ fn put_executions(conn: &Connection, last_states: &[LastState]) -> rusqlite::Res
 /// The status of a row of which nothing is left.
 const VOID: &str = "void";
 
-fn put(statement: &mut CachedStatement, state: &LastState) -> rusqlite::Result<usize> {
+fn put(statement: &mut CachedStatement, state: &LastState, zone: &Zone) -> rusqlite::Result<usize> {
     let execution = state.execution;
     let outcome = execution.outcome();
     let total_tokens = execution
@@ -173,7 +179,7 @@ fn put(statement: &mut CachedStatement, state: &LastState) -> rusqlite::Result<u
         state.seq as i64,
         execution.started_ms(),
         outcome.map(|outcome| outcome.ended_ms),
-        outcome.map(|outcome| Day::of(outcome.ended_ms).0),
+        outcome.map(|outcome| zone.day_of(outcome.ended_ms).0),
         execution.agent_name(),
         execution.agent_type(),
         match outcome {

@@ -200,7 +200,7 @@ mod tests {
             ))?;
         }
         conn.execute_batch(
-            "DROP TABLE tallies; DROP TABLE totals; DROP TABLE counters;
+            "DROP TABLE tallies; DROP TABLE totals; DROP TABLE counters; DROP TABLE zone;
              PRAGMA user_version = 2",
         )
     }
@@ -247,7 +247,7 @@ mod tests {
         let mut world = World::new();
         // A tool each: more of them idle than there is room for, and some of today.
         let mut record = |names: std::ops::Range<i64>, today: Day| {
-            world.accepted_ms = today.start_ms();
+            world.accepted_ms = today.utc_start_ms();
             for n in names {
                 let mut fact = stop(NOW_MS, Some(1), Status::Success);
                 fact.tool_calls = [(format!("tool-{n}"), 1)].into();

@@ -9,6 +9,7 @@ use crate::sqlite::Result;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::{Execution, Status};
+use agentpulse_core::zone::Zone;
 
 use super::columns::of;
 use super::read::{Reader, execution};
@@ -56,9 +57,10 @@ impl Reader {
         before: Option<Position>,
         limit: usize,
     ) -> Result<Page> {
+        let zone = self.zone();
         self.db.snapshot(|_| {
             self.db
-                .read(|conn| page(conn, filter, before, limit, MAX_SCANNED, MAX_BYTES))
+                .read(|conn| page(conn, zone, filter, before, limit, MAX_SCANNED, MAX_BYTES))
         })
     }
 }
@@ -85,7 +87,7 @@ impl Filter {
     }
 
     /// When the wanted ones ended: from the first moment to before the second.
-    fn range_ms(&self, conn: &Connection) -> rusqlite::Result<(i64, i64)> {
+    fn range_ms(&self, conn: &Connection, zone: &Zone) -> rusqlite::Result<(i64, i64)> {
         let from_ms = self.from_ms.unwrap_or(i64::MIN);
         let to_ms = self.to_ms.unwrap_or(i64::MAX);
         let Some(session_id) = &self.session_id else {
@@ -100,8 +102,8 @@ impl Filter {
             .query_row([session_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(match days {
             (Some(first), Some(last)) => (
-                from_ms.max(Day(first).start_ms()),
-                to_ms.min(Day(last).end_ms()),
+                from_ms.max(zone.start_ms(Day(first))),
+                to_ms.min(zone.end_ms(Day(last))),
             ),
             _ => (to_ms, to_ms),
         })
@@ -126,6 +128,7 @@ impl Filter {
 
 fn page(
     conn: &Connection,
+    zone: &Zone,
     filter: &Filter,
     before: Option<Position>,
     limit: usize,
@@ -139,7 +142,7 @@ fn page(
          WHERE {condition} AND ended_ms >= ?2 AND (ended_ms, rowid) < (?3, ?4)
          ORDER BY ended_ms DESC, rowid DESC"
     ))?;
-    let (from_ms, to_ms) = filter.range_ms(conn)?;
+    let (from_ms, to_ms) = filter.range_ms(conn, zone)?;
     let to = Position {
         ended_ms: to_ms,
         rowid: i64::MIN,
@@ -213,7 +216,17 @@ mod tests {
         loop {
             let page = reader
                 .db
-                .read(|conn| page(conn, filter, before, limit, max_scanned, max_bytes))
+                .read(|conn| {
+                    page(
+                        conn,
+                        reader.zone(),
+                        filter,
+                        before,
+                        limit,
+                        max_scanned,
+                        max_bytes,
+                    )
+                })
                 .unwrap();
             let held = page.executions.iter().map(|(_, one)| json_bytes(one));
             assert!(page.executions.len() <= 1 || held.sum::<usize>() <= max_bytes);

@@ -24,6 +24,7 @@ mod schema;
 mod sums_at_limit;
 #[cfg(test)]
 mod work;
+mod zone;
 
 pub use crate::sqlite::Error;
 pub use costliest::Costliest;
@@ -35,3 +36,4 @@ pub use pool::{LOOKUPS, Lanes, Readers, SCANS};
 pub use prune::Pruned;
 pub use read::Reader;
 pub use schema::check;
+pub use zone::Recorded;

@@ -26,15 +26,17 @@ impl History {
     /// Deletes executions that ended before the day `oldest`, then the buckets before it, at most
     /// `max_rows` rows in all. The pages become free for new rows: the file does not shrink.
     pub fn prune(&mut self, oldest: Day, max_rows: usize) -> Result<Pruned> {
+        let zone = &self.zone;
         self.db.write(|tx| {
             let mut pruned = Pruned {
-                executions: executions(tx, oldest, max_rows)?,
+                executions: executions(tx, zone.start_ms(oldest), max_rows)?,
                 buckets: 0,
             };
             pruned.executions += voids(tx, max_rows - pruned.rows())?;
             for row in &TABLE {
-                let (oldest, max_rows) = (row.bucket.first_of(oldest), max_rows - pruned.rows());
-                pruned.buckets += tallies(tx, row.code, oldest, max_rows)?;
+                let first = row.bucket.first_of(zone, oldest);
+                let max_rows = max_rows - pruned.rows();
+                pruned.buckets += tallies(tx, row.code, first, max_rows)?;
             }
             for (table, key) in [
                 ("tools", "day, agent_type, tool"),
@@ -51,13 +53,13 @@ impl History {
     }
 }
 
-fn executions(conn: &Connection, oldest: Day, max_rows: usize) -> rusqlite::Result<usize> {
+fn executions(conn: &Connection, before_ms: i64, max_rows: usize) -> rusqlite::Result<usize> {
     conn.prepare_cached(
         "DELETE FROM executions WHERE rowid IN (
              SELECT rowid FROM executions INDEXED BY executions_ended
              WHERE ended_ms < ?1 ORDER BY ended_ms LIMIT ?2)",
     )?
-    .execute((oldest.start_ms(), max_rows as i64))
+    .execute((before_ms, max_rows as i64))
 }
 
 /// A row of which nothing is left has no time. It goes once all that ended and was inserted before
@@ -101,7 +103,7 @@ fn buckets(
 mod tests {
     use super::super::sample::{NOW_MS, TODAY, World, start, stop_of};
     use super::*;
-    use agentpulse_core::bucket::{DAY_MS, Hour};
+    use agentpulse_core::bucket::DAY_MS;
     use agentpulse_core::dimension::Dimension;
     use agentpulse_core::execution::Status;
 
@@ -139,10 +141,11 @@ mod tests {
     /// Every rollup of these days.
     fn rollups(world: &World, from: Day, to: Day) -> String {
         let reader = world.reader();
-        let last = Hour(to.first_hour().0 + 23);
+        let zone = reader.zone();
+        let (first, last) = (zone.hours_of(from).0, zone.hours_of(to).1);
         format!(
             "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-            reader.hours(from.first_hour(), last),
+            reader.hours(first, last),
             reader.days(from, to).unwrap(),
             reader.all_agent_days(from, to),
             reader.costliest(Dimension::Model, from, to, 1_000).unwrap(),
@@ -174,7 +177,7 @@ mod tests {
         let gone = |(_, run): &(u64, std::sync::Arc<agentpulse_core::execution::Execution>)| {
             let outcome = run.outcome()?;
             let is_hung = run.timed_out_ms.is_some() && run.stop.is_none();
-            (is_hung && outcome.ended_ms < oldest.start_ms()).then(|| run.id.clone())
+            (is_hung && outcome.ended_ms < oldest.utc_start_ms()).then(|| run.id.clone())
         };
         let hung: Vec<String> = whole.executions.values().filter_map(gone).collect();
         assert!(
@@ -184,7 +187,7 @@ mod tests {
         for world in [&mut pruned, &mut whole] {
             world.record(
                 "late",
-                stop_of("agent-0", oldest.start_ms(), 9, Status::Failure),
+                stop_of("agent-0", oldest.utc_start_ms(), 9, Status::Failure),
             );
             for id in &hung {
                 world.record(id, stop_of("agent-1", NOW_MS, 7, Status::Success));

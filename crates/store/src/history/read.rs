@@ -11,20 +11,37 @@ use crate::sqlite::{Db, Result, from_json};
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Execution;
+use agentpulse_core::zone::{Calendar, Zone};
 
 use super::columns::of;
 use super::schema::SCHEMA;
+use super::zone::{Recorded, calendar, recorded};
 
 pub struct Reader {
     pub(super) db: Db,
+    calendar: Calendar,
 }
 
 impl Reader {
     /// The file must be there: [`super::History::open`] makes it.
     pub fn open(path: &Path) -> Result<Reader> {
-        Ok(Reader {
-            db: Db::open_reader(path, SCHEMA)?,
-        })
+        let db = Db::open_reader(path, SCHEMA)?;
+        let calendar = db.read(calendar)?;
+        Ok(Reader { db, calendar })
+    }
+
+    /// Of the days, as they were when the file was opened: no daemon changes it while it runs.
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    pub fn zone(&self) -> &Zone {
+        &self.calendar.zone
+    }
+
+    /// As [`History::recorded_zone`](super::History::recorded_zone).
+    pub fn recorded_zone(&self) -> Result<Option<Recorded>> {
+        self.db.read(recorded)
     }
 
     /// Everything that `f` reads is of one moment, the cursor included.

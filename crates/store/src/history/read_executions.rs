@@ -77,6 +77,7 @@ impl Reader {
         day: Day,
         limit: usize,
     ) -> Result<Vec<Failed>> {
+        let zone = self.zone();
         self.snapshot(|_| {
             self.db.read(|conn| {
                 let mut select = conn.prepare_cached(
@@ -84,7 +85,7 @@ impl Reader {
                      WHERE ended_ms >= ?1 AND ended_ms < ?2 AND status IN ('failure', 'timeout')
                      ORDER BY ended_ms DESC, id",
                 )?;
-                let mut rows = select.query((day.start_ms(), day.end_ms()))?;
+                let mut rows = select.query((zone.start_ms(day), zone.end_ms(day)))?;
                 let mut chosen = Vec::new();
                 while chosen.len() < limit
                     && let Some(row) = rows.next()?
@@ -185,7 +186,7 @@ mod tests {
             .iter()
             .filter(|(_, e)| e.agent_name() == "agent-0")
             .filter_map(|(_, e)| e.outcome())
-            .filter(|outcome| (from..=to).contains(&Day::of(outcome.ended_ms)))
+            .filter(|outcome| (from..=to).contains(&Day::utc_of(outcome.ended_ms)))
             .filter_map(|outcome| outcome.duration_ms)
             .collect();
         expected.sort_unstable_by_key(|&ms| Reverse(ms));
@@ -244,7 +245,7 @@ mod tests {
     #[test]
     fn the_rows_are_those_of_the_asked_time() {
         let world = World::any();
-        let (from_ms, before_ms) = (TODAY.back(6).start_ms(), TODAY.start_ms());
+        let (from_ms, before_ms) = (TODAY.back(6).utc_start_ms(), TODAY.utc_start_ms());
         let is_asked = |ms: i64| (from_ms..before_ms).contains(&ms);
         let ended = world.ended();
         let ends = ended.iter().map(|(_, e)| e.outcome().unwrap().ended_ms);

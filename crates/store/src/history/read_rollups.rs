@@ -128,11 +128,13 @@ impl Reader {
             }
         };
         let sql = format!(
-            "SELECT DISTINCT key FROM tallies WHERE {} AND bucket >= ?1 AND bucket < ?2 ORDER BY 1",
+            "SELECT DISTINCT key FROM tallies WHERE {} AND bucket BETWEEN ?1 AND ?2 ORDER BY 1",
             of(dimension)
         );
-        let bucket = dimension.row().bucket;
-        let range = (bucket.first_of(day), bucket.first_of(day.back(-1)));
+        // An hour that a day begins or ends in is one of it.
+        let (bucket, zone) = (dimension.row().bucket, self.zone());
+        let last_ms = zone.end_ms(day) - 1;
+        let range = (bucket.first_of(zone, day), bucket.of(zone, last_ms));
         self.list(&sql, range, |row| row.get(0))
     }
 
@@ -162,6 +164,16 @@ impl Reader {
             Ok(())
         })
     }
+}
+
+/// Returns `None` where nothing has ended.
+pub(super) fn last_counted_day(conn: &Connection) -> rusqlite::Result<Option<Day>> {
+    let sql = format!(
+        "SELECT max(bucket) FROM tallies WHERE {}",
+        of(Dimension::Day)
+    );
+    let last: Option<i32> = conn.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
+    Ok(last.map(Day))
 }
 
 fn agent_columns() -> String {

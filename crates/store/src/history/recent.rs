@@ -13,6 +13,7 @@ use agentpulse_core::retention::{
     DURATIONS_KEPT, DURATIONS_MS, ENDED_KEPT, FAILED_KEPT, TIMELINE_KEPT, TIMELINE_MS,
 };
 use agentpulse_core::view::{Active, LastDuration, Recent};
+use agentpulse_core::zone::Zone;
 
 use super::read::Reader;
 
@@ -24,7 +25,7 @@ impl Reader {
     pub fn recent(&self, place: Label, now_ms: i64) -> Result<Recent> {
         self.db.snapshot(|_| {
             self.db.read(|conn| {
-                let mut choice = Choice::new(now_ms);
+                let mut choice = Choice::new(self.zone(), now_ms);
                 let mut select = conn.prepare_cached(
                     "SELECT rowid, id, seq, started_ms, ended_ms, agent_name, status, duration_ms
                      FROM executions",
@@ -81,7 +82,8 @@ impl Reader {
     }
 }
 
-struct Choice {
+struct Choice<'a> {
+    zone: &'a Zone,
     now_ms: i64,
     running: Vec<i64>,
     by_name: HashMap<String, usize>,
@@ -100,9 +102,10 @@ struct OfPlace {
     durations: Top<(i64, String, i64)>,
 }
 
-impl Choice {
-    fn new(now_ms: i64) -> Choice {
+impl Choice<'_> {
+    fn new(zone: &Zone, now_ms: i64) -> Choice<'_> {
         Choice {
+            zone,
             now_ms,
             running: Vec::new(),
             by_name: HashMap::new(),
@@ -127,7 +130,7 @@ impl Choice {
             return Ok(());
         };
         let is_recent = ended_ms >= self.now_ms - DURATIONS_MS;
-        let place = place(row.get_ref(5)?.as_str()?, Day::of(ended_ms));
+        let place = place(row.get_ref(5)?.as_str()?, self.zone.day_of(ended_ms));
         let of_place = self.of_place(place);
         let key = (row.get(2)?, row.get(0)?);
         of_place.ended.offer(key);

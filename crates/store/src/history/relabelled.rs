@@ -11,6 +11,7 @@ use agentpulse_core::tally::Tally;
 use agentpulse_core::view::{AgentDay, DayParts, HourTally, ToolDay, ToolPair, TypeTool};
 
 use super::read::Reader;
+use super::read_rollups::last_counted_day;
 
 /// Calls, and executions that used it.
 type Used = (i64, i64);
@@ -19,7 +20,11 @@ impl Reader {
     pub fn relabelled_hours(&self, from: Hour, to: Hour, names: &Names) -> Result<Vec<HourTally>> {
         let mut hours: BTreeMap<(Hour, String), Tally> = BTreeMap::new();
         self.each_hour(from, to, |row| {
-            let place = names.label(NameKind::Type, row.hour.day(), &row.agent_type);
+            let place = names.label(
+                NameKind::Type,
+                names.zone().day_of_hour(row.hour),
+                &row.agent_type,
+            );
             *hours.entry((row.hour, place.to_owned())).or_default() += row.tally;
         })?;
         let row = |((hour, agent_type), tally)| HourTally {
@@ -30,29 +35,46 @@ impl Reader {
         Ok(hours.into_iter().map(row).collect())
     }
 
-    /// The days of these hours.
-    pub fn relabelled_day_parts(
-        &self,
-        from: Hour,
-        to: Hour,
-        names: &Names,
-    ) -> Result<Vec<DayParts>> {
+    /// The days in their hours on the clock and their types. Where an hour of UTC may lie in two
+    /// days, only the executions themselves show in which they ended.
+    pub fn relabelled_day_parts(&self, from: Day, to: Day, names: &Names) -> Result<Vec<DayParts>> {
+        let zone = self.zone();
+        let Some(last) = self.db.read(last_counted_day)? else {
+            return Ok(Vec::new());
+        };
+        let to = to.min(last);
         let mut days: BTreeMap<Day, DayParts> = BTreeMap::new();
-        self.each_hour(from, to, |row| {
-            let day = row.hour.day();
-            let parts = days.entry(day).or_insert_with(|| DayParts {
-                day,
-                by_hour: BTreeMap::new(),
-                by_type: BTreeMap::new(),
-            });
-            let count = row.tally.execution_count;
-            add(parts.by_hour.entry(row.hour.of_day()).or_default(), count);
-            let place = names.label(NameKind::Type, day, &row.agent_type);
-            match parts.by_type.get_mut(place) {
-                Some(sum) => add(sum, count),
-                None => drop(parts.by_type.insert(place.to_owned(), count)),
-            }
-        })?;
+        let mut count = |day: Day, at_ms: i64, agent_type: &str, executions: i64| {
+            let place = names.label(NameKind::Type, day, agent_type);
+            let parts = days.entry(day).or_insert_with(|| DayParts::none(day));
+            parts.add(zone.clock_hour(at_ms), place, executions);
+        };
+        if zone.has_whole_hours(from, to) {
+            let (first, last) = (zone.hours_of(from).0, zone.hours_of(to).1);
+            self.each_hour(first, last, |row| {
+                let begin_ms = row.hour.start_ms();
+                let executions = row.tally.execution_count;
+                count(zone.day_of(begin_ms), begin_ms, &row.agent_type, executions);
+            })?;
+        } else {
+            self.db.read(|conn| {
+                let mut select = conn.prepare_cached(
+                    "SELECT ended_ms, agent_type FROM executions INDEXED BY executions_ended
+                     WHERE ended_ms >= ?1 AND ended_ms < ?2",
+                )?;
+                let mut rows = select.query((zone.start_ms(from), zone.end_ms(to)))?;
+                while let Some(row) = rows.next()? {
+                    let ended_ms = row.get(0)?;
+                    count(
+                        zone.day_of(ended_ms),
+                        ended_ms,
+                        row.get_ref(1)?.as_str()?,
+                        1,
+                    );
+                }
+                Ok(())
+            })?;
+        }
         Ok(days.into_values().collect())
     }
 

@@ -219,7 +219,7 @@ mod tests {
             let Some(c) = execution.contribution() else {
                 continue;
             };
-            let (day, add) = (c.day(), |sum: &mut Tally| *sum += c.tally);
+            let (day, add) = (c.day(reader.zone()), |sum: &mut Tally| *sum += c.tally);
             add(hours.entry((c.hour(), c.agent_type)).or_default());
             add(days.entry(day).or_default());
             add(models.entry((day, c.model.unwrap_or(""))).or_default());
@@ -236,7 +236,7 @@ mod tests {
             }
         }
 
-        let found = reader.hours(Hour(0), to.first_hour());
+        let found = reader.hours(Hour(0), Hour(to.0 * 24));
         let found: Vec<_> = found
             .iter()
             .map(|h| ((h.hour, &*h.agent_type), h.tally))

@@ -15,6 +15,7 @@ use agentpulse_core::execution::{
 };
 use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::names::{NameKind, NameLimits, Names};
+use agentpulse_core::zone::Zone;
 
 use agentpulse_core::bucket::Hour;
 use agentpulse_core::view::{AgentDay, HourTally, ToolPair, TypeTool};
@@ -142,10 +143,10 @@ impl World {
             types: usize::MAX,
             tools: usize::MAX,
         };
-        let mut names = Names::new(limits, TODAY);
+        let mut names = Names::new(limits, Zone::utc(), TODAY);
         for change in changes {
             for (_, contribution) in change.moves() {
-                let day = contribution.day();
+                let day = contribution.day(names.zone());
                 names.track(NameKind::Type, day, contribution.agent_type);
                 for (tool, _) in contribution.tools {
                     names.track(NameKind::Tool, day, tool);

@@ -42,7 +42,7 @@ macro_rules! tally_names {
 ///
 /// Of the indexes only `executions_hash` is in random order. One by session would take 9 µs more:
 /// the executions of a session are found by its days, which its tallies know. A day is the number
-/// of days since 1970-01-01, an hour that of hours.
+/// of days since 1970-01-01, an hour that of hours. `zone` says whose days they are.
 pub(super) const SCHEMA: &[M] = &[
     M::up(EXECUTIONS_AND_ROLLUPS),
     M::up(UNREAD),
@@ -51,7 +51,20 @@ pub(super) const SCHEMA: &[M] = &[
     M::up(TOTALS_DAY),
     M::up(VOIDS),
     M::up(TALLIES),
+    M::up(ZONE),
 ];
+
+/// The zone of the days: at most one row. Days were those of UTC before, and a history that has
+/// begun goes on with them. `is_local`: it was the zone of the system, and not named in a setting.
+/// `since` is the first day that is whole in it, where older ones are of another zone.
+const ZONE: &str = "
+     CREATE TABLE zone (
+         only INTEGER PRIMARY KEY CHECK (only = 1),
+         name TEXT NOT NULL,
+         is_local INTEGER NOT NULL,
+         since INTEGER
+     ) STRICT;
+     INSERT INTO zone SELECT 1, 'UTC', 0, NULL FROM cursor;";
 
 /// One table for all dimensions, so that a new one needs no table: only the rows of what history
 /// has already. The sketch is a histogram of HdrHistogram in its V2 format. Agents have it, and it

@@ -86,7 +86,7 @@ impl Requests {
         let mut parts: VecDeque<Sampling> = parts.map(|part| self.sampling(part)).collect();
         if let Some(first) = parts.pop_front() {
             let kept = Kept {
-                day: time_ms.map(Day::of),
+                day: time_ms.map(Day::utc_of),
                 is_whole: stated.is_whole,
                 first,
                 others: Vec::from(parts).into(),

@@ -102,7 +102,7 @@ impl PricesCommand {
     pub fn run(self, target: &Target) -> Result<(), Failure> {
         let config = target.load(Vec::new())?;
         let prices = table(&config)?;
-        let today = Day::of(now_ms()).to_string();
+        let today = Day::utc_of(now_ms()).to_string();
         match self {
             PricesCommand::Show => {
                 let rows = prices.all_listed(&today);
@@ -195,7 +195,7 @@ impl Checked {
         }
         let table = named(self.table.as_ref());
         format!(
-            "table: {table}\nlast {} days, UTC\n{}",
+            "table: {table}\nlast {} days\n{}",
             self.days,
             aligned(&rows)
         )
@@ -286,7 +286,7 @@ mod tests {
             row(Some("gpt-9"), 2, 2),
             row(Some("haiku-5-5"), 3, 1),
             row(None, 5, 5),
-        ]});
+        ], "today": "2026-11-20", "time_zone": "UTC", "time_zone_since": null});
         let costs: costs::Costs = serde_json::from_value(answer).unwrap();
         let mut checked = Checked {
             days: 7,
@@ -299,7 +299,7 @@ mod tests {
         }
         let expect = "\
 table: built in
-last 7 days, UTC
+last 7 days
           model              executions  tokens  cost   by
 NO PRICE  gpt-9              2           20      -      no row for it
 NO PRICE  haiku-5-5          1           30      -      priced by the length of each prompt
