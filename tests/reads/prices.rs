@@ -73,7 +73,10 @@ fn the_table_in_effect_is_shown_without_a_daemon() {
     fs::write(place("c.toml"), "").expect("a file");
     let (code, shown) = show();
     assert_eq!(code, Some(0));
-    assert!(shown.starts_with("table: built in\n"), "{shown}");
+    assert!(
+        shown.starts_with("table: built in, of 2026-11-30\n"),
+        "{shown}"
+    );
     assert!(
         shown.contains("\nhaiku-5-5   4    -      -           100000        0.1 "),
         "{shown}"
@@ -97,4 +100,74 @@ fn the_table_in_effect_is_shown_without_a_daemon() {
         table.display()
     );
     assert_eq!(show(), (Some(0), expect));
+}
+
+fn cost_of(daemon: &Daemon, id: &str) -> Value {
+    eventually("the execution", || {
+        let told = daemon.read(&format!("/api/agents/executions/{id}"))?;
+        Ok(told["token_usage"]["estimated_cost"].clone())
+    })
+}
+
+/// What one execution of a model costs that is counted now.
+fn cost_now(daemon: &Daemon, id: &str) -> Value {
+    daemon.accept(&[stop(id, "gpt-9")]);
+    cost_of(daemon, id)
+}
+
+#[test]
+fn a_newer_table_is_taken_and_goes_back() {
+    let mut daemon = Setup::new().start();
+    let file = daemon.folder.path().join("newer.toml");
+    let prices = |arguments: &[&str]| {
+        let told = daemon.command(&[&["prices"], arguments].concat());
+        let text = String::from_utf8_lossy(&told.stdout).into_owned();
+        let reason = String::from_utf8_lossy(&told.stderr).into_owned();
+        (told.status.code(), text, reason)
+    };
+    let update = |date: &str, input: f64| {
+        let row = "[[price]]\nmodels = [\"gpt-9\"]\noutput = 0\ncache_read = 0\n\
+                   cache_write_5m = 0\ncache_write_1h = 0\n";
+        fs::write(&file, format!("date = {date:?}\n{row}input = {input:?}\n")).expect("a file");
+        prices(&["update", &file.display().to_string()])
+    };
+    let (code, _, reason) = prices(&["revert"]);
+    assert_eq!(code, Some(1), "{reason}");
+    let (code, _, reason) = update("2026-11-30", 1.0);
+    assert_eq!(code, Some(78));
+    assert!(
+        reason.contains("date is 2026-11-30, not after 2026-11-30"),
+        "{reason}"
+    );
+    assert_eq!(cost_now(&daemon, "built-in"), Value::Null);
+
+    let (code, text, reason) = update("2026-12-01", 1.0);
+    assert_eq!(code, Some(0), "{reason}");
+    assert!(
+        text.starts_with("prices of 2026-12-01, before of 2026-11-30\nnew: gpt-9\n"),
+        "{text}"
+    );
+    assert_eq!(cost_now(&daemon, "first"), json!(0.001));
+    // A table that is wrong changes nothing.
+    let (code, _, reason) = update("2026-12-02", -1.0);
+    assert_eq!(code, Some(78), "{reason}");
+    assert!(
+        reason.contains("input is -1, not within 0..=1000000"),
+        "{reason}"
+    );
+    assert_eq!(update("2026-12-02", 2.0).0, Some(0));
+    assert_eq!(cost_now(&daemon, "second"), json!(0.002));
+
+    assert_eq!(prices(&["revert"]).0, Some(0));
+    assert_eq!(cost_now(&daemon, "reverted"), json!(0.001));
+    assert_eq!(prices(&["revert"]).0, Some(0));
+    assert_eq!(cost_now(&daemon, "built-in-again"), Value::Null);
+    assert_eq!(update("2026-12-02", 2.0).0, Some(0));
+    daemon.restart();
+    assert_eq!(cost_now(&daemon, "after-a-restart"), json!(0.002));
+    assert_eq!(
+        cost_of(&daemon, "first"),
+        json!(0.001),
+        "what was counted keeps its cost"
+    );
 }

@@ -13,16 +13,16 @@ use super::raw::RawSettings;
 use super::redact::Redact;
 use super::resolve::Resolver;
 use super::section::{
-    ClaudeCode, Data, History, Journal, Limits, Log, Reaper, Redis, Socket, Spool, Tables,
-    Transcript,
+    ClaudeCode, Data, History, Journal, Limits, Log, Reaper, Redis, Socket, Spool, Transcript,
 };
 use super::setting::Setting;
+use super::tables::Tables;
 use super::time::Time;
 
 /// The documented settings file; it names every key with its default.
 pub const DEFAULT_FILE: &str = include_str!("../../../config/agentpulse.toml");
 
-/// Two hundred times the documented file: a longer one is not a settings file.
+/// Two hundred times the documented file: a longer one is no settings file and no table.
 const FILE_MAX_BYTES: u64 = 1 << 20;
 
 /// Every setting, resolved: typed, within its bounds, defaults filled in.
@@ -80,7 +80,7 @@ impl Config {
             spool: Spool::read(&mut resolver, &data)?,
             transcript: Transcript::read(&mut resolver, &env)?,
             claude_code: ClaudeCode::read(&mut resolver)?,
-            tables: Tables::read(&mut resolver)?,
+            tables: Tables::read(&mut resolver, &data)?,
             redact: Redact::read(&mut resolver)?,
             log: Log::read(&mut resolver)?,
             alerts: Alerts::read(&mut resolver)?,
@@ -95,7 +95,7 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path) -> Result<String, ConfigError> {
+pub(super) fn read_file(path: &Path) -> Result<String, ConfigError> {
     let refuse = |problem: String| ConfigError::new(path.display().to_string(), problem);
     let mut text = String::new();
     File::open(path)

@@ -14,6 +14,7 @@ mod redact;
 mod resolve;
 mod section;
 mod setting;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -27,8 +28,9 @@ pub use http::{Http, RequireKey};
 pub use redact::Redact;
 pub use section::{
     ClaudeCode, Data, History, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool,
-    Tables, Transcript,
+    Transcript,
 };
 pub use setting::{Setting, Source};
+pub use tables::{Tables, prices_of};
 pub use time::{Time, ZoneSetting};
 pub use unit::parse_duration;

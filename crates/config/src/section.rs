@@ -107,13 +107,6 @@ pub struct ClaudeCode {
     pub main_thread: bool,
 }
 
-/// Own tables instead of the built-in ones.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tables {
-    pub agent_types: Option<PathBuf>,
-    pub prices: Option<PathBuf>,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct Log {
     pub level: Level,
@@ -280,15 +273,6 @@ impl ClaudeCode {
     pub(super) fn read(r: &mut Resolver) -> Result<ClaudeCode, ConfigError> {
         Ok(ClaudeCode {
             main_thread: r.flag(reloaded("claude_code.main_thread"), true)?,
-        })
-    }
-}
-
-impl Tables {
-    pub(super) fn read(r: &mut Resolver) -> Result<Tables, ConfigError> {
-        Ok(Tables {
-            agent_types: r.optional_path(reloaded("tables.agent_types"))?,
-            prices: r.optional_path(reloaded("tables.prices"))?,
         })
     }
 }

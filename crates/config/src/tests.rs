@@ -82,13 +82,13 @@ fn defaults() {
         Path::new("/home/u/.local/state/agentpulse/spool")
     );
     assert_eq!(config.spool.max_bytes, 67_108_864);
-    assert_eq!(
-        config.tables,
-        Tables {
-            agent_types: None,
-            prices: None
-        }
-    );
+    let newer_prices = "/home/u/.local/state/agentpulse/prices.toml".into();
+    let tables = Tables {
+        agent_types: None,
+        prices: None,
+        newer_prices,
+    };
+    assert_eq!(config.tables, tables);
     assert_eq!(
         config.log,
         Log {

@@ -15,6 +15,10 @@ pub const REDIS_SOCKET: &str = "redis.sock";
 /// See [`crate::spool`].
 pub const SPOOL: &str = "spool";
 
+/// The table of prices that `agentpulse prices update` took, and the one before it.
+pub const PRICES: &str = "prices.toml";
+pub const PRICES_BEFORE: &str = "prices.before.toml";
+
 pub const JOURNAL: &str = "journal.db";
 pub const HISTORY: &str = "history.db";
 pub const ACCESS: &str = "access.db";

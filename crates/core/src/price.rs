@@ -4,6 +4,7 @@
 //! in micro-dollars per million tokens, and a region's factor in millionths: all integers, and
 //! rounded once, half up.
 
+mod changes;
 mod listing;
 mod model_id;
 
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+pub use changes::Changes;
 pub use listing::Listed;
 pub use model_id::normalised;
 
@@ -24,12 +26,16 @@ const MAX_FACTOR: f64 = 1_000.0;
 const MILLION: i128 = 1_000_000;
 /// Sums are in millionths of millionths of a micro-dollar.
 const PER_MICRO: i128 = MILLION * MILLION;
+/// How errors name the form of a day.
+pub const A_DAY: &str = "a day such as \"2026-10-07\"";
 /// What a client writes where a request has no speed of its own.
 const STANDARD: &str = "standard";
 
 /// A table of prices by model, speed, day and length of the prompt.
 #[derive(Debug, Clone)]
 pub struct Prices {
+    /// The day on which its prices were those of the list.
+    date: Option<String>,
     by_model: HashMap<String, Vec<Tier>>,
     /// Micro-dollars for one web search.
     web_search: Option<i64>,
@@ -121,6 +127,9 @@ impl Prices {
                 file.rows.len()
             ));
         }
+        if let Some(date) = file.date.as_ref().filter(|date| !is_day(date)) {
+            return Err(format!("date is {date:?}, not {A_DAY}"));
+        }
         let mut by_model: HashMap<String, Vec<Tier>> = HashMap::new();
         for (index, row) in file.rows.iter().enumerate() {
             let place = |reason| format!("price {}, {:?}: {reason}", index + 1, row.models);
@@ -147,10 +156,16 @@ impl Prices {
         };
         let regions = file.regions.iter().map(factor);
         Ok(Self {
+            date: file.date,
             by_model,
             web_search: web_search.transpose()?,
             regions: regions.collect::<Result<_, String>>()?,
         })
+    }
+
+    /// The day (`YYYY-MM-DD`) on which these were the prices of the list, if the table says so.
+    pub fn date(&self) -> Option<&str> {
+        self.date.as_deref()
     }
 
     /// The cost, in micro-dollars, of a run of which only the totals are known.
@@ -218,6 +233,7 @@ impl Default for Prices {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    date: Option<String>,
     #[serde(rename = "price", default)]
     rows: Vec<Row>,
     #[serde(default)]
@@ -250,7 +266,7 @@ struct Row {
 }
 
 /// A row's rates, in micro-dollars per million tokens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Tier {
     /// The row of the table, from 1.
     row: usize,
@@ -270,10 +286,7 @@ struct Tier {
 impl Tier {
     fn parse(number: usize, row: &Row) -> Result<Self, String> {
         if !row.from.is_empty() && !is_day(&row.from) {
-            return Err(format!(
-                "from is {:?}, not a day such as \"2026-10-07\"",
-                row.from
-            ));
+            return Err(format!("from is {:?}, not {A_DAY}", row.from));
         }
         if row.speed == STANDARD {
             return Err(format!("speed is {STANDARD:?}, which a row without it has"));

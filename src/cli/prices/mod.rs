@@ -1,18 +1,20 @@
 //! `agentpulse prices`: what tokens cost, and which of them have no price.
 
-use std::fs;
-use std::path::PathBuf;
+mod update;
+
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use self::update::Update;
 use super::failure::{Failure, failed};
 use super::output::{print, print_json};
 use super::runtime::block_on;
 use super::table::aligned;
 use super::target::Target;
 use agentpulse_client::{Answer, AskError, Control};
-use agentpulse_config::Config;
+use agentpulse_config::{Config, ConfigError};
 use agentpulse_contract::exit;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::price::{Listed, Prices};
@@ -25,6 +27,10 @@ pub enum PricesCommand {
     Show,
     /// List models of past executions without a price; exit code 1 if there are any
     Check(Check),
+    /// Take a newer table; a running daemon reloads it
+    Update(Update),
+    /// Go back to the table before the last update
+    Revert,
 }
 
 #[derive(Args)]
@@ -101,31 +107,45 @@ fn model_name(model: Option<&str>) -> String {
 impl PricesCommand {
     pub fn run(self, target: &Target) -> Result<(), Failure> {
         let config = target.load(Vec::new())?;
-        let prices = table(&config)?;
-        let today = Day::utc_of(now_ms()).to_string();
         match self {
-            PricesCommand::Show => {
-                let rows = prices.all_listed(&today);
-                let head = format!("table: {}\n", named(config.tables.prices.as_ref()));
-                print(&(head + &shown(&rows)))
-            }
-            PricesCommand::Check(check) => check.run(&config, &prices, &today),
+            PricesCommand::Show => show(&config),
+            PricesCommand::Check(check) => check.run(&config),
+            PricesCommand::Update(update) => update.run(&config),
+            PricesCommand::Revert => update::revert(&config),
         }
     }
 }
 
+fn show(config: &Config) -> Result<(), Failure> {
+    let prices = table(config)?;
+    let rows = prices.all_listed(&today());
+    let of = prices.date().map(|date| format!(", of {date}"));
+    let head = format!(
+        "table: {}{}\n",
+        named(config.tables.prices_file()),
+        of.unwrap_or_default()
+    );
+    print(&(head + &shown(&rows)))
+}
+
+/// A price holds from a day of UTC.
+fn today() -> String {
+    Day::utc_of(now_ms()).to_string()
+}
+
 impl Check {
-    fn run(&self, config: &Config, prices: &Prices, today: &str) -> Result<(), Failure> {
+    fn run(&self, config: &Config) -> Result<(), Failure> {
+        let (prices, today) = (table(config)?, today());
         let answer = block_on(costs_of(&Control::of(config), self.days))??;
         let costs = answer.read().map_err(failed)?;
         let mut checked = Checked {
             days: self.days,
-            table: config.tables.prices.clone(),
+            table: config.tables.prices_file().map(Path::to_owned),
             unpriced: Vec::new(),
             priced: Vec::new(),
         };
         for cost in costs.costs {
-            checked.add(cost, prices, today);
+            checked.add(cost, &prices, &today);
         }
         if self.json {
             let line = serde_json::to_string(&checked).map_err(failed)?;
@@ -193,7 +213,7 @@ impl Checked {
                 by,
             ]);
         }
-        let table = named(self.table.as_ref());
+        let table = named(self.table.as_deref());
         format!(
             "table: {table}\nlast {} days\n{}",
             self.days,
@@ -251,19 +271,14 @@ fn shown(listed: &[Listed]) -> String {
     aligned(&rows)
 }
 
-fn named(table: Option<&PathBuf>) -> String {
+fn named(table: Option<&Path>) -> String {
     table.map_or("built in".to_owned(), |path| path.display().to_string())
 }
 
 /// The table that a daemon with these settings takes.
 fn table(config: &Config) -> Result<Prices, Failure> {
-    let Some(path) = &config.tables.prices else {
-        return Ok(Prices::default());
-    };
-    let wrong =
-        |reason: String| Failure::new(exit::CONFIG, format!("{}: {reason}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    Prices::parse(&text).map_err(wrong)
+    let wrong = |error: ConfigError| Failure::new(exit::CONFIG, error.to_string());
+    config.tables.prices().map_err(wrong)
 }
 
 #[cfg(test)]
