@@ -1,4 +1,4 @@
-//! `agentpulse costs`: what executions cost, by day, agent, model or session.
+//! `agentpulse costs`: what executions cost, by day, agent, model, session, kind, project, branch or host.
 
 use clap::{Args, ValueEnum};
 
@@ -21,7 +21,7 @@ pub struct Costs {
     #[arg(long, value_name = "N", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=90))]
     days: u32,
-    /// How many agents, models or sessions to list, the most costly first; all others are one row
+    /// How many names to list, the most costly first; all others are one row
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
@@ -36,6 +36,10 @@ enum By {
     Agent,
     Model,
     Session,
+    Kind,
+    Project,
+    Branch,
+    Host,
 }
 
 impl By {
@@ -45,6 +49,10 @@ impl By {
             By::Agent => "agent",
             By::Model => "model",
             By::Session => "session",
+            By::Kind => "kind",
+            By::Project => "project",
+            By::Branch => "branch",
+            By::Host => "host",
         }
     }
 
@@ -54,6 +62,10 @@ impl By {
             By::Agent => &cost.agent_name,
             By::Model => &cost.model,
             By::Session => &cost.session_id,
+            By::Kind => &cost.kind,
+            By::Project => &cost.project,
+            By::Branch => &cost.branch,
+            By::Host => &cost.host,
         }
     }
 }

@@ -35,6 +35,10 @@ pub fn agree(daemon: &Daemon) {
             ("model", "model"),
             ("agent", "agent_name"),
             ("session", "session_id"),
+            ("kind", "kind"),
+            ("project", "project"),
+            ("branch", "branch"),
+            ("host", "host"),
         ] {
             costs(daemon, &all, by, field)?;
         }

@@ -9,6 +9,7 @@ use super::alerts::Alerts;
 use super::error::ConfigError;
 use super::folder::absolute;
 use super::http::Http;
+use super::privacy::Privacy;
 use super::raw::RawSettings;
 use super::redact::Redact;
 use super::resolve::Resolver;
@@ -42,6 +43,7 @@ pub struct Config {
     pub claude_code: ClaudeCode,
     pub tables: Tables,
     pub redact: Redact,
+    pub privacy: Privacy,
     pub log: Log,
     pub alerts: Alerts,
     described: Vec<Setting>,
@@ -82,6 +84,7 @@ impl Config {
             claude_code: ClaudeCode::read(&mut resolver)?,
             tables: Tables::read(&mut resolver, &data)?,
             redact: Redact::read(&mut resolver)?,
+            privacy: Privacy::read(&mut resolver, &env)?,
             log: Log::read(&mut resolver)?,
             alerts: Alerts::read(&mut resolver)?,
             data,

@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod folder;
 mod http;
+mod privacy;
 mod raw;
 mod redact;
 mod resolve;
@@ -25,6 +26,7 @@ pub use config::{Config, DEFAULT_FILE};
 pub use error::ConfigError;
 pub use folder::default_file;
 pub use http::{Http, RequireKey};
+pub use privacy::Privacy;
 pub use redact::Redact;
 pub use section::{
     ClaudeCode, Data, History, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool,

@@ -18,6 +18,10 @@ pub enum Dimension {
     Agent,
     Model,
     Session,
+    Kind,
+    Project,
+    Branch,
+    Host,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +54,7 @@ pub enum Live {
     Tracked(NameKind),
 }
 
-pub static TABLE: [Row; 5] = [
+pub static TABLE: [Row; 9] = [
     Row {
         dimension: Dimension::Type,
         code: 0,
@@ -90,6 +94,38 @@ pub static TABLE: [Row; 5] = [
         key: |of| of.session_id.unwrap_or(NONE),
         live: Live::No,
         costs_by: Some("session"),
+    },
+    Row {
+        dimension: Dimension::Kind,
+        code: 5,
+        bucket: Bucket::Day,
+        key: |of| of.kind.as_str(),
+        live: Live::No,
+        costs_by: Some("kind"),
+    },
+    Row {
+        dimension: Dimension::Project,
+        code: 6,
+        bucket: Bucket::Day,
+        key: |of| of.project.unwrap_or(NONE),
+        live: Live::No,
+        costs_by: Some("project"),
+    },
+    Row {
+        dimension: Dimension::Branch,
+        code: 7,
+        bucket: Bucket::Day,
+        key: |of| of.branch.unwrap_or(NONE),
+        live: Live::No,
+        costs_by: Some("branch"),
+    },
+    Row {
+        dimension: Dimension::Host,
+        code: 8,
+        bucket: Bucket::Day,
+        key: |of| of.host.unwrap_or(NONE),
+        live: Live::No,
+        costs_by: Some("host"),
     },
 ];
 

@@ -68,6 +68,15 @@ pub struct Item<'a> {
     /// Launches below the main thread; null if no hook reported it.
     pub depth: Option<u64>,
     pub model: Option<Cow<'a, str>>,
+    /// The folder of the repository in which it worked, the home folder as `~`.
+    // Version 0.1.0 does not send these two.
+    #[serde(default)]
+    #[schemars(!default)]
+    pub project: Option<Cow<'a, str>>,
+    /// The branch that was checked out there when it began.
+    #[serde(default)]
+    #[schemars(!default)]
+    pub branch: Option<Cow<'a, str>>,
     pub host: Option<Cow<'a, str>>,
     pub source: Option<Cow<'a, str>>,
 }
@@ -135,7 +144,9 @@ impl<'a> Item<'a> {
             parent_agent_id: origin(|origin| &origin.parent_agent_id),
             depth: execution.depth(),
             model: execution.model().map(Cow::from),
-            host: origin(|origin| &origin.host),
+            project: execution.project().map(Cow::from),
+            branch: execution.branch().map(Cow::from),
+            host: execution.host().map(Cow::from),
             source: origin(|origin| &origin.source),
         }
     }
@@ -216,8 +227,8 @@ mod tests {
             "unreadable": null, "performance_metrics": null, "task_metadata": null,
             "output_metrics": {"files_created": 2},
             "task_description": null, "tools_granted": [], "context_size": null,
-            "session_id": "s", "parent_agent_id": null, "depth": null, "model": null, "host": null,
-            "source": null,
+            "session_id": "s", "parent_agent_id": null, "depth": null, "model": null, "project": null,
+            "branch": null, "host": null, "source": null,
         });
         assert_eq!(serde_json::to_value(Item::of(&execution)).unwrap(), expect);
     }

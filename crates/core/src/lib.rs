@@ -19,6 +19,7 @@ pub mod lifetime;
 pub mod limits;
 pub mod names;
 pub mod price;
+pub mod project;
 pub mod redis_url;
 pub mod retention;
 pub mod sketch;

@@ -84,18 +84,8 @@ impl<'a> Sums<'a> {
 
     /// `sign` is 1, or -1 for what is taken away.
     pub fn add(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
+        self.add_tally(sign, contribution, zone);
         let (day, agent_type) = (contribution.day(zone), contribution.agent_type);
-        let tally = if sign < 0 {
-            -contribution.tally
-        } else {
-            contribution.tally
-        };
-        for (row, tallies) in TABLE.iter().zip(&mut self.tallies) {
-            let bucket = row.bucket.of(zone, contribution.ended_ms);
-            *tallies
-                .entry((bucket, (row.key)(contribution)))
-                .or_default() += tally;
-        }
         let on_clock = (day, zone.clock_hour(contribution.ended_ms), agent_type);
         *self.clocks.entry(on_clock).or_default() += sign;
         let durations = self.durations.entry((day, contribution.agent_name));
@@ -110,6 +100,21 @@ impl<'a> Sums<'a> {
         }
         for (first, second) in contribution.tool_pairs() {
             *self.pairs.entry((day, first, second)).or_default() += sign;
+        }
+    }
+
+    /// To the tallies alone.
+    pub fn add_tally(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
+        let tally = if sign < 0 {
+            -contribution.tally
+        } else {
+            contribution.tally
+        };
+        for (row, tallies) in TABLE.iter().zip(&mut self.tallies) {
+            let bucket = row.bucket.of(zone, contribution.ended_ms);
+            *tallies
+                .entry((bucket, (row.key)(contribution)))
+                .or_default() += tally;
         }
     }
 

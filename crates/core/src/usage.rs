@@ -24,6 +24,11 @@ pub struct Usage {
     /// Failures of the API, also those that a retry made good.
     #[serde(skip_serializing_if = "is_zero")]
     pub api_errors: u64,
+    /// The project in whose folder the turn began, and the branch that was checked out there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
     /// The turn ended in a failure of the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<ApiFailure>,

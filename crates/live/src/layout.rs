@@ -2,7 +2,7 @@
 
 /// Goes up when a key, a field or the JSON of an element changes: a Redis that was written in
 /// another layout is rebuilt, because elements are taken out of a list by their whole text.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// What stands before the number of the change in the cursor of Redis. Version 0.1.0, whose layout
 /// was the first, wrote the epoch alone.

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::running::Timeouts;
 use agentpulse_core::alert::Rules;
 use agentpulse_core::execution::Catalog;
+use agentpulse_core::project::ProjectNames;
 
 pub struct RuntimeSettings {
     pub timeouts: Timeouts,
@@ -27,6 +28,9 @@ pub struct RuntimeSettings {
     /// Where transcripts may be read, and the largest of them, in bytes.
     pub transcript_roots: Vec<PathBuf>,
     pub transcript_max_bytes: u64,
+    pub project_names: ProjectNames,
+    /// The home folder of the user.
+    pub home: Option<PathBuf>,
     /// Turns of the main thread are executions.
     pub counts_main: bool,
     /// Types and prices, for what comes from now on.

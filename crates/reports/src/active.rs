@@ -134,6 +134,15 @@ pub struct Listed {
     pub context_size: Option<u64>,
     pub session_id: Option<String>,
     pub model: Option<String>,
+    /// The folder of the repository in which it works, the home folder as `~`.
+    // As the kind.
+    #[serde(default)]
+    #[schemars(!default)]
+    pub project: Option<String>,
+    /// The branch that is checked out there.
+    #[serde(default)]
+    #[schemars(!default)]
+    pub branch: Option<String>,
     pub host: Option<String>,
     pub source: Option<String>,
     /// When its last heartbeat came.
@@ -236,6 +245,8 @@ impl Listed {
             context_size: active.context_size,
             session_id: active.session_id.take(),
             model: active.model.take(),
+            project: active.project.take(),
+            branch: active.branch.take(),
             host: active.host.take(),
             source: active.source.take(),
             last_seen: active.last_sign_ms.map(rfc3339),
@@ -344,7 +355,8 @@ mod tests {
             },
             "depth": null,
             "task_description": null, "tools_granted": ["Read"], "context_size": null,
-            "session_id": "s", "model": null, "host": null, "source": null,
+            "session_id": "s", "model": null, "project": null, "branch": null, "host": null,
+            "source": null,
             "last_seen": "1970-01-01T00:00:02.000Z", "last_sign": "1970-01-01T00:00:02.000Z",
             "deadline": "1970-01-01T00:05:01.000Z",
         });

@@ -1,4 +1,4 @@
-//! What executions cost, by day, agent, model or session.
+//! What executions cost, by day, agent, model, session, kind, project, branch or host.
 
 use std::collections::BTreeMap;
 
@@ -50,6 +50,19 @@ pub struct Cost {
     pub agent_name: Option<String>,
     pub model: Option<String>,
     pub session_id: Option<String>,
+    // Version 0.1.0 does not send these four.
+    #[serde(default)]
+    #[schemars(!default)]
+    pub kind: Option<String>,
+    #[serde(default)]
+    #[schemars(!default)]
+    pub project: Option<String>,
+    #[serde(default)]
+    #[schemars(!default)]
+    pub branch: Option<String>,
+    #[serde(default)]
+    #[schemars(!default)]
+    pub host: Option<String>,
     pub executions: i64,
     pub total_tokens: i64,
     /// Dollars, of those executions whose cost is known.
@@ -60,7 +73,8 @@ pub struct Cost {
 
 impl Endpoint for Query {
     const PATH: &'static str = "/api/agents/costs";
-    const SUMMARY: &'static str = "Executions, tokens and cost by day, agent, model or session";
+    const SUMMARY: &'static str =
+        "Executions, tokens and cost by day, agent, model, session, kind, project, branch or host";
     type Answer = Costs;
 
     fn parse(params: &Params) -> Result<Query, InvalidParameter> {
@@ -133,6 +147,10 @@ pub fn by_name(by: Dimension, Costliest { mut rows, rest }: Costliest) -> Vec<Co
             Dimension::Agent => cost.agent_name = name,
             Dimension::Model => cost.model = name,
             Dimension::Session => cost.session_id = name,
+            Dimension::Kind => cost.kind = name,
+            Dimension::Project => cost.project = name,
+            Dimension::Branch => cost.branch = name,
+            Dimension::Host => cost.host = name,
             // Its buckets have no names, or costs are not asked by it.
             Dimension::Day | Dimension::Type => {}
         }
@@ -173,7 +191,7 @@ mod tests {
         let refused = |query| parsed(query).unwrap_err().to_string();
         assert_eq!(
             refused("by=tool"),
-            "by must be one of day, agent, model, session"
+            "by must be one of day, agent, model, session, kind, project, branch, host"
         );
         assert_eq!(refused("days=0"), "days must be 1..=90");
         assert_eq!(refused("by=model&limit=1001"), "limit must be 1..=1000");
@@ -199,10 +217,12 @@ mod tests {
         let expect = json!([
             {
                 "date": "1970-01-02", "agent_name": null, "model": null, "session_id": null,
+                "kind": null, "project": null, "branch": null, "host": null,
                 "executions": 1, "total_tokens": 10, "estimated_cost": 0.0, "unpriced_count": 0,
             },
             {
                 "date": "1970-01-03", "agent_name": null, "model": null, "session_id": null,
+                "kind": null, "project": null, "branch": null, "host": null,
                 "executions": 2, "total_tokens": 20, "estimated_cost": 0.0076,
                 "unpriced_count": 1,
             },

@@ -43,6 +43,8 @@ pub fn started(active: Active) -> Execution {
             session_id: active.session_id,
             parent_agent_id: active.parent_agent_id,
             model: active.model,
+            project: active.project,
+            branch: active.branch,
             host: active.host,
             source: active.source,
         },

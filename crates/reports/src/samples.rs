@@ -23,6 +23,8 @@ pub fn active(id: &str, started_ms: i64) -> Active {
         parent_agent_id: None,
         depth: None,
         model: None,
+        project: None,
+        branch: None,
         host: None,
         source: None,
         progress: None,

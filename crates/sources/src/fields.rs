@@ -252,6 +252,8 @@ impl Fields<'_> {
             session_id: self.name("session_id")?,
             parent_agent_id: self.name("parent_agent_id")?,
             model: self.name("model")?,
+            project: self.name("project")?,
+            branch: self.name("branch")?,
             host: self.name("host")?,
             source: self.name("source")?,
         })
@@ -296,7 +298,8 @@ fn is_empty(value: &RawValue) -> bool {
     value.get() == "\"\""
 }
 
-fn is_path(path: &str) -> bool {
+/// An absolute one, of a length that can be opened.
+pub(crate) fn is_path(path: &str) -> bool {
     path.starts_with('/') && path.len() <= MAX_PATH_BYTES && !path.chars().any(char::is_control)
 }
 

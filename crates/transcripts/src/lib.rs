@@ -9,6 +9,7 @@ mod find;
 pub mod layout;
 mod lines;
 mod open;
+mod project;
 mod prompts;
 mod read;
 mod running;

@@ -49,6 +49,7 @@ pub fn read(
     }
     let mut usage = lines.usage(&files.catalog.prices);
     usage.end_offset = end_offset;
+    usage.project = files.project(&lines);
     let end = lines.end();
     Ok(TurnRead { usage, end })
 }
@@ -63,10 +64,10 @@ pub fn read_main(files: &Files, path: &Path, prompt_id: &str) -> Result<TurnRead
     let from = from.map_err(unreadable)?;
     let mut lines = TurnLines::Main(PromptSlice::new(from, prompt_id));
     take(opened, from, &mut lines)?;
-    Ok(TurnRead {
-        usage: lines.usage(&files.catalog.prices),
-        end: lines.end(),
-    })
+    let mut usage = lines.usage(&files.catalog.prices);
+    usage.project = files.project(&lines);
+    let end = lines.end();
+    Ok(TurnRead { usage, end })
 }
 
 fn take(opened: Opened, from: u64, turn: &mut TurnLines) -> Result<(), Unreadable> {

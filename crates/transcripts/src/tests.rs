@@ -12,6 +12,7 @@ use tempfile::{TempDir, tempdir};
 use super::files::Files;
 use super::read::read;
 use super::*;
+use agentpulse_core::project::ProjectNames;
 use agentpulse_core::usage::Usage;
 use agentpulse_sources::claude_code::Sidecar;
 use agentpulse_sources::claude_code::transcript::{Outcome, Span};
@@ -32,6 +33,8 @@ fn usage(
         roots: roots.to_vec(),
         max_bytes,
         prompts: Arc::default(),
+        project_names: ProjectNames::Name,
+        home: None,
     };
     read(&files, path, &[], from, span).map(|read| read.usage)
 }

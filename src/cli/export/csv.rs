@@ -60,8 +60,11 @@ const COLUMNS: &[Column] = &[
         origin(run, |origin| &origin.parent_agent_id)
     }),
     ("model", |run| shown(run.model())),
-    ("host", |run| origin(run, |origin| &origin.host)),
+    ("host", |run| shown(run.host())),
     ("source", |run| origin(run, |origin| &origin.source)),
+    ("kind", |run| run.kind().as_str().to_owned()),
+    ("project", |run| shown(run.project())),
+    ("branch", |run| shown(run.branch())),
 ];
 
 pub fn write_head(out: &mut impl Write) -> io::Result<()> {
@@ -163,12 +166,13 @@ mod tests {
         let expect = "agent_id,agent_name,agent_type,status,execution_start,execution_end,\
                       duration_ms,input_tokens,output_tokens,cache_read_tokens,\
                       cache_write_tokens,total_tokens,estimated_cost,tool_calls,error_type,\
-                      error_message,task_description,session_id,parent_agent_id,model,host,source\n";
+                      error_message,task_description,session_id,parent_agent_id,model,host,source,\
+                      kind,project,branch\n";
         assert_eq!(String::from_utf8(head).unwrap(), expect);
 
         let start = r#"{"event":"start","agent_id":"a,1","agent_name":"x",
             "start_time":"2026-11-20T18:00:00Z","task_description":"say \"hi\"",
-            "session_id":"s","parent_agent_id":"p","host":"h","source":"demo"}"#;
+            "session_id":"s","parent_agent_id":"p","project":"~/x","host":"h","source":"demo"}"#;
         let stop = r#"{"event":"stop","agent_id":"a,1","agent_type":"reviewer",
             "execution_end":"2026-11-20T18:00:02.5Z","status":"failure",
             "error_details":{"type":"E","message":"two\nlines"},
@@ -176,7 +180,7 @@ mod tests {
             "token_usage":{"input_tokens":1500,"output_tokens":2300,"estimated_cost":0.0076}}"#;
         let expect = "\"a,1\",x,reviewer,failure,2026-11-20T18:00:00.000Z,\
                       2026-11-20T18:00:02.500Z,2500,1500,2300,0,0,3800,0.007600,Bash:3;Read:5,E,\
-                      \"two\nlines\",\"say \"\"hi\"\"\",s,p,m,h,demo\n";
+                      \"two\nlines\",\"say \"\"hi\"\"\",s,p,m,h,demo,agent,~/x,\n";
         assert_eq!(row(&[start, stop]), expect);
     }
 
@@ -185,7 +189,7 @@ mod tests {
         let stop = r#"{"event":"stop","agent_id":"a,1","agent_type":"reviewer",
             "execution_end":"2026-11-20T18:00:02Z"}"#;
         let expect = "\"a,1\",unknown,reviewer,success,,2026-11-20T18:00:02.000Z,\
-                      ,,,,,,,,,,,,,,,\n";
+                      ,,,,,,,,,,,,,,,agent,,\n";
         assert_eq!(row(&[stop]), expect);
     }
 

@@ -32,7 +32,8 @@ impl Execution {
         let stop = self.stop.as_deref().map_or(0, stop_bytes);
         let hooked = self.hooked.as_deref().map_or(0, |hooked| {
             let models = hooked.usage.as_ref().map_or(0, |usage| {
-                calls_bytes(&usage.tool_calls) + usage.models.len() * 256
+                let place = text_bytes(&usage.project) + text_bytes(&usage.branch);
+                calls_bytes(&usage.tool_calls) + usage.models.len() * 256 + place
             });
             let texts = [&hooked.transcript, &hooked.task_description];
             let texts = texts.into_iter().map(text_bytes).sum::<usize>();
@@ -165,6 +166,8 @@ fn origin_bytes(origin: &Origin) -> usize {
         &origin.session_id,
         &origin.parent_agent_id,
         &origin.model,
+        &origin.project,
+        &origin.branch,
         &origin.host,
         &origin.source,
     ];

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::fact::Status;
 use super::state::{Execution, Outcome};
 use crate::bucket::{Day, Hour};
+use crate::kind::Kind;
 use crate::limits::MAX_COUNT;
 use crate::tally::Tally;
 use crate::zone::Zone;
@@ -21,6 +22,10 @@ pub struct Contribution<'a> {
     pub agent_type: &'a str,
     pub model: Option<&'a str>,
     pub session_id: Option<&'a str>,
+    pub kind: Kind,
+    pub project: Option<&'a str>,
+    pub branch: Option<&'a str>,
+    pub host: Option<&'a str>,
     pub tally: Tally,
     pub duration_ms: Option<u64>,
     /// Tools and their calls, sorted by name. A tool that is named as used without a count of
@@ -38,6 +43,10 @@ impl Execution {
             agent_type: self.agent_type(),
             model: self.model(),
             session_id: self.origin(|origin| &origin.session_id),
+            kind: self.kind(),
+            project: self.project(),
+            branch: self.branch(),
+            host: self.host(),
             tally: self.tally(&outcome),
             duration_ms: outcome.duration_ms,
             tools: self.tools(),

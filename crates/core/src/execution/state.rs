@@ -31,13 +31,18 @@ pub struct Resolved {
     /// Some of its numbers came to more than a run counts for, and count as the most.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_capped: bool,
+    /// The machine on which its first event was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
-/// The tables by which an accepted event is resolved.
+/// The tables by which an accepted event is resolved, and where that is done.
 #[derive(Default)]
 pub struct Catalog {
     pub types: AgentTypes,
     pub prices: Prices,
+    /// The name of this machine.
+    pub host: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -196,6 +201,23 @@ impl Execution {
         of_usage.or_else(|| self.origin(|origin| &origin.model))
     }
 
+    /// The folder of the repository in which it worked.
+    pub fn project(&self) -> Option<&str> {
+        let of_usage = self.usage().and_then(|usage| usage.project.as_deref());
+        of_usage.or_else(|| self.origin(|origin| &origin.project))
+    }
+
+    pub fn branch(&self) -> Option<&str> {
+        let of_usage = self.usage().and_then(|usage| usage.branch.as_deref());
+        of_usage.or_else(|| self.origin(|origin| &origin.branch))
+    }
+
+    /// Of which machine nothing is said, it ran where its events were accepted.
+    pub fn host(&self) -> Option<&str> {
+        let said = self.origin(|origin| &origin.host);
+        said.or(self.resolved.host.as_deref())
+    }
+
     /// Of the transcript, else as the stop says; each number at the most that a run counts for.
     pub fn token_usage(&self) -> Option<TokenUsage> {
         self.reported_usage().map(TokenUsage::capped)
@@ -280,6 +302,7 @@ impl Execution {
             cost_micros: cost_micros.map(|cost| cost.min(MAX_COST_MICROS)),
             unpriced: spent && cost_micros.is_none(),
             is_capped: is_cut || is_beyond || cost_micros > Some(MAX_COST_MICROS),
+            host: self.resolved.host.take().or_else(|| catalog.host.clone()),
         };
     }
 

@@ -21,7 +21,7 @@ impl Commit<'_> {
             None => Execution::new(id),
         };
         let is_over = matches!(fact, Fact::Stop(_));
-        after.merge(fact, &self.writer.settings.catalog);
+        after.merge(self.kept_of(fact), &self.writer.settings.catalog);
         if is_over {
             self.restate_on_end(&mut after)?;
         }
@@ -30,6 +30,18 @@ impl Commit<'_> {
         }
         self.stage(before, after);
         Ok(IngestOutcome::Accepted)
+    }
+
+    /// The fact with what may be kept of the name of its project.
+    fn kept_of(&self, mut fact: Fact) -> Fact {
+        let origin = match &mut fact {
+            Fact::Start(start) => &mut start.origin,
+            Fact::Stop(stop) => &mut stop.origin,
+            Fact::TimedOut { .. } | Fact::Alive => return fact,
+        };
+        let names = self.writer.settings.project_names;
+        origin.project = origin.project.take().and_then(|name| names.keep(name));
+        fact
     }
 
     /// A heartbeat of what runs; it brings back what had timed out. Of any other execution it

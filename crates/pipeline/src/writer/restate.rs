@@ -183,6 +183,9 @@ impl Commit<'_> {
             session_id: turn.session_id.clone(),
             parent_agent_id: self.parent(turns, turn)?,
             model: who.model().map(str::to_owned),
+            // The transcript says these two, and where it was accepted the third.
+            project: None,
+            branch: None,
             host: None,
             source: Some(turns.source.clone()),
         };

@@ -21,6 +21,8 @@ pub fn runtime(config: &Config, catalog: Arc<Catalog>) -> RuntimeSettings {
         flush_interval: config.history.flush_interval,
         check_interval: config.redis.check_interval,
         transcript_roots: config.transcript.roots.clone(),
+        project_names: config.privacy.projects,
+        home: config.privacy.home.clone(),
         counts_main: config.claude_code.main_thread,
         transcript_max_bytes: config.transcript.max_bytes,
         catalog,

@@ -106,6 +106,10 @@ mod tests {
                 Dimension::Agent => Some(contribution.agent_name),
                 Dimension::Model => contribution.model,
                 Dimension::Session => contribution.session_id,
+                Dimension::Kind => Some(contribution.kind.as_str()),
+                Dimension::Project => contribution.project,
+                Dimension::Branch => contribution.branch,
+                Dimension::Host => contribution.host,
                 Dimension::Type | Dimension::Day => unreachable!("{by:?} is not asked"),
             };
             if contribution.day(&Zone::utc()) >= from {

@@ -18,6 +18,7 @@ use super::lifetime::add_lifetime;
 use super::read::{cursor, id_hash};
 use super::rollups::add_sums;
 use super::schema::SCHEMA;
+use super::uncounted::count_dimensions;
 use super::zone::calendar;
 
 /// A transaction of 20,000 executions beside a million others touches some 40 MiB of pages; what
@@ -33,8 +34,9 @@ pub struct History {
 impl History {
     /// Makes the file if there is none.
     pub fn open(path: &Path) -> Result<History> {
-        let db = Db::open_writer(path, SCHEMA, CACHE_KIB)?;
+        let mut db = Db::open_writer(path, SCHEMA, CACHE_KIB)?;
         let zone = db.read(calendar)?.zone;
+        count_dimensions(&mut db, &zone)?;
         Ok(History { db, zone })
     }
 

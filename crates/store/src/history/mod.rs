@@ -22,6 +22,7 @@ mod sample;
 mod schema;
 #[cfg(test)]
 mod sums_at_limit;
+mod uncounted;
 #[cfg(test)]
 mod work;
 mod zone;

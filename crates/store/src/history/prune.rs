@@ -125,11 +125,12 @@ mod tests {
             buckets,
         };
         // Seven days are older: 35 executions, and for each day one bucket of an hour, of the day,
-        // an agent, a model and a session.
+        // an agent, a model, a session, a kind, a project, a branch and a host.
         assert_eq!(world.history.prune(oldest, 30).unwrap(), executions(30, 0));
         assert_eq!(world.history.prune(oldest, 10).unwrap(), executions(5, 5));
         assert_eq!(world.history.prune(oldest, 20).unwrap(), executions(0, 20));
-        assert_eq!(world.history.prune(oldest, 20).unwrap(), executions(0, 10));
+        assert_eq!(world.history.prune(oldest, 20).unwrap(), executions(0, 20));
+        assert_eq!(world.history.prune(oldest, 20).unwrap(), executions(0, 18));
         assert_eq!(world.history.prune(oldest, 20).unwrap(), Pruned::default());
 
         let reader = world.reader();

@@ -4,7 +4,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
 
 use agentpulse_core::bucket::Day;
-use agentpulse_core::dimension::{Dimension, TABLE};
+use agentpulse_core::dimension::{Dimension, Row, TABLE};
 use agentpulse_core::sketch::Sketch;
 use agentpulse_core::sum::MAX_SUM;
 use agentpulse_core::sums::{Durations, Sums};
@@ -13,12 +13,7 @@ use agentpulse_core::tally::FIELDS;
 /// The executions must be in before: the smallest and largest durations are looked up there.
 /// Returns how many buckets with a sum at its limit were added to.
 pub(super) fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<u64> {
-    let mut tallies = Rollup::new(conn, "tallies", &["dimension", "bucket", "key"], &FIELDS)?;
-    for row in &TABLE {
-        for ((bucket, key), tally) in sums.by(row.dimension) {
-            tallies.add(&[&row.code, bucket, key], &tally.to_array())?;
-        }
-    }
+    let tallies_at_limit = add_tallies(conn, sums, TABLE.iter())?;
     for ((day, agent_name), durations) in &sums.durations {
         add_durations(conn, *day, agent_name, durations)?;
     }
@@ -31,8 +26,22 @@ pub(super) fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<u64> 
     for ((day, first, second), executions) in &sums.pairs {
         pairs.add(&[&day.0, first, second], &[*executions])?;
     }
-    let rollups = [tallies, tools, pairs];
-    Ok(rollups.iter().map(|rollup| rollup.at_limit).sum())
+    Ok(tallies_at_limit + tools.at_limit + pairs.at_limit)
+}
+
+/// Those of these dimensions, as [`add_sums`] adds all.
+pub(super) fn add_tallies<'r>(
+    conn: &Connection,
+    sums: &Sums,
+    rows: impl Iterator<Item = &'r Row>,
+) -> rusqlite::Result<u64> {
+    let mut tallies = Rollup::new(conn, "tallies", &["dimension", "bucket", "key"], &FIELDS)?;
+    for row in rows {
+        for ((bucket, key), tally) in sums.by(row.dimension) {
+            tallies.add(&[&row.code, bucket, key], &tally.to_array())?;
+        }
+    }
+    Ok(tallies.at_limit)
 }
 
 /// A table of buckets that add up.

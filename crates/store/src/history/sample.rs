@@ -27,7 +27,15 @@ pub const NOW_MS: i64 = TODAY.0 as i64 * 24 * HOUR_MS + 18 * HOUR_MS;
 pub const TODAY: Day = Day(20_777);
 
 /// By which costs are asked, beside the days.
-pub const NAMED: [Dimension; 3] = [Dimension::Agent, Dimension::Model, Dimension::Session];
+pub const NAMED: [Dimension; 7] = [
+    Dimension::Agent,
+    Dimension::Model,
+    Dimension::Session,
+    Dimension::Kind,
+    Dimension::Project,
+    Dimension::Branch,
+    Dimension::Host,
+];
 
 /// All rows, of as few names as tests have.
 impl Reader {
@@ -256,6 +264,9 @@ impl Random {
             origin: Origin {
                 session_id: (self.below(2) > 0).then(|| self.name("session", 6)),
                 model: (self.below(2) > 0).then(|| self.name("model", 3)),
+                project: (self.below(2) > 0).then(|| self.name("project", 3)),
+                branch: (self.below(2) > 0).then(|| self.name("branch", 3)),
+                host: (self.below(2) > 0).then(|| self.name("host", 2)),
                 ..Origin::default()
             },
             ..stop(ended_ms, duration_ms, status)

@@ -52,7 +52,14 @@ pub(super) const SCHEMA: &[M] = &[
     M::up(VOIDS),
     M::up(TALLIES),
     M::up(ZONE),
+    M::up(UNCOUNTED),
 ];
+
+/// Dimensions, by their codes, whose rows have still to be made of the executions that are kept. It
+/// is empty once the file has been opened: see `uncounted.rs`.
+const UNCOUNTED: &str = "
+     CREATE TABLE uncounted (dimension INTEGER NOT NULL PRIMARY KEY) STRICT;
+     INSERT INTO uncounted VALUES (5), (6), (7), (8);";
 
 /// The zone of the days: at most one row. Days were those of UTC before, and a history that has
 /// begun goes on with them. `is_local`: it was the zone of the system, and not named in a setting.

@@ -89,6 +89,7 @@ mod tests {
 
     use super::*;
     use crate::turn_before::ReadBefore;
+    use agentpulse_core::project::ProjectNames;
     use agentpulse_pipeline::writer::RunningLines;
 
     /// Turns that ended in a failure of the API took 4.8 KB each that nobody counted.
@@ -106,6 +107,8 @@ mod tests {
             roots: vec![PathBuf::from(folder.path())],
             max_bytes: 1 << 20,
             prompts: Arc::default(),
+            project_names: ProjectNames::Name,
+            home: None,
         };
         let each = 4_090 + 250;
         let count = MAX_HELD_BYTES / each + 1_000;

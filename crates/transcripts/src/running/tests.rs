@@ -13,6 +13,7 @@ use crate::lines::MAX_LINE_BYTES;
 use crate::read::read;
 use crate::turn_before::ReadBefore;
 use agentpulse_core::execution::{Catalog, Execution, Fact, HookFacts, Origin, Start, TokenUsage};
+use agentpulse_core::project::ProjectNames;
 use agentpulse_pipeline::writer::{LiveUsage, RunningLines};
 use agentpulse_sources::claude_code::transcript::Span;
 
@@ -108,6 +109,8 @@ impl Place {
             roots: vec![self.folder.path().join("projects")],
             max_bytes: 64 * MIB,
             prompts: Arc::default(),
+            project_names: ProjectNames::Name,
+            home: None,
         }
     }
 

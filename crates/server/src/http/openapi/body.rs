@@ -183,7 +183,15 @@ fn hook_payload() -> Value {
 }
 
 fn origin() -> Fields {
-    let names = ["session_id", "parent_agent_id", "model", "host", "source"];
+    let names = [
+        "session_id",
+        "parent_agent_id",
+        "model",
+        "project",
+        "branch",
+        "host",
+        "source",
+    ];
     fields_of(names.map(|field| (field, optional_name())))
 }
 

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::loose::{Flag, Word};
 use super::stated::{Stated, parts};
 use crate::clean::{clean_name, clean_text};
+use crate::fields::is_path;
 use crate::json::{Object, items, scalar};
 use crate::time::TIME_RANGE_MS;
 use agentpulse_core::usage::ApiFailure;
@@ -43,6 +44,10 @@ pub struct Line<'a> {
     request_session_id: Word<'a>,
     #[serde(borrow, default)]
     agent_id: Word<'a>,
+    #[serde(borrow, default)]
+    cwd: Word<'a>,
+    #[serde(borrow, default)]
+    git_branch: Word<'a>,
     #[serde(borrow, default)]
     forked_from: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -172,6 +177,15 @@ impl<'a> Line<'a> {
 
     pub fn agent_id(&self) -> Option<&str> {
         self.agent_id.get()
+    }
+
+    /// The folder in which the client worked.
+    pub fn folder(&self) -> Option<&str> {
+        self.cwd.get().filter(|folder| is_path(folder))
+    }
+
+    pub fn branch(&self) -> Option<&str> {
+        self.git_branch.get()
     }
 
     /// None on lines of users, and where no model was asked.

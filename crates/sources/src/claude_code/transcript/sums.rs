@@ -23,6 +23,8 @@ pub struct Sums {
     tool_errors: HashSet<u128>,
     /// The user interrupted the model, which said nothing since.
     interrupted_ms: Option<i64>,
+    /// In which the turn began.
+    folder: Option<String>,
     usage: Usage,
 }
 
@@ -42,6 +44,12 @@ impl Sums {
             let usage = &mut self.usage;
             usage.first_ms = Some(usage.first_ms.map_or(time_ms, |first| first.min(time_ms)));
             usage.last_ms = Some(usage.last_ms.map_or(time_ms, |last| last.max(time_ms)));
+        }
+        if self.folder.is_none() {
+            self.folder = line.folder().map(str::to_owned);
+        }
+        if self.usage.branch.is_none() {
+            self.usage.branch = line.branch().map(str::to_owned).and_then(clean_name);
         }
         if line.is_interrupt() {
             self.interrupted_ms = time_ms.or(self.usage.last_ms);
@@ -87,6 +95,10 @@ impl Sums {
         self.usage.is_final
     }
 
+    pub fn folder(&self) -> Option<&str> {
+        self.folder.as_deref()
+    }
+
     /// The offset in the file, in bytes, behind the last line that was taken.
     pub fn end_offset(&self) -> u64 {
         self.usage.end_offset
@@ -115,7 +127,9 @@ impl Sums {
         let failure = failure.map_or(0, |failure| {
             failure.kind.len() + failure.message.as_ref().map_or(0, String::len)
         });
-        self.requests.bytes() + ids + names + failure
+        let place =
+            [&self.folder, &self.usage.branch].map(|text| text.as_ref().map_or(0, String::len));
+        self.requests.bytes() + ids + names + failure + place.iter().sum::<usize>()
     }
 
     fn tools(&mut self, line: &Line) {

@@ -33,6 +33,12 @@ impl TurnLines {
         self.sums().usage(prices)
     }
 
+    /// The folder in which the client worked when the turn began. It names the user, and the project
+    /// of it is what may be kept.
+    pub fn folder(&self) -> Option<&str> {
+        self.sums().folder()
+    }
+
     /// The end that the lines show, if they show one.
     pub fn end(&self) -> Option<SeenEnd> {
         self.sums().end()
