@@ -313,12 +313,14 @@ type Key = fn(&Ended) -> String;
 
 fn costs(daemon: &Daemon, world: &World) -> Check {
     let first = day(now_ms() - 29 * DAY_MS);
-    let by: [(&str, &str, Key); 3] = [
+    let by: [(&str, &str, Key); 4] = [
         ("day", "date", |one| one.day()),
         ("agent", "agent_name", |one| one.name.clone()),
         ("model", "model", |one| {
             one.model.clone().unwrap_or_default()
         }),
+        // The model's world has plain events alone.
+        ("kind", "kind", |_| "agent".to_owned()),
     ];
     for (by, field, key) in by {
         let told = daemon.read(&format!("/api/agents/costs?by={by}&days=30"))?;

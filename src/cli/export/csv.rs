@@ -189,7 +189,7 @@ mod tests {
         let stop = r#"{"event":"stop","agent_id":"a,1","agent_type":"reviewer",
             "execution_end":"2026-11-20T18:00:02Z"}"#;
         let expect = "\"a,1\",unknown,reviewer,success,,2026-11-20T18:00:02.000Z,\
-                      ,,,,,,,,,,,,,,,agent,,\n";
+                      ,,,,,,,,,,,,,,,,agent,,\n";
         assert_eq!(row(&[stop]), expect);
     }
 

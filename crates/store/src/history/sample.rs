@@ -26,12 +26,11 @@ use super::{History, Reader};
 pub const NOW_MS: i64 = TODAY.0 as i64 * 24 * HOUR_MS + 18 * HOUR_MS;
 pub const TODAY: Day = Day(20_777);
 
-/// By which costs are asked, beside the days.
-pub const NAMED: [Dimension; 7] = [
+/// By which costs are asked, beside the days and the kind, of which the sample has one.
+pub const NAMED: [Dimension; 6] = [
     Dimension::Agent,
     Dimension::Model,
     Dimension::Session,
-    Dimension::Kind,
     Dimension::Project,
     Dimension::Branch,
     Dimension::Host,
