@@ -10,6 +10,7 @@
 //! | `numbers` | one cost by hand, and all sums against each other |
 //! | `plain_events` | hooks and plain events of one run: once, and none takes away the other |
 //! | `privacy` | no text of a prompt, file or message is seen again |
+//! | `projects` | the project and branch of a turn, and sums by them and by kind |
 //! | `script` | runs written by hand |
 //! | `spending` | what running agents have spent so far, as their transcripts grow |
 //! | `tools` | tool calls: heartbeats, counted once, the bounds of both |
@@ -25,6 +26,7 @@ mod main_turns;
 pub mod numbers;
 mod plain_events;
 mod privacy;
+mod projects;
 pub mod script;
 mod spending;
 mod tools;

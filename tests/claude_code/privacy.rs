@@ -10,7 +10,7 @@ use crate::claude_code::captured::start;
 use crate::claude_code::script::Script;
 use crate::harness::bytes::{holds, search};
 use crate::harness::hook_program;
-use crate::harness::{Daemon, eventually, folder};
+use crate::harness::{Daemon, Setup, eventually, folder};
 
 /// Nothing that any part would make by itself.
 const MARK: &str = "Quokka7Marmalade";
@@ -228,6 +228,54 @@ fn a_path_is_in_the_databases_alone_and_one_with_a_secret_is_nowhere() {
             !holds(&answer.body, &path) && !holds(&answer.body, "/srv"),
             "{asked}"
         );
+    }
+}
+
+/// What the setting keeps of a project is decided before anything is written.
+#[test]
+fn a_project_that_is_not_to_be_named_is_on_no_disk() {
+    for (setting, named) in [("hash", true), ("off", false)] {
+        let place = folder();
+        let roots = place.path().join("projects");
+        let mut daemon = Setup::new()
+            .set("transcript.roots", &format!("[{roots:?}]"))
+            .set("privacy.projects", &format!("{setting:?}"))
+            .start();
+        let mut script = Script::new(&roots, "x");
+        let mut lines = script.turn("hooked", 1.0, 100, 10);
+        let work = format!("/srv/{MARK}/shop");
+        lines
+            .iter_mut()
+            .for_each(|line| line["cwd"] = work.as_str().into());
+        script.write("hooked", &lines);
+        script.start("hooked", 1.0);
+        script.stop("hooked", 11.0);
+        daemon.send(&script.lines);
+        daemon.send(&[
+            json!({"event": "start", "agent_id": "x-runs", "agent_name": "a",
+            "project": work}),
+        ]);
+        daemon.send(&[
+            json!({"event": "stop", "agent_id": "x-plain", "agent_name": "a",
+            "project": work}),
+        ]);
+        let hash = eventually("all are there, of one project", || {
+            let runs = script.executions(&daemon)?;
+            let is_read = |run: &Value| run["token_usage"]["input_tokens"] == 100;
+            let projects: Vec<&Value> = runs.iter().map(|run| &run["project"]).collect();
+            let is_one = projects.iter().all(|project| *project == projects[0]);
+            match runs.len() == 3 && runs.iter().any(is_read) && is_one {
+                true => Ok(projects[0].clone()),
+                false => Err(format!("{runs:#?}")),
+            }
+        });
+        assert_eq!(hash.is_string(), named, "{hash}");
+        daemon.kill9();
+        daemon.restart();
+        eventually("the live view is whole", || daemon.read("/ready").map(drop));
+        daemon.redis(&["SAVE"]);
+        assert!(search(daemon.folder.path(), MARK) > 5, "files were read");
+        in_redis(&daemon, MARK);
     }
 }
 

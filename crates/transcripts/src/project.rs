@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use agentpulse_sources::{clean_name, clean_text};
 
-/// Folders that are looked at, from the folder upwards.
+/// Folders from the first one upwards, of which the last may be the top of a repository.
 const MAX_FOLDERS: usize = 64;
 /// Of the file that a worktree has in the place of a repository: `gitdir: ` and a path.
 const MAX_POINTER_BYTES: u64 = 4_096 + 16;

@@ -46,10 +46,10 @@ impl Sums {
             usage.last_ms = Some(usage.last_ms.map_or(time_ms, |last| last.max(time_ms)));
         }
         if self.folder.is_none() {
+            // The branch is that of this folder: a later line may be of another.
             self.folder = line.folder().map(str::to_owned);
-        }
-        if self.usage.branch.is_none() {
-            self.usage.branch = line.branch().map(str::to_owned).and_then(clean_name);
+            let branch = self.folder.as_ref().and_then(|_| line.branch());
+            self.usage.branch = branch.map(str::to_owned).and_then(clean_name);
         }
         if line.is_interrupt() {
             self.interrupted_ms = time_ms.or(self.usage.last_ms);
