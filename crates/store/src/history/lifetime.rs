@@ -201,6 +201,7 @@ mod tests {
         }
         conn.execute_batch(
             "DROP TABLE tallies; DROP TABLE totals; DROP TABLE counters; DROP TABLE zone;
+             DROP TABLE uncounted;
              PRAGMA user_version = 2",
         )
     }
