@@ -22,6 +22,7 @@ fn turn(script: &mut Script, agent: &str, place: Option<(&Path, &str)>) {
         lines[3]["gitBranch"] = "elsewhere".into();
     }
     script.write(agent, &lines);
+    script.beside(agent, &json!({"agentType": "probe"}));
     script.start(agent, 1.0);
     script.stop(agent, 11.0);
 }
