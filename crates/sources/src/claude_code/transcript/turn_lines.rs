@@ -33,8 +33,8 @@ impl TurnLines {
         self.sums().usage(prices)
     }
 
-    /// The folder in which the client worked when the turn began. It names the user, and the project
-    /// of it is what may be kept.
+    /// The folder in which the client worked when the turn began. It names the user: what may be
+    /// kept is its project.
     pub fn folder(&self) -> Option<&str> {
         self.sums().folder()
     }
