@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `counters` | no counter ever falls |
 //! | `dashboard_hooks` | what the existing dashboard's hooks post |
+//! | `filtered` | answers of a kind, a project, a branch or a host alone |
 //! | `http` | parameters, caching, intake by POST, the origin policy |
 //! | `metrics` | `/metrics`: its numbers and its names |
 //! | `prices` | what has a price and what has none |
@@ -14,6 +15,7 @@
 
 mod counters;
 mod dashboard_hooks;
+mod filtered;
 mod http;
 pub mod metrics;
 mod prices;

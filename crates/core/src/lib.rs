@@ -18,6 +18,7 @@ pub mod last_heartbeat;
 pub mod lifetime;
 pub mod limits;
 pub mod names;
+pub mod only;
 pub mod price;
 pub mod project;
 pub mod redis_url;

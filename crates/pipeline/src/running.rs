@@ -22,6 +22,7 @@ use super::clock::Now;
 use agentpulse_core::event::Progress;
 use agentpulse_core::execution::{Execution, TokenUsage};
 use agentpulse_core::last_heartbeat::KeptHeartbeats;
+use agentpulse_core::only::Only;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -226,12 +227,20 @@ impl Running {
     }
 
     /// At most `max`, the oldest start first, behind a start and an id; and how many follow them.
-    pub fn page(&self, after: Option<(i64, &str)>, max: usize) -> (Vec<RunSnapshot>, usize) {
+    pub fn page(
+        &self,
+        only: &Only,
+        after: Option<(i64, &str)>,
+        max: usize,
+    ) -> (Vec<RunSnapshot>, usize) {
         let runs = self.runs();
         let after = after.map_or(Unbounded, |(started_ms, id)| {
             Excluded((started_ms, Arc::from(id)))
         });
-        let mut rest = runs.starts.range((after, Unbounded));
+        let is_all = only.is_all();
+        let taken = |id: &Arc<str>| is_all || runs.takes(only, id);
+        let rest = runs.starts.range((after, Unbounded));
+        let mut rest = rest.filter(|(_, id)| taken(id));
         let ids = rest.by_ref().take(max);
         let shown = ids.filter_map(|(_, id)| runs.by_id.get(id).map(Run::snapshot));
         let shown = shown.collect();
@@ -244,6 +253,11 @@ impl Running {
 }
 
 impl Runs {
+    fn takes(&self, only: &Only, id: &str) -> bool {
+        let run = self.by_id.get(id);
+        run.is_some_and(|run| only.takes_active(&run.known))
+    }
+
     fn put(&mut self, execution: &Execution, seq: u64, late_ms: i64, now: Now) {
         let known = self.by_id.remove_entry(execution.id.as_str());
         if let Some((id, run)) = &known {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -178,6 +179,11 @@ impl Report for Page {
         false
     }
 
+    fn ended_ms(&self, _: &Sources, _now_ms: i64) -> Range<i64> {
+        // It reads none.
+        0..0
+    }
+
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(ActiveList, View), Error> {
         Ok(self.read(sources, now_ms))
     }
@@ -188,7 +194,7 @@ impl Page {
         let (running, view) = sources.running();
         let after = self.after.as_ref();
         let after = after.map(|end| (end.started_ms, end.agent_id.as_str()));
-        let (shown, rest) = running.page(after, self.limit);
+        let (shown, rest) = running.page(sources.only(), after, self.limit);
         (build(&shown, rest, MAX_ANSWER_BYTES, now_ms), view)
     }
 }

@@ -1,6 +1,7 @@
 //! What executions cost, by day, agent, model, session, kind, project, branch or host.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Sources, View};
-use crate::window::{days_are_few, last_days};
+use crate::window::{days_are_few, ended_in, last_days};
 use crate::zoned::Zoned;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, LIMIT, Param, Params};
@@ -99,6 +100,10 @@ impl Report for Query {
 
     fn is_scan(&self) -> bool {
         self.by != Dimension::Day && !days_are_few(self.days)
+    }
+
+    fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64> {
+        ended_in(sources.zone(), last_days(self.days, sources.today(now_ms)))
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Costs, View), Error> {

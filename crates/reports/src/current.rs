@@ -1,5 +1,7 @@
 //! The current state: running executions, and those that ended today or in the last hours.
 
+use std::ops::Range;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,7 @@ use crate::active::Running;
 use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Sources, View};
-use crate::window::{hours_are_live, last_hours};
+use crate::window::{ended_in, hours_are_live, last_days, last_hours};
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, Params};
 use agentpulse_core::bucket::Day;
@@ -70,6 +72,12 @@ impl Report for Query {
         self.hours.is_some_and(|hours| !hours_are_live(hours))
     }
 
+    fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64> {
+        let of_today = || ended_in(sources.zone(), last_days(1, sources.today(now_ms)));
+        let of_hours = |hours| last_hours(hours, now_ms).0.start_ms()..i64::MAX;
+        self.hours.map_or_else(of_today, of_hours)
+    }
+
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Current, View), Error> {
         let hours = self.hours;
         let live = from_live(sources, hours, now_ms);
@@ -79,7 +87,7 @@ impl Report for Query {
         } else {
             (sources.history(history).await?, View::History)
         };
-        let (shown, _) = sources.running().0.page(None, MAX_DETAILS);
+        let (shown, _) = sources.running().0.page(sources.only(), None, MAX_DETAILS);
         let details = shown.iter().map(RunSnapshot::active);
         let today = sources.today(now_ms);
         let current = build(today, rows.running, details, &rows.tally, now_ms);

@@ -1,6 +1,7 @@
 //! A row a day.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Relabel, Sources, View};
-use crate::window::{days_are_few, is_live, last_days};
+use crate::window::{days_are_few, ended_in, is_live, last_days};
 use crate::zoned::Zoned;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, Params};
@@ -61,6 +62,10 @@ impl Report for Query {
 
     fn is_scan(&self) -> bool {
         !days_are_few(self.days)
+    }
+
+    fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64> {
+        ended_in(sources.zone(), last_days(self.days, sources.today(now_ms)))
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Daily, View), Error> {

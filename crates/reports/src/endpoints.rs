@@ -1,12 +1,16 @@
 //! The list of the reports. The routes, their document and the key of the cache follow from it.
 
+use std::ops::Range;
+
 use agentpulse_api::code::Code;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, Params};
+use agentpulse_core::only::Only;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::answer::Answer;
 use crate::error::Error;
+use crate::only;
 use crate::report::Report;
 use crate::source::Sources;
 use crate::{
@@ -22,11 +26,34 @@ pub struct Served {
     pub codes: &'static [Code],
     /// The JSON Schema of the answer.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
-    pub parse: fn(&Params) -> Result<Query, InvalidParameter>,
+    pub parse: fn(&Params) -> Result<Asked, InvalidParameter>,
+}
+
+/// A report, and of which executions it is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Asked {
+    pub query: Query,
+    pub only: Only,
+}
+
+impl Asked {
+    /// Of some of the executions they are read one by one.
+    pub(crate) fn is_scan(&self) -> bool {
+        !self.only.is_all() || self.query.is_scan()
+    }
+
+    pub(crate) async fn answer(&self, sources: &Sources, now_ms: i64) -> Result<Answer, Error> {
+        if self.only.is_all() {
+            return self.query.answer(sources, now_ms).await;
+        }
+        let ended_ms = self.query.ended_ms(sources, now_ms);
+        let some = sources.of(&self.only, ended_ms);
+        self.query.answer(&some, now_ms).await
+    }
 }
 
 impl Served {
-    const fn of<E: Endpoint>(parse: fn(&Params) -> Result<Query, InvalidParameter>) -> Served {
+    const fn of<E: Endpoint>(parse: fn(&Params) -> Result<Asked, InvalidParameter>) -> Served {
         Served {
             path: E::PATH,
             summary: E::SUMMARY,
@@ -48,18 +75,27 @@ macro_rules! reports {
 
         /// In the order of their document.
         pub static ENDPOINTS: &[Served] = &[
-            $(Served::of::<$query>(|params| <$query>::parse(params).map(Query::$endpoint)),)*
+            $(Served::of::<$query>(|params| Ok(Asked {
+                query: <$query>::parse(params).map(Query::$endpoint)?,
+                only: only::parse(params)?,
+            })),)*
         ];
 
         impl Query {
             /// Whether history may have to read many rows for it.
-            pub(crate) fn is_scan(&self) -> bool {
+            fn is_scan(&self) -> bool {
                 match self {
                     $(Query::$endpoint(query) => query.is_scan(),)*
                 }
             }
 
-            pub(crate) async fn answer(
+            fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64> {
+                match self {
+                    $(Query::$endpoint(query) => query.ended_ms(sources, now_ms),)*
+                }
+            }
+
+            async fn answer(
                 &self,
                 sources: &Sources,
                 now_ms: i64,
@@ -94,7 +130,8 @@ mod tests {
 
     const DOCS: &str = include_str!("../../../docs/http.md");
 
-    /// `hours` 1..168 (24), `by` day, agent; `timeRange` is described below the table.
+    /// `hours` 1..168 (24), `by` day, agent; `timeRange` and the filters are described below
+    /// the table.
     fn documented(spec: &ParamSpec) -> String {
         let (name, schema) = (spec.param.name, &spec.schema);
         let mut text = format!("`{name}`");
@@ -126,7 +163,8 @@ mod tests {
             assert!((endpoint.parse)(&params).is_ok());
             let specs = params.into_specs();
             let asked = specs.iter().filter(|spec| spec.place == Place::Query);
-            let own = |spec: &&ParamSpec| spec.param.name != "timeRange";
+            let of_all = ["timeRange", "kind", "project", "branch", "host"];
+            let own = |spec: &&ParamSpec| !of_all.contains(&spec.param.name);
             for spec in asked.filter(own) {
                 let text = documented(spec);
                 assert!(row.contains(&text), "{row} lacks {text}");

@@ -1,5 +1,7 @@
 //! The last executions of one agent that did not succeed.
 
+use std::ops::Range;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +60,11 @@ impl Report for Query {
 
     fn is_scan(&self) -> bool {
         self.agent_name == OTHER
+    }
+
+    fn ended_ms(&self, _: &Sources, _now_ms: i64) -> Range<i64> {
+        // It reads none.
+        0..0
     }
 
     /// Only history has them all: the list in Redis is bounded, and an element that was trimmed for

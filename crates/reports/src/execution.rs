@@ -1,5 +1,6 @@
 //! A single execution, whether it runs or has ended.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
@@ -54,6 +55,11 @@ impl Report for Query {
 
     fn is_scan(&self) -> bool {
         false
+    }
+
+    fn ended_ms(&self, _: &Sources, _now_ms: i64) -> Range<i64> {
+        // It reads none.
+        0..0
     }
 
     /// History first: it has most. An execution that it lacks may be running.

@@ -1,7 +1,7 @@
 //! Ended executions, newest first and page by page.
 
 use std::fmt;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -136,6 +136,11 @@ impl Report for Page {
         of_type || self.session_id.is_some() || self.status == Some(Status::Success)
     }
 
+    fn ended_ms(&self, _: &Sources, _now_ms: i64) -> Range<i64> {
+        // It reads none.
+        0..0
+    }
+
     async fn fetch(
         &self,
         sources: &Sources,
@@ -152,6 +157,7 @@ impl Report for Page {
             model: self.model.clone(),
             from_ms: self.since_ms.or(window),
             to_ms: self.until_ms,
+            ..Filter::default()
         };
         let after = self.after.as_ref();
         let before = after.map(|&PageEnd { ended_ms, rowid }| Position { ended_ms, rowid });

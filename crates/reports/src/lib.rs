@@ -21,6 +21,7 @@ pub mod health;
 pub mod item;
 mod known_labels;
 mod metrics;
+mod only;
 pub mod performance;
 pub mod probe;
 mod report;
@@ -40,7 +41,7 @@ mod window;
 pub mod zoned;
 
 pub use answer::Answer;
-pub use endpoints::{ENDPOINTS, Query, Served};
+pub use endpoints::{Asked, ENDPOINTS, Query, Served};
 pub use error::Error;
 pub use service::Reports;
 pub use share::Asker;

@@ -1,5 +1,6 @@
 //! The results of one agent over the last days.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Sources, View};
-use crate::window::{days_are_few, is_live, last_days};
+use crate::window::{days_are_few, ended_in, is_live, last_days};
 use crate::zoned::Zoned;
 use agentpulse_api::code::Code;
 use agentpulse_api::endpoint::Endpoint;
@@ -108,6 +109,10 @@ impl Report for Query {
 
     fn is_scan(&self) -> bool {
         self.agent_name == OTHER || !days_are_few(self.days)
+    }
+
+    fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64> {
+        ended_in(sources.zone(), last_days(self.days, sources.today(now_ms)))
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Performance, View), Error> {

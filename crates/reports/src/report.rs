@@ -1,5 +1,7 @@
 //! What a report is: rows of one of the two views, and the answer that is built from them.
 
+use std::ops::Range;
+
 use serde::Serialize;
 
 use crate::error::Error;
@@ -12,6 +14,10 @@ pub trait Report {
 
     /// Whether history may have to read many rows for it.
     fn is_scan(&self) -> bool;
+
+    /// When those executions ended of which it reads rollups: of some of the executions alone, these
+    /// are made of them.
+    fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64>;
 
     fn fetch(
         &self,

@@ -8,7 +8,7 @@ use tracing::{error, warn};
 
 use crate::answer::Answer;
 use crate::cache::Cache;
-use crate::endpoints::Query;
+use crate::endpoints::Asked;
 use crate::error::Error;
 use crate::room::{Full, Room};
 use crate::share::{Asker, Shares, TooMany};
@@ -41,7 +41,7 @@ pub struct Reports {
     pub(crate) own: Sources,
     counters: Arc<Counters>,
     pub(crate) now_ms: fn() -> i64,
-    cache: Cache<Query, Result<Answer, Error>>,
+    cache: Cache<Asked, Result<Answer, Error>>,
     room: Room,
 }
 
@@ -70,7 +70,7 @@ impl Reports {
 
     /// The answer, at most a quarter of a second old, built once for equal requests. Of
     /// `asker` only so many are built at once; the daemon itself has no limit.
-    pub async fn answer(&self, query: &Query, asker: Option<&Asker>) -> Result<Answer, Error> {
+    pub async fn answer(&self, query: &Asked, asker: Option<&Asker>) -> Result<Answer, Error> {
         let shares = &self.lane(query).shares;
         let mut held = None;
         loop {
@@ -122,7 +122,7 @@ impl Reports {
         }
     }
 
-    async fn compute(&self, query: &Query) -> Result<Answer, Error> {
+    async fn compute(&self, query: &Asked) -> Result<Answer, Error> {
         let answer = query.answer(&self.lane(query).sources, (self.now_ms)());
         let made = tokio::time::timeout(MAX_WAIT, Box::pin(answer)).await;
         let late = || Error::Unavailable(format!("no answer in {} s", MAX_WAIT.as_secs()));
@@ -138,7 +138,7 @@ impl Reports {
         answer
     }
 
-    fn lane(&self, query: &Query) -> &Lane {
+    fn lane(&self, query: &Asked) -> &Lane {
         match query.is_scan() {
             true => &self.scans,
             false => &self.lookups,

@@ -1,5 +1,6 @@
 //! Which of the two views answers.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tracing::{debug, warn};
 use crate::error::Error;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, Names, OTHER};
+use agentpulse_core::only::Only;
 use agentpulse_core::view::{HourTally, ToolDay, ToolPair, TypeTool};
 use agentpulse_core::zone::{Calendar, Zone};
 use agentpulse_live::{self as live, Live};
@@ -35,6 +37,7 @@ impl View {
     }
 }
 
+#[derive(Clone)]
 pub struct Sources {
     pub(super) live: Live,
     readers: Readers,
@@ -42,6 +45,15 @@ pub struct Sources {
     state: Arc<LiveState>,
     running: Arc<Running>,
     calendar: Calendar,
+    chosen: Chosen,
+}
+
+/// The executions of which answers are, and the time in which they ended: none but all is in the
+/// live view.
+#[derive(Clone, Default)]
+struct Chosen {
+    only: Only,
+    ended_ms: Range<i64>,
 }
 
 /// The sources of all reports.
@@ -63,7 +75,24 @@ impl Sources {
             state: views.state.clone(),
             running: views.running.clone(),
             calendar: views.calendar.clone(),
+            chosen: Chosen::default(),
         }
+    }
+
+    /// The same of these executions alone, that ended in this time.
+    pub(super) fn of(&self, only: &Only, ended_ms: Range<i64>) -> Sources {
+        Sources {
+            chosen: Chosen {
+                only: only.clone(),
+                ended_ms,
+            },
+            ..self.clone()
+        }
+    }
+
+    /// Of which executions they are.
+    pub(super) fn only(&self) -> &Only {
+        &self.chosen.only
     }
 
     /// Reads the live view while it is in order, and history if it is not or does not answer.
@@ -72,7 +101,7 @@ impl Sources {
         live: impl Future<Output = Result<T, live::Error>>,
         history: impl FnOnce(&Reader) -> Result<T, history::Error> + Send + 'static,
     ) -> Result<(T, View), Error> {
-        if self.state.readable() {
+        if self.chosen.only.is_all() && self.state.readable() {
             match timeout(MAX_LIVE_WAIT, live).await {
                 Ok(Ok(rows)) => return Ok((rows, View::Live)),
                 Ok(Err(error)) if error.is_inexact() => debug!(%error, "history is asked"),
@@ -88,7 +117,12 @@ impl Sources {
         &self,
         ask: impl FnOnce(&Reader) -> Result<T, history::Error> + Send + 'static,
     ) -> Result<T, Error> {
-        Ok(self.readers.run(ask).await?)
+        let Chosen { only, ended_ms } = self.chosen.clone();
+        let asked = move |reader: &Reader| match only.is_all() {
+            true => ask(reader),
+            false => reader.only(&only, ended_ms, ask),
+        };
+        Ok(self.readers.run(asked).await?)
     }
 
     pub(super) fn calendar(&self) -> &Calendar {
@@ -106,7 +140,7 @@ impl Sources {
 
     /// Running executions are known to the daemon itself, whichever view answers the rest.
     pub(super) fn running(&self) -> (&Running, View) {
-        let view = match self.state.readable() {
+        let view = match self.chosen.only.is_all() && self.state.readable() {
             true => View::Live,
             false => View::History,
         };
@@ -119,7 +153,10 @@ impl Sources {
         let ended = agent_name == OTHER || self.names().is_known(NameKind::Agent, agent_name);
         Ok(ended
             || self.running.has_agent(agent_name)
-            || self.history(move |reader| reader.has_agent(&name)).await?)
+            || self
+                .readers
+                .run(move |reader| reader.has_agent(&name))
+                .await?)
     }
 
     /// Whether the live view counts all of the agent's executions of these days by its name: it has

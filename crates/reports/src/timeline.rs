@@ -1,6 +1,7 @@
 //! Executions by the hour in which they ended.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,10 @@ impl Report for Query {
 
     fn is_scan(&self) -> bool {
         !hours_are_live(self.hours)
+    }
+
+    fn ended_ms(&self, _: &Sources, now_ms: i64) -> Range<i64> {
+        last_hours(self.hours, now_ms).0.start_ms()..i64::MAX
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Timeline, View), Error> {

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use crate::correlation::correlated;
 use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Relabel, Sources, View};
-use crate::window::{days_are_few, is_live};
+use crate::window::{days_are_few, ended_in, is_live};
 use crate::zoned::Zoned;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, Param, Params, whole_days};
@@ -96,6 +97,11 @@ impl Report for Query {
 
     fn is_scan(&self) -> bool {
         !days_are_few(self.days)
+    }
+
+    fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64> {
+        let last = self.last.unwrap_or(sources.today(now_ms));
+        ended_in(sources.zone(), (last.back(self.days - 1), last))
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(ToolUsage, View), Error> {

@@ -1,6 +1,7 @@
 //! Executions by the type of their agent.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,12 @@ impl Report for Query {
 
     fn is_scan(&self) -> bool {
         !hours_are_live(self.hours)
+    }
+
+    fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64> {
+        // Its tools are those of whole days.
+        let zone = sources.zone();
+        zone.start_ms(zone.day_of_hour(last_hours(self.hours, now_ms).0))..i64::MAX
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Distribution, View), Error> {

@@ -1,7 +1,10 @@
 //! The hours and days that a report covers; the current one is always the last.
 
+use std::ops::Range;
+
 use agentpulse_core::bucket::{Day, Hour};
 use agentpulse_core::retention::ANSWERED_DAYS;
+use agentpulse_core::zone::Zone;
 
 /// Whether the live view still has all of the last `hours` hours.
 pub fn hours_are_live(hours: i32) -> bool {
@@ -17,6 +20,11 @@ pub fn last_hours(hours: i32, now_ms: i64) -> (Hour, Hour) {
 /// The last `days` days, both ends included.
 pub fn last_days(days: i32, today: Day) -> (Day, Day) {
     (today.back(days - 1), today)
+}
+
+/// From the first moment of these days to after the last one, in UTC's milliseconds.
+pub fn ended_in(zone: &Zone, (from, to): (Day, Day)) -> Range<i64> {
+    zone.start_ms(from)..zone.end_ms(to)
 }
 
 /// Whether so many days are few enough for a lookup, with a name for each hour or tool of them.

@@ -335,7 +335,7 @@ fn pages_are_in_the_order_of_the_starts() {
         running.follow(&execution(id, started_ms), 1, now);
     }
     let page = |after, max| {
-        let (snapshots, rest) = running.page(after, max);
+        let (snapshots, rest) = running.page(&Only::default(), after, max);
         let ids: Vec<_> = snapshots
             .iter()
             .map(|snapshots| snapshots.id().to_owned())

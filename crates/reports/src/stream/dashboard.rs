@@ -153,7 +153,7 @@ impl TerminalStatus {
         let newer = changes.remembered(flushed, shown.max(flushed), MAX_UNFLUSHED);
         let ended = last_ended(ended, &newer.unwrap_or_default(), &today);
         let (running, _) = reports.own.running();
-        let (running, _) = running.page(None, Page::WHOLE.limit);
+        let (running, _) = running.page(&Only::default(), None, Page::WHOLE.limit);
         let running = running.into_iter().rev().map(|run| run.active());
         Ok(TerminalStatus {
             active_agents: within(running.map(AgentStatus::running), MAX_ANSWER_BYTES),

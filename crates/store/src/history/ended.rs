@@ -73,6 +73,11 @@ impl Reader {
 
     /// How many run.
     pub fn running_count(&self) -> Result<u64> {
+        if !self.chosen.borrow().is_all() {
+            let (only, mut count) = (self.chosen.borrow(), 0);
+            self.each_running(|one| count += u64::from(only.takes(&one)))?;
+            return Ok(count);
+        }
         self.db.read(|conn| {
             conn.prepare_cached(
                 "SELECT count(*) FROM executions INDEXED BY executions_running

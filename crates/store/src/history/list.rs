@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ToSql};
 
-use crate::sqlite::Result;
+use crate::sqlite::{Result, from_json};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::{Execution, Status};
+use agentpulse_core::only::Only;
 use agentpulse_core::zone::Zone;
 
 use super::columns::of;
@@ -32,6 +33,7 @@ pub struct Filter {
     pub from_ms: Option<i64>,
     /// Ended before this moment.
     pub to_ms: Option<i64>,
+    pub only: Only,
 }
 
 /// A place in the list: the end, and, among those that ended in the same millisecond, the row.
@@ -58,6 +60,10 @@ impl Reader {
         limit: usize,
     ) -> Result<Page> {
         let zone = self.zone();
+        let filter = &Filter {
+            only: self.chosen.borrow().clone(),
+            ..filter.clone()
+        };
         self.db.snapshot(|_| {
             self.db
                 .read(|conn| page(conn, zone, filter, before, limit, MAX_SCANNED, MAX_BYTES))
@@ -122,7 +128,7 @@ impl Filter {
                 return Ok(false);
             }
         }
-        Ok(true)
+        Ok(self.only.is_all() || self.only.takes(&from_json(row, 7)?))
     }
 }
 
@@ -136,8 +142,14 @@ fn page(
     max_bytes: usize,
 ) -> rusqlite::Result<Page> {
     let (index, condition, key) = filter.index();
+    // To read it takes ten times as long as all other columns.
+    let execution = match filter.only.is_all() {
+        true => "NULL",
+        false => "execution",
+    };
     let mut select = conn.prepare_cached(&format!(
-        "SELECT rowid, ended_ms, agent_name, agent_type, status, session_id, model
+        "SELECT rowid, ended_ms, agent_name, agent_type, status, session_id, model,
+             {execution}
          FROM executions INDEXED BY {index}
          WHERE {condition} AND ended_ms >= ?2 AND (ended_ms, rowid) < (?3, ?4)
          ORDER BY ended_ms DESC, rowid DESC"

@@ -7,6 +7,7 @@ mod ended;
 mod flush;
 mod lifetime;
 mod list;
+mod only;
 #[cfg(test)]
 mod plans;
 mod pool;

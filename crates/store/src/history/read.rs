@@ -14,12 +14,14 @@ use agentpulse_core::execution::Execution;
 use agentpulse_core::zone::{Calendar, Zone};
 
 use super::columns::of;
+use super::only::Chosen;
 use super::schema::SCHEMA;
 use super::zone::{Recorded, calendar, recorded};
 
 pub struct Reader {
     pub(super) db: Db,
     calendar: Calendar,
+    pub(super) chosen: Chosen,
 }
 
 impl Reader {
@@ -27,7 +29,11 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Reader> {
         let db = Db::open_reader(path, SCHEMA)?;
         let calendar = db.read(calendar)?;
-        Ok(Reader { db, calendar })
+        Ok(Reader {
+            db,
+            calendar,
+            chosen: Chosen::default(),
+        })
     }
 
     /// Of the days, as they were when the file was opened: no daemon changes it while it runs.

@@ -31,7 +31,7 @@ impl Reader {
         let range = params![from.0, to.0, agent_name];
         self.snapshot(|_| {
             self.db
-                .read(|conn| slowest(conn, &sql, range, &|_, _| true, limit))
+                .read(|conn| self.slowest_of(conn, &sql, range, &|_, _| true, limit))
         })
     }
 
@@ -50,7 +50,7 @@ impl Reader {
         let range = params![from.0, to.0];
         self.snapshot(|_| {
             self.db
-                .read(|conn| slowest(conn, &sql, range, choose, limit))
+                .read(|conn| self.slowest_of(conn, &sql, range, choose, limit))
         })
     }
 
@@ -60,12 +60,12 @@ impl Reader {
         self.snapshot(|_| {
             self.db.read(|conn| {
                 let mut select = conn.prepare_cached(
-                    "SELECT rowid FROM executions INDEXED BY executions_failed_of_agent
+                    "SELECT ended_ms, rowid FROM executions INDEXED BY executions_failed_of_agent
                      WHERE agent_name = ?1 AND status IN ('failure', 'timeout')
-                     ORDER BY ended_ms DESC, id LIMIT ?2",
+                     ORDER BY ended_ms DESC, id",
                 )?;
-                let rows = select.query_map((agent_name, limit as i64), |row| row.get(0))?;
-                failed(conn, rows.collect::<rusqlite::Result<_>>()?)
+                let rows = select.query_map([agent_name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                failed(conn, self.first_taken(conn, rows, limit)?)
             })
         })
     }
@@ -81,22 +81,75 @@ impl Reader {
         self.snapshot(|_| {
             self.db.read(|conn| {
                 let mut select = conn.prepare_cached(
-                    "SELECT rowid, agent_name FROM executions INDEXED BY executions_failed
+                    "SELECT ended_ms, rowid, agent_name FROM executions
+                     INDEXED BY executions_failed
                      WHERE ended_ms >= ?1 AND ended_ms < ?2 AND status IN ('failure', 'timeout')
                      ORDER BY ended_ms DESC, id",
                 )?;
-                let mut rows = select.query((zone.start_ms(day), zone.end_ms(day)))?;
-                let mut chosen = Vec::new();
-                while chosen.len() < limit
-                    && let Some(row) = rows.next()?
-                {
-                    if choose(row.get_ref(1)?.as_str()?) {
-                        chosen.push(row.get(0)?);
-                    }
-                }
-                failed(conn, chosen)
+                let range = (zone.start_ms(day), zone.end_ms(day));
+                let rows = select.query_map(range, |row| {
+                    let is_chosen = choose(row.get_ref(2)?.as_str()?);
+                    Ok(is_chosen.then_some((row.get(0)?, row.get(1)?)))
+                })?;
+                let chosen = rows.filter_map(rusqlite::Result::transpose);
+                failed(conn, self.first_taken(conn, chosen, limit)?)
             })
         })
+    }
+
+    /// Of each day of an agent, which `sql` selects, the index gives the slowest; of those the
+    /// slowest of all.
+    fn slowest_of(
+        &self,
+        conn: &Connection,
+        sql: &str,
+        range: &[&dyn ToSql],
+        choose: &dyn Fn(Day, &str) -> bool,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Arc<Execution>>> {
+        let mut days = conn.prepare_cached(sql)?;
+        let mut of_day = conn.prepare_cached(
+            "SELECT duration_ms, rowid FROM executions INDEXED BY executions_by_duration
+             WHERE agent_name = ?1 AND day = ?2 AND duration_ms IS NOT NULL
+             ORDER BY duration_ms DESC",
+        )?;
+        let mut slowest: Vec<(i64, i64)> = Vec::new();
+        let mut days = days.query(range)?;
+        while let Some(row) = days.next()? {
+            let (day, agent_name): (i32, &str) = (row.get(0)?, row.get_ref(1)?.as_str()?);
+            if !choose(Day(day), agent_name) {
+                continue;
+            }
+            let rows = of_day.query_map((agent_name, day), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            slowest.extend(self.first_taken(conn, rows, limit)?);
+            slowest.sort_unstable_by_key(|&row| Reverse(row));
+            slowest.truncate(limit);
+        }
+        by_rowid(conn, slowest.into_iter().map(|(_, rowid)| rowid))
+    }
+
+    /// The first of these rows, at most `limit`, whose executions are read. What they are sorted by
+    /// stands before each.
+    fn first_taken(
+        &self,
+        conn: &Connection,
+        rows: impl Iterator<Item = rusqlite::Result<(i64, i64)>>,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<(i64, i64)>> {
+        let mut select =
+            conn.prepare_cached("SELECT execution FROM executions WHERE rowid = ?1")?;
+        let is_all = self.chosen.borrow().is_all();
+        let mut taken = Vec::new();
+        for row in rows.take_while(|_| limit > 0) {
+            let row = row?;
+            if is_all || select.query_row([row.1], |row| self.takes(row, 0))? {
+                taken.push(row);
+            }
+            if taken.len() == limit {
+                break;
+            }
+        }
+        Ok(taken)
     }
 
     /// The rows of all that ended from one moment up to another, the latter left out, oldest end
@@ -129,46 +182,12 @@ impl Reader {
     }
 }
 
-fn failed(conn: &Connection, rowids: Vec<i64>) -> rusqlite::Result<Vec<Failed>> {
-    let executions = by_rowid(conn, rowids)?;
+fn failed(conn: &Connection, rows: Vec<(i64, i64)>) -> rusqlite::Result<Vec<Failed>> {
+    let executions = by_rowid(conn, rows.into_iter().map(|(_, rowid)| rowid))?;
     Ok(executions
         .iter()
         .filter_map(|one| Failed::of(one))
         .collect())
-}
-
-/// Of each day of an agent, which `sql` selects, the index gives the slowest; of those the slowest
-/// of all.
-fn slowest(
-    conn: &Connection,
-    sql: &str,
-    range: &[&dyn ToSql],
-    choose: &dyn Fn(Day, &str) -> bool,
-    limit: usize,
-) -> rusqlite::Result<Vec<Arc<Execution>>> {
-    let mut days = conn.prepare_cached(sql)?;
-    let mut of_day = conn.prepare_cached(
-        "SELECT duration_ms, rowid FROM executions INDEXED BY executions_by_duration
-         WHERE agent_name = ?1 AND day = ?2 AND duration_ms IS NOT NULL
-         ORDER BY duration_ms DESC LIMIT ?3",
-    )?;
-    let mut slowest: Vec<(i64, i64)> = Vec::new();
-    let mut days = days.query(range)?;
-    while let Some(row) = days.next()? {
-        let (day, agent_name): (i32, &str) = (row.get(0)?, row.get_ref(1)?.as_str()?);
-        if !choose(Day(day), agent_name) {
-            continue;
-        }
-        let rows = of_day.query_map((agent_name, day, limit as i64), |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-        for row in rows {
-            slowest.push(row?);
-        }
-        slowest.sort_unstable_by_key(|&row| Reverse(row));
-        slowest.truncate(limit);
-    }
-    by_rowid(conn, slowest.into_iter().map(|(_, rowid)| rowid))
 }
 
 #[cfg(test)]

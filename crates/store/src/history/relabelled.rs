@@ -57,13 +57,20 @@ impl Reader {
                 count(zone.day_of(begin_ms), begin_ms, &row.agent_type, executions);
             })?;
         } else {
+            let execution = match self.chosen.borrow().is_all() {
+                true => "NULL",
+                false => "execution",
+            };
             self.db.read(|conn| {
-                let mut select = conn.prepare_cached(
-                    "SELECT ended_ms, agent_type FROM executions INDEXED BY executions_ended
-                     WHERE ended_ms >= ?1 AND ended_ms < ?2",
-                )?;
+                let mut select = conn.prepare_cached(&format!(
+                    "SELECT ended_ms, agent_type, {execution} FROM executions
+                     INDEXED BY executions_ended WHERE ended_ms >= ?1 AND ended_ms < ?2"
+                ))?;
                 let mut rows = select.query((zone.start_ms(from), zone.end_ms(to)))?;
                 while let Some(row) = rows.next()? {
+                    if !self.takes(row, 2)? {
+                        continue;
+                    }
                     let ended_ms = row.get(0)?;
                     count(
                         zone.day_of(ended_ms),

@@ -122,6 +122,11 @@ impl World {
         self.change(before, after);
     }
 
+    /// One that is as it is.
+    pub fn put(&mut self, execution: Arc<Execution>) {
+        self.change(None, Execution::clone(&execution));
+    }
+
     /// What hooks reported of it belongs to another execution.
     pub fn detach_turn(&mut self, id: &str) {
         let before = self.executions.get(id).map(|(_, before)| before.clone());

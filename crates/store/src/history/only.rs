@@ -1,0 +1,181 @@
+//! Reads of some of the executions. While they last, the rollups are tables in memory, which SQLite
+//! finds before those of the file: they are made of the executions that are chosen, by the rule that
+//! makes those of the file. So whatever is read of rollups is read of these, and nothing else has
+//! to know.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use rusqlite::Connection;
+
+use crate::sqlite::{Result, from_json};
+use agentpulse_core::execution::Execution;
+use agentpulse_core::only::Only;
+use agentpulse_core::sums::Sums;
+use agentpulse_core::zone::Zone;
+
+use super::read::Reader;
+use super::rollups::add_sums;
+
+/// Executions that are in memory at once.
+const AT_ONCE: usize = 1_000;
+/// The tables of the rollups, and their indexes, are made as they are in the file.
+const ROLLUPS: &str = "SELECT sql FROM main.sqlite_schema
+    WHERE tbl_name IN ('tallies', 'tools', 'pairs') AND sql IS NOT NULL ORDER BY rootpage";
+
+/// Of which executions a reader reads now.
+pub(super) type Chosen = RefCell<Only>;
+
+impl Reader {
+    /// What `f` reads is of the chosen executions alone. Of rollups it may read those of the moments
+    /// in which they ended: what ended at other times is in none. Everything is of one moment.
+    pub fn only<T>(
+        &self,
+        only: &Only,
+        ended_ms: Range<i64>,
+        f: impl FnOnce(&Reader) -> Result<T>,
+    ) -> Result<T> {
+        // The end of the transaction takes the tables away, also when a statement is interrupted.
+        self.db.snapshot(|_| {
+            self.db.read(|conn| {
+                conn.execute_batch("PRAGMA query_only = OFF")?;
+                let made = make_rollups(conn, self.zone(), only, &ended_ms);
+                conn.execute_batch("PRAGMA query_only = ON")?;
+                made
+            })?;
+            self.chosen.replace(only.clone());
+            let answer = f(self);
+            self.chosen.take();
+            answer
+        })
+    }
+
+    /// Whether an execution, which stands in a column, is one of those that are read.
+    pub(super) fn takes(&self, row: &rusqlite::Row, column: usize) -> rusqlite::Result<bool> {
+        let only = self.chosen.borrow();
+        Ok(only.is_all() || only.takes(&from_json::<Execution>(row, column)?))
+    }
+}
+
+fn make_rollups(
+    conn: &Connection,
+    zone: &Zone,
+    only: &Only,
+    ended_ms: &Range<i64>,
+) -> rusqlite::Result<()> {
+    for sql in conn.prepare(ROLLUPS)?.query_map([], |row| row.get(0))? {
+        let sql: String = sql?;
+        let of_memory = sql
+            .replacen("CREATE TABLE ", "CREATE TEMP TABLE ", 1)
+            .replacen("CREATE INDEX ", "CREATE INDEX temp.", 1);
+        conn.execute_batch(&of_memory)?;
+    }
+    let mut select = conn.prepare_cached(
+        "SELECT execution FROM executions INDEXED BY executions_ended
+         WHERE ended_ms >= ?1 AND ended_ms < ?2 ORDER BY ended_ms",
+    )?;
+    let mut rows = select.query((ended_ms.start, ended_ms.end))?;
+    let mut chosen: Vec<Execution> = Vec::with_capacity(AT_ONCE);
+    while let Some(row) = rows.next()? {
+        let one: Execution = from_json(row, 0)?;
+        if only.takes(&one) {
+            chosen.push(one);
+        }
+        if chosen.len() == AT_ONCE {
+            add(conn, zone, &chosen)?;
+            chosen.clear();
+        }
+    }
+    add(conn, zone, &chosen)
+}
+
+fn add(conn: &Connection, zone: &Zone, chosen: &[Execution]) -> rusqlite::Result<()> {
+    let mut sums = Sums::default();
+    for contribution in chosen.iter().filter_map(Execution::contribution) {
+        sums.add(1, &contribution, zone);
+    }
+    add_sums(conn, &sums)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{NOW_MS, TODAY, World};
+    use super::*;
+    use agentpulse_core::bucket::Day;
+    use agentpulse_core::dimension::Dimension;
+    use agentpulse_core::kind::Kind;
+
+    fn of_project(name: &str) -> Only {
+        Only {
+            project: Some(name.to_owned()),
+            ..Only::default()
+        }
+    }
+
+    /// All that is read of rollups, and of single executions beside them.
+    fn answers(reader: &Reader) -> Vec<String> {
+        let (from, to) = (Day(0), TODAY);
+        vec![
+            format!("{:?}", reader.days(from, to).unwrap()),
+            format!("{:?}", reader.all_agent_days(from, to)),
+            format!("{:?}", reader.agent_days("agent-1", from, to).unwrap()),
+            format!("{:?}", reader.type_tool_sums(from, to)),
+            format!("{:?}", reader.pairs(from, to)),
+            format!(
+                "{:?}",
+                reader.costliest(Dimension::Session, from, to, 3).unwrap()
+            ),
+            format!("{:?}", reader.slowest("agent-1", from, to, 5).unwrap()),
+            format!("{:?}", reader.failed("agent-1", 5).unwrap()),
+            format!("{:?}", reader.running_count().unwrap()),
+        ]
+    }
+
+    #[test]
+    fn what_is_read_of_some_is_what_a_history_of_these_alone_says() {
+        let world = World::any();
+        let whole = answers(&world.reader());
+        for only in [
+            of_project("project-1"),
+            of_project("nowhere"),
+            Only {
+                branch: Some("branch-0".to_owned()),
+                host: Some("host-1".to_owned()),
+                ..Only::default()
+            },
+            Only {
+                kind: Some(Kind::Main),
+                ..Only::default()
+            },
+        ] {
+            let mut alone = World::new();
+            for (_, one) in world.executions.values().filter(|(_, one)| only.takes(one)) {
+                alone.put(one.clone());
+            }
+            alone.flush();
+            let reader = world.reader();
+            let found = reader.only(&only, 0..NOW_MS + 1, |reader| Ok(answers(reader)));
+            assert_eq!(found.unwrap(), answers(&alone.reader()), "{only:?}");
+            assert_eq!(answers(&reader), whole, "nothing of it is left");
+        }
+    }
+
+    #[test]
+    fn a_read_that_fails_leaves_nothing() {
+        let world = World::any();
+        let reader = world.reader();
+        let whole = answers(&reader);
+        let missing =
+            |reader: &Reader| reader.db.read(|conn| conn.execute_batch("SELECT x FROM y"));
+        let only = of_project("project-1");
+        assert!(reader.only(&only, 0..NOW_MS, missing).is_err());
+        assert_eq!(answers(&reader), whole);
+        let write = "DELETE FROM main.executions";
+        let write = |reader: &Reader| reader.db.read(|conn| conn.execute_batch(write));
+        assert!(
+            reader.only(&only, 0..NOW_MS, write).is_err(),
+            "it reads only"
+        );
+    }
+}
