@@ -23,8 +23,8 @@ fn stop(n: i64) -> Value {
     let mut stop = json!({
         "event": "stop", "agent_id": format!("run-{n}"), "agent_name": format!("a{}", n % 2),
         "agent_type": format!("t{}", n % 3), "execution_end": rfc3339(end_ms),
-        "duration_ms": 1_000 + n, "status": ["success", "failure"][usize::from(n % 5 == 0)],
-        "tool_calls": {"Read": n % 4, format!("T{}", n % 3): 1}, "branch": format!("b{}", n % 4),
+        "duration_ms": 1_000 + n, "status": (if n % 5 == 0 { "failure" } else { "success" }),
+        "tool_calls": {"Read": n % 4, (format!("T{}", n % 3)): 1}, "branch": format!("b{}", n % 4),
         "host": format!("h{}", n % 2),
         "token_usage": {"input_tokens": 10 + n, "output_tokens": n, "estimated_cost": 0.25},
     });
@@ -156,7 +156,11 @@ fn compare(daemon: &Daemon, all: &[Value], filter: &str) -> Result<(), String> {
         .filter_map(|one| one["duration_ms"].as_i64())
         .collect();
     durations.sort_unstable();
-    equal("runs", &shown["total_executions"], &of_agent().count())?;
+    equal(
+        "runs",
+        &shown["total_executions"],
+        &json!(of_agent().count()),
+    )?;
     let ends = [
         &shown["performance"]["min_duration_ms"],
         &shown["performance"]["max_duration_ms"],
@@ -164,7 +168,7 @@ fn compare(daemon: &Daemon, all: &[Value], filter: &str) -> Result<(), String> {
     equal(
         "ends",
         &ends,
-        &[json!(durations.first()), json!(durations.last())],
+        &[&json!(durations.first()), &json!(durations.last())],
     )?;
     let slowest = shown["slowest"].as_array().expect("a list").iter();
     let slowest: Vec<i64> = slowest
@@ -182,11 +186,15 @@ fn compare(daemon: &Daemon, all: &[Value], filter: &str) -> Result<(), String> {
     let week = rfc3339(now_ms() / HOUR_MS * HOUR_MS - 167 * HOUR_MS);
     let of_week = || each().filter(|one| text(&one["execution_end"]) >= week);
     let current = read("metrics/current?timeRange=7d")?;
-    equal("current", &current["executions_today"], &of_week().count())?;
+    equal(
+        "current",
+        &current["executions_today"],
+        &json!(of_week().count()),
+    )?;
     equal(
         "tokens",
         &current["tokens_used_today"],
-        &of_week().map(tokens).sum::<i64>(),
+        &json!(of_week().map(tokens).sum::<i64>()),
     )
 }
 

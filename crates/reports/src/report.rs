@@ -15,8 +15,8 @@ pub trait Report {
     /// Whether history may have to read many rows for it.
     fn is_scan(&self) -> bool;
 
-    /// When those executions ended of which it reads rollups: of some of the executions alone, these
-    /// are made of them.
+    /// When those executions ended of which it reads rollups. For a report of some executions the
+    /// rollups are made of these.
     fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64>;
 
     fn fetch(

@@ -19,6 +19,7 @@ use crate::service::Reports;
 use agentpulse_core::change::{Change, ChangeKind};
 use agentpulse_core::execution::{Execution, Status};
 use agentpulse_core::json::json_bytes;
+use agentpulse_core::only::Only;
 use agentpulse_core::view::{Active, Heartbeat};
 use agentpulse_pipeline::changes::{Changes, View};
 

@@ -1,7 +1,6 @@
 //! Reads of some of the executions. While they last, the rollups are tables in memory, which SQLite
-//! finds before those of the file: they are made of the executions that are chosen, by the rule that
-//! makes those of the file. So whatever is read of rollups is read of these, and nothing else has
-//! to know.
+//! finds before those of the file. They are made of the chosen executions by the rule that makes
+//! those of the file, so that no read of rollups has to know of it.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -27,8 +26,8 @@ const ROLLUPS: &str = "SELECT sql FROM main.sqlite_schema
 pub(super) type Chosen = RefCell<Only>;
 
 impl Reader {
-    /// What `f` reads is of the chosen executions alone. Of rollups it may read those of the moments
-    /// in which they ended: what ended at other times is in none. Everything is of one moment.
+    /// What `f` reads is of the chosen executions alone, and of one moment. The rollups that it
+    /// reads are of those that ended in this time.
     pub fn only<T>(
         &self,
         only: &Only,
