@@ -8,7 +8,7 @@ MANDIR ?= $(PREFIX)/share/man
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm openapi-check demo deny \
+.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm check-peers openapi-check demo deny \
 	install uninstall screenshot
 
 help: ## Show this list
@@ -62,6 +62,14 @@ bench-hook: setup ## Measure what a hook costs, beside /bin/true and a Python ho
 bench-hook-storm: setup ## Run 64 hooks at once for a minute: the slowest, and whether one is lost
 	$(CARGO) build --profile dist
 	$(CARGO) bench --profile dist --package agentpulse-hook --bench hook -- storm
+
+CCUSAGE ?= $(CURDIR)/target/peers/node_modules/.bin/ccusage
+
+check-peers: setup ## Count captured sessions by ccusage (npm) as well: tokens by day and model are equal
+	@if test ! -x $(CCUSAGE); then npm install --silent --prefix target/peers ccusage@18.0.11; fi
+	$(CARGO) build --workspace
+	AGENTPULSE_CCUSAGE=$(CCUSAGE) $(CARGO) test --workspace --test suite -- --ignored --nocapture \
+		claude_code::peers
 
 SCHEMATHESIS ?= $(CURDIR)/target/openapi-python/bin/schemathesis
 

@@ -209,7 +209,8 @@ pub fn moved(line: &str, later_ms: i64) -> String {
         if key == "timestamp" {
             let at: jiff::Timestamp = text.parse().expect("a time");
             let at = at + jiff::SignedDuration::from_millis(later_ms);
-            *text = at.to_string();
+            // As the client writes them, always with three digits.
+            *text = at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
         }
     });
     line.to_string()

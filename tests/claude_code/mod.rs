@@ -24,6 +24,7 @@ mod http_hooks;
 mod import;
 mod main_turns;
 pub mod numbers;
+mod peers;
 mod plain_events;
 mod privacy;
 mod projects;

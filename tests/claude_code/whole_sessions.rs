@@ -12,7 +12,7 @@ use crate::model::load::ordered;
 /// Requests, input, output, cache read and cache written, by model.
 type ByModel = BTreeMap<String, [u64; 5]>;
 
-const CAPTURED: [&str; 33] = [
+pub const CAPTURED: [&str; 33] = [
     "bg-2.1.332",
     "bigwrite-2.1.332",
     "block-2.1.332",
