@@ -1,10 +1,12 @@
 //! Turns of the main thread that no stop of their own ends, and prompts that are none.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::claude_code::captured::start;
 use crate::claude_code::script::Script;
-use crate::harness::{eventually, folder};
+use crate::harness::{eventually, folder, now_ms};
 
 /// Each of four lines at each place.
 fn orders() -> Vec<[usize; 4]> {
@@ -81,6 +83,52 @@ fn a_prompt_that_makes_no_id_begins_no_turn_and_harms_nothing_else() {
         match found == [(&Value::from(script.id("a")), &Value::Null)] {
             true => Ok(()),
             false => Err(list.to_string()),
+        }
+    });
+}
+
+#[test]
+fn an_agent_that_its_user_stopped_ends_by_the_file_beside_its_transcript() {
+    let place = folder();
+    let mut script = Script::at(place.path(), "x", now_ms() - 5_000);
+    script.start("a", 0.0);
+    script.start("b", 0.0);
+    let call = script.answer("a", 1.0, [5, 1, 0, 0, 0], &[("t1", "Bash")]);
+    for agent in ["a", "b"] {
+        script.write(agent, &[script.prompt(agent, 0.0), call.clone()]);
+        script.beside(agent, &json!({"agentType": "probe", "spawnDepth": 1}));
+    }
+    let daemon = start(place.path());
+    daemon.send(&script.lines);
+    let running = || {
+        let active = daemon.read("/api/agents/active")?["active"].clone();
+        let ids = active.as_array().ok_or("no list")?.iter();
+        let ids: BTreeSet<_> = ids.map(|one| one["agent_id"].to_string()).collect();
+        Ok::<_, String>(ids)
+    };
+    let only = |agents: &[&str]| -> BTreeSet<_> {
+        let ids = agents.iter().map(|agent| script.id(agent));
+        ids.map(|id| Value::from(id).to_string()).collect()
+    };
+    eventually("both run", || match running()? == only(&["a", "b"]) {
+        true => Ok(()),
+        false => Err("not both".to_owned()),
+    });
+    let stopped = json!({"agentType": "probe", "spawnDepth": 1, "stoppedByUser": true});
+    script.beside("a", &stopped);
+    eventually("only the other runs", || {
+        let found = running()?;
+        match found == only(&["b"]) {
+            true => Ok(()),
+            false => Err(format!("{found:?}")),
+        }
+    });
+    let path = format!("/api/agents/executions/{}", script.id("a"));
+    eventually("its end", || {
+        let one = daemon.read(&path)?;
+        match one["error_details"]["type"] == "interrupted" {
+            true => Ok(()),
+            false => Err(one.to_string()),
         }
     });
 }

@@ -174,7 +174,7 @@ impl Script {
         } else {
             "tool_use"
         };
-        let id = format!("msg-{at_s}");
+        let id = format!("msg-{}-{at_s}", self.id(agent));
         let message = json!({
             "id": id, "role": "assistant", "model": HAIKU, "stop_reason": reason,
             "content": content.collect::<Vec<_>>(),

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::indexes::Indexes;
 use super::open::{Opened, Unreadable, open};
 use super::project::project_of;
-use super::prompts::Prompts;
 use agentpulse_core::execution::Catalog;
 use agentpulse_core::project::ProjectNames;
 use agentpulse_pipeline::settings::RuntimeSettings;
@@ -17,7 +17,7 @@ pub struct Files {
     pub catalog: Arc<Catalog>,
     pub roots: Vec<PathBuf>,
     pub max_bytes: u64,
-    pub prompts: Arc<Prompts>,
+    pub indexes: Arc<Indexes>,
     pub project_names: ProjectNames,
     /// The home folder of the user.
     pub home: Option<PathBuf>,
@@ -25,12 +25,12 @@ pub struct Files {
 
 impl Files {
     /// By the settings as they are now.
-    pub fn of(settings: &RuntimeSettings, prompts: &Arc<Prompts>) -> Files {
+    pub fn of(settings: &RuntimeSettings, indexes: &Arc<Indexes>) -> Files {
         Files {
             catalog: settings.catalog.clone(),
             roots: settings.transcript_roots.clone(),
             max_bytes: settings.transcript_max_bytes,
-            prompts: prompts.clone(),
+            indexes: indexes.clone(),
             project_names: settings.project_names,
             home: settings.home.clone(),
         }

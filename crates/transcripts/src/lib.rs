@@ -6,9 +6,12 @@
 mod ended;
 mod files;
 mod find;
+mod followed;
+mod indexes;
 pub mod layout;
 mod lines;
 mod open;
+mod originals;
 mod project;
 mod prompts;
 mod read;
@@ -18,8 +21,8 @@ mod sidecar;
 mod turn_before;
 
 pub use self::ended::EndedReader;
+pub use self::indexes::Indexes;
 pub use self::open::Unreadable;
-pub use self::prompts::Prompts;
 pub use self::read::{client_totals, main_turns, turns};
 pub use self::running::RunningReader;
 pub use self::sidecar::{MAX_SIDECAR_BYTES, sidecar};

@@ -47,6 +47,9 @@ pub fn read(
             Err(error) => return Err(error),
         }
     }
+    let messages: Vec<_> = lines.messages().collect();
+    let originals = &files.indexes.originals;
+    lines.leave_out(&originals.elsewhere(files, path, &messages));
     let mut usage = lines.usage(&files.catalog.prices);
     usage.end_offset = end_offset;
     usage.project = files.project(&lines);
@@ -60,7 +63,7 @@ pub fn read(
 /// A file that is not there, not ours to read, or larger than the files may be.
 pub fn read_main(files: &Files, path: &Path, prompt_id: &str) -> Result<TurnRead, Unreadable> {
     let opened = files.open(path)?;
-    let from = files.prompts.offset(path, &opened, prompt_id);
+    let from = files.indexes.prompts.offset(path, &opened, prompt_id);
     let from = from.map_err(unreadable)?;
     let mut lines = TurnLines::Main(PromptSlice::new(from, prompt_id));
     take(opened, from, &mut lines)?;

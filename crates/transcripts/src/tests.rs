@@ -32,7 +32,7 @@ fn usage(
         catalog: Arc::default(),
         roots: roots.to_vec(),
         max_bytes,
-        prompts: Arc::default(),
+        indexes: Arc::default(),
         project_names: ProjectNames::Name,
         home: None,
     };

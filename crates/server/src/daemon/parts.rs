@@ -27,7 +27,7 @@ use agentpulse_pipeline::writer::{Heartbeats, LiveUsage, TranscriptQueue, Writer
 use agentpulse_reports::{Reports, Views, stream};
 use agentpulse_store::history::{History, Lanes};
 use agentpulse_store::journal::Tail;
-use agentpulse_transcripts::{EndedReader, Prompts, RunningReader};
+use agentpulse_transcripts::{EndedReader, Indexes, RunningReader};
 
 /// Everything that the parts share.
 pub struct Parts {
@@ -38,8 +38,8 @@ pub struct Parts {
     /// The running executions of the writer.
     pub running: Arc<Running>,
     pub live_usage: Arc<LiveUsage>,
-    /// Where the turns of main threads begin in their files.
-    pub prompts: Arc<Prompts>,
+    /// Of the transcripts that were read.
+    pub indexes: Arc<Indexes>,
     pub state: Arc<LiveState>,
     pub counters: Arc<Counters>,
     pub kept: Arc<PersistedCounters>,
@@ -64,7 +64,7 @@ impl Parts {
             unread: Arc::default(),
             running: Arc::new(Running::new(timeouts, max_bytes)),
             live_usage: Arc::default(),
-            prompts: Arc::default(),
+            indexes: Arc::default(),
             state: Arc::new(LiveState::new(changes.clone())),
             changes,
             kept: Arc::new(PersistedCounters::new(stores.counted.clone(), &counters)),
@@ -125,7 +125,7 @@ impl Parts {
             history: lanes.own.clone(),
             settings: self.settings.clone(),
             counters: self.counters.clone(),
-            prompts: self.prompts.clone(),
+            indexes: self.indexes.clone(),
         }
     }
 
@@ -134,7 +134,7 @@ impl Parts {
             writer,
             live_usage: self.live_usage.clone(),
             settings: self.settings.clone(),
-            prompts: self.prompts.clone(),
+            indexes: self.indexes.clone(),
         }
     }
 

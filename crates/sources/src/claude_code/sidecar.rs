@@ -20,6 +20,8 @@ pub struct Sidecar {
     pub parent_agent_id: Option<String>,
     /// The call of the tool that launched it.
     pub tool_use_id: Option<String>,
+    /// The user stopped it: no hook reports that.
+    pub is_stopped: bool,
     /// A workflow started it.
     pub is_of_workflow: bool,
     /// What a teammate is; its name says who it is.
@@ -43,6 +45,7 @@ impl Sidecar {
             spawn_depth: spawn_depth.and_then(|depth| depth.as_u64()),
             parent_agent_id: name("parentAgentId"),
             tool_use_id: name("toolUseId"),
+            is_stopped: flag("stoppedByUser"),
             is_of_workflow: flag("inWorkflowRun"),
             spawned_type: name("spawnedAgentType"),
         })

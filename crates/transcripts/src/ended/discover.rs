@@ -2,14 +2,13 @@
 //! looked for when a turn of it has ended.
 
 use std::collections::HashSet;
-use std::fs::read_dir;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tracing::debug;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::files::Files;
-use crate::layout::{MAX_DEPTH, SUBAGENTS, agent_id};
+use crate::layout::{SUBAGENTS, agents_below};
 use crate::open::folder;
 use crate::read::turns;
 use crate::sidecar::{MAX_SIDECAR_BYTES, sidecar};
@@ -22,10 +21,6 @@ use agentpulse_sources::claude_code::NAME;
 use agentpulse_sources::claude_code::transcript::{self, Turn};
 use agentpulse_sources::clean_name;
 
-/// Agents of one session that are considered.
-const MAX_AGENTS: usize = 4_096;
-/// Entries of its folders, of whatever kind.
-const MAX_ENTRIES: usize = 65_536;
 /// Transcripts of which is known that their agents are reported; of others the writer is asked.
 const MAX_REPORTED: usize = 65_536;
 
@@ -47,11 +42,8 @@ impl Discoverer {
         let agents = main.with_extension("").join(SUBAGENTS);
         let roots = files.roots.clone();
         let listed = tokio::task::spawn_blocking(move || {
-            let (mut found, mut entries) = (Vec::new(), MAX_ENTRIES);
-            if let Some(folder) = folder(&roots, &agents) {
-                list(&folder, MAX_DEPTH, &mut entries, &mut found);
-            }
-            found
+            let folder = folder(&roots, &agents);
+            folder.map_or_else(Vec::new, |folder| agents_below(&folder))
         });
         let Ok(listed) = listed.await else {
             return Ok(());
@@ -83,24 +75,6 @@ impl Discoverer {
             writer.submit(events).await?;
         }
         Ok(())
-    }
-}
-
-/// A link to a folder is not followed: it may lead in a circle.
-fn list(folder: &Path, depth: usize, entries: &mut usize, found: &mut Vec<(String, PathBuf)>) {
-    for entry in read_dir(folder).into_iter().flatten().flatten() {
-        if *entries == 0 || found.len() == MAX_AGENTS {
-            return;
-        }
-        *entries -= 1;
-        let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            if depth > 1 {
-                list(&path, depth - 1, entries, found);
-            }
-        } else if let Some(id) = agent_id(&path) {
-            found.push((id.to_owned(), path));
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::attempt::Attempt;
 use super::discover::Discoverer;
 use super::waiting::{Due, LONGEST_PAUSE, Waiting};
 use crate::files::Files;
-use crate::prompts::Prompts;
+use crate::indexes::Indexes;
 use crate::turn_before::{ReadBefore, turn_before};
 use agentpulse_core::event::{Event, Read};
 use agentpulse_core::execution::{Execution, Reading};
@@ -38,7 +38,7 @@ pub struct EndedReader {
     pub history: Readers,
     pub settings: SettingsWatch,
     pub counters: Arc<Counters>,
-    pub prompts: Arc<Prompts>,
+    pub indexes: Arc<Indexes>,
 }
 
 enum Next {
@@ -96,7 +96,7 @@ impl EndedReader {
         let Some(path) = main.transcript().map(Path::new) else {
             return Ok(());
         };
-        let files = Files::of(&self.settings.borrow(), &self.prompts);
+        let files = Files::of(&self.settings.borrow(), &self.indexes);
         match timeout(PATIENCE_FOR_LOOK, all.lock()).await {
             Ok(mut all) => all.look(&self.writer, files, path).await,
             Err(_) => Ok(()),
@@ -139,7 +139,7 @@ impl EndedReader {
         let Some(before) = self.beginning(&execution, waited).await? else {
             return Ok(Next::Again(ended_ms));
         };
-        let files = Files::of(&self.settings.borrow(), &self.prompts);
+        let files = Files::of(&self.settings.borrow(), &self.indexes);
         let reading = tokio::task::spawn_blocking(move || Attempt::new(&files, execution, before));
         let Ok(Some(attempt)) = reading.await else {
             return Ok(Next::Done);

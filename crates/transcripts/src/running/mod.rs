@@ -5,6 +5,7 @@
 //! because a file grows, which it may do after its agent has died.
 
 mod reader;
+mod stopped;
 mod tail;
 mod tails;
 

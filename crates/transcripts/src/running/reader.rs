@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::tail::TranscriptTail;
 use super::tails::Tails;
 use crate::files::Files;
-use crate::prompts::Prompts;
+use crate::indexes::Indexes;
 use crate::turn_before::{ReadBefore, turn_before};
 use agentpulse_core::event::Event;
 use agentpulse_core::turns::prompt_of;
@@ -26,7 +26,7 @@ pub struct RunningReader {
     pub writer: WriterHandle,
     pub live_usage: Arc<LiveUsage>,
     pub settings: SettingsWatch,
-    pub prompts: Arc<Prompts>,
+    pub indexes: Arc<Indexes>,
 }
 
 impl RunningReader {
@@ -60,7 +60,7 @@ impl RunningReader {
                 tails.insert(one.lines.id.clone(), tail);
             }
         }
-        let files = Files::of(&self.settings.borrow(), &self.prompts);
+        let files = Files::of(&self.settings.borrow(), &self.indexes);
         let mut taken = std::mem::take(tails);
         let polled = spawn_blocking(move || {
             let round = taken.poll(&due, &files);

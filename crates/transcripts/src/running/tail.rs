@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::stopped::StoppedByUser;
 use crate::files::Files;
 use crate::lines::{Lines, MAX_LINE_BYTES};
 use crate::open::{Opened, Unreadable, unreadable};
@@ -33,6 +34,7 @@ pub(super) struct TranscriptTail {
     /// What follows is the rest of a line that is longer than any that counts.
     in_long_line: bool,
     seen: Option<Seen>,
+    stopped: StoppedByUser,
     news: Option<Option<TokenUsage>>,
 }
 
@@ -81,6 +83,7 @@ impl TranscriptTail {
             read_to: from,
             in_long_line: false,
             seen: None,
+            stopped: StoppedByUser::default(),
             news: None,
         }
     }
@@ -103,9 +106,10 @@ impl TranscriptTail {
                 Ok(Step::Part) if bytes < max_bytes => {}
                 // What is still to be read makes no sum, and what may pass no new one.
                 Ok(_) | Err(Unreadable::Failed(_)) => {
+                    let interrupted = self.interrupted();
                     return Poll {
                         bytes,
-                        interrupted: self.interrupted(),
+                        interrupted: interrupted.or_else(|| self.stopped_by_user(path, files)),
                         news: None,
                     };
                 }
@@ -132,13 +136,19 @@ impl TranscriptTail {
         }
     }
 
+    fn stopped_by_user(&mut self, path: &Path, files: &Files) -> Option<SeenEnd> {
+        let is_agent = self.prompt_id.is_none();
+        let started_ms = self.span.started_ms;
+        is_agent.then(|| self.stopped.end(path, files, started_ms))?
+    }
+
     fn step(&mut self, path: &Path, files: &Files, bytes: &mut u64) -> Result<Step, Unreadable> {
         let opened = files.open(path)?;
         if !self.knows(&opened).map_err(unreadable)? {
             self.restart();
         }
         if let (Stage::Prompted, Some(prompt_id)) = (&self.stage, &self.prompt_id) {
-            let from = files.prompts.offset(path, &opened, prompt_id);
+            let from = files.indexes.prompts.offset(path, &opened, prompt_id);
             let from = from.map_err(unreadable)?;
             (self.offset, self.read_to) = (from, from);
             let lines = TurnLines::Main(PromptSlice::new(from, prompt_id));

@@ -106,7 +106,7 @@ mod tests {
             catalog: Arc::default(),
             roots: vec![PathBuf::from(folder.path())],
             max_bytes: 1 << 20,
-            prompts: Arc::default(),
+            indexes: Arc::default(),
             project_names: ProjectNames::Name,
             home: None,
         };

@@ -108,7 +108,7 @@ impl Place {
             catalog: Arc::default(),
             roots: vec![self.folder.path().join("projects")],
             max_bytes: 64 * MIB,
-            prompts: Arc::default(),
+            indexes: Arc::default(),
             project_names: ProjectNames::Name,
             home: None,
         }

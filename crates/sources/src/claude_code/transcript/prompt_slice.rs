@@ -66,6 +66,10 @@ impl PromptSlice {
         &self.sums
     }
 
+    pub fn sums_mut(&mut self) -> &mut Sums {
+        &mut self.sums
+    }
+
     fn begins_at(&self, line: &Line) -> Option<Begun> {
         let is_own = |id: Option<&str>| id.is_some_and(|id| PromptKey::new(id) == self.prompt);
         if is_own(line.prompt_id()) {

@@ -1,10 +1,11 @@
 //! The requests of one turn, each counted once.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use xxhash_rust::xxh3::Xxh3;
 
 use super::hash::{hash, table_bytes};
+use super::messages::MessageKey;
 use super::stated::{Part, Stated};
 use crate::clean::clean_name;
 use agentpulse_core::bucket::Day;
@@ -42,7 +43,8 @@ struct Asked {
 
 #[derive(Debug)]
 struct Kept {
-    day: Option<Day>,
+    message: Option<MessageKey>,
+    time_ms: Option<i64>,
     is_whole: bool,
     first: Sampling,
     others: Box<[Sampling]>,
@@ -86,13 +88,25 @@ impl Requests {
         let mut parts: VecDeque<Sampling> = parts.map(|part| self.sampling(part)).collect();
         if let Some(first) = parts.pop_front() {
             let kept = Kept {
-                day: time_ms.map(Day::utc_of),
+                message: stated.message_id.map(MessageKey::new),
+                time_ms,
                 is_whole: stated.is_whole,
                 first,
                 others: Vec::from(parts).into(),
             };
             self.by_id.insert(key, kept);
         }
+    }
+
+    /// The messages, each with the time of its line.
+    pub fn messages(&self) -> impl Iterator<Item = (MessageKey, i64)> {
+        let all = self.by_id.values();
+        all.filter_map(|kept| Some((kept.message?, kept.time_ms?)))
+    }
+
+    pub fn leave_out(&mut self, messages: &HashSet<MessageKey>) {
+        let is_out = |kept: &Kept| kept.message.is_some_and(|key| messages.contains(&key));
+        self.by_id.retain(|_, kept| !is_out(kept));
     }
 
     pub fn by_model(&self) -> BTreeMap<String, ModelUsage> {
@@ -114,11 +128,11 @@ impl Requests {
         }
         let mut days: HashMap<Day, String> = HashMap::new();
         for request in self.by_id.values() {
-            let day = request.day?;
+            let day = request.day()?;
             days.entry(day).or_insert_with(|| day.to_string());
         }
         let samplings = self.by_id.values().flat_map(|request| {
-            let day = request.day.map_or("", |day| &*days[&day]);
+            let day = request.day().map_or("", |day| &*days[&day]);
             request.samplings().map(move |sampling| (day, sampling))
         });
         if samplings.clone().any(|(_, sampling)| !sampling.is_known) {
@@ -187,6 +201,10 @@ impl Requests {
 }
 
 impl Kept {
+    fn day(&self) -> Option<Day> {
+        self.time_ms.map(Day::utc_of)
+    }
+
     fn samplings(&self) -> impl Iterator<Item = &Sampling> + Clone {
         std::iter::once(&self.first).chain(&self.others)
     }

@@ -95,6 +95,10 @@ impl Slice {
         &self.sums
     }
 
+    pub fn sums_mut(&mut self) -> &mut Sums {
+        &mut self.sums
+    }
+
     fn skip(&mut self, end: u64) {
         if self.age != (Age::Older { is_over: true }) {
             self.sums.skip(end);

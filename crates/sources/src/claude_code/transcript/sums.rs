@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::hash::{hash, table_bytes};
 use super::line::{Line, api_failure};
+use super::messages::MessageKey;
 use super::requests::{NAME_BYTES, Requests};
 use crate::clean::clean_name;
 use agentpulse_core::event::SeenEnd;
@@ -65,6 +66,16 @@ impl Sums {
                 .add(stated, time_ms.or(self.usage.last_ms), end);
         }
         self.tools(line);
+    }
+
+    /// The messages that count, each with the time of its line.
+    pub fn messages(&self) -> impl Iterator<Item = (MessageKey, i64)> {
+        self.requests.messages()
+    }
+
+    /// Leaves out messages that belong to another transcript.
+    pub fn leave_out(&mut self, messages: &HashSet<MessageKey>) {
+        self.requests.leave_out(messages);
     }
 
     /// A line that says nothing.

@@ -1,7 +1,9 @@
 //! The lines of one turn, of an agent or of the main thread.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use super::messages::MessageKey;
 use super::prompt_slice::PromptSlice;
 use super::slice::Slice;
 use super::sums::Sums;
@@ -52,6 +54,20 @@ impl TurnLines {
     /// The offset in the file, in bytes, behind the last line that was taken.
     pub fn end_offset(&self) -> u64 {
         self.sums().end_offset()
+    }
+
+    /// The messages that count, each with the time of its line.
+    pub fn messages(&self) -> impl Iterator<Item = (MessageKey, i64)> {
+        self.sums().messages()
+    }
+
+    /// Leaves out messages that belong to another transcript.
+    pub fn leave_out(&mut self, messages: &HashSet<MessageKey>) {
+        let sums = match self {
+            TurnLines::Agent(slice) => slice.sums_mut(),
+            TurnLines::Main(slice) => slice.sums_mut(),
+        };
+        sums.leave_out(messages);
     }
 
     /// How much memory it takes, in bytes.
