@@ -10,6 +10,7 @@ use super::runtime::block_on;
 use super::table::{Column, table, terminal_width};
 use super::target::Target;
 use super::text::{dollars, duration, or_dash, percent};
+use agentpulse_api::params::MAX_DAYS;
 use agentpulse_client::{AskError, Control};
 use agentpulse_core::names::OTHER;
 use agentpulse_reports::performance::Performance;
@@ -19,7 +20,7 @@ use agentpulse_reports::{costs, executions, performance};
 pub struct Agents {
     /// How many days to include, today being the last
     #[arg(long, value_name = "N", default_value_t = 7,
-          value_parser = clap::value_parser!(u32).range(1..=90))]
+          value_parser = clap::value_parser!(u32).range(1..=MAX_DAYS.into()))]
     days: u32,
     /// How many at most, the most costly first
     // Each takes two questions; so many are answered in some seconds.

@@ -8,6 +8,7 @@ use super::runtime::block_on;
 use super::table::{Column, table, terminal_width};
 use super::target::Target;
 use super::text::dollars;
+use agentpulse_api::params::MAX_DAYS;
 use agentpulse_client::Control;
 use agentpulse_core::sum::add;
 use agentpulse_reports::costs::{self, Cost};
@@ -19,7 +20,7 @@ pub struct Costs {
     by: By,
     /// How many days to include, today being the last
     #[arg(long, value_name = "N", default_value_t = 30,
-          value_parser = clap::value_parser!(u32).range(1..=90))]
+          value_parser = clap::value_parser!(u32).range(1..=MAX_DAYS.into()))]
     days: u32,
     /// How many names to list, the most costly first; all others are one row
     #[arg(long, value_name = "N", default_value_t = 100,

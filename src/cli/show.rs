@@ -13,6 +13,7 @@ use super::table::{aligned, table, terminal_width};
 use super::target::Target;
 use super::text::{clean, duration, or_dash, percent};
 use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::params::MAX_DAYS;
 use agentpulse_client::path::Pair;
 use agentpulse_client::{AskError, Control};
 use agentpulse_reports::{errors, execution, performance};
@@ -27,7 +28,7 @@ pub struct Show {
     name: String,
     /// How many days of an agent to include, today being the last
     #[arg(long, value_name = "N", default_value_t = 7,
-          value_parser = clap::value_parser!(u32).range(1..=90))]
+          value_parser = clap::value_parser!(u32).range(1..=MAX_DAYS.into()))]
     days: u32,
     /// Print JSON
     #[arg(long)]

@@ -86,7 +86,7 @@ fn unknown_arguments_exit_with_2() {
         "agentpulse hooks",
         "agentpulse hooks install --local --settings s.json",
         "agentpulse hooks status --dry-run",
-        "agentpulse prices check --days 91",
+        "agentpulse prices check --days 401",
         "agentpulse backup --keep 0",
         "agentpulse restore",
     ] {

@@ -17,7 +17,8 @@ use agentpulse_core::limits::MAX_NAME_BYTES;
 
 const HOURS: RangeInclusive<i32> = 1..=168;
 /// As long as the history is kept by default.
-const DAYS: RangeInclusive<i32> = 1..=90;
+pub const MAX_DAYS: i32 = 400;
+const DAYS: RangeInclusive<i32> = 1..=MAX_DAYS;
 /// Unix numbers below this are seconds, others milliseconds; as in events.
 const SECONDS_BELOW: i64 = 100_000_000_000;
 /// Up to the end of the year 9999, in milliseconds.
@@ -370,10 +371,10 @@ mod tests {
             let error = hours(&format!("hours={text}")).unwrap_err();
             assert_eq!(error.to_string(), "hours must be 1..=168");
         }
-        assert_eq!(params("days=90").days(7), Ok(90));
-        for query in ["days=0", "days=91"] {
+        assert_eq!(params("days=400").days(7), Ok(400));
+        for query in ["days=0", "days=401"] {
             let error = params(query).days(7).unwrap_err();
-            assert_eq!(error.to_string(), "days must be 1..=90");
+            assert_eq!(error.to_string(), "days must be 1..=400");
         }
     }
 
@@ -390,7 +391,7 @@ mod tests {
         let (query, path) = (Place::Query, Place::Path);
         let expect = [("days", query), ("timeRange", query), ("agent_name", path)];
         assert_eq!(listed, expect);
-        let days = json!({"type": "integer", "minimum": 1, "maximum": 90, "default": 7});
+        let days = json!({"type": "integer", "minimum": 1, "maximum": 400, "default": 7});
         assert_eq!(specs[0].schema, days);
         let given = params("days=3");
         assert_eq!(given.days(7), Ok(3));

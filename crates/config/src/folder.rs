@@ -12,6 +12,14 @@ pub fn default_file(env: impl Iterator<Item = (String, String)>) -> Option<PathB
     file.exists().then_some(file)
 }
 
+/// Folders named by a variable, with commas between them. Those that are not absolute are ignored.
+pub(super) fn absolute_list(env: &BTreeMap<String, String>, name: &str) -> Vec<PathBuf> {
+    let all = env.get(name).map_or("", String::as_str).split(',');
+    all.map(|path| PathBuf::from(path.trim()))
+        .filter(|path| path.is_absolute())
+        .collect()
+}
+
 /// A folder named by a variable. The XDG specification has an empty or relative one ignored.
 pub(super) fn absolute(env: &BTreeMap<String, String>, name: &str) -> Option<PathBuf> {
     env.get(name)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::error::ConfigError;
-use super::folder::absolute;
+use super::folder::{absolute, absolute_list};
 use super::resolve::{Resolver, reloaded};
 use agentpulse_contract::spool::DEFAULT_MAX_BYTES;
 use agentpulse_contract::{data_folder, environment};
@@ -205,7 +205,7 @@ impl History {
                 SECOND / 10..=MINUTE,
             )?,
             // Redis' buckets of one agent live 8 days, and a rebuild takes them from history.
-            keep: r.duration(reloaded("history.keep"), 90 * DAY, 8 * DAY..=3_650 * DAY)?,
+            keep: r.duration(reloaded("history.keep"), 400 * DAY, 8 * DAY..=3_650 * DAY)?,
         })
     }
 }
@@ -259,11 +259,13 @@ impl Transcript {
         r: &mut Resolver,
         env: &BTreeMap<String, String>,
     ) -> Result<Transcript, ConfigError> {
-        let claude = absolute(env, "CLAUDE_CONFIG_DIR")
-            .or_else(|| Some(absolute(env, "HOME")?.join(".claude")));
-        let roots = claude.map(|claude| claude.join("projects"));
+        let mut claude = absolute_list(env, "CLAUDE_CONFIG_DIR");
+        if claude.is_empty() {
+            claude.extend(absolute(env, "HOME").map(|home| home.join(".claude")));
+        }
+        let roots = claude.iter().map(|claude| claude.join("projects"));
         Ok(Transcript {
-            roots: r.paths(reloaded("transcript.roots"), roots.into_iter().collect())?,
+            roots: r.paths(reloaded("transcript.roots"), roots.collect())?,
             max_bytes: r.bytes(reloaded("transcript.max_bytes"), 256 * MIB, MIB..=64 * GIB)?,
         })
     }

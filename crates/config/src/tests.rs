@@ -67,7 +67,7 @@ fn defaults() {
         (200_000, 900)
     );
     assert_eq!(config.history.flush_interval.as_millis(), 2_000);
-    assert_eq!(config.history.keep.as_secs(), 7_776_000);
+    assert_eq!(config.history.keep.as_secs(), 34_560_000);
     assert_eq!(config.reaper.idle_timeout.as_secs(), 300);
     assert_eq!(config.reaper.tool_timeout.as_secs(), 1_800);
     assert_eq!(

@@ -198,7 +198,7 @@ mod tests {
             refused("by=tool"),
             "by must be one of day, agent, model, session, kind, project, branch, host"
         );
-        assert_eq!(refused("days=0"), "days must be 1..=90");
+        assert_eq!(refused("days=0"), "days must be 1..=400");
         assert_eq!(refused("by=model&limit=1001"), "limit must be 1..=1000");
     }
 

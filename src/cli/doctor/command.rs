@@ -4,7 +4,9 @@ use clap::Args;
 
 use super::answer::{as_json, as_text};
 use super::finding::Level;
-use super::{age, daemon, folders, hooks, limits, redis, server, settings, spool, zone};
+use super::{
+    age, daemon, folders, hooks, limits, redis, server, settings, spool, transcripts, zone,
+};
 use crate::cli::failure::{Failure, failed};
 use crate::cli::output::{print, print_json};
 use crate::cli::runtime::block_on;
@@ -34,6 +36,7 @@ impl Doctor {
             findings.extend(running.and_then(|status| limits::finding(&config, status)));
             findings.push(spool::finding(&config.spool.path, running.is_some()));
             findings.extend(hooks::findings(&config, running));
+            findings.extend(transcripts::findings(&config, running));
             findings.extend(age::findings(&config));
         })?;
         let errors = findings

@@ -13,6 +13,7 @@ mod redis;
 mod server;
 mod settings;
 mod spool;
+mod transcripts;
 mod zone;
 
 pub use self::command::Doctor;

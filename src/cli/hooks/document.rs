@@ -153,6 +153,12 @@ impl<'a> Document<'a> {
         let switch = switch.and_then(|switch| switch.value.as_boolean_lit());
         switch.is_some_and(|switch| switch.value)
     }
+
+    /// After how many days the client deletes transcripts, if the file says so.
+    pub fn cleanup_days(&self) -> Option<u64> {
+        let days = member(&self.root, "cleanupPeriodDays").ok().flatten()?;
+        days.value.as_number_lit()?.value.parse().ok()
+    }
 }
 
 /// The handlers of a group; none for a value that is no group, which is not ours to fix.

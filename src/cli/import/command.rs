@@ -42,10 +42,10 @@ pub struct ClaudeCode {
     /// that the daemon keeps]
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     since: Option<Day>,
-    /// The folder of the projects; the daemon must be allowed to read it
-    /// [default: the first of transcript.roots]
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
+    /// A folder of projects, also several times; the daemon must be allowed to read it
+    /// [default: all of transcript.roots]
+    #[arg(long = "root", value_name = "DIR")]
+    roots: Vec<PathBuf>,
     /// The Unix socket of the daemon [default: that of the daemon on the data folder]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
@@ -66,8 +66,8 @@ impl ClaudeCode {
             flags.push(flag("socket.path", socket)?);
         }
         let config = target.load(flags)?;
-        let root = root(self.root, &config.transcript.roots)?;
-        let found = walk::transcripts(&root).filter(Result::is_ok).count();
+        let roots = roots(&self.roots, &config.transcript.roots)?;
+        let found = walk::transcripts(&roots).filter(Result::is_ok).count();
         let stream = connect(&event_socket(&config)?)?;
 
         let progress = Progress::new(found as u64);
@@ -77,12 +77,12 @@ impl ClaudeCode {
             now_ms,
             oldest_ms: oldest_accepted(now_ms, keep_ms).utc_start_ms(),
             since_ms: self.since.map(|day| begin_ms(&config, day)).transpose()?,
-            root: root.clone(),
+            roots: roots.clone(),
             max_bytes: config.transcript.max_bytes,
         };
         let lines = {
             let (summary, progress) = (Arc::clone(&summary), progress.clone());
-            walk::transcripts(&root).map(move |path| {
+            walk::transcripts(&roots).map(move |path| {
                 let mut summary = summary.lock();
                 let lines = importer.lines(path, &mut summary);
                 progress.step(summary.transcripts);
@@ -107,16 +107,22 @@ fn begin_ms(config: &Config, day: Day) -> Result<i64, Failure> {
     Ok(history.zone().start_ms(day))
 }
 
-/// An absolute path, because the daemon has a working folder of its own.
-pub fn root(given: Option<PathBuf>, roots: &[PathBuf]) -> Result<PathBuf, Failure> {
-    let root = match (given, roots.first()) {
-        (Some(root), _) => root,
-        (None, Some(root)) => root.clone(),
-        (None, None) => return Err(failed("--root must be given where HOME is not set")),
-    };
-    let root = absolute(&root).map_err(|error| io_failed(root.display(), &error))?;
-    match std::fs::read_dir(&root) {
-        Ok(_) => Ok(root),
-        Err(error) => Err(io_failed(root.display(), &error)),
+/// Those that are given, else those of the settings: as absolute paths, because the daemon has a
+/// working folder of its own.
+///
+/// # Errors
+/// None at all, and one that cannot be read.
+pub fn roots(given: &[PathBuf], set: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let roots = if given.is_empty() { set } else { given };
+    if roots.is_empty() {
+        return Err(failed("--root must be given where HOME is not set"));
     }
+    let readable = |root: &PathBuf| {
+        let root = absolute(root).map_err(|error| io_failed(root.display(), &error))?;
+        match std::fs::read_dir(&root) {
+            Ok(_) => Ok(root),
+            Err(error) => Err(io_failed(root.display(), &error)),
+        }
+    };
+    roots.iter().map(readable).collect()
 }

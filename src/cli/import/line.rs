@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::slice::from_ref;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -27,7 +26,7 @@ pub struct Importer {
     /// The first day that the daemon takes.
     pub oldest_ms: i64,
     pub since_ms: Option<i64>,
-    pub root: PathBuf,
+    pub roots: Vec<PathBuf>,
     pub max_bytes: u64,
 }
 
@@ -53,16 +52,15 @@ impl Importer {
         let Some(shown) = path.to_str() else {
             return Err("the path is not UTF-8".to_owned());
         };
-        let roots = from_ref(&self.root);
         if main_session(path).is_some() {
             return self.read_main(path, shown, summary);
         }
         let id = agent_id(path).unwrap_or_default();
-        let sidecar = sidecar(roots, path, MAX_SIDECAR_BYTES);
+        let sidecar = sidecar(&self.roots, path, MAX_SIDECAR_BYTES);
         if sidecar.is_none() && is_internal(id) {
             return Err("the client's own, such as a summary".to_owned());
         }
-        let found = turns(roots, path, self.max_bytes).map_err(|error| error.to_string())?;
+        let found = turns(&self.roots, path, self.max_bytes).map_err(|error| error.to_string())?;
         self.is_over(path, &found)?;
         let first = self.first(&found.turns, summary);
         let agent = Agent::new(path, shown, found, sidecar);
@@ -74,7 +72,7 @@ impl Importer {
 
     /// Each turn of a main thread is known by its prompt, so that each has a line of its own.
     fn read_main(&self, path: &Path, shown: &str, summary: &mut Summary) -> Result<String, String> {
-        let found = main_turns(from_ref(&self.root), path, self.max_bytes);
+        let found = main_turns(&self.roots, path, self.max_bytes);
         let found = found.map_err(|error| error.to_string())?;
         self.is_over(path, &found)?;
         let first = self.first(&found.turns, summary);

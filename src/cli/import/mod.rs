@@ -8,5 +8,5 @@ mod summary;
 mod tests;
 mod walk;
 
-pub use self::command::{Import, root};
+pub use self::command::{Import, roots};
 pub use self::walk::transcripts;

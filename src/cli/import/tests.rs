@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
-use super::command::root;
+use super::command::roots;
 use super::line::Importer;
 use super::summary::Summary;
 use super::walk;
@@ -55,14 +55,14 @@ impl Home {
             now_ms: NOW_MS,
             oldest_ms: NOW_MS / DAY_MS * DAY_MS - 90 * DAY_MS,
             since_ms: None,
-            root: self.root.path().to_owned(),
+            roots: vec![self.root.path().to_owned()],
         }
     }
 
     /// The lines that would be sent, by agent, and the summary.
     fn import(&self, importer: &Importer) -> (Vec<Value>, Summary) {
         let mut summary = Summary::default();
-        let mut lines: Vec<Value> = walk::transcripts(self.root.path())
+        let mut lines: Vec<Value> = walk::transcripts(&[self.root.path().to_owned()])
             .flat_map(|path| {
                 let lines = importer.lines(path, &mut summary);
                 let lines = lines
@@ -151,7 +151,7 @@ fn only_transcripts_are_found() {
         home.file("p/s/subagents/workflows/wf_1/agent-a3.jsonl", "", 60),
         home.file("q/t/subagents/agent-a2.jsonl", "", 60),
     ];
-    let found = walk::transcripts(home.root.path()).map(Result::unwrap);
+    let found = walk::transcripts(&[home.root.path().to_owned()]).map(Result::unwrap);
     let mut found: Vec<_> = found.collect();
     found.sort();
     expect.sort();
@@ -270,8 +270,12 @@ fn many_turns_are_several_lines() {
 fn a_root_must_be_there() {
     let folder = tempdir().unwrap();
     let missing = folder.path().join("none");
-    let failure = root(Some(missing.clone()), &[]).unwrap_err().to_string();
+    let (here, gone) = (vec![folder.path().to_owned()], vec![missing.clone()]);
+    let failure = roots(&gone, &here).unwrap_err().to_string();
     assert!(failure.contains(missing.to_str().unwrap()), "{failure}");
-    let given = root(Some(folder.path().to_owned()), &[]).unwrap();
-    assert_eq!(given, folder.path());
+    let both = [here.clone(), gone.clone()].concat();
+    assert!(roots(&[], &both).is_err());
+    assert_eq!(roots(&here, &gone).unwrap(), here);
+    assert_eq!(roots(&[], &here).unwrap(), here);
+    assert!(roots(&[], &[]).is_err());
 }

@@ -9,10 +9,11 @@ use agentpulse_transcripts::layout::{MAX_DEPTH, SUBAGENTS, agent_id, main_sessio
 
 type Paths = Box<dyn Iterator<Item = io::Result<PathBuf>> + Send>;
 
-/// The transcripts below a root, as they come from the file system, one at a time: nothing grows
-/// with their number. An error stands for a folder that cannot be read.
-pub fn transcripts(root: &Path) -> Paths {
-    let sessions = below(below(Box::new(once(Ok(root.to_owned())))));
+/// The transcripts below these folders, as they come from the file system, one at a time: nothing
+/// grows with their number. An error stands for a folder that cannot be read.
+pub fn transcripts(roots: &[PathBuf]) -> Paths {
+    let roots = Vec::from(roots).into_iter().map(Ok);
+    let sessions = below(below(Box::new(roots)));
     Box::new(sessions.flat_map(|session| -> Paths {
         match session {
             Ok(path) if main_session(&path).is_some() => Box::new(once(Ok(path))),

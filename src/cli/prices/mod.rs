@@ -13,6 +13,7 @@ use super::output::{print, print_json};
 use super::runtime::block_on;
 use super::table::aligned;
 use super::target::Target;
+use agentpulse_api::params::MAX_DAYS;
 use agentpulse_client::{Answer, AskError, Control};
 use agentpulse_config::{Config, ConfigError};
 use agentpulse_contract::exit;
@@ -37,7 +38,7 @@ pub enum PricesCommand {
 pub struct Check {
     /// How many days to include, today being the last
     #[arg(long, value_name = "N", default_value_t = 30,
-          value_parser = clap::value_parser!(u32).range(1..=90))]
+          value_parser = clap::value_parser!(u32).range(1..=MAX_DAYS.into()))]
     days: u32,
     /// Print the findings as one JSON object
     #[arg(long)]

@@ -1,7 +1,6 @@
 //! The command.
 
 use std::path::{Path, PathBuf};
-use std::slice::from_ref;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -9,11 +8,12 @@ use serde::Serialize;
 use super::compare::{ByModel, Compared, Verdict, compare};
 use super::counted::{AllCounted, Counted};
 use crate::cli::failure::{Failure, failed};
-use crate::cli::import::{root, transcripts};
+use crate::cli::import::{roots, transcripts};
 use crate::cli::output::{print, print_json};
 use crate::cli::runtime::block_on;
 use crate::cli::table::{Column, table, terminal_width};
 use crate::cli::target::Target;
+use agentpulse_api::params::MAX_DAYS;
 use agentpulse_client::Control;
 use agentpulse_config::Config;
 use agentpulse_contract::exit;
@@ -38,11 +38,11 @@ pub struct ClaudeCode {
     session: Option<String>,
     /// Sessions that changed within the last days
     #[arg(long, value_name = "N", default_value_t = 7,
-          value_parser = clap::value_parser!(u32).range(1..=400))]
+          value_parser = clap::value_parser!(u32).range(1..=MAX_DAYS.into()))]
     days: u32,
-    /// The folder of the projects [default: all of transcript.roots]
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
+    /// A folder of projects, also several times [default: all of transcript.roots]
+    #[arg(long = "root", value_name = "DIR")]
+    roots: Vec<PathBuf>,
     /// Print the findings as one JSON object
     #[arg(long)]
     json: bool,
@@ -90,20 +90,14 @@ impl ClaudeCode {
     fn totals(&self, config: &Config) -> Result<Vec<ClientTotals>, Failure> {
         let from_ms = now_ms() - i64::from(self.days) * DAY_MS;
         let mut all = Vec::new();
-        let roots = match &self.root {
-            Some(root) => from_ref(root),
-            None => &config.transcript.roots,
-        };
-        for given in roots {
-            let root = root(Some(given.clone()), &[])?;
-            for path in transcripts(&root).flatten() {
-                if main_session(&path).is_none() || !has_changed(&path, from_ms) {
-                    continue;
-                }
-                // One that cannot be read says nothing.
-                let read = client_totals(from_ref(&root), &path, config.transcript.max_bytes);
-                all.extend(read.ok().flatten());
+        let roots = roots(&self.roots, &config.transcript.roots)?;
+        for path in transcripts(&roots).flatten() {
+            if main_session(&path).is_none() || !has_changed(&path, from_ms) {
+                continue;
             }
+            // One that cannot be read says nothing.
+            let read = client_totals(&roots, &path, config.transcript.max_bytes);
+            all.extend(read.ok().flatten());
         }
         Ok(all)
     }

@@ -23,6 +23,8 @@ pub struct Installed {
     /// Why the file cannot be read.
     pub error: Option<String>,
     pub disable_all_hooks: bool,
+    /// After how many days the client deletes transcripts, if the file says so.
+    pub cleanup_days: Option<u64>,
     pub has_comments: bool,
     /// Handlers that report the same events and were not installed by us.
     pub likewise: Vec<String>,
@@ -64,6 +66,7 @@ impl Installed {
             exists: true,
             error: None,
             disable_all_hooks: false,
+            cleanup_days: None,
             has_comments: false,
             likewise: Vec::new(),
             events: Vec::new(),
@@ -86,6 +89,7 @@ impl Installed {
     fn take(&mut self, text: &str) -> Result<(), Wrong> {
         let document = Document::parse(text)?;
         self.disable_all_hooks = document.disables_all_hooks();
+        self.cleanup_days = document.cleanup_days();
         self.has_comments = !document.comments.is_empty();
         self.likewise = document
             .likewise()?

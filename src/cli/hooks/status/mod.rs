@@ -8,5 +8,5 @@ mod spool;
 mod trial;
 
 pub use self::command::Status;
-pub use self::problems::problems;
+pub use self::problems::{cleanup_days, problems};
 pub use self::spool::Spool;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::installed::{self, Installed};
 use super::spool::as_hooks_see;
 use crate::cli::failure::Failure;
-use crate::cli::hooks::location::Files;
+use crate::cli::hooks::location::{Files, Named};
 use agentpulse_config::Config;
 
 /// What is wrong with the hooks that are installed for this user, or in this folder, without
@@ -26,6 +26,17 @@ pub fn problems(config: &Config, socket: Option<&Path>) -> Result<Option<Vec<Str
         problems.extend(disagreements(&seen, config, socket));
     }
     Ok(Some(problems))
+}
+
+/// After how many days the client deletes transcripts, if the settings say so: a project's own file
+/// comes before that of the project, and this before the user's.
+///
+/// # Errors
+/// No home folder.
+pub fn cleanup_days() -> Result<Option<u64>, Failure> {
+    let named = Files::default().all()?;
+    let read = |named: &Named| Installed::read(named).cleanup_days;
+    Ok(named.iter().rev().find_map(read))
 }
 
 /// Where the hook program and the daemon do not mean the same place.
