@@ -5,6 +5,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use super::failure::{Failure, failed};
+use super::only::Only;
 use super::output::{print, print_json};
 use super::runtime::block_on;
 use super::table::{Column, table, terminal_width};
@@ -27,6 +28,8 @@ pub struct Agents {
     #[arg(long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
+    #[command(flatten)]
+    only: Only,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -59,17 +62,17 @@ impl Agents {
 
     async fn ask(&self, control: &Control) -> Result<Vec<Agent>, Failure> {
         let days = Some(self.days.to_string());
-        let query = [
+        let query = self.only.with([
             ("by", Some("agent".to_owned())),
             ("limit", Some("1000".to_owned())),
             ("days", days.clone()),
-        ];
+        ]);
         let answer = control.report::<costs::Query>(None, &query).await?;
         let listed = answer.read().map_err(failed)?;
         let names = listed.costs.into_iter().filter_map(|cost| cost.agent_name);
         let names = names.filter(|name| name != OTHER);
         let mut agents = Vec::new();
-        let query = [("days", days)];
+        let query = self.only.with([("days", days)]);
         for name in names.take(self.limit as usize) {
             let answer = match control
                 .report::<performance::Query>(Some(&name), &query)

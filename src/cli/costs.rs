@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::failure::{Failure, failed};
+use super::only::Only;
 use super::output::{print, print_json};
 use super::runtime::block_on;
 use super::table::{Column, table, terminal_width};
@@ -26,6 +27,8 @@ pub struct Costs {
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
+    #[command(flatten)]
+    only: Only,
     /// Print the daemon's answer as JSON
     #[arg(long)]
     json: bool,
@@ -75,11 +78,11 @@ impl Costs {
     pub fn run(self, target: &Target) -> Result<(), Failure> {
         let config = target.load(Vec::new())?;
         let by = self.by.name();
-        let query = [
+        let query = self.only.with([
             ("by", Some(by.to_owned())),
             ("days", Some(self.days.to_string())),
             ("limit", Some(self.limit.to_string())),
-        ];
+        ]);
         let control = Control::of(&config);
         let answer = block_on(control.report::<costs::Query>(None, &query))??;
         if self.json {

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::failure::{Failure, failed};
+use super::only::Only;
 use super::output::{print, print_json};
 use super::runtime::block_on;
 use super::table::{Column, table, terminal_width};
@@ -37,6 +38,8 @@ pub struct Executions {
     #[arg(long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
+    #[command(flatten)]
+    only: Only,
     /// Print the daemon's answer as JSON
     #[arg(long)]
     json: bool,
@@ -61,13 +64,13 @@ impl Executions {
         print(&shown(&page, terminal_width()))
     }
 
-    fn query(&self) -> [Pair; 7] {
+    fn query(&self) -> Vec<Pair> {
         let status = self.status.map(|status| match status {
             Status::Success => "success",
             Status::Failure => "failure",
             Status::Timeout => "timeout",
         });
-        [
+        self.only.with([
             ("agent_name", self.agent.clone()),
             ("agent_type", self.agent_type.clone()),
             ("status", status.map(str::to_owned)),
@@ -75,7 +78,7 @@ impl Executions {
             ("since", self.since.clone()),
             ("until", self.until.clone()),
             ("limit", Some(self.limit.to_string())),
-        ]
+        ])
     }
 }
 
@@ -176,6 +179,7 @@ there are older ones: --limit shows more, --until goes back
             since: Some("2026-11-20T00:00:00+01:00".to_owned()),
             until: None,
             limit: 7,
+            only: Only::default(),
             json: false,
         };
         let expect = "/api/agents/executions?agent_name=a%20b&status=timeout&session_id=s%26t\

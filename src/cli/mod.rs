@@ -21,6 +21,7 @@ mod hooks;
 mod import;
 mod key;
 mod man;
+mod only;
 mod output;
 mod prices;
 mod prune;

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::export::parse_day;
 use super::failure::{Failure, failed};
+use super::only::Only;
 use super::output::{print, print_json};
 use super::runtime::block_on;
 use super::table::{Column, table, terminal_width};
@@ -21,6 +22,8 @@ pub struct Tools {
     /// The last day of it, such as 2026-11-20 [default: today]
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
     date: Option<Day>,
+    #[command(flatten)]
+    only: Only,
     /// Print the daemon's answer as JSON
     #[arg(long)]
     json: bool,
@@ -41,10 +44,10 @@ impl Tools {
             Period::Week => "week",
             Period::Month => "month",
         };
-        let query = [
+        let query = self.only.with([
             ("period", Some(period.to_owned())),
             ("date", self.date.map(|date| date.to_string())),
-        ];
+        ]);
         let control = Control::of(&config);
         let answer = block_on(control.report::<tools::Query>(None, &query))??;
         if self.json {

@@ -114,11 +114,21 @@ fn each_table_says_what_its_json_says() {
         cells(&costs),
         [["s 1", "2", "2200", "$0.01"], ["all", "2", "2200", "$0.01"]]
     );
+    let agents = said(&daemon, &["agents", "--kind", "main", "--json"]);
+    assert!(!agents.contains("zorp"), "{agents}");
     for (command, path) in [
         (&["tools", "--json"][..], "/api/agents/tools/usage"),
         (
             &["costs", "--by", "model", "--days", "2", "--json"],
             "/api/agents/costs?by=model&days=2",
+        ),
+        (
+            &["costs", "--kind", "main", "--json"],
+            "/api/agents/costs?kind=main",
+        ),
+        (
+            &["tools", "--project", "~/shop & co", "--json"],
+            "/api/agents/tools/usage?project=~/shop%20%26%20co",
         ),
     ] {
         let told: Value = serde_json::from_str(&said(&daemon, command)).expect("JSON");

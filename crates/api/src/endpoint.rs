@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::code::Code;
+use crate::only;
 use crate::params::{InvalidParameter, Params};
 
 /// A read by `GET`. The type that implements it holds the parameters, within their bounds.
@@ -30,11 +31,11 @@ pub fn path<E: Endpoint>(item: Option<&str>) -> String {
     }
 }
 
-/// Whether it reads a parameter of that name.
+/// Whether it, or the choice of executions, reads a parameter of that name.
 pub fn takes<E: Endpoint>(name: &str) -> bool {
     let params = Params::recording();
-    let parsed = E::parse(&params);
-    debug_assert!(parsed.is_ok(), "nothing was given that could be wrong");
+    let is_read = E::parse(&params).is_ok() && only::parse(&params).is_ok();
+    debug_assert!(is_read, "nothing was given that could be wrong");
     params
         .into_specs()
         .iter()

@@ -3,4 +3,5 @@
 
 pub mod code;
 pub mod endpoint;
+pub mod only;
 pub mod params;

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use agentpulse_api::code::Code;
 use agentpulse_api::endpoint::Endpoint;
+use agentpulse_api::only;
 use agentpulse_api::params::{InvalidParameter, Params};
 use agentpulse_core::only::Only;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::answer::Answer;
 use crate::error::Error;
-use crate::only;
 use crate::report::Report;
 use crate::source::Sources;
 use crate::{

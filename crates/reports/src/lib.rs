@@ -21,7 +21,6 @@ pub mod health;
 pub mod item;
 mod known_labels;
 mod metrics;
-mod only;
 pub mod performance;
 pub mod probe;
 mod report;
