@@ -122,6 +122,15 @@ fn costs_by_kind_are_those_of_the_captured_sessions() {
         };
         let (main, agents) = tokens(&run.expected);
         assert_eq!((of(true), of(false)), (main, agents), "{name}");
+        let read = |path: &str| daemon.read(path).expect("an answer");
+        let by_kind = read("/api/agents/metrics/current")["by_kind"].clone();
+        let today = read("/api/agents/costs?by=kind&days=1")["costs"].clone();
+        for row in today.as_array().expect("a list") {
+            let sums = &by_kind[row["kind"].as_str().expect("a kind")];
+            for field in ["executions", "total_tokens", "estimated_cost"] {
+                assert_eq!(sums[field], row[field], "{name}: {row}");
+            }
+        }
     }
 }
 

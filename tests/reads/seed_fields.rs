@@ -16,6 +16,7 @@ pub const CURRENT: &[&str] = &[
     "tokens_used_today",
     "estimated_cost_today",
     "active_agent_details",
+    "by_kind",
 ];
 const ACTIVE_DETAIL: &[&str] = &[
     "agent_id",
@@ -79,7 +80,7 @@ fn a_daemon_without_events_answers_with_the_same_fields() {
         current,
         json!({"date": current["date"], "active_agents": 0, "executions_today": 0,
             "success_rate": current["success_rate"],
-            "avg_duration_ms": 0, "tokens_used_today": 0,
+            "avg_duration_ms": 0, "tokens_used_today": 0, "by_kind": current["by_kind"],
             "estimated_cost_today": current["estimated_cost_today"], "active_agent_details": []})
     );
     assert_eq!(current["success_rate"].as_f64(), Some(0.0));

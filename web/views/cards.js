@@ -37,6 +37,7 @@ export function start() {
         h("h2", null, title),
         h("p", { class: "figure" }, "–"),
         h("p", { class: "below" }, " "),
+        h("p", { class: "below kinds", hidden: true }),
         h("p", { class: "budget", hidden: true }),
       ),
     ),
@@ -56,7 +57,18 @@ function show() {
   const rate = $("[data-card=success]");
   rate.classList.toggle("bad", now.executions_today > 0 && now.success_rate < LOW_SUCCESS);
   $("[data-card=active]").classList.toggle("on", now.active_agents > 0);
+  showKinds(now.by_kind);
   document.title = now.active_agents ? `(${now.active_agents}) agentpulse` : "agentpulse";
+}
+
+// What of the day's cost the main threads had; of a daemon that does not say it, nothing.
+function showKinds(kinds) {
+  const place = $("[data-card=cost] .kinds");
+  place.hidden = !kinds;
+  if (!kinds) return;
+  const { main, ...others } = kinds;
+  const agents = Object.values(others).reduce((sum, kind) => sum + kind.estimated_cost, 0);
+  text(place, `main ${dollars(main.estimated_cost)} · agents ${dollars(agents)}`);
 }
 
 // How much of the day's budget is spent; null without a budget.

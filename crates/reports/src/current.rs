@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::active::Running;
+use crate::by_kind::ByKind;
 use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Sources, View};
@@ -45,6 +46,10 @@ pub struct Current {
     pub tokens_used_today: i64,
     /// Dollars.
     pub estimated_cost_today: f64,
+    /// The day, by what ran. It comes from the history, up to `history.flush_interval` after the rest;
+    /// null for hours, and while the history does not answer.
+    #[serde(default)]
+    pub by_kind: Option<ByKind>,
     /// The oldest, at most 1,000 of them and 256 KiB.
     pub active_agent_details: Vec<Running>,
 }
@@ -90,7 +95,11 @@ impl Report for Query {
         let (shown, _) = sources.running().0.page(sources.only(), None, MAX_DETAILS);
         let details = shown.iter().map(RunSnapshot::active);
         let today = sources.today(now_ms);
-        let current = build(today, rows.running, details, &rows.tally, now_ms);
+        let mut current = build(today, rows.running, details, &rows.tally, now_ms);
+        if hours.is_none() {
+            let by_kind = sources.history(move |reader| ByKind::of(reader, today));
+            current.by_kind = by_kind.await.ok();
+        }
         Ok((current, view))
     }
 }
@@ -169,6 +178,7 @@ pub fn build(
         avg_duration_ms: tally.avg_duration_ms(),
         tokens_used_today: tally.total_tokens,
         estimated_cost_today: tally.cost(),
+        by_kind: None,
         active_agent_details: details.collect(),
     }
 }
@@ -209,6 +219,7 @@ mod tests {
         let expect = json!({
             "date": "1970-01-01", "active_agents": 2, "executions_today": 3, "success_rate": 0.6667,
             "avg_duration_ms": 1001, "tokens_used_today": 4800, "estimated_cost_today": 0.0076,
+            "by_kind": null,
             "active_agent_details": [
                 {
                     "agent_id": "early", "agent_name": "a", "status": "running",
@@ -228,7 +239,8 @@ mod tests {
         let current = build(Day(1), 0, std::iter::empty(), &Tally::default(), 0);
         let expect = json!({
             "date": "1970-01-02", "active_agents": 0, "executions_today": 0, "success_rate": 0.0, "avg_duration_ms": 0,
-            "tokens_used_today": 0, "estimated_cost_today": 0.0, "active_agent_details": [],
+            "tokens_used_today": 0, "estimated_cost_today": 0.0, "by_kind": null,
+            "active_agent_details": [],
         });
         assert_eq!(serde_json::to_value(current).unwrap(), expect);
     }

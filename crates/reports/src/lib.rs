@@ -5,6 +5,7 @@
 pub mod active;
 mod agent;
 mod answer;
+pub mod by_kind;
 mod cache;
 mod correlation;
 pub mod costs;

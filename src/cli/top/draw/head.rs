@@ -51,14 +51,19 @@ fn how(state: &State, paint: Paint) -> (String, Style) {
 
 pub fn sums(totals: &Current) -> Vec<String> {
     let ended = totals.executions_today;
-    vec![
+    let mut sums = vec![
         format!("running {}", totals.active_agents),
         format!("today {ended}"),
         format!("success {}", percent(totals.success_rate, ended)),
         format!("avg {}", duration(totals.avg_duration_ms)),
         format!("tokens {}", short(totals.tokens_used_today)),
         format!("cost {}", dollars(totals.estimated_cost_today)),
-    ]
+    ];
+    if let Some(by_kind) = &totals.by_kind {
+        let main = by_kind.main.estimated_cost;
+        sums.push(format!("of it main {}", dollars(main)));
+    }
+    sums
 }
 
 pub fn rates(hour: &LastHour, now_ms: i64) -> Vec<String> {
