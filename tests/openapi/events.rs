@@ -31,7 +31,15 @@ fn decoded(kind: &str) -> BTreeSet<String> {
     for (asked, more) in [
         (
             "fields.origin()",
-            &["session_id", "parent_agent_id", "model", "host", "source"][..],
+            &[
+                "session_id",
+                "parent_agent_id",
+                "model",
+                "project",
+                "branch",
+                "host",
+                "source",
+            ][..],
         ),
         ("fields.status()", &["status"]),
         ("fields.token_usage()", &["token_usage"]),

@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::wire::RedisLink;
+use crate::harness::wire::{RedisLink, Reply};
 use crate::harness::{Daemon, Run, Setup, eventually, log_path, now_ms};
 
 const MINUTE_MS: i64 = 60_000;
@@ -155,11 +155,14 @@ fn days_are(daemon: &Daemon, ends: &[End], (name, offset_ms): (&str, i64)) -> Re
         .collect();
     same("performance", &found, &counts)?;
 
-    // It may be on its way back.
+    // It may be on its way back, and say so.
     let mut found = BTreeMap::new();
     let reason = |error: io::Error| format!("Redis: {error}");
     let mut redis = RedisLink::connect(&daemon.redis_socket()).map_err(reason)?;
     let names = redis.run(&["KEYS", "metrics:daily:*"]).map_err(reason)?;
+    if !matches!(names, Reply::List(_)) {
+        return Err(format!("Redis: {names:?}"));
+    }
     for name in names.texts() {
         let count = redis.run(&["HGET", &name, "execution_count"]);
         let count = count.map_err(reason)?.text();
