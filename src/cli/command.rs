@@ -9,8 +9,8 @@ use super::failure::{Failure, one_line};
 use super::target::Target;
 use super::{
     agents, audit, backup, bench, completions, config, costs, demo, doctor, emit, executions,
-    export, hooks, import, key, man, prices, prune, rebuild, reload, restore, serve, show, status,
-    tools, top, verify,
+    export, hooks, import, key, man, prices, prune, rebuild, reload, restore, serve, session,
+    sessions, show, status, tools, top, verify,
 };
 use agentpulse_contract::exit;
 
@@ -41,6 +41,10 @@ enum Command {
     Agents(agents::Agents),
     /// Show one execution in full, or the results of one agent
     Show(show::Show),
+    /// List sessions, those that run first
+    Sessions(sessions::Sessions),
+    /// Show one session as a tree, and what it cost
+    Session(session::Session),
     /// List ended executions
     Executions(executions::Executions),
     /// Show the use of tools
@@ -116,6 +120,8 @@ fn run(target: &Target, command: Command) -> Result<(), Failure> {
         Command::Verify(verify) => verify.run(target),
         Command::Agents(agents) => agents.run(target),
         Command::Show(show) => show.run(target),
+        Command::Sessions(sessions) => sessions.run(target),
+        Command::Session(session) => session.run(target),
         Command::Executions(executions) => executions.run(target),
         Command::Tools(tools) => tools.run(target),
         Command::Costs(costs) => costs.run(target),

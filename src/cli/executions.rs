@@ -8,7 +8,7 @@ use super::output::{print, print_json};
 use super::runtime::block_on;
 use super::table::{Column, table, terminal_width};
 use super::target::Target;
-use super::text::{dollars, duration, or_dash};
+use super::text::{dollars, duration, or_dash, seconds};
 use agentpulse_client::Control;
 use agentpulse_client::path::Pair;
 use agentpulse_core::item::Item;
@@ -86,7 +86,6 @@ fn shown(page: &List, max_width: Option<usize>) -> String {
     let row = |ended: &Item| {
         let usage = ended.token_usage.as_ref();
         [
-            // Whole seconds: `2026-11-20T18:00:05Z`.
             or_dash(ended.execution_end.as_ref().map(|end| seconds(end))),
             ended.agent_name.to_string(),
             ended.agent_type.to_string(),
@@ -115,13 +114,6 @@ fn shown(page: &List, max_width: Option<usize>) -> String {
         text += "there are older ones: --limit shows more, --until goes back\n";
     }
     text
-}
-
-fn seconds(time: &str) -> String {
-    match time.split_once('.') {
-        Some((whole, _)) => format!("{whole}Z"),
-        None => time.to_owned(),
-    }
 }
 
 #[cfg(test)]

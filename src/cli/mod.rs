@@ -30,6 +30,8 @@ mod reload;
 mod restore;
 mod runtime;
 mod serve;
+mod session;
+mod sessions;
 mod show;
 mod status;
 mod table;

@@ -26,6 +26,8 @@ fn commands_are_understood() {
         "agentpulse show zorp --days 2 --json",
         "agentpulse executions --agent a --type t --status timeout --session s --since 2026-11-01",
         "agentpulse executions --until 1795200000 --limit 500 --json",
+        "agentpulse sessions --since 2026-11-01 --until 1795200000 --limit 5 --json",
+        "agentpulse session 0b9f --json",
         "agentpulse tools --period month --date 2026-11-20 --json",
         "agentpulse costs --by session --days 90 --json",
         "agentpulse config show",

@@ -99,6 +99,14 @@ fn head(text: &str, max_width: usize) -> &str {
     text
 }
 
+/// A moment in whole seconds: `2026-11-20T18:00:05Z`.
+pub fn seconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((whole, _)) => format!("{whole}Z"),
+        None => time.to_owned(),
+    }
+}
+
 /// Two units at most: `850ms`, `4.2s`, `3m12s`, `2h05m`, `3d04h`.
 pub fn duration(duration_ms: i64) -> String {
     let ms = duration_ms.max(0);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::compare::{
     Check, dollars, equal, keyed, near, only_these, rate, rows, same, text, texts, whole,
 };
-use super::errors;
+use super::{errors, sessions};
 use crate::harness::{Daemon, now_ms};
 use crate::model::{DAY_MS, Ended, HOUR_MS, Tally, World, day, hour, rfc3339, share};
 
@@ -25,6 +25,7 @@ pub fn over_http(daemon: &Daemon, world: &World) -> Check {
     daily(daemon, world)?;
     costs(daemon, world)?;
     errors::errors(daemon, world)?;
+    sessions::sessions(daemon, world)?;
     executions(daemon, world)
 }
 

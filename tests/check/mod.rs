@@ -8,6 +8,7 @@
 //! | `everywhere` | every place at once |
 //! | `redis_derived` | what follows from the sums in Redis |
 //! | `redis_keys` | Redis, key by key |
+//! | `sessions` | sessions, by what their executions add up to |
 
 mod answers;
 pub mod compare;
@@ -15,6 +16,7 @@ mod errors;
 mod everywhere;
 mod redis_derived;
 pub mod redis_keys;
+mod sessions;
 
 pub use answers::over_http;
 pub use everywhere::everywhere;

@@ -129,6 +129,69 @@ fn client_cost(run: &Run) -> Option<f64> {
     run.expected["client"].as_array()?.last()?["cost"].as_f64()
 }
 
+/// The reports of its sessions come to the same, and each is what its executions come to.
+fn sessions_hold(run: &Run, name: &str, daemon: &Daemon) {
+    let list = daemon.read("/api/sessions?limit=500").unwrap();
+    let dollars = |usage: &Value| usage["estimated_cost"].as_f64().unwrap_or(0.0);
+    let (mut cost, mut executions) = (0.0, 0);
+    for session in list["sessions"].as_array().expect("a list") {
+        let id = session["session_id"].as_str().expect("an id");
+        let mut detail = daemon.read(&format!("/api/sessions/{id}")).unwrap();
+        let tree = detail["executions"].take();
+        let tree = tree.as_array().expect("a list");
+        for (field, value) in session.as_object().expect("an object") {
+            assert_eq!(detail[field], *value, "{name}: {field}");
+        }
+        let all = [&session["turns"], &session["agent_runs"]];
+        let all: i64 = all
+            .map(|count| count.as_i64().expect("a count"))
+            .iter()
+            .sum();
+        assert_eq!(tree.len() as i64, all, "{name}");
+        let of_tree: f64 = tree.iter().map(|one| dollars(&one["token_usage"])).sum();
+        assert!(
+            (of_tree - dollars(&session["token_usage"])).abs() < ROUNDED,
+            "{name}"
+        );
+        for by in ["by_agent", "by_model"] {
+            let rows = detail[by].as_array().expect("a list");
+            let sum: f64 = rows.iter().map(dollars).sum();
+            assert!((of_tree - sum).abs() < ROUNDED, "{name}: {by}");
+        }
+        stand_below_their_parents(name, tree);
+        cost += dollars(&session["token_usage"]);
+        executions += tree.len();
+    }
+    let list = daemon.read("/api/agents/executions?limit=500").unwrap();
+    assert_eq!(
+        list["executions"].as_array().map(Vec::len),
+        Some(executions),
+        "{name}"
+    );
+    if let Some(client) = client_cost(run).filter(|_| name != COMPACTED) {
+        assert!(
+            (client - cost).abs() <= ROUNDED,
+            "{name}: {cost} and not {client}"
+        );
+    }
+}
+
+/// A turn of the main thread is at the top, and all that it launched is below one.
+fn stand_below_their_parents(name: &str, tree: &[Value]) {
+    let mut path: Vec<&Value> = Vec::new();
+    for one in tree {
+        let level = one["level"].as_u64().expect("a level") as usize;
+        assert!(level <= path.len(), "{name}: {one}");
+        path.truncate(level);
+        assert_eq!(level == 0, one["kind"] == "main", "{name}: {one}");
+        if let (Some(launcher), Some(above)) = (one["parent_agent_id"].as_str(), path.last()) {
+            let above = above["agent_id"].as_str().expect("an id");
+            assert_eq!(above.split('#').next(), Some(launcher), "{name}: {one}");
+        }
+        path.push(one);
+    }
+}
+
 /// Each execution is rounded to a millionth of a dollar.
 const ROUNDED: f64 = 0.000_01;
 
@@ -159,6 +222,7 @@ fn sessions_come_to_what_their_clients_say_in_any_order() {
         let keys: Vec<u32> = (0..run.lines.len()).map(key).collect();
         daemon.send(&ordered(run.lines.clone(), &keys));
         eventually(name, || holds(&run, name, &daemon));
+        sessions_hold(&run, name, &daemon);
         let running = daemon.read("/api/agents/active").unwrap();
         assert_eq!(running["active"], json!([]), "{name}");
     }

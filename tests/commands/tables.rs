@@ -116,7 +116,25 @@ fn each_table_says_what_its_json_says() {
     );
     let agents = said(&daemon, &["agents", "--kind", "main", "--json"]);
     assert!(!agents.contains("zorp"), "{agents}");
+    let sessions = said(&daemon, &["sessions"]);
+    let of_session = [
+        "failure",
+        "0",
+        "2",
+        "1",
+        "2.2k",
+        "$0.01",
+        "claude-opus-5-5",
+        "s 1",
+    ];
+    assert_eq!(cells(&sessions)[0][2..], of_session);
+    session(&daemon);
     for (command, path) in [
+        (
+            &["sessions", "--limit", "2", "--json"][..],
+            "/api/sessions?limit=2",
+        ),
+        (&["session", "s 1", "--json"], "/api/sessions/s%201"),
         (&["tools", "--json"][..], "/api/agents/tools/usage"),
         (
             &["costs", "--by", "model", "--days", "2", "--json"],
@@ -134,6 +152,30 @@ fn each_table_says_what_its_json_says() {
         let told: Value = serde_json::from_str(&said(&daemon, command)).expect("JSON");
         assert_eq!(told, daemon.read(path).expect("a read"), "{command:?}");
     }
+}
+
+fn session(daemon: &Daemon) {
+    let text = said(daemon, &["session", "s 1"]);
+    let rows = cells(&text);
+    let row = |id: &str| rows.iter().find(|row| row.contains(&id)).expect("a row")[1..].to_vec();
+    let mut failed = row("e 2");
+    failed.remove(1); // When it started.
+    let expect = [
+        "failure",
+        "1m30s",
+        "1.1k",
+        "$0.0060",
+        "claude-opus-5-5",
+        "Bash 3, Read 1",
+        "e 2",
+        "Broken",
+    ];
+    assert_eq!(failed, expect, "{text}");
+    assert!(rows.contains(&vec!["zorp", "2", "2.2k", "$0.01"]), "{text}");
+    let unknown = daemon.command(&["session", "nobody"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(error.contains("no session has the id nobody"), "{error}");
 }
 
 fn executions(daemon: &Daemon) {

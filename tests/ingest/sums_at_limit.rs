@@ -15,7 +15,7 @@ const MOST: u128 = 1_000_000_000_000;
 const RUNS: u128 = 9_100;
 
 /// Every read, the ranges that live answers and those that history does.
-const READS: [&str; 20] = [
+const READS: [&str; 21] = [
     "/api/agents/metrics/current",
     "/api/agents/metrics/current?timeRange=24h",
     "/api/agents/metrics/timeline?hours=24",
@@ -34,6 +34,7 @@ const READS: [&str; 20] = [
     "/api/agents/costs?by=agent&days=30",
     "/api/agents/costs?by=model&days=30",
     "/api/agents/costs?by=session&days=30",
+    "/api/sessions",
     "/api/system/health",
     "/metrics",
 ];

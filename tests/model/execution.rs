@@ -47,6 +47,7 @@ pub struct Ended {
     /// `None`: not known, or there is nothing to pay for.
     pub cost_micros: Option<i64>,
     pub model: Option<String>,
+    pub session: Option<String>,
     pub calls: BTreeMap<String, i64>,
     pub used: BTreeSet<String>,
 }

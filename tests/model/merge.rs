@@ -71,6 +71,7 @@ pub fn ended(id: &str, facts: &Facts, end: &Arrival) -> Ended {
         cost_micros: cost_micros(&stop["token_usage"], tokens.as_ref(), model.as_deref()),
         tokens,
         model,
+        session: own("session_id"),
         name,
         calls,
         used,

@@ -78,7 +78,8 @@ impl Answers<'_> {
 
 fn example() -> Value {
     json!({"agent_id": "ag_123", "agent_name": "screenshot-analyzer", "agent_type": "analyzer",
-        "duration_ms": 2340, "status": "failure", "tools_used": ["Read", "Write", "Bash"],
+        "session_id": "s_123", "duration_ms": 2340, "status": "failure",
+        "tools_used": ["Read", "Write", "Bash"],
         "error_details": {"type": "ValidationError", "message": "Failed to process image"},
         "tool_calls": {"Read": 5, "Write": 2, "Bash": 3}, "output_metrics": {"files_created": 2},
         "token_usage": {"input_tokens": 1500, "output_tokens": 2300, "estimated_cost": 0.0076}})
@@ -112,6 +113,7 @@ fn with_everything(roots: &Path) -> Daemon {
     };
     has("/api/agents/alerts", "/alerts/0/fired_at");
     has("/api/agents/executions/ag_123", "/execution_end");
+    has("/api/sessions/s_123", "/by_agent/0");
     has("/api/agents/tools/usage", "/insights/high_correlation/0");
     has("/api/agents/costs?by=model", "/costs/1");
     has(

@@ -54,6 +54,7 @@ impl Route<'_> {
     pub fn real(&self) -> String {
         let words = [
             ("{agent_name}", "screenshot-analyzer"),
+            ("sessions/{id}", "s_123"),
             ("{id}", "ag_123"),
             ("{source}", "claude-code"),
             ("{path}", "app.js"),

@@ -252,22 +252,25 @@ fn p12_any_query_is_answered_or_refused() {
     // More are asked a second than one client may by default.
     let daemon = Setup::new().set("http.rate_limit", "100000").start();
     let paths = vec![
-        "metrics/current",
-        "metrics/timeline",
-        "metrics/daily",
-        "types/distribution",
-        "performance/zorp",
-        "performance/%ff%fe",
-        "tools/usage",
-        "active",
-        "executions",
-        "executions/%00",
-        "errors/zorp",
-        "costs",
+        "agents/metrics/current",
+        "agents/metrics/timeline",
+        "agents/metrics/daily",
+        "agents/types/distribution",
+        "agents/performance/zorp",
+        "agents/performance/%ff%fe",
+        "agents/tools/usage",
+        "agents/active",
+        "agents/executions",
+        "agents/executions/%00",
+        "agents/errors/zorp",
+        "agents/costs",
+        "sessions",
+        "sessions/%00",
+        "sessions/nobody",
     ];
     let mut runner = TestRunner::new(config(sized(400, 20_000)));
     let run = runner.run(&(select(paths), query()), |(path, query)| {
-        let path = format!("/api/agents/{path}?{query}");
+        let path = format!("/api/{path}?{query}");
         let answer = daemon.get(&path);
         let is_known = matches!(answer.status, 200 | 400 | 404);
         prop_assert!(is_known, "{path}: {} {}", answer.status, answer.text());

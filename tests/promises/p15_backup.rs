@@ -44,7 +44,7 @@ fn backups(folder: &Path) -> Vec<PathBuf> {
 /// Reads that carry no present time; the order of their rows counts as well. The last errors are
 /// left out: of events that come in any order, the live list has the last that came, and one that
 /// was rebuilt the last that ended.
-const READS: [&str; 7] = [
+const READS: [&str; 8] = [
     "/api/agents/executions?limit=100",
     "/api/agents/executions?limit=100&status=failure",
     "/api/agents/costs?by=session&days=90",
@@ -52,6 +52,7 @@ const READS: [&str; 7] = [
     "/api/agents/metrics/daily?days=90",
     "/api/agents/performance/zorp?days=90",
     "/api/agents/tools/usage?period=month",
+    "/api/sessions?limit=100",
 ];
 
 fn answers(daemon: &Daemon) -> Vec<Value> {

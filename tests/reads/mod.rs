@@ -12,6 +12,7 @@
 //! | `redis_reader` | what another program reads in Redis |
 //! | `seed_example` | the example of a whole run, in every answer |
 //! | `seed_fields` | the JSON of every answer, field by field |
+//! | `sessions` | sessions while they run and when they have ended, by pages, within bounds |
 
 mod counters;
 mod dashboard_hooks;
@@ -23,3 +24,4 @@ mod redis_page;
 mod redis_reader;
 mod seed_example;
 mod seed_fields;
+mod sessions;

@@ -45,6 +45,7 @@ codes! {
     UnknownRoute, "unknown_route", 404, "there is no such route";
     UnknownAgent, "unknown_agent", 404, "no agent has that name";
     UnknownExecution, "unknown_execution", 404, "no execution has that id";
+    UnknownSession, "unknown_session", 404, "no session has that id";
     UnknownKey, "unknown_key", 404, "there is no such key";
     MethodNotAllowed, "method_not_allowed", 405, "the route does not take this method";
     TooSlow, "too_slow", 408, "the body took too long";

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::bucket::rfc3339;
 use crate::execution::{Details, Execution, Origin, TokenUsage};
 use crate::kind::Kind;
-use crate::tally::dollars;
+use crate::tally::{Tally, dollars};
 use crate::usage::ModelUsage;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -172,6 +172,20 @@ fn tokens(execution: &Execution) -> Option<Tokens> {
         cost_micros: execution.cost_micros(),
         ..usage
     }))
+}
+
+/// Of many executions: the cost of those whose price is known.
+impl From<Tally> for Tokens {
+    fn from(tally: Tally) -> Tokens {
+        Tokens {
+            input_tokens: tally.input_tokens.cast_unsigned(),
+            output_tokens: tally.output_tokens.cast_unsigned(),
+            cache_read_tokens: tally.cache_read_tokens.cast_unsigned(),
+            cache_write_tokens: tally.cache_write_tokens.cast_unsigned(),
+            total_tokens: tally.total_tokens.cast_unsigned(),
+            estimated_cost: Some(tally.cost()),
+        }
+    }
 }
 
 impl From<TokenUsage> for Tokens {

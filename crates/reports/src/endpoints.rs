@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::report::Report;
 use crate::source::Sources;
 use crate::{
-    active, costs, current, daily, errors, execution, executions, performance, timeline, tools,
-    types,
+    active, costs, current, daily, errors, execution, executions, performance, session, sessions,
+    timeline, tools, types,
 };
 
 /// An endpoint, as its route and the document need it.
@@ -120,6 +120,8 @@ reports! {
     Execution(execution::Query),
     Errors(errors::Query),
     Costs(costs::Query),
+    Sessions(sessions::Page),
+    Session(session::Query),
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ pub enum Error {
     UnknownAgent(String),
     #[error("no execution has the id {0}")]
     UnknownExecution(String),
+    #[error("no session has the id {0}")]
+    UnknownSession(String),
     /// Neither view answers. The cause is for the log.
     #[error("{0}")]
     Unavailable(String),

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use agentpulse_core::execution::{Execution, HookFacts, Origin, Resolved, Start};
 use agentpulse_core::item::Item;
+use agentpulse_core::kind::Kind;
 use agentpulse_core::view::Active;
 
 /// A shared execution, written as an [`Item`].
@@ -25,9 +26,10 @@ pub fn started(active: Active) -> Execution {
         agent_type: active.agent_type,
         ..Resolved::default()
     };
-    execution.hooked = active.depth.map(|depth| {
+    let is_hooked = active.depth.is_some() || active.kind != Kind::default();
+    execution.hooked = is_hooked.then(|| {
         Box::new(HookFacts {
-            depth: Some(depth),
+            depth: active.depth,
             kind: Some(active.kind),
             ..HookFacts::default()
         })

@@ -30,12 +30,15 @@ mod room;
 #[cfg(test)]
 mod samples;
 mod service;
+pub mod session;
+pub mod sessions;
 mod share;
 mod source;
 pub mod stream;
 pub mod system;
 pub mod timeline;
 pub mod tools;
+mod tree;
 pub mod types;
 mod window;
 pub mod zoned;

@@ -21,6 +21,7 @@ mod rollups;
 #[cfg(test)]
 mod sample;
 mod schema;
+mod sessions;
 #[cfg(test)]
 mod sums_at_limit;
 mod uncounted;
@@ -38,4 +39,5 @@ pub use pool::{LOOKUPS, Lanes, Readers, SCANS};
 pub use prune::Pruned;
 pub use read::Reader;
 pub use schema::check;
+pub use sessions::{Session, SessionPage};
 pub use zone::Recorded;

@@ -79,6 +79,12 @@ fn ask_all(reader: &Reader) -> Result<()> {
     reader.ended_since(0, 9)?;
     reader.ended_of_failing(0, 9, 9)?;
     reader.ended_of("agent-1", 0, 9)?;
+    let before = Position {
+        ended_ms: NOW_MS,
+        rowid: 1,
+    };
+    reader.sessions(0..NOW_MS, Some(before), &|_| true, 9)?;
+    reader.each_of_session("session-1", |_| {})?;
     for by in NAMED {
         reader.costliest(by, from, to, 9)?;
     }

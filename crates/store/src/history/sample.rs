@@ -11,7 +11,7 @@ use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::{
-    Catalog, Execution, Fact, Origin, Start, Status, Stop, TokenUsage,
+    Catalog, Execution, Fact, HookFacts, Origin, Start, Status, Stop, TokenUsage,
 };
 use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::names::{NameKind, NameLimits, Names};
@@ -125,6 +125,14 @@ impl World {
     /// One that is as it is.
     pub fn put(&mut self, execution: Arc<Execution>) {
         self.change(None, Execution::clone(&execution));
+    }
+
+    /// What hooks say of one that is known.
+    pub fn describe(&mut self, id: &str, hooked: HookFacts) {
+        let before = self.executions[id].1.clone();
+        let mut after = Execution::clone(&before);
+        after.hooked = Some(Box::new(hooked));
+        self.change(Some(before), after);
     }
 
     /// What hooks reported of it belongs to another execution.

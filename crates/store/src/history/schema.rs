@@ -40,9 +40,9 @@ macro_rules! tally_names {
 /// themselves takes 26 µs a row beside a million others instead of 10. The execution itself stands
 /// last, so that a scan of the other columns does not read it.
 ///
-/// Of the indexes only `executions_hash` is in random order. One by session would take 9 µs more:
-/// the executions of a session are found by its days, which its tallies know. A day is the number
-/// of days since 1970-01-01, an hour that of hours. `zone` says whose days they are.
+/// Of the indexes only `executions_hash` is in random order. One by session alone would take 9 µs
+/// more: the executions of a session are found by its days, which its tallies know. A day is the
+/// number of days since 1970-01-01, an hour that of hours. `zone` says whose days they are.
 pub(super) const SCHEMA: &[M] = &[
     M::up(EXECUTIONS_AND_ROLLUPS),
     M::up(UNREAD),
@@ -53,7 +53,14 @@ pub(super) const SCHEMA: &[M] = &[
     M::up(TALLIES),
     M::up(ZONE),
     M::up(UNCOUNTED),
+    M::up(SESSIONS),
 ];
+
+/// The executions of a session on a day, and the sessions of a day with their last ends. Only the
+/// rows of one day are in another order than they came: it takes 2 µs a row.
+const SESSIONS: &str = "
+     CREATE INDEX executions_of_session ON executions (day, session_id, ended_ms)
+         WHERE day IS NOT NULL AND session_id IS NOT NULL;";
 
 /// Dimensions, by their codes, whose rows have still to be made of the executions that are kept. It
 /// is empty once the file has been opened: see `uncounted.rs`.
