@@ -14,6 +14,8 @@ import * as ranges from "./views/ranges.js";
 import * as run from "./views/run.js";
 import * as running from "./views/running.js";
 import * as runs from "./views/runs.js";
+import * as session from "./views/session.js";
+import * as sessions from "./views/sessions.js";
 import * as theme from "./views/theme.js";
 import * as timeline from "./views/timeline.js";
 import * as tools from "./views/tools.js";
@@ -31,7 +33,9 @@ const views = [
   agents,
   tools,
   runs,
+  sessions,
   alerts,
+  session,
   run,
   key,
   help,

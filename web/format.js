@@ -1,6 +1,7 @@
 // Numbers for display. An unknown value is a dash, never a zero.
 
 const WHOLE = new Intl.NumberFormat("en");
+const CENTS = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const NONE = "–";
 const pad = (n) => String(n).padStart(2, "0");
 
@@ -25,7 +26,7 @@ export function short(n) {
 export function dollars(n) {
   if (n === null || n === undefined) return NONE;
   if (n !== 0 && n < 0.01) return `$${n.toFixed(4)}`;
-  return `$${n.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  return `$${CENTS.format(n)}`;
 }
 
 export function percent(share, of = 1) {

@@ -23,6 +23,7 @@ export function start() {
     else if (event.key === "?") openHelp();
     else if (event.key === "g") $(`#running ${ROWS}`)?.focus();
     else if (event.key === "e") $(`#errors ${ROWS}`)?.focus();
+    else if (event.key === "s") $(`#sessions ${ROWS}`)?.focus();
     else if (event.key === "/") {
       event.preventDefault();
       $("#agent-filter")?.focus();

@@ -27,6 +27,7 @@ const REPORTS = {
   tools: (range) => [`api/agents/tools/usage?period=${PERIOD[range]}`],
   agents: (range) => [`api/agents/costs?by=agent&limit=1000&days=${DAYS[range]}`],
   errors: (range) => [failures(range, "failure"), failures(range, "timeout")],
+  sessions: (range) => [`api/sessions?limit=${LISTED}&timeRange=${range}`],
   ended: () => [`api/agents/executions?limit=${LISTED}`],
 };
 

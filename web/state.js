@@ -6,6 +6,7 @@ export const RANGES = ["1h", "6h", "24h", "7d", "30d"];
 export const state = {
   range: "24h",
   agent: null, // whose performance is shown
+  session: null, // which session is open
   run: null, // which execution is open
   totals: null, // the answer of /metrics/current
   active: new Map(), // by id
@@ -55,6 +56,7 @@ export function readRoute() {
   const next = {
     range: RANGES.includes(range) ? range : "24h",
     agent: route.get("agent"),
+    session: route.get("session"),
     run: route.get("run"),
   };
   const moved = Object.keys(next).filter((name) => state[name] !== next[name]);
@@ -63,15 +65,17 @@ export function readRoute() {
 }
 
 export function href(change) {
-  const { range, agent, run } = {
+  const { range, agent, session, run } = {
     range: state.range,
     agent: state.agent,
+    session: state.session,
     run: state.run,
     ...change,
   };
   const route = new URLSearchParams();
   if (range !== "24h") route.set("range", range);
   if (agent) route.set("agent", agent);
+  if (session) route.set("session", session);
   if (run) route.set("run", run);
   return `#${route}`;
 }

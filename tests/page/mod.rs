@@ -5,9 +5,11 @@
 //! | `hostile` | names and errors that look like markup |
 //! | `proxy` | below a path of a reverse proxy |
 //! | `screenshot` | no test: makes the picture of the README |
+//! | `sessions` | the list of sessions, and one as a waterfall |
 //! | `states` | its numbers, its states, its company |
 
 mod hostile;
 mod proxy;
 mod screenshot;
+mod sessions;
 mod states;

@@ -5,10 +5,11 @@ import { $, fill, h } from "../dom.js";
 const KEYS = [
   ["1 … 5", "1 h, 6 h, 24 h, 7 days, 30 days"],
   ["g", "to what runs now"],
+  ["s", "to the sessions"],
   ["e", "to the errors"],
   ["/", "filter the agents"],
   ["↑ ↓ or k j", "from row to row"],
-  ["Enter", "open the run or the agent"],
+  ["Enter", "open the run, the session or the agent"],
   ["Esc", "close"],
   ["t", "theme: system, light, dark"],
   ["?", "this"],

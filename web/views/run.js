@@ -5,6 +5,7 @@ import { $, bar, fill, h, quiet } from "../dom.js";
 import { count, dollars, moment, span, clockSpan } from "../format.js";
 import { go, href, on, serverNow, state } from "../state.js";
 import { runLink } from "./runs.js";
+import { sessionLink } from "./sessions.js";
 
 const sheet = $("#run");
 let item = null;
@@ -85,12 +86,12 @@ function show() {
         item.parent_agent_id && runLink({ agent_id: item.parent_agent_id }, item.parent_agent_id),
       ],
       ["Depth", item.depth],
-      ["Session", item.session_id && h("code", null, item.session_id)],
+      ["Session", item.session_id && sessionLink(item.session_id)],
       ["Model", item.model],
       ["Host", item.host],
       ["Source", item.source],
       ["Context", item.context_size && `${count(item.context_size)} bytes`],
-      ["Agent", h("a", { href: href({ agent: item.agent_name, run: null }) }, "all its runs")],
+      ["Agent", h("a", { href: href({ agent: item.agent_name, session: null, run: null }) }, "all its runs")],
     ]),
     tokens(item.token_usage, item.usage_by_model, item.is_capped),
     calls(item.tool_calls, item.tool_errors),

@@ -65,10 +65,13 @@ const ASSETS: &[Asset] = &[
     asset!("views/run.js", SCRIPT),
     asset!("views/running.js", SCRIPT),
     asset!("views/runs.js", SCRIPT),
+    asset!("views/session.js", SCRIPT),
+    asset!("views/sessions.js", SCRIPT),
     asset!("views/theme.js", SCRIPT),
     asset!("views/timeline.js", SCRIPT),
     asset!("views/tools.js", SCRIPT),
     asset!("views/types.js", SCRIPT),
+    asset!("views/waterfall.js", SCRIPT),
 ];
 
 /// An asset as it is sent.
@@ -143,7 +146,7 @@ mod tests {
     use agentpulse_api::code::Code;
 
     /// What a browser loads to show the page.
-    const MAX_PAGE_BYTES: usize = 120 << 10;
+    const MAX_PAGE_BYTES: usize = 136 << 10;
 
     fn text(path: &str) -> &'static str {
         let sent = Sent::find(path).unwrap_or_else(|| panic!("{path} is not served"));
