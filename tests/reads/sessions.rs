@@ -171,12 +171,18 @@ fn a_session_is_bounded_in_executions_and_bytes_and_its_sums_are_whole() {
 fn the_list_goes_page_by_page_with_what_runs_in_front() {
     let daemon = Setup::new().start();
     let end_ms = now_ms() - 100_000;
-    let mut events: Vec<Value> = (0..7)
-        .map(|n| of_session(&format!("s{n}"), format!("e{n}"), end_ms + n * 1_000).stop())
-        .collect();
+    let in_shop = |run: Run, is_in: bool| match is_in {
+        true => run.with("project", "shop"),
+        false => run,
+    };
+    let ended = (0..7).map(|n| {
+        let run = of_session(&format!("s{n}"), format!("e{n}"), end_ms + n * 1_000);
+        in_shop(run, n == 2 || n == 3).stop()
+    });
+    let mut events: Vec<Value> = ended.collect();
     // The oldest of them goes on.
     for (session, id, ago_ms) in [("s0", "r0", 5_000), ("new", "r1", 9_000)] {
-        let run = Run::new(id).with("session_id", session);
+        let run = in_shop(Run::new(id).with("session_id", session), id == "r1");
         events.push(run.began(now_ms() - ago_ms).start());
     }
     daemon.accept(&events);
@@ -196,9 +202,16 @@ fn the_list_goes_page_by_page_with_what_runs_in_front() {
         }
         assert_eq!(found, expected, "{limit}");
     }
-    let until = daemon.read(&format!("/api/sessions?until={}", end_ms + 2_000));
-    let until = until.expect("a page")["sessions"].clone();
-    let found: Vec<&Value> = until.as_array().expect("a list").iter().collect();
-    let found: Vec<&Value> = found.into_iter().map(|one| &one["session_id"]).collect();
-    assert_eq!(found, ["s1"], "what runs ends now");
+    let ids = |path: String| -> Vec<String> {
+        let page = daemon.read(&path).expect("a page");
+        let sessions = page["sessions"].as_array().expect("a list").iter();
+        let id = |one: &Value| one["session_id"].as_str().expect("an id").to_owned();
+        sessions.map(id).collect()
+    };
+    let until = ids(format!("/api/sessions?until={}", end_ms + 2_000));
+    assert_eq!(until, ["s1"], "what runs ends now");
+    let in_shop = ids("/api/sessions?project=shop".to_owned());
+    assert_eq!(in_shop, ["new", "s3", "s2"]);
+    let whole = daemon.read("/api/sessions/s1?project=shop");
+    assert_eq!(whole.expect("one session")["agent_runs"], 1);
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,11 @@ impl Report for Query {
     /// Each of its executions is read.
     fn is_scan(&self) -> bool {
         true
+    }
+
+    fn ended_ms(&self, _: &Sources, _now_ms: i64) -> Range<i64> {
+        // It is one session whole.
+        0..0
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(SessionDetail, View), Error> {

@@ -21,6 +21,7 @@ use agentpulse_core::execution::TokenUsage;
 use agentpulse_core::item::Tokens;
 use agentpulse_core::kind::Kind;
 use agentpulse_core::limits::MAX_NAME_BYTES;
+use agentpulse_core::only::Only;
 use agentpulse_pipeline::running::RunSnapshot;
 use agentpulse_store::history::{self, Position, Reader};
 
@@ -177,11 +178,17 @@ impl Report for Page {
         true
     }
 
+    fn ended_ms(&self, _: &Sources, _now_ms: i64) -> Range<i64> {
+        // Its sums are those of whole sessions.
+        0..0
+    }
+
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Sessions, View), Error> {
         let running = by_session(sources.running().0.all());
-        let page = self.clone();
-        let ask =
-            move |reader: &Reader| reader.snapshot(|reader| page.read(reader, &running, now_ms));
+        let (page, only) = (self.clone(), sources.only().clone());
+        let ask = move |reader: &Reader| {
+            reader.snapshot(|reader| page.read(reader, &running, &only, now_ms))
+        };
         Ok((sources.history(ask).await?, View::History))
     }
 }
@@ -191,6 +198,7 @@ impl Page {
         &self,
         reader: &Reader,
         running: &Runs,
+        only: &Only,
         now_ms: i64,
     ) -> Result<Sessions, history::Error> {
         let window = self
@@ -217,24 +225,32 @@ impl Page {
             .filter(|place| after.is_none_or(|after| place < after))
             .collect();
         places.sort_unstable_by(|a, b| b.cmp(a));
-        places.truncate(self.limit);
-        let mut sessions = Vec::with_capacity(places.len());
-        for Newest { session_id, .. } in &places {
-            let runs = running.get(session_id).map_or(&[][..], Vec::as_slice);
-            let ended = ended_part(reader, session_id, runs)?;
-            sessions.push(Session::of(session_id, ended.as_ref(), runs));
+        let mut sessions = Vec::new();
+        for place in places {
+            let runs = running
+                .get(&place.session_id)
+                .map_or(&[][..], Vec::as_slice);
+            let ended = ended_part(reader, &place.session_id, runs)?;
+            let mut active = runs.iter().map(|run| &run.known);
+            let is_chosen = ended.as_ref().is_some_and(|ended| ended.is_chosen);
+            if !is_chosen && !active.any(|active| only.takes_active(active)) {
+                continue;
+            }
+            sessions.push(Session::of(&place.session_id, ended.as_ref(), runs));
+            if sessions.len() == self.limit {
+                return Ok(Sessions {
+                    sessions,
+                    next_cursor: Some(PageEnd::Running(place)),
+                });
+            }
         }
-        if places.len() == self.limit {
-            return Ok(Sessions {
-                sessions,
-                next_cursor: places.pop().map(PageEnd::Running),
-            });
-        }
-        let rest = self.limit - places.len();
-        let mut page = ended(reader, running, from_ms..to_ms, None, rest)?;
-        sessions.append(&mut page.sessions);
-        page.sessions = sessions;
-        Ok(page)
+        let rest = self.limit - sessions.len();
+        let page = ended(reader, running, from_ms..to_ms, None, rest)?;
+        sessions.extend(page.sessions);
+        Ok(Sessions {
+            sessions,
+            next_cursor: page.next_cursor,
+        })
     }
 }
 

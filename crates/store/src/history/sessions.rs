@@ -1,4 +1,6 @@
-//! Sessions by what has ended of them, newest end first, by pages; and the executions of one.
+//! Sessions by what has ended of them, newest end first, by pages; and the executions of one. A
+//! read of some executions chooses the sessions that have one of them: the sums are those of the
+//! file, of whole sessions.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -6,11 +8,12 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
-use crate::sqlite::Result;
+use crate::sqlite::{Result, from_json};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::{Execution, Status};
 use agentpulse_core::kind::Kind;
+use agentpulse_core::only::Only;
 use agentpulse_core::tally::{FIELDS, Tally};
 use agentpulse_core::turns::main_id;
 
@@ -23,7 +26,7 @@ struct Bounds {
     /// Rows that it looks at to find sessions. It may then be short, or empty, and still have a
     /// next one.
     scanned: usize,
-    /// Executions of the sessions that it sums up, unless its first session alone has more.
+    /// Executions of the sessions that it sums up, before the last of them.
     summed: i64,
 }
 
@@ -44,6 +47,8 @@ pub struct Session {
     /// How the last turn of the main thread ended, else the last execution.
     pub status: Status,
     pub turns: i64,
+    /// One of its executions is of those that are read.
+    pub is_chosen: bool,
     /// Executions by their model.
     pub models: BTreeMap<String, i64>,
 }
@@ -66,16 +71,18 @@ impl Reader {
         wanted: &dyn Fn(&str) -> bool,
         limit: usize,
     ) -> Result<SessionPage> {
+        let (only, place) = (&*self.chosen.borrow(), (ended_ms, before));
         self.db.snapshot(|_| {
             self.db
-                .read(|conn| page(conn, ended_ms, before, wanted, limit, MAX))
+                .read(|conn| page(conn, only, place, wanted, limit, MAX))
         })
     }
 
     /// Returns `None` if nothing of it has ended.
     pub fn session(&self, session_id: &str) -> Result<Option<Session>> {
+        let only = &*self.chosen.borrow();
         self.db
-            .snapshot(|_| self.db.read(|conn| summary(conn, session_id)))
+            .snapshot(|_| self.db.read(|conn| summary(conn, only, session_id)))
     }
 
     /// Its ended executions, newest end first, one at a time.
@@ -106,8 +113,8 @@ impl Reader {
 /// if none of it ended later.
 fn page(
     conn: &Connection,
-    ended_ms: Range<i64>,
-    before: Option<Position>,
+    only: &Only,
+    (ended_ms, before): (Range<i64>, Option<Position>),
     wanted: &dyn Fn(&str) -> bool,
     limit: usize,
     max: Bounds,
@@ -126,7 +133,7 @@ fn page(
     let (mut sessions, mut met) = (Vec::new(), HashSet::new());
     let (mut last, mut scanned, mut summed) = (None, 0, 0);
     while let Some(row) = rows.next()? {
-        if sessions.len() == limit || scanned == max.scanned {
+        if sessions.len() == limit || scanned == max.scanned || summed >= max.summed {
             return Ok(SessionPage {
                 sessions,
                 next: last,
@@ -137,7 +144,7 @@ fn page(
             rowid: row.get(0)?,
             ended_ms: row.get(1)?,
         };
-        let place = last.replace(position);
+        last = Some(position);
         let Some(session_id) = row.get_ref(3)?.as_str_or_null()? else {
             continue;
         };
@@ -148,17 +155,10 @@ fn page(
         if !wanted(session_id) || goes_on(conn, session_id, row.get(2)?, position)? {
             continue;
         }
-        let Some(session) = summary(conn, session_id)? else {
-            continue;
-        };
-        summed += session.tally.execution_count;
-        if summed > max.summed && !sessions.is_empty() {
-            return Ok(SessionPage {
-                sessions,
-                next: place,
-            });
+        if let Some(session) = summary(conn, only, session_id)? {
+            summed += session.tally.execution_count;
+            sessions.extend(Some(session).filter(|session| session.is_chosen));
         }
-        sessions.push(session);
     }
     Ok(SessionPage {
         sessions,
@@ -174,7 +174,7 @@ fn goes_on(
     position: Position,
 ) -> rusqlite::Result<bool> {
     conn.prepare_cached(&format!(
-        "SELECT EXISTS (SELECT * FROM tallies INDEXED BY tallies_by_key
+        "SELECT EXISTS (SELECT * FROM main.tallies INDEXED BY tallies_by_key
                         WHERE {} AND key = ?1 AND bucket > ?2 AND execution_count > 0)
              OR EXISTS (SELECT * FROM executions INDEXED BY executions_of_session
                         WHERE day = ?2 AND session_id = ?1 AND (ended_ms, rowid) > (?3, ?4))",
@@ -189,7 +189,7 @@ fn goes_on(
 /// The days on which anything of the session ended, oldest first.
 fn days(conn: &Connection, session_id: &str) -> rusqlite::Result<Vec<(Day, Tally)>> {
     conn.prepare_cached(&format!(
-        "SELECT bucket, {} FROM tallies INDEXED BY tallies_by_key
+        "SELECT bucket, {} FROM main.tallies INDEXED BY tallies_by_key
          WHERE {} AND key = ?1 AND execution_count > 0 ORDER BY bucket",
         FIELDS.join(", "),
         of(Dimension::Session)
@@ -198,13 +198,18 @@ fn days(conn: &Connection, session_id: &str) -> rusqlite::Result<Vec<(Day, Tally
     .collect()
 }
 
-fn summary(conn: &Connection, session_id: &str) -> rusqlite::Result<Option<Session>> {
+fn summary(conn: &Connection, only: &Only, session_id: &str) -> rusqlite::Result<Option<Session>> {
     let turns_begin = main_id("");
-    // Of an agent the execution itself is not read.
+    // Of an agent the execution itself is not read, if all are asked for.
+    let chosen_by = match only.is_all() {
+        true => "NULL",
+        false => "execution",
+    };
     let mut select = conn.prepare_cached(&format!(
         "SELECT ended_ms, started_ms, status, model,
              CASE substr(id, 1, {}) WHEN '{turns_begin}'
-                 THEN execution ->> '$.hooked.kind' IS '{}' ELSE 0 END
+                 THEN execution ->> '$.hooked.kind' IS '{}' ELSE 0 END,
+             {chosen_by}
          FROM executions INDEXED BY executions_of_session
          WHERE day = ?1 AND session_id = ?2 ORDER BY ended_ms, rowid",
         turns_begin.len(),
@@ -212,6 +217,7 @@ fn summary(conn: &Connection, session_id: &str) -> rusqlite::Result<Option<Sessi
     ))?;
     let (mut all, mut last, mut last_turn) = (Tally::default(), None, None);
     let (mut started_ms, mut turns) = (None, 0);
+    let mut is_chosen = only.is_all();
     let mut models: BTreeMap<String, i64> = BTreeMap::new();
     for (day, tally) in days(conn, session_id)? {
         all += tally;
@@ -224,6 +230,7 @@ fn summary(conn: &Connection, session_id: &str) -> rusqlite::Result<Option<Sessi
                 *models.entry(model.to_owned()).or_default() += 1;
             }
             last = Some(end);
+            is_chosen = is_chosen || only.takes(&from_json(row, 5)?);
             if row.get(4)? {
                 turns += 1;
                 last_turn = end.1;
@@ -238,6 +245,7 @@ fn summary(conn: &Connection, session_id: &str) -> rusqlite::Result<Option<Sessi
             ended_ms,
             status: last_turn.or(status)?,
             turns,
+            is_chosen,
             models,
         })
     }))

@@ -76,10 +76,12 @@ fn pages(
     (scanned, summed): (usize, i64),
 ) -> Vec<(String, i64)> {
     let wanted = |session_id: &str| session_id != "s4";
+    let only = Only::default();
     let (mut found, mut before) = (Vec::new(), None);
     loop {
         let max = Bounds { scanned, summed };
-        let read = |conn: &Connection| page(conn, range.clone(), before, &wanted, limit, max);
+        let read =
+            |conn: &Connection| page(conn, &only, (range.clone(), before), &wanted, limit, max);
         let page = reader.db.read(read).unwrap();
         assert!(page.sessions.len() <= limit);
         let ends = page.sessions.into_iter();
