@@ -234,10 +234,12 @@ pub fn as_text(value: &Value) -> String {
 #[test]
 fn the_bounds_of_each_parameter_are_those_of_the_document() {
     let daemon = Setup::new().start();
-    let stop = json!({"event":"stop","agent_id":"ag_123","agent_name":"screenshot-analyzer"});
+    let stop = json!({"event":"stop","agent_id":"ag_123","agent_name":"screenshot-analyzer",
+        "session_id":"s_123"});
     daemon.accept(&[stop]);
     eventually("the run is known", || {
         daemon.read("/api/agents/executions/ag_123")?;
+        daemon.read("/api/sessions/s_123")?;
         daemon.read("/api/agents/performance/screenshot-analyzer")
     });
     let bearer = format!("Bearer {}", create(&daemon, "all", "admin"));

@@ -41,7 +41,6 @@ pub const SINCE: Param = Param::new(
     "since",
     "The earliest moment: a date, an RFC 3339 time or a Unix number.",
 );
-pub const UNTIL: Param = Param::new("until", "The moment before which it was.");
 const DAYS_PARAM: Param = Param::new("days", "Days, today included.");
 const HOURS_PARAM: Param = Param::new("hours", "Hours, the current one included.");
 const TIME_RANGE: Param = Param::new("timeRange", "A window; the route's own parameter wins.");

@@ -14,9 +14,7 @@ use crate::report::Report;
 use crate::source::{Sources, View};
 use crate::window::last_hours;
 use agentpulse_api::endpoint::Endpoint;
-use agentpulse_api::params::{
-    AGENT_NAME, CURSOR, InvalidParameter, LIMIT, Param, Params, SINCE, UNTIL,
-};
+use agentpulse_api::params::{AGENT_NAME, CURSOR, InvalidParameter, LIMIT, Param, Params, SINCE};
 use agentpulse_core::execution::Status;
 use agentpulse_core::item::Item;
 use agentpulse_core::json::json_bytes;
@@ -28,6 +26,7 @@ const DEFAULT_LIMIT: usize = 50;
 const AGENT_TYPE: Param = Param::new("agent_type", "A type of agents.");
 const STATUS: Param = Param::new("status", "How an execution ended.");
 const SESSION_ID: Param = Param::new("session_id", "The session that an execution belongs to.");
+pub const UNTIL: Param = Param::new("until", "The moment before which it was.");
 const MODEL: Param = Param::new("model", "The model that did most of it.");
 
 /// The filters. Times are of the end of an execution.

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
 use crate::error::Error;
-use crate::executions;
+use crate::executions::{self, UNTIL};
 use crate::report::Report;
 use crate::source::{Sources, View};
 use crate::window::last_hours;
 use agentpulse_api::endpoint::Endpoint;
-use agentpulse_api::params::{CURSOR, InvalidParameter, LIMIT, Params, SINCE, UNTIL};
+use agentpulse_api::params::{CURSOR, InvalidParameter, LIMIT, Params, SINCE};
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_core::execution::TokenUsage;
 use agentpulse_core::item::Tokens;
