@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compare::{Check, dollars, equal, only_these, same};
 use crate::harness::Daemon;
-use crate::model::{Ended, Tally, World, rfc3339};
+use crate::model::{Ended, Tally, World, moment_ms};
 
 /// All pages of the list, and the largest session in full.
 pub fn sessions(daemon: &Daemon, world: &World) -> Check {
@@ -43,7 +43,7 @@ pub fn sessions(daemon: &Daemon, world: &World) -> Check {
         dollars(&what, &usage["estimated_cost"], tally.dollars())?;
         if runs("running") == 0 {
             let last_ms = executions.iter().map(|one| one.end_ms).max();
-            same(&what, &row["ended_at"], &last_ms.map(rfc3339).into())?;
+            same(&what, &moment_ms(&row["ended_at"]).into(), &last_ms.into())?;
         }
     }
     let Some((session, executions)) = want.iter().max_by_key(|(_, all)| all.len()) else {

@@ -17,5 +17,5 @@ mod time;
 mod world;
 
 pub use execution::{Arrival, Ended};
-pub use time::{DAY_MS, HOUR_MS, day, hour, rfc3339};
+pub use time::{DAY_MS, HOUR_MS, day, hour, moment_ms, rfc3339};
 pub use world::{Tally, Totals, World, share};

@@ -1,5 +1,7 @@
 //! The buckets of a time, and how it is written.
 
+use serde_json::Value;
+
 pub const HOUR_MS: i64 = 3_600_000;
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 
@@ -15,6 +17,12 @@ pub fn hour(at_ms: i64) -> String {
 
 pub fn rfc3339(at_ms: i64) -> String {
     stamp(at_ms).to_string()
+}
+
+/// What [`rfc3339`] writes, or another text of the same moment; `None` for any other value.
+pub fn moment_ms(time: &Value) -> Option<i64> {
+    let time: jiff::Timestamp = time.as_str()?.parse().ok()?;
+    Some(time.as_millisecond())
 }
 
 fn stamp(at_ms: i64) -> jiff::Timestamp {
