@@ -60,6 +60,13 @@ fn shown(detail: &SessionDetail, max_width: Option<usize>) -> String {
         aligned(&known(&head)),
         table(columns, &rows, max_width)
     );
+    if let Some(client) = &detail.client {
+        let verdict = match client.is_equal {
+            true => "and the same tokens: verified",
+            false => "which was not counted so: `agentpulse verify claude-code` explains it",
+        };
+        text += &format!("\nthe client says {}, {verdict}\n", dollars(client.cost));
+    }
     if detail.omitted > 0 {
         text += &format!("{} older ones are not listed\n", detail.omitted);
     }

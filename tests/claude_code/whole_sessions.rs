@@ -266,6 +266,30 @@ fn transcripts_alone_come_to_the_same_and_add_nothing_to_hooks() {
     }
 }
 
+/// What the client itself says stands beside a session, with whether it was counted so.
+#[test]
+fn a_session_is_verified_by_the_totals_of_its_client() {
+    for (name, is_equal) in [
+        ("many-2.1.332", json!(true)),
+        (COMPACTED, json!(false)),
+        ("kill-INT-2.1.332", json!(true)),
+    ] {
+        let place = folder();
+        let roots = place.path().join("projects");
+        let run = Run::captured(name, &roots);
+        let daemon = start(&roots);
+        daemon.send(&run.lines);
+        eventually(name, || holds(&run, name, &daemon));
+        let list = daemon.read("/api/sessions").unwrap();
+        let id = list["sessions"][0]["session_id"].as_str().expect("an id");
+        let client = daemon.read(&format!("/api/sessions/{id}")).unwrap()["client"].clone();
+        assert_eq!(client["is_equal"], is_equal, "{name}: {client}");
+        let said = client["cost"].as_f64().expect("a cost");
+        let expected = client_cost(&run).expect("a total");
+        assert!((said - expected).abs() < ROUNDED, "{name}: {client}");
+    }
+}
+
 /// Two sessions of which one is a fork, whose totals go on, and one that was compacted.
 #[test]
 fn verify_finds_the_totals_of_the_client_equal_or_says_why_not() {

@@ -120,6 +120,16 @@ function frame(...content) {
   );
 }
 
+// The client's own total: a check of ours.
+function said({ is_equal, cost }) {
+  if (!is_equal) {
+    const title = "agentpulse verify claude-code explains the difference";
+    return h("span", { title }, dollars(cost));
+  }
+  const title = `${dollars(cost)} and the same tokens`;
+  return h("span", { class: "status success", title }, "verified");
+}
+
 function show() {
   const { status, executions, omitted } = detail;
   const { tokens, cost } = spent(detail);
@@ -141,6 +151,7 @@ function show() {
       figure("Failed", count(detail.failures)),
       figure(detail.running ? "Tokens so far" : "Tokens", short(tokens)),
       figure(detail.running ? "Cost so far" : "Cost", `${dollars(cost)}${priced}`),
+      detail.client && figure("Client’s total", said(detail.client), "client"),
     ),
     waterfall(executions),
     omitted > 0 && quiet(`and ${count(omitted)} older ones`),

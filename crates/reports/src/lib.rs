@@ -7,6 +7,7 @@ mod agent;
 mod answer;
 pub mod by_kind;
 mod cache;
+pub mod client;
 mod correlation;
 pub mod costs;
 pub mod current;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::MAX_ANSWER_BYTES;
+use crate::client::ClientTotals;
 use crate::costs::{Cost, by_name};
 use crate::error::Error;
 use crate::item::started;
@@ -53,6 +54,10 @@ pub struct SessionDetail {
     pub by_agent: Vec<Cost>,
     /// The same by the model that did most of an execution.
     pub by_model: Vec<Cost>,
+    /// Null while something runs, and where the client says nothing.
+    #[serde(default)]
+    #[schemars(!default)]
+    pub client: Option<ClientTotals>,
 }
 
 /// An execution in its session.
@@ -121,7 +126,12 @@ impl Report for Query {
         let ask = move |reader: &Reader| read(reader, &id, &runs, now_ms);
         let found = sources.history(ask).await?;
         let unknown = || Error::UnknownSession(self.id.clone());
-        Ok((found.ok_or_else(unknown)?, View::History))
+        let mut detail = found.ok_or_else(unknown)?;
+        if detail.session.running == 0 {
+            let counted = &detail.session.token_usage;
+            detail.client = sources.clients.totals(&self.id, counted).await;
+        }
+        Ok((detail, View::History))
     }
 }
 
@@ -217,6 +227,7 @@ impl Found {
             omitted: self.omitted,
             by_agent: by_name(Dimension::Agent, costliest(self.agents)),
             by_model: by_name(Dimension::Model, costliest(self.models)),
+            client: None,
         }
     }
 }

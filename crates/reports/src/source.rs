@@ -8,6 +8,7 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use crate::client::Clients;
 use crate::error::Error;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, Names, OTHER};
@@ -45,6 +46,7 @@ pub struct Sources {
     state: Arc<LiveState>,
     running: Arc<Running>,
     calendar: Calendar,
+    pub(super) clients: Clients,
     chosen: Chosen,
 }
 
@@ -64,6 +66,7 @@ pub struct Views {
     pub state: Arc<LiveState>,
     pub running: Arc<Running>,
     pub calendar: Calendar,
+    pub clients: Clients,
 }
 
 impl Sources {
@@ -75,6 +78,7 @@ impl Sources {
             state: views.state.clone(),
             running: views.running.clone(),
             calendar: views.calendar.clone(),
+            clients: views.clients.clone(),
             chosen: Chosen::default(),
         }
     }

@@ -2,9 +2,11 @@
 
 use super::originals::Originals;
 use super::prompts::Prompts;
+use super::said::SaidByClients;
 
 #[derive(Default)]
 pub struct Indexes {
     pub(super) prompts: Prompts,
     pub(super) originals: Originals,
+    pub said: SaidByClients,
 }

@@ -16,6 +16,7 @@ mod project;
 mod prompts;
 mod read;
 mod running;
+mod said;
 mod seen;
 mod sidecar;
 mod turn_before;

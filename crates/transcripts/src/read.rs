@@ -140,5 +140,5 @@ pub fn client_totals(
     while let Some(line) = lines.next().map_err(unreadable)? {
         reader.line(line.bytes);
     }
-    Ok(reader.finish())
+    Ok(reader.totals())
 }

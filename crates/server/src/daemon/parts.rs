@@ -24,7 +24,9 @@ use agentpulse_pipeline::running::Running;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::watchdog::Watchdog;
 use agentpulse_pipeline::writer::{Heartbeats, LiveUsage, TranscriptQueue, WriterHandle};
+use agentpulse_reports::client::{Clients, Said};
 use agentpulse_reports::{Reports, Views, stream};
+use agentpulse_sources::claude_code::transcript::ClientUsage;
 use agentpulse_store::history::{History, Lanes};
 use agentpulse_store::journal::Tail;
 use agentpulse_transcripts::{EndedReader, Indexes, RunningReader};
@@ -164,7 +166,29 @@ impl Parts {
             state: self.state.clone(),
             running: self.running.clone(),
             calendar: stores.lookup.calendar().clone(),
+            clients: self.clients(),
         }
+    }
+
+    /// By the transcripts of their main threads.
+    fn clients(&self) -> Clients {
+        let (settings, indexes) = (self.settings.clone(), self.indexes.clone());
+        Clients::new(Arc::new(move |session| {
+            let settings = settings.borrow().clone();
+            let (roots, max_bytes) = (&settings.transcript_roots, settings.transcript_max_bytes);
+            let totals = indexes.said.totals(roots, max_bytes, session)?;
+            let sum = |count: fn(&ClientUsage) -> u64| {
+                let counts = totals.models.values().map(count);
+                counts.fold(0, u64::saturating_add)
+            };
+            Some(Said {
+                input_tokens: sum(|usage| usage.input_tokens),
+                output_tokens: sum(|usage| usage.output_tokens),
+                cache_read_tokens: sum(|usage| usage.cache_read_tokens),
+                cache_write_tokens: sum(|usage| usage.cache_write_tokens),
+                cost: totals.cost,
+            })
+        }))
     }
 
     /// The sources of the stream.

@@ -84,11 +84,11 @@ impl ClientTotalsReader {
     }
 
     /// `None` where the client gave none: it was killed, or has not ended.
-    pub fn finish(self) -> Option<ClientTotals> {
+    pub fn totals(&self) -> Option<ClientTotals> {
         Some(ClientTotals {
             compactions: self.compactions,
             goes_on: self.goes_on,
-            ..self.last?
+            ..self.last.clone()?
         })
     }
 }
