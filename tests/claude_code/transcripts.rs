@@ -212,7 +212,7 @@ fn a_file_that_is_no_transcript_is_not_read_and_the_reason_given() {
     let daemon = setup.set("transcript.max_bytes", "\"1MiB\"").start();
     let mut script = Script::new(&roots, "x");
     let agents = [
-        "missing", "outside", "relative", "pipe", "folder", "link", "large", "socket",
+        "missing", "outside", "relative", "pipe", "folder", "link", "large", "socket", "windows",
     ];
     for agent in agents {
         script.start(agent, 0.0);
@@ -228,6 +228,10 @@ fn a_file_that_is_no_transcript_is_not_read_and_the_reason_given() {
     let names = [
         ("outside", outside.display().to_string()),
         ("relative", "p/a.jsonl".to_owned()),
+        (
+            "windows",
+            r"C:\Users\me\.claude\projects\p\a.jsonl".to_owned(),
+        ),
     ];
     for (agent, path) in names {
         let id = script.id(agent);
@@ -258,6 +262,7 @@ fn a_file_that_is_no_transcript_is_not_read_and_the_reason_given() {
         "missing": because("there is no such file"), "relative": because("there is no such file"),
         "outside": outside, "link": outside, "pipe": not_regular, "folder": not_regular,
         "socket": not_regular, "large": because(&large),
+        "windows": because("has a path of Windows: run Claude Code for Linux, in WSL"),
     });
     becomes(&daemon, &script, expected);
     agree(&daemon);

@@ -68,10 +68,11 @@ impl Fields<'_> {
 
     /// A path is a means and shown to nobody, and the name of its user stays in it: it must open
     /// the file. One with a secret in it is not kept: what stands for it leads nowhere, and says
-    /// why. What is no absolute path leads nowhere either, and is no reason to refuse what came
-    /// with it.
+    /// why; one of Windows is kept so that its reader says why. What is no absolute path leads
+    /// nowhere either, and is no reason to refuse what came with it.
     pub fn path(&self, field: &str) -> Option<String> {
-        let path = self.object.string(field).filter(|path| is_path(path))?;
+        let leads = |path: &String| is_path(path) || is_of_windows(path) && is_plain(path);
+        let path = self.object.string(field).filter(leads)?;
         Some(match redact_name(&path) {
             Cow::Borrowed(_) => path,
             Cow::Owned(_) => format!("{REDACTED_PATH}/x.jsonl"),
@@ -300,7 +301,16 @@ fn is_empty(value: &RawValue) -> bool {
 
 /// An absolute one, of a length that can be opened.
 pub(crate) fn is_path(path: &str) -> bool {
-    path.starts_with('/') && path.len() <= MAX_PATH_BYTES && !path.chars().any(char::is_control)
+    path.starts_with('/') && is_plain(path)
+}
+
+fn is_plain(path: &str) -> bool {
+    path.len() <= MAX_PATH_BYTES && !path.chars().any(char::is_control)
+}
+
+/// Such as `C:\Users\me\a.jsonl`.
+pub fn is_of_windows(path: &str) -> bool {
+    matches!(path.as_bytes(), [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic())
 }
 
 /// A whole number, also one that was written with a zero fraction.

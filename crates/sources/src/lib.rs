@@ -21,7 +21,7 @@ mod time;
 pub use self::clean::{clean_name, clean_text};
 pub use self::clock::Clock;
 pub use self::decode::{decode, decode_object};
-pub use self::fields::REDACTED_PATH;
+pub use self::fields::{REDACTED_PATH, is_of_windows};
 pub use self::hook::hook_payload;
 pub use self::line_key::LineKey;
 pub use self::source::{SOURCES, Source, names};

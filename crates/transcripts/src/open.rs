@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::find::find;
-use agentpulse_sources::REDACTED_PATH;
+use agentpulse_sources::{REDACTED_PATH, is_of_windows};
 
 /// Why a file is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +19,9 @@ pub enum Unreadable {
     Missing,
     #[error("lies outside of the folders of transcripts")]
     Outside,
+    /// Of a client for Windows, whose hooks run in WSL.
+    #[error("has a path of Windows: run Claude Code for Linux, in WSL")]
+    OfWindows,
     /// What is kept of such a path leads nowhere.
     #[error("its path holds what looks like a secret, and is not kept")]
     Redacted,
@@ -41,6 +44,7 @@ impl Unreadable {
         match self {
             Unreadable::Missing => "missing",
             Unreadable::Outside => "outside",
+            Unreadable::OfWindows => "of_windows",
             Unreadable::Redacted => "redacted",
             Unreadable::NotRegular => "not_regular",
             Unreadable::Foreign => "foreign",
@@ -70,6 +74,9 @@ pub struct Opened {
 /// The path is resolved first and its last part then opened without following links. One
 /// who swaps a folder of it in between has the rights of this user already.
 pub fn open(roots: &[PathBuf], path: &Path, max_bytes: u64) -> Result<Opened, Unreadable> {
+    if path.to_str().is_some_and(is_of_windows) {
+        return Err(Unreadable::OfWindows);
+    }
     if !path.is_absolute() {
         return Err(Unreadable::Outside);
     }

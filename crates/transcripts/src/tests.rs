@@ -133,6 +133,8 @@ fn only_what_lies_below_a_root_is_read() {
         assert_eq!(refused, Unreadable::Outside, "{}", path.display());
         assert!(!refused.may_pass());
     }
+    let of_windows = Path::new(r"C:\Users\me\.claude\projects\p\s.jsonl");
+    assert_eq!(place.read(of_windows), Err(Unreadable::OfWindows));
     // The name of a root is no prefix of a neighbour's.
     let neighbour = place.file("projects-2/a.jsonl", FIRST);
     assert_eq!(place.read(&neighbour), Err(Unreadable::Outside));
