@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::check;
 use crate::harness::wire::Client;
 use crate::harness::{Daemon, Setup, now_ms};
-use crate::model::{DAY_MS, Totals, World, day, rfc3339};
+use crate::model::{DAY_MS, KEPT_DAYS, Totals, World, day, rfc3339};
 
 const LINE_MAX: usize = 256 * 1024;
 
@@ -293,9 +293,9 @@ fn a_progress_with_a_wrong_field_is_refused_and_one_of_nobody_is_not() {
 }
 
 #[test]
-fn an_event_of_before_ninety_days_ago_is_refused_with_the_day() {
+fn an_event_of_before_the_days_that_are_kept_is_refused_with_the_day() {
     let daemon = Setup::new().start();
-    let oldest = (now_ms().div_euclid(DAY_MS) - 90) * DAY_MS;
+    let oldest = (now_ms().div_euclid(DAY_MS) - KEPT_DAYS) * DAY_MS;
     let line = stop_with("execution_end", json!(rfc3339(oldest - 1)));
     let answer = daemon.tell(format!("{line}\n").as_bytes());
     let want = format!("stop: execution_end is too old: before {}", day(oldest));

@@ -12,6 +12,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
 use super::time::{DAY_MS, HOUR_MS, rfc3339};
+use super::world::KEPT_DAYS;
 
 /// Few, so that executions meet in the same buckets.
 const NAMES: [&str; 4] = ["screenshot-analyzer", "debug-helper", "code-review", "zorp"];
@@ -186,7 +187,7 @@ fn end_ago_ms() -> impl Strategy<Value = i64> {
         8 => HOUR_MS..72 * HOUR_MS,
         1 => 12 * DAY_MS..13 * DAY_MS,
         1 => 20 * DAY_MS..21 * DAY_MS,
-        1 => 100 * DAY_MS..101 * DAY_MS,
+        1 => 410 * DAY_MS..411 * DAY_MS,
     ]
 }
 
@@ -277,7 +278,7 @@ fn usage() -> impl Strategy<Value = Usage> {
 /// arguments. Nothing in it is refused, and no two stops of one id differ.
 pub fn shuffled(count: usize, base_ms: i64) -> Vec<Value> {
     let mut runner = TestRunner::deterministic();
-    let accepted = plan().prop_filter("is kept", |plan| plan.end_ago_ms < 90 * DAY_MS);
+    let accepted = plan().prop_filter("is kept", |plan| plan.end_ago_ms < KEPT_DAYS * DAY_MS);
     let mut lines = Vec::new();
     let mut made = 0;
     while lines.len() < count {

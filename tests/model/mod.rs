@@ -18,4 +18,4 @@ mod world;
 
 pub use execution::{Arrival, Ended};
 pub use time::{DAY_MS, HOUR_MS, day, hour, moment_ms, rfc3339};
-pub use world::{Tally, Totals, World, share};
+pub use world::{KEPT_DAYS, Tally, Totals, World, share};

@@ -9,7 +9,7 @@ use super::execution::{Arrival, Ended, Facts};
 use super::merge;
 use super::time::DAY_MS;
 
-const KEPT_DAYS: i64 = 90;
+pub const KEPT_DAYS: i64 = 400;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {

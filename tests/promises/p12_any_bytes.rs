@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::sized;
 use crate::check;
 use crate::harness::{Setup, now_ms, wire};
-use crate::model::{DAY_MS, World};
+use crate::model::{DAY_MS, KEPT_DAYS, World};
 
 fn config(cases: u32) -> Config {
     Config {
@@ -28,7 +28,7 @@ fn config(cases: u32) -> Config {
 fn clock() -> Clock {
     Clock {
         now_ms: now_ms(),
-        keep_ms: 90 * DAY_MS,
+        keep_ms: KEPT_DAYS * DAY_MS,
         zone: TimeZone::UTC,
     }
 }
