@@ -36,16 +36,14 @@ impl Reader {
     ) -> Result<T> {
         // The end of the transaction takes the tables away, also when a statement is interrupted.
         self.db.snapshot(|_| {
+            let chosen = ChosenRead(self);
             self.db.read(|conn| {
                 conn.execute_batch("PRAGMA query_only = OFF")?;
-                let made = make_rollups(conn, self.zone(), only, &ended_ms);
-                conn.execute_batch("PRAGMA query_only = ON")?;
-                made
+                make_rollups(conn, self.zone(), only, &ended_ms)
             })?;
+            chosen.reads_only()?;
             self.chosen.replace(only.clone());
-            let answer = f(self);
-            self.chosen.take();
-            answer
+            f(self)
         })
     }
 
@@ -53,6 +51,25 @@ impl Reader {
     pub(super) fn takes(&self, row: &rusqlite::Row, column: usize) -> rusqlite::Result<bool> {
         let only = self.chosen.borrow();
         Ok(only.is_all() || only.takes(&from_json::<Execution>(row, column)?))
+    }
+}
+
+/// At its end the reader reads all executions again. Also when a report panics: the reader goes on
+/// to answer others.
+struct ChosenRead<'a>(&'a Reader);
+
+impl ChosenRead<'_> {
+    fn reads_only(&self) -> Result<()> {
+        let set = |conn: &Connection| conn.execute_batch("PRAGMA query_only = ON");
+        self.0.db.read(set)
+    }
+}
+
+impl Drop for ChosenRead<'_> {
+    fn drop(&mut self) {
+        self.0.chosen.take();
+        // Without it a reader would still only read: it has no statement that writes.
+        let _ = self.reads_only();
     }
 }
 
@@ -99,6 +116,8 @@ fn add(conn: &Connection, zone: &Zone, chosen: &[Execution]) -> rusqlite::Result
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::super::sample::{NOW_MS, TODAY, World};
     use super::*;
     use agentpulse_core::bucket::Day;
@@ -169,6 +188,10 @@ mod tests {
             |reader: &Reader| reader.db.read(|conn| conn.execute_batch("SELECT x FROM y"));
         let only = of_project("project-1");
         assert!(reader.only(&only, 0..NOW_MS, missing).is_err());
+        assert_eq!(answers(&reader), whole);
+        let panics = |_: &Reader| -> Result<()> { panic!("a report") };
+        let panicked = AssertUnwindSafe(|| reader.only(&only, 0..NOW_MS, panics));
+        assert!(catch_unwind(panicked).is_err());
         assert_eq!(answers(&reader), whole);
         let write = "DELETE FROM main.executions";
         let write = |reader: &Reader| reader.db.read(|conn| conn.execute_batch(write));
