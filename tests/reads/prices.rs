@@ -160,8 +160,18 @@ fn a_newer_table_is_taken_and_goes_back() {
 
     assert_eq!(prices(&["revert"]).0, Some(0));
     assert_eq!(cost_now(&daemon, "reverted"), json!(0.001));
+    // The way back is there also where the table in use cannot be read.
+    fs::write(daemon.data.join("prices.toml"), "x = ").expect("a file");
     assert_eq!(prices(&["revert"]).0, Some(0));
     assert_eq!(cost_now(&daemon, "built-in-again"), Value::Null);
+    // A pipe gives its text once.
+    assert_eq!(update("2026-12-02", 4.0).0, Some(0));
+    assert_eq!(prices(&["revert"]).0, Some(0));
+    let text = fs::read(&file).expect("the table");
+    let told = daemon.command_with_input(&["prices", "update", "/dev/stdin"], &text);
+    assert!(told.status.success(), "{told:?}");
+    assert_eq!(cost_now(&daemon, "piped"), json!(0.004));
+    assert_eq!(prices(&["revert"]).0, Some(0));
     assert_eq!(update("2026-12-02", 2.0).0, Some(0));
     daemon.restart();
     assert_eq!(cost_now(&daemon, "after-a-restart"), json!(0.002));

@@ -38,8 +38,9 @@ impl Tables {
     /// # Errors
     /// A file that cannot be read, and the first thing in it that is wrong.
     pub fn prices(&self) -> Result<Prices, ConfigError> {
+        let read = |path| table(path, Prices::parse);
         self.prices_file()
-            .map_or_else(|| Ok(Prices::default()), prices_of)
+            .map_or_else(|| Ok(Prices::default()), read)
     }
 
     /// # Errors
@@ -51,12 +52,12 @@ impl Tables {
     }
 }
 
-/// A table of prices.
+/// A table of prices, with its text.
 ///
 /// # Errors
 /// A file that cannot be read, and the first thing in it that is wrong.
-pub fn prices_of(path: &Path) -> Result<Prices, ConfigError> {
-    table(path, Prices::parse)
+pub fn prices_of(path: &Path) -> Result<(Prices, String), ConfigError> {
+    table(path, |text| Ok((Prices::parse(text)?, text.to_owned())))
 }
 
 fn table<T>(path: &Path, parse: fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {

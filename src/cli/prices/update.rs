@@ -28,12 +28,13 @@ pub struct Update {
 impl Update {
     pub fn run(self, config: &Config) -> Result<(), Failure> {
         let folder = Folder::of(config)?;
-        let newer = prices_of(&self.file).map_err(wrong)?;
+        // Read once: a pipe has nothing more, and a file may have changed since it was checked.
+        let (newer, text) = prices_of(&self.file).map_err(wrong)?;
         let current = config.tables.prices().map_err(wrong)?;
         let today = Day::utc_of(now_ms()).to_string();
         check_date(&newer, &current, &today)
             .map_err(|reason| wrong(format_args!("{}: {reason}", self.file.display())))?;
-        folder.replace(&self.file)?;
+        folder.replace(&text)?;
         print(&changed(&current, &newer))?;
         reload(config)
     }
@@ -42,10 +43,14 @@ impl Update {
 /// Goes back to the table before the last update.
 pub fn revert(config: &Config) -> Result<(), Failure> {
     let folder = Folder::of(config)?;
-    let current = config.tables.prices().map_err(wrong)?;
+    // It is also the way back from a table that cannot be read.
+    let current = config.tables.prices();
     folder.revert()?;
     let before = config.tables.prices().map_err(wrong)?;
-    print(&changed(&current, &before))?;
+    match current {
+        Ok(current) => print(&changed(&current, &before))?,
+        Err(_) => print(&format!("prices of {}\n", date(&before)))?,
+    }
     reload(config)
 }
 
@@ -80,13 +85,15 @@ impl Folder {
     }
 
     /// The table before it is kept first: what ends in between loses none.
-    fn replace(&self, file: &Path) -> Result<(), Failure> {
+    fn replace(&self, text: &str) -> Result<(), Failure> {
         if self.table.exists() {
-            copy(&self.table, &self.before)?;
+            let current = fs::read_to_string(&self.table);
+            let current = current.map_err(|error| io_failed(self.table.display(), &error))?;
+            write(&current, &self.before)?;
         } else {
             remove(&self.before)?;
         }
-        copy(file, &self.table)
+        write(text, &self.table)
     }
 
     fn revert(&self) -> Result<(), Failure> {
@@ -102,12 +109,11 @@ impl Folder {
 }
 
 /// A reader sees the old text or the new one, also after a crash.
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
-    let text = fs::read(from).map_err(|error| io_failed(from.display(), &error))?;
+fn write(text: &str, to: &Path) -> Result<(), Failure> {
     let folder = to.parent().unwrap_or(Path::new("."));
     let write = || {
         let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(&text)?;
+        file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(to)?;
         File::open(folder)?.sync_all()
@@ -145,13 +151,16 @@ fn check_date(newer: &Prices, current: &Prices, today: &str) -> Result<(), Strin
     }
 }
 
+fn date(prices: &Prices) -> &str {
+    prices.date().unwrap_or("an unknown day")
+}
+
 fn changed(before: &Prices, after: &Prices) -> String {
     let Changes {
         added,
         changed,
         removed,
     } = before.changes(after);
-    let date = |prices: &Prices| prices.date().unwrap_or("an unknown day").to_owned();
     let mut text = format!("prices of {}, before of {}\n", date(after), date(before));
     for (what, models) in [("new", added), ("changed", changed), ("removed", removed)] {
         if !models.is_empty() {
