@@ -12,12 +12,15 @@ pub fn default_file(env: impl Iterator<Item = (String, String)>) -> Option<PathB
     file.exists().then_some(file)
 }
 
-/// Folders named by a variable, with commas between them. Those that are not absolute are ignored.
+/// Folders named by a variable, with commas between them. Where a part is not absolute, the comma
+/// belongs to the name of the one folder.
 pub(super) fn absolute_list(env: &BTreeMap<String, String>, name: &str) -> Vec<PathBuf> {
-    let all = env.get(name).map_or("", String::as_str).split(',');
-    all.map(|path| PathBuf::from(path.trim()))
-        .filter(|path| path.is_absolute())
-        .collect()
+    let parts = env.get(name).map_or("", String::as_str).split(',');
+    let parts: Vec<PathBuf> = parts.map(|part| PathBuf::from(part.trim())).collect();
+    match parts.iter().all(|part| part.is_absolute()) {
+        true => parts,
+        false => absolute(env, name).into_iter().collect(),
+    }
 }
 
 /// A folder named by a variable. The XDG specification has an empty or relative one ignored.
@@ -25,4 +28,25 @@ pub(super) fn absolute(env: &BTreeMap<String, String>, name: &str) -> Option<Pat
     env.get(name)
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_is_between_folders_or_in_a_name() {
+        let list = |value: &str| {
+            let env = BTreeMap::from([("X".to_owned(), value.to_owned())]);
+            let list = absolute_list(&env, "X");
+            list.iter()
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(list("/a"), ["/a"]);
+        assert_eq!(list("/a, /b"), ["/a", "/b"]);
+        assert_eq!(list("/work, old"), ["/work, old"]);
+        assert!(list("").is_empty());
+        assert!(list("a,/b").is_empty());
+    }
 }
