@@ -5,10 +5,11 @@ use std::fmt;
 use std::ops::Range;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::answer::MAX_ANSWER_BYTES;
+use crate::cursor::text_in_json;
 use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Sources, View};
@@ -71,19 +72,7 @@ impl fmt::Display for PageEnd {
     }
 }
 
-impl TryFrom<String> for PageEnd {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<PageEnd, &'static str> {
-        PageEnd::parse(&text).ok_or("a next_cursor has another form")
-    }
-}
-
-impl Serialize for PageEnd {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+text_in_json!(PageEnd);
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActiveList {

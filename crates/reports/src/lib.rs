@@ -11,6 +11,7 @@ pub mod client;
 mod correlation;
 pub mod costs;
 pub mod current;
+mod cursor;
 pub mod daily;
 mod endpoints;
 mod error;
