@@ -15,7 +15,7 @@ use agentpulse_core::item::Tokens;
 const MAX_AT_ONCE: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Dollars. Each execution is rounded to a millionth, and of a session there are thousands at most.
-const ROUNDED: f64 = 0.001;
+pub const ROUNDED: f64 = 0.001;
 
 /// What a client says of a session that has ended, all models together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,9 +38,9 @@ pub struct Clients {
     room: Arc<Semaphore>,
 }
 
-/// What the client says, at its end, that the session used.
+/// What the client says, at its end, that the session used, and whether it was counted so.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ClientTotals {
+pub struct ClientCheck {
     pub input_tokens: u64,
     pub output_tokens: u64,
     pub cache_read_tokens: u64,
@@ -61,7 +61,7 @@ impl Clients {
     }
 
     /// Returns `None` if the client says nothing, too many are asked, or its file takes too long.
-    pub async fn totals(&self, session_id: &str, counted: &Tokens) -> Option<ClientTotals> {
+    pub async fn check(&self, session_id: &str, counted: &Tokens) -> Option<ClientCheck> {
         let room = self.room.clone().try_acquire_owned().ok()?;
         let (ask, session_id) = (self.ask.clone(), session_id.to_owned());
         let asked = spawn_blocking(move || {
@@ -75,7 +75,7 @@ impl Clients {
 }
 
 impl Said {
-    fn beside(self, counted: &Tokens) -> ClientTotals {
+    fn beside(self, counted: &Tokens) -> ClientCheck {
         let ours = [
             counted.input_tokens,
             counted.output_tokens,
@@ -89,7 +89,7 @@ impl Said {
             self.cache_write_tokens,
         ];
         let cost = counted.estimated_cost.unwrap_or(0.0);
-        ClientTotals {
+        ClientCheck {
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,
             cache_read_tokens: self.cache_read_tokens,
@@ -129,8 +129,8 @@ mod tests {
     async fn too_many_are_not_asked() {
         let clients = Clients::new(Arc::new(|_| Some(said(1, 0.0))));
         let counted = Tokens::default();
-        assert!(clients.totals("s", &counted).await.is_some());
+        assert!(clients.check("s", &counted).await.is_some());
         let _all = clients.room.try_acquire_many(MAX_AT_ONCE as u32).unwrap();
-        assert_eq!(clients.totals("s", &counted).await, None);
+        assert_eq!(clients.check("s", &counted).await, None);
     }
 }

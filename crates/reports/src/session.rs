@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::MAX_ANSWER_BYTES;
-use crate::client::ClientTotals;
+use crate::client::ClientCheck;
 use crate::costs::{Cost, by_name};
 use crate::error::Error;
 use crate::item::started;
@@ -57,7 +57,7 @@ pub struct SessionDetail {
     /// Null while something runs, and where the client says nothing.
     #[serde(default)]
     #[schemars(!default)]
-    pub client: Option<ClientTotals>,
+    pub client: Option<ClientCheck>,
 }
 
 /// An execution in its session.
@@ -129,7 +129,7 @@ impl Report for Query {
         let mut detail = found.ok_or_else(unknown)?;
         if detail.session.running == 0 {
             let counted = &detail.session.token_usage;
-            detail.client = sources.clients.totals(&self.id, counted).await;
+            detail.client = sources.clients.check(&self.id, counted).await;
         }
         Ok((detail, View::History))
     }

@@ -4,11 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::counted::Counted;
 use agentpulse_core::price::normalised;
+use agentpulse_reports::client::ROUNDED;
 use agentpulse_sources::claude_code::transcript::{ClientTotals, ClientUsage};
-
-/// Each execution is rounded to a millionth of a dollar, and of a session there are thousands at
-/// most.
-const ROUNDED: f64 = 0.001;
 
 pub type ByModel = BTreeMap<String, ClientUsage>;
 
