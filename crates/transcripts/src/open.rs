@@ -39,21 +39,6 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
-    /// One word, to count by.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Unreadable::Missing => "missing",
-            Unreadable::Outside => "outside",
-            Unreadable::OfWindows => "of_windows",
-            Unreadable::Redacted => "redacted",
-            Unreadable::NotRegular => "not_regular",
-            Unreadable::Foreign => "foreign",
-            Unreadable::TooLarge { .. } => "too_large",
-            Unreadable::Shrunk => "shrunk",
-            Unreadable::Failed(_) => "failed",
-        }
-    }
-
     /// Whether it may be otherwise in a moment: the client writes its files after it
     /// reports them.
     pub fn may_pass(&self) -> bool {

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -16,6 +17,9 @@ use agentpulse_sources::claude_code::transcript::{MessageKey, Messages};
 const MAX_FILES: usize = 4_096;
 const MAX_MESSAGES: usize = 250_000;
 
+/// For the look of another reader.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 pub struct Originals(Mutex<Followed<Messages>>);
 
 impl Default for Originals {
@@ -27,7 +31,8 @@ impl Default for Originals {
 impl Originals {
     /// Which of these messages of an agent's transcript another one of its session has before it:
     /// by the time, and of two at one time by the names of the files. One that cannot be read has
-    /// none. Blocks.
+    /// none; where others are looked through for too long, on a disk that does not answer, the rest
+    /// counts. Blocks.
     pub fn elsewhere(
         &self,
         files: &Files,
@@ -42,7 +47,9 @@ impl Originals {
             let Ok(opened) = files.open(&other) else {
                 continue;
             };
-            let mut known = self.0.lock();
+            let Some(mut known) = self.0.try_lock_for(PATIENCE) else {
+                break;
+            };
             let Ok((theirs, _)) = known.index(&other, &opened) else {
                 continue;
             };

@@ -154,7 +154,7 @@ fn a_missing_transcript_is_tried_again() {
     let below_a_file = place.file("projects/file", "").join("agent-a.jsonl");
     for path in [place.path("projects/none.jsonl"), loose, below_a_file] {
         let refused = place.read(&path).unwrap_err();
-        assert_eq!(refused.word(), "missing");
+        assert_eq!(refused, Unreadable::Missing);
         assert!(refused.may_pass());
     }
 }

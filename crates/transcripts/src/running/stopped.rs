@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::files::Files;
 use crate::sidecar::{MAX_SIDECAR_BYTES, sidecar};
 use agentpulse_core::event::SeenEnd;
+use agentpulse_pipeline::clock::now_ms;
 
 /// A transcript that changed so long after the file beside it goes on: the agent was resumed.
 const LAG: Duration = Duration::from_secs(2);
@@ -28,6 +29,8 @@ impl StoppedByUser {
         }
         let at = changed.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         let at_ms = at.as_millis() as i64;
+        // A clock that was set back must not end it ahead of its time.
+        let at_ms = at_ms.min(now_ms());
         let goes_on = changed_after(path, changed + LAG) || Some(at_ms) < started_ms;
         (self.is_stopped && !goes_on).then(|| SeenEnd {
             at_ms,
