@@ -1,4 +1,4 @@
-//! Projects and branches: those of the first line of a turn, whoever reported it.
+//! Projects and branches: those of the first line of a turn, by hooks and by import.
 
 use std::fs;
 use std::path::Path;
