@@ -45,7 +45,7 @@ fn the_model_prices_counts_and_pairs() {
             "token_usage":{"input_tokens":10,"output_tokens":1,"cache_read_tokens":10}}),
         json!({"event":"stop","agent_id":"b","token_usage":{"input_tokens":10}}),
         json!({"event":"stop","agent_id":"c","token_usage":{"input_tokens":0}}),
-        json!({"event":"stop","agent_id":"d","execution_end":"2026-08-21T23:59:59Z"}),
+        json!({"event":"stop","agent_id":"d","execution_end":"2025-10-15T23:59:59Z"}),
     ]);
     let tally = world.tally(|_| true);
     assert_eq!(
