@@ -35,6 +35,11 @@ export function openStream() {
   return key ? new WebSocket(url, ["agentpulse", `agentpulse.key.${key}`]) : new WebSocket(url);
 }
 
+let answeredMs = 0;
+
+// When the last read was answered; 0 before the first one.
+export const answeredAt = () => answeredMs;
+
 // Returns {data, source}. Throws Refused for an error answer, TypeError or a timeout without one.
 export async function read(path) {
   const headers = key ? { authorization: `Bearer ${key}` } : {};
@@ -43,5 +48,7 @@ export async function read(path) {
     const body = await response.json().catch(() => null);
     throw new Refused(response.status, body?.error?.message ?? `status ${response.status}`);
   }
-  return { data: await response.json(), source: response.headers.get("x-agentpulse-source") };
+  const data = await response.json();
+  answeredMs = Date.now();
+  return { data, source: response.headers.get("x-agentpulse-source") };
 }

@@ -1,6 +1,6 @@
 // The current state: by the stream, and by polling while there is none.
 
-import { Refused, openStream, read } from "./api.js";
+import { Refused, answeredAt, openStream, read } from "./api.js";
 import { touch } from "./reports.js";
 import { changed, state } from "./state.js";
 
@@ -182,7 +182,8 @@ function failed(error) {
 }
 
 function setLink(link) {
-  if (link !== "offline") state.silentSince = Date.now();
+  // A report may be shown before the stream or a poll has answered.
+  state.silentSince = link === "offline" ? state.silentSince || answeredAt() : Date.now();
   if (state.link !== link && (link === "live" || link === "polling")) touch();
   state.link = link;
   changed("link");
