@@ -119,7 +119,7 @@ async fn unpriced(control: &Control) -> Option<Finding> {
     let state = format!(
         "{executions} executions of the last {PRICED_DAYS} days have no price, such as of {names}"
     );
-    let fix = "`agentpulse prices check` says why; tables.prices takes a table of your own";
+    let fix = "`agentpulse prices check` says why; `agentpulse prices update` takes a newer table";
     Some(Finding::hint(SUBJECT, state, fix))
 }
 
