@@ -13,6 +13,7 @@
 )]
 
 mod deliver;
+mod fields;
 mod input;
 mod line;
 mod place;

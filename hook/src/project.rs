@@ -3,25 +3,9 @@
 //! Payloads hold source code, prompts and secrets. A list of what is kept stays safe when a client
 //! adds fields; a list of what is dropped would not.
 
+use crate::fields::{Field, Kind, keep, unquoted};
 use crate::scan::{self, Object};
-use crate::value;
 use crate::writer::ObjectWriter;
-
-/// Ids and names are refused by the daemon beyond this.
-const NAME_MAX_BYTES: usize = 256;
-
-/// The longest path that Linux takes.
-const PATH_MAX_BYTES: usize = 4096;
-
-/// Words of the client's own vocabulary, as `rate_limit`.
-const WORD_MAX_BYTES: usize = 64;
-
-/// The longest path with every byte written as `\u0000`: nothing longer can be kept, so nothing
-/// longer is read.
-const VALUE_MAX_BYTES: usize = 6 * PATH_MAX_BYTES + 2;
-
-/// The replacement of an invalid word.
-const UNKNOWN: &str = "\"unknown\"";
 
 /// Members whose contents stay here, and the names under which their sizes go.
 const SIZES: [(&str, &str); 2] = [
@@ -29,21 +13,11 @@ const SIZES: [(&str, &str); 2] = [
     ("tool_response", "tool_response_bytes"),
 ];
 
+/// Tasks in the background that a stop lists; the daemon takes no longer list.
+const TASKS_MAX: usize = 256;
+
 /// The two names, new and old, of the tool that launches a subagent.
 const LAUNCH_TOOLS: [&[u8]; 2] = [b"Agent", b"Task"];
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Name,
-    Path,
-    /// What is not a word of `[a-z_]` becomes `unknown`: an error's message stands in the same
-    /// field for other events and other clients.
-    Word,
-    Count,
-    Flag,
-}
-
-type Field = (&'static str, Kind);
 
 const EVERY_EVENT: &[Field] = &[
     ("hook_event_name", Kind::Name),
@@ -73,6 +47,8 @@ const LAUNCH_RESPONSE: &[Field] = &[
     ("totalToolUseCount", Kind::Count),
 ];
 
+const TASK: &[Field] = &[("id", Kind::Name)];
+
 const TASK_STOP_INPUT: &[Field] = &[("task_id", Kind::Name)];
 const TASK_STOP_RESPONSE: &[Field] = &[("task_type", Kind::Name)];
 
@@ -99,6 +75,7 @@ pub fn project(input: &[u8]) -> Projection {
         keep(&object, event_fields, &mut payload),
         keep_nested(&object, "tool_input", input_fields, &mut payload),
         keep_nested(&object, "tool_response", response_fields, &mut payload),
+        keep_tasks(&object, &mut payload),
     ];
     payload.number("payload_bytes", input.len());
     for (key, size_key) in SIZES {
@@ -137,12 +114,6 @@ fn word<'a>(object: &Object<'a>, key: &str) -> &'a [u8] {
     member.map_or(b"", |member| unquoted(member.value))
 }
 
-fn unquoted(written: &[u8]) -> &[u8] {
-    let inside = written.strip_prefix(b"\"");
-    let inside = inside.and_then(|inside| inside.strip_suffix(b"\""));
-    inside.unwrap_or_default()
-}
-
 /// A torn member is read as well: the part before the tear is still valid.
 fn keep_nested(object: &Object, key: &str, fields: &[Field], payload: &mut ObjectWriter) -> bool {
     let Some(member) = object.member(key).filter(|_| !fields.is_empty()) else {
@@ -156,57 +127,30 @@ fn keep_nested(object: &Object, key: &str, fields: &[Field], payload: &mut Objec
     sound
 }
 
-/// False when one of the fields is no JSON.
-fn keep(object: &Object, fields: &[Field], kept: &mut ObjectWriter) -> bool {
-    let mut sound = true;
-    for &(key, kind) in fields {
-        let Some(member) = object.member(key).filter(|member| member.whole) else {
-            continue;
-        };
-        match admit(kind, member.value) {
-            Ok(Some(value)) => kept.value(key, value),
-            Ok(None) => {}
-            Err(NotJson) => sound = false,
-        }
+/// The ids of what runs in the background, all or none: half a list would say that the other half
+/// has ended. Only a stop of the main thread is asked for it.
+fn keep_tasks(object: &Object, payload: &mut ObjectWriter) -> bool {
+    if word(object, "hook_event_name") != b"Stop" {
+        return true;
     }
-    sound
-}
-
-struct NotJson;
-
-/// None is a value of another type, or longer than its kind may be.
-fn admit(kind: Kind, written: &[u8]) -> Result<Option<&str>, NotJson> {
-    if written.len() > VALUE_MAX_BYTES {
-        return Ok(matches!(kind, Kind::Word).then_some(UNKNOWN));
-    }
-    let text = str::from_utf8(written).map_err(|_| NotJson)?;
-    let admitted = match kind {
-        Kind::Name => string_of(NAME_MAX_BYTES, text)?,
-        Kind::Path => string_of(PATH_MAX_BYTES, text)?,
-        Kind::Word => is_word(unquoted(written)),
-        Kind::Count => value::count(text).is_some(),
-        Kind::Flag => matches!(text, "true" | "false"),
+    let member = object.member("background_tasks");
+    let member = member.filter(|member| member.whole);
+    let Some(tasks) = member.and_then(|member| scan::items(member.value, TASKS_MAX)) else {
+        return true;
     };
-    Ok(match kind {
-        Kind::Word if !admitted => Some(UNKNOWN),
-        _ => admitted.then_some(text),
-    })
-}
-
-/// Half a name is another name: a name that is too long is dropped, not shortened.
-fn string_of(max_bytes: usize, written: &str) -> Result<bool, NotJson> {
-    if !written.starts_with('"') {
-        return Ok(false);
+    let mut kept = Vec::new();
+    for task in tasks {
+        let mut fields = ObjectWriter::default();
+        if !keep(&scan::object(task), TASK, &mut fields) {
+            return false;
+        }
+        if fields.is_empty() {
+            return true;
+        }
+        kept.push(fields.finish());
     }
-    let bytes = value::string_bytes(written).ok_or(NotJson)?;
-    Ok(bytes <= max_bytes)
-}
-
-fn is_word(text: &[u8]) -> bool {
-    (1..=WORD_MAX_BYTES).contains(&text.len())
-        && text
-            .iter()
-            .all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
+    payload.value("background_tasks", &format!("[{}]", kept.join(",")));
+    true
 }
 
 #[cfg(test)]
@@ -214,6 +158,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::fields::{NAME_MAX_BYTES, PATH_MAX_BYTES, WORD_MAX_BYTES};
 
     fn check(input: &str, whole: bool, mut expect: Value) {
         expect["payload_bytes"] = input.len().into();
@@ -268,6 +213,41 @@ mod tests {
             json!({"tool_name": "TaskStop", "tool_input": {"task_id": "a1"},
                 "tool_input_bytes": 28, "tool_response_bytes": 4}),
         );
+    }
+
+    #[test]
+    fn of_tasks_in_the_background_all_ids_are_kept_or_none() {
+        let payload = |event: &str, tasks: &str| {
+            format!(r#"{{"hook_event_name":"{event}","background_tasks":{tasks}}}"#)
+        };
+        let two = r#"[ {"id":"a1","type":"subagent","description":"]},{"} , {"id":"w1"} ]"#;
+        for (tasks, ids) in [
+            (two, json!([{"id": "a1"}, {"id": "w1"}])),
+            ("[ ]", json!([])),
+        ] {
+            let kept = json!({"hook_event_name": "Stop", "background_tasks": ids});
+            check(&payload("Stop", tasks), true, kept);
+            let other = json!({"hook_event_name": "SubagentStop"});
+            check(&payload("SubagentStop", tasks), true, other);
+        }
+        let list = |count| format!("[{}]", vec![r#"{"id":"a"}"#; count].join(","));
+        let most = json!(vec![json!({"id": "a"}); TASKS_MAX]);
+        let kept = json!({"hook_event_name": "Stop", "background_tasks": most});
+        check(&payload("Stop", &list(TASKS_MAX)), true, kept);
+        let none = json!({"hook_event_name": "Stop"});
+        for odd in [
+            "null",
+            "{}",
+            r#"[{"id":"a1"},"a2"]"#,
+            r#"[{"id":"a1"},{"id":7}]"#,
+            r#"[{"id":"a1"}{"id":"a2"}]"#,
+            r#"[{"id":"a1"},]"#,
+            &list(TASKS_MAX + 1),
+        ] {
+            check(&payload("Stop", odd), true, none.clone());
+        }
+        let torn = r#"{"hook_event_name":"Stop","background_tasks":[{"id":"a1"},{"id":"#;
+        check(torn, false, none);
     }
 
     #[test]

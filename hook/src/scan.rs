@@ -41,6 +41,25 @@ pub fn object(text: &[u8]) -> Object<'_> {
     Object { members, whole }
 }
 
+/// The items of a whole list, as written; None for anything else, and for more than `max`.
+pub fn items(text: &[u8], max: usize) -> Option<Vec<&[u8]>> {
+    let mut items = Vec::new();
+    let mut rest = after(text.trim_ascii_start(), b'[')?;
+    if after(rest, b']').is_some() {
+        return Some(items);
+    }
+    while items.len() < max {
+        let (item, after_item) = rest.split_at(value_end(rest)?);
+        items.push(item);
+        let after_item = after_item.trim_ascii_start();
+        match after(after_item, b']') {
+            Some(_) => return Some(items),
+            None => rest = after(after_item, b',')?,
+        }
+    }
+    None
+}
+
 /// None when the text stops being an object before its end.
 fn collect<'a>(text: &'a [u8], members: &mut Vec<Member<'a>>) -> Option<()> {
     let mut rest = after(text.trim_ascii_start(), b'{')?;

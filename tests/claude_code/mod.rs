@@ -2,6 +2,7 @@
 //!
 //! | file | what it holds the daemon to |
 //! |---|---|
+//! | `background` | agents that their client lists no longer |
 //! | `captured` | captured runs: executions, tools, tokens, cost |
 //! | `cases` | small inputs that earlier versions got wrong |
 //! | `http_hooks` | the client's own HTTP hooks |
@@ -18,6 +19,7 @@
 //! | `turns` | turns, their ends, who launched whom |
 //! | `whole_sessions` | captured sessions, with their main threads, beside the client's totals |
 
+mod background;
 pub mod captured;
 mod cases;
 mod http_hooks;

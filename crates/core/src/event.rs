@@ -2,7 +2,7 @@
 //! redacts everything: each value here is a good one.
 
 use super::execution::{Fact, Reading};
-use super::turns::{HookEvent, Launch};
+use super::turns::{HookEvent, INTERRUPTED, Launch};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -15,7 +15,7 @@ pub enum Event {
     Hook(Box<HookEvent>),
     /// What the transcript of an execution says.
     Read(Box<Read>),
-    /// The transcript of an execution that runs shows that it has ended.
+    /// An execution that runs has ended: its transcript shows it, or its client no longer lists it.
     EndSeen {
         id: String,
         end: SeenEnd,
@@ -28,6 +28,8 @@ pub enum Event {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
     pub id: String,
+    /// By the stamp of its line, if that has one.
+    pub observed_ms: Option<i64>,
     pub progress: Option<f64>,
     pub current_tool: Option<String>,
     /// A tool call that began or ended, if the source reports it.
@@ -50,10 +52,20 @@ pub struct Read {
     pub end: Option<SeenEnd>,
 }
 
-/// An end that a transcript shows.
+/// An end that no hook reported.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeenEnd {
     pub at_ms: i64,
     /// The error's name; `None` for a success.
     pub failure: Option<String>,
+}
+
+impl SeenEnd {
+    /// By the user.
+    pub fn interrupted(at_ms: i64) -> SeenEnd {
+        SeenEnd {
+            at_ms,
+            failure: Some(INTERRUPTED.to_owned()),
+        }
+    }
 }

@@ -7,6 +7,7 @@
 //! and reports read it.
 
 mod keep;
+mod missing;
 mod run;
 
 use std::collections::{BTreeSet, HashMap};

@@ -39,9 +39,10 @@ pub(crate) fn progress(fields: &Fields) -> Result<Event, Rejection> {
             _ => return Err(fields.refuse("progress must be 0..=1")),
         },
     };
-    fields.time("timestamp")?;
+    let observed_ms = fields.time("timestamp")?;
     let current_tool = fields.name("current_tool")?;
     Ok(Event::Progress(Progress {
+        observed_ms,
         id,
         progress,
         current_tool,

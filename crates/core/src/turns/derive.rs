@@ -10,8 +10,9 @@ use super::signal::{Imported, Outcome, SessionEvent, SessionMark};
 use super::turn::{End, SLACK_MS, Turn};
 use crate::kind::Kind;
 
-/// The errors of what was ended from outside.
-pub(super) const INTERRUPTED: &str = "interrupted";
+/// The error of what its user or the end of its client ended.
+pub const INTERRUPTED: &str = "interrupted";
+/// The error of what another agent ended.
 const STOPPED: &str = "stopped";
 /// Of two starts, or two stops, with nothing between them.
 const REPORTED_TWICE_MS: i64 = 1_000;

@@ -15,6 +15,7 @@ mod signal;
 mod size;
 mod turn;
 
+pub use self::derive::INTERRUPTED;
 pub use self::id::{execution_id, main_id, prompt_of, turn_of};
 pub use self::marks::{Applied, Turns};
 pub use self::session::{Launch, Who};

@@ -27,6 +27,8 @@ pub enum Signal {
         /// Where its lines are, and whether the payload named the file itself.
         transcript: Option<(String, bool)>,
     },
+    /// The ids of all that ran in the background of the session.
+    InBackground(Vec<String>),
 }
 
 /// What happens to a session, and may end what runs in it.

@@ -85,6 +85,8 @@ pub(super) struct Run {
     last_sign_ms: i64,
     /// By how much it was then late.
     pub late_ms: i64,
+    /// The latest that a heartbeat was sent, as far as its line says.
+    observed_ms: i64,
     /// The last heartbeat, in time that was listened, as the next two.
     pub seen_at: Duration,
     /// The sign that would be known after a restart.
@@ -115,6 +117,7 @@ impl Run {
             may_be_open: false,
             last_sign_ms: now.wall_ms - late_ms,
             late_ms,
+            observed_ms: i64::MIN,
             seen_at: now.listened,
             kept_at: now.listened,
             deadline: Duration::ZERO,
@@ -135,6 +138,7 @@ impl Run {
         };
         self.is_kept = true;
         self.last_sign_ms = last.at_ms;
+        self.observed_ms = last.at_ms;
         self.late_ms = last.late_ms;
         self.open = last.open.clone();
         self.current_tool = self.open.last().map(|(_, tool)| tool.clone());
@@ -168,9 +172,16 @@ impl Run {
             || self.later_sessions.iter().any(|later| later == session_id)
     }
 
+    /// Whether a heartbeat was sent after a moment.
+    pub fn has_heartbeat_after(&self, at_ms: i64) -> bool {
+        self.observed_ms > at_ms
+    }
+
     /// Whether every name of a tool found room, of which there are so many bytes.
     pub fn record(&mut self, progress: &Progress, room: usize, now: Now) -> bool {
         self.last_sign_ms = now.wall_ms;
+        let observed_ms = progress.observed_ms.unwrap_or(now.wall_ms);
+        self.observed_ms = self.observed_ms.max(observed_ms);
         self.late_ms = 0;
         self.seen_at = now.listened;
         self.has_heartbeat = true;

@@ -7,7 +7,7 @@ use agentpulse_core::last_heartbeat::LastHeartbeat;
 
 const IDLE: Duration = Duration::from_secs(300);
 const TOOL: Duration = Duration::from_secs(1800);
-const TIMEOUTS: Timeouts = Timeouts {
+pub(super) const TIMEOUTS: Timeouts = Timeouts {
     idle: IDLE,
     tool: TOOL,
 };
@@ -27,16 +27,17 @@ fn execution(id: &str, started_ms: i64) -> Arc<Execution> {
     Arc::new(execution)
 }
 
-fn at(s: u64) -> Now {
+pub(super) fn at(s: u64) -> Now {
     Now {
         wall_ms: 1_000_000 + s as i64 * 1000,
         listened: Duration::from_secs(s),
     }
 }
 
-fn progress(id: &str, tool_open: Option<bool>) -> Progress {
+pub(super) fn progress(id: &str, tool_open: Option<bool>) -> Progress {
     Progress {
         id: id.to_owned(),
+        observed_ms: None,
         progress: None,
         current_tool: tool_open.map(|_| "Bash".to_owned()),
         tool_call: tool_open.map(|is_open| ToolCall {

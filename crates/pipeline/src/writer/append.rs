@@ -78,6 +78,8 @@ impl Writer {
                 self.heartbeats.put(heartbeat);
             }
         }
+        let lists = batch.task_lists.into_iter();
+        lists.for_each(|list| self.task_lists.put(list));
         self.keep_heartbeats(memory);
         let dropped = memory.running.take_names_dropped();
         self.counters.tool_names_dropped.add(dropped);

@@ -10,6 +10,7 @@ use super::handle::Unavailable;
 use super::hook_cache::HookCache;
 use super::memory::Memory;
 use super::state::Writer;
+use super::task_lists::TaskList;
 use crate::clock::Now;
 use crate::running::run_bytes;
 use agentpulse_core::change::Change;
@@ -28,6 +29,7 @@ pub(super) const MAX_BATCH_BYTES: usize = 16 << 20;
 pub(super) struct Batch {
     pub changes: Vec<Arc<Change>>,
     pub heartbeats: Vec<Progress>,
+    pub task_lists: Vec<TaskList>,
     pub tracked_names: Vec<TrackedName>,
     /// The names before the first of these places, for a batch that comes to nothing.
     pub names_before: Option<Names>,

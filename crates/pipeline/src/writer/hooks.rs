@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::commit::Commit;
 use super::handle::{IngestOutcome, Unavailable};
+use super::task_lists::TaskList;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::{Progress, Read, SeenEnd, ToolCall};
 use agentpulse_core::execution::{Execution, Status};
@@ -28,6 +29,10 @@ impl Commit<'_> {
             let applied = match signal {
                 Signal::Session(SessionEvent::Prompted(_)) if !self.counts_main() => continue,
                 Signal::Agent { id, .. } if prompt_of(id).is_some() && !self.counts_main() => {
+                    continue;
+                }
+                Signal::InBackground(ids) => {
+                    self.take_list(hook, ids);
                     continue;
                 }
                 Signal::Session(event) => Ok(self.apply_session(hook, event)?),
@@ -82,7 +87,7 @@ impl Commit<'_> {
         }
     }
 
-    /// Ends a run of which only its transcript shows the end.
+    /// Ends a run of which no hook reported the end.
     pub(super) fn end_seen(
         &mut self,
         id: &str,
@@ -101,6 +106,14 @@ impl Commit<'_> {
             Some(rejection) => IngestOutcome::Rejected(rejection),
             None => IngestOutcome::Accepted,
         })
+    }
+
+    /// Agents that have ended and of which no hook says so are missing from it.
+    fn take_list(&mut self, hook: &HookEvent, ids: &[String]) {
+        if let Some(session_id) = &hook.session_id {
+            let list = TaskList::new(session_id, hook.at_ms, ids);
+            self.batch.task_lists.push(list);
+        }
     }
 
     fn counts_main(&self) -> bool {
@@ -311,6 +324,7 @@ impl Commit<'_> {
         }
         let progress = Progress {
             id,
+            observed_ms: Some(hook.at_ms),
             progress: None,
             current_tool,
             tool_call: Some(ToolCall {

@@ -20,6 +20,7 @@ mod reap;
 mod restate;
 mod run;
 mod state;
+mod task_lists;
 mod transcript_queue;
 
 pub use self::handle::{IngestOutcome, Message, Submission, Unavailable, WriterHandle, channel};
@@ -27,4 +28,5 @@ pub use self::heartbeats::Heartbeats;
 pub use self::live_usage::{Due, LiveUsage, RunningLines};
 pub use self::memory::Memory;
 pub use self::state::Writer;
+pub use self::task_lists::{TaskList, TaskLists};
 pub use self::transcript_queue::TranscriptQueue;

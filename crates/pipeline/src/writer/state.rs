@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::heartbeats::Heartbeats;
 use super::live_usage::LiveUsage;
+use super::task_lists::TaskLists;
 use super::transcript_queue::TranscriptQueue;
 use crate::changes::Changes;
 use crate::clock::Listening;
@@ -31,6 +32,8 @@ pub struct Writer {
     pub unread: Arc<TranscriptQueue>,
     /// Executions whose transcripts are read while they run.
     pub live_usage: Arc<LiveUsage>,
+    /// What runs in the background of sessions, as their clients say.
+    pub task_lists: Arc<TaskLists>,
     pub counters: Arc<Counters>,
     pub watchdog: Arc<Watchdog>,
     /// Up to where the journal must stay.

@@ -23,7 +23,9 @@ use agentpulse_pipeline::readiness::Readiness;
 use agentpulse_pipeline::running::Running;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::watchdog::Watchdog;
-use agentpulse_pipeline::writer::{Heartbeats, LiveUsage, TranscriptQueue, WriterHandle};
+use agentpulse_pipeline::writer::{
+    Heartbeats, LiveUsage, TaskLists, TranscriptQueue, WriterHandle,
+};
 use agentpulse_reports::client::{Clients, Said};
 use agentpulse_reports::{Reports, Views, stream};
 use agentpulse_sources::claude_code::transcript::ClientUsage;
@@ -40,6 +42,7 @@ pub struct Parts {
     /// The running executions of the writer.
     pub running: Arc<Running>,
     pub live_usage: Arc<LiveUsage>,
+    pub task_lists: Arc<TaskLists>,
     /// Of the transcripts that were read.
     pub indexes: Arc<Indexes>,
     pub state: Arc<LiveState>,
@@ -66,6 +69,7 @@ impl Parts {
             unread: Arc::default(),
             running: Arc::new(Running::new(timeouts, max_bytes)),
             live_usage: Arc::default(),
+            task_lists: Arc::default(),
             indexes: Arc::default(),
             state: Arc::new(LiveState::new(changes.clone())),
             changes,
@@ -134,7 +138,9 @@ impl Parts {
     pub fn running_reader(&self, writer: WriterHandle) -> RunningReader {
         RunningReader {
             writer,
+            running: self.running.clone(),
             live_usage: self.live_usage.clone(),
+            task_lists: self.task_lists.clone(),
             settings: self.settings.clone(),
             indexes: self.indexes.clone(),
         }

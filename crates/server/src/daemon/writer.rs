@@ -32,6 +32,7 @@ pub fn start(
         heartbeats: parts.heartbeats.clone(),
         unread: parts.unread.clone(),
         live_usage: parts.live_usage.clone(),
+        task_lists: parts.task_lists.clone(),
         counters: parts.counters.clone(),
         watchdog: parts.watchdog.clone(),
         holds: parts.holds.clone(),

@@ -2,6 +2,7 @@
 //! carry no time: the hook program's stamp is the time of everything. What has no `agent_id` comes
 //! from the main thread, of which each turn is an agent, known by the id of its prompt.
 
+use super::background::in_background;
 use crate::fields::Fields;
 use crate::json::items;
 use agentpulse_core::error::Rejection;
@@ -100,7 +101,11 @@ fn of_main(event: &str, payload: &Fields) -> Result<Vec<Signal>, Rejection> {
             let began = agent(payload, id, started)?;
             vec![Signal::Session(SessionEvent::Prompted(prompt)), began]
         }
-        "Stop" => stopped(payload, id, name, None)?,
+        "Stop" => {
+            let mut signals = stopped(payload, id, name, None)?;
+            signals.extend(in_background(payload));
+            signals
+        }
         "StopFailure" => stopped(payload, id, name, Some(failure(payload)))?,
         event => of_either(event, id, payload)?,
     })

@@ -1,5 +1,6 @@
 //! Claude Code: the payloads of its hooks, its transcripts, and the files beside them.
 
+mod background;
 mod hooks;
 mod sidecar;
 pub mod transcript;

@@ -189,6 +189,7 @@ fn derived(lines: &[Value]) -> BTreeMap<String, Vec<Account>> {
                         .apply(what, &hook)
                         .unwrap();
                 }
+                Signal::InBackground(_) => {}
             }
         }
     }

@@ -4,6 +4,7 @@
 //! again ([`ended`](crate::ended)), and only that counts. It is no heartbeat: no deadline moves
 //! because a file grows, which it may do after its agent has died.
 
+mod missing;
 mod reader;
 mod stopped;
 mod tail;

@@ -5,26 +5,32 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use super::missing::Missing;
 use super::tail::TranscriptTail;
 use super::tails::Tails;
 use crate::files::Files;
 use crate::indexes::Indexes;
 use crate::turn_before::{ReadBefore, turn_before};
-use agentpulse_core::event::Event;
+use agentpulse_core::event::{Event, SeenEnd};
 use agentpulse_core::turns::prompt_of;
+use agentpulse_pipeline::running::Running;
 use agentpulse_pipeline::settings::SettingsWatch;
-use agentpulse_pipeline::writer::{LiveUsage, RunningLines, WriterHandle};
+use agentpulse_pipeline::writer::{LiveUsage, RunningLines, TaskLists, WriterHandle};
 
 /// Between two rounds.
 const PACE: Duration = Duration::from_secs(1);
 /// Files of one round; a look at one that has not grown takes some 50 µs.
 const MAX_POLLS: usize = 256;
+/// Agents that are missing from a list and are checked together.
+const MAX_MISSING: usize = 64;
 
 pub struct RunningReader {
     pub writer: WriterHandle,
+    pub running: Arc<Running>,
     pub live_usage: Arc<LiveUsage>,
+    pub task_lists: Arc<TaskLists>,
     pub settings: SettingsWatch,
     pub indexes: Arc<Indexes>,
 }
@@ -42,6 +48,10 @@ impl RunningReader {
             tokio::select! {
                 _ = stop.changed() => return,
                 () = self.round(&mut last, &mut tails) => {}
+            }
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = self.end_missing() => {}
             }
         }
     }
@@ -76,10 +86,47 @@ impl RunningReader {
         if !round.news.is_empty() {
             let _ = self.writer.live_usage(round.news).await;
         }
-        if !round.ends.is_empty() {
-            let ends = round.ends.into_iter();
+        self.end(round.ends).await;
+    }
+
+    async fn end(&self, ends: Vec<(String, SeenEnd)>) {
+        if !ends.is_empty() {
+            let ends = ends.into_iter();
             let ends = ends.map(|(id, end)| Event::EndSeen { id, end }).collect();
             let _ = self.writer.submit(ends).await;
+        }
+    }
+
+    /// Ends what clients no longer list, unless it goes on. What cannot be ended now is missing
+    /// from the next list as well.
+    async fn end_missing(&self) {
+        while let Some(list) = self.task_lists.take_due(Instant::now().into_std()) {
+            let ids = self.running.missing(&list);
+            for ids in ids.chunks(MAX_MISSING) {
+                let mut missing = Vec::new();
+                for id in ids {
+                    let Ok(Some(execution)) = self.writer.get(id).await else {
+                        continue;
+                    };
+                    let before = match RunningLines::of(&execution) {
+                        Some(lines) => self.beginning(&lines).await,
+                        None => None,
+                    };
+                    let listed_ms = list.at_ms;
+                    missing.push(Missing {
+                        execution,
+                        before,
+                        listed_ms,
+                    });
+                }
+                let files = Files::of(&self.settings.borrow(), &self.indexes);
+                let ends = spawn_blocking(move || {
+                    let ends = missing.iter();
+                    let ends = ends.map(|one| (one.execution.id.clone(), one.end(&files)));
+                    ends.filter_map(|(id, end)| Some((id, end?))).collect()
+                });
+                self.end(ends.await.unwrap_or_default()).await;
+            }
         }
     }
 

@@ -9,8 +9,8 @@ use crate::sidecar::{MAX_SIDECAR_BYTES, sidecar};
 use agentpulse_core::event::SeenEnd;
 use agentpulse_pipeline::clock::now_ms;
 
-/// A transcript that changed so long after the file beside it goes on: the agent was resumed.
-const LAG: Duration = Duration::from_secs(2);
+/// A transcript that changed so long after its agent was stopped goes on: the agent lives.
+pub(super) const LAG: Duration = Duration::from_secs(2);
 
 /// What the file beside a transcript said when it had last changed.
 #[derive(Default)]
@@ -32,14 +32,11 @@ impl StoppedByUser {
         // A clock that was set back must not end it ahead of its time.
         let at_ms = at_ms.min(now_ms());
         let goes_on = changed_after(path, changed + LAG) || Some(at_ms) < started_ms;
-        (self.is_stopped && !goes_on).then(|| SeenEnd {
-            at_ms,
-            failure: Some("interrupted".to_owned()),
-        })
+        (self.is_stopped && !goes_on).then(|| SeenEnd::interrupted(at_ms))
     }
 }
 
-fn changed(path: &Path) -> Option<SystemTime> {
+pub(super) fn changed(path: &Path) -> Option<SystemTime> {
     path.metadata().ok()?.modified().ok()
 }
 

@@ -18,10 +18,10 @@ use agentpulse_pipeline::writer::{LiveUsage, RunningLines};
 use agentpulse_sources::claude_code::transcript::Span;
 
 /// 2026-11-20T17:00:00Z
-const STARTED_MS: i64 = 1_795_194_000_000;
+pub(super) const STARTED_MS: i64 = 1_795_194_000_000;
 const MIB: u64 = 1 << 20;
 
-fn running(id: &str, path: &Path, started_ms: i64) -> Execution {
+pub(super) fn running(id: &str, path: &Path, started_ms: i64) -> Execution {
     let mut execution = Execution::new(id.to_owned());
     let start = Start {
         agent_name: "a".to_owned(),
@@ -49,14 +49,14 @@ fn lines(id: &str, path: &Path) -> RunningLines {
 }
 
 /// A request of so much input and output, so many seconds after the start.
-fn answer(id: &str, at_s: i64, input: u64, output: u64) -> String {
+pub(super) fn answer(id: &str, at_s: i64, input: u64, output: u64) -> String {
     let at = jiff::Timestamp::from_millisecond(STARTED_MS + at_s * 1_000).unwrap();
     format!(
         r#"{{"type":"assistant","timestamp":"{at}","requestId":"r{id}","message":{{"id":"m{id}","model":"opus-5","stop_reason":"tool_use","usage":{{"input_tokens":{input},"output_tokens":{output},"cache_read_input_tokens":1000}}}}}}"#
     )
 }
 
-fn prompt(at_s: i64) -> String {
+pub(super) fn prompt(at_s: i64) -> String {
     let at = jiff::Timestamp::from_millisecond(STARTED_MS + at_s * 1_000).unwrap();
     format!(r#"{{"type":"user","timestamp":"{at}","message":{{"content":"look"}}}}"#)
 }

@@ -96,10 +96,7 @@ impl Sums {
     }
 
     pub fn interrupted(&self) -> Option<SeenEnd> {
-        self.interrupted_ms.map(|at_ms| SeenEnd {
-            at_ms,
-            failure: Some("interrupted".to_owned()),
-        })
+        self.interrupted_ms.map(SeenEnd::interrupted)
     }
 
     pub fn is_final(&self) -> bool {
