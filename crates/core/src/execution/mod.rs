@@ -17,7 +17,7 @@ pub use self::contribution::{Contribution, PAIRED_TOOLS};
 pub use self::details::Details;
 pub use self::fact::{Fact, Origin, Start, Status, Stop, TokenUsage};
 pub use self::hook_facts::{HookFacts, HookOwned, Reading, TurnFacts};
-pub use self::state::{Catalog, Execution, Outcome, Resolved, UNKNOWN_AGENT};
+pub use self::state::{Catalog, Execution, Outcome, Resolved, UNKNOWN_AGENT, UNKNOWN_ERROR};
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,9 @@ use crate::usage::{ApiFailure, Usage};
 /// The name of an agent whose stop came without one, and without a start.
 pub const UNKNOWN_AGENT: &str = "unknown";
 
+/// The type of an error that came without one: from a client that left it out, or from an import.
+pub const UNKNOWN_ERROR: &str = "unknown";
+
 /// What the tables said when the last event was accepted. It is kept, so that a later table does
 /// not change what has been counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -253,6 +256,7 @@ impl Execution {
             return said.map(Cow::Borrowed);
         };
         let mut details = said.map(Details::fields).unwrap_or_default();
+        details.retain(|name, value| name != "type" || value != UNKNOWN_ERROR);
         let mut add = |name: &str, value: Value| {
             details.entry(name).or_insert(value);
         };

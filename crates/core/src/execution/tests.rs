@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::kind::Kind;
 use crate::turns::{AgentSignal, HookEvent, SessionEvent, SessionMark, Turn, Turns};
-use crate::usage::Usage;
+use crate::usage::{ApiFailure, Usage};
 
 const PLAIN_START: char = 'S';
 const PLAIN_STOP: char = 'E';
@@ -367,4 +367,32 @@ fn an_empty_transcript_takes_nothing_from_a_stop_and_its_own_cost_wins() {
     assert_eq!(with(Some(7), 0), (TOKENS, Some(7), bash()));
     assert_eq!(with(None, 300), (300, Some(600), "Read".to_owned()));
     assert_eq!(with(Some(7), 300), (300, Some(7), "Read".to_owned()));
+}
+
+#[test]
+fn an_error_without_a_type_has_that_of_the_transcript() {
+    let with = |kind: &str| {
+        let mut stop = bare_stop(20_500, Status::Failure, Origin::default());
+        stop.error_details = Some([("type".to_owned(), kind.into())].into_iter().collect());
+        let mut one = Execution::new("x".to_owned());
+        one.merge(Fact::Stop(stop.into()), &CATALOG);
+        one.apply_turn(reported(&Turn::default()), &CATALOG);
+        let usage = Usage {
+            failure: Some(ApiFailure {
+                kind: "overloaded".to_owned(),
+                message: None,
+                status: None,
+            }),
+            ..Usage::default()
+        };
+        let reading = Reading {
+            ended_ms: 20_500,
+            from: 0,
+            usage: Ok(usage.into()),
+        };
+        one.read(reading, &CATALOG);
+        one.error_details().unwrap().fields()["type"].clone()
+    };
+    assert_eq!(with(UNKNOWN_ERROR), "overloaded");
+    assert_eq!(with("rate_limit"), "rate_limit");
 }

@@ -8,6 +8,7 @@
 use super::marks::{Start, Stop, Tool, Turns};
 use super::signal::{Imported, Outcome, SessionEvent, SessionMark};
 use super::turn::{End, SLACK_MS, Turn};
+use crate::execution::UNKNOWN_ERROR;
 use crate::kind::Kind;
 
 /// The error of what its user or the end of its client ended.
@@ -260,7 +261,7 @@ fn last_named(stops: &[&Stop]) -> Option<End> {
 fn failure(import: &Imported) -> Option<String> {
     match import.outcome {
         Outcome::Success => None,
-        Outcome::Failure => Some("unknown".to_owned()),
+        Outcome::Failure => Some(UNKNOWN_ERROR.to_owned()),
         Outcome::Interrupted => Some(INTERRUPTED.to_owned()),
     }
 }

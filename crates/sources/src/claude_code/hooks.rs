@@ -7,6 +7,7 @@ use crate::fields::Fields;
 use crate::json::items;
 use agentpulse_core::error::Rejection;
 use agentpulse_core::event::Event;
+use agentpulse_core::execution::UNKNOWN_ERROR;
 use agentpulse_core::kind::Kind;
 use agentpulse_core::limits::MAX_AHEAD_MS;
 use agentpulse_core::turns::{
@@ -131,7 +132,7 @@ fn prompt_id(payload: &Fields) -> Option<String> {
 }
 
 fn failure(payload: &Fields) -> String {
-    detail(payload, "error").unwrap_or_else(|| "unknown".to_owned())
+    detail(payload, "error").unwrap_or_else(|| UNKNOWN_ERROR.to_owned())
 }
 
 /// An agent may stand in for the main thread.

@@ -12,6 +12,7 @@ use crate::clean::{clean_name, clean_text};
 use crate::fields::is_path;
 use crate::json::{Object, items, scalar};
 use crate::time::TIME_RANGE_MS;
+use agentpulse_core::execution::UNKNOWN_ERROR;
 use agentpulse_core::usage::ApiFailure;
 
 /// What the client puts instead of a model where it made the message up.
@@ -125,14 +126,14 @@ impl<'a> Line<'a> {
         self.forked_from.is_some() || self.is_assistant() && is_elsewhere
     }
 
-    /// What somebody asked of the agent, as opposed to the result of a tool.
+    /// What somebody asked of the agent, as opposed to the result of a tool and to an interrupt.
     pub fn is_prompt(&self) -> bool {
         let is_asked = match &self.message.content {
             Content::Missing => false,
             Content::Text => true,
             Content::Blocks(blocks) => !blocks.iter().any(|block| block.is("tool_result")),
         };
-        self.is_user() && !self.is_meta() && is_asked
+        self.is_user() && !self.is_meta() && !self.is_interrupt() && is_asked
     }
 
     /// The prompt whose turn of the main thread goes on from here: lines of users carry it, but for
@@ -269,7 +270,7 @@ pub fn api_failure(bytes: &[u8]) -> ApiFailure {
     let kind = line.string("error").and_then(clean_name);
     let block = message.get("content").and_then(first_text);
     ApiFailure {
-        kind: kind.unwrap_or_else(|| UNKNOWN.to_owned()),
+        kind: kind.unwrap_or_else(|| UNKNOWN_ERROR.to_owned()),
         message: block.or_else(|| message.string("content")).map(clean_text),
         status: line
             .get("apiErrorStatus")

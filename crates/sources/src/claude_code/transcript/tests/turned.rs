@@ -126,6 +126,13 @@ fn a_slice_ends_before_the_next_prompt() {
     let read = slice(file.as_bytes(), 0, Some(FIVE_PM_MS + 5_000));
     assert_eq!((read.requests(), read.is_final), (0, false));
     assert_eq!(slice(file.as_bytes(), read.end_offset, None).requests(), 1);
+    // An interrupt is no prompt, also where its session was over before.
+    let mut interrupt = prompt(9);
+    interrupt["interruptedMessageId"] = "m1".into();
+    let lines = [prompt(1), answer(2, "m1", Some("tool_use")), interrupt];
+    let file = text(&lines);
+    let read = slice(file.as_bytes(), 0, Some(FIVE_PM_MS + 5_000));
+    assert_eq!(read.end_offset, file.len() as u64);
 }
 
 #[test]
