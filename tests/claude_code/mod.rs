@@ -17,6 +17,7 @@
 //! | `tools` | tool calls: heartbeats, counted once, the bounds of both |
 //! | `transcripts` | transcripts that are late, that grow, that are none |
 //! | `turns` | turns, their ends, who launched whom |
+//! | `turns_model` | sessions at random, beside a model of their turns |
 //! | `whole_sessions` | captured sessions, with their main threads, beside the client's totals |
 
 mod background;
@@ -35,4 +36,5 @@ mod spending;
 mod tools;
 mod transcripts;
 mod turns;
+mod turns_model;
 mod whole_sessions;
