@@ -23,7 +23,7 @@ use agentpulse_store::history::{self, Reader};
 
 /// Running executions that are shown one by one, the oldest; the number counts all.
 const MAX_DETAILS: usize = 1_000;
-/// Their size in bytes: a frame of the stream holds them twice a second.
+/// Their size in bytes.
 const MAX_DETAILS_BYTES: usize = 256 << 10;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +36,15 @@ pub struct Query {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CurrentMetrics")]
 pub struct Current {
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// The oldest, at most 1,000 of them and 256 KiB.
+    pub active_agent_details: Vec<Running>,
+}
+
+/// The same without the executions that run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Totals {
     /// The day that is not over.
     #[schemars(extend("format" = "date"))]
     pub date: String,
@@ -50,8 +59,6 @@ pub struct Current {
     /// null for hours, and while the history does not answer.
     #[serde(default)]
     pub by_kind: Option<ByKind>,
-    /// The oldest, at most 1,000 of them and 256 KiB.
-    pub active_agent_details: Vec<Running>,
 }
 
 struct Rows {
@@ -84,6 +91,17 @@ impl Report for Query {
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Current, View), Error> {
+        let (totals, view) = self.totals(sources, now_ms).await?;
+        let (shown, _) = sources.running().0.page(sources.only(), None, MAX_DETAILS);
+        let details = shown.iter().map(RunSnapshot::active);
+        Ok((build(totals, details, now_ms), view))
+    }
+}
+
+impl Query {
+    pub const TODAY: Query = Query { hours: None };
+
+    pub async fn totals(&self, sources: &Sources, now_ms: i64) -> Result<(Totals, View), Error> {
         let hours = self.hours;
         let live = from_live(sources, hours, now_ms);
         let history = move |reader: &Reader| from_history(reader, hours, now_ms);
@@ -92,20 +110,14 @@ impl Report for Query {
         } else {
             (sources.history(history).await?, View::History)
         };
-        let (shown, _) = sources.running().0.page(sources.only(), None, MAX_DETAILS);
-        let details = shown.iter().map(RunSnapshot::active);
         let today = sources.today(now_ms);
-        let mut current = build(today, rows.running, details, &rows.tally, now_ms);
+        let mut totals = Totals::of(today, rows.running, &rows.tally);
         if hours.is_none() {
             let by_kind = sources.history(move |reader| ByKind::of(reader, today));
-            current.by_kind = by_kind.await.ok();
+            totals.by_kind = by_kind.await.ok();
         }
-        Ok((current, view))
+        Ok((totals, view))
     }
-}
-
-impl Query {
-    pub const TODAY: Query = Query { hours: None };
 }
 
 async fn from_live(
@@ -156,14 +168,23 @@ fn sum(rows: &[HourTally]) -> Tally {
     sum
 }
 
+impl Totals {
+    pub fn of(today: Day, active: u64, tally: &Tally) -> Totals {
+        Totals {
+            date: today.to_string(),
+            active_agents: active,
+            executions_today: tally.execution_count,
+            success_rate: tally.success_rate(),
+            avg_duration_ms: tally.avg_duration_ms(),
+            tokens_used_today: tally.total_tokens,
+            estimated_cost_today: tally.cost(),
+            by_kind: None,
+        }
+    }
+}
+
 /// The details come oldest first.
-pub fn build(
-    today: Day,
-    active: u64,
-    details: impl Iterator<Item = Active>,
-    tally: &Tally,
-    now_ms: i64,
-) -> Current {
+pub fn build(totals: Totals, details: impl Iterator<Item = Active>, now_ms: i64) -> Current {
     let mut bytes = 0;
     let details = details.map(|active| Running::of(active, now_ms));
     let details = details.take_while(|running| {
@@ -171,14 +192,7 @@ pub fn build(
         bytes <= MAX_DETAILS_BYTES
     });
     Current {
-        date: today.to_string(),
-        active_agents: active,
-        executions_today: tally.execution_count,
-        success_rate: tally.success_rate(),
-        avg_duration_ms: tally.avg_duration_ms(),
-        tokens_used_today: tally.total_tokens,
-        estimated_cost_today: tally.cost(),
-        by_kind: None,
+        totals,
         active_agent_details: details.collect(),
     }
 }
@@ -215,7 +229,7 @@ mod tests {
         let mut later = active("late", 9_500);
         later.progress = Some(0.45);
         let details = [active("early", 9_000), later].into_iter();
-        let current = build(Day(0), 2, details, &tally, 10_234);
+        let current = build(Totals::of(Day(0), 2, &tally), details, 10_234);
         let expect = json!({
             "date": "1970-01-01", "active_agents": 2, "executions_today": 3, "success_rate": 0.6667,
             "avg_duration_ms": 1001, "tokens_used_today": 4800, "estimated_cost_today": 0.0076,
@@ -236,7 +250,11 @@ mod tests {
 
     #[test]
     fn when_nothing_ran_every_number_is_zero() {
-        let current = build(Day(1), 0, std::iter::empty(), &Tally::default(), 0);
+        let current = build(
+            Totals::of(Day(1), 0, &Tally::default()),
+            std::iter::empty(),
+            0,
+        );
         let expect = json!({
             "date": "1970-01-02", "active_agents": 0, "executions_today": 0, "success_rate": 0.0, "avg_duration_ms": 0,
             "tokens_used_today": 0, "estimated_cost_today": 0.0, "by_kind": null,
@@ -248,8 +266,9 @@ mod tests {
     #[test]
     fn all_that_runs_counts_and_what_fits_is_shown() {
         let named = |i: i64| active(&format!("x{i:0>255}"), i);
-        let current = build(Day(0), 900, (0..900).map(named), &Tally::default(), 9_999);
-        assert_eq!(current.active_agents, 900);
+        let totals = Totals::of(Day(0), 900, &Tally::default());
+        let current = build(totals, (0..900).map(named), 9_999);
+        assert_eq!(current.totals.active_agents, 900);
         let shown = &current.active_agent_details;
         let one = json_bytes(&shown[0]) + 1;
         assert_eq!(shown.len(), MAX_DETAILS_BYTES / one);

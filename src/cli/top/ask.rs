@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What is asked of the daemon, and what it said the last time.
 struct Asker {
     control: Control,
-    totals: Cached<Current>,
+    current: Cached<Current>,
     active: Cached<ActiveList>,
     /// Tolerant of what it holds: an alert that is not understood must not hide the others.
     alerts: Cached<Value>,
@@ -103,7 +103,7 @@ impl Asker {
     fn new(control: Control) -> Asker {
         Asker {
             control,
-            totals: Cached::default(),
+            current: Cached::default(),
             active: Cached::default(),
             alerts: Cached::default(),
             begun: false,
@@ -144,7 +144,7 @@ impl Asker {
     async fn snapshot(&mut self) -> Result<Snapshot, Failure> {
         let control = &self.control;
         control
-            .report_again::<current::Query>(&mut self.totals)
+            .report_again::<current::Query>(&mut self.current)
             .await?;
         control
             .report_again::<active::Page>(&mut self.active)
@@ -155,8 +155,8 @@ impl Asker {
             Err(AskError::Refused(..)) => self.alerts = Cached::default(),
             answer => answer?,
         }
-        let from_history = self.totals.from_history || self.active.from_history;
-        let (totals, active) = (&self.totals.value, &self.active.value);
+        let from_history = self.current.from_history || self.active.from_history;
+        let (totals, active) = (&self.current.value.totals, &self.active.value);
         Snapshot::of(totals, active, &self.alerts.value, from_history).map_err(not_understood)
     }
 

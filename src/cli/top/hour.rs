@@ -7,7 +7,7 @@ use super::snapshot::moment_ms;
 use agentpulse_core::bucket::HOUR_MS;
 use agentpulse_core::item::Item;
 use agentpulse_core::sum::add;
-use agentpulse_reports::current::Current;
+use agentpulse_reports::current::Totals;
 
 pub const MINUTES: usize = 60;
 const MINUTE_MS: i64 = 60_000;
@@ -67,7 +67,7 @@ impl LastHour {
     }
 
     /// What has come to the sums of the day ended just now. A sum that fell was corrected.
-    pub fn take(&mut self, totals: &Current, now_ms: i64) {
+    pub fn take(&mut self, totals: &Totals, now_ms: i64) {
         let sums = Ended {
             at_ms: now_ms,
             executions: totals.executions_today,
@@ -153,13 +153,13 @@ mod tests {
         }
     }
 
-    fn totals(executions: i64) -> Current {
-        Current {
+    fn totals(executions: i64) -> Totals {
+        Totals {
             date: "2024-10-04".to_owned(),
             executions_today: executions,
             tokens_used_today: 100 * executions,
             estimated_cost_today: executions as f64,
-            ..Current::default()
+            ..Totals::default()
         }
     }
 
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn a_new_day_begins_with_nothing() {
         let mut hour = LastHour::begin(Vec::new(), 0);
-        let yesterday = Current {
+        let yesterday = Totals {
             date: "2024-10-03".to_owned(),
             ..totals(5)
         };

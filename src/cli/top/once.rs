@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use crate::cli::top::hour::Ended;
     use crate::cli::top::snapshot::{Alert, Running};
-    use agentpulse_reports::current::Current;
+    use agentpulse_reports::current::Totals;
 
     #[test]
     fn a_table_for_scripts() {
@@ -88,14 +88,14 @@ mod tests {
             ..running("y", 90_500)
         };
         let snapshot = Snapshot {
-            totals: Current {
+            totals: Totals {
                 active_agents: 2,
                 executions_today: 1832,
                 success_rate: 0.9383,
                 avg_duration_ms: 103_809,
                 tokens_used_today: 8_315_363,
                 estimated_cost_today: 232.80,
-                ..Current::default()
+                ..Totals::default()
             },
             running: vec![child, running("x", 40_000)],
             alerts: vec![Alert {

@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use crate::cli::text::clean;
 use agentpulse_reports::active::{ActiveList, Listed};
-use agentpulse_reports::current::Current;
+use agentpulse_reports::current::Totals;
 
 /// What runs, and the sums of the day.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    pub totals: Current,
+    pub totals: Totals,
     pub running: Vec<Running>,
     /// How many more run than the daemon listed.
     pub omitted: usize,
@@ -56,7 +56,7 @@ impl Snapshot {
     /// # Errors
     /// A time that is not as the daemon writes it.
     pub fn of(
-        totals: &Current,
+        totals: &Totals,
         active: &ActiveList,
         alerts: &Value,
         from_history: bool,
@@ -133,10 +133,10 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_and_cleaned() {
-        let totals = Current {
+        let totals = Totals {
             active_agents: 1,
             executions_today: 3,
-            ..Current::default()
+            ..Totals::default()
         };
         let some = |text: &str| Some(text.to_owned());
         let mut listed = Listed {

@@ -13,10 +13,12 @@ use super::frame::Frame;
 const MAX_QUEUED: usize = 32;
 
 /// Between two snapshots for all, as long as there is more to show than frames can hold. Larger
-/// snapshots come more rarely, so that all clients together take so many bytes a second.
+/// snapshots come more rarely, so that a client, and all clients together, take so many bytes a
+/// second.
 pub const RESYNC_EVERY: Duration = Duration::from_secs(1);
 const RESYNC_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
-const RESYNC_BYTES_A_SECOND: u64 = 64 << 20;
+const BYTES_A_SECOND_OF_ONE: u64 = 96 << 10;
+const BYTES_A_SECOND_OF_ALL: u64 = 64 << 20;
 
 /// Which messages a client understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +106,10 @@ impl Channel {
 }
 
 fn pace(bytes: usize, clients: usize) -> Duration {
-    let all = (bytes as u64).saturating_mul(clients as u64);
-    let takes = Duration::from_millis(all.saturating_mul(1000) / RESYNC_BYTES_A_SECOND);
+    let one = bytes as u64;
+    let all = one.saturating_mul(clients as u64);
+    let takes = |bytes: u64, a_second| Duration::from_millis(bytes.saturating_mul(1000) / a_second);
+    let takes = takes(one, BYTES_A_SECOND_OF_ONE).max(takes(all, BYTES_A_SECOND_OF_ALL));
     takes.clamp(RESYNC_EVERY, RESYNC_AT_LEAST_EVERY)
 }
 
@@ -114,9 +118,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn large_pictures_for_many_come_more_rarely() {
+    fn large_snapshots_come_more_rarely_and_so_they_do_for_many() {
         assert_eq!(pace(1_000, 100), Duration::from_secs(1));
-        assert_eq!(pace(1 << 20, 128), Duration::from_secs(2));
-        assert_eq!(pace(8 << 20, 256), Duration::from_secs(10));
+        assert_eq!(pace(192 << 10, 1), Duration::from_secs(2));
+        assert_eq!(pace(1 << 20, 1), Duration::from_secs(10));
+        assert_eq!(pace(64 << 10, 4_096), Duration::from_secs(4));
     }
 }

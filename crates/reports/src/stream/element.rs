@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::active::Listed;
-use crate::current::Current;
+use crate::current::Totals;
 use crate::item::SharedItem;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::change::{Change, ChangeKind};
@@ -31,7 +31,7 @@ pub(super) enum Element {
         execution: SharedItem,
     },
     Totals {
-        data: Current,
+        data: Totals,
     },
     /// It fires, or is resolved.
     Alert {

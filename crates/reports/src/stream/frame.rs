@@ -6,7 +6,8 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::element::Element;
-use super::snapshot::Snapshot;
+use super::snapshot::{Resync, Snapshot};
+use crate::active::ActiveList;
 
 /// The texts that clients are sent together, in their order.
 pub type Frame = Arc<[Bytes]>;
@@ -30,38 +31,25 @@ pub(super) fn changes(seq: u64, elements: &[Element]) -> Option<Bytes> {
     Some(frame.into())
 }
 
-/// The common part of all frames with the same snapshot.
-pub(super) struct Body(Vec<u8>);
+pub(super) fn snapshot(seq: u64, of: &Snapshot) -> Bytes {
+    let head = format!(r#"{{"type":"snapshot","seq":{seq}"#);
+    whole(head, &of.data, &of.active)
+}
 
-impl Body {
-    pub fn of(snapshot: &Snapshot) -> Body {
-        let mut body = br#""data":"#.to_vec();
-        write(&mut body, &snapshot.data);
-        body.extend_from_slice(br#","active":"#);
-        write(&mut body, &snapshot.active.active);
-        let omitted = snapshot.active.omitted;
-        body.extend_from_slice(format!(r#","omitted":{omitted}}}"#).as_bytes());
-        Body(body)
-    }
+/// `reason` is a few plain words of ours.
+pub(super) fn resync(seq: u64, reason: &str, of: &Resync) -> Bytes {
+    let head = format!(r#"{{"type":"resync","seq":{seq},"reason":"{reason}""#);
+    whole(head, &of.data, &of.active)
+}
 
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub fn snapshot(&self, seq: u64) -> Bytes {
-        self.after(format!(r#"{{"type":"snapshot","seq":{seq},"#))
-    }
-
-    /// `reason` is a few plain words of ours.
-    pub fn resync(&self, seq: u64, reason: &str) -> Bytes {
-        self.after(format!(
-            r#"{{"type":"resync","seq":{seq},"reason":"{reason}","#
-        ))
-    }
-
-    fn after(&self, head: String) -> Bytes {
-        [head.as_bytes(), &self.0].concat().into()
-    }
+fn whole(head: String, data: &impl Serialize, list: &ActiveList) -> Bytes {
+    let mut frame = head.into_bytes();
+    frame.extend_from_slice(br#","data":"#);
+    write(&mut frame, data);
+    frame.extend_from_slice(br#","active":"#);
+    write(&mut frame, &list.active);
+    frame.extend_from_slice(format!(r#","omitted":{}}}"#, list.omitted).as_bytes());
+    frame.into()
 }
 
 fn write(out: &mut Vec<u8>, value: &impl Serialize) {
@@ -74,23 +62,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::active as list;
+    use crate::current::{self, Totals};
     use crate::samples::{active, shown};
-    use crate::{active as list, current};
     use agentpulse_core::bucket::Day;
     use agentpulse_core::tally::Tally;
     use agentpulse_pipeline::running::RunSnapshot;
 
     fn read(frame: &Bytes) -> Value {
         serde_json::from_slice(frame).unwrap()
-    }
-
-    fn snapshot() -> Snapshot {
-        let running = [active("x", 1_000), active("y", 2_000)].map(shown);
-        let details = running.iter().map(RunSnapshot::active);
-        Snapshot {
-            data: current::build(Day(0), 5, details, &Tally::default(), 3_000),
-            active: list::build(&running, 3, 1 << 20, 3_000),
-        }
     }
 
     #[test]
@@ -115,8 +95,20 @@ mod tests {
 
     #[test]
     fn a_picture_by_its_two_names() {
-        let body = Body::of(&snapshot());
-        let (snapshot, resync) = (read(&body.snapshot(3)), read(&body.resync(4, "too much")));
+        let running = [active("x", 1_000), active("y", 2_000)].map(shown);
+        let list = || list::build(&running, 3, 1 << 20, 3_000);
+        let totals = || Totals::of(Day(0), 5, &Tally::default());
+        let details = running.iter().map(RunSnapshot::active);
+        let first = Snapshot {
+            data: current::build(totals(), details, 3_000),
+            active: list(),
+        };
+        let later = Resync {
+            data: totals(),
+            active: list(),
+        };
+        let (snapshot, resync) = (snapshot(3, &first), resync(4, "too much", &later));
+        let (snapshot, resync) = (read(&snapshot), read(&resync));
         assert_eq!(snapshot["type"], "snapshot");
         assert_eq!(snapshot["seq"], 3);
         assert_eq!(snapshot["data"]["active_agents"], 5);
@@ -128,5 +120,8 @@ mod tests {
         );
         assert_eq!(resync["type"], "resync");
         assert_eq!(resync["active"], snapshot["active"]);
+        let mut data = snapshot["data"].clone();
+        data.as_object_mut().unwrap().remove("active_agent_details");
+        assert_eq!(resync["data"], data);
     }
 }

@@ -13,8 +13,9 @@ use tracing::warn;
 use super::channels::{Channel, Dialect, Join, RESYNC_EVERY};
 use super::dashboard_feed::DashboardFeed;
 use super::element::Element;
-use super::frame::{self, Body};
-use super::snapshot::{self, Snapshot};
+use super::frame;
+use super::gap::Gap;
+use super::snapshot::{self, Resync, Snapshot};
 use crate::service::Reports;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::bucket::Day;
@@ -30,6 +31,8 @@ use agentpulse_pipeline::writer::Heartbeats;
 const WINDOW: Duration = Duration::from_millis(100);
 /// Elements of one frame. A page that shows more of them in a tenth of a second shows none.
 const MAX_ELEMENTS: usize = 200;
+/// Heartbeats of one frame, those that waited longest. A thousand agents have more than are read.
+const MAX_HEARTBEATS: usize = 12;
 const TOTALS_EVERY: Duration = Duration::from_millis(500);
 /// Between two snapshots for new clients: one that connects meanwhile waits for the next.
 const SNAPSHOTS_EVERY: Duration = Duration::from_millis(250);
@@ -61,15 +64,17 @@ pub struct Hub {
     stop: watch::Receiver<bool>,
     own: Channel,
     dashboards: DashboardFeed,
-    /// The last frame of changes, or the last snapshot for all.
+    /// The last frame of changes, or the last resync.
     seq: u64,
     /// The last change that was shown, or skipped.
     shown: u64,
-    /// Why changes were skipped, until a snapshot has been sent to all.
-    gap: Option<&'static str>,
+    /// Changes were skipped, until a whole list has been sent to all.
+    gap: Option<Gap>,
     rebuilds: u64,
     snapshot_at: Instant,
     resync_at: Instant,
+    /// When the next resync may have a list of any length.
+    whole_at: Instant,
     totals: Totals,
 }
 
@@ -109,6 +114,7 @@ impl Hub {
             rebuilds: 0,
             snapshot_at: now,
             resync_at: now,
+            whole_at: now,
             totals,
         }
     }
@@ -199,14 +205,23 @@ impl Hub {
             Some(_) => None,
         };
         self.rebuilds = rebuilds;
-        self.gap = self.gap.or(gap);
+        if let Some(reason) = gap {
+            self.skip(reason);
+        }
         match self.gap {
             None => changes.unwrap_or_default(),
             Some(_) => Vec::new(),
         }
     }
 
-    /// Sends all changes. After a gap only a snapshot can follow.
+    /// The first reason stays.
+    fn skip(&mut self, reason: &'static str) {
+        let now = Instant::now();
+        let gap = self.gap.get_or_insert_with(|| Gap::new(reason, now));
+        gap.grow(now);
+    }
+
+    /// Sends all changes. In a gap only a resync can follow.
     fn show(&mut self, changes: &[Arc<Change>]) {
         let clients = self.own.clients() + self.dashboards.channel.clients();
         if self.gap.is_some() || clients == 0 {
@@ -214,7 +229,7 @@ impl Hub {
         }
         let now_ms = (self.watched.reports.now_ms)();
         let mut elements = self.gather(changes, now_ms);
-        let room = MAX_ELEMENTS - elements.len();
+        let room = MAX_HEARTBEATS.min(MAX_ELEMENTS - elements.len());
         let heartbeats = self.watched.heartbeats.feed.take(self.shown, room);
         let idle_ms = self.watched.settings.borrow().idle_ms();
         self.dashboards.show(changes, &heartbeats, idle_ms, now_ms);
@@ -225,7 +240,7 @@ impl Hub {
         }
         match frame::changes(self.seq + 1, &elements) {
             Some(frame) => self.send(frame),
-            None => self.gap = Some(TOO_LARGE),
+            None => self.skip(TOO_LARGE),
         }
     }
 
@@ -264,7 +279,7 @@ impl Hub {
         self.own.send_text(frame);
     }
 
-    /// Reads what is due: a snapshot, else the totals of the next frame.
+    /// Reads what is due: a resync, a snapshot, else the totals of the next frame.
     async fn read(&mut self) {
         if self.watched.state.shown() < self.shown {
             return; // The other view answers now, and comes up soon.
@@ -279,8 +294,11 @@ impl Hub {
             let dashboards = &mut self.dashboards;
             dashboards.send_status(reports, changes, self.shown).await;
         }
-        if resync || snapshot {
-            self.snapshot(resync).await;
+        if resync {
+            self.resync(now).await;
+        }
+        if snapshot {
+            self.snapshot().await;
         } else if self.gap.is_none()
             && self.totals.stale
             && now >= self.totals.at
@@ -290,33 +308,51 @@ impl Hub {
         }
     }
 
-    async fn snapshot(&mut self, resync: bool) {
+    /// For those that follow, after what they were not shown.
+    async fn resync(&mut self, now: Instant) {
+        let Some(gap) = &self.gap else { return };
+        let is_short = !gap.is_calm(now) || now < self.whole_at;
         let Watched {
             reports, changes, ..
         } = &self.watched;
-        let read = Snapshot::read(reports, changes, self.shown).await;
-        let now = Instant::now();
-        self.snapshot_at = now + SNAPSHOTS_EVERY;
-        let body = match read {
-            Ok(Some(snapshot)) => Body::of(&snapshot),
+        let resync = match Resync::read(reports, changes, self.shown, is_short).await {
+            Ok(Some(resync)) => resync,
             // The view that answers catches up soon.
             Ok(None) => return,
             Err(error) => {
-                warn!(%error, "no snapshot for the stream; it is tried again");
+                warn!(%error, "no resync for the stream; it is tried again");
                 self.resync_at = now + RESYNC_EVERY;
                 return;
             }
         };
-        if resync && let Some(reason) = self.gap.take() {
-            self.send(body.resync(self.seq + 1, reason));
-            self.watched.counters.stream_resyncs.add(1);
-            self.resync_at = now + self.own.pace(body.len());
-            (self.totals.stale, self.totals.read) = (false, None);
-            self.dashboards.miss();
+        let frame = frame::resync(self.seq + 1, gap.reason, &resync);
+        self.resync_at = now + RESYNC_EVERY;
+        if !is_short {
+            self.whole_at = now + self.own.pace(frame.len());
         }
-        if self.own.is_awaited() {
-            let first = Arc::from([body.snapshot(self.seq)]);
-            self.own.admit(&first);
+        if !is_short || resync.active.omitted == 0 {
+            self.gap = None;
+        }
+        self.send(frame);
+        self.watched.counters.stream_resyncs.add(1);
+        (self.totals.stale, self.totals.read) = (false, None);
+        self.dashboards.miss();
+    }
+
+    /// For those that wait.
+    async fn snapshot(&mut self) {
+        let Watched {
+            reports, changes, ..
+        } = &self.watched;
+        self.snapshot_at = Instant::now() + SNAPSHOTS_EVERY;
+        match Snapshot::read(reports, changes, self.shown).await {
+            Ok(Some(snapshot)) => {
+                let first = Arc::from([frame::snapshot(self.seq, &snapshot)]);
+                self.own.admit(&first);
+            }
+            // The view that answers catches up soon.
+            Ok(None) => {}
+            Err(error) => warn!(%error, "no snapshot for the stream; it is tried again"),
         }
     }
 

@@ -9,15 +9,17 @@
 //!     {"kind":"stopped","execution":<as in /executions>},   it ended, or timed out
 //!     {"kind":"corrected","execution":<as in /executions>}, it had ended, and was corrected
 //!     {"kind":"alert","alert":<as in /alerts>},             it fires, or is resolved
-//!     {"kind":"totals","data":<metrics/current>}]}          twice a second at most
-//! {"type":"resync","seq":n+2,"reason":"…","data":…,"active":[…],"omitted":…}
+//!     {"kind":"totals","data":<totals>}]}                   twice a second at most
+//! {"type":"resync","seq":n+2,"reason":"…","data":<totals>,"active":[…],"omitted":…}
 //! ```
 //!
 //! The snapshot comes first; its number is that of the last frame before it. Every frame of
 //! `changes` and every `resync` has the next number, so that a client sees a gap; the stream itself
 //! allows no gap: if it has not shown every change, because there were more than one frame holds or
-//! because it lost them, it sends all clients a new snapshot. Executions that ended in such a gap
-//! must be read again.
+//! because it lost them, it sends all clients a resync. While more and more come its list is a short
+//! one, of the oldest executions, so that a load does not become bytes; changes follow again after a
+//! list that is whole. Executions that ended in such a gap must be read
+//! again. Totals are `metrics/current` without its executions, which clients have by the changes.
 //!
 //! A change is shown once it is true for reads, which are answered by the live view or, while that
 //! is unreachable or behind, by history: so what a client adds up and what it reads fit together.
@@ -36,6 +38,7 @@ mod dashboard;
 mod dashboard_feed;
 mod element;
 mod frame;
+mod gap;
 mod hub;
 mod snapshot;
 

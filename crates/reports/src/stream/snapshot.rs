@@ -1,16 +1,27 @@
 //! Running executions and the day's totals, read without the cache: a cached answer could be older
 //! than what has been shown.
 
-use crate::active::{ActiveList, Page};
-use crate::current::{self, Current};
+use crate::active::{self, ActiveList, Page};
+use crate::current::{self, Current, Totals};
 use crate::error::Error;
 use crate::report::Report;
 use crate::service::Reports;
 use crate::source::View;
+use agentpulse_core::only::Only;
 use agentpulse_pipeline::changes::{self, Changes};
+
+/// Of a short list, as many as a page shows.
+const MAX_SHORT: usize = 100;
+const MAX_SHORT_BYTES: usize = 64 << 10;
 
 pub(super) struct Snapshot {
     pub data: Current,
+    pub active: ActiveList,
+}
+
+/// What follows changes that were skipped.
+pub(super) struct Resync {
+    pub data: Totals,
     pub active: ActiveList,
 }
 
@@ -35,14 +46,36 @@ impl Snapshot {
     }
 }
 
-/// As a snapshot's data; None while the view that answers has not yet applied the change `shown`.
+impl Resync {
+    /// The same; with `is_short` the list has the oldest only.
+    pub async fn read(
+        reports: &Reports,
+        changes: &Changes,
+        shown: u64,
+        is_short: bool,
+    ) -> Result<Option<Resync>, Error> {
+        let Some(data) = totals(reports, changes, shown).await? else {
+            return Ok(None);
+        };
+        let (sources, now_ms) = (&reports.own, (reports.now_ms)());
+        let active = if is_short {
+            let (oldest, rest) = sources.running().0.page(&Only::default(), None, MAX_SHORT);
+            active::build(&oldest, rest, MAX_SHORT_BYTES, now_ms)
+        } else {
+            Page::WHOLE.read(sources, now_ms).0
+        };
+        Ok(Some(Resync { data, active }))
+    }
+}
+
+/// Returns None while the view that answers has not yet applied the change `shown`.
 pub(super) async fn totals(
     reports: &Reports,
     changes: &Changes,
     shown: u64,
-) -> Result<Option<Current>, Error> {
+) -> Result<Option<Totals>, Error> {
     let (applied, now_ms) = (Applied::now(changes), (reports.now_ms)());
-    let (data, view) = current::Query::TODAY.fetch(&reports.own, now_ms).await?;
+    let (data, view) = current::Query::TODAY.totals(&reports.own, now_ms).await?;
     Ok((applied.of(view) >= shown).then_some(data))
 }
 

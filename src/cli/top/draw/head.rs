@@ -7,7 +7,7 @@ use crate::cli::text::{dollars, duration, percent, short, width};
 use crate::cli::top::hour::{LastHour, MINUTES};
 use crate::cli::top::snapshot::Snapshot;
 use crate::cli::top::state::State;
-use agentpulse_reports::current::Current;
+use agentpulse_reports::current::Totals;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// The rest is counted; the detail of alerts is elsewhere.
@@ -49,7 +49,7 @@ fn how(state: &State, paint: Paint) -> (String, Style) {
     }
 }
 
-pub fn sums(totals: &Current) -> Vec<String> {
+pub fn sums(totals: &Totals) -> Vec<String> {
     let ended = totals.executions_today;
     let mut sums = vec![
         format!("running {}", totals.active_agents),

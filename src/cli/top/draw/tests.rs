@@ -11,7 +11,7 @@ use crate::cli::top::hour::{Ended, LastHour};
 use crate::cli::top::snapshot::{Alert, Running, Snapshot};
 use crate::cli::top::state::tests::{press, running};
 use crate::cli::top::state::{State, Update};
-use agentpulse_reports::current::Current;
+use agentpulse_reports::current::Totals;
 
 /// A minute after the beginning of a day.
 const NOW: i64 = 20_000 * 86_400_000 + 60_000;
@@ -43,14 +43,14 @@ fn two() -> State {
     let list = vec![ended(1_000, 2), ended(61_000, 1), ended(200_000, 4)];
     state.take(Update::Begun(LastHour::begin(list, NOW - 290_000)), NOW);
     let snapshot = Snapshot {
-        totals: Current {
+        totals: Totals {
             active_agents: 2,
             executions_today: 1832,
             success_rate: 0.9383,
             avg_duration_ms: 103_809,
             tokens_used_today: 8_315_363,
             estimated_cost_today: 232.80,
-            ..Current::default()
+            ..Totals::default()
         },
         running: vec![child, parent],
         alerts: vec![Alert {

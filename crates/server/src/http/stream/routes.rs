@@ -11,7 +11,7 @@ use axum::response::Response;
 use tokio::sync::watch;
 
 use super::follow;
-use super::socket::{Ending, MAX_MESSAGE_BYTES, Socket};
+use super::socket::{Ending, MAX_MESSAGE_BYTES, READ_BYTES, Socket};
 use crate::http::error::HttpError;
 use crate::http::security::SecurityLayer;
 use crate::http::state::HttpState;
@@ -111,6 +111,7 @@ fn admit(
         HttpError::new(Code::TooManyClients, message)
     })?;
     let upgrade = upgrade
+        .read_buffer_size(READ_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
         .max_message_size(MAX_MESSAGE_BYTES);
     Ok((upgrade, place))

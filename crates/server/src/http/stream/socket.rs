@@ -14,6 +14,8 @@ use agentpulse_reports::stream::{Place, Stream};
 
 /// A client has nothing to send but pings and pongs.
 pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
+/// Read at once, and kept for each connection: a ping fits many times over.
+pub const READ_BYTES: usize = 1 << 10;
 /// Of one client within [`MESSAGES_WITHIN`]; the dashboard sends one in 30 s.
 const MAX_MESSAGES: u32 = 100;
 const MESSAGES_WITHIN: Duration = Duration::from_secs(10);
