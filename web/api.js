@@ -40,7 +40,12 @@ let answeredMs = 0;
 // When the last read was answered; 0 before the first one.
 export const answeredAt = () => answeredMs;
 
-// Returns {data, source}. Throws Refused for an error answer, TypeError or a timeout without one.
+// The last answer of an address, with its entity tag: what it says again is not parsed again.
+const MAX_KEPT = 64;
+const kept = new Map();
+
+// Returns {data, source}; the data is the very same object as long as the answer is the same. Throws
+// Refused for an error answer, TypeError or a timeout without one.
 export async function read(path) {
   const headers = key ? { authorization: `Bearer ${key}` } : {};
   const response = await fetch(path, { headers, signal: AbortSignal.timeout(WITHIN_MS) });
@@ -48,7 +53,19 @@ export async function read(path) {
     const body = await response.json().catch(() => null);
     throw new Refused(response.status, body?.error?.message ?? `status ${response.status}`);
   }
-  const data = await response.json();
+  const tag = response.headers.get("etag");
+  const before = kept.get(path);
+  const isSame = tag !== null && before?.tag === tag;
+  if (isSame) response.body?.cancel();
+  const data = isSame ? before.data : await response.json();
+  keep(path, { tag, data });
   answeredMs = Date.now();
   return { data, source: response.headers.get("x-agentpulse-source") };
+}
+
+// Those that were asked for last.
+function keep(path, answer) {
+  kept.delete(path);
+  kept.set(path, answer);
+  if (kept.size > MAX_KEPT) kept.delete(kept.keys().next().value);
 }

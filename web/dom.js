@@ -29,6 +29,42 @@ export function fill(element, ...children) {
   if (key) $(`[data-key="${CSS.escape(key)}"]`, element)?.focus({ preventScroll: true });
 }
 
+// Of each place, its rows by their keys.
+const drawn = new WeakMap();
+
+// The children of an element, each as [key, what it says, how it is made]. One that says the same as
+// before stays as it is, so that little is drawn again.
+export function rows(place, wanted) {
+  const before = drawn.get(place) ?? new Map();
+  const now = new Map();
+  for (const [key, says, make] of wanted) {
+    const old = before.get(key);
+    now.set(key, old?.says === says ? old : { says, element: make() });
+  }
+  const focused = place.contains(document.activeElement) ? document.activeElement : null;
+  const key = focused?.dataset.key;
+  for (const [key, row] of before) if (now.get(key) !== row) row.element.remove();
+  let next = place.firstChild;
+  for (const { element } of now.values()) {
+    if (element === next) next = next.nextSibling;
+    else place.insertBefore(element, next);
+  }
+  drawn.set(place, now);
+  if (key && document.activeElement !== focused) {
+    $(`[data-key="${CSS.escape(key)}"]`, place)?.focus({ preventScroll: true });
+  }
+}
+
+// The place of rows within a panel, which has nothing else; `make` makes it.
+export function list(panel, make) {
+  const found = body(panel).firstElementChild;
+  if (found && drawn.has(found)) return found;
+  const place = make();
+  drawn.set(place, new Map());
+  fill(body(panel), place);
+  return place;
+}
+
 export function text(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }

@@ -1,11 +1,12 @@
 // The current state: by the stream, and by polling while there is none.
 
 import { Refused, answeredAt, openStream, read } from "./api.js";
-import { touch } from "./reports.js";
+import { ENDED, touch, touchAll } from "./reports.js";
 import { changed, state } from "./state.js";
 
 const POLL_MS = 2_000;
-// While the stream runs, reads still show which view answers.
+// While the stream runs, a small read still shows which view answers.
+const SMALL = "api/agents/metrics/timeline?timeRange=1h";
 const HEARTBEAT_MS = 5_000;
 const BACKOFF_MS = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
 const PING_MS = 25_000;
@@ -81,18 +82,23 @@ function take(message) {
     setTotals(message.data);
     setActive(message.active);
     setLink("live");
-    touch();
+    touchAll();
   } else if (message.type === "changes") {
     // A gap: only a new snapshot can go on.
     if (message.seq !== seq + 1) return drop();
     seq = message.seq;
-    for (const element of message.data) apply(element);
+    const ended = [];
+    for (const element of message.data) apply(element, ended);
+    if (ended.length) addEnded(ended);
   }
 }
 
-function apply(element) {
+function apply(element, ended) {
   switch (element.kind) {
     case "started":
+      // One that had timed out may run again.
+      state.ended = state.ended.filter((run) => run.agent_id !== element.execution.agent_id);
+    // falls through
     case "progress":
       measureClock(element.execution);
       state.active.set(element.execution.agent_id, element.execution);
@@ -100,9 +106,8 @@ function apply(element) {
     case "stopped":
     case "corrected":
       state.active.delete(element.execution.agent_id);
-      addEnded(element.execution);
-      touch();
-      return changed("active", "ended");
+      ended.push(element.execution);
+      return changed("active");
     case "totals":
       return setTotals(element.data);
     case "alert":
@@ -110,15 +115,23 @@ function apply(element) {
   }
 }
 
-function addEnded(execution) {
-  const others = state.ended.filter((other) => other.agent_id !== execution.agent_id);
-  state.ended = [execution, ...others]
-    .sort((a, b) => Date.parse(b.execution_end) - Date.parse(a.execution_end))
+// Of one that changed twice the last counts. All ends are written alike, so their text is in order.
+function addEnded(executions) {
+  const all = new Map([...state.ended, ...executions].map((run) => [run.agent_id, run]));
+  const end = (run) => run.execution_end;
+  state.ended = [...all.values()]
+    .sort((a, b) => (end(a) < end(b) ? 1 : end(a) > end(b) ? -1 : 0))
     .slice(0, MAX_ENDED);
+  touch(...ENDED);
+  if (executions.some(({ status }) => status !== "success")) touch("errors");
+  changed("ended");
 }
 
 function setTotals(totals) {
-  if (state.totals && totals.executions_today !== state.totals.executions_today) touch();
+  if (state.totals && totals.executions_today !== state.totals.executions_today) {
+    if (state.link === "live") touch(...ENDED);
+    else touchAll();
+  }
   state.totals = totals;
   changed("totals");
 }
@@ -148,13 +161,15 @@ async function poll() {
   try {
     const live = state.link === "live";
     const [current, active] = await Promise.all([
-      read("api/agents/metrics/current"),
+      read(live ? SMALL : "api/agents/metrics/current"),
       live ? null : read("api/agents/active"),
     ]);
     pollFailures = 0;
     setSource(current.source);
-    // The stream may have come meanwhile, and is newer.
-    if (state.link !== "live") {
+    // The stream may have come meanwhile, and is newer; or it has gone, and all is asked for.
+    if (live) {
+      if (state.link === "polling") return schedulePoll(0);
+    } else if (state.link !== "live") {
       setTotals(current.data);
       if (active) setActive(active.data.active);
       setLink("polling");
@@ -184,7 +199,7 @@ function failed(error) {
 function setLink(link) {
   // A report may be shown before the stream or a poll has answered.
   state.silentSince = link === "offline" ? state.silentSince || answeredAt() : Date.now();
-  if (state.link !== link && (link === "live" || link === "polling")) touch();
+  if (state.link !== link && (link === "live" || link === "polling")) touchAll();
   state.link = link;
   changed("link");
 }

@@ -1,10 +1,14 @@
-// The reports of the chosen range: read again soon after an execution ended, else now and then.
+// The reports of the chosen range: each is read again after what it shows has moved, at a pace of
+// its own, else now and then.
 
 import { Refused, read } from "./api.js";
 import { changed, on, state } from "./state.js";
 
-const BUSY_MS = 3_000;
-const IDLE_MS = 30_000;
+// After a change.
+const SOON_MS = 1_500;
+// Those that are due within so long are read together.
+const TOGETHER_MS = 500;
+const IDLE_MS = 60_000;
 // History is some seconds behind the stream.
 const BUSY_FOR_MS = 6_000;
 const LISTED = 30;
@@ -15,75 +19,98 @@ const PERIOD = { "1h": "day", "6h": "day", "24h": "day", "7d": "week", "30d": "m
 const failures = (range, status) =>
   `api/agents/executions?status=${status}&limit=${LISTED}&timeRange=${range}`;
 
-// Name: the address of each, by the range.
+// How long after one read the next may come, and the addresses by the range.
 const REPORTS = {
-  window: (range) => [`api/agents/metrics/current?timeRange=${range}`],
-  timeline: (range) => {
-    if (range === "1h") return ["api/agents/executions?limit=500&timeRange=1h"];
-    if (range === "30d") return ["api/agents/metrics/daily?days=30"];
-    return [`api/agents/metrics/timeline?timeRange=${range}`];
-  },
-  types: (range) => [`api/agents/types/distribution?timeRange=${range}`],
-  tools: (range) => [`api/agents/tools/usage?period=${PERIOD[range]}`],
-  agents: (range) => [`api/agents/costs?by=agent&limit=1000&days=${DAYS[range]}`],
-  errors: (range) => [failures(range, "failure"), failures(range, "timeout")],
-  sessions: (range) => [`api/sessions?limit=${LISTED}&timeRange=${range}`],
-  ended: () => [`api/agents/executions?limit=${LISTED}`],
+  window: [10_000, (range) => [`api/agents/metrics/current?timeRange=${range}`]],
+  timeline: [
+    15_000,
+    (range) => {
+      if (range === "1h") return ["api/agents/executions?limit=500&timeRange=1h"];
+      if (range === "30d") return ["api/agents/metrics/daily?days=30"];
+      return [`api/agents/metrics/timeline?timeRange=${range}`];
+    },
+  ],
+  types: [15_000, (range) => [`api/agents/types/distribution?timeRange=${range}`]],
+  tools: [20_000, (range) => [`api/agents/tools/usage?period=${PERIOD[range]}`]],
+  agents: [20_000, (range) => [`api/agents/costs?by=agent&limit=1000&days=${DAYS[range]}`]],
+  errors: [10_000, (range) => [failures(range, "failure"), failures(range, "timeout")]],
+  sessions: [10_000, (range) => [`api/sessions?limit=${LISTED}&timeRange=${range}`]],
+  ended: [10_000, () => [`api/agents/executions?limit=${LISTED}`]],
 };
+const ALL = Object.keys(REPORTS);
+// Those that an end moves. Which ended the stream says by itself, and which of them failed.
+export const ENDED = ["window", "timeline", "types", "tools", "agents", "sessions"];
 
-let busyUntil = 0;
+// Of each report: when it was asked for, when it is to be, until when its changes may be missing.
+const plan = new Map(ALL.map((name) => [name, { askedAt: -Infinity, dueAt: 0, busyUntil: 0 }]));
 let timer = 0;
-let dueAt = 0;
 let running = false;
 
 export function start() {
-  on("range", refresh);
+  on("range", refreshAll);
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
+  refreshAll();
+}
+
+// What these reports show has moved.
+export function touch(...names) {
+  const now = Date.now();
+  for (const name of names) {
+    const one = plan.get(name);
+    one.busyUntil = now + BUSY_FOR_MS;
+    one.dueAt = Math.min(one.dueAt, Math.max(now + SOON_MS, one.askedAt + REPORTS[name][0]));
+  }
+  schedule();
+}
+
+// Anything may have.
+export const touchAll = () => touch(...ALL);
+
+function refreshAll() {
+  for (const one of plan.values()) one.dueAt = 0;
   refresh();
 }
 
-// Something ended, or may have.
-export function touch() {
-  busyUntil = Date.now() + BUSY_FOR_MS;
-  schedule(BUSY_MS / 2);
-}
-
-function schedule(ms) {
-  const at = Date.now() + ms;
-  if (timer && dueAt <= at) return;
+function schedule() {
   clearTimeout(timer);
-  dueAt = at;
-  timer = setTimeout(refresh, ms);
+  const dueAt = Math.min(...[...plan.values()].map((one) => one.dueAt));
+  timer = setTimeout(refresh, Math.max(0, dueAt - Date.now()));
 }
 
 async function refresh() {
   clearTimeout(timer);
-  timer = 0;
   // A hidden page asks nothing; it asks as soon as it is visible.
-  if (document.hidden || state.link === "locked") return;
-  if (running) return schedule(250);
+  if (document.hidden || state.link === "locked" || running) return;
   running = true;
-  const range = state.range;
-  await Promise.all(Object.keys(REPORTS).map((name) => load(name, range)));
-  changed("reports");
+  const { range } = state;
+  const now = Date.now();
+  const due = ALL.filter((name) => plan.get(name).dueAt <= now + TOGETHER_MS);
+  for (const name of due) {
+    const one = plan.get(name);
+    one.askedAt = now;
+    one.dueAt = now + (now < one.busyUntil ? REPORTS[name][0] : IDLE_MS);
+  }
+  await Promise.all(due.map((name) => load(name, range)));
   running = false;
-  if (range !== state.range) return refresh();
-  schedule(Date.now() < busyUntil ? BUSY_MS : IDLE_MS);
+  if (range !== state.range) return refreshAll();
+  schedule();
 }
 
 async function load(name, range) {
+  const before = state.reports[name];
+  const next = { data: before?.data, range: before?.range, failed: null };
   try {
-    const answers = await Promise.all(REPORTS[name](range).map(read));
+    const answers = await Promise.all(REPORTS[name][1](range).map(read));
     const data = answers.map((answer) => answer.data);
-    state.reports[name] = { data: data.length === 1 ? data[0] : data, range, failed: null };
+    const isSame = (one, i) => one === [next.data].flat()[i];
+    if (next.range === range && data.every(isSame) && !before.failed) return;
+    Object.assign(next, { data: data.length === 1 ? data[0] : data, range });
   } catch (error) {
     // The old data stays, and is marked as old.
-    const before = state.reports[name];
-    const failed = error instanceof Refused ? error.message : "no answer";
-    state.reports[name] = { data: before?.data, range: before?.range, failed };
+    next.failed = error instanceof Refused ? error.message : "no answer";
+    plan.get(name).dueAt = Date.now() + REPORTS[name][0];
   }
-  if (name === "ended" && !state.reports.ended.failed) {
-    state.ended = state.reports.ended.data.executions;
-  }
+  state.reports[name] = next;
+  if (name === "ended" && !next.failed) state.ended = next.data.executions;
   changed(name);
 }

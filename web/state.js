@@ -21,8 +21,13 @@ export const state = {
   skewMs: 0, // this clock minus the daemon's
 };
 
+// Changes come one by one, and are shown together: a reader sees no more than a few a second.
+const SHOWN_EVERY_MS = 400;
+
 const listeners = new Map();
 const pending = new Set();
+let shownAt = 0;
+let timer = 0;
 
 export function on(topics, listener) {
   for (const topic of topics.split(" ")) {
@@ -31,15 +36,24 @@ export function on(topics, listener) {
   }
 }
 
-// Listeners are called once a frame, however often a topic changed. A hidden page gets no frames,
-// and needs none: the timer is for windows that are covered but count as seen.
+// Listeners are called within a frame, however often a topic changed. A hidden page gets no frames,
+// and needs none.
 export function changed(...topics) {
-  const first = pending.size === 0;
   for (const topic of topics) pending.add(topic);
-  if (first) requestAnimationFrame(notify);
+  const wait = Math.max(0, shownAt + SHOWN_EVERY_MS - performance.now());
+  timer ||= setTimeout(requestAnimationFrame, wait, notify);
+}
+
+// What the reader does is shown at once.
+function chosen(topics) {
+  for (const topic of topics) pending.add(topic);
+  requestAnimationFrame(notify);
 }
 
 function notify() {
+  clearTimeout(timer);
+  timer = 0;
+  shownAt = performance.now();
   const called = new Set();
   for (const topic of pending)
     for (const listener of listeners.get(topic) ?? []) called.add(listener);
@@ -61,7 +75,7 @@ export function readRoute() {
   };
   const moved = Object.keys(next).filter((name) => state[name] !== next[name]);
   Object.assign(state, next);
-  if (moved.length) changed(...moved);
+  if (moved.length) chosen(moved);
 }
 
 export function href(change) {

@@ -20,6 +20,8 @@ pub const DASHBOARD: &str = "/stream";
 /// A client, as a page has one.
 pub struct Watcher {
     pub socket: WebSocket<TcpStream>,
+    /// Of the last text.
+    pub bytes: usize,
 }
 
 /// How a connection ended: the close code and its reason, if there was any.
@@ -53,7 +55,7 @@ impl Watcher {
         // The largest picture has 8 MiB and the details of a thousand.
         let config = WebSocketConfig::default().max_frame_size(Some(32 << 20));
         match tungstenite::client::client_with_config(request, stream, Some(config)) {
-            Ok((socket, _)) => Ok(Watcher { socket }),
+            Ok((socket, _)) => Ok(Watcher { socket, bytes: 0 }),
             Err(HandshakeError::Failure(Error::Http(response))) => {
                 let body = response.body().clone().unwrap_or_default();
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -78,6 +80,7 @@ impl Watcher {
             assert!(begin.elapsed() < DEADLINE, "nothing comes");
             match self.socket.read() {
                 Ok(Message::Text(text)) => {
+                    self.bytes = text.len();
                     return Ok(serde_json::from_str(&text).expect("a text is JSON"));
                 }
                 Ok(Message::Close(frame)) => {

@@ -7,9 +7,11 @@
 //! | `screenshot` | no test: makes the picture of the README |
 //! | `sessions` | the list of sessions, and one as a waterfall |
 //! | `states` | its numbers, its states, its company |
+//! | `work` | what is drawn and asked for again |
 
 mod hostile;
 mod proxy;
 mod screenshot;
 mod sessions;
 mod states;
+mod work;

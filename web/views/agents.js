@@ -18,11 +18,13 @@ const COVERED = { 1: "today", 7: "7 days", 30: "30 days" };
 let filter = "";
 let asked = "";
 let shown = "";
+// What is drawn of it.
+let drawn = [];
 let chart = null;
 
 export function start() {
   on("agents", show);
-  on("agent range reports", load);
+  on("agent range", load);
   on("agent run", list);
 }
 
@@ -144,9 +146,15 @@ async function load() {
       read(`api/agents/performance/${path}?days=${days}`),
       read(`api/agents/errors/${path}`),
     ]);
-    if (mine === asked) detail(place, name, days, performance.data, errors.data.errors);
+    if (mine !== asked) return;
+    const found = [mine, performance.data, errors.data];
+    if (found.some((one, i) => one !== drawn[i])) {
+      detail(place, name, days, performance.data, errors.data.errors);
+    }
+    drawn = found;
   } catch (error) {
     if (mine !== asked || mine === shown) return;
+    drawn = [];
     fill(
       place,
       h("h3", null, name),
@@ -186,12 +194,12 @@ function detail(place, name, days, one, errors) {
       half(
         "Slowest runs",
         one.slowest.length
-          ? runList(one.slowest.slice(0, SLOWEST), undefined, true)
+          ? runList(one.slowest.slice(0, SLOWEST))
           : quiet("No duration is known."),
       ),
       half(
         "Last errors",
-        errors.length ? runList(errors.slice(0, ERRORS), reason, true) : quiet("None is known."),
+        errors.length ? runList(errors.slice(0, ERRORS), reason) : quiet("None is known."),
       ),
     ),
   );

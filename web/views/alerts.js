@@ -21,6 +21,8 @@ async function load() {
   if (state.link === "locked") return;
   try {
     const { data } = await read("api/agents/alerts");
+    // Their ages move by themselves.
+    if (data.alerts === state.alerts && !data.alerts.length) return;
     state.alerts = data.alerts;
     state.budgets = data.budgets;
     changed("alerts");

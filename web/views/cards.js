@@ -52,13 +52,18 @@ function show() {
   for (const [key, , figure, exact] of CARDS) {
     const place = $(`[data-card=${key}] .figure`);
     text(place, figure(now));
-    if (exact) place.title = exact(now);
+    if (exact) title(place, exact(now));
   }
   const rate = $("[data-card=success]");
   rate.classList.toggle("bad", now.executions_today > 0 && now.success_rate < LOW_SUCCESS);
   $("[data-card=active]").classList.toggle("on", now.active_agents > 0);
   showKinds(now.by_kind);
-  document.title = now.active_agents ? `(${now.active_agents}) agentpulse` : "agentpulse";
+  const name = now.active_agents ? `(${now.active_agents}) agentpulse` : "agentpulse";
+  if (document.title !== name) document.title = name;
+}
+
+function title(element, words) {
+  if (element.title !== words) element.title = words;
 }
 
 // What of the day's cost the main threads had; of a daemon that does not say it, nothing.
@@ -98,7 +103,7 @@ function showWindow() {
   for (const [key, , figure, exact] of CARDS.slice(1)) {
     const place = $(`[data-card=${key}] .below`);
     text(place, known ? `${figure(known)} ${since()}` : " ");
-    if (known && exact) place.title = exact(known);
+    if (known && exact) title(place, exact(known));
   }
 }
 

@@ -33,10 +33,15 @@ function show() {
   const { link, source } = state;
   const history = source === "history" && (link === "live" || link === "polling");
   const root = document.documentElement;
-  root.dataset.link = link;
-  root.dataset.source = history ? "history" : "live";
+  mark(root, "link", link);
+  mark(root, "source", history ? "history" : "live");
   text($("#link .words"), history ? "From history" : WORDS[link]);
   banner(...words(link, history));
+}
+
+// Once a second nothing changes, and nothing is to be styled again.
+function mark(element, name, value) {
+  if (element.dataset[name] !== value) element.dataset[name] = value;
 }
 
 // What it says, and the button that it has.

@@ -1,8 +1,8 @@
 // The running agents, oldest first, with their children below them.
 
-import { $, bar, body, fill, h, note, quiet, text } from "../dom.js";
+import { $, bar, body, fill, h, list, note, quiet, rows, text } from "../dom.js";
 import { clockSpan, count, dollars, moment, short } from "../format.js";
-import { on, serverNow, state } from "../state.js";
+import { href, on, serverNow, state } from "../state.js";
 import { runLink } from "./runs.js";
 
 // More rows than a person reads; the rest is counted.
@@ -21,29 +21,51 @@ export function start() {
 function show() {
   showNote();
   if (state.link === "loading") return;
-  const rows = tree();
-  if (!rows.length) return fill(body("running"), quiet(...nothing()));
+  const found = tree();
+  if (!found.length) return fill(body("running"), quiet(...nothing()));
   // Of very many the daemon lists the oldest, and counts all.
-  const all = Math.max(rows.length, state.totals?.active_agents ?? 0);
-  const hidden = all - Math.min(rows.length, MAX_ROWS);
-  fill(
-    body("running"),
-    h(
-      "div",
-      { class: "table running", role: "table", "aria-label": "Agents that run now" },
-      h(
-        "div",
-        { class: "tr head", role: "row" },
-        ["Agent", "Tool", "Progress", "Tokens", "Elapsed", "Last seen"].map((name) =>
-          h("span", { role: "columnheader" }, name),
-        ),
-      ),
-      rows.slice(0, MAX_ROWS).map(row),
-    ),
-    hidden > 0 && quiet(`and ${hidden} more`),
+  const all = Math.max(found.length, state.totals?.active_agents ?? 0);
+  const hidden = all - Math.min(found.length, MAX_ROWS);
+  const table = list("running", () =>
+    h("div", { class: "table running", role: "table", "aria-label": "Agents that run now" }),
   );
+  const shown = found
+    .slice(0, MAX_ROWS)
+    .map((one) => [`run ${one.run.agent_id}`, said(one), () => row(one)]);
+  rows(table, [["head", "", head], ...shown]);
+  rest(table, hidden > 0 ? `and ${hidden} more` : "");
   tick();
 }
+
+// Below the table, how many are not in it.
+function rest(table, words) {
+  if (!table.nextSibling) table.after(quiet());
+  table.nextSibling.hidden = !words;
+  text(table.nextSibling, words);
+}
+
+const head = () =>
+  h(
+    "div",
+    { class: "tr head", role: "row" },
+    ["Agent", "Tool", "Progress", "Tokens", "Elapsed", "Last seen"].map((name) =>
+      h("span", { role: "columnheader" }, name),
+    ),
+  );
+
+// All of a row but its times, which tick by themselves.
+const said = ({ run, depth }) =>
+  JSON.stringify([
+    href({ run: run.agent_id }),
+    depth,
+    run.agent_name,
+    run.agent_type,
+    run.parent_agent_id,
+    run.task_description,
+    run.current_tool,
+    run.progress,
+    run.token_usage,
+  ]);
 
 function nothing() {
   const before = state.totals?.executions_today || state.ended.length;
@@ -70,21 +92,24 @@ function tree() {
   for (const run of state.active.values()) {
     const parent = run.parent_agent_id;
     if (parent === null || parent === run.agent_id || !state.active.has(parent)) roots.push(run);
-    else children.set(parent, [...(children.get(parent) ?? []), run]);
+    else if (children.has(parent)) children.get(parent).push(run);
+    else children.set(parent, [run]);
   }
-  const byStart = (a, b) => Date.parse(a.start_time) - Date.parse(b.start_time);
-  const rows = [];
+  // All starts are written alike, so their text is in order.
+  const byStart = (a, b) =>
+    a.start_time < b.start_time ? -1 : a.start_time > b.start_time ? 1 : 0;
+  const found = [];
   const seen = new Set();
   const visit = (run, depth) => {
     if (seen.has(run.agent_id)) return;
     seen.add(run.agent_id);
-    rows.push({ run, depth });
+    found.push({ run, depth });
     for (const child of (children.get(run.agent_id) ?? []).sort(byStart)) visit(child, depth + 1);
   };
   for (const run of roots.sort(byStart)) visit(run, 0);
   // Parents in a circle have no root; they are shown all the same.
   for (const run of state.active.values()) visit(run, 0);
-  return rows;
+  return found;
 }
 
 function row({ run, depth }) {
@@ -153,7 +178,8 @@ function tick() {
     const end = ms > 0 ? `times out in ${clockSpan(ms)}` : "overdue";
     const sign = $(".sign", element);
     text(sign, near ? end : silent);
-    sign.title = run.deadline ? `counts as hung at ${moment(run.deadline)}` : "";
+    const title = run.deadline ? `counts as hung at ${moment(run.deadline)}` : "";
+    if (sign.title !== title) sign.title = title;
     element.classList.toggle("near", near);
   }
   showNote();

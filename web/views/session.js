@@ -16,6 +16,8 @@ const NAMES = 6;
 
 const sheet = $("#session");
 let detail = null;
+// The answer that is drawn.
+let drawn = null;
 let isFirst = true;
 let timer = 0;
 // By id: the last answer that had an execution.
@@ -36,7 +38,7 @@ const touches = (runs) => [...runs].some((run) => run.session_id === state.sessi
 function open() {
   clearTimeout(timer);
   timer = 0;
-  detail = null;
+  detail = drawn = null;
   isFirst = true;
   seenAt = new Map();
   if (!state.session) return sheet.open && sheet.close();
@@ -63,8 +65,12 @@ async function load() {
   try {
     const { data } = await read(`api/sessions/${encodeURIComponent(id)}`);
     if (id !== state.session) return;
-    detail = { ...data, executions: withUnflushed(data.executions) };
-    show();
+    const executions = withUnflushed(data.executions);
+    const counts = [detail?.executions, data.executions].map((list) => list?.length);
+    const isDrawn = data === drawn && counts.every((count) => count === executions.length);
+    detail = { ...data, executions };
+    drawn = data;
+    if (!isDrawn) show();
   } catch (error) {
     if (id !== state.session) return;
     if (!detail) {

@@ -1,6 +1,6 @@
 // The sessions of the range, those that run first.
 
-import { body, fill, h, note, quiet } from "../dom.js";
+import { body, fill, h, list, note, quiet, rows } from "../dom.js";
 import { ago, count, dollars, moment, short } from "../format.js";
 import { touch } from "../reports.js";
 import { href, on, serverNow, state } from "../state.js";
@@ -14,13 +14,15 @@ export function start() {
   setInterval(() => document.hidden || show(), 10_000);
 }
 
-const listed = () => state.reports.sessions?.data?.sessions ?? [];
+// The sessions of what runs, as they were seen last.
+let met = new Set();
 
 // A session that begins is no end of anything, after which reports are read again.
 function lookForNew() {
-  const ids = new Set(listed().map((session) => session.session_id));
-  const isNew = ({ session_id: id }) => id !== null && !ids.has(id);
-  if ([...state.active.values()].some(isNew)) touch();
+  const ids = new Set([...state.active.values()].map((run) => run.session_id));
+  ids.delete(null);
+  if (!ids.isSubsetOf(met)) touch("sessions");
+  met = ids;
 }
 
 function show() {
@@ -33,21 +35,26 @@ function show() {
     all.length ? `${page.next_cursor ? "the last of many" : count(all.length)} in ${range}` : "",
   );
   if (!all.length) return fill(body("sessions"), quiet("No session ran in this range."));
-  const heads = ["Session", "Status", "Turns", "Agents", "Failed", "Tokens", "Cost", "Ended"];
-  fill(
-    body("sessions"),
-    h(
-      "div",
-      { class: "table sessions", role: "table", "aria-label": "Sessions" },
-      h(
-        "div",
-        { class: "tr head", role: "row" },
-        heads.map((name) => h("span", { role: "columnheader" }, name)),
-      ),
-      all.slice(0, SHOWN).map(row),
-    ),
+  const table = list("sessions", () =>
+    h("div", { class: "table sessions", role: "table", "aria-label": "Sessions" }),
   );
+  const shown = all.slice(0, SHOWN).map((session) => {
+    const { session_id: id, ended_at: end } = session;
+    const words = end ? ago(end, serverNow()) : "runs";
+    const said = JSON.stringify([href({ session: id, run: null }), words, session]);
+    return [`session ${id}`, said, () => row(session, words)];
+  });
+  rows(table, [["head", "", head], ...shown]);
 }
+
+const HEADS = ["Session", "Status", "Turns", "Agents", "Failed", "Tokens", "Cost", "Ended"];
+
+const head = () =>
+  h(
+    "div",
+    { class: "tr head", role: "row" },
+    HEADS.map((name) => h("span", { role: "columnheader" }, name)),
+  );
 
 export const sessionLink = (id) =>
   h(
@@ -64,7 +71,7 @@ export function spent({ token_usage: ended, usage_so_far: so_far }) {
   };
 }
 
-function row(session) {
+function row(session, words) {
   const { tokens, cost } = spent(session);
   const { status, ended_at: end } = session;
   const cell = (words, title) => h("span", { role: "cell", class: "num", title }, words);
@@ -83,6 +90,6 @@ function row(session) {
     cell(count(session.failures)),
     cell(short(tokens), count(tokens)),
     cell(`${dollars(cost)}${session.unpriced_count ? " +" : ""}`),
-    end ? cell(ago(end, serverNow()), moment(end)) : cell("runs"),
+    cell(words, end ? moment(end) : null),
   );
 }

@@ -13,6 +13,8 @@ let chart = null;
 
 export function start() {
   on("timeline", show);
+  // Minutes end also while nothing does.
+  setInterval(() => document.hidden || state.range !== "1h" || show(), 60_000);
 }
 
 function show() {

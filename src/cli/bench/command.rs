@@ -7,7 +7,7 @@ use serde_json::json;
 use super::load::Load;
 use super::result::{Setting, table};
 use super::subject::Subject;
-use super::{burst, machine, parts, reads, single, stream, sustained};
+use super::{burst, machine, page, parts, reads, single, stream, sustained};
 use crate::cli::failure::Failure;
 use crate::cli::output::{print, print_json};
 
@@ -62,6 +62,7 @@ impl Bench {
         let seed = now_ms as u64;
         let mut load = Load::new(seed, now_ms);
         let mut rows = sustained::at_rest(&subject);
+        rows.extend(page::measure(&subject, seed.wrapping_add(2), now_ms)?);
         rows.extend(single::measure(&subject, &mut load)?);
         let (burst, daemon_us) = burst::measure(&subject, &mut load, self.events)?;
         rows.extend(burst);

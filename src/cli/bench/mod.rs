@@ -4,6 +4,7 @@ mod burst;
 mod command;
 mod load;
 mod machine;
+mod page;
 mod parts;
 mod reads;
 mod result;
