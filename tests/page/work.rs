@@ -25,7 +25,9 @@ fn what_did_not_change_is_not_drawn_again() {
     for row in rows {
         eventually(row, || {
             let found = browser.evaluate(&format!("document.querySelector('{row}') !== null"));
-            (found == true).then_some(()).ok_or("not drawn")
+            (found == true)
+                .then_some(())
+                .ok_or("it is not drawn".to_owned())
         });
         browser.evaluate(&format!("document.querySelector('{row}').isFirst = true"));
     }

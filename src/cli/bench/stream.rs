@@ -26,7 +26,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const LAST_FRAME: Duration = Duration::from_millis(1_500);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What one client was sent.
+/// What one client was sent after its snapshot.
 #[derive(Debug, Default)]
 struct Seen {
     first_seq: u64,
@@ -177,9 +177,11 @@ fn watch(address: SocketAddr, stop: &AtomicBool, on_first: impl FnOnce()) -> Res
         };
         let seq = seq_of(&text).ok_or_else(|| failed("a frame of the stream has no number"))?;
         if let Some(on_first) = on_first.take() {
-            seen.first_seq = seq;
+            (seen.first_seq, seen.last_seq) = (seq, seq);
             on_first();
-        } else if seq != seen.last_seq + 1 {
+            continue;
+        }
+        if seq != seen.last_seq + 1 {
             let last = seen.last_seq;
             return Err(failed(format_args!("after frame {last} came {seq}")));
         }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::channels::{Dialect, Join, Joined};
@@ -16,15 +15,10 @@ use agentpulse_pipeline::counters::Counters;
 const MAX_JOINING: usize = 64;
 /// If both views are unavailable for so long, a client is closed.
 const JOIN_DEADLINE: Duration = Duration::from_secs(10);
-/// A frame is copied for every connection while it is sent. Small ones may be, in any number of
-/// clients; of large ones only so much at once: eight of the largest.
-const MAX_COPIED_KIB: u32 = 64 << 10;
-const LARGE: usize = 256 << 10;
 
 pub struct Stream {
     counters: Arc<Counters>,
     places: Arc<Places>,
-    copies: Semaphore,
     joins: mpsc::Sender<Join>,
     stop: watch::Receiver<bool>,
 }
@@ -44,7 +38,6 @@ pub fn open(watched: Watched, stop: watch::Receiver<bool>) -> (Stream, Hub) {
     let stream = Stream {
         counters: watched.counters.clone(),
         places: places.clone(),
-        copies: Semaphore::new(MAX_COPIED_KIB as usize),
         joins,
         stop: stop.clone(),
     };
@@ -74,15 +67,6 @@ impl Stream {
             joined.await.ok()
         };
         timeout(JOIN_DEADLINE, ask).await.ok().flatten()
-    }
-
-    /// Memory for a copy of a frame; it is released when the frame is sent.
-    pub async fn room(&self, frame: &Bytes) -> Option<SemaphorePermit<'_>> {
-        if frame.len() <= LARGE {
-            return None;
-        }
-        let kib = u32::try_from(frame.len() >> 10).unwrap_or(u32::MAX);
-        self.copies.acquire_many(kib.min(MAX_COPIED_KIB)).await.ok()
     }
 
     /// Ends when the daemon does.

@@ -10,9 +10,12 @@ use crate::source::View;
 use agentpulse_core::only::Only;
 use agentpulse_pipeline::changes::{self, Changes};
 
-/// Of a short list, as many as a page shows.
-const MAX_SHORT: usize = 100;
-const MAX_SHORT_BYTES: usize = 64 << 10;
+/// Of the list of a resync, and its bytes. `/api/agents/active` has the others.
+const MAX_LISTED: usize = 1_000;
+const MAX_LISTED_BYTES: usize = 512 << 10;
+/// The same while there is a load: as many as are read while they move.
+const MAX_SHORT: usize = 50;
+const MAX_SHORT_BYTES: usize = 32 << 10;
 
 pub(super) struct Snapshot {
     pub data: Current,
@@ -47,7 +50,7 @@ impl Snapshot {
 }
 
 impl Resync {
-    /// The same; with `is_short` the list has the oldest only.
+    /// The same. The list has the oldest; `is_short` is for the time of a load.
     pub async fn read(
         reports: &Reports,
         changes: &Changes,
@@ -58,12 +61,13 @@ impl Resync {
             return Ok(None);
         };
         let (sources, now_ms) = (&reports.own, (reports.now_ms)());
-        let active = if is_short {
-            let (oldest, rest) = sources.running().0.page(&Only::default(), None, MAX_SHORT);
-            active::build(&oldest, rest, MAX_SHORT_BYTES, now_ms)
+        let (max, max_bytes) = if is_short {
+            (MAX_SHORT, MAX_SHORT_BYTES)
         } else {
-            Page::WHOLE.read(sources, now_ms).0
+            (MAX_LISTED, MAX_LISTED_BYTES)
         };
+        let (oldest, rest) = sources.running().0.page(&Only::default(), None, max);
+        let active = active::build(&oldest, rest, max_bytes, now_ms);
         Ok(Some(Resync { data, active }))
     }
 }

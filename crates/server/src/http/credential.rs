@@ -1,11 +1,12 @@
 //! The credentials of a request. A key never stands in a URL: URLs are written to logs.
 
+use axum::http::Request;
 use axum::http::header::{
-    AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+    AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL,
 };
-use axum::http::{Method, Request};
 
 use super::stream::paths::{OF_DASHBOARD, OWN};
+use super::stream::upgrade;
 
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The subprotocol that is spoken. A browser that offers any must be answered with one of them,
@@ -52,18 +53,8 @@ fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// Other routes ignore these headers, and would accept a ticket that stands in some log.
 fn is_websocket<B>(request: &Request<B>) -> bool {
-    let names = |header: HeaderName, word: &str| {
-        let values = request.headers().get_all(header).iter();
-        let lists = values.filter_map(|value| value.to_str().ok());
-        lists
-            .flat_map(|list| list.split(','))
-            .any(|name| name.trim().eq_ignore_ascii_case(word))
-    };
     let has_one = matches!(request.uri().path(), OWN | OF_DASHBOARD);
-    has_one
-        && *request.method() == Method::GET
-        && names(UPGRADE, "websocket")
-        && names(CONNECTION, "upgrade")
+    has_one && upgrade::is_asked_for(request.method(), request.headers())
 }
 
 /// Whether the client can be answered with [`PROTOCOL`].
@@ -90,6 +81,8 @@ pub fn remove_credentials<B>(request: &mut Request<B>) {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Method;
+
     use super::*;
 
     const UPGRADE: [(&str, &str); 2] = [

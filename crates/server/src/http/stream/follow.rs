@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 
-use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
+use tungstenite::Utf8Bytes;
 
 use super::socket::{Ending, Socket, is_ping};
 use agentpulse_reports::stream::Dialect;

@@ -4,3 +4,4 @@ mod follow;
 pub mod paths;
 pub mod routes;
 mod socket;
+pub mod upgrade;

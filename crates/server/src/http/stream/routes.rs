@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 use tokio::sync::watch;
 
 use super::follow;
-use super::socket::{Ending, MAX_MESSAGE_BYTES, READ_BYTES, Socket};
+use super::socket::{Ending, Socket};
+use super::upgrade::Upgrade;
 use crate::http::error::HttpError;
 use crate::http::security::SecurityLayer;
 use crate::http::state::HttpState;
@@ -25,7 +24,6 @@ type Http = State<Arc<HttpState>>;
 /// The credentials of the connection.
 type Key = (Option<Extension<Grant>>, Option<Extension<Actor>>);
 type Whose = Extension<ConnectionHolder>;
-type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// [`OWN`](super::paths::OWN)
 pub async fn own(
@@ -54,9 +52,9 @@ fn open(
     upgrade: Upgrade,
     dialect: Dialect,
 ) -> Result<Response, HttpError> {
-    let (upgrade, place) = admit(&http, holder, upgrade)?;
-    Ok(upgrade.on_upgrade(async move |socket| {
-        let mut socket = Socket::new(socket, &http.stream, &place);
+    let place = admit(&http, holder)?;
+    Ok(upgrade.accept(async move |wire| {
+        let mut socket = Socket::new(wire, &http.stream, &place);
         let ending = tokio::select! {
             ending = follow::serve(&mut socket, dialect) => ending,
             ending = close_when_unauthorized(&http, grant) => ending,
@@ -97,22 +95,9 @@ async fn keys_needed(mut layers: watch::Receiver<Arc<SecurityLayer>>) {
     }
 }
 
-fn admit(
-    http: &HttpState,
-    Extension(holder): Whose,
-    upgrade: Upgrade,
-) -> Result<(WebSocketUpgrade, Place), HttpError> {
-    let upgrade = upgrade.map_err(|_| {
-        let message = "this is a WebSocket: ask for an upgrade by GET";
-        HttpError::new(Code::UpgradeRequired, message)
-    })?;
-    let place = http.stream.enter(holder).ok_or_else(|| {
+fn admit(http: &HttpState, Extension(holder): Whose) -> Result<Place, HttpError> {
+    http.stream.enter(holder).ok_or_else(|| {
         let message = "limits.stream_clients are connected: try again later";
         HttpError::new(Code::TooManyClients, message)
-    })?;
-    let upgrade = upgrade
-        .read_buffer_size(READ_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .max_message_size(MAX_MESSAGE_BYTES);
-    Ok((upgrade, place))
+    })
 }

@@ -1,21 +1,23 @@
 //! One connection: its limits, timeouts and liveness.
 
-use std::error::Error as _;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::debug;
-use tungstenite::Error as WireError;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::{Error as WireError, Message, Utf8Bytes};
 
+use super::upgrade::Wire;
 use agentpulse_reports::stream::{Place, Stream};
 
-/// A client has nothing to send but pings and pongs.
-pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
-/// Read at once, and kept for each connection: a ping fits many times over.
-pub const READ_BYTES: usize = 1 << 10;
+/// A text is copied for every connection while it is sent, and the connection keeps that room: a
+/// longer one goes in parts.
+const MAX_PART_BYTES: usize = 32 << 10;
 /// Of one client within [`MESSAGES_WITHIN`]; the dashboard sends one in 30 s.
 const MAX_MESSAGES: u32 = 100;
 const MESSAGES_WITHIN: Duration = Duration::from_secs(10);
@@ -95,13 +97,13 @@ impl Ending {
 pub struct Socket<'a> {
     pub stream: &'a Stream,
     place: &'a Place,
-    wire: WebSocket,
+    wire: Wire,
     pulse: Pulse,
     budget: Budget,
 }
 
 impl<'a> Socket<'a> {
-    pub fn new(wire: WebSocket, stream: &'a Stream, place: &'a Place) -> Socket<'a> {
+    pub fn new(wire: Wire, stream: &'a Stream, place: &'a Place) -> Socket<'a> {
         let now = Instant::now();
         Socket {
             stream,
@@ -117,11 +119,11 @@ impl<'a> Socket<'a> {
     pub async fn next(&mut self) -> Result<Utf8Bytes, Ending> {
         loop {
             let message = tokio::select! {
-                message = self.wire.recv() => message.ok_or(Ending::Gone)?.map_err(ending_of)?,
+                message = self.wire.next() => message.ok_or(Ending::Gone)?.map_err(ending_of)?,
                 () = sleep_until(self.pulse.due()) => {
                     match self.pulse.beat(Instant::now())? {
                         // If cancelled, the pong waits in the connection for the next frame.
-                        Beat::Ping => self.put(Message::Ping(Bytes::new())).await?,
+                        Beat::Ping => self.ping().await?,
                         Beat::Owed => self.place.owes_pong(true),
                     }
                     continue;
@@ -135,26 +137,32 @@ impl<'a> Socket<'a> {
             match message {
                 Message::Text(text) => return Ok(text),
                 Message::Binary(_) => return Ok(Utf8Bytes::default()),
-                // The library answers both.
-                Message::Ping(_) | Message::Pong(_) => {}
+                // The library answers both, and reads no frames.
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
                 Message::Close(_) => return Err(Ending::Gone),
             }
         }
     }
 
     /// Sends one text.
-    pub async fn send(&mut self, frame: Bytes) -> Result<(), Ending> {
-        let stream = self.stream;
-        let _room = stream.room(&frame).await;
-        let text = Utf8Bytes::try_from(frame).map_err(|_| Ending::Gone)?;
-        self.put(Message::Text(text)).await
+    pub async fn send(&mut self, mut text: Bytes) -> Result<(), Ending> {
+        let parts = async {
+            let mut kind = Data::Text;
+            loop {
+                let part = text.split_to(text.len().min(MAX_PART_BYTES));
+                let frame = Frame::message(part, OpCode::Data(kind), text.is_empty());
+                self.wire.send(Message::Frame(frame)).await?;
+                if text.is_empty() {
+                    return Ok(());
+                }
+                kind = Data::Continue;
+            }
+        };
+        in_time(parts).await
     }
 
-    async fn put(&mut self, message: Message) -> Result<(), Ending> {
-        match timeout(SEND_DEADLINE, self.wire.send(message)).await {
-            Ok(sent) => sent.map_err(|_| Ending::Gone),
-            Err(_) => Err(Ending::TooSlow),
-        }
+    async fn ping(&mut self) -> Result<(), Ending> {
+        in_time(self.wire.send(Message::Ping(Bytes::new()))).await
     }
 
     /// Sends the reason, and waits until the client has read it: a connection that is closed with
@@ -168,11 +176,12 @@ impl<'a> Socket<'a> {
         let close = async {
             if let Some((code, reason)) = ending.close_frame() {
                 let reason = Utf8Bytes::from_static(reason);
+                let code = code.into();
                 let frame = CloseFrame { code, reason };
                 self.wire.send(Message::Close(Some(frame))).await.ok()?;
             }
             // To a client that has closed this sends the answer.
-            while matches!(self.wire.recv().await, Some(Ok(_))) {}
+            while matches!(self.wire.next().await, Some(Ok(_))) {}
             if ending.ends_reading() {
                 // What it still sends is left to the kernel.
                 sleep_until(until).await;
@@ -183,12 +192,19 @@ impl<'a> Socket<'a> {
     }
 }
 
+async fn in_time(sent: impl Future<Output = Result<(), WireError>>) -> Result<(), Ending> {
+    match timeout(SEND_DEADLINE, sent).await {
+        Ok(sent) => sent.map_err(|_| Ending::Gone),
+        Err(_) => Err(Ending::TooSlow),
+    }
+}
+
 /// The end of a connection by an error of reading.
-fn ending_of(error: axum::Error) -> Ending {
-    match error.source().and_then(|error| error.downcast_ref()) {
-        Some(WireError::Capacity(_)) => Ending::TooLarge,
-        Some(WireError::Utf8(_)) => Ending::NoText,
-        Some(WireError::Protocol(_)) => Ending::NoWebSocket,
+fn ending_of(error: WireError) -> Ending {
+    match error {
+        WireError::Capacity(_) => Ending::TooLarge,
+        WireError::Utf8(_) => Ending::NoText,
+        WireError::Protocol(_) => Ending::NoWebSocket,
         _ => Ending::Gone,
     }
 }
