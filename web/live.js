@@ -2,7 +2,7 @@
 
 import { Refused, answeredAt, openStream, read } from "./api.js";
 import { ENDED, touch, touchAll } from "./reports.js";
-import { changed, state } from "./state.js";
+import { changed, lastEnded, state } from "./state.js";
 
 const POLL_MS = 2_000;
 // While the stream runs, a small read still shows which view answers.
@@ -11,7 +11,6 @@ const HEARTBEAT_MS = 5_000;
 const BACKOFF_MS = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
 const PING_MS = 25_000;
 const SILENT_MS = 40_000;
-const MAX_ENDED = 50;
 
 let socket = null;
 let seq = 0;
@@ -115,13 +114,9 @@ function apply(element, ended) {
   }
 }
 
-// Of one that changed twice the last counts. All ends are written alike, so their text is in order.
 function addEnded(executions) {
-  const all = new Map([...state.ended, ...executions].map((run) => [run.agent_id, run]));
-  const end = (run) => run.execution_end;
-  state.ended = [...all.values()]
-    .sort((a, b) => (end(a) < end(b) ? 1 : end(a) > end(b) ? -1 : 0))
-    .slice(0, MAX_ENDED);
+  for (const run of executions) run.seenMs = heardAt;
+  state.ended = lastEnded(state.ended, executions);
   touch(...ENDED);
   if (executions.some(({ status }) => status !== "success")) touch("errors");
   changed("ended");

@@ -2,7 +2,7 @@
 // its own, else now and then.
 
 import { Refused, read } from "./api.js";
-import { changed, on, state } from "./state.js";
+import { changed, lastEnded, on, state } from "./state.js";
 
 // After a change.
 const SOON_MS = 1_500;
@@ -111,6 +111,10 @@ async function load(name, range) {
     plan.get(name).dueAt = Date.now() + REPORTS[name][0];
   }
   state.reports[name] = next;
-  if (name === "ended" && !next.failed) state.ended = next.data.executions;
+  if (name === "ended" && !next.failed) {
+    // What the stream has just shown may be in no answer yet.
+    const isNew = (run) => Date.now() - run.seenMs < BUSY_FOR_MS;
+    state.ended = lastEnded(next.data.executions, state.ended.filter(isNew));
+  }
   changed(name);
 }

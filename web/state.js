@@ -61,6 +61,18 @@ function notify() {
   for (const listener of called) listener();
 }
 
+const MAX_ENDED = 50;
+
+// The last executions of two lists; of one that is in both the second list's counts. All ends are
+// written alike, so their text is in order.
+export function lastEnded(known, newer) {
+  const all = new Map([...known, ...newer].map((run) => [run.agent_id, run]));
+  const end = (run) => run.execution_end;
+  return [...all.values()]
+    .sort((a, b) => (end(a) < end(b) ? 1 : end(a) > end(b) ? -1 : 0))
+    .slice(0, MAX_ENDED);
+}
+
 export const serverNow = () => Date.now() - state.skewMs;
 
 // The route stands behind the hash, so that a link opens what its sender saw.
