@@ -44,8 +44,8 @@ export const answeredAt = () => answeredMs;
 const MAX_KEPT = 64;
 const kept = new Map();
 
-// Returns {data, source}; the data is the very same object as long as the answer is the same. Throws
-// Refused for an error answer, TypeError or a timeout without one.
+// Returns {data, source}; the data is the very same object as long as the answer is the same.
+// Throws Refused for an error answer, TypeError or a timeout without one.
 export async function read(path) {
   const headers = key ? { authorization: `Bearer ${key}` } : {};
   const response = await fetch(path, { headers, signal: AbortSignal.timeout(WITHIN_MS) });

@@ -32,8 +32,8 @@ export function fill(element, ...children) {
 // Of each place, its rows by their keys.
 const drawn = new WeakMap();
 
-// The children of an element, each as [key, what it says, how it is made]. One that says the same as
-// before stays as it is, so that little is drawn again.
+// The children of an element, each as [key, what it says, how it is made]. One that says the same
+// as before stays as it is, so that little is drawn again.
 export function rows(place, wanted) {
   const before = drawn.get(place) ?? new Map();
   const now = new Map();

@@ -21,13 +21,16 @@ export const state = {
   skewMs: 0, // this clock minus the daemon's
 };
 
-// Changes come one by one, and are shown together: a reader sees no more than a few a second.
-const SHOWN_EVERY_MS = 400;
+// Changes come one by one, and are shown together, with the times that tick: each frame costs as
+// much as many changes, and a reader sees no more than one a second.
+const SHOWN_EVERY_MS = 750;
+const TICK_MS = 1_000;
 
 const listeners = new Map();
 const pending = new Set();
 let shownAt = 0;
 let timer = 0;
+let tick = 0;
 
 export function on(topics, listener) {
   for (const topic of topics.split(" ")) {
@@ -36,8 +39,8 @@ export function on(topics, listener) {
   }
 }
 
-// Listeners are called within a frame, however often a topic changed. A hidden page gets no frames,
-// and needs none.
+// Listeners are called within a frame, however often a topic changed; those of "tick" in each, and
+// once a second. A hidden page gets no frames, and needs none.
 export function changed(...topics) {
   for (const topic of topics) pending.add(topic);
   const wait = Math.max(0, shownAt + SHOWN_EVERY_MS - performance.now());
@@ -54,6 +57,9 @@ function notify() {
   clearTimeout(timer);
   timer = 0;
   shownAt = performance.now();
+  clearTimeout(tick);
+  tick = setTimeout(changed, TICK_MS);
+  pending.add("tick");
   const called = new Set();
   for (const topic of pending)
     for (const listener of listeners.get(topic) ?? []) called.add(listener);

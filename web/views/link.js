@@ -25,7 +25,7 @@ export function start() {
     show();
   });
   on("agents", about);
-  setInterval(show, 1_000);
+  on("tick", show);
   show();
 }
 

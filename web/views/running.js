@@ -15,7 +15,7 @@ const NEAR_MS = 120_000;
 export function start() {
   on("active link range agent", show);
   on("totals", showNote);
-  setInterval(tick, 1_000);
+  on("tick", tick);
 }
 
 function show() {

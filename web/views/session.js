@@ -29,7 +29,7 @@ export function start() {
   sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
   on("active", () => touches(state.active.values()) && schedule(SOON_MS));
   on("ended", () => touches(state.ended.slice(0, 1)) && schedule(SOON_MS));
-  setInterval(tick, 1_000);
+  on("tick", tick);
   open();
 }
 

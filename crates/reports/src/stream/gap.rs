@@ -1,11 +1,11 @@
 //! Changes that clients were not shown, and how they are made good: while more come than frames
-//! hold, by a short list once a second, and afterwards by the whole one.
+//! hold, by a short list once a second, and afterwards by a longer one.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So long after the last change that was skipped the whole list is worth its bytes.
+/// So long after the last change that was skipped a longer list is worth its bytes.
 const CALM_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct Gap {

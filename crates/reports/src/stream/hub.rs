@@ -68,12 +68,12 @@ pub struct Hub {
     seq: u64,
     /// The last change that was shown, or skipped.
     shown: u64,
-    /// Changes were skipped, until a whole list has been sent to all.
+    /// Changes were skipped, until all have been sent what runs.
     gap: Option<Gap>,
     rebuilds: u64,
     snapshot_at: Instant,
     resync_at: Instant,
-    /// When the next resync may have a list of any length.
+    /// When the next resync may have the longer list.
     whole_at: Instant,
     totals: Totals,
 }

@@ -16,16 +16,17 @@
 //! The snapshot comes first; its number is that of the last frame before it. Every frame of
 //! `changes` and every `resync` has the next number, so that a client sees a gap; the stream itself
 //! allows no gap: if it has not shown every change, because there were more than one frame holds or
-//! because it lost them, it sends all clients a resync. While more and more come its list is a short
-//! one, of the oldest executions, so that a load does not become bytes; changes follow again after a
-//! list that is whole. Executions that ended in such a gap must be read again. Totals are
+//! because it lost them, it sends all clients a resync. While more and more come its list is a
+//! short one, of the oldest executions, so that a load does not become bytes; changes follow again
+//! after a longer list. Executions that ended in such a gap must be read again. Totals are
 //! `metrics/current` without its executions, which clients have by the changes.
 //!
 //! A change is shown once it is true for reads, which are answered by the live view or, while that
 //! is unreachable or behind, by history: so what a client adds up and what it reads fit together.
 //! (A cached answer may be a quarter of a second older.) A snapshot may hold changes whose frame is
 //! still to come; each of them sets values and adds nothing, so that it may be shown twice.
-//! Heartbeats are shown as they arrive, of very many those that waited longest, after their execution's start and never after its end.
+//! Heartbeats are shown as they arrive, of very many those that waited longest, after their
+//! execution's start and never after its end.
 //!
 //! The existing dashboard is sent the same changes in its own words (`dashboard`), and its whole
 //! status after a gap.
