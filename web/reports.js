@@ -2,7 +2,7 @@
 // its own, else now and then.
 
 import { Refused, read } from "./api.js";
-import { changed, lastEnded, on, state } from "./state.js";
+import { changedNow, lastEnded, on, state } from "./state.js";
 
 // After a change.
 const SOON_MS = 1_500;
@@ -116,5 +116,5 @@ async function load(name, range) {
     const isNew = (run) => Date.now() - run.seenMs < BUSY_FOR_MS;
     state.ended = lastEnded(next.data.executions, state.ended.filter(isNew));
   }
-  changed(name);
+  changedNow(name);
 }

@@ -28,7 +28,7 @@ const TICK_MS = 1_000;
 
 const listeners = new Map();
 const pending = new Set();
-let shownAt = 0;
+let shownAt = -Infinity;
 let timer = 0;
 let tick = 0;
 
@@ -47,8 +47,8 @@ export function changed(...topics) {
   timer ||= setTimeout(requestAnimationFrame, wait, notify);
 }
 
-// What the reader does is shown at once.
-function chosen(topics) {
+// What the reader does is shown at once, and so is what was read for it.
+export function changedNow(...topics) {
   for (const topic of topics) pending.add(topic);
   requestAnimationFrame(notify);
 }
@@ -93,7 +93,7 @@ export function readRoute() {
   };
   const moved = Object.keys(next).filter((name) => state[name] !== next[name]);
   Object.assign(state, next);
-  if (moved.length) chosen(moved);
+  if (moved.length) changedNow(...moved);
 }
 
 export function href(change) {

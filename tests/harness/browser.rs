@@ -11,7 +11,7 @@ use std::time::Instant;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::{Message, WebSocket};
+use tungstenite::{Error, Message, WebSocket};
 
 use super::folder::folder;
 use super::time::{DEADLINE, PAUSE, eventually};
@@ -178,8 +178,11 @@ impl Browser {
         let begin = Instant::now();
         loop {
             assert!(begin.elapsed() < DEADLINE, "{method} has no answer");
-            let Message::Text(text) = self.socket.read().expect("Chromium answers") else {
-                continue;
+            let text = match self.socket.read() {
+                Ok(Message::Text(text)) => text,
+                Ok(_) => continue,
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => panic!("Chromium answers: {error}"),
             };
             let message: Value = serde_json::from_str(&text).expect("JSON");
             if message["id"] == self.last_id {
