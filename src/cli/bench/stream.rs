@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use tungstenite::Message;
 
 use super::load::Load;
+use super::machine::memory;
 use super::reads::p99_while;
 use super::result::{Row, row};
 use super::subject::{Subject, is_level};
-use super::sustained::paced;
+use super::sustained::{paced, resident_mib};
 use crate::cli::delivery::{connect, deliver};
 use crate::cli::failure::{Failure, failed, io_failed};
 
@@ -76,6 +77,7 @@ pub fn at_pace(subject: &Subject, load: Load, seconds: u64) -> Result<Vec<Row>, 
     }
     settle(subject)?;
     std::thread::sleep(LAST_FRAME);
+    let memory = memory(subject.pid()).map(resident_mib);
     let seen = clients.leave()?;
     let last = seen.iter().map(|seen| seen.last_seq).max().unwrap_or(0);
     let behind = seen.iter().filter(|seen| seen.last_seq < last).count();
@@ -98,6 +100,7 @@ pub fn at_pace(subject: &Subject, load: Load, seconds: u64) -> Result<Vec<Row>, 
             "clients",
         ),
         row(part, "metrics/current meanwhile, p99", p99_ms, "ms"),
+        row(part, "memory of the daemon", memory, "MiB"),
     ])
 }
 

@@ -112,7 +112,7 @@ pub fn at_rest(subject: &Subject) -> Vec<Row> {
     ]
 }
 
-fn resident_mib(memory: Memory) -> f64 {
+pub fn resident_mib(memory: Memory) -> f64 {
     memory.resident_kib as f64 / 1024.0
 }
 
