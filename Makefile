@@ -8,8 +8,8 @@ MANDIR ?= $(PREFIX)/share/man
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak lint bench bench-hook bench-hook-storm check-peers openapi-check demo deny \
-	install uninstall screenshot
+.PHONY: help setup run test soak lint bench bench-parts bench-hook bench-hook-storm check-peers \
+	openapi-check demo deny install uninstall screenshot
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ lint: setup ## Check format, lints and words
 
 bench: setup ## Measure this machine with a build as it is installed
 	$(CARGO) run --profile dist --quiet --bin agentpulse -- bench $(ARGS)
+
+bench-parts: setup ## Measure each part of the way of an event by itself, with its allocations
+	$(CARGO) bench --profile dist --package agentpulse --bench parts -- $(ARGS)
 
 BENCH_PYTHON ?= $(CURDIR)/target/bench-python/bin/python3
 export BENCH_PYTHON
