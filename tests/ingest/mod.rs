@@ -3,6 +3,7 @@
 //! | file | what it holds the daemon to |
 //! |---|---|
 //! | `accepted` | what is accepted as it is, and what is a duplicate |
+//! | `allocations` | what an event allocates in each part of its way |
 //! | `commit_bytes` | one event that changes thousands of turns |
 //! | `corrections` | what is known better later: both views and the model |
 //! | `heartbeats` | heartbeats of what began just now, whatever becomes of Redis |
@@ -21,6 +22,7 @@
 //! | `work` | how many commits and scripts a burst takes, and that its repetition takes none |
 
 mod accepted;
+mod allocations;
 mod commit_bytes;
 mod corrections;
 mod heartbeats;

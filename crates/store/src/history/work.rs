@@ -1,5 +1,5 @@
-//! How many statements a flush runs. They are counted and not timed, so that the number is the
-//! same on every machine.
+//! How many statements a flush runs, and what it writes. Both are counted and not timed, so that
+//! the numbers are the same on every machine.
 
 use std::cell::Cell;
 
@@ -51,5 +51,29 @@ fn a_flush_runs_one_statement_an_execution_and_few_a_bucket() {
     assert!(
         beside <= 100,
         "{beside} statements beside those of executions"
+    );
+}
+
+#[test]
+fn a_flush_writes_little_more_than_the_rows() {
+    const EXECUTIONS: u64 = 8_192;
+    let mut world = World::new();
+    let flush = |world: &mut World, prefix: &str| {
+        for n in 0..EXECUTIONS {
+            let agent = format!("agent-{}", n % 20);
+            let id = format!("{prefix}-{n}");
+            world.record(&id, stop_of(&agent, NOW_MS, 5, Status::Success));
+        }
+        let before = world.history.wal_bytes();
+        world.flush();
+        (world.history.wal_bytes() - before) / EXECUTIONS
+    };
+    flush(&mut world, "first");
+    let beside_others = flush(&mut world, "second");
+    // Today 400.
+    let most = 480;
+    assert!(
+        beside_others <= most,
+        "{beside_others} bytes of the log an execution, and not {most}"
     );
 }

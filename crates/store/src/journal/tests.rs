@@ -140,3 +140,26 @@ fn the_epoch_stays_and_others_of_its_past_are_remembered() {
     assert_eq!(journal.epoch(), renewed);
     assert_eq!(journal.past_epochs(), ["old", "new", &epoch]);
 }
+
+/// Counted and not timed, so that the number is the same on every machine.
+#[test]
+fn an_append_writes_little_more_than_the_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&dir.path().join("journal.db")).unwrap();
+    let changes = changes(1..=4_096);
+    let json = |change: &Arc<Change>| serde_json::to_string(change).unwrap().len() as u64;
+    let needed: u64 = changes.iter().map(json).sum();
+    let before = journal.wal_bytes();
+    for batch in changes.chunks(512) {
+        journal.append(&entry(batch), &KEEP_ALL).unwrap();
+    }
+    let written = journal.wal_bytes() - before;
+    assert!(needed > 0 && written > needed, "{written} of {needed}");
+    // Today 124.
+    let most = 150;
+    assert!(
+        written * 100 <= needed * most,
+        "{written} bytes of the log for {needed} of changes: {} %, and not {most} %",
+        written * 100 / needed
+    );
+}
