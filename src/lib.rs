@@ -33,7 +33,7 @@
 //! | crate or module | what it is for |
 //! |---|---|
 //! | [`agentpulse_contract`] | names and formats that the hook program shares: the data folder, the spool, exit codes |
-//! | [`agentpulse_redact`] | takes secrets out of texts: pure |
+//! | `agentpulse_redact` | takes secrets out of texts: pure |
 //! | [`agentpulse_core`] | what the numbers mean: pure, no clock |
 //! | [`agentpulse_sources`] | what arrives, decoded: events, hooks, transcripts; pure |
 //! | [`agentpulse_store::sqlite`] | what the three databases share: opening, versions, errors |

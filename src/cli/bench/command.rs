@@ -1,13 +1,17 @@
 //! Runs all parts of the benchmark in their order.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::earlier::Earlier;
 use super::load::Load;
-use super::result::{Setting, table};
+use super::result::Setting;
 use super::subject::Subject;
-use super::{burst, machine, page, parts, reads, single, stream, sustained};
+use super::table::table;
+use super::{burst, disk, machine, memory, page, reads, scripts, single, stream, sustained};
 use crate::cli::failure::Failure;
 use crate::cli::output::{print, print_json};
 
@@ -28,22 +32,25 @@ pub struct Bench {
     /// The steady load for a minute
     #[arg(long, conflicts_with = "seconds")]
     long: bool,
+    /// Compare with an earlier run: a file of what --json printed
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "compare")]
     json: bool,
 }
 
 impl Bench {
     pub fn run(self) -> Result<(), Failure> {
+        let earlier = self.compare.as_deref().map(Earlier::read).transpose()?;
         let now_ms = Timestamp::now().as_millisecond();
         let subject = Subject::start()?;
         let status = subject.status()?;
         let setting = Setting {
-            version: env!("CARGO_PKG_VERSION"),
-            build: if cfg!(debug_assertions) {
-                "debug"
-            } else {
-                "release"
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            build: match cfg!(debug_assertions) {
+                true => "debug".to_owned(),
+                false => "release".to_owned(),
             },
             redis: status["redis"]["version"]
                 .as_str()
@@ -61,26 +68,35 @@ impl Bench {
         // Each load has ids of its own, in every run of the same day as well.
         let seed = now_ms as u64;
         let mut load = Load::new(seed, now_ms);
-        let mut rows = sustained::at_rest(&subject);
-        rows.extend(page::measure(&subject, seed.wrapping_add(2), now_ms)?);
+        let other_load = |n: u64| Load::new(seed.wrapping_add(n), now_ms);
+        let mut rows = memory::at_rest(&subject);
+        rows.extend(memory::watched(&subject, now_ms)?);
+        rows.extend(page::measure(&subject, seed.wrapping_add(1_000), now_ms)?);
         rows.extend(single::measure(&subject, &mut load)?);
-        let (burst, daemon_us) = burst::measure(&subject, &mut load, self.events)?;
+        rows.extend(scripts::measure(&subject, other_load(1))?);
+        let (burst, in_burst) = memory::during(&subject, || {
+            burst::measure(&subject, &mut load, self.events)
+        })?;
         rows.extend(burst);
         rows.extend(reads::measure(&subject)?);
-        rows.extend(parts::measure(
-            &mut load,
-            subject.folder(),
-            now_ms,
-            daemon_us,
-        )?);
-        let watched = Load::new(seed.wrapping_add(1), now_ms);
-        rows.extend(stream::at_maximum(&subject, &mut load, self.events)?);
-        rows.extend(stream::at_pace(&subject, watched, seconds)?);
-        rows.extend(sustained::measure(&subject, load, seconds)?);
+        let (sustained, at_pace) = memory::during(&subject, || {
+            sustained::measure(&subject, other_load(2), seconds)
+        })?;
+        rows.extend(sustained);
+        rows.extend(in_burst.and(at_pace).rows("full load", 100.0));
+        let (watched, with_clients) = memory::during(&subject, || {
+            let mut rows = stream::at_maximum(&subject, &mut load, self.events)?;
+            rows.extend(stream::at_pace(&subject, other_load(3), seconds)?);
+            Ok(rows)
+        })?;
+        rows.extend(watched);
+        rows.extend(with_clients.rows("100 who watch", 130.0));
+        rows.extend(memory::afterwards(&subject)?);
+        rows.extend(disk::afterwards(&subject)?);
         drop(subject);
         if self.json {
             return print_json(json!({"setting": setting, "rows": rows}));
         }
-        print(&table(&setting, &rows))
+        print(&table(&setting, &rows, earlier.as_ref()))
     }
 }

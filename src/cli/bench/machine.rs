@@ -11,6 +11,9 @@ const TICK_US: u64 = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     pub resident_kib: u64,
+    /// Of the resident what is no file's.
+    pub anonymous_kib: u64,
+    /// The most that was resident, since the last [`forget_peak`].
     pub peak_kib: u64,
 }
 
@@ -33,8 +36,23 @@ pub fn memory(pid: u32) -> Option<Memory> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     Some(Memory {
         resident_kib: kib(&status, "VmRSS:")?,
+        anonymous_kib: kib(&status, "RssAnon:")?,
         peak_kib: kib(&status, "VmHWM:")?,
     })
+}
+
+/// The peak of a process's memory is from now on that of what follows. False where the system
+/// cannot.
+pub fn forget_peak(pid: u32) -> bool {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").is_ok()
+}
+
+/// What a process has had written to disks; nothing of it is if its files are in memory.
+pub fn written_bytes(pid: u32) -> Option<u64> {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    let mut lines = io.lines();
+    let written = lines.find_map(|line| line.strip_prefix("write_bytes: "))?;
+    written.parse().ok()
 }
 
 /// The first child of a process whose program has a name that ends so.

@@ -2,15 +2,19 @@
 
 mod burst;
 mod command;
+mod disk;
+mod earlier;
 mod load;
 mod machine;
+mod memory;
 mod page;
-mod parts;
 mod reads;
 mod result;
+mod scripts;
 mod single;
 mod stream;
 mod subject;
 mod sustained;
+mod table;
 
 pub use self::command::Bench;

@@ -1,18 +1,28 @@
-//! What was measured, as one table or as JSON.
+//! What was measured, and what it should be.
 
 use std::time::Duration;
 
-use serde::Serialize;
-
-use crate::cli::table::aligned;
+use serde::{Deserialize, Serialize};
 
 /// One number. None means that this system does not report it.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    part: &'static str,
-    what: &'static str,
-    value: Option<f64>,
-    unit: &'static str,
+    pub part: &'static str,
+    pub what: &'static str,
+    pub value: Option<f64>,
+    pub unit: &'static str,
+    /// None where nothing is promised: the number explains another one.
+    pub goal: Option<Goal>,
+    /// None without a goal or a value.
+    pub is_met: Option<bool>,
+}
+
+/// What a number should be. A goal is for two cores.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    AtMost(f64),
+    AtLeast(f64),
 }
 
 pub fn row(
@@ -26,69 +36,47 @@ pub fn row(
         what,
         value: value.into(),
         unit,
+        goal: None,
+        is_met: None,
+    }
+}
+
+impl Row {
+    pub fn at_most(self, bound: f64) -> Row {
+        self.with(Goal::AtMost(bound))
+    }
+
+    pub fn at_least(self, bound: f64) -> Row {
+        self.with(Goal::AtLeast(bound))
+    }
+
+    fn with(self, goal: Goal) -> Row {
+        Row {
+            goal: Some(goal),
+            is_met: self.value.map(|value| goal.is_met(value)),
+            ..self
+        }
+    }
+}
+
+impl Goal {
+    fn is_met(self, value: f64) -> bool {
+        match self {
+            Goal::AtMost(bound) => value <= bound,
+            Goal::AtLeast(bound) => value >= bound,
+        }
     }
 }
 
 /// Where and with what it was measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Setting {
-    pub version: &'static str,
-    pub build: &'static str,
+    pub version: String,
+    pub build: String,
     pub redis: String,
     pub cpus: usize,
     pub disk: String,
     pub events: u64,
-}
-
-pub fn table(setting: &Setting, rows: &[Row]) -> String {
-    let Setting {
-        version,
-        build,
-        redis,
-        cpus,
-        disk,
-        events,
-    } = setting;
-    let head = format!(
-        "agentpulse {version} ({build} build), Redis {redis}, {cpus} CPUs, {disk}, {events} events\n\
-         Wall times vary with what else the machine does: compare ratios and CPU times.\n\n"
-    );
-    let rows: Vec<[String; 4]> = rows
-        .iter()
-        .map(|row| {
-            let value = row.value.map_or_else(|| "not measured".to_owned(), digits);
-            let unit = if row.value.is_some() { row.unit } else { "" };
-            [row.part, row.what, &value, unit].map(str::to_owned)
-        })
-        .collect();
-    head + &aligned(&rows)
-}
-
-/// Three significant figures are more than two runs agree on.
-fn digits(value: f64) -> String {
-    match value.abs() {
-        size if size >= 100.0 || size == 0.0 => grouped(value.round() as i64),
-        size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 1.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
-/// `12,345`.
-fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = if number < 0 {
-        "-".to_owned()
-    } else {
-        String::new()
-    };
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// By nearest rank, in ms. `share` is 0..=1; nothing is 0.
@@ -100,23 +88,9 @@ pub fn percentile_ms(sorted: &[Duration], share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
 
-    #[test]
-    fn numbers_have_three_figures() {
-        let expect = [
-            (0.0, "0"),
-            (0.0421, "0.042"),
-            (4.2, "4.20"),
-            (42.13, "42.1"),
-            (421.7, "422"),
-            (1_234_567.0, "1,234,567"),
-            (-1_000.0, "-1,000"),
-        ];
-        for (value, text) in expect {
-            assert_eq!(digits(value), text);
-        }
-    }
+    use super::*;
 
     #[test]
     fn percentiles_are_by_nearest_rank() {
@@ -128,22 +102,21 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_figure_is_not_measured() {
-        let setting = Setting {
-            version: "1",
-            build: "debug",
-            redis: "7".to_owned(),
-            cpus: 2,
-            disk: "ext4 on /dev/vda".to_owned(),
-            events: 3,
-        };
-        let shown = table(
-            &setting,
-            &[row("a", "b", None, "µs"), row("a", "c", 2.0, "µs")],
-        );
-        assert!(
-            shown.ends_with("\n\na  b  not measured\na  c  2.00          µs\n"),
-            "{shown}"
-        );
+    fn a_goal_is_met_at_its_bound_and_says_so_in_json() {
+        let most = |value: f64| row("a", "b", value, "ms").at_most(5.0).is_met;
+        let least = |value: f64| row("a", "b", value, "×").at_least(0.85).is_met;
+        assert_eq!([4.9, 5.0, 5.1].map(most), [true, true, false].map(Some));
+        assert_eq!([0.8, 0.85, 0.9].map(least), [false, true, true].map(Some));
+        assert_eq!(row("a", "b", None, "ms").at_most(5.0).is_met, None);
+        let rows = [
+            row("a", "b", 6.0, "ms").at_most(5.0),
+            row("a", "c", 6.0, "ms"),
+        ];
+        let expect = json!([
+            {"part": "a", "what": "b", "value": 6.0, "unit": "ms", "goal": {"at_most": 5.0},
+             "is_met": false},
+            {"part": "a", "what": "c", "value": 6.0, "unit": "ms", "goal": null, "is_met": null},
+        ]);
+        assert_eq!(serde_json::to_value(rows).unwrap(), expect);
     }
 }

@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 use tungstenite::Message;
 
 use super::load::Load;
-use super::machine::memory;
 use super::reads::p99_while;
 use super::result::{Row, row};
 use super::subject::{Subject, is_level};
-use super::sustained::{paced, resident_mib};
+use super::sustained::paced;
 use crate::cli::delivery::{connect, deliver};
 use crate::cli::failure::{Failure, failed, io_failed};
 
@@ -29,13 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one client was sent after its snapshot.
 #[derive(Debug, Default)]
-struct Seen {
+pub struct Seen {
     first_seq: u64,
     last_seq: u64,
     bytes: u64,
 }
 
-struct Clients {
+pub struct Clients {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<Result<Seen, Failure>>>,
 }
@@ -45,7 +44,7 @@ pub fn at_maximum(subject: &Subject, load: &mut Load, events: u64) -> Result<Vec
     let (mut without, mut with) = (0.0f64, 0.0f64);
     for _ in 0..ROUNDS {
         without = without.max(burst(subject, load, events)?);
-        let clients = Clients::connect(subject.http()?)?;
+        let clients = Clients::connect(subject.http()?, CLIENTS)?;
         with = with.max(burst(subject, load, events)?);
         clients.leave()?;
     }
@@ -60,7 +59,7 @@ pub fn at_maximum(subject: &Subject, load: &mut Load, events: u64) -> Result<Vec
 /// So many events a second, with clients: what they are sent, and how reads fare meanwhile.
 pub fn at_pace(subject: &Subject, load: Load, seconds: u64) -> Result<Vec<Row>, Failure> {
     let address = subject.http()?;
-    let clients = Clients::connect(address)?;
+    let clients = Clients::connect(address, CLIENTS)?;
     let stream = connect(&subject.socket())?;
     let events = seconds * EVENTS_A_SECOND;
     let begun = Instant::now();
@@ -77,7 +76,6 @@ pub fn at_pace(subject: &Subject, load: Load, seconds: u64) -> Result<Vec<Row>, 
     }
     settle(subject)?;
     std::thread::sleep(LAST_FRAME);
-    let memory = memory(subject.pid()).map(resident_mib);
     let seen = clients.leave()?;
     let last = seen.iter().map(|seen| seen.last_seq).max().unwrap_or(0);
     let behind = seen.iter().filter(|seen| seen.last_seq < last).count();
@@ -92,15 +90,14 @@ pub fn at_pace(subject: &Subject, load: Load, seconds: u64) -> Result<Vec<Row>, 
     Ok(vec![
         row(part, "acknowledged", a_second, "events/s"),
         row(part, "frames to a client", a_client(frames), "frames/s"),
-        row(part, "bytes to a client", a_client(bytes) / 1024.0, "KiB/s"),
+        row(part, "bytes to a client", a_client(bytes) / 1024.0, "KiB/s").at_most(120.0),
         row(
             part,
             "clients without the last frame",
             behind as f64,
             "clients",
         ),
-        row(part, "metrics/current meanwhile, p99", p99_ms, "ms"),
-        row(part, "memory of the daemon", memory, "MiB"),
+        row(part, "metrics/current meanwhile, p99", p99_ms, "ms").at_most(25.0),
     ])
 }
 
@@ -126,24 +123,24 @@ fn settle(subject: &Subject) -> Result<Duration, Failure> {
 
 impl Clients {
     /// All of them, each with its first snapshot.
-    fn connect(address: SocketAddr) -> Result<Clients, Failure> {
+    pub fn connect(address: SocketAddr, count: usize) -> Result<Clients, Failure> {
         let stop = Arc::new(AtomicBool::new(false));
         let (ready, all_ready) = std::sync::mpsc::channel();
-        let threads = Vec::from_iter((0..CLIENTS).map(|_| {
+        let threads = Vec::from_iter((0..count).map(|_| {
             let (stop, ready) = (Arc::clone(&stop), ready.clone());
             // An error only means that the waiting thread has failed.
             let on_first = move || ready.send(()).unwrap_or_default();
             std::thread::spawn(move || watch(address, &stop, on_first))
         }));
         let clients = Clients { stop, threads };
-        for _ in 0..CLIENTS {
+        for _ in 0..count {
             let late = |_| failed("a client of the stream had no first snapshot");
             all_ready.recv_timeout(PATIENCE).map_err(late)?;
         }
         Ok(clients)
     }
 
-    fn leave(self) -> Result<Vec<Seen>, Failure> {
+    pub fn leave(self) -> Result<Vec<Seen>, Failure> {
         self.stop.store(true, Ordering::Release);
         let panicked = |_| failed("a client's thread panicked");
         let threads = self.threads.into_iter();

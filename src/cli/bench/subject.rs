@@ -41,7 +41,7 @@ impl Subject {
             .mode(0o700)
             .create(&folder)
             .map_err(cannot)?;
-        let settings = folder.join("settings.toml");
+        let (settings, data) = (folder.join("settings.toml"), folder.join("data"));
         fs::write(&settings, SETTINGS).map_err(cannot)?;
         let program = std::env::current_exe().map_err(cannot)?;
         let log = File::create(folder.join("log")).map_err(cannot)?;
@@ -57,7 +57,7 @@ impl Subject {
             .arg("--config")
             .arg(&settings)
             .arg("--data-dir")
-            .arg(folder.join("data"))
+            .arg(&data)
             .arg("--socket")
             .arg(folder.join("agentpulse.sock"))
             .args(["--http", "127.0.0.1:0"])
@@ -66,7 +66,7 @@ impl Subject {
             .stderr(log)
             .spawn()
             .map_err(cannot)?;
-        let control = Control::in_folder(&folder.join("data"));
+        let control = Control::in_folder(&data);
         let mut subject = Subject {
             child,
             folder,
@@ -103,6 +103,11 @@ impl Subject {
 
     pub fn socket(&self) -> PathBuf {
         self.folder.join("agentpulse.sock")
+    }
+
+    /// Where all that it writes is.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
     }
 
     pub fn pid(&self) -> u32 {

@@ -1,4 +1,4 @@
-//! A steady load for some time: whether the views keep up, and how the memory grows.
+//! A steady load for some time: whether the views keep up.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::load::Load;
-use super::machine::{Memory, memory};
 use super::result::{Row, row};
 use super::subject::{Subject, is_level};
 use crate::cli::delivery::{connect, deliver};
@@ -56,8 +55,6 @@ pub fn measure(subject: &Subject, load: Load, seconds: u64) -> Result<Vec<Row>, 
     let settled = subject.wait(PATIENCE, "the views", |status| {
         is_level(status, "live") && is_level(status, "history")
     })?;
-    let daemon = memory(subject.pid());
-    let redis = subject.redis_pid().and_then(memory);
     Ok(vec![
         row(
             PART,
@@ -85,39 +82,7 @@ pub fn measure(subject: &Subject, load: Load, seconds: u64) -> Result<Vec<Row>, 
             settled.as_secs_f64() * 1000.0,
             "ms",
         ),
-        row(
-            PART,
-            "memory of the daemon",
-            daemon.map(resident_mib),
-            "MiB",
-        ),
-        row(
-            PART,
-            "memory of the daemon, at most",
-            daemon.map(peak_mib),
-            "MiB",
-        ),
-        row(PART, "memory of Redis", redis.map(resident_mib), "MiB"),
-        row(PART, "memory of Redis, at most", redis.map(peak_mib), "MiB"),
     ])
-}
-
-/// Before anything was sent.
-pub fn at_rest(subject: &Subject) -> Vec<Row> {
-    let daemon = memory(subject.pid()).map(resident_mib);
-    let redis = subject.redis_pid().and_then(memory).map(resident_mib);
-    vec![
-        row("at rest", "memory of the daemon", daemon, "MiB"),
-        row("at rest", "memory of Redis", redis, "MiB"),
-    ]
-}
-
-pub fn resident_mib(memory: Memory) -> f64 {
-    memory.resident_kib as f64 / 1024.0
-}
-
-fn peak_mib(memory: Memory) -> f64 {
-    memory.peak_kib as f64 / 1024.0
 }
 
 impl Peaks {
