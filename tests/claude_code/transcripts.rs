@@ -177,9 +177,9 @@ fn a_transcript_that_comes_while_the_daemon_is_away_is_read_when_it_is_back() {
     agree(&daemon);
 }
 
-/// What the second turn spent begins where the first ends, which is not known while that runs.
+/// The stop of the first comes when both turns were read, and the daemon has started again.
 #[test]
-fn a_turn_waits_for_the_one_before_it_also_when_the_daemon_starts_again() {
+fn a_late_stop_replaces_the_end_that_the_next_turn_showed() {
     let place = folder();
     let roots = place.path().join("projects");
     let mut daemon = start(&roots);
@@ -190,15 +190,15 @@ fn a_turn_waits_for_the_one_before_it_also_when_the_daemon_starts_again() {
     }
     script.stop("a", 22.0);
     daemon.send(&script.lines);
-    // History has it, and knows that it is unread.
-    let waits = json!({"a": {"status": "running"}, "a#2": {"status": "success", "tokens": null}});
-    becomes(&daemon, &script, waits);
+    let second = json!({"tokens": [2_000, 1], "seconds": 10.0});
+    let read = json!({"a": {"tokens": [100, 1], "seconds": 9.9}, "a#2": second});
+    becomes(&daemon, &script, read);
     daemon.kill9();
     daemon.restart();
     script.lines.clear();
     script.stop("a", 10.0);
     daemon.send(&script.lines);
-    let read = json!({"a": {"tokens": [100, 1]}, "a#2": {"tokens": [2_000, 1]}});
+    let read = json!({"a": {"tokens": [100, 1], "seconds": 10.0}, "a#2": second});
     becomes(&daemon, &script, read);
     agree(&daemon);
 }

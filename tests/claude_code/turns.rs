@@ -188,6 +188,47 @@ fn an_agent_left_by_its_session_was_interrupted() {
     );
 }
 
+/// Two stops were lost, and a third turn was interrupted.
+#[test]
+fn a_turn_without_a_stop_ends_before_the_next_turn_of_its_agent() {
+    let write = |script: &mut Script| {
+        script.start("a", 0.0);
+        script.write("a", &script.turn("a", 0.0, 100, 10));
+        script.start("b", 0.0);
+        script.start("c", 0.0);
+        let mut interrupt = script.prompt("c", 2.0);
+        interrupt["interruptedMessageId"] = "m".into();
+        let asked = [
+            script.prompt("c", 0.0),
+            script.answer("c", 1.0, [7, 1, 0, 0, 0], &[("t", "Read")]),
+            interrupt,
+        ];
+        script.write("c", &asked);
+        for agent in ["a", "b", "c"] {
+            script.start(agent, 12.0);
+            script.stop(agent, 22.0);
+            if agent != "b" {
+                // A line is written a little before the hook of its turn.
+                script.write(agent, &script.turn(agent, 11.95, 2_000, 200));
+            }
+        }
+        script.main(40.0, "SessionEnd", json!({"reason": "other"}));
+    };
+    let next = json!({"status": "success", "seconds": 10.0, "tokens": [2_000, 200]});
+    let stopped =
+        |seconds: f64| json!({"status": "failure", "error": "interrupted", "seconds": seconds});
+    let mut interrupted = stopped(2.0);
+    interrupted["tokens"] = json!([7, 1]);
+    check(
+        write,
+        json!({
+            "a": {"status": "success", "seconds": 9.9, "tokens": [100, 10]}, "a#2": next,
+            "b": stopped(12.0), "b#2": {"status": "success", "seconds": 10.0, "tokens": null},
+            "c": interrupted, "c#2": next,
+        }),
+    );
+}
+
 #[test]
 fn an_agent_in_two_sessions_has_a_transcript_in_each() {
     let write = |script: &mut Script| {

@@ -1,9 +1,13 @@
 //! From marks to turns.
 //!
 //! A start opens a turn; a stop belongs to the latest turn of its session whose start was stamped
-//! no later. Two rules correct what clocks do: a stop that was stamped before its start (a clock
+//! no later. Before the first start the turns count that only a transcript shows, however much
+//! later the stop is: a bound would make two turns of one whose stop was late, or one, by which was
+//! known first. Two rules correct what clocks do: a stop that was stamped before its start (a clock
 //! that was set back, a hook that was slow to begin) ends the next turn if that has no stop of its
 //! own; and what two hooks reported within a second is one thing reported twice.
+
+use std::ops::Range;
 
 use super::marks::{Start, Stop, Tool, Turns};
 use super::signal::{Imported, Outcome, SessionEvent, SessionMark};
@@ -36,6 +40,7 @@ impl Turns {
             return self.main_turn(marks).into_iter().collect();
         }
         let homes = self.homes(marks);
+        let mut unseen: Vec<&(Imported, usize)> = self.latest_imported().collect();
         let mut turns: Vec<Turn> = Vec::new();
         for home in 0..self.sessions.len() {
             let members = (0..self.sessions.len()).filter(|&session| homes[session] == home);
@@ -45,14 +50,11 @@ impl Turns {
                 marks.filter_map(|mark| Some((mark.at_ms, self.closing(home, &mark.what)?)));
             let stopped = self.closings.iter().map(|mark| (mark.at_ms, STOPPED));
             let closings: Vec<_> = stopped.chain(closings).collect();
-            turns.extend(self.of_session(home, &members, &closings));
+            turns.extend(self.of_session(home, &members, &closings, &mut unseen));
         }
-        let unseen: Vec<Turn> = self
-            .latest_imported()
-            .filter(|(import, _)| !turns.iter().any(|turn| turn.overlaps(import)))
-            .map(|(import, session)| self.imported_turn(import, *session))
-            .collect();
-        turns.extend(unseen);
+        unseen.retain(|(import, _)| !turns.iter().any(|turn| turn.overlaps(import)));
+        let unseen = unseen.into_iter();
+        turns.extend(unseen.map(|(import, session)| self.imported_turn(import, *session)));
         turns.sort_by(|a, b| a.order().cmp(&b.order()));
         turns
     }
@@ -72,32 +74,55 @@ impl Turns {
     }
 
     /// The turns that began in a session. `members` are this one, and those into which its turns
-    /// went on.
-    fn of_session(&self, session: usize, members: &[usize], closings: &[(i64, &str)]) -> Vec<Turn> {
+    /// went on. Takes away the unseen turns that have a stop.
+    fn of_session(
+        &self,
+        session: usize,
+        members: &[usize],
+        closings: &[(i64, &str)],
+        unseen: &mut Vec<&(Imported, usize)>,
+    ) -> Vec<Turn> {
         let starts = self.starts_of(session);
         let times: Vec<i64> = starts.iter().map(|start| start.mark.at_ms).collect();
-        let mut stops = self.stops_by_turn(members, &times);
+        let first_ms = times.first().copied().unwrap_or(i64::MAX);
+        let is_before = |(import, of): &(Imported, usize)| {
+            members.contains(of) && import.ended_ms.saturating_add(SLACK_MS) < first_ms
+        };
+        let shown: Vec<_> = unseen.iter().copied().filter(|it| is_before(it)).collect();
+        let shown_at = shown.iter().map(|(import, _)| import.started_ms);
+        let begins: Vec<i64> = shown_at.chain(times.iter().copied()).collect();
+        let mut without_start = self.stops_by_turn(members, &begins, shown.len());
+        let stops = without_start.split_off(shown.len() + 1);
         let mut turns = Vec::new();
-        let before_all = std::mem::take(&mut stops[0]);
-        if let Some(end) = last_named(&before_all) {
+        for (i, stops) in without_start.iter().enumerate() {
+            let Some(end) = last_named(stops) else {
+                continue;
+            };
+            unseen.retain(|&it| i == 0 || it != shown[i - 1]);
             turns.push(Turn {
                 end: Some(end),
                 ..self.blank(session)
             });
         }
         for (i, start) in starts.iter().enumerate() {
-            let (from, until) = (times[i], times.get(i + 1).copied().unwrap_or(i64::MAX));
-            let end = last_named(&stops[i + 1])
-                .or_else(|| stops[i + 1].last().map(|stop| stop.end()))
-                .or_else(|| self.last_read_end(members, from, until))
-                .or_else(|| first_closing(closings, from, until));
+            let (from, next) = (times[i], times.get(i + 1).copied());
+            let until = next.unwrap_or(i64::MAX);
+            // An end before the start may be that of the turn before.
+            let before: Option<&End> = turns.last().and_then(|turn: &Turn| turn.end.as_ref());
+            let after_ms = before.map_or(i64::MIN, |end| end.at_ms.saturating_add(1));
+            let read_from = from.saturating_sub(SLACK_MS).max(after_ms);
+            let end = last_named(&stops[i])
+                .or_else(|| stops[i].last().map(|stop| stop.end()))
+                .or_else(|| self.last_read_end(members, read_from..until))
+                .or_else(|| first_closing(closings, from, until))
+                .or_else(|| next.map(ended_by_next));
             let mut turn = Turn {
                 prompt: start.prompt.clone(),
                 started_ms: Some(from),
                 end,
                 ..self.blank(session)
             };
-            if i + 1 == starts.len() {
+            if next.is_none() {
                 self.go_on(&mut turn, members);
             }
             turns.push(turn);
@@ -140,14 +165,15 @@ impl Turns {
         starts
     }
 
-    /// The stops before the first start, then those of each turn.
-    fn stops_by_turn(&self, sessions: &[usize], starts: &[i64]) -> Vec<Vec<&Stop>> {
-        let mut by_turn: Vec<Vec<&Stop>> = vec![Vec::new(); starts.len() + 1];
+    /// The stops before all turns, then those of each. The first turns, as many as are `shown`, have
+    /// no start.
+    fn stops_by_turn(&self, sessions: &[usize], begins: &[i64], shown: usize) -> Vec<Vec<&Stop>> {
+        let mut by_turn: Vec<Vec<&Stop>> = vec![Vec::new(); begins.len() + 1];
         let stops = self.stops.iter();
         for stop in stops.filter(|stop| sessions.contains(&stop.mark.session)) {
-            by_turn[starts.partition_point(|&at| at <= stop.mark.at_ms)].push(stop);
+            by_turn[begins.partition_point(|&at| at <= stop.mark.at_ms)].push(stop);
         }
-        for turn in 0..starts.len() {
+        for turn in shown..begins.len() {
             if !by_turn[turn + 1].is_empty() {
                 continue;
             }
@@ -163,17 +189,17 @@ impl Turns {
         by_turn
     }
 
-    /// The last end that a transcript shows of a turn, in whatever way it was read.
-    pub(super) fn last_read_end(&self, sessions: &[usize], from: i64, until: i64) -> Option<End> {
+    /// The last end that a transcript shows within a time, in whatever way it was read.
+    pub(super) fn last_read_end(&self, sessions: &[usize], within: Range<i64>) -> Option<End> {
         let read = self.read_ends.iter();
         let read = read.map(|end| (end.at_ms, end.session, end.failure.clone()));
         let is_over = |import: &Imported| import.outcome != Outcome::Interrupted;
         let imported = self.imported.iter().filter(|(import, _)| is_over(import));
         let imported =
             imported.map(|(import, session)| (import.ended_ms, *session, failure(import)));
-        let ends = read.chain(imported).filter(|(at_ms, session, _)| {
-            sessions.contains(session) && (from.saturating_sub(SLACK_MS)..until).contains(at_ms)
-        });
+        let ends = read
+            .chain(imported)
+            .filter(|(at_ms, session, _)| sessions.contains(session) && within.contains(at_ms));
         ends.max().map(|(at_ms, _, failure)| End {
             at_ms,
             failure,
@@ -263,6 +289,15 @@ fn failure(import: &Imported) -> Option<String> {
         Outcome::Success => None,
         Outcome::Failure => Some(UNKNOWN_ERROR.to_owned()),
         Outcome::Interrupted => Some(INTERRUPTED.to_owned()),
+    }
+}
+
+/// An agent runs once at a time: its next turn shows that this one is over, and no more.
+fn ended_by_next(began_ms: i64) -> End {
+    End {
+        at_ms: began_ms,
+        failure: Some(INTERRUPTED.to_owned()),
+        is_closing: true,
     }
 }
 

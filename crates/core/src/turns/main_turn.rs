@@ -4,7 +4,7 @@
 use super::derive::{INTERRUPTED, first_closing};
 use super::marks::Turns;
 use super::signal::{SessionEvent, SessionMark};
-use super::turn::Turn;
+use super::turn::{SLACK_MS, Turn};
 
 impl Turns {
     /// `None` if nothing but tools was reported of it.
@@ -29,13 +29,13 @@ impl Turns {
             let closings: Vec<_> = marks.map(|mark| (mark.at_ms, INTERRUPTED)).collect();
             first_closing(&closings, from, i64::MAX)
         });
-        let from = started_ms.unwrap_or(i64::MIN);
+        let from = started_ms.unwrap_or(i64::MIN).saturating_sub(SLACK_MS);
         let until = closed.as_ref().map_or(i64::MAX, |end| end.at_ms);
         let mut turn = Turn {
             started_ms,
             end: stop
                 .map(|stop| stop.end())
-                .or_else(|| self.last_read_end(&sessions, from, until))
+                .or_else(|| self.last_read_end(&sessions, from..until))
                 .or(closed),
             ..self.blank(session)
         };

@@ -4,12 +4,14 @@ use super::marks::{MAX_MARKS, MAX_TOOLS};
 use super::*;
 
 mod main_turn;
+mod shown;
 
 /// `s` a start, `e` a stop, `f` a stop with an error, `a` a stop that was sent on, `n` a stop
 /// without a name, `c` stopped from outside, `t` a tool call that ended; each at its stamp in
-/// milliseconds.
+/// milliseconds. `i` a transcript shows a turn, from one stamp to another.
 fn hook(step: &str) -> (AgentSignal, HookEvent) {
-    let (kind, at) = step.split_at(1);
+    let (kind, time) = step.split_at(1);
+    let (at, until) = time.split_once('-').unwrap_or((time, time));
     let name = || Some("probe".to_owned());
     let stopped = |name, failure: Option<&str>, again| AgentSignal::Stopped {
         name,
@@ -26,6 +28,15 @@ fn hook(step: &str) -> (AgentSignal, HookEvent) {
         "a" => stopped(name(), None, true),
         "n" => stopped(None, None, false),
         "c" => AgentSignal::Closed,
+        "i" => AgentSignal::Imported {
+            name: name(),
+            turns: vec![Imported {
+                started_ms: at.parse().unwrap(),
+                ended_ms: until.parse().unwrap(),
+                outcome: Outcome::Success,
+                prompt: None,
+            }],
+        },
         "t" => AgentSignal::ToolEnded {
             use_id: Some(step.to_owned()),
             name: "Read".to_owned(),
@@ -144,6 +155,22 @@ fn agents_stopped_from_outside_or_left_by_their_session_have_failed() {
         "10000-20000 30000-40000(interrupted)",
     );
     check("s10000", &[5_000], "10000-");
+}
+
+#[test]
+fn a_turn_without_a_stop_is_over_when_the_next_one_begins() {
+    check("s10000 s30000", &[], "10000-30000(interrupted) 30000-");
+    check(
+        "s10000 s30000",
+        &[20_000, 40_000],
+        "10000-20000(interrupted) 30000-40000(interrupted)",
+    );
+    check("s10000 s30000 e20000", &[], "10000-20000 30000-");
+    check("s10000 s30000 c15000", &[], "10000-15000(stopped) 30000-");
+    // The end that a transcript shows is of the first turn, however soon the next one began.
+    let mut turns = turns_of(["s10000", "s30000"]);
+    turns.ended_by_transcript(Some("s"), 28_000, None);
+    assert_eq!(shown(&turns, &[]), "10000-28000 30000-");
 }
 
 #[test]

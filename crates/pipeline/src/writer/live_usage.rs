@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 
 use agentpulse_core::execution::Execution;
-use agentpulse_core::turns::{execution_id, turn_of};
+use agentpulse_core::turns::turn_of;
 
 #[derive(Default)]
 pub struct LiveUsage(Mutex<Watched>);
@@ -76,10 +76,7 @@ impl LiveUsage {
         let ones = &watched.ones;
         let after = ones.range::<str, _>((Excluded(id), Unbounded));
         let before = ones.range::<str, _>((Unbounded, Included(id)));
-        let ones = after
-            .chain(before)
-            .filter(|(_, one)| !watched.has_gone_on(one));
-        let due = ones.map(|(_, one)| Due {
+        let due = after.chain(before).map(|(_, one)| Due {
             lines: one.lines.clone(),
             edition: one.edition,
         });
@@ -125,12 +122,5 @@ impl Watched {
                 one.edition = edition;
             }
         }
-    }
-
-    /// The lines that come now are of the next turn: the stop of this one was not reported.
-    fn has_gone_on(&self, one: &One) -> bool {
-        let (agent_id, number) = turn_of(&one.lines.id);
-        let next = self.ones.get(&execution_id(agent_id, number + 1));
-        next.is_some_and(|next| next.lines.transcript == one.lines.transcript)
     }
 }

@@ -101,8 +101,15 @@ fn report(runs: &[Run]) -> (Vec<Value>, BTreeMap<String, Vec<Account>>) {
         let may_be_lost = is_first && stops(run) && next.is_none_or(stops) && !is_open_elsewhere;
         let begun = (!run.start_is_lost || !may_be_lost)
             .then(|| reported.of(run, "SubagentStart", json!({})));
-        // An earlier run of it in this session is one of which no end will be reported any more.
-        open.retain(|(other, _, session)| (other, *session) != (&agent, run.session));
+        // An earlier run of it in this session is over, and nothing better will be reported of it.
+        open.retain(|(other, index, session)| {
+            let is_before = (other, *session) == (&agent, run.session);
+            if is_before {
+                let account = &mut accounts.get_mut(other).unwrap()[*index];
+                account.1 = begun.map(|at_ms| (at_ms, Some("interrupted".to_owned())));
+            }
+            !is_before
+        });
         reported.tools(run, run.tools);
         let end = match run.ending {
             Ending::Stops { failed, sent_on } => {

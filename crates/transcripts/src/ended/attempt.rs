@@ -43,6 +43,7 @@ impl Attempt {
                     read_until_ms: before.until_ms,
                     started_ms: execution.start.as_ref().map(|start| start.started_ms),
                     ended_ms: Some(execution.outcome()?.ended_ms),
+                    is_closed: execution.is_closed(),
                 };
                 let later = execution.later_transcripts().iter();
                 let later: Vec<PathBuf> = later.map(PathBuf::from).collect();

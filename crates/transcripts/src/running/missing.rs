@@ -54,6 +54,7 @@ impl Missing {
             read_until_ms: before.until_ms,
             started_ms,
             ended_ms: None,
+            is_closed: false,
         };
         let read = read(files, path, later, before.offset, span).ok()?;
         let last_ms = read

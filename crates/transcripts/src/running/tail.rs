@@ -71,6 +71,7 @@ impl TranscriptTail {
             read_until_ms: before.until_ms,
             started_ms: lines.started_ms,
             ended_ms: None,
+            is_closed: false,
         };
         let prompt_id = prompt_of(&lines.id).map(str::to_owned);
         TranscriptTail {

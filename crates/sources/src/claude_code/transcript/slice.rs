@@ -14,7 +14,8 @@ use super::sums::Sums;
 ///
 /// Where the stamps of the lines do not show it, a prompt after a final message of the model is the
 /// next turn's: when no hook said when the turn began, or when the lines are older than that (a
-/// clock that was set, a run that is reported once more).
+/// clock that was set, a run that is reported once more). So is one just before the moment by which
+/// the turn was over: the start of the next turn, which is a little later than its first line.
 ///
 /// A client that resumes an agent writes its earlier lines once more, and a fork begins with those
 /// of its parent: these are not the turn's. The earlier ones are known by their time, which was
@@ -135,7 +136,10 @@ impl Slice {
         let started_ms = self.span.started_ms;
         let cannot_tell = started_ms
             .is_none_or(|started_ms| time_ms < started_ms.saturating_sub(OLDER_THAN_ITS_TURN_MS));
-        let is_later = time_ms > ended_ms || cannot_tell && self.sums.is_final();
+        let is_just_before = time_ms >= ended_ms.saturating_sub(OLDER_THAN_ITS_TURN_MS);
+        let is_later = time_ms > ended_ms
+            || cannot_tell && self.sums.is_final()
+            || self.span.is_closed && is_just_before && self.sums.end().is_some();
         self.has_begun && is_later && line.is_prompt()
     }
 }

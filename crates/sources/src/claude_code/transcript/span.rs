@@ -7,6 +7,8 @@ pub struct Span {
     pub read_until_ms: Option<i64>,
     pub started_ms: Option<i64>,
     pub ended_ms: Option<i64>,
+    /// By then it was over: the agent did not report its end.
+    pub is_closed: bool,
 }
 
 /// The first line of a turn is some 50 ms older than its start.

@@ -7,6 +7,7 @@ fn span(read_until_s: Option<i64>, started_s: i64, ended_s: i64) -> Span {
         read_until_ms: read_until_s.map(|second| FIVE_PM_MS + second * 1000),
         started_ms: Some(FIVE_PM_MS + started_s * 1000),
         ended_ms: Some(FIVE_PM_MS + ended_s * 1000),
+        is_closed: false,
     }
 }
 

@@ -206,6 +206,7 @@ fn a_run_that_is_reported_once_more_is_cut_at_its_prompts() {
         read_until_ms: None,
         started_ms: Some(FIVE_PM_MS + 3_600_000),
         ended_ms: Some(FIVE_PM_MS + 3_660_000),
+        is_closed: false,
     };
     let unknown = Span {
         started_ms: None,
@@ -217,6 +218,36 @@ fn a_run_that_is_reported_once_more_is_cut_at_its_prompts() {
         assert_eq!((first.requests(), second.requests()), (1, 1));
         assert_eq!(second.end_offset, file.len() as u64);
     }
+}
+
+#[test]
+fn a_turn_that_its_next_one_ended_has_no_line_of_it() {
+    let requests = |lines: &[Value], ended_s: i64, is_closed: bool| {
+        let span = Span {
+            read_until_ms: None,
+            started_ms: Some(FIVE_PM_MS + 1_000),
+            ended_ms: Some(FIVE_PM_MS + ended_s * 1000),
+            is_closed,
+        };
+        slice_of(&text(lines).into_bytes(), 0, span).requests()
+    };
+    let ended = [
+        prompt(1),
+        answer(2, "m1", Some("end_turn")),
+        prompt(30),
+        answer(31, "m2", Some("end_turn")),
+    ];
+    assert_eq!(requests(&ended, 30, true), 1);
+    assert_eq!(requests(&ended, 35, true), 1);
+    assert_eq!(requests(&ended, 36, true), 2, "too long before to be of it");
+    assert_eq!(requests(&ended, 35, false), 2, "the agent itself says when");
+    let mut asked = ended;
+    asked[1] = call(2, "m1", &[("t1", "Read")]);
+    assert_eq!(
+        requests(&asked, 35, true),
+        2,
+        "a message to a turn that runs"
+    );
 }
 
 #[test]
@@ -232,6 +263,7 @@ fn a_turn_whose_earlier_ones_nobody_reported_begins_at_its_prompt() {
             read_until_ms: None,
             started_ms: Some(FIVE_PM_MS + started_s * 1000),
             ended_ms: Some(FIVE_PM_MS + (started_s + 5) * 1000),
+            is_closed: false,
         });
         let mut offset = 0;
         for line in &lines {
