@@ -6,7 +6,8 @@
 //!   end of the session. Failures alone are no turn.
 //! - A turn of an agent runs from a start to the last stop before the next start. A stop without a
 //!   start before it ends the next turn if that has no stop, else it is a turn of its own. Without
-//!   a stop it is closed by the session's end, unless the agents live on after it.
+//!   a stop it is closed by the first of its agent's next start and the session's end, unless the
+//!   agents live on after that.
 //! - Of what no stop has ended the transcript shows the end: an interrupt at once, and the model's
 //!   last word when the turn was closed or has timed out. Of a turn of the main thread only what is
 //!   before its closing counts.
@@ -14,8 +15,8 @@
 //!   of the main thread has ended.
 //!
 //! One thing depends on the order until the deadline: an agent that has started and not stopped,
-//! whose transcript ends. If that was found before the start came, it has ended; else it runs.
-//! After the deadline it is the same.
+//! whose transcript ends. If that was found before the start came, it has ended; else it runs,
+//! because a stop hook may still send it on. After the deadline it is the same.
 
 use std::collections::BTreeMap;
 
@@ -144,7 +145,8 @@ fn agent_turns(session: &Session, agent: usize) -> Vec<Run<'_>> {
     };
     let mut runs = Vec::new();
     for (i, &(from, prompt)) in starts.iter().enumerate() {
-        let until = starts.get(i + 1).map_or(Ms::MAX, |(at, _)| *at);
+        let next = starts.get(i + 1).map(|(at, _)| *at);
+        let until = next.unwrap_or(Ms::MAX);
         let closings = reported().filter(|&(at, what)| {
             let lives_on = what == What::SessionEnd("clear");
             matches!(what, What::SessionEnd(_)) && !lives_on && (from..until).contains(&at)
@@ -153,7 +155,7 @@ fn agent_turns(session: &Session, agent: usize) -> Vec<Run<'_>> {
             parent: Some(prompt),
             started: Some(from),
             own: stops_in(from, until),
-            closed: closings.map(|(at, _)| at).min(),
+            closed: closings.map(|(at, _)| at).chain(next).min(),
             ..blank()
         });
     }

@@ -3,9 +3,7 @@
 //!
 //! Prompts and ends of a session are at least a second apart: in which order two of one moment came
 //! no line says. An agent that has a transcript runs once: which lines are of which turn is a
-//! matter of `tests/claude_code/transcripts.rs`. It stops within seconds of its last line, as
-//! clients do: a stop without a start that is more than five seconds from a turn which only the
-//! transcript showed is another turn.
+//! matter of `tests/claude_code/transcripts.rs`. Its stop may be long after its last line.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -116,6 +114,8 @@ struct AgentPlan {
     length: Ms,
     ending: Ending,
     transcript: Option<Work>,
+    /// Of its stop after its last line.
+    lag: Ms,
     /// It runs once more; without a transcript only.
     again: bool,
 }
@@ -172,14 +172,18 @@ fn turn() -> impl Strategy<Value = TurnPlan> {
 }
 
 fn agent() -> impl Strategy<Value = AgentPlan> {
-    let transcript = option::of(work());
+    let transcript = (
+        option::of(work()),
+        select(vec![0, 0, 4_900, 8_000, 600_000]),
+    );
     (0..3_i64, 2..8_i64, ending(), transcript, any::<bool>()).prop_map(
-        |(starts_after_s, length_s, ending, transcript, again)| AgentPlan {
+        |(starts_after_s, length_s, ending, (transcript, lag), again)| AgentPlan {
             starts_after: starts_after_s * 1_000,
             length: length_s * 1_000,
             ending,
             again: again && transcript.is_none(),
             transcript,
+            lag,
         },
     )
 }
@@ -220,7 +224,9 @@ fn assemble(
         let length = turn.work.length();
         lines.extend(said);
         for plan in &turn.agents {
-            plan.report(agents.len(), prompt, now, &mut reports);
+            // Of a session that goes on nothing is stamped ahead of the clock.
+            let max_lag = late.map_or(Ms::MAX, |_| 8_000);
+            plan.report(agents.len(), prompt, now, max_lag, &mut reports);
             let began = now + plan.starts_after;
             let lines = |work: &Work| work.lines(prompt, began);
             agents.push(plan.transcript.as_ref().map(lines));
@@ -268,10 +274,18 @@ fn assemble(
 }
 
 impl AgentPlan {
-    fn report(&self, agent: usize, prompt: usize, now: Ms, reports: &mut Vec<(Ms, What)>) {
+    fn report(
+        &self,
+        agent: usize,
+        prompt: usize,
+        now: Ms,
+        max_lag: Ms,
+        reports: &mut Vec<(Ms, What)>,
+    ) {
         let mut began = now + self.starts_after;
         for _ in 0..=usize::from(self.again) {
             let written = self.transcript.as_ref().map(Work::length);
+            let written = written.map(|length| length + self.lag.min(max_lag));
             let ended = began + written.unwrap_or(self.length);
             reports.push((began, What::AgentStart { agent, prompt }));
             let stops = self
