@@ -1,6 +1,7 @@
 //! What an event did to one execution. Both views are interpreters of this one type: what the
 //! execution contributed before is taken away, what it contributes now is added.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -74,20 +75,70 @@ impl Change {
     }
 
     pub fn removed(&self) -> Option<Contribution<'_>> {
-        self.before
-            .as_ref()
-            .and_then(|before| before.contribution())
+        let before = self.before.as_ref();
+        before.and_then(|before| before.contribution())
     }
 
     pub fn added(&self) -> Option<Contribution<'_>> {
         self.after.contribution()
     }
 
-    /// What is to be added to the buckets, each with its sign.
+    /// What is to be added to counters, each with its sign.
     pub fn moves(&self) -> impl Iterator<Item = (i64, Contribution<'_>)> {
-        let removed = self.removed().map(|removed| (-1, removed));
-        removed
-            .into_iter()
-            .chain(self.added().map(|added| (1, added)))
+        signed(self.removed(), self.added())
     }
+}
+
+/// What a run of changes comes to for one execution. What it was between them is nobody's concern.
+#[derive(Clone, Copy)]
+pub struct Net<'a> {
+    pub first: &'a Change,
+    pub last: &'a Change,
+}
+
+impl<'a> Net<'a> {
+    /// Of each execution that the changes name, in the order of the last change of each.
+    pub fn of_each(
+        changes: impl IntoIterator<Item = &'a Change, IntoIter: DoubleEndedIterator>,
+    ) -> Vec<Net<'a>> {
+        let mut nets: Vec<Net> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for change in changes.into_iter().rev() {
+            let place = *places.entry(change.id()).or_insert(nets.len());
+            match nets.get_mut(place) {
+                Some(net) => net.first = change,
+                None => nets.push(Net {
+                    first: change,
+                    last: change,
+                }),
+            }
+        }
+        nets.reverse();
+        nets
+    }
+
+    /// The execution as it was, if it contributed anything.
+    pub fn before(&self) -> Option<&'a Execution> {
+        self.first.before.as_deref()
+    }
+
+    pub fn after(&self) -> &'a Execution {
+        &self.last.after
+    }
+
+    /// What is taken away and what is added; neither where both are the same.
+    pub fn moved(&self) -> (Option<Contribution<'a>>, Option<Contribution<'a>>) {
+        let removed = self.before().and_then(Execution::contribution);
+        let added = self.after().contribution();
+        if removed == added {
+            return (None, None);
+        }
+        (removed, added)
+    }
+}
+
+/// Each with its sign.
+pub fn signed<T>(removed: Option<T>, added: Option<T>) -> impl Iterator<Item = (i64, T)> {
+    let removed = removed.map(|removed| (-1, removed));
+    removed.into_iter().chain(added.map(|added| (1, added)))
 }

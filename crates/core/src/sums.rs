@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::bucket::Day;
-use super::change::Change;
+use super::change::{Net, signed};
 use super::dimension::{Dimension, Live, TABLE};
 use super::execution::Contribution;
 use super::names::{NameKind, Names};
@@ -19,7 +19,7 @@ pub type Tallies<'a> = BTreeMap<(i32, &'a str), Tally>;
 #[derive(Debug, Default, PartialEq)]
 pub struct Sums<'a> {
     tallies: [Tallies<'a>; TABLE.len()],
-    /// By day and agent, for each agent that has a tally.
+    /// By day and agent.
     pub durations: BTreeMap<(Day, &'a str), Durations>,
     /// By day, the hour that clocks showed, and agent type: executions.
     pub clocks: BTreeMap<(Day, i32, &'a str), i64>,
@@ -47,11 +47,24 @@ pub struct Durations {
 }
 
 impl<'a> Sums<'a> {
-    pub fn of(changes: impl IntoIterator<Item = &'a Change>, zone: &Zone) -> Sums<'a> {
+    pub fn of(nets: &[Net<'a>], zone: &Zone) -> Sums<'a> {
         let mut sums = Sums::default();
-        for change in changes {
-            for (sign, contribution) in change.moves() {
-                sums.add(sign, &contribution, zone);
+        for net in nets {
+            let (removed, added) = net.moved();
+            // A duration that is taken away where it is added was nobody's smallest or largest.
+            let is_other = |was: &Contribution, is: &Contribution| {
+                (was.duration_ms, was.agent_name, was.day(zone))
+                    != (is.duration_ms, is.agent_name, is.day(zone))
+            };
+            let lasted_otherwise = match (&removed, &added) {
+                (Some(removed), Some(added)) => is_other(removed, added),
+                _ => true,
+            };
+            for (sign, contribution) in signed(removed, added) {
+                sums.add_counts(sign, &contribution, zone);
+                if lasted_otherwise {
+                    sums.add_duration(sign, &contribution, zone);
+                }
             }
         }
         sums
@@ -84,15 +97,24 @@ impl<'a> Sums<'a> {
 
     /// `sign` is 1, or -1 for what is taken away.
     pub fn add(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
+        self.add_counts(sign, contribution, zone);
+        self.add_duration(sign, contribution, zone);
+    }
+
+    fn add_duration(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
+        let key = (contribution.day(zone), contribution.agent_name);
+        let durations = self.durations.entry(key).or_default();
+        if let Some(duration_ms) = contribution.duration_ms {
+            durations.add(duration_ms, sign);
+        }
+    }
+
+    /// All but the duration.
+    fn add_counts(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
         self.add_tally(sign, contribution, zone);
         let (day, agent_type) = (contribution.day(zone), contribution.agent_type);
         let on_clock = (day, zone.clock_hour(contribution.ended_ms), agent_type);
         *self.clocks.entry(on_clock).or_default() += sign;
-        let durations = self.durations.entry((day, contribution.agent_name));
-        let durations = durations.or_default();
-        if let Some(duration_ms) = contribution.duration_ms {
-            durations.add(duration_ms, sign);
-        }
         for &(tool, calls) in &contribution.tools {
             let sum = self.tools.entry((day, agent_type, tool)).or_default();
             add(&mut sum.calls, sign * calls);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::listed::Listed;
 use super::pair;
 use agentpulse_core::bucket::{Day, Hour};
-use agentpulse_core::change::Change;
+use agentpulse_core::change::{Change, Net};
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::names::{NameKind, Names};
@@ -44,11 +44,12 @@ pub(super) struct Content<'a> {
     pub(super) tool_executions: BTreeMap<Day, Ranking<'a>>,
     pub(super) type_tools: BTreeMap<(Day, &'a str), Ranking<'a>>,
     pub(super) pairs: BTreeMap<Day, BTreeMap<String, i64>>,
-    pub(super) running: BTreeMap<&'a str, Running<'a>>,
-    pub(super) timeline: Touched<BTreeMap<&'a str, i64>>,
-    pub(super) durations: BTreeMap<&'a str, Touched<BTreeMap<&'a str, Option<Lasted>>>>,
-    pub(super) history: BTreeMap<&'a str, Touched<Listed<'a, &'a Execution>>>,
-    pub(super) errors: BTreeMap<&'a str, Touched<Listed<'a, Failed>>>,
+    // By id: each is named once.
+    pub(super) running: Vec<(&'a str, Running<'a>)>,
+    pub(super) timeline: Touched<Vec<(&'a str, i64)>>,
+    pub(super) durations: BTreeMap<&'a str, Touched<Vec<(&'a str, Option<Lasted>)>>>,
+    pub(super) history: BTreeMap<&'a str, Touched<Listed<&'a Execution>>>,
+    pub(super) errors: BTreeMap<&'a str, Touched<Listed<Failed>>>,
 }
 
 #[derive(Default)]
@@ -89,11 +90,11 @@ pub(super) struct Running<'a> {
 impl<'a> Content<'a> {
     pub(super) fn of(changes: &'a [Arc<Change>], names: &Names, idle_ms: i64) -> Content<'a> {
         let mut content = Content::default();
-        let changed = changes.iter().map(|change| &**change);
-        let sums = Sums::of(changed, names.zone()).relabelled(names);
+        let nets = Net::of_each(changes.iter().map(Arc::as_ref));
+        let sums = Sums::of(&nets, names.zone()).relabelled(names);
         content.take_sums(sums);
-        for change in changes {
-            content.follow(change, names, idle_ms);
+        for net in &nets {
+            content.follow(net, names, idle_ms);
         }
         content
     }
@@ -108,10 +109,11 @@ impl<'a> Content<'a> {
                 ended_ms: last.ended_ms,
             };
             let durations = content.durations.entry(&last.label).or_default();
-            durations.touch(now_ms).insert(&last.agent_id, Some(lasted));
+            let durations = durations.touch(now_ms);
+            durations.push((&last.agent_id, Some(lasted)));
         }
         for (id, started_ms) in &rows.recent.started {
-            content.timeline.touch(now_ms).insert(id, *started_ms);
+            content.timeline.touch(now_ms).push((id, *started_ms));
         }
         content
     }
@@ -123,7 +125,7 @@ impl<'a> Content<'a> {
                 was: false,
                 is: Some(Cow::Borrowed(active)),
             };
-            content.running.insert(&active.agent_id, running);
+            content.running.push((&active.agent_id, running));
         }
         content
     }
@@ -142,10 +144,10 @@ impl<'a> Content<'a> {
             let day = names.zone().day_of(outcome.ended_ms);
             let place = names.label(NameKind::Agent, day, execution.agent_name());
             let history = content.history.entry(place).or_default().touch(now_ms);
-            history.put(&execution.id, Some(execution), None);
+            history.put(Some(execution), None);
             if let Some(failed) = Failed::of(execution) {
                 let errors = content.errors.entry(place).or_default().touch(now_ms);
-                errors.put(&execution.id, Some(failed), None);
+                errors.put(Some(failed), None);
             }
         }
         content
@@ -249,46 +251,44 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// What a change does beside the sums.
-    fn follow(&mut self, change: &'a Change, names: &Names, idle_ms: i64) {
-        let (after, at_ms) = (&*change.after, change.accepted_ms);
-        let running = self.running.entry(&after.id).or_insert_with(|| Running {
-            was: !change.first && change.before.is_none(),
-            is: None,
-        });
-        running.is = after
+    /// What happens to an execution beside the sums.
+    fn follow(&mut self, net: &Net<'a>, names: &Names, idle_ms: i64) {
+        let (after, at_ms) = (net.after(), net.last.accepted_ms);
+        let is = after
             .is_running()
             .then(|| Cow::Owned(Active::of(after).with(&Heartbeat::of_change(at_ms, idle_ms))));
+        let was = !net.first.first && net.before().is_none();
+        self.running.push((&after.id, Running { was, is }));
         if let Some(started_ms) = after.started_ms() {
-            self.timeline.touch(at_ms).insert(&after.id, started_ms);
+            self.timeline.touch(at_ms).push((&after.id, started_ms));
         }
-        self.follow_lists(change, names);
+        self.follow_lists(net, names);
     }
 
     /// The lists of agents. What an execution was there is taken out by its value, and what it is
     /// now comes in.
-    fn follow_lists(&mut self, change: &'a Change, names: &Names) {
-        let (id, at_ms) = (&change.after.id, change.accepted_ms);
+    fn follow_lists(&mut self, net: &Net<'a>, names: &Names) {
+        let at_ms = net.last.accepted_ms;
         let place = |execution: &'a Execution| {
             let day = names.zone().day_of(execution.outcome()?.ended_ms);
             Some(names.label(NameKind::Agent, day, execution.agent_name()))
         };
-        let (before, after) = (change.before.as_deref(), &*change.after);
+        let (before, after) = (net.before(), net.after());
         let (was, is) = (before.and_then(place), place(after));
         for here in was.filter(|_| was != is).into_iter().chain(is) {
             let stale = before.filter(|_| was == Some(here));
             let newest = Some(after).filter(|_| is == Some(here));
             let history = self.history.entry(here).or_default().touch(at_ms);
-            history.put(id, newest, stale);
+            history.put(newest, stale);
             let (had_failed, failed) = (stale.and_then(Failed::of), newest.and_then(Failed::of));
             if had_failed.is_some() || failed.is_some() {
                 let errors = self.errors.entry(here).or_default().touch(at_ms);
-                errors.put(id, failed, had_failed);
+                errors.put(failed, had_failed);
             }
             let lasted = newest.and_then(Lasted::of);
             if lasted.is_some() || stale.and_then(Lasted::of).is_some() {
                 let durations = self.durations.entry(here).or_default();
-                durations.touch(at_ms).insert(id, lasted);
+                durations.touch(at_ms).push((&after.id, lasted));
             }
         }
     }

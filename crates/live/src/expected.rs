@@ -14,7 +14,7 @@ use super::keys::{Key, Keyspace, Kind};
 use super::sections::{EXTREMES_FROM_HISTORY, MAX_DURATION, MIN_DURATION};
 use super::writes::Section;
 use agentpulse_core::bucket::{Day, Hour};
-use agentpulse_core::change::Change;
+use agentpulse_core::change::{Change, Net};
 use agentpulse_core::names::Names;
 use agentpulse_core::retention::DURATIONS_MS;
 use agentpulse_core::sum::MAX_EXACT;
@@ -50,8 +50,9 @@ impl Expected {
         keys: &Keyspace,
         now_ms: i64,
     ) -> Expected {
-        let (zone, changed) = (names.zone(), changes.iter().map(|change| &**change));
-        let mut sums = Sums::of(changed, zone).relabelled(names);
+        let zone = names.zone();
+        let nets = Net::of_each(changes.iter().map(Arc::as_ref));
+        let mut sums = Sums::of(&nets, zone).relabelled(names);
         sums.retain(zone, |day| days.contains(&day));
         let content = Content::of_sums(sums, rows, names);
         let present = lists(&content, keys, now_ms);

@@ -139,7 +139,7 @@ impl Content<'_> {
             .timeline
             .what
             .iter()
-            .map(|(&id, &started_ms)| (started_ms, id))
+            .map(|&(id, started_ms)| (started_ms, id))
             .collect();
         for starts in starts.chunks(MEMBERS) {
             let section = Section::new(keys, Key::Timeline, &[], self.timeline.at_ms)
@@ -154,7 +154,7 @@ impl Content<'_> {
     fn write_durations(&self, keys: &Keyspace, now_ms: i64, writes: &mut Writes) {
         for (agent, durations) in &self.durations {
             let lasted = durations.what.iter();
-            let lasted = lasted.filter_map(|(&id, lasted)| Some((id, (*lasted)?)));
+            let lasted = lasted.filter_map(|&(id, lasted)| Some((id, lasted?)));
             let lasted: Vec<(&str, Lasted)> = lasted.collect();
             let gone = durations.what.iter().filter(|(_, lasted)| lasted.is_none());
             let gone: Vec<String> = gone.map(|(id, _)| id.to_string()).collect();
@@ -221,7 +221,7 @@ fn at(members: &[(i64, &str)]) -> Vec<String> {
 
 fn newest<T>(section: Section, listed: &Listed<T>, kept: usize, json: fn(&T) -> String) -> Section {
     section
-        .operation("pull", listed.stale().map(json).collect())
-        .operation("push", listed.newest(kept).into_iter().map(json).collect())
+        .operation("pull", listed.stale().iter().map(json).collect())
+        .operation("push", listed.newest(kept).iter().map(json).collect())
         .operation("keep", vec![kept.to_string()])
 }

@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
 use super::recent_outcomes::RecentOutcomes;
@@ -18,9 +19,9 @@ const MAX_FLUSHED: usize = 8_192;
 const MAX_FLUSHED_BYTES: usize = 16 << 20;
 /// What history does not have is in the writer's memory as well and takes little here; to read it
 /// back took several times as long as to write it, and a view that was behind fell back further.
-const MAX_RECENT: usize = 65_536;
+const MAX_RECENT: usize = 32_768;
 /// The same in bytes, as many as the writer holds of what history does not have.
-const MAX_RECENT_BYTES: usize = 128 << 20;
+const MAX_RECENT_BYTES: usize = 64 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
@@ -44,6 +45,8 @@ pub struct Changes {
     recent: Mutex<Recent>,
     head: watch::Sender<u64>,
     positions: [AtomicU64; 3],
+    /// A view has moved.
+    moved: Condvar,
     pub ends: RecentOutcomes,
 }
 
@@ -54,6 +57,7 @@ impl Changes {
             recent: Mutex::default(),
             head: watch::Sender::new(head),
             positions: [0, 0, NOWHERE].map(AtomicU64::new),
+            moved: Condvar::new(),
             ends: RecentOutcomes::default(),
         }
     }
@@ -126,6 +130,18 @@ impl Changes {
     pub fn applied(&self, view: View, seq: u64) {
         self.positions[view as usize].store(seq, Ordering::Release);
         self.let_go(&mut self.recent.lock());
+        self.moved.notify_all();
+    }
+
+    /// Waits until history is beyond `seq`, at most until `deadline`. Returns whether it is.
+    pub fn wait_for_history(&self, seq: u64, deadline: Instant) -> bool {
+        let mut recent = self.recent.lock();
+        while self.position(View::History) <= seq {
+            if self.moved.wait_until(&mut recent, deadline).timed_out() {
+                return false;
+            }
+        }
+        true
     }
 
     fn let_go(&self, recent: &mut Recent) {
@@ -220,8 +236,8 @@ mod tests {
         let changes = Changes::new(0);
         let is_remembered = |seq| changes.remembered(seq, seq + 1, 1).is_some();
         publish_large(&changes, 1..=600);
-        // 511 of them, with what is around each, have less than 128 MiB, and 512 have more.
-        assert!(!is_remembered(600 - 512) && is_remembered(600 - 511));
+        // 255 of them, with what is around each, have less than 64 MiB, and 256 have more.
+        assert!(!is_remembered(600 - 256) && is_remembered(600 - 255));
         changes.applied(View::History, 600);
         assert!(!is_remembered(600 - 64) && is_remembered(600 - 63));
         publish(&changes, 601..=700);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{Clock, LineKey, decode};
 use agentpulse_core::bucket::Day;
-use agentpulse_core::change::{Change, ChangeKind};
+use agentpulse_core::change::{Change, ChangeKind, Net};
 use agentpulse_core::dimension::{self, Dimension};
 use agentpulse_core::event::Event;
 use agentpulse_core::execution::{Catalog, Execution, Fact, Status};
@@ -322,7 +322,11 @@ proptest! {
         let (execution, changes) = apply(steps.into_iter().skip(first.unwrap()));
         let final_change = Change::between(None, Arc::new(execution), 0, NOW_MS);
         let zone = Zone::utc();
-        let (sums, whole) = (Sums::of(&changes, &zone), Sums::of([&final_change], &zone));
+        let (mut sums, whole) = (Sums::default(), Sums::of(&Net::of_each([&final_change]), &zone));
+        for (sign, contribution) in changes.iter().flat_map(Change::moves) {
+            sums.add(sign, &contribution, &zone);
+        }
+        prop_assert_eq!(&Sums::of(&Net::of_each(&changes), &zone), &whole);
         for row in &dimension::TABLE {
             let left = sums.by(row.dimension).iter().filter(|(_, tally)| !tally.is_zero());
             prop_assert_eq!(left.collect::<Vec<_>>(),

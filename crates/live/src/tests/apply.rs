@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::journey::Journey;
-use super::rebuild::{Tables, apply_all, chunks};
+use super::rebuild::{Tables, apply_all, chunks, forget_lost_extremes};
 use super::{
     IDLE_MS, PREFIX, Server, active, ask, dump, durations, failed, keys, names, now_ms, set_cursor,
     writes,
@@ -59,8 +59,18 @@ async fn one_batch_comes_to_the_same_as_many() {
             dumps.push(dump(&live).await);
         }
         assert!(dumps[0].len() > 60, "seed {seed} says little");
-        assert_eq!(dumps[0], dumps[1], "seed {seed}");
-        assert_eq!(dumps[0], dumps[2], "seed {seed}");
+        // A duration that comes and goes within a batch is none; one that goes in a later batch
+        // leaves the extremes to history.
+        let [whole, parts @ ..] = &mut dumps[..] else {
+            unreachable!("three sizes")
+        };
+        for part in &mut *parts {
+            forget_lost_extremes(part, whole);
+        }
+        for part in parts {
+            forget_lost_extremes(part, whole);
+            assert_eq!(part, whole, "seed {seed}");
+        }
     }
 }
 

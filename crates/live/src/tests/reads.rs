@@ -151,19 +151,41 @@ async fn a_duration_that_was_taken_away_leaves_the_extremes_to_history() {
     assert_eq!(agent.days.len(), 1);
     assert_eq!(agent.days[0].min_duration_ms, Some(5));
     // Its second place is its own; the first, `_other`, was emptied.
-    let mut stop = stop("agent-1", 1);
-    stop.duration_ms = Some(9);
+    let ended = |duration_ms| {
+        let mut stop = stop("agent-1", 1);
+        stop.agent_name = None;
+        stop.duration_ms = Some(duration_ms);
+        Fact::Stop(Box::new(stop))
+    };
     let changes = [
-        journey.happen("b", Fact::Stop(Box::new(stop))).unwrap(),
+        journey.happen("b", ended(9)).unwrap(),
+        journey.happen("c", ended(11)).unwrap(),
         journey
-            .happen("b", Fact::Start(Box::new(start("agent-2"))))
+            .happen("b", Fact::Start(Box::new(start("agent-1"))))
             .unwrap(),
     ];
-    apply(&live, 2, 4, &writes(&changes)).await;
-    let agent = live.agent_days("agent-1", day, day).await.unwrap();
+    for (i, change) in (2..).zip(changes) {
+        apply(&live, i, i + 1, &writes(&[change])).await;
+    }
+    let agent = live.agent_days("_other", day, day).await.unwrap();
     assert_eq!(agent.extremes_from_history, [day]);
     assert_eq!(agent.days[0].min_duration_ms, None);
     assert_eq!(agent.days[0].tally.execution_count, 1);
+    // What a start leaves as it was is not taken away.
+    let mut stop = stop("agent-2", 1);
+    stop.duration_ms = Some(9);
+    let changes = [
+        journey.happen("d", Fact::Stop(Box::new(stop))).unwrap(),
+        journey
+            .happen("d", Fact::Start(Box::new(start("agent-2"))))
+            .unwrap(),
+    ];
+    for (i, change) in (5..).zip(changes) {
+        apply(&live, i, i + 1, &writes(&[change])).await;
+    }
+    let agent = live.agent_days("agent-2", day, day).await.unwrap();
+    assert!(agent.extremes_from_history.is_empty());
+    assert_eq!(agent.days[0].min_duration_ms, Some(9));
 }
 
 #[tokio::test]

@@ -283,7 +283,7 @@ impl Tables {
 }
 
 /// Where a duration was taken away, a reader asks history for the smallest and the largest.
-fn forget_lost_extremes(applied: &mut Dump, rebuilt: &mut Dump) {
+pub(super) fn forget_lost_extremes(applied: &mut Dump, rebuilt: &mut Dump) {
     let names: Vec<String> = applied.keys().cloned().collect();
     for name in names {
         let lost = applied[&name]

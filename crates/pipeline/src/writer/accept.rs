@@ -1,23 +1,29 @@
 //! From submissions to commits: as many events in one as are queued, and no more than their bounds
 //! allow.
 
+use std::time::{Duration, Instant};
+
 use super::commit::Commit;
 use super::handle::{IngestOutcome, Submission, Unavailable};
 use super::memory::Memory;
 use super::state::Writer;
+use crate::changes::View;
 use agentpulse_failpoint::failpoint;
 
 /// Changes that history does not have yet, of about 2 KB each. A flush takes half a second. One
 /// execution may change again and again.
-const MAX_UNFLUSHED: usize = 65_536;
-/// The same in bytes: of the largest events 65,536 would take 16 GB.
-const MAX_UNFLUSHED_BYTES: usize = 128 << 20;
+const MAX_UNFLUSHED: usize = 32_768;
+/// The same in bytes: of the largest events 32,768 would take 8 GB.
+const MAX_UNFLUSHED_BYTES: usize = 64 << 20;
+/// Senders that are faster than the disk are slowed down before they are refused. A flush takes a
+/// part of this.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 impl Writer {
     pub(super) fn accept(&mut self, memory: &mut Memory, submissions: Vec<Submission>) {
         let mut submissions = submissions.into_iter().peekable();
         while submissions.peek().is_some() {
-            if let Err(unavailable) = self.room(memory) {
+            if let Err(unavailable) = self.wait_for_room(memory) {
                 self.counters.blocked.set(&unavailable.0);
                 for submission in submissions {
                     let lines = submission.events.len() as u64;
@@ -67,6 +73,22 @@ impl Writer {
                     drop(reply.send(Err(unavailable.clone())));
                 }
             }
+        }
+    }
+
+    /// Waits for history while it goes on. Once events were refused, the next ones are refused at
+    /// once, until there is room.
+    fn wait_for_room(&self, memory: &mut Memory) -> Result<(), Unavailable> {
+        let deadline = Instant::now() + MAX_WAIT;
+        loop {
+            let room = self.room(memory);
+            let is_refusing = self.counters.blocked.reason().is_some();
+            let flushed_seq = memory.flushed_seq;
+            if room.is_ok() || is_refusing || !self.changes.wait_for_history(flushed_seq, deadline)
+            {
+                return room;
+            }
+            memory.flushed(self.changes.position(View::History));
         }
     }
 

@@ -89,10 +89,10 @@ fn a_total_that_is_derived_of_legal_parts_is_cut_and_taken_away_as_it_was_added(
     assert!(execution.is_capped());
     let usage = execution.token_usage().unwrap();
     assert_eq!((usage.input_tokens, usage.total_tokens), (MOST, MOST));
-    let (names, sums) = (
-        ["code-reviewer", "unknown"],
-        Sums::of(&changes, &Zone::utc()),
-    );
+    let (names, mut sums) = (["code-reviewer", "unknown"], Sums::default());
+    for (sign, contribution) in changes.iter().flat_map(Change::moves) {
+        sums.add(sign, &contribution, &Zone::utc());
+    }
     let by_name = sums.by(Dimension::Agent);
     let agents = names.map(|name| by_name[&(Day::utc_of(END_MS).0, name)].total_tokens);
     assert_eq!(agents, [MOST as i64, 0]);

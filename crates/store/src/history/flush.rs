@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection, params};
 
 use crate::sqlite::{Db, Result, to_json};
-use agentpulse_core::change::Change;
+use agentpulse_core::change::{Change, Net};
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::lifetime::LifetimeCounters;
@@ -60,8 +60,10 @@ impl History {
         totals: &LifetimeCounters,
         cursor: &Cursor,
     ) -> Result<u64> {
-        let (last_states, zone) = (LastState::of_each(changes), &self.zone);
-        let sums = Sums::of(changes.iter().map(Arc::as_ref), zone);
+        let zone = &self.zone;
+        let nets = Net::of_each(changes.iter().map(Arc::as_ref));
+        let last_states = LastState::of_each(&nets);
+        let sums = Sums::of(&nets, zone);
         let accepted_ms = changes.iter().map(|change| change.accepted_ms).max();
         let day = zone.day_of(accepted_ms.unwrap_or(0));
         self.db.write(|tx| {
@@ -109,26 +111,18 @@ struct LastState<'a> {
 
 impl<'a> LastState<'a> {
     /// Sorted by hash, the order in which the index is quickest.
-    fn of_each(changes: &'a [Arc<Change>]) -> Vec<LastState<'a>> {
-        let mut sorted: Vec<(i64, &Change)> = changes
+    fn of_each(nets: &[Net<'a>]) -> Vec<LastState<'a>> {
+        let mut states: Vec<LastState> = nets
             .iter()
-            .map(|change| (id_hash(change.id()), change.as_ref()))
-            .collect();
-        sorted.sort_by(|(a_hash, a), (b_hash, b)| {
-            a_hash.cmp(b_hash).then_with(|| a.id().cmp(b.id()))
-        });
-        sorted
-            .chunk_by(|(a_hash, a), (b_hash, b)| a_hash == b_hash && a.id() == b.id())
-            .filter_map(|of_one| {
-                let (first, last) = (of_one.first()?, of_one.last()?);
-                Some(LastState {
-                    id_hash: last.0,
-                    is_new: first.1.first,
-                    seq: last.1.seq,
-                    execution: &last.1.after,
-                })
+            .map(|net| LastState {
+                id_hash: id_hash(net.last.id()),
+                is_new: net.first.first,
+                seq: net.last.seq,
+                execution: net.after(),
             })
-            .collect()
+            .collect();
+        states.sort_unstable_by_key(|state| (state.id_hash, state.seq));
+        states
     }
 }
 

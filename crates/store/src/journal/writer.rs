@@ -8,8 +8,8 @@ use super::epochs::epochs;
 use super::schema::SCHEMA;
 use crate::sqlite::{Db, Result};
 
-/// The journal is appended to at one end and pruned at the other; more was not quicker.
-const CACHE_KIB: u32 = 8 * 1024;
+/// The journal is appended to at one end and pruned at the other; more is not quicker.
+const CACHE_KIB: u32 = 2 * 1024;
 
 /// The writer's end of the journal. There is one.
 pub struct Journal {
