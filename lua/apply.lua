@@ -90,7 +90,7 @@ local function merged(key, exists, at)
   local sums, gone = {}, {}
   for i = 1, count do
     local name, given, old = ARGV[field + i], ARGV[value + i], held[i]
-    if old and not (is_integer(old) and is_integer(given)) then
+    if old and not is_integer(old) then
       return nil, name
     end
     if i <= adds then

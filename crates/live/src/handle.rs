@@ -109,13 +109,12 @@ impl Live {
     /// Applies a batch, if the cursor is `from`, and moves it `to` its end. Answers the cursor as
     /// it is then, whatever it is. After an error the batch may or may not have been applied:
     /// asking again shows which, and does no harm.
-    pub async fn apply(&self, from: &str, to: &str, writes: &Writes) -> Result<String, Error> {
+    pub async fn apply(&self, from: &str, to: &str, writes: Writes) -> Result<String, Error> {
         let mut names = Vec::with_capacity(1 + writes.sections.len());
         let mut args = vec![from.to_owned(), to.to_owned()];
         names.push(self.cursor_name());
-        for section in &writes.sections {
-            names.push(section.name.clone());
-            section.encode(&mut args);
+        for section in writes.sections {
+            names.push(section.encode(&mut args));
         }
         match self.run(&APPLY, names, args).await? {
             Value::String(cursor) => Ok(cursor.to_string()),

@@ -15,7 +15,7 @@ use agentpulse_core::view::Active;
 /// divided, so that a call may exceed it by one.
 const CHUNK_VALUES: usize = 8_000;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Writes {
     pub(super) sections: Vec<Section>,
 }
@@ -95,7 +95,7 @@ impl Writes {
 }
 
 /// One key, and what happens to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Section {
     pub(super) name: String,
     pub(super) kind: Kind,
@@ -195,14 +195,15 @@ impl Section {
         sums
     }
 
-    /// Its arguments to the script.
-    pub(super) fn encode(&self, args: &mut Vec<String>) {
+    /// Adds its arguments to those of the script. Returns the name of its key.
+    pub(super) fn encode(self, args: &mut Vec<String>) -> String {
         args.extend([
             self.kind.as_str().to_owned(),
             self.expires_s.to_string(),
             self.operations.to_string(),
         ]);
-        args.extend_from_slice(&self.args);
+        args.extend(self.args);
+        self.name
     }
 }
 

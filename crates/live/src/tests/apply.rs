@@ -19,9 +19,15 @@ async fn a_batch_that_comes_twice_counts_once() {
     assert_eq!(live.cursor().await.unwrap(), None);
     set_cursor(&live, "e:0").await;
     let batch = writes(&Journey::new(1).changes(100));
-    assert_eq!(live.apply("e:0", "e:100", &batch).await.unwrap(), "e:100");
+    assert_eq!(
+        live.apply("e:0", "e:100", batch.clone()).await.unwrap(),
+        "e:100"
+    );
     let once = dump(&live).await;
-    assert_eq!(live.apply("e:0", "e:100", &batch).await.unwrap(), "e:100");
+    assert_eq!(
+        live.apply("e:0", "e:100", batch.clone()).await.unwrap(),
+        "e:100"
+    );
     assert_eq!(dump(&live).await, once);
     assert_eq!(live.cursor().await.unwrap().as_deref(), Some("e:100"));
 }
@@ -31,9 +37,12 @@ async fn another_cursor_changes_nothing_and_is_answered() {
     let server = Server::start(&[]).await;
     let live = server.live().await;
     let batch = writes(&Journey::new(2).changes(10));
-    assert_eq!(live.apply("e:0", "e:10", &batch).await.unwrap(), "");
+    assert_eq!(live.apply("e:0", "e:10", batch.clone()).await.unwrap(), "");
     set_cursor(&live, "f:7").await;
-    assert_eq!(live.apply("e:0", "e:10", &batch).await.unwrap(), "f:7");
+    assert_eq!(
+        live.apply("e:0", "e:10", batch.clone()).await.unwrap(),
+        "f:7"
+    );
     assert_eq!(dump(&live).await.len(), 1);
 }
 
@@ -90,7 +99,7 @@ async fn a_key_of_another_type_leaves_nothing_half_written() {
         };
         ask(&live, foreign).await;
         let before = dump(&live).await;
-        let error = live.apply("e:0", "e:1", &batch).await.unwrap_err();
+        let error = live.apply("e:0", "e:1", batch.clone()).await.unwrap_err();
         assert!(error.is_broken() && !error.is_away(), "{error}");
         assert!(error.to_string().contains("WRONGTYPE"), "{error}");
         assert!(error.to_string().contains(&section.name), "{error}");
@@ -115,7 +124,7 @@ async fn a_hash_field_that_is_no_number_leaves_nothing_half_written() {
     for value in ["many", "1.5", "0x10", "inf", "1e3", ""] {
         ask(&live, &["HSET", &name, "execution_count", value]).await;
         let before = dump(&live).await;
-        let error = live.apply("e:0", "e:1", &batch).await.unwrap_err();
+        let error = live.apply("e:0", "e:1", batch.clone()).await.unwrap_err();
         assert!(error.is_broken(), "{error}");
         assert_eq!(dump(&live).await, before);
     }
@@ -325,5 +334,9 @@ fn writes_at(changes: &[Arc<agentpulse_core::change::Change>], now_ms: i64) -> W
 
 pub(super) async fn apply(live: &Live, from: u64, to: u64, batch: &Writes) {
     let (from, to) = (format!("e:{from}"), format!("e:{to}"));
-    assert_eq!(live.apply(&from, &to, batch).await.unwrap(), to, "{PREFIX}");
+    assert_eq!(
+        live.apply(&from, &to, batch.clone()).await.unwrap(),
+        to,
+        "{PREFIX}"
+    );
 }

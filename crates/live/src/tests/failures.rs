@@ -22,7 +22,10 @@ async fn a_batch_over_the_memory_is_refused_whole() {
     let batch = writes(&journey.changes(50));
     let before = dump(&live).await;
     ask(&live, &["CONFIG", "SET", "maxmemory", "1"]).await;
-    let error = live.apply("e:50", "e:100", &batch).await.unwrap_err();
+    let error = live
+        .apply("e:50", "e:100", batch.clone())
+        .await
+        .unwrap_err();
     assert!(error.is_out_of_memory() && !error.is_broken(), "{error}");
     // It is still read, and says how it is.
     assert_eq!(live.cursor().await.unwrap().as_deref(), Some("e:50"));
@@ -54,7 +57,7 @@ async fn a_killed_server_is_away_at_once_and_is_found_again() {
     let batch = writes(&Journey::new(3).changes(10));
     let folder = server.kill();
     let begun = Instant::now();
-    let error = live.apply("e:0", "e:10", &batch).await.unwrap_err();
+    let error = live.apply("e:0", "e:10", batch.clone()).await.unwrap_err();
     assert!(error.is_away(), "{error}");
     let error = live.ping(Duration::from_secs(1)).await.unwrap_err();
     assert!(error.is_away(), "{error}");
@@ -148,7 +151,7 @@ async fn a_server_that_reads_its_files_says_so() {
     let live = server.live().await;
     let error = live.cursor().await.unwrap_err();
     assert!(error.is_loading() && !error.is_away(), "{error}");
-    let error = live.apply("", "e:1", &Writes::default()).await.unwrap_err();
+    let error = live.apply("", "e:1", Writes::default()).await.unwrap_err();
     assert!(error.is_loading(), "{error}");
     let error = live.ping(Duration::from_secs(1)).await.unwrap_err();
     assert!(error.is_loading(), "{error}");
@@ -163,7 +166,7 @@ async fn a_replica_takes_no_writes() {
     set_cursor(&live, "e:0").await;
     ask(&live, &["REPLICAOF", "127.0.0.1", "1"]).await;
     let batch = writes(&Journey::new(4).changes(5));
-    let error = live.apply("e:0", "e:5", &batch).await.unwrap_err();
+    let error = live.apply("e:0", "e:5", batch.clone()).await.unwrap_err();
     assert!(error.is_read_only() && !error.is_broken(), "{error}");
     assert_eq!(live.cursor().await.unwrap().as_deref(), Some("e:0"));
 }
@@ -293,7 +296,10 @@ async fn a_lost_answer_is_told_by_asking_again() {
     let batch = writes(&changes);
     // The caller gives up while Redis is stopped; the command is on its way all the same.
     signal(&server, rustix::process::Signal::STOP);
-    let lost = tokio::time::timeout(Duration::from_millis(100), live.apply("e:0", "e:1", &batch));
+    let lost = tokio::time::timeout(
+        Duration::from_millis(100),
+        live.apply("e:0", "e:1", batch.clone()),
+    );
     assert!(lost.await.is_err());
     signal(&server, rustix::process::Signal::CONT);
     until(|| async { live.cursor().await.unwrap().as_deref() == Some("e:1") }).await;

@@ -38,7 +38,7 @@ async fn a_rebuilt_redis_equals_an_applied_one() {
         let chunks = chunks(&names(), &tables, &recent, &active, journey.now_ms());
         let last = apply_all(&live, &chunks).await;
         let lists = Writes::of_ended(&ended, &names(), &keys(), journey.now_ms());
-        live.apply(&last, "e:250", &lists).await.unwrap();
+        live.apply(&last, "e:250", lists.clone()).await.unwrap();
         let mut rebuilt = dump(&live).await;
 
         forget_lost_extremes(&mut applied, &mut rebuilt);
@@ -91,7 +91,7 @@ async fn names_that_found_a_place_on_some_days_are_rebuilt_where_they_were() {
         let chunks = chunks(&names, &tables, &recent, &active, journey.now_ms());
         let last = apply_all(&live, &chunks).await;
         let lists = Writes::of_ended(&ended, &names, &keys(), journey.now_ms());
-        live.apply(&last, "e:400", &lists).await.unwrap();
+        live.apply(&last, "e:400", lists.clone()).await.unwrap();
         let mut rebuilt = dump(&live).await;
         forget_lost_extremes(&mut applied, &mut rebuilt);
         let closed = names.closed(NameKind::Tool).count();
@@ -137,7 +137,7 @@ async fn a_rebuild_is_divided_and_each_part_applies_once() {
                 format!("rebuilding:x:{i}"),
                 format!("rebuilding:x:{}", i + 1),
             );
-            assert_eq!(live.apply(&from, &to, chunk).await.unwrap(), to);
+            assert_eq!(live.apply(&from, &to, chunk.clone()).await.unwrap(), to);
         }
     }
     let running = active_rows.len();
@@ -165,7 +165,7 @@ pub(super) async fn apply_all(live: &Live, chunks: &[Writes]) -> String {
     set_cursor(live, &mark).await;
     for (i, chunk) in chunks.iter().enumerate() {
         let to = format!("rebuilding:x:{}", i + 1);
-        assert_eq!(live.apply(&mark, &to, chunk).await.unwrap(), to);
+        assert_eq!(live.apply(&mark, &to, chunk.clone()).await.unwrap(), to);
         mark = to;
     }
     mark

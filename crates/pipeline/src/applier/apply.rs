@@ -119,7 +119,7 @@ impl Applier {
         failpoint("apply.summed");
         let answer = self
             .live
-            .apply(&from.to_string(), &to.to_string(), &writes)
+            .apply(&from.to_string(), &to.to_string(), writes)
             .await?;
         failpoint("apply.answered");
         match Cursor::parse(&answer) {

@@ -75,7 +75,7 @@ impl Rebuild {
         let prefix = format!("{}{:x}.{}:", self.marker_prefix(), self.nonce, self.attempt);
         let marker = |step: usize| format!("{prefix}{step}");
         failpoint("rebuild.held");
-        self.apply_step(found, &marker(0), &Writes::default())
+        self.apply_step(found, &marker(0), Writes::default())
             .await?;
         failpoint("rebuild.marked");
         let Some(deleted) = self.live.clear(&marker(0)).await? else {
@@ -100,12 +100,12 @@ impl Rebuild {
                 Step::Running(rows) => self.running(rows).await?,
                 Step::Lists(rows) => self.lists(rows).await?,
             };
-            self.apply_step(&marker(step), &marker(step + 1), &writes)
+            self.apply_step(&marker(step), &marker(step + 1), writes)
                 .await?;
             self.state.set_rebuilt(step + 1, count);
             failpoint("rebuild.step");
         }
-        self.apply_step(&marker(count), &cursor.to_string(), &Writes::default())
+        self.apply_step(&marker(count), &cursor.to_string(), Writes::default())
             .await?;
         failpoint("rebuild.done");
         info!(
@@ -142,12 +142,7 @@ impl Rebuild {
         Ok(Writes::of_ended(&ended, &names, self.live.keys(), now_ms()))
     }
 
-    async fn apply_step(
-        &mut self,
-        from: &str,
-        to: &str,
-        writes: &Writes,
-    ) -> Result<(), ApplyError> {
+    async fn apply_step(&mut self, from: &str, to: &str, writes: Writes) -> Result<(), ApplyError> {
         let answer = self.live.apply(from, to, writes).await?;
         if answer == to {
             return Ok(());
