@@ -33,6 +33,8 @@ pub struct Rows<'a> {
 }
 
 type Ranking<'a> = BTreeMap<&'a str, i64>;
+/// Each id is named once.
+type ById<'a, T> = Vec<(&'a str, T)>;
 
 /// Names are places. Each value of a map is one key.
 #[derive(Default)]
@@ -44,10 +46,9 @@ pub(super) struct Content<'a> {
     pub(super) tool_executions: BTreeMap<Day, Ranking<'a>>,
     pub(super) type_tools: BTreeMap<(Day, &'a str), Ranking<'a>>,
     pub(super) pairs: BTreeMap<Day, BTreeMap<String, i64>>,
-    // By id: each is named once.
-    pub(super) running: Vec<(&'a str, Running<'a>)>,
-    pub(super) timeline: Touched<Vec<(&'a str, i64)>>,
-    pub(super) durations: BTreeMap<&'a str, Touched<Vec<(&'a str, Option<Lasted>)>>>,
+    pub(super) running: ById<'a, Running<'a>>,
+    pub(super) timeline: Touched<ById<'a, i64>>,
+    pub(super) durations: BTreeMap<&'a str, Touched<ById<'a, Option<Lasted>>>>,
     pub(super) history: BTreeMap<&'a str, Touched<Listed<&'a Execution>>>,
     pub(super) errors: BTreeMap<&'a str, Touched<Listed<Failed>>>,
 }
