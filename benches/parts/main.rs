@@ -10,7 +10,7 @@ use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use serde_json::Value;
 
-use agentpulse_core::change::Change;
+use agentpulse_core::change::{Change, Net};
 use agentpulse_core::cursor::Cursor;
 use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::sums::Sums;
@@ -104,7 +104,8 @@ fn sums(bencher: Bencher, batch: usize) {
     let changes = &Events::known().changes[..batch];
     let zone = Zone::utc();
     bencher.counter(ItemsCount::new(batch)).bench_local(|| {
-        black_box(Sums::of(changes.iter().map(Arc::as_ref), &zone));
+        let nets = Net::of_each(changes.iter().map(Arc::as_ref));
+        black_box(Sums::of(&nets, &zone));
     });
 }
 
