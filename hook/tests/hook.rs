@@ -423,7 +423,7 @@ fn without_a_source_nothing_is_done() {
 }
 
 /// What of a captured payload may appear in a line, by the name of the member that holds it.
-const KEPT: [&str; 28] = [
+const KEPT: [&str; 30] = [
     "hook_event_name",
     "session_id",
     "transcript_path",
@@ -449,6 +449,8 @@ const KEPT: [&str; 28] = [
     "resolvedModel",
     "totalDurationMs",
     "totalToolUseCount",
+    "background_tasks",
+    "id",
     "payload_bytes",
     "tool_input_bytes",
     "tool_response_bytes",
