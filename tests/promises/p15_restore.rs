@@ -171,7 +171,7 @@ pub(super) fn make_old(data: &Path) {
     run(
         "history.db",
         "DROP TABLE tallies; DROP TABLE totals; DROP TABLE counters; DROP TABLE zone;
-         DROP TABLE uncounted; DROP INDEX executions_of_session;
+         DROP TABLE uncounted; DROP TABLE session_costs; DROP INDEX executions_of_session;
          PRAGMA user_version = 2",
     );
 }

@@ -36,7 +36,7 @@ pub struct Query {
 pub struct Costs {
     /// Days oldest first; names the most costly first, and last all others of them under `_other`,
     /// so that the rows add up to everything. A name is listed by itself if it is among the `limit`
-    /// most costly of at least one of the days, and of the range.
+    /// most costly of the range; one that is so of none of its days may be missing.
     pub costs: Vec<Cost>,
     #[serde(flatten)]
     pub zoned: Zoned,
@@ -104,6 +104,10 @@ impl Report for Query {
 
     fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64> {
         ended_in(sources.zone(), last_days(self.days, sources.today(now_ms)))
+    }
+
+    fn reads_sessions(&self) -> bool {
+        self.by == Dimension::Session
     }
 
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Costs, View), Error> {

@@ -7,6 +7,7 @@ use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::only;
 use agentpulse_api::params::{InvalidParameter, Params};
 use agentpulse_core::only::Only;
+use agentpulse_store::history::Wanted;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::answer::Answer;
@@ -46,8 +47,11 @@ impl Asked {
         if self.only.is_all() {
             return self.query.answer(sources, now_ms).await;
         }
-        let ended_ms = self.query.ended_ms(sources, now_ms);
-        let some = sources.of(&self.only, ended_ms);
+        let wanted = Wanted {
+            ended_ms: self.query.ended_ms(sources, now_ms),
+            sessions: self.query.reads_sessions(),
+        };
+        let some = sources.of(&self.only, wanted);
         self.query.answer(&some, now_ms).await
     }
 }
@@ -92,6 +96,12 @@ macro_rules! reports {
             fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64> {
                 match self {
                     $(Query::$endpoint(query) => query.ended_ms(sources, now_ms),)*
+                }
+            }
+
+            fn reads_sessions(&self) -> bool {
+                match self {
+                    $(Query::$endpoint(query) => query.reads_sessions(),)*
                 }
             }
 

@@ -120,9 +120,9 @@ impl Report for Page {
     type Built = Executions<SharedItem>;
 
     fn is_scan(&self) -> bool {
-        // No index covers these.
+        // No index covers these; a session has few executions.
         let of_type = self.agent_type.is_some() || self.model.is_some();
-        of_type || self.session_id.is_some() || self.status == Some(Status::Success)
+        self.session_id.is_none() && (of_type || self.status == Some(Status::Success))
     }
 
     fn ended_ms(&self, _: &Sources, _now_ms: i64) -> Range<i64> {

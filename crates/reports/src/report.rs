@@ -19,6 +19,11 @@ pub trait Report {
     /// rollups are made of these.
     fn ended_ms(&self, sources: &Sources, now_ms: i64) -> Range<i64>;
 
+    /// Whether it reads rollups by session.
+    fn reads_sessions(&self) -> bool {
+        false
+    }
+
     fn fetch(
         &self,
         sources: &Sources,

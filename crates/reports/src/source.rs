@@ -1,6 +1,5 @@
 //! Which of the two views answers.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use agentpulse_core::zone::{Calendar, Zone};
 use agentpulse_live::{self as live, Live};
 use agentpulse_pipeline::live_state::LiveState;
 use agentpulse_pipeline::running::Running;
-use agentpulse_store::history::{self, Lanes, Reader, Readers};
+use agentpulse_store::history::{self, Lanes, Reader, Readers, Wanted};
 
 /// Redis answers in milliseconds. If it takes this long it is stuck, and history answers.
 const MAX_LIVE_WAIT: Duration = Duration::from_secs(1);
@@ -50,12 +49,12 @@ pub struct Sources {
     chosen: Chosen,
 }
 
-/// The executions of which answers are, and the time in which they ended: none but all is in the
-/// live view.
+/// The executions of which answers are, and the rollups that are read of them: none but all is in
+/// the live view.
 #[derive(Clone, Default)]
 struct Chosen {
     only: Only,
-    ended_ms: Range<i64>,
+    wanted: Wanted,
 }
 
 /// The sources of all reports.
@@ -83,12 +82,12 @@ impl Sources {
         }
     }
 
-    /// The same of these executions alone, that ended in this time.
-    pub(super) fn of(&self, only: &Only, ended_ms: Range<i64>) -> Sources {
+    /// The same of these executions alone, with the rollups that are wanted.
+    pub(super) fn of(&self, only: &Only, wanted: Wanted) -> Sources {
         Sources {
             chosen: Chosen {
                 only: only.clone(),
-                ended_ms,
+                wanted,
             },
             ..self.clone()
         }
@@ -121,10 +120,10 @@ impl Sources {
         &self,
         ask: impl FnOnce(&Reader) -> Result<T, history::Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let Chosen { only, ended_ms } = self.chosen.clone();
+        let Chosen { only, wanted } = self.chosen.clone();
         let asked = move |reader: &Reader| match only.is_all() {
             true => ask(reader),
-            false => reader.only(&only, ended_ms, ask),
+            false => reader.only(&only, &wanted, ask),
         };
         Ok(self.readers.run(asked).await?)
     }

@@ -12,6 +12,7 @@ use agentpulse_core::dimension::Dimension;
 use agentpulse_core::tally::{FIELDS, Tally};
 
 use super::columns::{of, tally};
+use super::costliest_sessions::costliest_sessions;
 use super::read::Reader;
 
 #[derive(Debug, Default, PartialEq)]
@@ -23,9 +24,10 @@ pub struct Costliest {
 }
 
 impl Reader {
-    /// At most `limit` names, each with its sum over the whole range. Only a name that is among the
-    /// `limit` most costly of one of the days is read: to find one that is never among those,
-    /// and yet would be in the sum, all names would have to be summed.
+    /// At most `limit` names, each with its sum over the whole range. Sessions are the most costly
+    /// ones, if few of them live across its ends. Of other names only one that is among the `limit`
+    /// most costly of one of the days is read: to find one that is never among those, and yet
+    /// would be in the sum, all names would have to be summed.
     pub fn costliest(&self, by: Dimension, from: Day, to: Day, limit: usize) -> Result<Costliest> {
         self.db
             .snapshot(|_| self.db.read(|conn| costliest(conn, by, from, to, limit)))
@@ -39,7 +41,7 @@ fn costliest(
     to: Day,
     limit: usize,
 ) -> rusqlite::Result<Costliest> {
-    let (all, by) = (of(Dimension::Day), of(by));
+    let all = of(Dimension::Day);
     let fields = FIELDS.join(", ");
     let days: BTreeMap<i32, Tally> = conn
         .prepare_cached(&format!(
@@ -48,17 +50,15 @@ fn costliest(
         .query_map((from.0, to.0), |row| Ok((row.get(0)?, tally(row, 1)?)))?
         .collect::<rusqlite::Result<_>>()?;
 
-    let mut of_day = conn.prepare_cached(&format!(
-        "SELECT key FROM tallies INDEXED BY tallies_by_cost WHERE {by} AND bucket = ?1
-         ORDER BY cost_micros DESC, total_tokens DESC LIMIT ?2"
-    ))?;
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    for day in days.keys() {
-        for name in of_day.query_map((day, limit as i64), |row| row.get(0))? {
-            names.insert(name?);
-        }
-    }
-
+    let names = match by {
+        Dimension::Session => costliest_sessions(conn, from, to, limit)?,
+        _ => None,
+    };
+    let names = match names {
+        Some(names) => names,
+        None => costliest_of_a_day(conn, by, days.keys(), limit)?,
+    };
+    let by = of(by);
     let mut of_name = conn.prepare_cached(&format!(
         "SELECT bucket, {fields} FROM tallies INDEXED BY tallies_by_key
          WHERE {by} AND key = ?1 AND bucket BETWEEN ?2 AND ?3"
@@ -87,6 +87,27 @@ fn costliest(
     // Where the sum of the days is at its limit, the names may come to more.
     let rest = Tally::from_array(rest.to_array().map(|sum| sum.max(0)));
     Ok(Costliest { rows, rest })
+}
+
+/// The most costly names of each day.
+fn costliest_of_a_day<'a>(
+    conn: &Connection,
+    by: Dimension,
+    days: impl Iterator<Item = &'a i32>,
+    limit: usize,
+) -> rusqlite::Result<BTreeSet<String>> {
+    let mut select = conn.prepare_cached(&format!(
+        "SELECT key FROM tallies INDEXED BY tallies_by_cost WHERE {} AND bucket = ?1
+         ORDER BY cost_micros DESC, total_tokens DESC LIMIT ?2",
+        of(by)
+    ))?;
+    let mut names = BTreeSet::new();
+    for day in days {
+        for name in select.query_map((day, limit as i64), |row| row.get(0))? {
+            names.insert(name?);
+        }
+    }
+    Ok(names)
 }
 
 #[cfg(test)]
@@ -133,6 +154,9 @@ mod tests {
 
                 let few = world.reader().costliest(by, from, TODAY, 2).unwrap();
                 assert_eq!(few.rows.len(), 2);
+                if by == Dimension::Session && days == 10 {
+                    assert_eq!(few.rows, expected[..2], "no session goes on");
+                }
                 let mut sum = few.rest;
                 few.rows.iter().for_each(|(_, tally)| sum += *tally);
                 let mut of_all = Tally::default();

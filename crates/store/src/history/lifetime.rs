@@ -201,7 +201,7 @@ mod tests {
         }
         conn.execute_batch(
             "DROP TABLE tallies; DROP TABLE totals; DROP TABLE counters; DROP TABLE zone;
-             DROP TABLE uncounted; DROP INDEX executions_of_session;
+             DROP TABLE uncounted; DROP TABLE session_costs; DROP INDEX executions_of_session;
              PRAGMA user_version = 2",
         )
     }

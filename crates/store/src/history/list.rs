@@ -7,13 +7,11 @@ use rusqlite::{Connection, ToSql};
 
 use crate::sqlite::{Result, from_json};
 use agentpulse_core::bucket::Day;
-use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::{Execution, Status};
 use agentpulse_core::only::Only;
-use agentpulse_core::zone::Zone;
 
-use super::columns::of;
 use super::read::{Reader, execution};
+use super::sessions::days;
 
 /// Rows that one page looks at when what it is filtered by has no index: some 40 ms. A page may
 /// then be short, or empty, and still have a next one.
@@ -59,14 +57,13 @@ impl Reader {
         before: Option<Position>,
         limit: usize,
     ) -> Result<Page> {
-        let zone = self.zone();
         let filter = &Filter {
             only: self.chosen.borrow().clone(),
             ..filter.clone()
         };
         self.db.snapshot(|_| {
             self.db
-                .read(|conn| page(conn, zone, filter, before, limit, MAX_SCANNED, MAX_BYTES))
+                .read(|conn| page(conn, filter, before, limit, MAX_SCANNED, MAX_BYTES))
         })
     }
 }
@@ -76,43 +73,35 @@ impl Filter {
     /// usable, and the key in that.
     fn index(&self) -> (&'static str, &'static str, Option<&str>) {
         let failed = matches!(self.status, Some(Status::Failure | Status::Timeout));
-        match self.agent_name.as_deref() {
-            Some(name) if failed => (
+        match (self.session_id.as_deref(), self.agent_name.as_deref()) {
+            (Some(id), _) => (
+                "executions_of_session",
+                "session_id = ?1 AND day = ?5",
+                Some(id),
+            ),
+            (None, Some(name)) if failed => (
                 "executions_failed_of_agent",
                 "agent_name = ?1 AND status IN ('failure', 'timeout')",
                 Some(name),
             ),
-            Some(name) => ("executions_of_agent", "agent_name = ?1", Some(name)),
-            None if failed => (
+            (None, Some(name)) => ("executions_of_agent", "agent_name = ?1", Some(name)),
+            (None, None) if failed => (
                 "executions_failed",
                 "status IN ('failure', 'timeout')",
                 None,
             ),
-            None => ("executions_ended", "ended_ms IS NOT NULL", None),
+            (None, None) => ("executions_ended", "ended_ms IS NOT NULL", None),
         }
     }
 
-    /// When the wanted ones ended: from the first moment to before the second.
-    fn range_ms(&self, conn: &Connection, zone: &Zone) -> rusqlite::Result<(i64, i64)> {
-        let from_ms = self.from_ms.unwrap_or(i64::MIN);
-        let to_ms = self.to_ms.unwrap_or(i64::MAX);
+    /// The index of sessions is by day: those that it is read in, newest first. The others are read
+    /// at once.
+    fn parts(&self, conn: &Connection) -> rusqlite::Result<Vec<Option<Day>>> {
         let Some(session_id) = &self.session_id else {
-            return Ok((from_ms, to_ms));
+            return Ok(vec![None]);
         };
-        let days: (Option<i32>, Option<i32>) = conn
-            .prepare_cached(&format!(
-                "SELECT min(bucket), max(bucket) FROM tallies INDEXED BY tallies_by_key
-                 WHERE {} AND key = ?1",
-                of(Dimension::Session)
-            ))?
-            .query_row([session_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(match days {
-            (Some(first), Some(last)) => (
-                from_ms.max(zone.start_ms(Day(first))),
-                to_ms.min(zone.end_ms(Day(last))),
-            ),
-            _ => (to_ms, to_ms),
-        })
+        let days = days(conn, session_id)?.into_iter().rev();
+        Ok(days.map(|(day, _)| Some(day)).collect())
     }
 
     fn takes(&self, row: &rusqlite::Row) -> rusqlite::Result<bool> {
@@ -134,7 +123,6 @@ impl Filter {
 
 fn page(
     conn: &Connection,
-    zone: &Zone,
     filter: &Filter,
     before: Option<Position>,
     limit: usize,
@@ -154,33 +142,34 @@ fn page(
          WHERE {condition} AND ended_ms >= ?2 AND (ended_ms, rowid) < (?3, ?4)
          ORDER BY ended_ms DESC, rowid DESC"
     ))?;
-    let (from_ms, to_ms) = filter.range_ms(conn, zone)?;
+    let from_ms = filter.from_ms.unwrap_or(i64::MIN);
     let to = Position {
-        ended_ms: to_ms,
+        ended_ms: filter.to_ms.unwrap_or(i64::MAX),
         rowid: i64::MIN,
     };
     let before = before.map_or(to, |before| before.min(to));
-    let params: [&dyn ToSql; 4] = [&key, &from_ms, &before.ended_ms, &before.rowid];
-    let mut rows = select.query(params)?;
+    let parameters = select.parameter_count();
     let (mut found, mut last, mut scanned) = (Vec::new(), None, 0);
-    let next = loop {
-        let Some(row) = rows.next()? else {
-            break None;
-        };
-        if found.len() == limit || scanned == max_scanned {
-            break last;
+    for day in filter.parts(conn)? {
+        let day = day.map(|day| day.0);
+        let params: [&dyn ToSql; 5] = [&key, &from_ms, &before.ended_ms, &before.rowid, &day];
+        let mut rows = select.query(&params[..parameters])?;
+        while let Some(row) = rows.next()? {
+            if found.len() == limit || scanned == max_scanned {
+                return fetch(conn, &found, last, max_bytes);
+            }
+            scanned += 1;
+            let position = Position {
+                rowid: row.get(0)?,
+                ended_ms: row.get(1)?,
+            };
+            last = Some(position);
+            if filter.takes(row)? {
+                found.push(position);
+            }
         }
-        scanned += 1;
-        let position = Position {
-            rowid: row.get(0)?,
-            ended_ms: row.get(1)?,
-        };
-        last = Some(position);
-        if filter.takes(row)? {
-            found.push(position);
-        }
-    };
-    fetch(conn, &found, next, max_bytes)
+    }
+    fetch(conn, &found, None, max_bytes)
 }
 
 /// As many of the found ones as have so many bytes, but at least one.
@@ -228,17 +217,7 @@ mod tests {
         loop {
             let page = reader
                 .db
-                .read(|conn| {
-                    page(
-                        conn,
-                        reader.zone(),
-                        filter,
-                        before,
-                        limit,
-                        max_scanned,
-                        max_bytes,
-                    )
-                })
+                .read(|conn| page(conn, filter, before, limit, max_scanned, max_bytes))
                 .unwrap();
             let held = page.executions.iter().map(|(_, one)| json_bytes(one));
             assert!(page.executions.len() <= 1 || held.sum::<usize>() <= max_bytes);

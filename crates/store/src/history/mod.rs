@@ -3,11 +3,13 @@
 
 mod columns;
 mod costliest;
+mod costliest_sessions;
 mod ended;
 mod flush;
 mod lifetime;
 mod list;
 mod only;
+mod only_rollups;
 #[cfg(test)]
 mod plans;
 mod pool;
@@ -21,6 +23,7 @@ mod rollups;
 #[cfg(test)]
 mod sample;
 mod schema;
+mod session_costs;
 mod sessions;
 #[cfg(test)]
 mod sums_at_limit;
@@ -35,6 +38,7 @@ pub use ended::Ended;
 pub use flush::History;
 pub use lifetime::{LifetimeCounters, Total};
 pub use list::{Filter, Page, Position};
+pub use only_rollups::Wanted;
 pub use pool::{LOOKUPS, Lanes, Readers, SCANS};
 pub use prune::Pruned;
 pub use read::Reader;

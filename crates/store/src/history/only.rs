@@ -1,37 +1,27 @@
-//! Reads of some of the executions. While they last, the rollups are tables in memory, which SQLite
-//! finds before those of the file. They are made of the chosen executions by the rule that makes
-//! those of the file, so that no read of rollups has to know of it.
+//! Reads of some of the executions. While they last, the rollups are [tables in
+//! memory](super::only_rollups), which SQLite finds before those of the file.
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 use rusqlite::Connection;
 
 use crate::sqlite::{Result, from_json};
 use agentpulse_core::execution::Execution;
 use agentpulse_core::only::Only;
-use agentpulse_core::sums::Sums;
-use agentpulse_core::zone::Zone;
 
+use super::only_rollups::{Wanted, make_rollups};
 use super::read::Reader;
-use super::rollups::add_sums;
-
-/// Executions that are in memory at once.
-const AT_ONCE: usize = 1_000;
-/// The tables of the rollups, and their indexes, are made as they are in the file.
-const ROLLUPS: &str = "SELECT sql FROM main.sqlite_schema
-    WHERE tbl_name IN ('tallies', 'tools', 'pairs') AND sql IS NOT NULL ORDER BY rootpage";
 
 /// Of which executions a reader reads now.
 pub(super) type Chosen = RefCell<Only>;
 
 impl Reader {
     /// What `f` reads is of the chosen executions alone, and of one moment. The rollups that it
-    /// reads are of those that ended in this time.
+    /// reads are those that it wants.
     pub fn only<T>(
         &self,
         only: &Only,
-        ended_ms: Range<i64>,
+        wanted: &Wanted,
         f: impl FnOnce(&Reader) -> Result<T>,
     ) -> Result<T> {
         // The end of the transaction takes the tables away, also when a statement is interrupted.
@@ -39,7 +29,7 @@ impl Reader {
             let chosen = ChosenRead(self);
             self.db.read(|conn| {
                 conn.execute_batch("PRAGMA query_only = OFF")?;
-                make_rollups(conn, self.zone(), only, &ended_ms)
+                make_rollups(conn, self.zone(), only, wanted)
             })?;
             chosen.reads_only()?;
             self.chosen.replace(only.clone());
@@ -73,47 +63,6 @@ impl Drop for ChosenRead<'_> {
     }
 }
 
-fn make_rollups(
-    conn: &Connection,
-    zone: &Zone,
-    only: &Only,
-    ended_ms: &Range<i64>,
-) -> rusqlite::Result<()> {
-    for sql in conn.prepare(ROLLUPS)?.query_map([], |row| row.get(0))? {
-        let sql: String = sql?;
-        let of_memory = sql
-            .replacen("CREATE TABLE ", "CREATE TEMP TABLE ", 1)
-            .replacen("CREATE INDEX ", "CREATE INDEX temp.", 1);
-        conn.execute_batch(&of_memory)?;
-    }
-    let mut select = conn.prepare_cached(
-        "SELECT execution FROM executions INDEXED BY executions_ended
-         WHERE ended_ms >= ?1 AND ended_ms < ?2 ORDER BY ended_ms",
-    )?;
-    let mut rows = select.query((ended_ms.start, ended_ms.end))?;
-    let mut chosen: Vec<Execution> = Vec::with_capacity(AT_ONCE);
-    while let Some(row) = rows.next()? {
-        let one: Execution = from_json(row, 0)?;
-        if only.takes(&one) {
-            chosen.push(one);
-        }
-        if chosen.len() == AT_ONCE {
-            add(conn, zone, &chosen)?;
-            chosen.clear();
-        }
-    }
-    add(conn, zone, &chosen)
-}
-
-fn add(conn: &Connection, zone: &Zone, chosen: &[Execution]) -> rusqlite::Result<()> {
-    let mut sums = Sums::default();
-    for contribution in chosen.iter().filter_map(Execution::contribution) {
-        sums.add(1, &contribution, zone);
-    }
-    add_sums(conn, &sums)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -123,6 +72,14 @@ mod tests {
     use agentpulse_core::bucket::Day;
     use agentpulse_core::dimension::Dimension;
     use agentpulse_core::kind::Kind;
+
+    /// All that ended by now.
+    fn all() -> Wanted {
+        Wanted {
+            ended_ms: 0..NOW_MS + 1,
+            sessions: true,
+        }
+    }
 
     fn of_project(name: &str) -> Only {
         Only {
@@ -166,6 +123,11 @@ mod tests {
                 kind: Some(Kind::Main),
                 ..Only::default()
             },
+            // On every day all of them.
+            Only {
+                kind: Some(Kind::default()),
+                ..Only::default()
+            },
         ] {
             let mut alone = World::new();
             for (_, one) in world.executions.values().filter(|(_, one)| only.takes(one)) {
@@ -173,7 +135,7 @@ mod tests {
             }
             alone.flush();
             let reader = world.reader();
-            let found = reader.only(&only, 0..NOW_MS + 1, |reader| Ok(answers(reader)));
+            let found = reader.only(&only, &all(), |reader| Ok(answers(reader)));
             assert_eq!(found.unwrap(), answers(&alone.reader()), "{only:?}");
             assert_eq!(answers(&reader), whole, "nothing of it is left");
         }
@@ -187,17 +149,14 @@ mod tests {
         let missing =
             |reader: &Reader| reader.db.read(|conn| conn.execute_batch("SELECT x FROM y"));
         let only = of_project("project-1");
-        assert!(reader.only(&only, 0..NOW_MS, missing).is_err());
+        assert!(reader.only(&only, &all(), missing).is_err());
         assert_eq!(answers(&reader), whole);
         let panics = |_: &Reader| -> Result<()> { panic!("a report") };
-        let panicked = AssertUnwindSafe(|| reader.only(&only, 0..NOW_MS, panics));
+        let panicked = AssertUnwindSafe(|| reader.only(&only, &all(), panics));
         assert!(catch_unwind(panicked).is_err());
         assert_eq!(answers(&reader), whole);
         let write = "DELETE FROM main.executions";
         let write = |reader: &Reader| reader.db.read(|conn| conn.execute_batch(write));
-        assert!(
-            reader.only(&only, 0..NOW_MS, write).is_err(),
-            "it reads only"
-        );
+        assert!(reader.only(&only, &all(), write).is_err(), "it reads only");
     }
 }

@@ -13,7 +13,16 @@ use agentpulse_core::tally::FIELDS;
 /// The executions must be in before: the smallest and largest durations are looked up there.
 /// Returns how many buckets with a sum at its limit were added to.
 pub(super) fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<u64> {
-    let tallies_at_limit = add_tallies(conn, sums, TABLE.iter())?;
+    add_sums_of(conn, sums, TABLE.iter())
+}
+
+/// The same with the tallies of these dimensions alone.
+pub(super) fn add_sums_of<'r>(
+    conn: &Connection,
+    sums: &Sums,
+    rows: impl Iterator<Item = &'r Row>,
+) -> rusqlite::Result<u64> {
+    let tallies_at_limit = add_tallies(conn, sums, rows)?;
     for ((day, agent_name), durations) in &sums.durations {
         add_durations(conn, *day, agent_name, durations)?;
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite_migration::M;
 
+use super::session_costs::SESSION_COSTS;
 use crate::sqlite::{self, Result};
 
 /// The 13 columns of a tally, in the order of [`agentpulse_core::tally::FIELDS`].
@@ -54,6 +55,7 @@ pub(super) const SCHEMA: &[M] = &[
     M::up(ZONE),
     M::up(UNCOUNTED),
     M::up(SESSIONS),
+    M::up(SESSION_COSTS),
 ];
 
 /// The executions of a session on a day, and the sessions of a day with their last ends. Only the

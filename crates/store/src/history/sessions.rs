@@ -187,7 +187,7 @@ fn goes_on(
 }
 
 /// The days on which anything of the session ended, oldest first.
-fn days(conn: &Connection, session_id: &str) -> rusqlite::Result<Vec<(Day, Tally)>> {
+pub(super) fn days(conn: &Connection, session_id: &str) -> rusqlite::Result<Vec<(Day, Tally)>> {
     conn.prepare_cached(&format!(
         "SELECT bucket, {} FROM main.tallies INDEXED BY tallies_by_key
          WHERE {} AND key = ?1 AND execution_count > 0 ORDER BY bucket",
