@@ -72,10 +72,9 @@ impl Live {
         let names = buckets
             .iter()
             .map(|(hour, agent_type)| self.keys.name(Key::HourTally, &[hour, agent_type]));
-        let contents = self.read(Kind::Hash, names.collect()).await?;
+        let tallies = self.tallies(names.collect()).await?;
         let mut hours = Vec::new();
-        for ((hour, agent_type), content) in buckets.into_iter().zip(contents) {
-            let tally = tally(&content)?;
+        for ((hour, agent_type), tally) in buckets.into_iter().zip(tallies) {
             if !tally.is_zero() {
                 hours.push(HourTally {
                     hour,
@@ -89,14 +88,15 @@ impl Live {
 
     /// Both days included.
     pub async fn days(&self, from: Day, to: Day) -> Result<Vec<DayTally>, Error> {
-        let mut days = Vec::new();
-        for (day, content) in self.by_day(Key::DayTally, from, to).await? {
-            let tally = tally(&content)?;
-            if !tally.is_zero() {
-                days.push(DayTally { day, tally });
-            }
-        }
-        Ok(days)
+        let names = from
+            .to(to)
+            .map(|day| self.keys.name(Key::DayTally, &[&day]));
+        let tallies = self.tallies(names.collect()).await?;
+        let days = from.to(to).zip(tallies);
+        let counted = days.filter(|(_, tally)| !tally.is_zero());
+        Ok(counted
+            .map(|(day, tally)| DayTally { day, tally })
+            .collect())
     }
 
     /// Of one agent, or of [`OTHER`]; without the days on which the agent has no place of its own.
@@ -234,6 +234,20 @@ impl Live {
         Ok(contents)
     }
 
+    /// The tallies of the keys, in their order.
+    async fn tallies(&self, names: Vec<String>) -> Result<Vec<Tally>, Error> {
+        let mut args = vec!["tally".to_owned()];
+        args.extend(FIELDS.map(str::to_owned));
+        let mut tallies = Vec::with_capacity(names.len());
+        for names in names.chunks(READ_AT_ONCE) {
+            let answer = self.run(&READ, names.to_vec(), args.clone()).await?;
+            for content in texts(answer)? {
+                tallies.push(sums(&content)?);
+            }
+        }
+        Ok(tallies)
+    }
+
     /// Of each day, both included, the names that have keys.
     fn places(&self, kind: NameKind, from: Day, to: Day) -> BTreeMap<Day, Vec<String>> {
         let names = self.names.read();
@@ -260,6 +274,15 @@ fn tally(content: &[String]) -> Result<Tally, Error> {
         if let Some(text) = value(content, field) {
             *slot = sum(text)?;
         }
+    }
+    Ok(Tally::from_array(values))
+}
+
+/// The fields of a tally as one text, in their order.
+fn sums(content: &str) -> Result<Tally, Error> {
+    let mut values = [0; FIELDS.len()];
+    for (text, slot) in content.split(' ').zip(&mut values) {
+        *slot = sum(text)?;
     }
     Ok(Tally::from_array(values))
 }
