@@ -11,7 +11,9 @@ use super::load::Load;
 use super::result::Setting;
 use super::subject::Subject;
 use super::table::table;
-use super::{burst, disk, machine, memory, page, reads, scripts, single, stream, sustained};
+use super::{
+    at_rest, burst, disk, machine, memory, page, reads, scripts, single, stream, sustained,
+};
 use crate::cli::failure::Failure;
 use crate::cli::output::{print, print_json};
 
@@ -70,6 +72,7 @@ impl Bench {
         let mut load = Load::new(seed, now_ms);
         let other_load = |n: u64| Load::new(seed.wrapping_add(n), now_ms);
         let mut rows = memory::at_rest(&subject);
+        rows.extend(at_rest::measure(&subject));
         rows.extend(memory::watched(&subject, now_ms)?);
         rows.extend(page::measure(&subject, seed.wrapping_add(1_000), now_ms)?);
         rows.extend(single::measure(&subject, &mut load)?);

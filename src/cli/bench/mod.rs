@@ -1,5 +1,6 @@
 //! `agentpulse bench`: what a daemon of its own does on this machine, as one table.
 
+mod at_rest;
 mod burst;
 mod command;
 mod disk;
