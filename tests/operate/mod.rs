@@ -3,6 +3,7 @@
 //! | file | what it holds the daemon to |
 //! |---|---|
 //! | `alerts` | the daemon's own alerts |
+//! | `at_rest` | how seldom a daemon with nothing to do wakes |
 //! | `deployed` | alerts and dashboard against a real scrape; promtool |
 //! | `health` | the health report |
 //! | `readiness` | a daemon that accepts nothing says so, everywhere |
@@ -14,6 +15,7 @@
 //! | `time_zone` | days of a zone, and its change |
 
 mod alerts;
+mod at_rest;
 mod deployed;
 mod health;
 mod readiness;

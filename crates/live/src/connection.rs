@@ -30,8 +30,9 @@ const RECONNECT_MOST_MS: u32 = 250;
 /// A connection that is silent for so long is given up: the other end may be gone without a
 /// word.
 const SILENT_AFTER: Duration = Duration::from_secs(10);
-/// Between two questions that only find out whether it answers.
-const PING_EVERY: Duration = Duration::from_secs(1);
+/// Between two questions that only find out whether it answers. Two in a row have `COMMAND_TIMEOUT`
+/// each.
+const PING_EVERY: Duration = Duration::from_secs(5);
 
 /// Ends when it is dropped.
 pub(super) struct Connection {

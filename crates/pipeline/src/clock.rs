@@ -1,13 +1,25 @@
 //! The clocks: the wall clock, read in one place, and how long the daemon has listened. What else
 //! is measured is measured with `Instant`.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::time::sleep_until;
+
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Milliseconds since 1970; before it the clock is not set, and every time is as good as 0.
 pub fn now_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Waits for at most a second. All that wait so are woken together, so that the processor sleeps in
+/// between.
+pub async fn next_second() {
+    let seconds = BEGAN.elapsed().as_secs() + 1;
+    sleep_until((*BEGAN + Duration::from_secs(seconds)).into()).await;
 }
 
 /// Now, on both clocks.

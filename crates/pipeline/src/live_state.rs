@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
+use tokio::sync::watch;
 
 use super::changes::{Changes, View};
 use super::clock::now_ms;
@@ -70,7 +71,7 @@ impl fmt::Display for Condition {
 }
 
 pub struct LiveState {
-    condition: RwLock<Condition>,
+    condition: watch::Sender<Condition>,
     /// Of the last rebuild.
     rebuilt_percent: AtomicU64,
     /// The last that Redis did not hold as it should, since the daemon started.
@@ -80,7 +81,7 @@ pub struct LiveState {
 
 impl LiveState {
     pub fn new(changes: Arc<Changes>) -> LiveState {
-        let condition = RwLock::new(Condition::Unreachable("not reached yet".to_owned()));
+        let (condition, _) = watch::channel(Condition::Unreachable("not reached yet".to_owned()));
         LiveState {
             condition,
             rebuilt_percent: AtomicU64::new(0),
@@ -90,15 +91,16 @@ impl LiveState {
     }
 
     pub fn condition(&self) -> Condition {
-        self.condition.read().clone()
+        self.condition.borrow().clone()
     }
 
     /// Says whether that is news.
     pub fn set(&self, condition: Condition) -> bool {
-        let mut current = self.condition.write();
-        let news = *current != condition;
-        *current = condition;
-        news
+        self.condition.send_if_modified(|current| {
+            let news = *current != condition;
+            *current = condition;
+            news
+        })
     }
 
     /// How much of a rebuild is done. Returns `None` if there is none.
@@ -121,8 +123,13 @@ impl LiveState {
         *self.difference.write() = Some(reason.to_owned());
     }
 
+    /// Notifies when the condition changes.
+    pub fn subscribe(&self) -> watch::Receiver<Condition> {
+        self.condition.subscribe()
+    }
+
     pub fn is_following(&self) -> bool {
-        *self.condition.read() == Condition::Following
+        *self.condition.borrow() == Condition::Following
     }
 
     pub fn lag_ms(&self) -> i64 {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 use super::changes::{Changes, View};
+use super::clock::next_second;
 use super::live_state::LiveState;
+use super::running::Running;
 use super::writer::WriterHandle;
 
 /// A hung agent leaves within a second of its deadline.
@@ -19,16 +21,25 @@ pub struct Reaper {
     pub writer: WriterHandle,
     pub changes: Arc<Changes>,
     pub state: Arc<LiveState>,
+    pub running: Arc<Running>,
 }
 
 impl Reaper {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut reap = false;
-        let mut ticks = interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut head = 0;
+        let mut is_at_rest = false;
         loop {
+            // What starts meanwhile has a timeout of a second at least: its deadline is not before
+            // the next tick.
+            let pause = async {
+                match is_at_rest {
+                    true => next_second().await,
+                    false => sleep(EVERY).await,
+                }
+            };
             tokio::select! {
-                _ = ticks.tick() => {}
+                () = pause => {}
                 _ = stop.changed() => return,
             }
             // Redis being away does not make a hung agent run.
@@ -36,6 +47,9 @@ impl Reaper {
             if self.writer.tick(reap).await.is_err() {
                 return;
             }
+            // Then nothing is to be pruned either.
+            is_at_rest = self.running.count() == 0 && self.changes.head() == head;
+            head = self.changes.head();
         }
     }
 }

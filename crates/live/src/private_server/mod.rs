@@ -6,6 +6,7 @@ mod ask;
 mod child;
 mod conf;
 mod disk;
+mod ended;
 mod error;
 mod process;
 mod program;

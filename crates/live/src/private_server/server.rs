@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use rustix::process::Signal;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
 use super::conf;
+use super::ended::ended;
 use super::error::Error;
 use super::process::{Process, command_line, exists, signal};
 use super::program::find;
@@ -28,7 +29,8 @@ const MAX_SOCKET_PATH_BYTES: usize = if cfg!(target_os = "macos") { 103 } else {
 pub const START_DEADLINE: Duration = Duration::from_secs(60);
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 pub const POLL: Duration = Duration::from_millis(20);
-const WATCH_EVERY: Duration = Duration::from_millis(250);
+/// For a command that ends it; one that hangs is ended by signals.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_millis(200);
 /// Between two restarts of a server that keeps dying.
 const RESTART_AFTER: [Duration; 4] = [
     Duration::from_millis(100),
@@ -250,8 +252,12 @@ impl Server {
         let mut failures = 0;
         let mut started = Instant::now();
         loop {
-            sleep(WATCH_EVERY).await;
+            if let Some(pid) = self.pid() {
+                ended(pid).await;
+            }
             if !self.has_exited() {
+                // Its parent has still to collect it.
+                sleep(POLL).await;
                 continue;
             }
             failures = if started.elapsed() > WELL_AFTER {
@@ -321,11 +327,20 @@ impl Server {
             return;
         }
         self.signal(pid, Signal::TERM);
+        let _ = timeout(SHUTDOWN_DEADLINE, self.shut_down(pid)).await;
         if !self.wait_until_it_is_gone(pid, deadline).await {
             warn!(pid, "Redis did not end within its deadline: it is killed");
             self.signal(pid, Signal::KILL);
             // Another one must not begin on its files before it has let go of them.
             self.wait_until_it_is_gone(pid, ANSWER_DEADLINE).await;
+        }
+    }
+
+    /// It acts on a signal within a second, and on a command at once.
+    async fn shut_down(&self, pid: i32) {
+        if self.answering_pid().await == Some(pid) {
+            // Its end is the answer.
+            let _ = self.ask("SHUTDOWN").await;
         }
     }
 

@@ -5,6 +5,8 @@ use tokio::time::Instant;
 pub struct Checks {
     /// When it is checked that the cursor is where it was left.
     pub cursor_at: Instant,
+    /// Where it was then.
+    pub seq: u64,
     /// When it is checked that Redis holds what it was given.
     pub at: Instant,
     /// How many days the last check went back beside today.
@@ -24,6 +26,7 @@ impl Checks {
     pub fn new(now: Instant) -> Checks {
         Checks {
             cursor_at: now,
+            seq: 0,
             at: now,
             back: 0,
             page: None,

@@ -15,6 +15,8 @@ use crate::watchdog::Part;
 use agentpulse_core::cursor::Cursor;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// While nothing is written. A Redis that lost its content is filled again within a second.
+const POLL_INTERVAL_AT_REST: Duration = Duration::from_millis(500);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// After rebuilds that Redis had no memory for: each deletes and writes all that there is, and as
 /// long as nobody gives it more the next ends as the last did.
@@ -86,19 +88,25 @@ impl Applier {
 
     /// Writes the last heartbeats, and returns whether the live view can be followed from `seq` on.
     async fn poll(&mut self, seq: u64) -> Result<bool, ApplyError> {
-        self.checks.cursor_at = Instant::now() + POLL_INTERVAL;
-        self.write_heartbeats(seq).await?;
+        let is_written = self.write_heartbeats(seq).await? || seq != self.checks.seq;
+        self.checks.seq = seq;
+        let interval = match is_written {
+            true => POLL_INTERVAL,
+            false => POLL_INTERVAL_AT_REST,
+        };
+        self.checks.cursor_at = Instant::now() + interval;
         Ok(self.check_cursor(seq).await? && self.check_content(seq).await?)
     }
 
-    async fn write_heartbeats(&mut self, seq: u64) -> Result<(), ApplyError> {
+    /// Says whether there were any.
+    async fn write_heartbeats(&mut self, seq: u64) -> Result<bool, ApplyError> {
         let heartbeats = self.heartbeats.take(seq);
         if !heartbeats.is_empty() {
             self.live
                 .progress(heartbeats.iter().map(RunSnapshot::active))
                 .await?;
         }
-        Ok(())
+        Ok(!heartbeats.is_empty())
     }
 
     /// Whether the cursor is where it was left: a Redis that was emptied or replaced says nothing

@@ -90,18 +90,19 @@ impl Flusher {
     ) -> Option<Command> {
         let began = Instant::now();
         let mut head = self.changes.subscribe();
+        let mut condition = self.state.subscribe();
         loop {
             let interval = self.interval();
             if *stop.borrow() || self.changes.pending(View::History) >= BATCH as u64 {
                 return None;
             }
-            // Woken at least as often as the shorter interval, to see that Redis went away.
-            let wake = (began + interval).min(Instant::now() + INTERVAL_WITHOUT_LIVE);
             tokio::select! {
                 command = commands.recv() => return command,
                 _ = stop.changed() => return None,
                 _ = head.changed() => {}
-                () = sleep_until(wake.into()) => {}
+                // Where Redis went away the interval is the shorter one.
+                _ = condition.changed() => {}
+                () = sleep_until((began + interval).into()) => {}
             }
             if began.elapsed() >= interval {
                 return None;

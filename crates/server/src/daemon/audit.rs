@@ -1,17 +1,13 @@
 //! Writes what gathers for the audit trail.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
 use tracing::warn;
 
-use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::clock::{next_second, now_ms};
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_store::access::{Access, Actor};
-
-const TICK: Duration = Duration::from_secs(1);
 
 /// Writes what has gathered once a second, and the rest at the end.
 pub struct AuditFlusher {
@@ -33,7 +29,7 @@ impl AuditFlusher {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             let is_end = tokio::select! {
-                () = sleep(TICK) => false,
+                () = next_second() => false,
                 _ = stop.changed() => true,
             };
             self.tick(is_end).await;
@@ -53,6 +49,9 @@ impl AuditFlusher {
             let count = peers - self.peers_noted;
             self.access.refused(actor, "foreign_user", count);
             self.peers_noted = peers;
+        }
+        if !is_end && !self.access.is_due(now_ms()) {
+            return;
         }
         let access = self.access.clone();
         let tick = move || access.tick(now_ms(), is_end);

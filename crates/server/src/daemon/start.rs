@@ -97,6 +97,7 @@ fn start_followers(context: &Context, tasks: &mut Tasks) {
         writer: writer.clone(),
         changes: parts.changes.clone(),
         state: parts.state.clone(),
+        running: parts.running.clone(),
     };
     tasks.spawn(|stop| reaper.run(stop));
 }

@@ -9,6 +9,7 @@ mod lines;
 mod outbox;
 pub mod socket;
 pub mod spool;
+mod spool_news;
 mod submit;
 
 pub use self::answer::{Answer, IngestCounts, IngestError, MAX_REFUSALS};

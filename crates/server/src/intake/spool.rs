@@ -15,11 +15,11 @@ use tracing::{debug, warn};
 
 use super::decoded::MAX_LINE_BYTES;
 use super::delivery::{Delivery, key_of_file};
+use super::spool_news::SpoolNews;
 use super::submit::Intake;
 use agentpulse_contract::spool as format;
 use agentpulse_pipeline::writer::Unavailable;
 
-const EVERY: Duration = Duration::from_millis(500);
 /// Files that one look takes; the next look comes at once when there are more.
 const MAX_FILES: usize = 1_024;
 /// Files that are remembered as stuck.
@@ -78,12 +78,16 @@ impl Spool {
 
     /// Looks again and again, until `stop`.
     pub async fn watch(mut self, mut stop: watch::Receiver<bool>) {
+        let mut news = SpoolNews::of(&self.folders);
+        let mut is_left = false;
         loop {
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = news.wait(is_left) => {}
                 _ = stop.changed() => return,
             }
-            if let Err(unavailable) = self.drain().await {
+            let drained = self.drain().await;
+            is_left = drained.is_err();
+            if let Err(unavailable) = drained {
                 debug!(%unavailable, "the spool waits");
             }
         }

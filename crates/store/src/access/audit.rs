@@ -180,6 +180,10 @@ fn is_over(began_ms: i64, now_ms: i64) -> bool {
 }
 
 impl Refusals {
+    pub fn is_empty(&self) -> bool {
+        self.heaps.is_empty()
+    }
+
     pub fn add(&mut self, actor: Actor, reason: &str, count: u64) {
         let mut place = Place {
             who: actor.who,

@@ -198,6 +198,14 @@ impl Access {
         Ok(())
     }
 
+    /// Whether [`tick`](Self::tick) would write.
+    pub fn is_due(&self, now_ms: i64) -> bool {
+        let since_ms = now_ms.saturating_sub(self.pruned_ms.load(Ordering::Relaxed));
+        !self.refusals.lock().is_empty()
+            || !self.used(false).is_empty()
+            || since_ms > PRUNE_EVERY_MS
+    }
+
     fn used(&self, is_end: bool) -> Vec<(Arc<ActiveKey>, i64)> {
         let mut used = Vec::new();
         for held in self.held.read().iter() {

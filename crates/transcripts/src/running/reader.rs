@@ -1,11 +1,10 @@
 //! The task that goes round the transcripts of what runs, a bounded part of them at a time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::missing::Missing;
 use super::tail::TranscriptTail;
@@ -15,12 +14,11 @@ use crate::indexes::Indexes;
 use crate::turn_before::{ReadBefore, turn_before};
 use agentpulse_core::event::{Event, SeenEnd};
 use agentpulse_core::turns::prompt_of;
+use agentpulse_pipeline::clock::next_second;
 use agentpulse_pipeline::running::Running;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::writer::{LiveUsage, RunningLines, TaskLists, WriterHandle};
 
-/// Between two rounds.
-const PACE: Duration = Duration::from_secs(1);
 /// Files of one round; a look at one that has not grown takes some 50 µs.
 const MAX_POLLS: usize = 256;
 /// Agents that are missing from a list and are checked together.
@@ -43,7 +41,7 @@ impl RunningReader {
         loop {
             tokio::select! {
                 _ = stop.changed() => return,
-                () = sleep(PACE) => {}
+                () = next_second() => {}
             }
             tokio::select! {
                 _ = stop.changed() => return,
