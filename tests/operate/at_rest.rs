@@ -1,5 +1,5 @@
-//! A daemon with nothing to do sleeps: it wakes when it is told of something, and seldom else. Wakes
-//! are counted and not timed: a busy machine makes them fewer.
+//! A daemon with nothing to do sleeps: it wakes when it is told of something, and seldom else.
+//! Wakes are counted and not timed: a busy machine makes them fewer.
 
 use std::fs;
 

@@ -28,10 +28,16 @@ impl Reaper {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut reap = false;
         let mut head = 0;
-        let mut is_at_rest = false;
         loop {
-            // What starts meanwhile has a timeout of a second at least: its deadline is not before
-            // the next tick.
+            // Redis being away does not make a hung agent run.
+            reap = reap || !self.state.is_following() || self.changes.pending(View::Live) == 0;
+            if self.writer.tick(reap).await.is_err() {
+                return;
+            }
+            // Then nothing is to be pruned either. What starts meanwhile has a timeout of a second
+            // at least: its deadline is not before the next tick.
+            let is_at_rest = self.running.count() == 0 && self.changes.head() == head;
+            head = self.changes.head();
             let pause = async {
                 match is_at_rest {
                     true => next_second().await,
@@ -42,14 +48,6 @@ impl Reaper {
                 () = pause => {}
                 _ = stop.changed() => return,
             }
-            // Redis being away does not make a hung agent run.
-            reap = reap || !self.state.is_following() || self.changes.pending(View::Live) == 0;
-            if self.writer.tick(reap).await.is_err() {
-                return;
-            }
-            // Then nothing is to be pruned either.
-            is_at_rest = self.running.count() == 0 && self.changes.head() == head;
-            head = self.changes.head();
         }
     }
 }

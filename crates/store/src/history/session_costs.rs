@@ -1,6 +1,7 @@
 //! What each session has cost, beside the tallies of its days: a part of the schema.
 
-/// What a sum comes to with what is added. Once at its limit it stays there, as those of tallies do.
+/// What a sum comes to with what is added. Once at its limit it stays there, as those of tallies
+/// do.
 macro_rules! moved {
     ($sum:literal, $by:literal) => {
         concat!(
