@@ -6,7 +6,7 @@ use std::fs;
 use crate::harness::events::stop;
 use crate::harness::{Daemon, Setup, eventually, now_ms};
 
-/// Some more than today's 20 a second, and a third of what it was when it looked four times a second.
+/// Some more than today's 20 a second, and a third of what they were with four looks a second.
 const MAX_WAKES_A_SECOND: i64 = 35;
 /// Looks at its cursor, and what an alert and a ping ask.
 const MAX_COMMANDS_A_SECOND: i64 = 5;

@@ -234,6 +234,7 @@ mod tests {
         assert_eq!(found(TODAY.back(8), TODAY.back(4), 9), Vec::<String>::new());
         assert_eq!(found(before, TODAY, 0), Vec::<String>::new());
     }
+
     #[test]
     fn where_many_sessions_go_on_the_days_are_looked_at() {
         let world = World::new();
