@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bucket::Day;
 use super::change::{Net, signed};
-use super::dimension::{Dimension, Live, TABLE};
+use super::dimension::{Bucket, Dimension, Live, Row, TABLE};
 use super::execution::Contribution;
 use super::names::{NameKind, Names};
 use super::sketch::Sketch;
@@ -46,8 +46,36 @@ pub struct Durations {
     pub extremes_unknown: bool,
 }
 
+/// Where clocks stood when an execution ended.
+#[derive(Clone, Copy)]
+struct Place {
+    day: Day,
+    clock_hour: i32,
+}
+
+impl Place {
+    fn of(contribution: &Contribution, zone: &Zone) -> Place {
+        Place {
+            day: contribution.day(zone),
+            clock_hour: zone.clock_hour(contribution.ended_ms),
+        }
+    }
+}
+
 impl<'a> Sums<'a> {
+    /// What history has of them.
     pub fn of(nets: &[Net<'a>], zone: &Zone) -> Sums<'a> {
+        Sums::by_rows(nets, zone, |_| true)
+    }
+
+    /// What the live view has of them, by tracked names. A pair with a tool whose name is not
+    /// tracked says nothing and is left out.
+    pub fn of_live(nets: &[Net<'a>], names: &Names) -> Sums<'a> {
+        let sums = Sums::by_rows(nets, names.zone(), |row| row.live != Live::No);
+        sums.relabelled(names)
+    }
+
+    fn by_rows(nets: &[Net<'a>], zone: &Zone, choose: fn(&Row) -> bool) -> Sums<'a> {
         let mut sums = Sums::default();
         for net in nets {
             let (removed, added) = net.moved();
@@ -61,9 +89,11 @@ impl<'a> Sums<'a> {
                 _ => true,
             };
             for (sign, contribution) in signed(removed, added) {
-                sums.add_counts(sign, &contribution, zone);
+                let place = Place::of(&contribution, zone);
+                sums.add_to_rows(sign, &contribution, place, choose);
+                sums.add_parts(sign, &contribution, place);
                 if lasted_otherwise {
-                    sums.add_duration(sign, &contribution, zone);
+                    sums.add_duration(sign, &contribution, place.day);
                 }
             }
         }
@@ -97,23 +127,53 @@ impl<'a> Sums<'a> {
 
     /// `sign` is 1, or -1 for what is taken away.
     pub fn add(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
-        self.add_counts(sign, contribution, zone);
-        self.add_duration(sign, contribution, zone);
+        let place = Place::of(contribution, zone);
+        self.add_to_rows(sign, contribution, place, |_| true);
+        self.add_parts(sign, contribution, place);
+        self.add_duration(sign, contribution, place.day);
     }
 
-    fn add_duration(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
-        let key = (contribution.day(zone), contribution.agent_name);
-        let durations = self.durations.entry(key).or_default();
+    /// To the tallies alone.
+    pub fn add_tally(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
+        self.add_to_rows(sign, contribution, Place::of(contribution, zone), |_| true);
+    }
+
+    fn add_to_rows(
+        &mut self,
+        sign: i64,
+        contribution: &Contribution<'a>,
+        place: Place,
+        choose: fn(&Row) -> bool,
+    ) {
+        let tally = if sign < 0 {
+            -contribution.tally
+        } else {
+            contribution.tally
+        };
+        let rows = TABLE.iter().zip(&mut self.tallies);
+        for (row, tallies) in rows.filter(|(row, _)| choose(row)) {
+            let bucket = match row.bucket {
+                Bucket::Hour => contribution.hour().0,
+                Bucket::Day => place.day.0,
+            };
+            *tallies
+                .entry((bucket, (row.key)(contribution)))
+                .or_default() += tally;
+        }
+    }
+
+    fn add_duration(&mut self, sign: i64, contribution: &Contribution<'a>, day: Day) {
+        let durations = self.durations.entry((day, contribution.agent_name));
+        let durations = durations.or_default();
         if let Some(duration_ms) = contribution.duration_ms {
             durations.add(duration_ms, sign);
         }
     }
 
-    /// All but the duration.
-    fn add_counts(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
-        self.add_tally(sign, contribution, zone);
-        let (day, agent_type) = (contribution.day(zone), contribution.agent_type);
-        let on_clock = (day, zone.clock_hour(contribution.ended_ms), agent_type);
+    /// To the hours of clocks, tools and pairs of them.
+    fn add_parts(&mut self, sign: i64, contribution: &Contribution<'a>, place: Place) {
+        let (day, agent_type) = (place.day, contribution.agent_type);
+        let on_clock = (day, place.clock_hour, agent_type);
         *self.clocks.entry(on_clock).or_default() += sign;
         for &(tool, calls) in &contribution.tools {
             let sum = self.tools.entry((day, agent_type, tool)).or_default();
@@ -125,31 +185,13 @@ impl<'a> Sums<'a> {
         }
     }
 
-    /// To the tallies alone.
-    pub fn add_tally(&mut self, sign: i64, contribution: &Contribution<'a>, zone: &Zone) {
-        let tally = if sign < 0 {
-            -contribution.tally
-        } else {
-            contribution.tally
-        };
-        for (row, tallies) in TABLE.iter().zip(&mut self.tallies) {
-            let bucket = row.bucket.of(zone, contribution.ended_ms);
-            *tallies
-                .entry((bucket, (row.key)(contribution)))
-                .or_default() += tally;
-        }
-    }
-
-    /// What the live view has of it, by tracked names. A pair with a tool whose name is not tracked
-    /// says nothing and is left out.
-    pub fn relabelled(self, names: &Names) -> Sums<'a> {
+    fn relabelled(self, names: &Names) -> Sums<'a> {
         let mut relabelled = Sums::default();
         for (row, tallies) in TABLE.iter().zip(self.tallies) {
             let labelled = relabelled.by_mut(row.dimension);
             for ((bucket, key), tally) in tallies {
                 let label = match row.live {
-                    Live::No => break,
-                    Live::Whole => key,
+                    Live::No | Live::Whole => key,
                     Live::Tracked(kind) => {
                         names.label(kind, row.bucket.day(names.zone(), bucket), key)
                     }

@@ -92,7 +92,7 @@ impl<'a> Content<'a> {
     pub(super) fn of(changes: &'a [Arc<Change>], names: &Names, idle_ms: i64) -> Content<'a> {
         let mut content = Content::default();
         let nets = Net::of_each(changes.iter().map(Arc::as_ref));
-        let sums = Sums::of(&nets, names.zone()).relabelled(names);
+        let sums = Sums::of_live(&nets, names);
         content.take_sums(sums);
         for net in &nets {
             content.follow(net, names, idle_ms);

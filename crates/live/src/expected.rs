@@ -52,7 +52,7 @@ impl Expected {
     ) -> Expected {
         let zone = names.zone();
         let nets = Net::of_each(changes.iter().map(Arc::as_ref));
-        let mut sums = Sums::of(&nets, zone).relabelled(names);
+        let mut sums = Sums::of_live(&nets, names);
         sums.retain(zone, |day| days.contains(&day));
         let content = Content::of_sums(sums, rows, names);
         let present = lists(&content, keys, now_ms);

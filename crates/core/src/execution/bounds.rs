@@ -51,12 +51,17 @@ impl Execution {
     /// without the path of its transcript, and of large objects and lists the beginning, marked.
     /// Its numbers are whole or absent. Doing it again, also with fewer bytes, is as doing it once.
     pub fn listed(mut self, error_bytes: usize) -> Execution {
-        if let Some(start) = &mut self.start {
+        // What is shorter than the least of the bounds is whole, and need not be copied.
+        if let Some(start) = &mut self.start
+            && start_bytes(start) > size_of::<Start>() + MAX_NAMES_BYTES
+        {
             let start = Arc::make_mut(start);
             start.tools_granted = few_names(&start.tools_granted, MAX_NAMES_BYTES);
             start.task_description = start.task_description.take().map(short);
         }
-        if let Some(stop) = &mut self.stop {
+        if let Some(stop) = &mut self.stop
+            && stop_bytes(stop) > size_of::<Stop>() + MAX_NAMES_BYTES.min(error_bytes)
+        {
             let stop = Arc::make_mut(stop);
             stop.tools_used = few_names(&stop.tools_used, MAX_NAMES_BYTES);
             stop.tool_calls = few_calls(std::mem::take(&mut stop.tool_calls));

@@ -1,7 +1,5 @@
 //! What an ended execution adds to every bucket.
 
-use std::collections::BTreeMap;
-
 use super::fact::Status;
 use super::state::{Execution, Outcome};
 use crate::bucket::{Day, Hour};
@@ -55,14 +53,16 @@ impl Execution {
 
     /// Tools and their calls, sorted by name; see [`Contribution::tools`].
     pub fn tools(&self) -> Vec<(&str, i64)> {
-        let named = self.stop.iter().flat_map(|stop| &stop.tools_used);
-        let mut tools: BTreeMap<&str, i64> = named.map(|tool| (tool.as_str(), 0)).collect();
-        for (tool, &calls) in self.tool_calls() {
-            if calls > 0 {
-                tools.insert(tool, calls.min(MAX_COUNT) as i64);
+        let called = self.tool_calls().iter().filter(|(_, calls)| **calls > 0);
+        let called = called.map(|(tool, calls)| (tool.as_str(), (*calls).min(MAX_COUNT) as i64));
+        let mut tools: Vec<(&str, i64)> = called.collect();
+        for tool in self.stop.iter().flat_map(|stop| &stop.tools_used) {
+            let place = tools.binary_search_by_key(&tool.as_str(), |(name, _)| *name);
+            if let Err(place) = place {
+                tools.insert(place, (tool, 0));
             }
         }
-        tools.into_iter().collect()
+        tools
     }
 
     fn tally(&self, outcome: &Outcome) -> Tally {
