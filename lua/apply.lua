@@ -5,9 +5,9 @@
 -- KEYS[2…]  the keys that the batch touches; one with `merge` or `add` stands here once
 -- ARGV[1]   the cursor that is expected
 -- ARGV[2]   the cursor afterwards
--- ARGV[3…]  for each of KEYS[2…] a section: its type, the Unix second at which it expires (0:
---           never), the number of its operations, and for each of them its name, the number of its
---           values and the values:
+-- ARGV[3]   an array in MessagePack. It has for each of KEYS[2…] a section: its type, the Unix
+--           second at which it expires (0: never), the number of its operations, and for each of
+--           them its name, the number of its values and the values:
 --             hash    merge  a l m, then a+l+m fields, then as many integers: the first a are added
 --                            (a sum of zero or less goes), then l least and m most ones are kept
 --                     put    field value …, where the sums left anything
@@ -34,7 +34,7 @@
 --           then nothing was changed either: everything is checked before the first write, because
 --           a script is not rolled back.
 
-local call, KEYS, ARGV, unpack, tonumber = redis.call, KEYS, ARGV, unpack, tonumber
+local call, KEYS, unpack, tonumber = redis.call, KEYS, unpack, tonumber
 
 -- Lua's stack ends at 8,000 values.
 local MOST = 4000
@@ -46,6 +46,9 @@ if cursor ~= ARGV[1] then
   return cursor
 end
 
+-- One text for all: the client and the server take several times as long for as many arguments.
+local args = cmsgpack.unpack(ARGV[3])
+
 -- A variadic command on values[first…last].
 local function write(command, key, values, first, last)
   for from = first, last, MOST do
@@ -53,11 +56,11 @@ local function write(command, key, values, first, last)
   end
 end
 
--- The answer of a variadic command on ARGV[first…last].
+-- The answer of a variadic command on args[first…last].
 local function read(command, key, first, last)
   local found = {}
   for from = first, last, MOST do
-    local part = call(command, key, unpack(ARGV, from, math.min(from + MOST - 1, last)))
+    local part = call(command, key, unpack(args, from, math.min(from + MOST - 1, last)))
     if from == first and from + MOST > last then
       return part
     end
@@ -80,42 +83,42 @@ local function added(old, given)
   return math.min(old + given, EXACT)
 end
 
--- The result of a `merge` at ARGV[at…]; nil, and the field that holds no integer, if there is
+-- The result of a `merge` at args[at…]; nil, and the field that holds no integer, if there is
 -- none.
 local function merged(key, exists, at)
-  local adds, least = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local count = adds + least + tonumber(ARGV[at + 2])
+  local adds, least = args[at], args[at + 1]
+  local count = adds + least + args[at + 2]
   local field, value = at + 2, at + 2 + count
   local held = exists and read('HMGET', key, field + 1, field + count) or {}
   local sums, gone = {}, {}
   for i = 1, count do
-    local name, given, old = ARGV[field + i], ARGV[value + i], held[i]
+    local name, given, old = args[field + i], args[value + i], held[i]
     if old and not is_integer(old) then
       return nil, name
     end
     if i <= adds then
-      local sum = added(tonumber(old or 0), tonumber(given))
+      local sum = added(tonumber(old or 0), given)
       if sum > 0 then
         sums[#sums + 1] = name
         sums[#sums + 1] = ('%d'):format(sum)
       elseif old then
         gone[#gone + 1] = name
       end
-    elseif not old or (tonumber(given) < tonumber(old)) == (i <= adds + least) then
+    elseif not old or (given < tonumber(old)) == (i <= adds + least) then
       sums[#sums + 1] = name
-      sums[#sums + 1] = given
+      sums[#sums + 1] = ('%d'):format(given)
     end
   end
   return { sums = sums, gone = gone, exists = exists }
 end
 
--- The result of an `add` of `count` members at ARGV[at…].
+-- The result of an `add` of `count` members at args[at…].
 local function ranked(key, exists, at, count)
   local held = exists and read('ZMSCORE', key, at, at + count - 1) or {}
   local sums, gone = {}, {}
   for i = 1, count do
-    local member, old = ARGV[at + i - 1], held[i]
-    local sum = added(tonumber(old or 0), tonumber(ARGV[at + count + i - 1]))
+    local member, old = args[at + i - 1], held[i]
+    local sum = added(tonumber(old or 0), args[at + count + i - 1])
     if sum > 0 then
       sums[#sums + 1] = sum
       sums[#sums + 1] = member
@@ -128,18 +131,18 @@ end
 
 -- Check and compute.
 local plans = {}
-local at = 3
+local at = 1
 for k = 2, #KEYS do
-  local key, kind = KEYS[k], ARGV[at]
+  local key, kind = KEYS[k], args[at]
   local found = call('TYPE', key).ok
   local exists = found ~= 'none'
   if exists and found ~= kind then
     return redis.error_reply('WRONGTYPE ' .. key .. ' holds a ' .. found .. ', not a ' .. kind)
   end
-  local operations = tonumber(ARGV[at + 2])
+  local operations = args[at + 2]
   at = at + 3
   for _ = 1, operations do
-    local name, count = ARGV[at], tonumber(ARGV[at + 1])
+    local name, count = args[at], args[at + 1]
     if name == 'merge' then
       local plan, field = merged(key, exists, at + 2)
       if not plan then
@@ -251,30 +254,30 @@ local operate = {
   end,
   put = function(key, _, first, last)
     if call('EXISTS', key) == 1 then
-      write('HSET', key, ARGV, first, last)
+      write('HSET', key, args, first, last)
     end
   end,
   add = function(key, plan)
     write('ZADD', key, plan.sums, 1, #plan.sums)
     write('ZREM', key, plan.gone, 1, #plan.gone)
   end,
-  score = function(key, _, first, last) write('ZADD', key, ARGV, first, last) end,
-  rem = function(key, _, first, last) write('ZREM', key, ARGV, first, last) end,
-  top = function(key, _, first) call('ZREMRANGEBYRANK', key, 0, -1 - ARGV[first]) end,
-  since = function(key, _, first) call('ZREMRANGEBYSCORE', key, '-inf', '(' .. ARGV[first]) end,
-  ['in'] = function(key, _, first, last) write('SADD', key, ARGV, first, last) end,
-  out = function(key, _, first, last) write('SREM', key, ARGV, first, last) end,
-  push = function(key, _, first, last) write('LPUSH', key, ARGV, first, last) end,
+  score = function(key, _, first, last) write('ZADD', key, args, first, last) end,
+  rem = function(key, _, first, last) write('ZREM', key, args, first, last) end,
+  top = function(key, _, first) call('ZREMRANGEBYRANK', key, 0, -1 - args[first]) end,
+  since = function(key, _, first) call('ZREMRANGEBYSCORE', key, '-inf', '(' .. args[first]) end,
+  ['in'] = function(key, _, first, last) write('SADD', key, args, first, last) end,
+  out = function(key, _, first, last) write('SREM', key, args, first, last) end,
+  push = function(key, _, first, last) write('LPUSH', key, args, first, last) end,
   pull = function(key, _, first, last)
     for i = first, last do
-      call('LREM', key, 1, ARGV[i])
+      call('LREM', key, 1, args[i])
     end
   end,
-  keep = function(key, _, first) call('LTRIM', key, 0, ARGV[first] - 1) end,
+  keep = function(key, _, first) call('LTRIM', key, 0, args[first] - 1) end,
   hour = derive_hour,
   day = derive_day,
   latest = function(key, _, first, _, before)
-    local kept, since = ARGV[first], ARGV[first + 1]
+    local kept, since = args[first], args[first + 1]
     for _, range in ipairs({ { '-inf', '(' .. since, 'BYSCORE' }, { 0, -1 - kept } }) do
       local gone = call('ZRANGE', key, unpack(range))
       write('ZREM', key, gone, 1, #gone)
@@ -284,21 +287,21 @@ local operate = {
   del = function(key) deleted[#deleted + 1] = key end,
 }
 
-at = 3
+at = 1
 for k = 2, #KEYS do
-  local key, kind, expires = KEYS[k], ARGV[at], ARGV[at + 1]
-  local operations = tonumber(ARGV[at + 2])
+  local key, kind, expires = KEYS[k], args[at], args[at + 1]
+  local operations = args[at + 2]
   at = at + 3
   for _ = 1, operations do
-    local name, count = ARGV[at], tonumber(ARGV[at + 1])
+    local name, count = args[at], args[at + 1]
     if name == 'set' then
-      call('SET', key, ARGV[at + 2], 'EXAT', expires)
+      call('SET', key, args[at + 2], 'EXAT', expires)
     else
       operate[name](key, plans[k], at + 2, at + 1 + count, KEYS[k - 1])
     end
     at = at + 2 + count
   end
-  if expires ~= '0' and kind ~= 'string' then
+  if expires ~= 0 and kind ~= 'string' then
     -- The end of a bucket does not move: it is set with the key.
     if not (plans[k] and plans[k].exists) then
       call('EXPIREAT', key, expires)

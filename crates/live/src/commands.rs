@@ -46,7 +46,7 @@ impl Live {
     /// One that names all commands that its user may not run, if there are some.
     pub(super) async fn check_commands(&self) -> Result<(), Error> {
         let names = SENT.into_iter().chain(IN_SCRIPTS).map(str::to_owned);
-        let answer = self.run(&ALLOWED, vec![self.cursor_name()], names.collect());
+        let answer = self.run(&ALLOWED, vec![self.cursor_name()], names);
         let refused: Vec<String> = match answer.await {
             Ok(refused) => texts(refused)?,
             Err(error) if error.is_denied() => {

@@ -171,7 +171,7 @@ impl Live {
     }
 }
 
-fn agree(key: Key, mut expected: BTreeMap<&str, &str>, content: &[String]) -> bool {
+fn agree(key: Key, mut expected: BTreeMap<&str, String>, content: &[String]) -> bool {
     let found = content.chunks_exact(2);
     let found = found.map(|pair| (pair[0].as_str(), pair[1].as_str()));
     let found: BTreeMap<&str, &str> = found.collect();
@@ -187,7 +187,9 @@ fn agree(key: Key, mut expected: BTreeMap<&str, &str>, content: &[String]) -> bo
     let (at_limit, found): (BTreeMap<_, _>, BTreeMap<_, _>) =
         found.partition(|&(_, sum)| is_at_limit(sum));
     expected.retain(|name, _| !at_limit.contains_key(name));
-    found == expected
+    let expected = expected.iter();
+    let expected = expected.map(|(name, sum)| (*name, sum.as_str()));
+    found.into_iter().eq(expected)
 }
 
 /// Older versions stored larger ones.

@@ -111,11 +111,13 @@ impl Live {
     /// asking again shows which, and does no harm.
     pub async fn apply(&self, from: &str, to: &str, writes: Writes) -> Result<String, Error> {
         let mut names = Vec::with_capacity(1 + writes.sections.len());
-        let mut args = vec![from.to_owned(), to.to_owned()];
+        let mut args = Vec::new();
         names.push(self.cursor_name());
         for section in writes.sections {
             names.push(section.encode(&mut args));
         }
+        let args = rmp_serde::to_vec(&args).expect("texts and numbers, into memory");
+        let args = [from.into(), to.into(), Value::Bytes(args.into())];
         match self.run(&APPLY, names, args).await? {
             Value::String(cursor) => Ok(cursor.to_string()),
             other => Err(Error::broken(format!("apply answers {other:?}"))),
@@ -225,17 +227,17 @@ impl Live {
     /// Runs a script, and sends its text when the server does not have it: it forgets its scripts
     /// with SCRIPT FLUSH and with a restart. To load it and then to run it by its hash would fail
     /// where it is forgotten in between.
-    pub(super) async fn run(
+    pub(super) async fn run<T: Into<Value>>(
         &self,
         script: &Script,
         names: Vec<String>,
-        args: Vec<String>,
+        args: impl IntoIterator<Item = T>,
     ) -> Result<Value, Error> {
         let count = Value::from(names.len() as i64);
         let call: Vec<Value> = [Value::from(script.sha1().clone()), count]
             .into_iter()
             .chain(names.into_iter().map(Value::from))
-            .chain(args.into_iter().map(Value::from))
+            .chain(args.into_iter().map(Into::into))
             .collect();
         // On the heap: the client's futures are so large that a report of a few would not fit a
         // thread's stack.

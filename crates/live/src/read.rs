@@ -40,7 +40,7 @@ impl Live {
             self.keys.name(Key::Active, &[]),
             self.keys.name(Key::DayTally, &[&day]),
         ];
-        let answer = self.run(&CURRENT, names, Vec::new()).await?;
+        let answer = self.run(&CURRENT, names, [Value::Null; 0]).await?;
         let [running, today] = <[Value; 2]>::try_from(answer.into_array())
             .map_err(|_| Error::broken("current answers other than two parts"))?;
         Ok(Current {

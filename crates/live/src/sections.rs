@@ -91,7 +91,8 @@ impl Content<'_> {
         for (key, days) in rankings {
             for (day, ranking) in days {
                 let section = Section::new(keys, key, &[day], keys.zone().end_ms(*day));
-                writes.push(section.add(ranking.iter().map(|(&tool, &sum)| (tool, sum))));
+                writes
+                    .push(section.add(ranking.iter().map(|(&tool, &sum)| (tool.to_owned(), sum))));
             }
         }
         for ((day, agent_type), ranking) in &self.type_tools {
@@ -101,11 +102,11 @@ impl Content<'_> {
                 &[day, agent_type],
                 keys.zone().end_ms(*day),
             );
-            writes.push(section.add(ranking.iter().map(|(&tool, &sum)| (tool, sum))));
+            writes.push(section.add(ranking.iter().map(|(&tool, &sum)| (tool.to_owned(), sum))));
         }
         for (day, pairs) in &self.pairs {
             let section = Section::new(keys, Key::ToolPairs, &[day], keys.zone().end_ms(*day));
-            writes.push(section.add(pairs.iter().map(|(pair, &sum)| (pair.as_str(), sum))));
+            writes.push(section.add(pairs.iter().map(|(pair, &sum)| (pair.clone(), sum))));
         }
     }
 

@@ -1,8 +1,11 @@
 //! What a batch writes, as `lua/apply.lua` takes it: for each key a section of operations.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
+
+use serde::Serialize;
 
 use super::content::{Content, Rows};
 use super::keys::{Key, Keyspace, Kind};
@@ -103,7 +106,14 @@ pub(super) struct Section {
     is_first_of_two: bool,
     operations: usize,
     /// The operations, each with its name and the number of its values.
-    args: Vec<String>,
+    args: Vec<Arg>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Arg {
+    Text(Cow<'static, str>),
+    Number(i64),
 }
 
 impl Section {
@@ -120,11 +130,10 @@ impl Section {
     }
 
     /// An operation without values is left out.
-    pub(super) fn operation(mut self, name: &str, values: Vec<String>) -> Self {
+    pub(super) fn operation<T: Into<Arg>>(mut self, name: &'static str, values: Vec<T>) -> Self {
         if !values.is_empty() {
-            self.args
-                .extend([name.to_owned(), values.len().to_string()]);
-            self.args.extend(values);
+            self.args.extend([name.into(), count(values.len())]);
+            self.args.extend(values.into_iter().map(Into::into));
             self.operations += 1;
         }
         self
@@ -135,23 +144,26 @@ impl Section {
     }
 
     /// What follows from the sums of such a bucket, if some of them change.
-    pub(super) fn derive(self, bucket: &str) -> Self {
+    pub(super) fn derive(self, bucket: &'static str) -> Self {
         if self.operations == 0 {
             return self;
         }
         self.bare(bucket)
     }
 
-    fn bare(mut self, name: &str) -> Self {
-        self.args.extend([name.to_owned(), "0".to_owned()]);
+    fn bare(mut self, name: &'static str) -> Self {
+        self.args.extend([name.into(), count(0)]);
         self.operations += 1;
         self
     }
 
-    pub(super) fn add<T: Into<String>>(self, sums: impl IntoIterator<Item = (T, i64)>) -> Self {
+    pub(super) fn add<T>(self, sums: impl IntoIterator<Item = (T, i64)>) -> Self
+    where
+        T: Into<Cow<'static, str>>,
+    {
         let sums = sums.into_iter().filter(|&(_, sum)| sum != 0);
-        let (mut members, deltas): (Vec<String>, Vec<String>) = sums
-            .map(|(member, sum)| (member.into(), sum.to_string()))
+        let (mut members, deltas): (Vec<Arg>, Vec<Arg>) = sums
+            .map(|(member, sum)| (Arg::Text(member.into()), Arg::Number(sum)))
             .unzip();
         members.extend(deltas);
         self.operation("add", members)
@@ -162,11 +174,11 @@ impl Section {
         if counts.iter().sum::<usize>() == 0 {
             return self;
         }
-        let mut values: Vec<String> = counts.iter().map(usize::to_string).collect();
-        let (fields, given): (Vec<String>, Vec<String>) = [merge.adds, merge.least, merge.most]
+        let mut values: Vec<Arg> = counts.into_iter().map(count).collect();
+        let (fields, given): (Vec<Arg>, Vec<Arg>) = [merge.adds, merge.least, merge.most]
             .into_iter()
             .flatten()
-            .map(|(field, value)| (field, value.to_string()))
+            .map(|(field, value)| (Arg::Text(field), Arg::Number(value)))
             .unzip();
         values.extend(fields);
         values.extend(given);
@@ -174,65 +186,103 @@ impl Section {
     }
 
     /// What is added to its fields or members, by their names; the least and the most are left out.
-    pub(super) fn sums(&self) -> BTreeMap<&str, &str> {
+    pub(super) fn sums(&self) -> BTreeMap<&str, String> {
         let mut sums = BTreeMap::new();
         let mut args = self.args.as_slice();
-        while let [name, count, rest @ ..] = args {
+        while let [name, Arg::Number(count), rest @ ..] = args {
             let values;
-            (values, args) = rest.split_at(count.parse().unwrap_or(rest.len()));
-            let (names, amounts) = match (name.as_str(), values) {
-                ("merge", [adds, _, _, merged @ ..]) => {
+            (values, args) = rest.split_at(*count as usize);
+            let (names, amounts) = match (name.text(), values) {
+                (Some("merge"), [Arg::Number(adds), _, _, merged @ ..]) => {
                     let (fields, given) = merged.split_at(merged.len() / 2);
-                    let adds = adds.parse().unwrap_or(0);
+                    let adds = *adds as usize;
                     (&fields[..adds], &given[..adds])
                 }
-                ("add", members) => members.split_at(members.len() / 2),
+                (Some("add"), members) => members.split_at(members.len() / 2),
                 _ => continue,
             };
-            let names = names.iter().map(String::as_str);
-            sums.extend(names.zip(amounts.iter().map(String::as_str)));
+            let names = names.iter().filter_map(Arg::text);
+            let amounts = amounts.iter().filter_map(Arg::number);
+            sums.extend(names.zip(amounts.map(|amount| amount.to_string())));
         }
         sums
     }
 
     /// Adds its arguments to those of the script. Returns the name of its key.
-    pub(super) fn encode(self, args: &mut Vec<String>) -> String {
+    pub(super) fn encode(self, args: &mut Vec<Arg>) -> String {
         args.extend([
-            self.kind.as_str().to_owned(),
-            self.expires_s.to_string(),
-            self.operations.to_string(),
+            self.kind.as_str().into(),
+            Arg::Number(self.expires_s),
+            count(self.operations),
         ]);
         args.extend(self.args);
         self.name
     }
 }
 
+fn count(count: usize) -> Arg {
+    Arg::Number(count as i64)
+}
+
+impl Arg {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Arg::Text(text) => Some(text),
+            Arg::Number(_) => None,
+        }
+    }
+
+    fn number(&self) -> Option<i64> {
+        match self {
+            Arg::Text(_) => None,
+            Arg::Number(number) => Some(*number),
+        }
+    }
+}
+
+impl From<&'static str> for Arg {
+    fn from(text: &'static str) -> Arg {
+        Arg::Text(text.into())
+    }
+}
+
+impl From<String> for Arg {
+    fn from(text: String) -> Arg {
+        Arg::Text(text.into())
+    }
+}
+
 /// How the fields of a hash merge.
 #[derive(Debug, Default)]
 pub(super) struct Merge {
-    adds: Vec<(String, i64)>,
-    least: Vec<(String, i64)>,
-    most: Vec<(String, i64)>,
+    adds: Vec<Field>,
+    least: Vec<Field>,
+    most: Vec<Field>,
 }
+
+type Field = (Cow<'static, str>, i64);
 
 impl Merge {
     /// What is zero adds nothing.
-    pub(super) fn add<T: Into<String>>(mut self, adds: impl IntoIterator<Item = (T, i64)>) -> Self {
+    pub(super) fn add<T>(mut self, adds: impl IntoIterator<Item = (T, i64)>) -> Self
+    where
+        T: Into<Cow<'static, str>>,
+    {
         let adds = adds.into_iter().filter(|&(_, value)| value != 0);
         self.adds
             .extend(adds.map(|(field, value)| (field.into(), value)));
         self
     }
 
-    pub(super) fn least(mut self, field: &str, value: Option<u64>) -> Self {
+    pub(super) fn least(mut self, field: &'static str, value: Option<u64>) -> Self {
         self.least
-            .extend(value.map(|value| (field.to_owned(), value as i64)));
+            .extend(value.map(|value| (field.into(), value as i64)));
         self
     }
 
-    pub(super) fn most(mut self, field: &str, value: Option<u64>) -> Self {
+    pub(super) fn most(mut self, field: &'static str, value: Option<u64>) -> Self {
         self.most
-            .extend(value.map(|value| (field.to_owned(), value as i64)));
+            .extend(value.map(|value| (field.into(), value as i64)));
         self
     }
 }
