@@ -38,6 +38,8 @@ const NOWHERE: u64 = u64::MAX;
 #[derive(Default)]
 struct Recent {
     changes: VecDeque<Arc<Change>>,
+    /// What each of them takes.
+    sizes: VecDeque<u32>,
     bytes: usize,
 }
 
@@ -67,8 +69,12 @@ impl Changes {
         let Some(last) = changes.last() else { return };
         self.ends.take(changes);
         let mut recent = self.recent.lock();
-        recent.bytes += changes.iter().map(|change| bytes(change)).sum::<usize>();
-        recent.changes.extend(changes.iter().cloned());
+        for change in changes {
+            let bytes = bytes(change);
+            recent.bytes += bytes as usize;
+            recent.sizes.push_back(bytes);
+            recent.changes.push_back(change.clone());
+        }
         self.let_go(&mut recent);
         drop(recent);
         self.head.send_replace(last.seq);
@@ -149,7 +155,7 @@ impl Changes {
         let all = positions.map(|position| position.load(Ordering::Acquire));
         let all = all.min().unwrap_or(0);
         let flushed = self.position(View::History);
-        while let Some(first) = recent.changes.front() {
+        while let (Some(first), Some(&bytes)) = (recent.changes.front(), recent.sizes.front()) {
             let count = recent.changes.len();
             let surplus = count > MAX_RECENT || recent.bytes > MAX_RECENT_BYTES;
             let surplus_of_flushed = count > MAX_FLUSHED || recent.bytes > MAX_FLUSHED_BYTES;
@@ -157,12 +163,14 @@ impl Changes {
             if is_needed && !surplus && !(first.seq <= flushed && surplus_of_flushed) {
                 break;
             }
-            recent.bytes -= bytes(first);
+            recent.bytes -= bytes as usize;
             recent.changes.pop_front();
+            recent.sizes.pop_front();
         }
-        let changes = &mut recent.changes;
+        let Recent { changes, sizes, .. } = recent;
         if changes.capacity() > MAX_RECENT / 4 && changes.len() < MAX_RECENT / 16 {
             changes.shrink_to(MAX_RECENT / 16);
+            sizes.shrink_to(MAX_RECENT / 16);
         }
     }
 
@@ -196,8 +204,9 @@ impl Changes {
 }
 
 /// About what it keeps in memory. What was before shares most of it with what is after.
-fn bytes(change: &Change) -> usize {
-    size_of::<Change>() + change.after.bytes()
+fn bytes(change: &Change) -> u32 {
+    let bytes = size_of::<Change>() + change.after.bytes();
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

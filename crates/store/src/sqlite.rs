@@ -35,7 +35,10 @@ const RESTART_TIMEOUT: Duration = Duration::from_millis(10);
 /// The system keeps the pages that are read often. To map the files instead saved a fifth of a
 /// flush among half a million executions, and the daemon had 400 MiB more: what is mapped counts
 /// once for each connection.
-const READER_CACHE_KIB: u32 = 2 * 1024;
+///
+/// Each commit of the writer empties the cache of every reader, so that it only serves one answer;
+/// there are a dozen of them.
+const READER_CACHE_KIB: u32 = 512;
 /// More than either database has different statements.
 const CACHED_STATEMENTS: usize = 64;
 
@@ -168,6 +171,11 @@ impl Db {
             Ok(answer)
         };
         run(&mut self.conn).map_err(|error| Error::of(&self.path, error))
+    }
+
+    /// Lets go of the pages that are kept in memory.
+    pub fn release_memory(&self) -> Result<()> {
+        self.read(|conn| conn.execute_batch("PRAGMA shrink_memory"))
     }
 
     /// The size of the write-ahead log. It shrinks in [`Db::restart_wal`] only.

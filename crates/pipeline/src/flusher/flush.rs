@@ -41,16 +41,17 @@ pub struct Flusher {
 }
 
 impl Flusher {
-    /// All that is committed now.
-    pub(super) fn flush_all(&mut self) -> Result<(), FlushError> {
+    /// All that is committed now. Says whether there was anything.
+    pub(super) fn flush_all(&mut self) -> Result<bool, FlushError> {
         let head = self.changes.head();
+        let is_behind = self.changes.position(View::History) < head;
         while self.changes.position(View::History) < head {
             let seq = self.flush()?;
             self.changes.applied(View::History, seq);
             self.writer.flushed(seq);
             failpoint("flush.told");
         }
-        Ok(())
+        Ok(is_behind)
     }
 
     /// One transaction. Returns up to which change history then reaches.

@@ -52,7 +52,12 @@ impl Flusher {
             };
             let stopping = *stop.borrow();
             match self.flush_all() {
-                Ok(()) => self.persist_counters(),
+                Ok(is_flushed) => {
+                    self.persist_counters();
+                    if !is_flushed {
+                        self.rest();
+                    }
+                }
                 Err(error) if error.is_damage() => return Err(error),
                 Err(error) => {
                     self.counters.flush_failures.add(1);
@@ -79,6 +84,13 @@ impl Flusher {
             if stopping && self.changes.pending(View::History) == 0 {
                 return Ok(());
             }
+        }
+    }
+
+    /// Nothing has come since the last flush.
+    fn rest(&self) {
+        if let Err(error) = self.history.release_memory() {
+            warn!(%error, "history keeps its pages in memory");
         }
     }
 

@@ -13,11 +13,18 @@ use agentpulse_core::last_heartbeat::KeptHeartbeats;
 /// history does not have yet.
 pub struct Memory {
     pub(super) running: Arc<Running>,
-    unflushed: HashMap<String, (u64, Arc<Execution>)>,
+    unflushed: HashMap<String, Unflushed>,
     /// Of the executions in `unflushed`, about.
     unflushed_bytes: usize,
     order: VecDeque<(u64, String)>,
     pub(super) flushed_seq: u64,
+}
+
+struct Unflushed {
+    /// The last change of it.
+    seq: u64,
+    execution: Arc<Execution>,
+    bytes: usize,
 }
 
 impl Memory {
@@ -44,13 +51,13 @@ impl Memory {
     /// Those that history does not have and whose transcripts are to be read.
     pub fn unread(&self) -> impl Iterator<Item = &str> {
         let unflushed = self.unflushed.iter();
-        let unread = unflushed.filter(|(_, (_, execution))| execution.is_unread());
+        let unread = unflushed.filter(|(_, one)| one.execution.is_unread());
         unread.map(|(id, _)| id.as_str())
     }
 
     /// Those that history does not have and that ended by no stop of their own.
     pub(super) fn without_own_end(&self) -> impl Iterator<Item = &Execution> {
-        let unflushed = self.unflushed.values().map(|(_, execution)| &**execution);
+        let unflushed = self.unflushed.values().map(|one| &*one.execution);
         unflushed.filter(|one| one.timed_out_ms.is_some() || one.is_closed())
     }
 
@@ -79,22 +86,25 @@ impl Memory {
 
     fn remember(&mut self, change: &Change) {
         let id = change.after.id.clone();
-        self.unflushed_bytes += change.after.bytes();
-        let replaced = self
-            .unflushed
-            .insert(id.clone(), (change.seq, change.after.clone()));
+        let unflushed = Unflushed {
+            seq: change.seq,
+            execution: change.after.clone(),
+            bytes: change.after.bytes(),
+        };
+        self.unflushed_bytes += unflushed.bytes;
+        let replaced = self.unflushed.insert(id.clone(), unflushed);
         self.forget(replaced);
         self.order.push_back((change.seq, id));
     }
 
-    fn forget(&mut self, gone: Option<(u64, Arc<Execution>)>) {
-        self.unflushed_bytes -= gone.map_or(0, |(_, execution)| execution.bytes());
+    fn forget(&mut self, gone: Option<Unflushed>) {
+        self.unflushed_bytes -= gone.map_or(0, |one| one.bytes);
     }
 
     /// An execution that history does not have as it is. All others history has, also those that
     /// run.
     pub(super) fn get(&self, id: &str) -> Option<&Arc<Execution>> {
-        self.unflushed.get(id).map(|(_, execution)| execution)
+        self.unflushed.get(id).map(|one| &one.execution)
     }
 
     pub(super) fn flushed(&mut self, seq: u64) {
@@ -105,7 +115,7 @@ impl Memory {
             if self
                 .unflushed
                 .get(id)
-                .is_some_and(|(last, _)| last == first)
+                .is_some_and(|last| last.seq == *first)
             {
                 let flushed = self.unflushed.remove(id);
                 self.forget(flushed);

@@ -89,6 +89,11 @@ impl History {
         })
     }
 
+    /// Lets go of the pages that are kept in memory: at rest nothing needs them.
+    pub fn release_memory(&self) -> Result<()> {
+        self.db.release_memory()
+    }
+
     /// The size of the write-ahead log; see [`History::restart_wal`].
     pub fn wal_bytes(&self) -> u64 {
         self.db.wal_bytes()
