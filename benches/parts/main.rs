@@ -9,6 +9,7 @@ use std::sync::Arc;
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use serde_json::Value;
+use tikv_jemallocator::Jemalloc;
 
 use agentpulse_core::change::{Change, Net};
 use agentpulse_core::cursor::Cursor;
@@ -25,7 +26,7 @@ use events::Events;
 
 /// The daemon's own allocator, counted.
 #[global_allocator]
-static ALLOCATOR: AllocProfiler<mimalloc::MiMalloc> = AllocProfiler::new(mimalloc::MiMalloc);
+static ALLOCATOR: AllocProfiler<Jemalloc> = AllocProfiler::new(Jemalloc);
 
 /// Changes in one script, without and with a backlog, and in one transaction of history.
 const SCRIPTS: [usize; 2] = [256, 1_024];
