@@ -6,16 +6,6 @@ use tikv_jemallocator::Jemalloc;
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-/// Two arenas, because two threads allocate the most. What is free for 200 ms goes back to the
-/// system, by a thread that sleeps while there is nothing of it.
-#[allow(
-    unsafe_code,
-    reason = "the name of what the allocator reads when it starts"
-)]
-#[unsafe(export_name = "_rjem_malloc_conf")]
-pub static MALLOC_CONF: &[u8; 69] =
-    b"narenas:2,dirty_decay_ms:200,muzzy_decay_ms:0,background_thread:true\0";
-
 fn main() -> std::process::ExitCode {
     agentpulse::cli::main()
 }
