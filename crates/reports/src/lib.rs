@@ -49,5 +49,4 @@ pub use answer::Answer;
 pub use endpoints::{Asked, ENDPOINTS, Query, Served};
 pub use error::Error;
 pub use service::Reports;
-pub use share::Asker;
 pub use source::{View, Views};

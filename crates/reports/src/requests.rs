@@ -18,8 +18,11 @@ const BOUNDS: [f64; 13] = [
 /// in the router, never the requested path.
 #[derive(Default)]
 pub struct Requests {
-    series: Mutex<BTreeMap<(String, u16), Times>>,
+    series: Mutex<Series>,
 }
+
+/// By route, then by status.
+type Series = BTreeMap<String, BTreeMap<u16, Times>>;
 
 #[derive(Clone, Default)]
 struct Times {
@@ -32,7 +35,11 @@ impl Requests {
         let took_s = took.as_secs_f64();
         let bucket = BOUNDS.partition_point(|&bound| bound < took_s);
         let mut series = self.series.lock();
-        let times = series.entry((route.to_owned(), status)).or_default();
+        let statuses = match series.get_mut(route) {
+            Some(statuses) => statuses,
+            None => series.entry(route.to_owned()).or_default(),
+        };
+        let times = statuses.entry(status).or_default();
         times.counts[bucket] += 1;
         times.sum += took;
     }
@@ -41,9 +48,11 @@ impl Requests {
     pub fn latency(&self) -> Latency {
         let series = self.series.lock();
         let mut latency = Latency::default();
-        for ((route, _), times) in series.iter() {
+        for (route, statuses) in series.iter() {
             if !route.starts_with("/control/") {
-                latency.add(&times.counts);
+                statuses
+                    .values()
+                    .for_each(|times| latency.add(&times.counts));
             }
         }
         latency
@@ -55,10 +64,12 @@ impl Requests {
             let series = self.series.lock();
             series.clone()
         };
-        for ((route, status), times) in series {
-            let status = status.to_string();
-            let labels: Labels = &[("route", &route), ("status", &status)];
-            family.histogram(labels, &BOUNDS, &times.counts, times.sum.as_secs_f64());
+        for (route, statuses) in series {
+            for (status, times) in statuses {
+                let status = status.to_string();
+                let labels: Labels = &[("route", &route), ("status", &status)];
+                family.histogram(labels, &BOUNDS, &times.counts, times.sum.as_secs_f64());
+            }
         }
     }
 }

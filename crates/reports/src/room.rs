@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::share::{Asker, Place, Shares};
+use crate::share::{Place, Shares};
+use agentpulse_pipeline::connection_slots::ConnectionHolder;
 
 /// Three times what the cache keeps.
 const MAX_KIB: usize = 192 << 10;
@@ -46,7 +47,7 @@ impl Default for Room {
 
 impl Room {
     /// Waiting for memory would hold the answer meanwhile. The daemon itself has no share.
-    pub fn hold(&self, body: Bytes, asker: Option<&Asker>) -> Result<Bytes, Full> {
+    pub fn hold(&self, body: Bytes, asker: Option<&ConnectionHolder>) -> Result<Bytes, Full> {
         if body.len() <= SMALL_BYTES {
             return Ok(body);
         }
@@ -94,7 +95,8 @@ mod tests {
     #[test]
     fn one_client_leaves_room_to_others() {
         let room = Room::default();
-        let [greedy, other] = ["greedy", "other"].map(|name| Asker(name.into()));
+        let [greedy, other] =
+            ["greedy", "other"].map(|name| ConnectionHolder::Key(name.to_owned()));
         let large = |asker| room.hold(vec![b'x'; 48 << 20].into(), Some(asker));
         let held: Vec<Bytes> = (0..3).map(|_| large(&greedy).unwrap()).collect();
         assert_eq!(large(&greedy), Err(Full::OfClient));

@@ -11,9 +11,10 @@ use crate::cache::Cache;
 use crate::endpoints::Asked;
 use crate::error::Error;
 use crate::room::{Full, Room};
-use crate::share::{Asker, Shares, TooMany};
+use crate::share::{Shares, TooMany};
 use crate::source::{Sources, Views};
 use agentpulse_core::bucket::Day;
+use agentpulse_pipeline::connection_slots::ConnectionHolder;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_store::history::{LOOKUPS, Readers, SCANS};
 
@@ -70,7 +71,11 @@ impl Reports {
 
     /// The answer, at most a quarter of a second old, built once for equal requests. Of
     /// `asker` only so many are built at once; the daemon itself has no limit.
-    pub async fn answer(&self, query: &Asked, asker: Option<&Asker>) -> Result<Answer, Error> {
+    pub async fn answer(
+        &self,
+        query: &Asked,
+        asker: Option<&ConnectionHolder>,
+    ) -> Result<Answer, Error> {
         let shares = &self.lane(query).shares;
         let mut held = None;
         loop {
@@ -105,7 +110,7 @@ impl Reports {
     fn hold(
         &self,
         answer: Result<Answer, Error>,
-        asker: Option<&Asker>,
+        asker: Option<&ConnectionHolder>,
     ) -> Result<Result<Answer, Error>, Refused> {
         let Ok(answer) = answer else {
             return Ok(answer);

@@ -9,18 +9,16 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use agentpulse_pipeline::connection_slots::ConnectionHolder;
+
 /// Requests of one client that wait for its share; a page sends less than ten at once.
 const MAX_WAITING: usize = 16;
 /// Clients that are remembered before idle ones are forgotten.
 const MAX_CLIENTS: usize = 1_024;
 
-/// The client of a request, as HTTP identifies it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Asker(pub Arc<str>);
-
 pub(super) struct Shares {
     most: usize,
-    clients: Mutex<HashMap<Asker, Share>>,
+    clients: Mutex<HashMap<ConnectionHolder, Share>>,
 }
 
 #[derive(Clone)]
@@ -46,18 +44,22 @@ impl Shares {
     }
 
     /// Does not wait.
-    pub fn try_take(&self, asker: &Asker) -> Option<Place> {
+    pub fn try_take(&self, asker: &ConnectionHolder) -> Option<Place> {
         self.share(asker).places.try_acquire_owned().ok()
     }
 
     /// The same for what counts more than one.
-    pub fn try_take_many(&self, asker: &Asker, count: u32) -> Option<Place> {
+    pub fn try_take_many(&self, asker: &ConnectionHolder, count: u32) -> Option<Place> {
         let places = self.share(asker).places;
         places.try_acquire_many_owned(count).ok()
     }
 
     /// Waits until another answer of the client is made.
-    pub async fn take(&self, asker: &Asker, deadline: Duration) -> Result<Place, TooMany> {
+    pub async fn take(
+        &self,
+        asker: &ConnectionHolder,
+        deadline: Duration,
+    ) -> Result<Place, TooMany> {
         let share = self.share(asker);
         let _waiting = share.waiting.try_acquire().map_err(|_| TooMany)?;
         match timeout(deadline, share.places.acquire_owned()).await {
@@ -66,7 +68,7 @@ impl Shares {
         }
     }
 
-    fn share(&self, asker: &Asker) -> Share {
+    fn share(&self, asker: &ConnectionHolder) -> Share {
         let mut clients = self.clients.lock();
         if clients.len() >= MAX_CLIENTS {
             // One whose semaphore is held elsewhere has a place, or waits for one.
@@ -89,8 +91,8 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(60);
 
-    fn asker(name: &str) -> Asker {
-        Asker(name.into())
+    fn asker(name: &str) -> ConnectionHolder {
+        ConnectionHolder::Key(name.to_owned())
     }
 
     #[tokio::test]

@@ -78,49 +78,41 @@ impl Table {
     }
 
     pub fn begin(&mut self, id: u64, holder: ConnectionHolder, rank: Rank) {
-        self.change(id, |seat| {
-            // A probe shows no key: the place is still whose it was.
-            if rank != Rank::Probe {
-                (seat.holder, seat.rank) = (holder, rank);
-            }
-            seat.begun += 1;
-            seat.state = State::Working;
-        });
+        // A probe shows no key: the place is still whose it was.
+        if rank != Rank::Probe {
+            self.give(id, holder, rank);
+        }
+        self.begin_again(id);
     }
 
     pub fn begin_again(&mut self, id: u64) {
-        self.change(id, |seat| {
+        if let Some(seat) = self.seats.get_mut(&id) {
             seat.begun += 1;
-            seat.state = State::Working;
-        });
+            self.put_into(id, State::Working);
+        }
     }
 
     /// Returns whether it idles now.
     pub fn end(&mut self, id: u64) -> bool {
-        self.change(id, |seat| {
-            seat.begun = seat.begun.saturating_sub(1);
-            if seat.begun == 0 {
-                seat.state = State::Idle;
-            }
-        });
-        self.seats
-            .get(&id)
-            .is_some_and(|seat| seat.state == State::Idle)
+        let Some(seat) = self.seats.get_mut(&id) else {
+            return false;
+        };
+        seat.begun = seat.begun.saturating_sub(1);
+        let idles = seat.begun == 0;
+        if idles {
+            self.put_into(id, State::Idle);
+        }
+        idles
     }
 
     pub fn stall(&mut self, id: u64, stalled: bool) {
-        let Some(seat) = self.seats.get_mut(&id) else {
-            return;
-        };
-        if seat.state != State::Idle {
+        let seat = self.seats.get(&id);
+        if seat.is_some_and(|seat| seat.state != State::Idle) {
             let state = match stalled {
                 true => State::Stalled,
                 false => State::Working,
             };
-            // To wait again is no progress.
-            if seat.state != state {
-                (seat.state, seat.since) = (state, Instant::now());
-            }
+            self.put_into(id, state);
         }
     }
 
@@ -165,15 +157,30 @@ impl Table {
         self.seats.insert(id, seat);
     }
 
-    /// What was closed for another is here no more.
-    fn change(&mut self, id: u64, change: impl FnOnce(&mut Seat)) {
-        if let Some(mut seat) = self.remove(id) {
-            let before = seat.state;
-            change(&mut seat);
-            if seat.state != before {
-                seat.since = Instant::now();
-            }
+    /// Most requests of a connection are of one holder.
+    fn give(&mut self, id: u64, holder: ConnectionHolder, rank: Rank) {
+        let seat = self.seats.get_mut(&id);
+        if let Some(seat) = seat.filter(|seat| seat.holder == holder) {
+            seat.rank = rank;
+        } else if let Some(mut seat) = self.remove(id) {
+            (seat.holder, seat.rank) = (holder, rank);
             self.put(id, seat);
+        }
+    }
+
+    /// What was closed for another is here no more. To wait again is no progress.
+    fn put_into(&mut self, id: u64, state: State) {
+        let Some(seat) = self.seats.get_mut(&id).filter(|seat| seat.state != state) else {
+            return;
+        };
+        let was_busy = usize::from(seat.state != State::Idle);
+        let is_busy = usize::from(state != State::Idle);
+        (seat.state, seat.since) = (state, Instant::now());
+        if was_busy != is_busy {
+            self.busy = self.busy + is_busy - was_busy;
+            if let Some(held) = self.held.get_mut(&seat.holder) {
+                held.busy = held.busy + is_busy - was_busy;
+            }
         }
     }
 }

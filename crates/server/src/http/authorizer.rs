@@ -153,9 +153,6 @@ impl Authorizer {
         self.admit(request, &holder)?;
         request.extensions_mut().insert(holder);
         remove_credentials(request);
-        request
-            .extensions_mut()
-            .insert(client(peer, grant.as_ref()).asker());
         if let Some(grant) = grant {
             request.extensions_mut().insert(grant);
         }

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use agentpulse_pipeline::address::Network;
-use agentpulse_reports::Asker;
 
 /// Clients with a bucket of their own. Beyond that the address that was quiet the longest is
 /// forgotten: it starts again with a full bucket. Keys are few and stay; addresses come by the
@@ -25,14 +24,6 @@ pub enum Client {
 impl Client {
     pub fn at(address: IpAddr) -> Client {
         Client::Address(Network::of(address))
-    }
-
-    /// As the reports identify clients.
-    pub fn asker(&self) -> Asker {
-        Asker(match self {
-            Client::Key(id) => format!("key {id}").into(),
-            Client::Address(address) | Client::Stranger(address) => address.to_string().into(),
-        })
     }
 
     pub fn stranger(address: IpAddr) -> Client {

@@ -13,7 +13,8 @@ use super::conditional::respond;
 use super::error::HttpError;
 use super::state::HttpState;
 use agentpulse_api::params::Params;
-use agentpulse_reports::{Asker, Served};
+use agentpulse_pipeline::connection_slots::ConnectionHolder;
+use agentpulse_reports::Served;
 
 /// The item that the last part of the path names, if the route has one.
 type Item = Result<Option<Path<String>>, PathRejection>;
@@ -24,7 +25,9 @@ pub fn read(endpoint: &'static Served) -> MethodRouter<Arc<HttpState>> {
             let item = item.map_err(|_| HttpError::invalid_parameter("the path must be UTF-8"))?;
             let params = Params::of(request.uri().query(), item.map(|Path(item)| item));
             let query = (endpoint.parse)(&params)?;
-            let asker = request.extensions().get::<Asker>();
+            let holder = request.extensions().get::<ConnectionHolder>();
+            // The daemon's own user, at the control socket, has no share of the readers.
+            let asker = holder.filter(|holder| !matches!(holder, ConnectionHolder::Process(_)));
             let answer = http.reports.answer(&query, asker).await?;
             Ok::<Response, HttpError>(respond(answer, request.headers()))
         },
