@@ -43,6 +43,13 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         }
     }
 
+    /// The value of `key`, if there is one that is fresh.
+    pub fn fresh(&self, key: &K, now: Instant) -> Option<V> {
+        let slots = self.slots.lock();
+        let slot = slots.get(key).filter(|slot| !slot.is_stale(now))?;
+        slot.0.get().map(|(_, value)| value.clone())
+    }
+
     /// The value of `key` that is fresh or being made, else the one that `make` makes. If the task
     /// that makes it is cancelled, the next one that waits makes it.
     pub async fn get<F>(&self, key: &K, now: Instant, make: impl FnOnce() -> F) -> V
@@ -149,6 +156,8 @@ mod tests {
         let at = |ms| begin + Duration::from_millis(ms);
         assert_eq!(cache.get(&1, at(0), || async { 10 }).await, 10);
         assert_eq!(cache.get(&1, at(249), || async { 11 }).await, 10);
+        assert_eq!(cache.fresh(&1, at(249)), Some(10));
+        assert_eq!(cache.fresh(&1, at(250)), None);
         assert_eq!(cache.get(&2, at(249), || async { 20 }).await, 20);
         assert_eq!(cache.get(&1, at(250), || async { 12 }).await, 12);
         assert_eq!(cache.get(&1, at(499), || async { 13 }).await, 12);

@@ -76,6 +76,15 @@ impl Reports {
         query: &Asked,
         asker: Option<&ConnectionHolder>,
     ) -> Result<Answer, Error> {
+        match self.cache.fresh(query, Instant::now()) {
+            Some(answer) => answer,
+            // Apart, so that a request that finds one does not carry what making it takes.
+            None => Box::pin(self.wait(query, asker)).await,
+        }
+    }
+
+    /// Waits for the answer that is being made, or makes it.
+    async fn wait(&self, query: &Asked, asker: Option<&ConnectionHolder>) -> Result<Answer, Error> {
         let shares = &self.lane(query).shares;
         let mut held = None;
         loop {
