@@ -278,12 +278,12 @@ fn tally(content: &[String]) -> Result<Tally, Error> {
     Ok(Tally::from_array(values))
 }
 
-/// The fields of a tally as one text, in their order.
+/// The fields of a tally as one text, in their order. A space in one of them would move the others.
 fn sums(content: &str) -> Result<Tally, Error> {
-    let mut values = [0; FIELDS.len()];
-    for (text, slot) in content.split(' ').zip(&mut values) {
-        *slot = sum(text)?;
-    }
+    let values: Vec<i64> = content.split(' ').map(sum).collect::<Result<_, _>>()?;
+    let values = values
+        .try_into()
+        .map_err(|_| Error::broken("a tally has other than its fields"))?;
     Ok(Tally::from_array(values))
 }
 
