@@ -466,7 +466,7 @@ fn plant(value: &mut Value, key: &str) {
                 .for_each(|(name, value)| match (key, name.as_str()) {
                     ("background_tasks", "id") => {}
                     _ => plant(value, name),
-                })
+                });
         }
         _ => {}
     }
