@@ -1,0 +1,4 @@
+mod client;
+mod fields;
+mod hostile;
+mod places;
