@@ -58,7 +58,8 @@ fn headings(text: &str) -> Vec<String> {
         }
         let marks = line.len() - line.trim_start_matches('#').len();
         let heading = line[marks..].strip_prefix(' ').map(str::trim);
-        let Some(heading) = heading.filter(|text| !is_code && (1..=6).contains(&marks) && !text.is_empty())
+        let Some(heading) =
+            heading.filter(|text| !is_code && (1..=6).contains(&marks) && !text.is_empty())
         else {
             continue;
         };
@@ -66,15 +67,24 @@ fn headings(text: &str) -> Vec<String> {
             break;
         }
         let clean = redact(heading);
-        headings.push(without_homes(&clean).chars().take(MAX_HEADING_CHARS).collect());
+        headings.push(
+            without_homes(&clean)
+                .chars()
+                .take(MAX_HEADING_CHARS)
+                .collect(),
+        );
     }
     headings
 }
 
 /// Each bit is that of the majority of the hashes of three words in a row.
 fn sim_hash(text: &str) -> Option<u64> {
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let hashes: Vec<u64> = words.map(|word| xxh3_64(word.to_lowercase().as_bytes())).collect();
+    let words = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let hashes: Vec<u64> = words
+        .map(|word| xxh3_64(word.to_lowercase().as_bytes()))
+        .collect();
     if hashes.len() < MIN_WORDS {
         return None;
     }
@@ -96,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_copy_with_a_word_changed_is_similar_and_another_text_is_not() {
-        let words = |from: usize| -> String { (from..from + 400).map(|n| format!("word{n} ")).collect() };
+        let words =
+            |from: usize| -> String { (from..from + 400).map(|n| format!("word{n} ")).collect() };
         let body = Body::of(&words(0));
         assert!(body.is_similar(&Body::of(&words(0).replace("word200 ", "changed "))));
         assert!(!body.is_similar(&Body::of(&words(1000))));

@@ -135,7 +135,9 @@ impl Client {
         let named = |field: &&Field| field.instead_of.iter().any(|word| word == key);
         let instead = self.fields.iter().find(named);
         let names = || self.fields.iter().map(|field| field.name.as_str());
-        instead.map(|field| field.name.as_str()).or_else(|| nearest(key, names()))
+        instead
+            .map(|field| field.name.as_str())
+            .or_else(|| nearest(key, names()))
     }
 
     /// Whether names may not begin with `-` and have no `:`.
@@ -180,7 +182,10 @@ impl Client {
             background,
             others,
         } = &self.tools;
-        [background, others, never].into_iter().flatten().map(String::as_str)
+        [background, others, never]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
     }
 }
 
@@ -258,10 +263,14 @@ mod tests {
         let table = include_str!("../../../config/client_fields.toml");
         for (from, to, place) in [
             ("kind = \"count\"", "kind = \"counts\"", "counts"),
-            ("words = [\"user\", \"project\", \"local\"]", "", "\"memory\""),
+            (
+                "words = [\"user\", \"project\", \"local\"]",
+                "",
+                "\"memory\"",
+            ),
             ("kind = \"flag\"", "kind = \"table\"", "\"background\""),
             ("\"2.1.200\"", "\"2.1\"", "line"),
-            ("plugin = false", "plugins = false", "plugins"),
+            ("\nplugin = false", "\nplugins = false", "plugins"),
         ] {
             let wrong = table.replacen(from, to, 1);
             assert_ne!(wrong, table);

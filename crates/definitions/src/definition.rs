@@ -7,11 +7,15 @@ use serde_json::Value as Json;
 
 use crate::body::Body;
 use crate::meaning::{Meaning, Meanings};
+use crate::place::Place;
 
 /// Texts are redacted; of the prompt there are figures only.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Definition {
     pub name: String,
+    /// Of the name; the start of the file, if that gives the name.
+    #[serde(skip)]
+    pub name_place: Place,
     pub description: String,
     /// What every session pays for it; estimated.
     pub description_tokens: usize,

@@ -36,7 +36,8 @@ impl Frontmatter {
         let Some(start) = start(text) else {
             return false;
         };
-        !text[start..].contains(DASHES) && text[start..].lines().any(|line| line.starts_with("name:"))
+        !text[start..].contains(DASHES)
+            && text[start..].lines().any(|line| line.starts_with("name:"))
     }
 }
 
@@ -74,7 +75,10 @@ mod tests {
     fn it_ends_at_the_next_dashes() {
         for (text, expected) in [
             ("---\na: b\n---\nbody", Some(("a: b\n", "body", false))),
-            ("---\r\na: b\r\n---\r\nbody", Some(("a: b\r\n", "body", false))),
+            (
+                "---\r\na: b\r\n---\r\nbody",
+                Some(("a: b\r\n", "body", false)),
+            ),
             ("---  \n\n \na: b\n---", Some(("a: b\n", "", false))),
             ("---\n---\nbody", Some(("", "body", false))),
             ("---\na: b\n----\nbody", Some(("a: b\n", "-\nbody", false))),

@@ -29,7 +29,13 @@ pub fn check(
             }
         };
         if !client.is_tool(name) {
-            report("tools", Code::UnknownTool, at, unknown(name, client), "ignores the entry");
+            report(
+                "tools",
+                Code::UnknownTool,
+                at,
+                unknown(name, client),
+                "ignores the entry",
+            );
             continue;
         }
         if never(name) {
@@ -49,7 +55,13 @@ pub fn check(
     }
     if !granted.is_empty() && !has_one && client.refuses_without_tools() {
         let message = "none of the tools is one that an agent is given".to_owned();
-        report("tools", Code::ZeroTools, None, message, "refuses to launch it");
+        report(
+            "tools",
+            Code::ZeroTools,
+            None,
+            message,
+            "refuses to launch it",
+        );
     }
     for entry in denied {
         if let Tool::BuiltIn(name) = tool(&entry.text)
@@ -57,14 +69,26 @@ pub fn check(
         {
             let at = Some(entry.at);
             let message = unknown(name, client);
-            report("disallowedTools", Code::UnknownTool, at, message, "ignores the entry");
+            report(
+                "disallowedTools",
+                Code::UnknownTool,
+                at,
+                message,
+                "ignores the entry",
+            );
         }
     }
 }
 
 fn unknown(name: &str, client: &Client) -> String {
-    let meant = client.meant_tool(name).map(|tool| format!("; {tool} is meant?"));
-    format!("{} is no known tool{}", quoted(name), meant.unwrap_or_default())
+    let meant = client
+        .meant_tool(name)
+        .map(|tool| format!("; {tool} is meant?"));
+    format!(
+        "{} is no known tool{}",
+        quoted(name),
+        meant.unwrap_or_default()
+    )
 }
 
 fn list<'m>(meanings: &'m Meanings, field: &str) -> &'m [Entry] {

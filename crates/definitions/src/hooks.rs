@@ -6,12 +6,14 @@ use crate::yaml::{Node, Value};
 /// The first part that is wrong, and what it should be.
 pub fn wrong_part<'n>(field: &Field, events: &'n [(Node, Node)]) -> Option<(&'n Node, String)> {
     let groups = events.iter().map(|(_, groups)| groups);
-    groups.filter(|groups| groups.value != Value::Null).find_map(|groups| {
-        let Value::List(list) = &groups.value else {
-            return Some((groups, "a list of {matcher, hooks}".to_owned()));
-        };
-        list.iter().find_map(|group| wrong_in_group(field, group))
-    })
+    groups
+        .filter(|groups| groups.value != Value::Null)
+        .find_map(|groups| {
+            let Value::List(list) = &groups.value else {
+                return Some((groups, "a list of {matcher, hooks}".to_owned()));
+            };
+            list.iter().find_map(|group| wrong_in_group(field, group))
+        })
 }
 
 fn wrong_in_group<'n>(field: &Field, group: &'n Node) -> Option<(&'n Node, String)> {
@@ -43,7 +45,10 @@ fn wrong_in_hook<'n>(field: &Field, hook: &'n Node) -> Option<(&'n Node, String)
     }
     let is_missing = |key: &&String| !get(hook, key).is_some_and(is_text);
     let missing = needed.iter().find(is_missing)?;
-    Some((hook, format!("a hook of the type {kind} with the text {missing}")))
+    Some((
+        hook,
+        format!("a hook of the type {kind} with the text {missing}"),
+    ))
 }
 
 fn is_text(node: &Node) -> bool {

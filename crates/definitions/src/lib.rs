@@ -6,10 +6,14 @@
 
 #![warn(clippy::disallowed_methods)]
 
+mod agent;
 mod body;
 mod client;
 mod client_version;
+mod conflict;
 mod definition;
+mod diff;
+mod effective;
 mod finding;
 mod frontmatter;
 mod granted;
@@ -24,12 +28,14 @@ mod tests;
 mod tools;
 mod yaml;
 
+pub use self::agent::{Agent, Scope, State};
 pub use self::body::Body;
 pub use self::client::Client;
 pub use self::client_version::{BadVersion, ClientVersion};
+pub use self::conflict::{Conflict, TOKEN_BUDGET, conflicts};
 pub use self::definition::{Config, Definition};
+pub use self::diff::{Change, Reason, Registered, diff};
+pub use self::effective::{Standing, standings};
 pub use self::finding::{Code, Finding, MAX_FINDINGS, Severity};
 pub use self::place::Place;
-pub use self::reading::{
-    FileName, MAX_FILE_BYTES, MAX_FRONTMATTER_BYTES, Outcome, Reading, read,
-};
+pub use self::reading::{FileName, MAX_FILE_BYTES, MAX_FRONTMATTER_BYTES, Outcome, Reading, read};

@@ -51,7 +51,9 @@ pub fn meaning(field: &Field, node: &Node, file: &str) -> (Option<Meaning>, Vec<
             Some(Meaning::Text(text.clone()))
         }
         (Value::Integer(number), Kind::Effort) => Some(Meaning::Text(number.to_string())),
-        (Value::Text(text), Kind::Tools | Kind::List) => Some(Meaning::List(placed(text, node, file))),
+        (Value::Text(text), Kind::Tools | Kind::List) => {
+            Some(Meaning::List(placed(text, node, file)))
+        }
         (Value::List(items), Kind::Tools | Kind::List) => Some(texts(items, &mut wrong)),
         (_, Kind::Count) => count(node, &mut wrong),
         (_, Kind::Flag) => flag(node, &mut wrong),
@@ -142,7 +144,11 @@ fn placed(text: &str, node: &Node, file: &str) -> Vec<Entry> {
     let is_verbatim = rest[quote..].starts_with(text);
     let mut entries = tools::entries(text);
     for entry in &mut entries {
-        entry.at = if is_verbatim { node.at + quote + entry.at } else { node.at };
+        entry.at = if is_verbatim {
+            node.at + quote + entry.at
+        } else {
+            node.at
+        };
     }
     entries
 }
@@ -202,7 +208,12 @@ fn servers(items: &[Node], wrong: &mut Wrongs<'_>) -> Meaning {
                     }
                 }
             }
-            _ => wrong.push(Code::BadValue, item, DROPS_ITEM, "a name or {name: settings}"),
+            _ => wrong.push(
+                Code::BadValue,
+                item,
+                DROPS_ITEM,
+                "a name or {name: settings}",
+            ),
         }
     }
     Meaning::List(names)

@@ -16,15 +16,32 @@ pub fn loose(name: &str) -> String {
 
 /// Unicode's dash punctuation.
 fn is_dash(c: char) -> bool {
-    matches!(c, '-' | '\u{58a}' | '\u{5be}' | '\u{1400}' | '\u{1806}' | '\u{2010}'..='\u{2015}'
-        | '\u{2e17}' | '\u{2e1a}' | '\u{2e3a}' | '\u{2e3b}' | '\u{2e40}' | '\u{2e5d}' | '\u{301c}'
-        | '\u{3030}' | '\u{30a0}' | '\u{fe31}' | '\u{fe32}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
-        | '\u{10ead}')
+    matches!(
+        c,
+        '-' | '\u{58a}' | '\u{5be}' | '\u{1400}' | '\u{1806}' | '\u{2010}'
+            ..='\u{2015}'
+                | '\u{2e17}'
+                | '\u{2e1a}'
+                | '\u{2e3a}'
+                | '\u{2e3b}'
+                | '\u{2e40}'
+                | '\u{2e5d}'
+                | '\u{301c}'
+                | '\u{3030}'
+                | '\u{30a0}'
+                | '\u{fe31}'
+                | '\u{fe32}'
+                | '\u{fe58}'
+                | '\u{fe63}'
+                | '\u{ff0d}'
+                | '\u{10ead}'
+    )
 }
 
 /// Whether it is of the style that the client documents.
 pub fn is_plain(name: &str) -> bool {
-    name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    name.bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 /// The name under which it runs: that of a plugin's agent has the plugin and the folders before it.
@@ -32,7 +49,10 @@ pub fn run_name(plugin: Option<&str>, folders: &[&str], name: &str) -> String {
     let Some(plugin) = plugin else {
         return name.to_owned();
     };
-    let parts = [plugin].into_iter().chain(folders.iter().copied()).chain([name]);
+    let parts = [plugin]
+        .into_iter()
+        .chain(folders.iter().copied())
+        .chain([name]);
     parts.collect::<Vec<_>>().join(":")
 }
 
@@ -61,7 +81,13 @@ mod tests {
 
     #[test]
     fn what_the_client_takes_for_one_name_is_one() {
-        for name in ["code-reviewer", "Code Reviewer", "CODE_REVIEWER", "code—reviewer", "ｃode reviewer"] {
+        for name in [
+            "code-reviewer",
+            "Code Reviewer",
+            "CODE_REVIEWER",
+            "code—reviewer",
+            "ｃode reviewer",
+        ] {
             assert_eq!(loose(name), "codereviewer", "{name}");
         }
         assert_ne!(loose("code.reviewer"), "codereviewer");
@@ -70,14 +96,21 @@ mod tests {
     #[test]
     fn names_of_plugins_have_the_plugin_and_the_folders() {
         assert_eq!(run_name(None, &["sub"], "a"), "a");
-        assert_eq!(run_name(Some("p"), &["review", "deep"], "a"), "p:review:deep:a");
+        assert_eq!(
+            run_name(Some("p"), &["review", "deep"], "a"),
+            "p:review:deep:a"
+        );
     }
 
     #[test]
     fn an_id_is_of_scope_root_and_name() {
         let id = agent_id("user", "/r", "a");
         assert_eq!(id.len(), "agent_".len() + 16);
-        for other in [("project", "/r", "a"), ("user", "/ra", ""), ("user", "/r", "b")] {
+        for other in [
+            ("project", "/r", "a"),
+            ("user", "/ra", ""),
+            ("user", "/r", "b"),
+        ] {
             assert_ne!(agent_id(other.0, other.1, other.2), id);
         }
         // The SHA-256 of the empty text.

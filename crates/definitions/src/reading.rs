@@ -80,7 +80,12 @@ pub fn read(bytes: &[u8], file: FileName<'_>, client: &Client) -> Reading {
     };
     if reader.text.len() < text.len() {
         let message = "a byte order mark before the first line";
-        reader.add(Code::Bom, 0, message, "reads it; older versions may take the file for text");
+        reader.add(
+            Code::Bom,
+            0,
+            message,
+            "reads it; older versions may take the file for text",
+        );
     }
     if let Some(at) = bad_byte {
         let message = "a byte that is not UTF-8";
@@ -97,8 +102,15 @@ pub fn read(bytes: &[u8], file: FileName<'_>, client: &Client) -> Reading {
 fn decoded(bytes: &[u8]) -> (Cow<'_, str>, Option<usize>) {
     let text = String::from_utf8_lossy(bytes);
     let bad = std::str::from_utf8(bytes).err();
-    let mark = if bytes.starts_with(b"\xef\xbb\xbf") { BYTE_ORDER_MARK.len_utf8() } else { 0 };
-    (text, bad.map(|error| error.valid_up_to().saturating_sub(mark)))
+    let mark = if bytes.starts_with(b"\xef\xbb\xbf") {
+        BYTE_ORDER_MARK.len_utf8()
+    } else {
+        0
+    };
+    (
+        text,
+        bad.map(|error| error.valid_up_to().saturating_sub(mark)),
+    )
 }
 
 struct Reader<'r> {
@@ -119,7 +131,12 @@ type Entries<'n> = BTreeMap<&'n str, Entry<'n>>;
 
 impl Reader<'_> {
     fn add(&mut self, code: Code, at: usize, message: impl Into<String>, client: &'static str) {
-        self.findings.push(Finding::new(code, Place::of(self.text, at), message, client));
+        self.findings.push(Finding::new(
+            code,
+            Place::of(self.text, at),
+            message,
+            client,
+        ));
     }
 
     fn add_of(
@@ -140,20 +157,32 @@ impl Reader<'_> {
     fn outcome(&mut self) -> Outcome {
         let Some(found) = Frontmatter::find(self.text) else {
             if Frontmatter::is_open(self.text) {
-                self.add(Code::Yaml, 0, "the frontmatter has no \"---\" at its end", SKIPS);
+                self.add(
+                    Code::Yaml,
+                    0,
+                    "the frontmatter has no \"---\" at its end",
+                    SKIPS,
+                );
                 return self.nameless(Outcome::Broken(None), 0);
             }
             return self.documentation("there is no frontmatter", 0);
         };
         let (start, size) = (found.yaml.start, found.yaml.len());
         if size > MAX_FRONTMATTER_BYTES {
-            let message = format!("a frontmatter of {size} bytes, at most {MAX_FRONTMATTER_BYTES} are checked");
+            let message = format!(
+                "a frontmatter of {size} bytes, at most {MAX_FRONTMATTER_BYTES} are checked"
+            );
             self.add(Code::TooLarge, 0, message, "may load it; it is not checked");
             return Outcome::Broken(None);
         }
         if found.is_cut {
             let message = "\"---\" within a line ends the frontmatter";
-            self.add(Code::DashesInside, found.yaml.end, message, "reads what follows as the prompt");
+            self.add(
+                Code::DashesInside,
+                found.yaml.end,
+                message,
+                "reads what follows as the prompt",
+            );
         }
         let parsed = match yaml::parse(self.text, found.yaml) {
             Ok(parsed) => parsed,
@@ -164,7 +193,8 @@ impl Reader<'_> {
         };
         if let Some(wrong) = parsed.lenient {
             let message = format!("no YAML as it is written: {}", wrong.message);
-            let client = "quotes plain values and reads it; not every version, not with every line break";
+            let client =
+                "quotes plain values and reads it; not every version, not with every line break";
             self.add(Code::YamlLenient, wrong.at, message, client);
         }
         match &parsed.root.value {
@@ -196,6 +226,7 @@ impl Reader<'_> {
         let body = Body::of(&self.text[body_start..]);
         Outcome::Agent(Box::new(Definition {
             name: redact_name(self.file.stem).into_owned(),
+            name_place: Place::START,
             description: String::new(),
             description_tokens: 0,
             config: Config::default(),
@@ -212,15 +243,24 @@ impl Reader<'_> {
                 false => self.documentation("the frontmatter has no name", start),
             };
         };
-        let name_at = entries.get("name").map_or(start, |entry| entry.key_at);
+        let written = entries.get("name");
+        let name_place = written.map_or(Place::START, |name| Place::of(self.text, name.node.at));
+        let name_at = written.map_or(start, |name| name.key_at);
         let description = self.description(&entries, name_at);
         let (meanings, extra) = self.meanings(&entries);
-        granted::check(&meanings, self.client, |field, code, at, message, client| {
-            let at = at.or_else(|| entries.get(field).map(|entry| entry.node.at));
-            self.add_of(field, code, at.unwrap_or(start), message, client);
-        });
+        granted::check(
+            &meanings,
+            self.client,
+            |field, code, at, message, client| {
+                let at = at.or_else(|| entries.get(field).map(|entry| entry.node.at));
+                self.add_of(field, code, at.unwrap_or(start), message, client);
+            },
+        );
         let is_broken = |finding: &Finding| {
-            matches!(finding.code, Code::NoDescription | Code::BadName | Code::BadHooks)
+            matches!(
+                finding.code,
+                Code::NoDescription | Code::BadName | Code::BadHooks
+            )
         };
         let name = redact_name(&name).into_owned();
         if self.findings.iter().any(is_broken) {
@@ -228,6 +268,7 @@ impl Reader<'_> {
         }
         Outcome::Agent(Box::new(Definition {
             name,
+            name_place,
             description_tokens: body::tokens(&description),
             description: clean(&description, MAX_DESCRIPTION_CHARS),
             config: Config::of(meanings, extra),
@@ -239,13 +280,24 @@ impl Reader<'_> {
         let mut entries = Entries::new();
         for (key, node) in all {
             let Value::Text(name) = &key.value else {
-                self.add(Code::UnknownField, key.at, "a key that is not text", IGNORES);
+                self.add(
+                    Code::UnknownField,
+                    key.at,
+                    "a key that is not text",
+                    IGNORES,
+                );
                 continue;
             };
             let key_at = key.at;
             if entries.insert(name, Entry { key_at, node }).is_some() {
                 let message = format!("{} is there twice", quoted(name));
-                self.add_of(name, Code::DuplicateKey, key_at, message, "takes the last one");
+                self.add_of(
+                    name,
+                    Code::DuplicateKey,
+                    key_at,
+                    message,
+                    "takes the last one",
+                );
             }
         }
         entries
@@ -295,7 +347,10 @@ impl Reader<'_> {
             None => (name_at, "there is no description"),
         };
         let (code, client) = match self.file.is_of_plugin {
-            true => (Code::Placeholder, "puts the name of the plugin in its place"),
+            true => (
+                Code::Placeholder,
+                "puts the name of the plugin in its place",
+            ),
             false => (Code::NoDescription, SKIPS),
         };
         self.add_of("description", code, at, wrong, client);
@@ -332,7 +387,9 @@ impl Reader<'_> {
 
     fn unknown(&mut self, key: &str, at: usize) {
         let meant = self.client.meant(key);
-        let meant = meant.map(|field| format!("; {field} is meant?")).unwrap_or_default();
+        let meant = meant
+            .map(|field| format!("; {field} is meant?"))
+            .unwrap_or_default();
         let message = format!("{} is no field{meant}", quoted(key));
         self.add_of(key, Code::UnknownField, at, message, IGNORES);
     }

@@ -1,4 +1,4 @@
 mod client;
-mod fields;
+pub mod fields;
 mod hostile;
 mod places;

@@ -72,7 +72,11 @@ mod tests {
         let entry = |at, text: &str| (at, text.to_owned());
         assert_eq!(
             texts("Read,  Agent(a, b) , Bash(git log:*)"),
-            [entry(0, "Read"), entry(7, "Agent(a, b)"), entry(21, "Bash(git log:*)")]
+            [
+                entry(0, "Read"),
+                entry(7, "Agent(a, b)"),
+                entry(21, "Bash(git log:*)")
+            ]
         );
         assert_eq!(texts(" , ,"), []);
         assert_eq!(texts("Agent(a, b"), [entry(0, "Agent(a, b")]);

@@ -24,21 +24,29 @@ pub struct Parsed {
     pub lenient: Option<YamlError>,
 }
 
-/// What stands in a range of the text. What is no YAML is read once more with its values quoted and
-/// its tabs replaced, as the client does.
+/// What stands in a range of the text. What is no YAML is read once more, as the client does: with
+/// spaces for its tabs, and its values quoted.
 ///
 /// # Errors
-/// Neither is YAML: what is wrong with what is written.
+/// It is no YAML even so: what is wrong with what is written.
 pub fn parse(text: &str, range: Range<usize>) -> Result<Parsed, YamlError> {
     let written = Source::written(text, range);
     let wrong = match tree::parse(&written) {
-        Ok(root) => return Ok(Parsed { root, lenient: None }),
+        Ok(root) => {
+            return Ok(Parsed {
+                root,
+                lenient: None,
+            });
+        }
         Err(wrong) => wrong,
     };
-    match tree::parse(&repair::repaired(&written)) {
+    let spaced = repair::without_tabs(&written);
+    let quoted = repair::quoted(&spaced);
+    match tree::parse(&quoted) {
         Ok(root) => Ok(Parsed {
             root,
-            lenient: Some(wrong),
+            // Every version reads tabs.
+            lenient: (quoted.text != spaced.text).then_some(wrong),
         }),
         Err(_) => Err(wrong),
     }

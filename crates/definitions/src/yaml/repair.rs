@@ -1,5 +1,4 @@
-//! What the client makes of a frontmatter that is no YAML: a plain value that stands on one line
-//! with its key is quoted if it has a character with a meaning in YAML, and a tab is two spaces.
+//! What the client makes of a frontmatter that is no YAML.
 
 use super::source::Source;
 
@@ -9,46 +8,60 @@ const MEANINGFUL: [char; 13] = [
 
 type Line = [(char, usize)];
 
-pub fn repaired(written: &Source) -> Source {
+/// A tab is two spaces.
+pub fn without_tabs(written: &Source) -> Source {
+    let mut source = Source::empty();
+    for (c, origin) in written.chars() {
+        match c {
+            '\t' => "  ".chars().for_each(|space| source.push(space, origin)),
+            _ => source.push(c, origin),
+        }
+    }
+    source.end(written.end_origin());
+    source
+}
+
+/// A plain value that stands on one line with its key is quoted, if it has a character with a meaning
+/// in YAML.
+pub fn quoted(written: &Source) -> Source {
     let chars: Vec<(char, usize)> = written.chars().collect();
     let mut source = Source::empty();
     for line in chars.split_inclusive(|(c, _)| *c == '\n') {
         match value_start(line) {
             Some(start) => push_quoted(line, start, &mut source),
-            None => line.iter().for_each(|one| push(*one, &mut source)),
+            None => push_all(line, &mut source),
         }
     }
-    source.end(written.origin(chars.len()));
+    source.end(written.end_origin());
     source
 }
 
-fn push((c, origin): (char, usize), to: &mut Source) {
-    if c == '\t' {
-        to.push(' ', origin);
-        to.push(' ', origin);
-    } else {
+fn push_all(chars: &Line, to: &mut Source) {
+    for &(c, origin) in chars {
         to.push(c, origin);
     }
 }
 
 fn push_quoted(line: &Line, start: usize, to: &mut Source) {
     let end = end(line);
-    line[..start].iter().for_each(|one| push(*one, to));
+    push_all(&line[..start], to);
     to.push('"', line[start].1);
     for &(c, origin) in &line[start..end] {
         if matches!(c, '"' | '\\') {
             to.push('\\', origin);
         }
-        push((c, origin), to);
+        to.push(c, origin);
     }
     to.push('"', line[end - 1].1);
-    line[end..].iter().for_each(|one| push(*one, to));
+    push_all(&line[end..], to);
 }
 
 /// Without its line break.
 fn end(line: &Line) -> usize {
     let is_break = |(c, _): &(char, usize)| matches!(c, '\r' | '\n');
-    line.iter().rposition(|one| !is_break(one)).map_or(0, |last| last + 1)
+    line.iter()
+        .rposition(|one| !is_break(one))
+        .map_or(0, |last| last + 1)
 }
 
 /// Where the value begins that is to be quoted.

@@ -36,8 +36,14 @@ impl Source {
 
     /// The byte of the file, of a character by its number.
     pub fn origin(&self, index: usize) -> usize {
-        let last = self.origins.last().copied().unwrap_or(0);
-        self.origins.get(index).copied().unwrap_or(last)
+        self.origins
+            .get(index)
+            .copied()
+            .unwrap_or(self.end_origin())
+    }
+
+    pub fn end_origin(&self) -> usize {
+        self.origins.last().copied().unwrap_or(0)
     }
 
     /// The characters with their places, without the end.

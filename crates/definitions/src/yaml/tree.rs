@@ -108,7 +108,9 @@ impl Builder<'_> {
             }
             Event::Alias(anchor) => {
                 let mut node = self.anchors.get(&anchor).cloned();
-                let node = node.take().ok_or_else(|| error(at, "an alias within its anchor"))?;
+                let node = node
+                    .take()
+                    .ok_or_else(|| error(at, "an alias within its anchor"))?;
                 let (nodes, bytes, depth) = size(&node);
                 self.count(at, nodes, bytes)?;
                 self.check_depth(at, depth)?;
@@ -141,11 +143,17 @@ impl Builder<'_> {
         self.nodes += nodes;
         self.scalar_bytes += bytes;
         if self.nodes > MAX_NODES {
-            return Err(error(at, format!("more than {MAX_NODES} values, aliases written out")));
+            return Err(error(
+                at,
+                format!("more than {MAX_NODES} values, aliases written out"),
+            ));
         }
         if self.scalar_bytes > MAX_SCALAR_BYTES {
             let max = MAX_SCALAR_BYTES / 1024;
-            return Err(error(at, format!("more than {max} KiB of text, aliases written out")));
+            return Err(error(
+                at,
+                format!("more than {max} KiB of text, aliases written out"),
+            ));
         }
         Ok(())
     }
@@ -211,7 +219,9 @@ fn resolved(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
         i64::from_str_radix(digits, radix).ok()
     };
     let integer = text.parse().ok();
-    let integer = integer.or_else(|| digits("0x", 16)).or_else(|| digits("0o", 8));
+    let integer = integer
+        .or_else(|| digits("0x", 16))
+        .or_else(|| digits("0o", 8));
     match (integer, text.parse()) {
         (Some(integer), _) => Value::Integer(integer),
         (None, Ok(float)) if text.ends_with(|c: char| c.is_ascii_digit() || c == '.') => {
