@@ -9,8 +9,8 @@ use super::failure::{Failure, one_line};
 use super::target::Target;
 use super::{
     agents, audit, backup, bench, completions, config, costs, demo, doctor, emit, executions,
-    export, hooks, import, key, man, prices, prune, rebuild, reload, restore, serve, session,
-    sessions, show, status, tools, top, verify,
+    export, hooks, import, key, man, prices, prune, rebuild, registry, reload, restore, serve,
+    session, sessions, show, status, tools, top, verify,
 };
 use agentpulse_contract::exit;
 
@@ -60,6 +60,9 @@ enum Command {
     /// Compare what was counted with what a client says itself
     #[command(subcommand)]
     Verify(verify::Verify),
+    /// Check the definitions of agents
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
     /// Show or check the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -127,6 +130,7 @@ fn run(target: &Target, command: Command) -> Result<(), Failure> {
         Command::Costs(costs) => costs.run(target),
         Command::Hooks(hooks) => hooks.run(target),
         Command::Prices(prices) => prices.run(target),
+        Command::Registry(registry) => registry.run(),
         Command::Config(config) => config.run(target),
         Command::Rebuild(rebuild) => rebuild.run(target),
         Command::Reload(reload) => reload.run(target),

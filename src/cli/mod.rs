@@ -26,6 +26,7 @@ mod output;
 mod prices;
 mod prune;
 mod rebuild;
+mod registry;
 mod reload;
 mod restore;
 mod runtime;

@@ -40,6 +40,8 @@ fn commands_are_understood() {
         "agentpulse prices show",
         "agentpulse prices check --days 7 --json",
         "agentpulse prune",
+        "agentpulse registry check",
+        "agentpulse registry check a b.md --strict --format github --client 2.1.168",
         "agentpulse key create grafana --scope read,ingest --expires 90d",
         "agentpulse key list --json",
         "agentpulse key revoke grafana --data-dir /d",
@@ -91,6 +93,9 @@ fn unknown_arguments_exit_with_2() {
         "agentpulse hooks install --local --settings s.json",
         "agentpulse hooks status --dry-run",
         "agentpulse prices check --days 401",
+        "agentpulse registry",
+        "agentpulse registry check --client 2.1",
+        "agentpulse registry check --format xml",
         "agentpulse backup --keep 0",
         "agentpulse restore",
     ] {

@@ -8,6 +8,7 @@
 //! | `folders` | a wrong folder is refused, and left as it is |
 //! | `man` | manual pages |
 //! | `process` | exit codes, signals, modes, commands |
+//! | `registry` | what `registry check` finds wrong with definitions |
 //! | `tables` | what `top --once` and the commands that list print |
 
 mod doctor;
@@ -16,4 +17,5 @@ mod export;
 mod folders;
 pub mod man;
 mod process;
+mod registry;
 mod tables;
