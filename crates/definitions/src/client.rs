@@ -19,8 +19,8 @@ pub struct Field {
     pub name: String,
     pub kind: Kind,
     pub words: Vec<String>,
-    /// Of a table: its keys, each with its words. Of hooks: their types, each with the texts that it
-    /// needs.
+    /// Of a table: its keys, each with its words. Of hooks: their types, each with the texts that
+    /// it needs.
     pub keys: Vec<(String, Vec<String>)>,
     /// Whether an agent of a plugin may have it.
     pub is_for_plugins: bool,

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::agent::{Agent, Scope};
 
-/// The agents by their ids, and the places that were looked at.
+/// The agents by their ids, and the places that were scanned.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Registered {
     pub agents: BTreeMap<String, Arc<Agent>>,

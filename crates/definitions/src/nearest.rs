@@ -5,7 +5,8 @@ const MAX_DISTANCE: usize = 2;
 /// No word of a table is longer, and the distance costs the product of both.
 const MAX_WORD_BYTES: usize = 40;
 
-/// The nearest of the words, the first of equally near ones. Case and what joins words do not count.
+/// The nearest of the words, the first of equally near ones. Case and what joins words do not
+/// count.
 pub fn nearest<'w>(written: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     if written.len() > MAX_WORD_BYTES {
         return None;

@@ -1,5 +1,5 @@
-//! Definitions of plugins. What is installed is in a file that the client does not document: what is
-//! not as expected in it is no plugin.
+//! Definitions of plugins. What is installed is in a file that the client does not document: what
+//! is not as expected in it is no plugin.
 
 use std::collections::BTreeMap;
 use std::fs::File;

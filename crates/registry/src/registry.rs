@@ -223,7 +223,7 @@ fn run_name(root: &Root, path: &Path, name: &str) -> String {
     names::run_name(root.plugin.as_deref(), &folders, name)
 }
 
-/// Agents of one tree and one name are told apart by their paths, all but the first.
+/// Agents of one tree and one name get ids by their paths, all but the first.
 fn by_id(mut agents: Vec<Agent>) -> BTreeMap<String, Arc<Agent>> {
     agents.sort_by(|a, b| a.path.cmp(&b.path));
     let mut by_id = BTreeMap::new();

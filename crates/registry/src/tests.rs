@@ -1,1 +1,4 @@
-
+mod equal;
+mod naive;
+mod places;
+mod scans;

@@ -19,7 +19,7 @@ pub type Identity = (u64, u64);
 #[derive(Debug)]
 pub struct Found {
     pub path: PathBuf,
-    /// None: it is there and cannot be looked at.
+    /// None: it is there, and its state cannot be read.
     pub stamp: Option<Stamp>,
 }
 

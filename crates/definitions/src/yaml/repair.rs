@@ -21,8 +21,8 @@ pub fn without_tabs(written: &Source) -> Source {
     source
 }
 
-/// A plain value that stands on one line with its key is quoted, if it has a character with a meaning
-/// in YAML.
+/// A plain value that stands on one line with its key is quoted, if it has a character with a
+/// meaning in YAML.
 pub fn quoted(written: &Source) -> Source {
     let chars: Vec<(char, usize)> = written.chars().collect();
     let mut source = Source::empty();
