@@ -14,6 +14,7 @@ mod conflict;
 mod definition;
 mod diff;
 mod effective;
+mod extra;
 mod finding;
 mod frontmatter;
 mod granted;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use agentpulse_redact::{redact, redact_name, without_homes};
+use agentpulse_redact::redact_name;
 
 use crate::body::{self, Body};
 use crate::client::Client;
 use crate::definition::{Config, Definition};
+use crate::extra::{MAX_VALUE_CHARS, clean, json};
 use crate::finding::{Code, Finding, MAX_FINDINGS, quoted};
 use crate::frontmatter::{BYTE_ORDER_MARK, Frontmatter};
 use crate::meaning::{Meaning, Meanings, meaning};
@@ -24,7 +25,6 @@ pub const MAX_FRONTMATTER_BYTES: usize = 64 * 1024;
 const MAX_DESCRIPTION_CHARS: usize = 16 * 1024;
 /// Of fields that the client does not know.
 const MAX_EXTRA: usize = 32;
-const MAX_EXTRA_CHARS: usize = 200;
 
 const SKIPS: &str = "does not load the file";
 const IGNORES: &str = "ignores it";
@@ -367,7 +367,7 @@ impl Reader<'_> {
             let Some(field) = self.client.field(key) else {
                 self.unknown(key, *key_at);
                 if extra.len() < MAX_EXTRA {
-                    extra.insert(clean(key, MAX_EXTRA_CHARS), json(&node.value));
+                    extra.insert(clean(key, MAX_VALUE_CHARS), json(&node.value));
                 }
                 continue;
             };
@@ -392,23 +392,5 @@ impl Reader<'_> {
             .unwrap_or_default();
         let message = format!("{} is no field{meant}", quoted(key));
         self.add_of(key, Code::UnknownField, at, message, IGNORES);
-    }
-}
-
-fn clean(text: &str, max_chars: usize) -> String {
-    let clean = redact(text);
-    without_homes(&clean).chars().take(max_chars).collect()
-}
-
-/// Scalars, short; of what is nested it is known that it is there.
-fn json(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Integer(value) => (*value).into(),
-        Value::Float(value) => (*value).into(),
-        Value::Text(text) => clean(text, MAX_EXTRA_CHARS).into(),
-        Value::List(_) => "[…]".into(),
-        Value::Map(_) => "{…}".into(),
     }
 }

@@ -230,7 +230,8 @@ fn an_agent_of_a_plugin_is_loaded_whatever_it_says() {
 #[test]
 fn a_definition_says_what_it_says() {
     let text = "---\nname: a\ndescription: Reviews /home/jane/code\nmodel: opus\ntools: Read, Agent(b, c)\n\
-        disallowedTools: [Write]\nmcpServers: [one, {two: {}}]\nskills: s\nmaxTurns: '7'\nbackground: 'true'\n\
+        disallowedTools: [Write]\nmcpServers: [one, {two: {}}]\nskills: s\nmaxTurns: '7'\n\
+        background: 'true'\n\
         effort: 3\nhooks: {}\npriority: 8\nnote: password=hunter2hunter2\nfoo: [1]\n---\n\n# Title\n\nbody\n";
     let Outcome::Agent(agent) = reading(text).outcome else {
         panic!("an agent");

@@ -36,7 +36,7 @@ fn line_breaks_marks_tabs_and_wide_letters_do_not_move_a_place() {
         ),
         (
             "---\nname: a\ndescription: x\ncolor: |\n  mauve\n---\n",
-            "4:8 bad_value",
+            "5:3 bad_value",
         ),
         ("---\nname: a\ndescription: x\ncolor: >-\n  red\n---\n", ""),
         (
@@ -49,7 +49,7 @@ fn line_breaks_marks_tabs_and_wide_letters_do_not_move_a_place() {
         ),
         (
             "---\nname: a\ndescription: x\ncolor: !!str mauve\n---\n",
-            "4:14 bad_value",
+            "4:8 bad_value",
         ),
         (
             "---\nname: a\ndescription: x\nskills: &s [a]\ncolor: *s\n---\n",
