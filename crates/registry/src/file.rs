@@ -37,9 +37,10 @@ impl Stamp {
         }
     }
 
-    /// Whether the file may have changed after it was read at this moment, and look the same.
-    pub fn is_fresh_at(&self, read_at: SystemTime) -> bool {
-        let since = read_at.checked_sub(COARSE).unwrap_or(UNIX_EPOCH);
+    /// Whether the file may have changed after it was read, not before this moment, and look the
+    /// same.
+    pub fn is_fresh_at(&self, moment: SystemTime) -> bool {
+        let since = moment.checked_sub(COARSE).unwrap_or(UNIX_EPOCH);
         let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
         let since = i128::try_from(since.as_nanos()).unwrap_or(i128::MAX);
         self.modified_ns.max(self.changed_ns) >= since
@@ -50,15 +51,12 @@ impl Stamp {
 pub struct Contents {
     pub bytes: Vec<u8>,
     pub stamp: Stamp,
-    /// Before the reading began.
-    pub read_at: SystemTime,
 }
 
 /// Reads at most one byte more than the client does.
 pub fn read(path: &Path) -> io::Result<Contents> {
     let mut reads = 1;
     loop {
-        let read_at = SystemTime::now();
         // What has become a pipe since it was listed is not waited for.
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         let mut file = OpenOptions::new()
@@ -71,11 +69,7 @@ pub fn read(path: &Path) -> io::Result<Contents> {
             .take(MAX_FILE_BYTES as u64 + 1)
             .read_to_end(&mut bytes)?;
         if Stamp::of(&file.metadata()?) == stamp || reads == MAX_READS {
-            return Ok(Contents {
-                bytes,
-                stamp,
-                read_at,
-            });
+            return Ok(Contents { bytes, stamp });
         }
         reads += 1;
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use agentpulse_definitions::{
     Agent, Client, Code, Definition, FileName, Outcome, Reading, Registered, State, names, read,
@@ -28,7 +28,7 @@ pub struct Registry {
 #[derive(Clone)]
 struct Known {
     root: PathBuf,
-    /// None: it could not be read.
+    /// With the moment before which it was not read; None: it could not be read.
     stamp: Option<(Stamp, SystemTime)>,
     reading: Arc<Reading>,
     /// What the client last loaded of it.
@@ -56,13 +56,13 @@ impl Registry {
     }
 
     /// Looks at all of these places; those whose names win come first. What stands in a folder that
-    /// cannot be read is kept as it was. Blocks.
-    pub fn scan(&mut self, roots: &[Root], now_ms: i64) -> Arc<Snapshot> {
+    /// cannot be read is kept as it was. `now` is before the scan. Blocks.
+    pub fn scan(&mut self, roots: &[Root], now: SystemTime) -> Arc<Snapshot> {
         let mut scan = Scan {
             client: &self.client,
             before: &self.files,
             stale_before: &self.stale,
-            now_ms,
+            now,
             after: HashMap::new(),
             stale: HashMap::new(),
             agents: Vec::new(),
@@ -93,7 +93,7 @@ struct Scan<'s> {
     client: &'s Client,
     before: &'s HashMap<PathBuf, Known>,
     stale_before: &'s HashMap<PathBuf, i64>,
-    now_ms: i64,
+    now: SystemTime,
     after: HashMap<PathBuf, Known>,
     stale: HashMap<PathBuf, i64>,
     agents: Vec<Agent>,
@@ -136,7 +136,7 @@ impl Scan<'_> {
                 };
                 let reading = read(&contents.bytes, file, self.client);
                 let version = names::version(&contents.bytes);
-                (Some((contents.stamp, contents.read_at)), reading, version)
+                (Some((contents.stamp, self.now)), reading, version)
             }
             Err(error) => {
                 let reading = Reading::unread(Code::Unreadable, error.to_string());
@@ -188,11 +188,8 @@ impl Scan<'_> {
 
     /// What was below a folder that cannot be read now.
     fn keep(&mut self, root: &Root, folder: &Path) {
-        let since = self
-            .stale_before
-            .get(folder)
-            .copied()
-            .unwrap_or(self.now_ms);
+        let since = self.stale_before.get(folder).copied();
+        let since = since.unwrap_or_else(|| unix_ms(self.now));
         self.stale.insert(folder.to_owned(), since);
         let before = self.before.iter();
         let here =
@@ -205,6 +202,11 @@ impl Scan<'_> {
             self.take(root, path, known, Some(since));
         }
     }
+}
+
+fn unix_ms(moment: SystemTime) -> i64 {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn stem(path: &Path) -> &str {

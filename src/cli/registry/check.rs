@@ -1,6 +1,7 @@
 //! `agentpulse registry check`: needs no daemon.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use clap::Args;
 
@@ -79,7 +80,7 @@ impl Check {
 }
 
 fn check(roots: &[Root], client: &Client, here: &Path, report: &mut Report) {
-    let snapshot = Registry::new(client.clone()).scan(roots, 0);
+    let snapshot = Registry::new(client.clone()).scan(roots, SystemTime::now());
     report.files += snapshot.files.len();
     report.agents += snapshot.registered.agents.len();
     for file in &snapshot.files {

@@ -160,10 +160,10 @@ proptest! {
             if !matches!(step, Step::Scan) {
                 continue;
             }
-            let snapshot = registry.scan(&roots, 0);
+            let snapshot = registry.scan(&roots, SystemTime::now());
             let naive = naive::agents(&naive_roots);
             prop_assert_eq!(&good(&snapshot), &naive);
-            let fresh = Registry::new(Client::built_in(None)).scan(&roots, 0);
+            let fresh = Registry::new(Client::built_in(None)).scan(&roots, SystemTime::now());
             prop_assert_eq!(&snapshot.files, &fresh.files);
         }
     }

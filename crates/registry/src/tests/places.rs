@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -116,7 +117,7 @@ fn plugins_that_are_installed_and_enabled() {
     );
     machine.write("own/a/x.md", "no name, no frontmatter");
     let roots = machine.roots("home/shop", None);
-    let snapshot = Registry::new(Client::built_in(None)).scan(&roots, 0);
+    let snapshot = Registry::new(Client::built_in(None)).scan(&roots, UNIX_EPOCH);
     let mut names: Vec<&str> = snapshot
         .registered
         .agents

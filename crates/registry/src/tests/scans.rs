@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::getuid;
 use tempfile::TempDir;
@@ -21,6 +21,10 @@ fn root(path: &Path) -> Root {
         path: path.to_owned(),
         plugin: None,
     }
+}
+
+fn at(ms: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(ms)
 }
 
 fn registry() -> Registry {
@@ -49,11 +53,11 @@ fn a_file_that_breaks_keeps_what_it_was_until_it_is_right_again() {
     let (file, roots) = (folder.path().join("a.md"), [root(folder.path())]);
     let mut registry = registry();
     fs::write(&file, definition("a", "one")).unwrap();
-    let before = registry.scan(&roots, 1);
+    let before = registry.scan(&roots, at(1));
     let (id, version) = (only(&before).id.clone(), only(&before).version.clone());
 
     fs::write(&file, BROKEN).unwrap();
-    let broken = registry.scan(&roots, 2);
+    let broken = registry.scan(&roots, at(2));
     let agent = only(&broken);
     assert_eq!(
         (&agent.id, &agent.version, agent.state),
@@ -66,16 +70,16 @@ fn a_file_that_breaks_keeps_what_it_was_until_it_is_right_again() {
     );
 
     fs::write(&file, definition("a", "two")).unwrap();
-    let fixed = registry.scan(&roots, 3);
+    let fixed = registry.scan(&roots, at(3));
     let agent = only(&fixed);
     assert_eq!((&agent.id, agent.state), (&id, State::Good));
     assert_ne!(agent.version, version);
 
     // A file that never was good is in no answer but that of what is wrong.
     fs::write(&file, "# no agent").unwrap();
-    assert!(registry.scan(&roots, 4).registered.agents.is_empty());
+    assert!(registry.scan(&roots, at(4)).registered.agents.is_empty());
     fs::write(&file, BROKEN).unwrap();
-    let snapshot = registry.scan(&roots, 5);
+    let snapshot = registry.scan(&roots, at(5));
     assert!(snapshot.registered.agents.is_empty());
     assert_eq!(snapshot.files[0].findings()[0].code, Code::Yaml);
 }
@@ -93,14 +97,14 @@ fn agents_of_a_folder_that_cannot_be_read_are_kept_and_said_to_be_old() {
     );
     write_old(&agents.join("a.md"), &definition("a", "one"));
     let mut registry = registry();
-    registry.scan(&roots, 1);
+    registry.scan(&roots, at(1));
     fs::set_permissions(&agents, Permissions::from_mode(0)).unwrap();
     for now_ms in [2, 3] {
-        let snapshot = registry.scan(&roots, now_ms);
+        let snapshot = registry.scan(&roots, at(now_ms));
         assert_eq!(only(&snapshot).stale_since_ms, Some(2));
     }
     fs::set_permissions(&agents, Permissions::from_mode(0o700)).unwrap();
-    assert_eq!(only(&registry.scan(&roots, 4)).stale_since_ms, None);
+    assert_eq!(only(&registry.scan(&roots, at(4))).stale_since_ms, None);
 }
 
 /// A name that is too long for the file system is an error that is no absence, for root as well.
@@ -113,16 +117,16 @@ fn unreadable_to_root() {
     write_old(&folder.path().join("real/a.md"), &definition("a", "one"));
     symlink(folder.path().join("real"), &agents).unwrap();
     let mut registry = registry();
-    registry.scan(&roots, 1);
+    registry.scan(&roots, at(1));
     fs::remove_file(&agents).unwrap();
     symlink("x".repeat(300), &agents).unwrap();
     for now_ms in [2, 3] {
-        let snapshot = registry.scan(&roots, now_ms);
+        let snapshot = registry.scan(&roots, at(now_ms));
         assert_eq!(only(&snapshot).stale_since_ms, Some(2));
     }
     fs::remove_file(&agents).unwrap();
     symlink(folder.path().join("real"), &agents).unwrap();
-    assert_eq!(only(&registry.scan(&roots, 4)).stale_since_ms, None);
+    assert_eq!(only(&registry.scan(&roots, at(4))).stale_since_ms, None);
 }
 
 #[test]
@@ -134,9 +138,9 @@ fn a_root_that_is_gone_takes_its_agents_along() {
     );
     write_old(&agents.join("a.md"), &definition("a", "one"));
     let mut registry = registry();
-    let before = registry.scan(&roots, 1);
+    let before = registry.scan(&roots, at(1));
     fs::remove_dir_all(&agents).unwrap();
-    let after = registry.scan(&roots, 2);
+    let after = registry.scan(&roots, at(2));
     let changes = diff(&before.registered, &after.registered);
     assert!(
         matches!(
@@ -159,17 +163,18 @@ fn what_has_not_changed_is_not_read_again() {
         fs::write(&path, definition(&format!("n{index}"), "one")).unwrap();
     }
     let mut registry = registry();
-    assert_eq!(registry.scan(&roots, 1).files_read, 20);
+    let now = SystemTime::now();
+    let mut files_read = |after_s| {
+        let after = Duration::from_secs(after_s);
+        registry.scan(&roots, now + after).files_read
+    };
+    assert_eq!(files_read(0), 20);
     // Within two seconds they may have changed once more without a mark.
-    assert_eq!(registry.scan(&roots, 2).files_read, 20);
-    let settled = SystemTime::now() + Duration::from_secs(3);
-    while SystemTime::now() < settled {
-        std::thread::park_timeout(Duration::from_millis(100));
-    }
-    assert_eq!(registry.scan(&roots, 3).files_read, 20);
-    assert_eq!(registry.scan(&roots, 4).files_read, 0);
+    assert_eq!(files_read(1), 20);
+    assert_eq!(files_read(60), 20);
+    assert_eq!(files_read(61), 0);
     fs::write(folder.path().join("3.md"), definition("n3", "two")).unwrap();
-    assert_eq!(registry.scan(&roots, 5).files_read, 1);
+    assert_eq!(files_read(120), 1);
 }
 
 #[test]
@@ -183,7 +188,7 @@ fn a_file_is_one_file_by_whatever_name() {
     symlink(&one, one.join("circle")).unwrap();
     symlink("nothing", one.join("gone.md")).unwrap();
     symlink("self.md", one.join("self.md")).unwrap();
-    let snapshot = registry().scan(&[root(&one), root(&two)], 1);
+    let snapshot = registry().scan(&[root(&one), root(&two)], at(1));
     assert_eq!(only(&snapshot).path, one.join("a.md"));
 }
 
@@ -194,7 +199,7 @@ fn twins_have_ids_of_their_own() {
         write_old(&folder.path().join(file), &definition("a", "one"));
     }
     let mut registry = registry();
-    let snapshot = registry.scan(&[root(folder.path())], 1);
+    let snapshot = registry.scan(&[root(folder.path())], at(1));
     assert_eq!(snapshot.registered.agents.len(), 3);
-    assert_eq!(snapshot, registry.scan(&[root(folder.path())], 2));
+    assert_eq!(snapshot, registry.scan(&[root(folder.path())], at(2)));
 }
