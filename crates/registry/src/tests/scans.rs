@@ -98,7 +98,7 @@ fn agents_of_a_folder_that_cannot_be_read_are_kept_and_said_to_be_old() {
     write_old(&agents.join("a.md"), &definition("a", "one"));
     let mut registry = registry();
     registry.scan(&roots, at(1));
-    fs::set_permissions(&agents, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&agents, Permissions::from_mode(0o0)).unwrap();
     for now_ms in [2, 3] {
         let snapshot = registry.scan(&roots, at(now_ms));
         assert_eq!(only(&snapshot).stale_since_ms, Some(2));
