@@ -5,8 +5,8 @@ mod counters;
 mod error;
 mod flush;
 mod handle;
-mod prune;
 mod run;
+mod upkeep;
 
 pub use self::error::FlushError;
 pub use self::flush::Flusher;

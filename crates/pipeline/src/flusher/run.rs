@@ -1,4 +1,4 @@
-//! The flusher's thread: it waits until it is time, flushes, and prunes between two flushes.
+//! The flusher's thread: it waits until it is time, flushes, and keeps history up between two flushes.
 
 use std::io;
 use std::thread;
@@ -12,7 +12,7 @@ use tracing::warn;
 use super::error::FlushError;
 use super::flush::{BATCH, Flusher};
 use super::handle::Command;
-use super::prune::Pruning;
+use super::upkeep::Upkeep;
 use crate::changes::View;
 use crate::watchdog::Part;
 
@@ -42,11 +42,11 @@ impl Flusher {
         mut commands: mpsc::Receiver<Command>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), FlushError> {
-        let mut pruning = Pruning::new();
+        let mut upkeep = Upkeep::new();
         loop {
             self.watchdog.idle(Part::History);
-            // Between two steps of a prune only what is there is flushed.
-            let command = match pruning.is_under_way() {
+            // Between two steps of the upkeep only what is there is flushed.
+            let command = match upkeep.is_under_way() {
                 false => runtime.block_on(self.wait(&mut commands, &mut stop)),
                 true => commands.try_recv().ok(),
             };
@@ -76,11 +76,11 @@ impl Flusher {
             }
             match command {
                 Some(Command::Flush(reply)) => drop(reply.send(Ok(()))),
-                Some(Command::Prune(reply)) => pruning.begin(reply),
-                None if !stopping => pruning.begin_if_due(),
+                Some(Command::Prune(reply)) => upkeep.prune(reply),
+                None if !stopping => upkeep.begin_if_due(),
                 None => {}
             }
-            pruning.step(&mut self, stopping);
+            upkeep.step(&mut self, stopping);
             if stopping && self.changes.pending(View::History) == 0 {
                 return Ok(());
             }

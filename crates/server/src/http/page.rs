@@ -146,7 +146,7 @@ mod tests {
     use agentpulse_api::code::Code;
 
     /// What a browser loads to show the page.
-    const MAX_PAGE_BYTES: usize = 160 << 10;
+    const MAX_PAGE_BYTES: usize = 140 << 10;
 
     fn text(path: &str) -> &'static str {
         let sent = Sent::find(path).unwrap_or_else(|| panic!("{path} is not served"));

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection, params};
 
 use crate::sqlite::{Db, Result, to_json};
+use agentpulse_core::bucket::Day;
 use agentpulse_core::change::{Change, Net};
 use agentpulse_core::cursor::Cursor;
+use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Execution;
 use agentpulse_core::lifetime::LifetimeCounters;
 use agentpulse_core::sums::Sums;
 use agentpulse_core::zone::Zone;
 
+use super::facets::forget;
 use super::lifetime::add_lifetime;
 use super::read::{cursor, id_hash};
 use super::rollups::add_sums;
@@ -68,6 +71,9 @@ impl History {
         let day = zone.day_of(accepted_ms.unwrap_or(0));
         self.db.write(|tx| {
             put_executions(tx, &last_states, zone)?;
+            for (day, _) in sums.by(Dimension::Day).keys() {
+                forget(tx, Day(*day))?;
+            }
             let at_limit = add_sums(tx, &sums)?;
             add_lifetime(tx, totals, day)?;
             put_cursor(tx, cursor)?;

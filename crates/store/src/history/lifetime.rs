@@ -202,6 +202,8 @@ mod tests {
         conn.execute_batch(
             "DROP TABLE tallies; DROP TABLE totals; DROP TABLE counters; DROP TABLE zone;
              DROP TABLE uncounted; DROP TABLE session_costs; DROP INDEX executions_of_session;
+             DROP TABLE faceted_days; DROP TABLE facets; DROP TABLE facet_tallies;
+             DROP TABLE facet_tools; DROP TABLE facet_pairs;
              PRAGMA user_version = 2",
         )
     }

@@ -4,7 +4,9 @@
 mod columns;
 mod costliest;
 mod costliest_sessions;
+mod durations;
 mod ended;
+mod facets;
 mod flush;
 mod lifetime;
 mod list;

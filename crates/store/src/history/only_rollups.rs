@@ -1,6 +1,7 @@
 //! The rollups of some of the executions, as tables in memory. They are made by the rule that makes
 //! those of the file, so that no read of rollups has to know of it. A day of which all executions
-//! are chosen, or none, is known by its tallies; of the others the executions are read.
+//! are chosen, or none, is known by its tallies. Of the others its [facets](super::facets) are
+//! added up, or, where it has none yet, its executions are read.
 
 use std::ops::Range;
 
@@ -16,7 +17,8 @@ use agentpulse_core::sums::Sums;
 use agentpulse_core::zone::Zone;
 
 use super::columns::of;
-use super::rollups::add_sums_of;
+use super::facets::{add_facets, is_faceted};
+use super::rollups::{Of, add_sums_of};
 
 /// Executions that are in memory at once.
 const AT_ONCE: usize = 1_000;
@@ -72,6 +74,9 @@ pub(super) fn make_rollups(
             Share::None => {}
             Share::All if is_whole && zone.has_whole_hours(day, day) => {
                 copy(conn, zone, wanted, day)?;
+            }
+            _ if is_whole && !wanted.sessions && is_faceted(conn, day)? => {
+                add_facets(conn, only, day)?;
             }
             _ => add_executions(conn, zone, only, wanted, &ended_ms)?,
         }
@@ -207,6 +212,6 @@ fn add(
     for contribution in chosen.iter().filter_map(Execution::contribution) {
         sums.add(1, &contribution, zone);
     }
-    add_sums_of(conn, &sums, wanted.dimensions())?;
+    add_sums_of(conn, Of::All, &sums, wanted.dimensions())?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::sqlite::Result;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::dimension::TABLE;
 
+use super::facets;
 use super::flush::History;
 use super::lifetime::prune_labels;
 
@@ -45,6 +46,7 @@ impl History {
                 let max_rows = max_rows - pruned.rows();
                 pruned.buckets += buckets(tx, table, key, oldest, max_rows)?;
             }
+            pruned.buckets += facets::prune(tx, oldest, max_rows - pruned.rows())?;
             if pruned.rows() < max_rows {
                 prune_labels(tx, oldest)?;
             }

@@ -10,9 +10,8 @@ use agentpulse_core::names::NameKind;
 use agentpulse_core::tally::FIELDS;
 use agentpulse_core::view::{AgentDay, DayTally, HourTally, ToolPair, TypeTool};
 
-use super::columns::{count, of, tally};
+use super::columns::{count, duration, of, sketch, tally};
 use super::read::Reader;
-use super::rollups::{duration, sketch};
 
 impl Reader {
     /// By hour and agent type, one row at a time: there may be very many types.

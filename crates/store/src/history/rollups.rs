@@ -1,37 +1,52 @@
 //! Sums, added to the rollups. A bucket whose executions have all left it is deleted. So is one
 //! below zero: what is taken away there was pruned before.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
+use rusqlite::{CachedStatement, Connection, ToSql};
 
-use agentpulse_core::bucket::Day;
-use agentpulse_core::dimension::{Dimension, Row, TABLE};
-use agentpulse_core::sketch::Sketch;
+use agentpulse_core::dimension::{Row, TABLE};
 use agentpulse_core::sum::MAX_SUM;
-use agentpulse_core::sums::{Durations, Sums};
+use agentpulse_core::sums::Sums;
 use agentpulse_core::tally::FIELDS;
+
+use super::durations::add_durations;
+
+/// Which rollups are added to.
+#[derive(Clone, Copy)]
+pub(super) enum Of {
+    All,
+    /// Those of one facet: their tables have its number before the other keys.
+    Facet(i64),
+}
 
 /// The executions must be in before: the smallest and largest durations are looked up there.
 /// Returns how many buckets with a sum at its limit were added to.
 pub(super) fn add_sums(conn: &Connection, sums: &Sums) -> rusqlite::Result<u64> {
-    add_sums_of(conn, sums, TABLE.iter())
+    add_sums_of(conn, Of::All, sums, TABLE.iter())
 }
 
 /// The same with the tallies of these dimensions alone.
 pub(super) fn add_sums_of<'r>(
     conn: &Connection,
+    of: Of,
     sums: &Sums,
     rows: impl Iterator<Item = &'r Row>,
 ) -> rusqlite::Result<u64> {
-    let tallies_at_limit = add_tallies(conn, sums, rows)?;
+    let tallies_at_limit = add_tallies(conn, of, sums, rows)?;
     for ((day, agent_name), durations) in &sums.durations {
-        add_durations(conn, *day, agent_name, durations)?;
+        add_durations(conn, of, *day, agent_name, durations)?;
     }
     let (keys, counts) = (["day", "agent_type", "tool"], ["executions", "calls"]);
-    let mut tools = Rollup::new(conn, "tools", &keys, &counts)?;
+    let mut tools = Rollup::new(conn, of, "tools", &keys, &counts)?;
     for ((day, agent_type, tool), sum) in &sums.tools {
         tools.add(&[&day.0, agent_type, tool], &[sum.executions, sum.calls])?;
     }
-    let mut pairs = Rollup::new(conn, "pairs", &["day", "first", "second"], &["executions"])?;
+    let mut pairs = Rollup::new(
+        conn,
+        of,
+        "pairs",
+        &["day", "first", "second"],
+        &["executions"],
+    )?;
     for ((day, first, second), executions) in &sums.pairs {
         pairs.add(&[&day.0, first, second], &[*executions])?;
     }
@@ -41,10 +56,17 @@ pub(super) fn add_sums_of<'r>(
 /// Those of these dimensions, as [`add_sums`] adds all.
 pub(super) fn add_tallies<'r>(
     conn: &Connection,
+    of: Of,
     sums: &Sums,
     rows: impl Iterator<Item = &'r Row>,
 ) -> rusqlite::Result<u64> {
-    let mut tallies = Rollup::new(conn, "tallies", &["dimension", "bucket", "key"], &FIELDS)?;
+    let mut tallies = Rollup::new(
+        conn,
+        of,
+        "tallies",
+        &["dimension", "bucket", "key"],
+        &FIELDS,
+    )?;
     for row in rows {
         for ((bucket, key), tally) in sums.by(row.dimension) {
             tallies.add(&[&row.code, bucket, key], &tally.to_array())?;
@@ -55,6 +77,7 @@ pub(super) fn add_tallies<'r>(
 
 /// A table of buckets that add up.
 struct Rollup<'c> {
+    of: Of,
     add: CachedStatement<'c>,
     delete_empty: CachedStatement<'c>,
     /// Buckets with a sum at its limit, each time that they were added to.
@@ -74,10 +97,16 @@ impl<'c> Rollup<'c> {
     /// The first of `counts` is that of the executions in a bucket.
     fn new(
         conn: &'c Connection,
+        of: Of,
         table: &str,
         keys: &[&str],
         counts: &[&str],
     ) -> rusqlite::Result<Rollup<'c>> {
+        let (table, facet): (_, &[&str]) = match of {
+            Of::All => (table.to_owned(), &[]),
+            Of::Facet(_) => (format!("facet_{table}"), &["facet"]),
+        };
+        let keys = &[facet, keys].concat();
         let columns = [keys, counts].concat();
         let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
         let sums: Vec<String> = counts
@@ -97,6 +126,7 @@ impl<'c> Rollup<'c> {
             .map(|(key, place)| format!("{key} = {place}"))
             .collect();
         Ok(Rollup {
+            of,
             add: conn.prepare_cached(&format!(
                 "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT DO UPDATE SET {} RETURNING {}",
                 columns.join(", "),
@@ -117,94 +147,19 @@ impl<'c> Rollup<'c> {
         if counts.iter().all(|&count| count == 0) {
             return Ok(());
         }
-        let mut values = keys.to_vec();
+        let keys = match &self.of {
+            Of::All => keys.to_vec(),
+            Of::Facet(facet) => [&[facet as &dyn ToSql], keys].concat(),
+        };
+        let mut values = keys.clone();
         values.extend(counts.iter().map(|count| count as &dyn ToSql));
         let at_limit: bool = self.add.query_row(&*values, |row| row.get(0))?;
         self.at_limit += u64::from(at_limit);
         if counts[0] <= 0 {
-            self.delete_empty.execute(keys)?;
+            self.delete_empty.execute(&*keys)?;
         }
         Ok(())
     }
-}
-
-/// Merges the durations into the bucket's sketch, smallest and largest.
-fn add_durations(
-    conn: &Connection,
-    day: Day,
-    agent_name: &str,
-    added: &Durations,
-) -> rusqlite::Result<()> {
-    let code = Dimension::Agent.row().code;
-    let mut select = conn.prepare_cached(
-        "SELECT sketch, min_duration_ms, max_duration_ms FROM tallies
-         WHERE dimension = ?1 AND bucket = ?2 AND key = ?3",
-    )?;
-    let stored = select.query_row((code, day.0, agent_name), |row| {
-        Ok(Durations {
-            sketch: sketch(row, 0)?,
-            min_duration_ms: duration(row, 1)?,
-            max_duration_ms: duration(row, 2)?,
-            extremes_unknown: false,
-        })
-    });
-    let Some(mut durations) = stored.optional()? else {
-        return Ok(());
-    };
-    durations.merge(added);
-    if durations.extremes_unknown {
-        (durations.min_duration_ms, durations.max_duration_ms) = ends(conn, day, agent_name)?;
-    }
-    conn.prepare_cached(
-        "UPDATE tallies SET sketch = ?4, min_duration_ms = ?5, max_duration_ms = ?6
-         WHERE dimension = ?1 AND bucket = ?2 AND key = ?3",
-    )?
-    .execute((
-        code,
-        day.0,
-        agent_name,
-        durations.sketch.to_v2(),
-        durations.min_duration_ms.map(|ms| ms as i64),
-        durations.max_duration_ms.map(|ms| ms as i64),
-    ))?;
-    Ok(())
-}
-
-/// The smallest and the largest duration among the executions of a bucket.
-fn ends(
-    conn: &Connection,
-    day: Day,
-    agent_name: &str,
-) -> rusqlite::Result<(Option<u64>, Option<u64>)> {
-    let mut select = conn.prepare_cached(
-        "SELECT (SELECT duration_ms FROM executions INDEXED BY executions_by_duration
-                 WHERE agent_name = ?1 AND day = ?2 AND duration_ms IS NOT NULL
-                 ORDER BY duration_ms LIMIT 1),
-                (SELECT duration_ms FROM executions INDEXED BY executions_by_duration
-                 WHERE agent_name = ?1 AND day = ?2 AND duration_ms IS NOT NULL
-                 ORDER BY duration_ms DESC LIMIT 1)",
-    )?;
-    select.query_row((agent_name, day.0), |row| {
-        Ok((duration(row, 0)?, duration(row, 1)?))
-    })
-}
-
-/// Null is a bucket without durations.
-pub(super) fn sketch(row: &rusqlite::Row, column: usize) -> rusqlite::Result<Sketch> {
-    match row.get_ref(column)?.as_blob_or_null()? {
-        None => Ok(Sketch::default()),
-        Some(bytes) => Sketch::from_v2(bytes).ok_or_else(|| {
-            rusqlite::Error::FromSqlConversionFailure(
-                column,
-                rusqlite::types::Type::Blob,
-                "not an HdrHistogram".into(),
-            )
-        }),
-    }
-}
-
-pub(super) fn duration(row: &rusqlite::Row, column: usize) -> rusqlite::Result<Option<u64>> {
-    Ok(row.get::<_, Option<i64>>(column)?.map(|ms| ms as u64))
 }
 
 #[cfg(test)]
@@ -212,9 +167,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::sample::{NOW_MS, Random, TODAY, World, start, stop, stop_of};
-    use super::*;
-    use agentpulse_core::bucket::{DAY_MS, Hour};
+    use agentpulse_core::bucket::{DAY_MS, Day, Hour};
+    use agentpulse_core::dimension::Dimension;
     use agentpulse_core::execution::{Fact, Status};
+    use agentpulse_core::sketch::Sketch;
     use agentpulse_core::tally::Tally;
     use agentpulse_core::view::AgentDay;
 

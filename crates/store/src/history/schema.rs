@@ -56,7 +56,57 @@ pub(super) const SCHEMA: &[M] = &[
     M::up(UNCOUNTED),
     M::up(SESSIONS),
     M::up(SESSION_COSTS),
+    M::up(FACETS),
 ];
+
+/// The rollups of days that are over, by facet. They are made after the day, and a change of one of
+/// its executions unmakes them: see `facets.rs`. Where `after_ms` is null all executions of the day
+/// are in them, else those up to that end and row.
+const FACETS: &str = concat!(
+    "CREATE TABLE faceted_days (
+         day INTEGER NOT NULL PRIMARY KEY,
+         after_ms INTEGER,
+         after_row INTEGER
+     ) STRICT;
+     CREATE TABLE facets (
+         facet INTEGER PRIMARY KEY,
+         day INTEGER NOT NULL,
+         kind TEXT NOT NULL,
+         project TEXT NOT NULL,
+         branch TEXT NOT NULL,
+         host TEXT NOT NULL
+     ) STRICT;
+     CREATE UNIQUE INDEX facets_of_day ON facets (day, kind, project, branch, host);
+     CREATE TABLE facet_tallies (
+         facet INTEGER NOT NULL,
+         dimension INTEGER NOT NULL,
+         bucket INTEGER NOT NULL,
+         key TEXT NOT NULL,
+     ",
+    tally!(),
+    ", min_duration_ms INTEGER,
+         max_duration_ms INTEGER,
+         sketch BLOB,
+         PRIMARY KEY (facet, dimension, bucket, key)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE facet_tools (
+         facet INTEGER NOT NULL,
+         day INTEGER NOT NULL,
+         agent_type TEXT NOT NULL,
+         tool TEXT NOT NULL,
+         calls INTEGER NOT NULL,
+         executions INTEGER NOT NULL,
+         PRIMARY KEY (facet, day, agent_type, tool)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE facet_pairs (
+         facet INTEGER NOT NULL,
+         day INTEGER NOT NULL,
+         first TEXT NOT NULL,
+         second TEXT NOT NULL,
+         executions INTEGER NOT NULL,
+         PRIMARY KEY (facet, day, first, second)
+     ) STRICT, WITHOUT ROWID;",
+);
 
 /// The executions of a session on a day, and the sessions of a day with their last ends. Only the
 /// rows of one day are in another order than they came: it takes 2 µs a row.

@@ -9,7 +9,8 @@ use agentpulse_core::execution::Execution;
 use agentpulse_core::sums::Sums;
 use agentpulse_core::zone::Zone;
 
-use super::rollups::add_tallies;
+use super::facets::forget_all;
+use super::rollups::{Of, add_tallies};
 
 /// Executions that are in memory at once.
 const AT_ONCE: usize = 1_000;
@@ -22,6 +23,7 @@ pub(super) fn count_dimensions(db: &mut Db, zone: &Zone) -> Result<()> {
     }
     db.write(|tx| {
         count(tx, zone, &rows)?;
+        forget_all(tx)?;
         tx.execute("DELETE FROM uncounted", [])?;
         Ok(())
     })
@@ -53,7 +55,7 @@ fn count(conn: &Connection, zone: &Zone, rows: &[&Row]) -> rusqlite::Result<()> 
         for contribution in page.iter().filter_map(|(_, one)| one.contribution()) {
             sums.add_tally(1, &contribution, zone);
         }
-        add_tallies(conn, &sums, rows.iter().copied())?;
+        add_tallies(conn, Of::All, &sums, rows.iter().copied())?;
         last = end;
     }
 }

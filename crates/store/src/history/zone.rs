@@ -15,6 +15,7 @@ use agentpulse_failpoint::failpoint;
 use jiff::tz::TimeZone;
 
 use super::columns::of;
+use super::facets::forget_all;
 use super::flush::History;
 use super::read_rollups::last_counted_day;
 use super::rollups::add_sums;
@@ -59,7 +60,10 @@ impl History {
         let calendar = self.db.write(|tx| {
             let since = match before == *zone {
                 true => calendar(tx)?.since,
-                false => rebucket(tx, &before, zone, &mut shown)?,
+                false => {
+                    forget_all(tx)?;
+                    rebucket(tx, &before, zone, &mut shown)?
+                }
             };
             tx.prepare("INSERT OR REPLACE INTO zone VALUES (1, ?1, ?2, ?3)")?
                 .execute((zone.name(), is_local, since.map(|day| day.0)))?;
