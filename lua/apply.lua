@@ -22,19 +22,21 @@
 --                            goes from the key before this one, too
 --             set     in     member …
 --                     out    member …
---             list    pull   value …: these go, where they are
---                     push   value …, the newest last
+--             list    pull   n: the next n of ARGV[4…] go, where they are
+--                     push   n: the next n of ARGV[4…] come in, the newest last
 --                     keep   n: the newest n stay
---             string  set    value
+--             string  set    1: the next of ARGV[4…] is its value
 --                     del
 --           A sum that reaches 2^53 - 1, in a hash or as a score, is no longer exact: it stays
 --           there whatever is taken away, and its readers ask history.
+-- ARGV[4…]  the long texts: Lua reads every byte of a string when it makes it, and would read these
+--           twice if they stood in ARGV[3]
 -- RETURNS   the cursor as it is now: ARGV[2], or another one (empty: none), and then nothing was
 --           changed. An error WRONGTYPE when a key holds what the batch cannot be added to, and
 --           then nothing was changed either: everything is checked before the first write, because
 --           a script is not rolled back.
 
-local call, KEYS, unpack, tonumber = redis.call, KEYS, unpack, tonumber
+local call, KEYS, ARGV, unpack, tonumber = redis.call, KEYS, ARGV, unpack, tonumber
 
 -- Lua's stack ends at 8,000 values.
 local MOST = 4000
@@ -46,7 +48,8 @@ if cursor ~= ARGV[1] then
   return cursor
 end
 
--- One text for all: the client and the server take several times as long for as many arguments.
+-- One text for what is short: the client and the server take several times as long for as many
+-- arguments.
 local args = cmsgpack.unpack(ARGV[3])
 
 -- A variadic command on values[first…last].
@@ -246,6 +249,15 @@ end
 
 -- Write.
 local deleted = {}
+-- The last of ARGV that was taken.
+local taken = 3
+
+-- Takes the next n.
+local function take(n)
+  local first = taken + 1
+  taken = taken + n
+  return first, taken
+end
 
 local operate = {
   merge = function(key, plan)
@@ -267,10 +279,11 @@ local operate = {
   since = function(key, _, first) call('ZREMRANGEBYSCORE', key, '-inf', '(' .. args[first]) end,
   ['in'] = function(key, _, first, last) write('SADD', key, args, first, last) end,
   out = function(key, _, first, last) write('SREM', key, args, first, last) end,
-  push = function(key, _, first, last) write('LPUSH', key, args, first, last) end,
-  pull = function(key, _, first, last)
-    for i = first, last do
-      call('LREM', key, 1, args[i])
+  push = function(key, _, first) write('LPUSH', key, ARGV, take(args[first])) end,
+  pull = function(key, _, first)
+    local from, to = take(args[first])
+    for i = from, to do
+      call('LREM', key, 1, ARGV[i])
     end
   end,
   keep = function(key, _, first) call('LTRIM', key, 0, args[first] - 1) end,
@@ -295,7 +308,7 @@ for k = 2, #KEYS do
   for _ = 1, operations do
     local name, count = args[at], args[at + 1]
     if name == 'set' then
-      call('SET', key, args[at + 2], 'EXAT', expires)
+      call('SET', key, ARGV[take(1)], 'EXAT', expires)
     else
       operate[name](key, plans[k], at + 2, at + 1 + count, KEYS[k - 1])
     end

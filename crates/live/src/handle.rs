@@ -111,13 +111,14 @@ impl Live {
     /// asking again shows which, and does no harm.
     pub async fn apply(&self, from: &str, to: &str, writes: Writes) -> Result<String, Error> {
         let mut names = Vec::with_capacity(1 + writes.sections.len());
-        let mut args = Vec::new();
+        let (mut args, mut texts) = (Vec::new(), Vec::new());
         names.push(self.cursor_name());
         for section in writes.sections {
-            names.push(section.encode(&mut args));
+            names.push(section.encode(&mut args, &mut texts));
         }
         let args = rmp_serde::to_vec(&args).expect("texts and numbers, into memory");
         let args = [from.into(), to.into(), Value::Bytes(args.into())];
+        let args = args.into_iter().chain(texts.into_iter().map(Value::from));
         match self.run(&APPLY, names, args).await? {
             Value::String(cursor) => Ok(cursor.to_string()),
             other => Err(Error::broken(format!("apply answers {other:?}"))),

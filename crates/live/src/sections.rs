@@ -118,7 +118,7 @@ impl Content<'_> {
                 let deadline_ms = active.deadline_ms.unwrap_or(0);
                 started.push((deadline_ms, *id));
                 let section = Section::new(keys, Key::ActiveOf, &[id], deadline_ms);
-                writes.push(section.operation("set", vec![shown::running(active)]));
+                writes.push(section.texts("set", vec![shown::running(active)]));
             } else if running.was {
                 ended.push(id.to_string());
                 writes.push(Section::new(keys, Key::ActiveOf, &[id], 0).delete());
@@ -222,7 +222,7 @@ fn at(members: &[(i64, &str)]) -> Vec<String> {
 
 fn newest<T>(section: Section, listed: &Listed<T>, kept: usize, json: fn(&T) -> String) -> Section {
     section
-        .operation("pull", listed.stale().iter().map(json).collect())
-        .operation("push", listed.newest(kept).iter().map(json).collect())
+        .texts("pull", listed.stale().iter().map(json).collect())
+        .texts("push", listed.newest(kept).iter().map(json).collect())
         .operation("keep", vec![kept.to_string()])
 }

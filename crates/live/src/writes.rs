@@ -70,11 +70,12 @@ impl Writes {
         let mut values = 0;
         let mut is_second = false;
         for section in self.sections {
-            if values > 0 && values + section.args.len() > CHUNK_VALUES && !is_second {
+            let more = section.args.len() + section.texts.len();
+            if values > 0 && values + more > CHUNK_VALUES && !is_second {
                 chunks.push(Writes::default());
                 values = 0;
             }
-            values += section.args.len();
+            values += more;
             is_second = section.is_first_of_two;
             if let Some(chunk) = chunks.last_mut() {
                 chunk.sections.push(section);
@@ -107,6 +108,8 @@ pub(super) struct Section {
     operations: usize,
     /// The operations, each with its name and the number of its values.
     args: Vec<Arg>,
+    /// The long texts of its operations, in their order.
+    texts: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -126,6 +129,7 @@ impl Section {
             is_first_of_two: false,
             operations: 0,
             args: Vec::new(),
+            texts: Vec::new(),
         }
     }
 
@@ -137,6 +141,17 @@ impl Section {
             self.operations += 1;
         }
         self
+    }
+
+    /// An operation whose values are long texts: the script takes them as they come. Without them
+    /// it is left out.
+    pub(super) fn texts(mut self, name: &'static str, texts: Vec<String>) -> Self {
+        if texts.is_empty() {
+            return self;
+        }
+        let count = texts.len() as i64;
+        self.texts.extend(texts);
+        self.operation(name, vec![count])
     }
 
     pub(super) fn delete(self) -> Self {
@@ -208,14 +223,15 @@ impl Section {
         sums
     }
 
-    /// Adds its arguments to those of the script. Returns the name of its key.
-    pub(super) fn encode(self, args: &mut Vec<Arg>) -> String {
+    /// Adds its arguments and texts to those of the script. Returns the name of its key.
+    pub(super) fn encode(self, args: &mut Vec<Arg>, texts: &mut Vec<String>) -> String {
         args.extend([
             self.kind.as_str().into(),
             Arg::Number(self.expires_s),
             count(self.operations),
         ]);
         args.extend(self.args);
+        texts.extend(self.texts);
         self.name
     }
 }
@@ -243,6 +259,12 @@ impl Arg {
 impl From<&'static str> for Arg {
     fn from(text: &'static str) -> Arg {
         Arg::Text(text.into())
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(number: i64) -> Arg {
+        Arg::Number(number)
     }
 }
 
