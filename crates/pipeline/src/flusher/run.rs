@@ -1,4 +1,5 @@
-//! The flusher's thread: it waits until it is time, flushes, and keeps history up between two flushes.
+//! The flusher's thread: it waits until it is time, flushes, and keeps history up between two
+//! flushes.
 
 use std::io;
 use std::thread;

@@ -1,6 +1,6 @@
 //! What history needs every hour: what is older than it is kept is deleted, and days that are over
-//! get their facets. It is done in steps: a flush comes between two, so that history falls behind by
-//! one of them at most.
+//! get their facets. It is done in steps: a flush comes between two, so that history falls behind
+//! by one of them at most.
 
 use std::time::{Duration, Instant};
 

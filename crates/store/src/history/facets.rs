@@ -1,6 +1,7 @@
 //! Rollups of days that are over, by facet: the kind, project, branch and host by which answers are
 //! chosen. A month that is chosen so would else be read from its single executions. They are made
-//! after the day: all that a flush does is to forget those of the days that it changes. Sessions are not in them: they are nearly as many as executions.
+//! after the day: all that a flush does is to forget those of the days that it changes. Sessions
+//! are not in them: they are nearly as many as executions.
 
 use std::collections::BTreeMap;
 
