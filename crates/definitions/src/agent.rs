@@ -48,16 +48,24 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agent {
     pub id: String,
-    pub run_name: String,
     pub scope: Scope,
     /// The folder that is scanned.
     pub root: PathBuf,
     pub path: PathBuf,
     /// Of the bytes of the file that is shown.
     pub version: String,
+    /// When its file was written; None where it cannot be read.
+    pub modified_ms: Option<i64>,
     pub definition: Arc<Definition>,
     pub findings: Vec<Finding>,
     pub state: State,
     /// Since when its root cannot be read, so that it may not be as shown.
     pub stale_since_ms: Option<i64>,
+}
+
+impl Agent {
+    /// The name of its executions.
+    pub fn run_name(&self) -> &str {
+        &self.definition.run_name
+    }
 }

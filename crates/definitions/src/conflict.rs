@@ -23,7 +23,7 @@ pub struct Conflict<'a> {
 /// The conflicts of the trees that a client joins, the one whose names win first.
 pub fn conflicts<'a>(trees: &[Vec<&'a Agent>]) -> Vec<Conflict<'a>> {
     let of_tree =
-        |tree: &Vec<&'a Agent>| tree.iter().map(|agent| agent.run_name.as_str()).collect();
+        |tree: &Vec<&'a Agent>| tree.iter().map(|agent| agent.run_name()).collect();
     let names: Vec<Vec<&str>> = trees.iter().map(of_tree).collect();
     let at = |(tree, index): Index| trees[tree][index];
     let mut conflicts = Vec::new();
@@ -60,7 +60,7 @@ fn twin<'a>(agent: &'a Agent, other: &Agent) -> Conflict<'a> {
     let message = format!(
         "{} is {}, too",
         other.path.display(),
-        quoted(&agent.run_name)
+        quoted(agent.run_name())
     );
     let client = "takes one of them, by the order in which the file system lists them";
     conflict(agent, Code::SameTreeTwin, message, client)
@@ -91,10 +91,10 @@ fn alike<'a, K: Ord>(
 }
 
 fn near<'a>(agents: &[&'a Agent], conflicts: &mut Vec<Conflict<'a>>) {
-    for (agent, other) in alike(agents, |agent| Some(loose(&agent.run_name))) {
+    for (agent, other) in alike(agents, |agent| Some(loose(agent.run_name()))) {
         let message = format!(
             "nearly the name {} of {}",
-            quoted(&other.run_name),
+            quoted(other.run_name()),
             other.path.display()
         );
         let client =
@@ -109,7 +109,7 @@ fn bare<'a>(agents: &[&'a Agent], conflicts: &mut Vec<Conflict<'a>>) {
     for (agent, other) in alike(agents, bare) {
         let message = format!(
             "{} has the same name without its plugin",
-            quoted(&other.run_name)
+            quoted(other.run_name())
         );
         let client = "needs the name of the plugin, too";
         conflicts.push(conflict(agent, Code::PluginBare, message, client));
@@ -160,20 +160,19 @@ mod tests {
 
     fn agent(scope: Scope, name: &str, description: &str, body: &str) -> Agent {
         let text = format!("---\nname: {name}\ndescription: {description}\n---\n{body}");
-        let Outcome::Agent(definition) = reading(&text).outcome else {
+        let Outcome::Agent(mut definition) = reading(&text).outcome else {
             panic!("an agent");
         };
-        let run_name = match scope {
-            Scope::Plugin => format!("{body}:{name}"),
-            _ => name.to_owned(),
-        };
+        if scope == Scope::Plugin {
+            definition.run_name = format!("{body}:{name}");
+        }
         Agent {
             id: String::new(),
-            run_name,
             scope,
             root: "/r".into(),
             path: format!("/r/{name}-{}.md", body.len()).into(),
             version: String::new(),
+            modified_ms: None,
             definition: Arc::new(*definition),
             findings: Vec::new(),
             state: State::Good,

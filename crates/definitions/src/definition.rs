@@ -13,6 +13,8 @@ use crate::place::Place;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Definition {
     pub name: String,
+    /// The name under which it runs, as executions have it.
+    pub run_name: String,
     /// Of the name; the start of the file, if that gives the name.
     #[serde(skip)]
     pub name_place: Place,

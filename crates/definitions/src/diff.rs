@@ -79,7 +79,7 @@ fn reason(agent: &Agent, before: &Registered, after: &Registered) -> Reason {
         return Reason::Renamed;
     }
     let is_it =
-        |other: &Arc<Agent>| other.run_name == agent.run_name && other.version == agent.version;
+        |other: &Arc<Agent>| other.run_name() == agent.run_name() && other.version == agent.version;
     match news.any(is_it) {
         true => Reason::MovedAway,
         false => Reason::Deleted,
@@ -96,6 +96,7 @@ fn changed(old: &Agent, new: &Agent) -> Vec<String> {
     compare("path", old.path == new.path);
     compare("state", old.state == new.state);
     compare("stale_since", old.stale_since_ms == new.stale_since_ms);
+    compare("modified", old.modified_ms == new.modified_ms);
     compare("findings", old.findings == new.findings);
     let (one, two) = (&old.definition, &new.definition);
     compare("description", one.description == two.description);
@@ -126,7 +127,6 @@ mod tests {
         };
         Arc::new(Agent {
             id: id.to_owned(),
-            run_name: definition.name.clone(),
             scope: if root.starts_with("/p") {
                 Scope::Plugin
             } else {
@@ -135,6 +135,7 @@ mod tests {
             root: root.into(),
             path: format!("{root}/{file}").into(),
             version: text.len().to_string(),
+            modified_ms: None,
             definition: Arc::new(*definition),
             findings: Vec::new(),
             state: State::Good,

@@ -44,16 +44,10 @@ pub fn is_plain(name: &str) -> bool {
         .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-/// The name under which it runs: that of a plugin's agent has the plugin and the folders before it.
-pub fn run_name(plugin: Option<&str>, folders: &[&str], name: &str) -> String {
-    let Some(plugin) = plugin else {
-        return name.to_owned();
-    };
-    let parts = [plugin]
-        .into_iter()
-        .chain(folders.iter().copied())
-        .chain([name]);
-    parts.collect::<Vec<_>>().join(":")
+/// What stands before the name of a plugin's agent where it runs: the plugin, and the folders in it.
+pub fn prefix<'p>(plugin: &'p str, folders: impl Iterator<Item = &'p str>) -> String {
+    let parts = [plugin].into_iter().chain(folders);
+    parts.map(|part| format!("{part}:")).collect()
 }
 
 /// Stays when the file moves within its root, and not when the name changes.
@@ -95,11 +89,8 @@ mod tests {
 
     #[test]
     fn names_of_plugins_have_the_plugin_and_the_folders() {
-        assert_eq!(run_name(None, &["sub"], "a"), "a");
-        assert_eq!(
-            run_name(Some("p"), &["review", "deep"], "a"),
-            "p:review:deep:a"
-        );
+        assert_eq!(prefix("p", [].into_iter()), "p:");
+        assert_eq!(prefix("p", ["review", "deep"].into_iter()), "p:review:deep:");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use agentpulse_redact::redact_name;
+use agentpulse_sources::clean_name;
 
 use crate::body::{self, Body};
 use crate::client::Client;
@@ -34,8 +34,25 @@ const IGNORES: &str = "ignores it";
 pub struct FileName<'f> {
     /// Without `.md`.
     pub stem: &'f str,
-    /// Whether it is an agent of a plugin, which has the name of its file if it names none.
-    pub is_of_plugin: bool,
+    /// Of an agent of a plugin: what stands before its name where it runs. It has the name of its
+    /// file if it names none.
+    pub prefix: Option<&'f str>,
+}
+
+impl FileName<'_> {
+    fn is_of_plugin(&self) -> bool {
+        self.prefix.is_some()
+    }
+
+    /// As executions of it are named.
+    fn run_name(&self, name: &str) -> String {
+        named(&format!("{}{name}", self.prefix.unwrap_or_default()))
+    }
+}
+
+/// As names of agents are that arrive in events; no event has one that is no name there.
+fn named(name: &str) -> String {
+    clean_name(name.to_owned()).unwrap_or_else(|| clean(name, MAX_VALUE_CHARS))
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -204,14 +221,14 @@ impl Reader<'_> {
     }
 
     fn when_no_yaml(&self) -> &'static str {
-        match self.file.is_of_plugin {
+        match self.file.is_of_plugin() {
             true => "loads it without its fields, under the name of the file",
             false => SKIPS,
         }
     }
 
     fn documentation(&mut self, message: &str, at: usize) -> Outcome {
-        if !self.file.is_of_plugin {
+        if !self.file.is_of_plugin() {
             let message = format!("{message}: no agent, but documentation");
             self.add(Code::Documentation, at, message, SKIPS);
         }
@@ -220,12 +237,13 @@ impl Reader<'_> {
 
     /// A plugin's file is an agent whatever it says.
     fn nameless(&mut self, otherwise: Outcome, body_start: usize) -> Outcome {
-        if !self.file.is_of_plugin {
+        if !self.file.is_of_plugin() {
             return otherwise;
         }
         let body = Body::of(&self.text[body_start..]);
         Outcome::Agent(Box::new(Definition {
-            name: redact_name(self.file.stem).into_owned(),
+            name: named(self.file.stem),
+            run_name: self.file.run_name(self.file.stem),
             name_place: Place::START,
             description: String::new(),
             description_tokens: 0,
@@ -262,12 +280,13 @@ impl Reader<'_> {
                 Code::NoDescription | Code::BadName | Code::BadHooks
             )
         };
-        let name = redact_name(&name).into_owned();
+        let (run_name, name) = (self.file.run_name(&name), named(&name));
         if self.findings.iter().any(is_broken) {
             return Outcome::Broken(Some(name));
         }
         Outcome::Agent(Box::new(Definition {
             name,
+            run_name,
             name_place,
             description_tokens: body::tokens(&description),
             description: clean(&description, MAX_DESCRIPTION_CHARS),
@@ -306,7 +325,7 @@ impl Reader<'_> {
     /// None if it has none, or one that the client does not take.
     fn name(&mut self, entries: &Entries<'_>) -> Option<String> {
         let Some(Entry { node, .. }) = entries.get("name") else {
-            return self.file.is_of_plugin.then(|| self.file.stem.to_owned());
+            return self.file.is_of_plugin().then(|| self.file.stem.to_owned());
         };
         let wrong = match &node.value {
             Value::Text(name) if name.is_empty() => "name is empty",
@@ -346,7 +365,7 @@ impl Reader<'_> {
             Some((at, _)) => (at, "description is not text; quotes make it text"),
             None => (name_at, "there is no description"),
         };
-        let (code, client) = match self.file.is_of_plugin {
+        let (code, client) = match self.file.is_of_plugin() {
             true => (
                 Code::Placeholder,
                 "puts the name of the plugin in its place",
@@ -371,7 +390,7 @@ impl Reader<'_> {
                 }
                 continue;
             };
-            if self.file.is_of_plugin && !field.is_for_plugins {
+            if self.file.is_of_plugin() && !field.is_for_plugins {
                 let message = format!("{key} has no effect in an agent of a plugin");
                 self.add_of(key, Code::PluginIgnores, *key_at, message, IGNORES);
                 continue;

@@ -157,6 +157,12 @@ counters! {
     /// Reports that were not made: history was asked too much at once, by one client or by all.
     reads_refused: "Reports that were rejected: too many reads of history at once.",
     audit_failures: "Rows of the audit trail that could not be written.",
+    registry_scans: "Scans of the definitions of agents.",
+    registry_files_read: "Definitions that were read, as they were new or not as before.",
+    /// They ended by a fault, or took longer than 30 s.
+    registry_scan_failures: "Scans of the definitions of agents that failed, or took too long.",
+    registry_refreshes_refused:
+        "Requests to scan the definitions of agents that found too many before them.",
     spool_files: "Lines that were read from the spool.",
     journal_failures: "Commits to the journal that failed.",
     /// Lines that were not taken because history is too far behind; they are sent again.

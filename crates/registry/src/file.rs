@@ -15,6 +15,9 @@ const MAX_READS: usize = 3;
 /// A file system may keep times as coarse as this, so that a second change leaves no mark.
 const COARSE: Duration = Duration::from_secs(2);
 
+/// Device and inode.
+pub type Identity = (u64, u64);
+
 /// What is not the same after a change, unless that came right after the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -35,6 +38,15 @@ impl Stamp {
             inode: seen.ino(),
             device: seen.dev(),
         }
+    }
+
+    /// What is one file, by whatever name.
+    pub fn identity(&self) -> Identity {
+        (self.device, self.inode)
+    }
+
+    pub fn modified_ms(&self) -> i64 {
+        i64::try_from(self.modified_ns / 1_000_000).unwrap_or(i64::MAX)
     }
 
     /// Whether the file may have changed after it was read, not before this moment, and look the

@@ -2,15 +2,25 @@
 //! stands there. Files are the truth. Nothing is registered; a scan says what there is, and what a
 //! scan cannot read is said to be of an earlier one.
 
+mod current;
 mod file;
+mod handle;
+mod keeper;
 mod place;
 mod plugin;
 mod registry;
+mod scan;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod watch;
+mod workplace;
 
+pub use self::current::{Conflict, Current, Expired, LastScan, Lost, Member, Site, Together};
+pub use self::handle::{Handle, NotScanned};
+pub use self::keeper::Keeper;
 pub use self::place::{Places, Root};
 pub use self::registry::Registry;
 pub use self::snapshot::{FileReport, Snapshot};
+pub use self::workplace::{Workplace, Workplaces};

@@ -1,8 +1,9 @@
 //! The places in which the client looks for definitions, in its order.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use agentpulse_definitions::{Client, Scope};
+use agentpulse_definitions::{Client, Scope, names};
 
 use crate::plugin;
 
@@ -38,6 +39,19 @@ impl Root {
             path.to_owned()
         };
         vec![Root::new(Scope::Project, agents)]
+    }
+
+    /// What stands before the name of an agent of a plugin that is in this file.
+    pub(crate) fn prefix(&self, file: &Path) -> Option<String> {
+        let plugin = self.plugin.as_deref()?;
+        let folder = file.strip_prefix(&self.path).ok().and_then(Path::parent);
+        let folders = folder.into_iter().flat_map(Path::components);
+        let folders = folders.filter_map(|part| part.as_os_str().to_str());
+        Some(names::prefix(plugin, folders))
+    }
+
+    pub(crate) fn agent_id(&self, run_name: &str) -> String {
+        names::agent_id(self.scope.name(), &self.path.to_string_lossy(), run_name)
     }
 
     fn new(scope: Scope, path: PathBuf) -> Root {
@@ -92,6 +106,23 @@ impl Places {
         roots.push(Root::new(Scope::User, self.config.join(AGENTS)));
         roots.extend(plugin::roots(&self.config, &projects));
         roots
+    }
+
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Files and folders that decide where definitions are, for clients that work in these folders.
+    /// They need not exist.
+    pub fn deciding<'f>(&self, folders: impl Iterator<Item = &'f Path>) -> BTreeSet<PathBuf> {
+        let mut paths = BTreeSet::from([self.config.clone(), self.managed.join(CONFIG)]);
+        paths.extend(plugin::deciding(&self.config));
+        for project in folders.flat_map(|folder| self.projects(folder)) {
+            paths.extend(plugin::settings(&project));
+            paths.insert(project.join(CONFIG));
+            paths.insert(project);
+        }
+        paths
     }
 
     /// The folder and those above it, up to the top of its repository, or below the home folder.

@@ -12,6 +12,8 @@ use agentpulse_definitions::Scope;
 
 use crate::place::Root;
 
+const FOLDER: &str = "plugins";
+const SETTINGS: &str = "settings.json";
 const INSTALLED: &str = "plugins/installed_plugins.json";
 const MANIFEST: &str = ".claude-plugin/plugin.json";
 const MAX_JSON_BYTES: u64 = 1024 * 1024;
@@ -67,16 +69,24 @@ fn is_for(install: &Value, projects: &[PathBuf]) -> bool {
     project.is_none_or(|project| projects.iter().any(|folder| folder == Path::new(project)))
 }
 
+/// The user's files that decide which plugins there are, and their folder.
+pub fn deciding(config: &Path) -> [PathBuf; 3] {
+    let installed = config.join(INSTALLED);
+    [config.join(SETTINGS), config.join(FOLDER), installed]
+}
+
+/// The settings of a project, and those that are its user's alone.
+pub fn settings(project: &Path) -> [PathBuf; 2] {
+    let config = project.join(".claude");
+    [config.join(SETTINGS), config.join("settings.local.json")]
+}
+
 /// What the settings say; those of a project win over the user's, the local ones over all.
 fn enabled(config: &Path, projects: &[PathBuf]) -> BTreeMap<String, bool> {
-    let mut files = vec![config.join("settings.json")];
-    for name in ["settings.json", "settings.local.json"] {
-        files.extend(
-            projects
-                .iter()
-                .rev()
-                .map(|folder| folder.join(".claude").join(name)),
-        );
+    let mut files = vec![config.join(SETTINGS)];
+    let of_projects: Vec<_> = projects.iter().rev().map(|folder| settings(folder)).collect();
+    for index in 0..2 {
+        files.extend(of_projects.iter().map(|files| files[index].clone()));
     }
     let mut enabled = BTreeMap::new();
     for file in files {

@@ -1,12 +1,13 @@
 //! `agentpulse registry check`: needs no daemon.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Args;
 
 use agentpulse_definitions::{Client, ClientVersion, conflicts};
-use agentpulse_registry::{Places, Registry, Root};
+use agentpulse_registry::{FileReport, Places, Registry, Root};
 
 use super::format::{Format, Located, Report};
 use crate::cli::failure::{Failure, failed, io_failed};
@@ -81,15 +82,18 @@ impl Check {
 
 fn check(roots: &[Root], client: &Client, here: &Path, report: &mut Report) {
     let snapshot = Registry::new(client.clone()).scan(roots, SystemTime::now());
-    report.files += snapshot.files.len();
-    report.agents += snapshot.registered.agents.len();
-    for file in &snapshot.files {
+    let trees = snapshot.trees(roots);
+    report.agents += trees.iter().map(Vec::len).sum::<usize>();
+    let mut seen = HashSet::new();
+    let is_new = |file: &&FileReport| file.identity.is_none_or(|identity| seen.insert(identity));
+    for file in snapshot.files.iter().filter(is_new) {
+        report.files += 1;
         for finding in file.findings() {
             let located = Located::new(&file.path, here, finding.clone());
             report.findings.push(located);
         }
     }
-    for conflict in conflicts(&snapshot.trees(roots)) {
+    for conflict in conflicts(&trees) {
         let located = Located::new(&conflict.agent.path, here, conflict.finding);
         report.findings.push(located);
     }

@@ -11,7 +11,7 @@ fn a_file_is_loaded_if_the_client_loads_it() {
     for (text, is_loaded) in all.chain(SKIPPED.iter().map(|text| (text, false))) {
         let file = FileName {
             stem: "NAME",
-            is_of_plugin: false,
+            prefix: None,
         };
         let reading = read(text.as_bytes(), file, &client);
         let is_agent = matches!(reading.outcome, Outcome::Agent(_));

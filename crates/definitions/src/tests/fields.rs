@@ -4,11 +4,11 @@ use crate::{Client, FileName, Outcome, Reading, read};
 
 pub const AGENT: FileName<'_> = FileName {
     stem: "a",
-    is_of_plugin: false,
+    prefix: None,
 };
 const OF_PLUGIN: FileName<'_> = FileName {
     stem: "a",
-    is_of_plugin: true,
+    prefix: Some("p:"),
 };
 
 fn client(version: Option<&str>) -> Client {

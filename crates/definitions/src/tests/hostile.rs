@@ -203,7 +203,7 @@ proptest! {
     ) {
         let mut bytes = if has_start { b"---\n".to_vec() } else { Vec::new() };
         bytes.extend(parts.concat());
-        let file = crate::FileName { stem: "a", is_of_plugin };
+        let file = crate::FileName { stem: "a", prefix: is_of_plugin.then_some("p:") };
         let reading = read(&bytes, file, &Client::built_in(None));
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.split('\n').collect();

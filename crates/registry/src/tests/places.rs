@@ -122,7 +122,7 @@ fn plugins_that_are_installed_and_enabled() {
         .registered
         .agents
         .values()
-        .map(|agent| agent.run_name.as_str())
+        .map(|agent| agent.run_name())
         .collect();
     names.sort_unstable();
     assert_eq!(names, ["one:review:a", "own:x"]);

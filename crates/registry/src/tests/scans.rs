@@ -188,8 +188,14 @@ fn a_file_is_one_file_by_whatever_name() {
     symlink(&one, one.join("circle")).unwrap();
     symlink("nothing", one.join("gone.md")).unwrap();
     symlink("self.md", one.join("self.md")).unwrap();
-    let snapshot = registry().scan(&[root(&one), root(&two)], at(1));
-    assert_eq!(only(&snapshot).path, one.join("a.md"));
+    let roots = [root(&one), root(&two)];
+    let snapshot = registry().scan(&roots, at(1));
+    let trees = snapshot.trees(&roots);
+    let paths: Vec<_> = trees.iter().flatten().map(|agent| &agent.path).collect();
+    assert_eq!(paths, [&one.join("a.md")]);
+    // For who works in the other place alone it is there.
+    let trees = snapshot.trees(&roots[1..]);
+    assert_eq!(trees[0][0].path, two.join("b.md"));
 }
 
 #[test]

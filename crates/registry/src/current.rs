@@ -1,0 +1,185 @@
+//! What is known of the definitions at one moment.
+
+use std::collections::{HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agentpulse_definitions::{Agent, Change, Finding, Standing, conflicts, standings};
+
+use crate::place::Root;
+use crate::snapshot::Snapshot;
+
+/// Changes that are kept for those who ask what came after.
+const MAX_CHANGES: usize = 1_024;
+/// Of all projects.
+const MAX_CONFLICTS: usize = 10_000;
+
+/// A folder in which a client is started, and where it then looks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// The name that executions have; none for the user's own places.
+    pub project: Option<String>,
+    pub folder: PathBuf,
+    /// Those whose names win come first.
+    pub roots: Vec<Root>,
+}
+
+/// A finding that is about several definitions, at the one that has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conflict {
+    pub project: Option<String>,
+    pub agent: Arc<Agent>,
+    pub finding: Finding,
+}
+
+/// What the definitions mean together.
+#[derive(Debug, Default)]
+pub struct Together {
+    /// The ids of those that a client takes in some project.
+    pub effective: HashSet<String>,
+    pub conflicts: Vec<Conflict>,
+}
+
+/// How the last scan went.
+#[derive(Clone, Debug, Default)]
+pub struct LastScan {
+    /// When it began; None before the first has ended.
+    pub began_ms: Option<i64>,
+    pub took: Duration,
+    /// The system reports what changes.
+    pub is_watched: bool,
+    /// The next one should have ended.
+    pub is_late: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Current {
+    /// Another one in each life of the daemon.
+    pub epoch: String,
+    /// Grows with each change.
+    pub seq: u64,
+    pub snapshot: Arc<Snapshot>,
+    pub sites: Arc<Vec<Site>>,
+    pub together: Arc<Together>,
+    pub last_scan: LastScan,
+    changes: Arc<VecDeque<(u64, Change)>>,
+}
+
+/// The changes are not kept for so long, or are of another life of the daemon.
+#[derive(Debug, PartialEq)]
+pub struct Expired;
+
+/// An agent of a site.
+pub struct Member<'a> {
+    pub agent: &'a Agent,
+    /// None where it is the client's.
+    pub lost_to: Option<Lost<'a>>,
+}
+
+pub enum Lost<'a> {
+    Shadowed(&'a Agent),
+    /// Its tree has the name twice.
+    Twin(&'a Agent),
+}
+
+impl Current {
+    pub fn new(epoch: String) -> Current {
+        Current {
+            epoch,
+            ..Current::default()
+        }
+    }
+
+    /// The same after these changes.
+    pub fn after(&self, changes: Vec<Change>, is_other: bool) -> Current {
+        let mut next = self.clone();
+        next.seq += u64::from(is_other && changes.is_empty());
+        if !changes.is_empty() {
+            let kept = Arc::make_mut(&mut next.changes);
+            for change in changes {
+                next.seq += 1;
+                kept.push_back((next.seq, change));
+            }
+            kept.drain(..kept.len().saturating_sub(MAX_CHANGES));
+        }
+        next
+    }
+
+    /// The changes after one of them, the oldest first.
+    ///
+    /// # Errors
+    /// Some of them are not known any more, or are not of this life.
+    pub fn changes_since(&self, epoch: Option<&str>, seq: u64) -> Result<Vec<(u64, Change)>, Expired> {
+        let is_ours = epoch.is_none_or(|epoch| epoch == self.epoch) && seq <= self.seq;
+        let oldest = self.changes.front().map_or(self.seq, |(first, _)| first - 1);
+        if !is_ours || seq < oldest {
+            return Err(Expired);
+        }
+        let after = self.changes.iter().filter(|(at, _)| *at > seq);
+        Ok(after.cloned().collect())
+    }
+
+    pub fn site(&self, project: &str) -> Option<&Site> {
+        let mut sites = self.sites.iter();
+        sites.find(|site| site.project.as_deref() == Some(project))
+    }
+
+    /// What a client joins that is started there.
+    pub fn members(&self, site: &Site) -> Vec<Member<'_>> {
+        let trees = self.snapshot.trees(&site.roots);
+        members(&trees)
+    }
+}
+
+fn members<'a>(trees: &[Vec<&'a Agent>]) -> Vec<Member<'a>> {
+    let names = |tree: &Vec<&'a Agent>| tree.iter().map(|agent| agent.run_name()).collect();
+    let names: Vec<Vec<&str>> = trees.iter().map(names).collect();
+    let standings = standings(&names);
+    let at = |(tree, index): (usize, usize)| trees[tree][index];
+    let member = |(agent, standing): (&&'a Agent, Standing)| Member {
+        agent,
+        lost_to: match standing {
+            Standing::Effective => None,
+            Standing::Shadowed(by) => Some(Lost::Shadowed(at(by))),
+            Standing::Twin(other) => Some(Lost::Twin(at(other))),
+        },
+    };
+    let of_tree = |(tree, standings): (&Vec<&'a Agent>, Vec<Standing>)| {
+        let members = tree.iter().zip(standings).map(member);
+        members.collect::<Vec<_>>()
+    };
+    trees.iter().zip(standings).flat_map(of_tree).collect()
+}
+
+impl Together {
+    /// Sites whose agents are the same places' are one.
+    pub fn of(snapshot: &Snapshot, sites: &[Site]) -> Together {
+        let mut together = Together::default();
+        let (mut seen, mut known) = (HashSet::new(), HashSet::new());
+        for site in sites {
+            let filled = site.roots.iter().filter(|root| snapshot.has_agents(root));
+            if !seen.insert(filled.collect::<Vec<_>>()) {
+                continue;
+            }
+            let trees = snapshot.trees(&site.roots);
+            let members = members(&trees);
+            let effective = members.iter().filter(|member| member.lost_to.is_none());
+            together.effective.extend(effective.map(|member| member.agent.id.clone()));
+            for conflict in conflicts(&trees) {
+                let (id, finding) = (&conflict.agent.id, conflict.finding);
+                let is_new = known.insert((id.clone(), finding.code, finding.message.clone()));
+                let agent = snapshot.registered.agents.get(id);
+                if let Some(agent) = agent.filter(|_| is_new) {
+                    together.conflicts.push(Conflict {
+                        project: site.project.clone(),
+                        agent: agent.clone(),
+                        finding,
+                    });
+                }
+            }
+        }
+        together.conflicts.truncate(MAX_CONFLICTS);
+        together
+    }
+}

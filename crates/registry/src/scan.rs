@@ -1,0 +1,179 @@
+//! The scan of one root.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use agentpulse_definitions::{
+    Agent, Client, Code, FileName, Outcome, Reading, State, names, read,
+};
+
+use crate::file::{self, Stamp};
+use crate::place::Root;
+use crate::tree::{self, Found};
+
+/// What a root held at its last scan.
+#[derive(Default)]
+pub struct Tree {
+    pub files: BTreeMap<PathBuf, Known>,
+    /// Folders that cannot be read, and since when.
+    stale: HashMap<PathBuf, i64>,
+    /// Where something may change.
+    pub sources: Vec<PathBuf>,
+    /// There is more than was scanned.
+    pub is_cut: bool,
+}
+
+/// A file.
+pub struct Known {
+    /// With the moment before which it was not read; None: it could not be read.
+    pub stamp: Option<(Stamp, SystemTime)>,
+    pub reading: Arc<Reading>,
+    /// What the client loads, or what it last loaded.
+    pub agent: Option<Arc<Agent>>,
+}
+
+struct Scan<'s> {
+    root: &'s Root,
+    client: &'s Client,
+    now: SystemTime,
+    before: Tree,
+    after: Tree,
+    files_read: usize,
+}
+
+/// Scans at most `room` files. Returns how many were read, too. Blocks.
+pub fn scan(
+    root: &Root,
+    before: Tree,
+    client: &Client,
+    now: SystemTime,
+    room: usize,
+) -> (Tree, usize) {
+    let mut scan = Scan {
+        root,
+        client,
+        now,
+        before,
+        after: Tree::default(),
+        files_read: 0,
+    };
+    let mut listing = tree::list(&root.path);
+    scan.after.is_cut = listing.is_cut || listing.files.len() > room;
+    listing.files.truncate(room);
+    scan.after.sources = listing.sources;
+    for found in listing.files {
+        let known = scan.known(&found);
+        scan.after.files.insert(found.path, known);
+    }
+    for folder in &listing.unreadable {
+        scan.keep(folder, room);
+    }
+    (scan.after, scan.files_read)
+}
+
+impl Scan<'_> {
+    fn known(&mut self, found: &Found) -> Known {
+        let before = self.before.files.remove(&found.path);
+        match before {
+            Some(known) if known.is_as_found(found) => known.since(None),
+            before => self.read(&found.path, before.and_then(|known| known.agent)),
+        }
+    }
+
+    fn read(&mut self, path: &Path, before: Option<Arc<Agent>>) -> Known {
+        self.files_read += 1;
+        let (stamp, reading, version) = match file::read(path) {
+            Ok(contents) => {
+                let folders = self.root.prefix(path);
+                let file = FileName {
+                    stem: stem(path),
+                    prefix: folders.as_deref(),
+                };
+                let reading = read(&contents.bytes, file, self.client);
+                let version = names::version(&contents.bytes);
+                (Some((contents.stamp, self.now)), reading, version)
+            }
+            Err(error) => {
+                let reading = Reading::unread(Code::Unreadable, error.to_string());
+                (None, reading, String::new())
+            }
+        };
+        let modified_ms = stamp.map(|(stamp, _)| stamp.modified_ms());
+        let agent = match &reading.outcome {
+            Outcome::Agent(definition) => Some(Agent {
+                id: self.root.agent_id(&definition.run_name),
+                scope: self.root.scope,
+                root: self.root.path.clone(),
+                path: path.to_owned(),
+                version,
+                modified_ms,
+                definition: Arc::new((**definition).clone()),
+                findings: reading.findings.clone(),
+                state: State::Good,
+                stale_since_ms: None,
+            }),
+            Outcome::Documentation => None,
+            Outcome::Broken(_) => before.map(|agent| Agent {
+                findings: reading.findings.clone(),
+                modified_ms,
+                state: State::Broken,
+                stale_since_ms: None,
+                ..Agent::clone(&agent)
+            }),
+        };
+        Known {
+            stamp,
+            reading: Arc::new(reading),
+            agent: agent.map(Arc::new),
+        }
+    }
+
+    /// What was below a folder that cannot be read now.
+    fn keep(&mut self, folder: &Path, room: usize) {
+        let since = self.before.stale.get(folder).copied();
+        let since = since.unwrap_or_else(|| unix_ms(self.now));
+        self.after.stale.insert(folder.to_owned(), since);
+        let files = std::mem::take(&mut self.before.files).into_iter();
+        let (here, others) = files.partition(|(path, _)| path.starts_with(folder));
+        self.before.files = others;
+        let here: BTreeMap<PathBuf, Known> = here;
+        for (path, known) in here {
+            if self.after.files.len() < room {
+                self.after.files.insert(path, known.since(Some(since)));
+            }
+        }
+    }
+}
+
+impl Known {
+    fn is_as_found(&self, found: &Found) -> bool {
+        self.stamp.is_some_and(|(stamp, read_at)| {
+            found.stamp == Some(stamp) && !stamp.is_fresh_at(read_at)
+        })
+    }
+
+    /// The same, of a folder that cannot be read since then.
+    fn since(mut self, stale_since_ms: Option<i64>) -> Known {
+        let other = self.agent.as_mut().filter(|agent| agent.stale_since_ms != stale_since_ms);
+        if let Some(agent) = other {
+            *agent = Arc::new(Agent {
+                stale_since_ms,
+                ..Agent::clone(agent)
+            });
+        }
+        self
+    }
+}
+
+fn unix_ms(moment: SystemTime) -> i64 {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn stem(path: &Path) -> &str {
+    path.file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default()
+}

@@ -1,0 +1,40 @@
+//! The folders in which clients are started, as far as they are known.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use agentpulse_definitions::Client;
+
+use crate::current::Site;
+use crate::place::Places;
+
+/// A project, by the name that executions have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workplace {
+    pub project: String,
+    pub folder: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workplaces {
+    pub projects: Vec<Workplace>,
+    /// The most between two scans.
+    pub rescan: Duration,
+}
+
+impl Workplaces {
+    /// The user's own places first.
+    pub(crate) fn sites(&self, places: &Places, client: &Client) -> Vec<Site> {
+        let own = Site {
+            project: None,
+            folder: places.home().to_owned(),
+            roots: places.roots(places.home(), client),
+        };
+        let site = |workplace: &Workplace| Site {
+            project: Some(workplace.project.clone()),
+            folder: workplace.folder.clone(),
+            roots: places.roots(&workplace.folder, client),
+        };
+        [own].into_iter().chain(self.projects.iter().map(site)).collect()
+    }
+}
