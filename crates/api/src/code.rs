@@ -51,6 +51,8 @@ codes! {
     TooSlow, "too_slow", 408, "the body took too long";
     Busy, "busy", 409, "the same operation is in progress";
     Conflict, "conflict", 409, "it exists already, or the limit is reached";
+    Ambiguous, "ambiguous", 409, "several definitions have that name; the message has their ids";
+    Expired, "expired", 410, "changes are not kept for so long: list again";
     TooLarge, "too_large", 413, "the body is too large";
     UnknownHost, "unknown_host", 421, "the daemon is not configured for this host";
     Refused, "refused", 422, "the settings are invalid";

@@ -11,6 +11,8 @@ use crate::params::{InvalidParameter, Params};
 pub trait Endpoint: Sized {
     /// As the router has it. A last part in braces names an item.
     const PATH: &'static str;
+    /// A second path of it, as others name it.
+    const ALSO: Option<&'static str> = None;
     const SUMMARY: &'static str;
     /// Besides those of every read.
     const CODES: &'static [Code] = &[];

@@ -12,6 +12,7 @@ use super::http::Http;
 use super::privacy::Privacy;
 use super::raw::RawSettings;
 use super::redact::Redact;
+use super::registry::Registry;
 use super::resolve::Resolver;
 use super::section::{
     ClaudeCode, Data, History, Journal, Limits, Log, Reaper, Redis, Socket, Spool, Transcript,
@@ -41,6 +42,7 @@ pub struct Config {
     pub spool: Spool,
     pub transcript: Transcript,
     pub claude_code: ClaudeCode,
+    pub registry: Registry,
     pub tables: Tables,
     pub redact: Redact,
     pub privacy: Privacy,
@@ -82,6 +84,7 @@ impl Config {
             spool: Spool::read(&mut resolver, &data)?,
             transcript: Transcript::read(&mut resolver, &env)?,
             claude_code: ClaudeCode::read(&mut resolver)?,
+            registry: Registry::read(&mut resolver, &env)?,
             tables: Tables::read(&mut resolver, &data)?,
             redact: Redact::read(&mut resolver)?,
             privacy: Privacy::read(&mut resolver, &env)?,

@@ -12,6 +12,7 @@ mod http;
 mod privacy;
 mod raw;
 mod redact;
+mod registry;
 mod resolve;
 mod section;
 mod setting;
@@ -28,6 +29,7 @@ pub use folder::default_file;
 pub use http::{Http, RequireKey};
 pub use privacy::Privacy;
 pub use redact::Redact;
+pub use registry::Registry;
 pub use section::{
     ClaudeCode, Data, History, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool,
     Transcript,

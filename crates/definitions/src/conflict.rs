@@ -22,8 +22,7 @@ pub struct Conflict<'a> {
 
 /// The conflicts of the trees that a client joins, the one whose names win first.
 pub fn conflicts<'a>(trees: &[Vec<&'a Agent>]) -> Vec<Conflict<'a>> {
-    let of_tree =
-        |tree: &Vec<&'a Agent>| tree.iter().map(|agent| agent.run_name()).collect();
+    let of_tree = |tree: &Vec<&'a Agent>| tree.iter().map(|agent| agent.run_name()).collect();
     let names: Vec<Vec<&str>> = trees.iter().map(of_tree).collect();
     let at = |(tree, index): Index| trees[tree][index];
     let mut conflicts = Vec::new();

@@ -90,7 +90,10 @@ mod tests {
     #[test]
     fn names_of_plugins_have_the_plugin_and_the_folders() {
         assert_eq!(prefix("p", [].into_iter()), "p:");
-        assert_eq!(prefix("p", ["review", "deep"].into_iter()), "p:review:deep:");
+        assert_eq!(
+            prefix("p", ["review", "deep"].into_iter()),
+            "p:review:deep:"
+        );
     }
 
     #[test]

@@ -105,7 +105,9 @@ fn read(events: &OwnedFd, is_news: &mut impl FnMut(Notice<'_>) -> bool) -> io::R
     loop {
         let event = reader.next()?;
         let is_lost = event.events().contains(ReadFlags::QUEUE_OVERFLOW);
-        let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
+        let name = event
+            .file_name()
+            .map(|name| OsStr::from_bytes(name.to_bytes()));
         let watch = (!is_lost).then(|| event.wd());
         if is_news(Notice { watch, name }) {
             return Ok(());

@@ -33,6 +33,21 @@ pub struct Timeouts {
     pub tool: Duration,
 }
 
+/// Executions of one agent that run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AgentRuns {
+    pub count: usize,
+    /// So far.
+    pub tokens: u64,
+}
+
+impl AgentRuns {
+    pub fn add(&mut self, other: AgentRuns) {
+        self.count += other.count;
+        self.tokens = self.tokens.saturating_add(other.tokens);
+    }
+}
+
 /// What the writer and the reports share.
 pub struct Running(Mutex<Runs>);
 
@@ -102,6 +117,27 @@ impl Running {
         let runs = self.runs();
         let mut all = runs.by_id.values();
         all.any(|run| run.known.agent_name == agent_name)
+    }
+
+    /// What runs, by the name of its agent and its project.
+    pub fn by_agent(&self, only: &Only) -> HashMap<String, HashMap<Option<String>, AgentRuns>> {
+        let runs = self.runs();
+        let mut all: HashMap<String, HashMap<Option<String>, AgentRuns>> = HashMap::new();
+        let taken = runs
+            .by_id
+            .values()
+            .filter(|run| only.takes_active(&run.known));
+        for run in taken {
+            let of_name = all.entry(run.known.agent_name.clone()).or_default();
+            of_name
+                .entry(run.known.project.clone())
+                .or_default()
+                .add(AgentRuns {
+                    count: 1,
+                    tokens: run.token_usage.map_or(0, |usage| usage.total_tokens),
+                });
+        }
+        all
     }
 
     /// Follows a change: takes in an execution that runs now, lets go of one that does not.

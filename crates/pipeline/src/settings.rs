@@ -31,6 +31,12 @@ pub struct RuntimeSettings {
     pub project_names: ProjectNames,
     /// The home folder of the user.
     pub home: Option<PathBuf>,
+    /// Folders of projects in which definitions of agents are, beside those of executions.
+    pub definition_projects: Vec<PathBuf>,
+    /// The most between two scans of them.
+    pub definition_rescan: Duration,
+    /// Agents that are out of use, by the names of their executions.
+    pub maintenance: Vec<String>,
     /// Turns of the main thread are executions.
     pub counts_main: bool,
     /// Types and prices, for what comes from now on.

@@ -64,6 +64,8 @@ pub struct Current {
     pub together: Arc<Together>,
     pub last_scan: LastScan,
     changes: Arc<VecDeque<(u64, Change)>>,
+    /// The last change that is not kept any more.
+    dropped: u64,
 }
 
 /// The changes are not kept for so long, or are of another life of the daemon.
@@ -101,7 +103,11 @@ impl Current {
                 next.seq += 1;
                 kept.push_back((next.seq, change));
             }
-            kept.drain(..kept.len().saturating_sub(MAX_CHANGES));
+            let too_many = kept.len().saturating_sub(MAX_CHANGES);
+            next.dropped = kept
+                .drain(..too_many)
+                .last()
+                .map_or(next.dropped, |(seq, _)| seq);
         }
         next
     }
@@ -110,10 +116,13 @@ impl Current {
     ///
     /// # Errors
     /// Some of them are not known any more, or are not of this life.
-    pub fn changes_since(&self, epoch: Option<&str>, seq: u64) -> Result<Vec<(u64, Change)>, Expired> {
+    pub fn changes_since(
+        &self,
+        epoch: Option<&str>,
+        seq: u64,
+    ) -> Result<Vec<(u64, Change)>, Expired> {
         let is_ours = epoch.is_none_or(|epoch| epoch == self.epoch) && seq <= self.seq;
-        let oldest = self.changes.front().map_or(self.seq, |(first, _)| first - 1);
-        if !is_ours || seq < oldest {
+        if !is_ours || seq < self.dropped {
             return Err(Expired);
         }
         let after = self.changes.iter().filter(|(at, _)| *at > seq);
@@ -165,7 +174,9 @@ impl Together {
             let trees = snapshot.trees(&site.roots);
             let members = members(&trees);
             let effective = members.iter().filter(|member| member.lost_to.is_none());
-            together.effective.extend(effective.map(|member| member.agent.id.clone()));
+            together
+                .effective
+                .extend(effective.map(|member| member.agent.id.clone()));
             for conflict in conflicts(&trees) {
                 let (id, finding) = (&conflict.agent.id, conflict.finding);
                 let is_new = known.insert((id.clone(), finding.code, finding.message.clone()));

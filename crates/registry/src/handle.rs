@@ -77,13 +77,15 @@ impl Handle {
     /// There was none in time.
     pub async fn refresh(&self) -> Result<Arc<Current>, NotScanned> {
         let (request, answer) = oneshot::channel();
-        self.requests.try_send(request).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => {
-                self.counters.registry_refreshes_refused.add(1);
-                NotScanned::Busy
-            }
-            mpsc::error::TrySendError::Closed(_) => NotScanned::Ended,
-        })?;
+        self.requests
+            .try_send(request)
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => {
+                    self.counters.registry_refreshes_refused.add(1);
+                    NotScanned::Busy
+                }
+                mpsc::error::TrySendError::Closed(_) => NotScanned::Ended,
+            })?;
         match timeout(REFRESH, answer).await {
             Ok(Ok(current)) => Ok(current),
             Ok(Err(_)) => Err(NotScanned::Ended),

@@ -130,7 +130,10 @@ impl Keeper {
     async fn settle(&self) {
         let end = Instant::now() + MAX_GATHER;
         let mut quiet = Instant::now() + QUIET;
-        while timeout_at(quiet.min(end), self.watched.changed()).await.is_ok() {
+        while timeout_at(quiet.min(end), self.watched.changed())
+            .await
+            .is_ok()
+        {
             quiet = Instant::now() + QUIET;
         }
     }
@@ -150,8 +153,12 @@ impl Keeper {
             return false;
         };
         self.counters.registry_scans.add(1);
-        self.counters.registry_files_read.add(scanned.snapshot.files_read as u64);
-        let is_again = self.watched.set(&scanned.snapshot.sources, &scanned.deciding);
+        self.counters
+            .registry_files_read
+            .add(scanned.snapshot.files_read as u64);
+        let is_again = self
+            .watched
+            .set(&scanned.snapshot.sources, &scanned.deciding);
         self.registry = scanned.registry;
         let before = self.current.borrow().clone();
         let is_other = scanned.together.is_some();
@@ -185,7 +192,10 @@ impl Keeper {
         let mut ended = timeout(DEADLINE, &mut scan).await;
         if ended.is_err() {
             self.counters.registry_scan_failures.add(1);
-            warn!(after_s = DEADLINE.as_secs(), "the definitions of agents cannot be read yet");
+            warn!(
+                after_s = DEADLINE.as_secs(),
+                "the definitions of agents cannot be read yet"
+            );
             self.current.send_modify(|current| {
                 Arc::make_mut(current).last_scan.is_late = true;
             });
@@ -217,9 +227,8 @@ fn scan(
     let roots: Vec<_> = roots.collect();
     let snapshot = registry.scan(&roots, now);
     let changes = diff(&before.snapshot.registered, &snapshot.registered);
-    let is_same = changes.is_empty()
-        && *before.sites == sites
-        && before.last_scan.began_ms.is_some();
+    let is_same =
+        changes.is_empty() && *before.sites == sites && before.last_scan.began_ms.is_some();
     let together = (!is_same).then(|| Together::of(&snapshot, &sites));
     let deciding = places.deciding(sites.iter().map(|site| site.folder.as_path()));
     Scanned {
@@ -228,7 +237,10 @@ fn scan(
         sites: Arc::new(sites),
         together,
         changes,
-        deciding: deciding.into_iter().chain(roots.into_iter().map(|root| root.path)).collect(),
+        deciding: deciding
+            .into_iter()
+            .chain(roots.into_iter().map(|root| root.path))
+            .collect(),
         began_ms,
         took: began.elapsed(),
     }

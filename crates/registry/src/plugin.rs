@@ -84,7 +84,11 @@ pub fn settings(project: &Path) -> [PathBuf; 2] {
 /// What the settings say; those of a project win over the user's, the local ones over all.
 fn enabled(config: &Path, projects: &[PathBuf]) -> BTreeMap<String, bool> {
     let mut files = vec![config.join(SETTINGS)];
-    let of_projects: Vec<_> = projects.iter().rev().map(|folder| settings(folder)).collect();
+    let of_projects: Vec<_> = projects
+        .iter()
+        .rev()
+        .map(|folder| settings(folder))
+        .collect();
     for index in 0..2 {
         files.extend(of_projects.iter().map(|files| files[index].clone()));
     }

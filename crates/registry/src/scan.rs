@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use agentpulse_definitions::{
-    Agent, Client, Code, FileName, Outcome, Reading, State, names, read,
-};
+use agentpulse_definitions::{Agent, Client, Code, FileName, Outcome, Reading, State, names, read};
 
 use crate::file::{self, Stamp};
 use crate::place::Root;
@@ -156,7 +154,10 @@ impl Known {
 
     /// The same, of a folder that cannot be read since then.
     fn since(mut self, stale_since_ms: Option<i64>) -> Known {
-        let other = self.agent.as_mut().filter(|agent| agent.stale_since_ms != stale_since_ms);
+        let other = self
+            .agent
+            .as_mut()
+            .filter(|agent| agent.stale_since_ms != stale_since_ms);
         if let Some(agent) = other {
             *agent = Arc::new(Agent {
                 stale_since_ms,

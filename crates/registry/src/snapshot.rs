@@ -91,6 +91,8 @@ impl Snapshot {
 
     /// Whether there is an agent in that place.
     pub fn has_agents(&self, root: &Root) -> bool {
-        self.by_root.get(root).is_some_and(|agents| !agents.is_empty())
+        self.by_root
+            .get(root)
+            .is_some_and(|agents| !agents.is_empty())
     }
 }

@@ -54,10 +54,16 @@ impl Watched {
                 Err(_) => is_whole = false,
             }
         }
-        for path in others.iter().take(MAX_WATCHES.saturating_sub(sources.len())) {
+        for path in others
+            .iter()
+            .take(MAX_WATCHES.saturating_sub(sources.len()))
+        {
             is_whole &= from_above(notices, path, &mut after);
         }
-        let gone = self.watches.keys().filter(|watch| !after.contains_key(watch));
+        let gone = self
+            .watches
+            .keys()
+            .filter(|watch| !after.contains_key(watch));
         gone.for_each(|watch| notices.unwatch(*watch));
         let is_new = after.keys().any(|watch| !self.watches.contains_key(watch));
         self.watches = after;

@@ -35,6 +35,9 @@ impl Workplaces {
             folder: workplace.folder.clone(),
             roots: places.roots(&workplace.folder, client),
         };
-        [own].into_iter().chain(self.projects.iter().map(site)).collect()
+        [own]
+            .into_iter()
+            .chain(self.projects.iter().map(site))
+            .collect()
     }
 }

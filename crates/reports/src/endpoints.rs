@@ -12,16 +12,18 @@ use schemars::{Schema, SchemaGenerator};
 
 use crate::answer::Answer;
 use crate::error::Error;
+use crate::registry::Definitions;
 use crate::report::Report;
 use crate::source::Sources;
 use crate::{
-    active, costs, current, daily, errors, execution, executions, performance, session, sessions,
-    timeline, tools, types,
+    active, costs, current, daily, errors, execution, executions, performance, registry, session,
+    sessions, timeline, tools, types,
 };
 
 /// An endpoint, as its route and the document need it.
 pub struct Served {
     pub path: &'static str,
+    pub also: Option<&'static str>,
     pub summary: &'static str,
     /// Besides those of every read.
     pub codes: &'static [Code],
@@ -35,12 +37,22 @@ pub struct Served {
 pub struct Asked {
     pub query: Query,
     pub only: Only,
+    /// Of the definitions; 0 for a report that does not read them.
+    definitions_seq: u64,
 }
 
 impl Asked {
     /// Of some of the executions they are read one by one.
     pub(crate) fn is_scan(&self) -> bool {
         !self.only.is_all() || self.query.is_scan()
+    }
+
+    /// The same of the definitions of this moment; None for a report that does not read them.
+    pub(crate) fn of_definitions(&self, definitions: &Definitions) -> Option<Asked> {
+        self.query.reads_definitions().then(|| Asked {
+            definitions_seq: definitions.seq(),
+            ..self.clone()
+        })
     }
 
     pub(crate) async fn answer(&self, sources: &Sources, now_ms: i64) -> Result<Answer, Error> {
@@ -60,6 +72,7 @@ impl Served {
     const fn of<E: Endpoint>(parse: fn(&Params) -> Result<Asked, InvalidParameter>) -> Served {
         Served {
             path: E::PATH,
+            also: E::ALSO,
             summary: E::SUMMARY,
             codes: E::CODES,
             schema: SchemaGenerator::subschema_for::<E::Answer>,
@@ -82,6 +95,7 @@ macro_rules! reports {
             $(Served::of::<$query>(|params| Ok(Asked {
                 query: <$query>::parse(params).map(Query::$endpoint)?,
                 only: only::parse(params)?,
+                definitions_seq: 0,
             })),)*
         ];
 
@@ -102,6 +116,12 @@ macro_rules! reports {
             fn reads_sessions(&self) -> bool {
                 match self {
                     $(Query::$endpoint(query) => query.reads_sessions(),)*
+                }
+            }
+
+            fn reads_definitions(&self) -> bool {
+                match self {
+                    $(Query::$endpoint(query) => query.reads_definitions(),)*
                 }
             }
 
@@ -132,6 +152,10 @@ reports! {
     Costs(costs::Query),
     Sessions(sessions::Page),
     Session(session::Query),
+    DefinedAgents(registry::list::Query),
+    DefinedAgent(registry::show::Query),
+    DefinedStats(registry::stats::Query),
+    DefinedConflicts(registry::conflicts::Query),
 }
 
 #[cfg(test)]

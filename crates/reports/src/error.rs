@@ -10,6 +10,9 @@ pub enum Error {
     UnknownExecution(String),
     #[error("no session has the id {0}")]
     UnknownSession(String),
+    /// With the ids of the definitions.
+    #[error("several definitions are named {0}: {ids}", ids = .1.join(", "))]
+    Ambiguous(String, Vec<String>),
     /// Neither view answers. The cause is for the log.
     #[error("{0}")]
     Unavailable(String),

@@ -26,6 +26,7 @@ mod known_labels;
 mod metrics;
 pub mod performance;
 pub mod probe;
+pub mod registry;
 mod report;
 pub mod requests;
 mod room;

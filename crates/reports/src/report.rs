@@ -24,6 +24,11 @@ pub trait Report {
         false
     }
 
+    /// Whether it reads definitions: then an answer is of these as they are at this moment.
+    fn reads_definitions(&self) -> bool {
+        false
+    }
+
     fn fetch(
         &self,
         sources: &Sources,

@@ -10,6 +10,7 @@ use crate::answer::Answer;
 use crate::cache::Cache;
 use crate::endpoints::Asked;
 use crate::error::Error;
+use crate::registry::Definitions;
 use crate::room::{Full, Room};
 use crate::share::{Shares, TooMany};
 use crate::source::{Sources, Views};
@@ -65,6 +66,10 @@ impl Reports {
         }
     }
 
+    pub fn definitions(&self) -> &Definitions {
+        &self.own.definitions
+    }
+
     pub(crate) fn today(&self) -> Day {
         self.own.today((self.now_ms)())
     }
@@ -76,6 +81,8 @@ impl Reports {
         query: &Asked,
         asker: Option<&ConnectionHolder>,
     ) -> Result<Answer, Error> {
+        let of_now = query.of_definitions(&self.own.definitions);
+        let query = of_now.as_ref().unwrap_or(query);
         match self.cache.fresh(query, Instant::now()) {
             Some(answer) => answer,
             // Apart, so that a request that finds one does not carry what making it takes.

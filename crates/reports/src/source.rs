@@ -9,6 +9,7 @@ use tracing::{debug, warn};
 
 use crate::client::Clients;
 use crate::error::Error;
+use crate::registry::Definitions;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, Names, OTHER};
 use agentpulse_core::only::Only;
@@ -46,6 +47,7 @@ pub struct Sources {
     running: Arc<Running>,
     calendar: Calendar,
     pub(super) clients: Clients,
+    pub(super) definitions: Definitions,
     chosen: Chosen,
 }
 
@@ -66,6 +68,7 @@ pub struct Views {
     pub running: Arc<Running>,
     pub calendar: Calendar,
     pub clients: Clients,
+    pub definitions: Definitions,
 }
 
 impl Sources {
@@ -78,6 +81,7 @@ impl Sources {
             running: views.running.clone(),
             calendar: views.calendar.clone(),
             clients: views.clients.clone(),
+            definitions: views.definitions.clone(),
             chosen: Chosen::default(),
         }
     }

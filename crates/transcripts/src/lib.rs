@@ -24,6 +24,7 @@ mod turn_before;
 pub use self::ended::EndedReader;
 pub use self::indexes::Indexes;
 pub use self::open::Unreadable;
+pub use self::project::project_of;
 pub use self::read::{client_totals, main_turns, turns};
 pub use self::running::RunningReader;
 pub use self::sidecar::{MAX_SIDECAR_BYTES, sidecar};

@@ -9,6 +9,7 @@ use super::control::{self, Requests};
 use super::folder::Folder;
 use super::parts::Parts;
 use super::redis::Redis;
+use super::registry::{self, Registrar};
 use super::stores::Stores;
 use crate::http::Control;
 use crate::intake::{Deliveries, Intake};
@@ -56,13 +57,15 @@ impl<'a> Context<'a> {
         settings: SettingsWatch,
         writer: WriterHandle,
         deliveries: Deliveries,
-    ) -> (Context<'a>, Requests) {
+    ) -> (Context<'a>, Requests, Registrar) {
         let parts = Parts::new(stores, settings);
         let live = &site.redis.live;
         let readiness = parts.readiness(Arc::default());
         let reloaded = Arc::<ReloadState>::default();
         let (control, requests) = control::open(site.config, &parts, writer.clone());
-        let views = parts.views(stores, live);
+        let history = stores.lanes.own.clone();
+        let (definitions, registrar) = registry::open(site.config, &parts, history);
+        let views = parts.views(stores, live, definitions);
         let reports = Reports::new(views, parts.counters.clone(), now_ms);
         let system = System::new(
             readiness.clone(),
@@ -84,7 +87,7 @@ impl<'a> Context<'a> {
             reports: Arc::new(reports),
             system: Arc::new(system),
         };
-        (context, requests)
+        (context, requests, registrar)
     }
 
     pub fn live(&self) -> &'a Live {

@@ -34,6 +34,7 @@ mod parts;
 mod pipeline;
 mod rebuild;
 mod redis;
+mod registry;
 mod reload;
 mod replay;
 mod restore;

@@ -27,6 +27,7 @@ use agentpulse_pipeline::writer::{
     Heartbeats, LiveUsage, TaskLists, TranscriptQueue, WriterHandle,
 };
 use agentpulse_reports::client::{Clients, Said};
+use agentpulse_reports::registry::Definitions;
 use agentpulse_reports::{Reports, Views, stream};
 use agentpulse_sources::claude_code::transcript::ClientUsage;
 use agentpulse_store::history::{History, Lanes};
@@ -164,7 +165,7 @@ impl Parts {
     }
 
     /// The sources of the reports.
-    pub fn views(&self, stores: &Stores, live: &Live) -> Views {
+    pub fn views(&self, stores: &Stores, live: &Live, definitions: Definitions) -> Views {
         Views {
             live: live.clone(),
             lanes: stores.lanes.clone(),
@@ -173,6 +174,7 @@ impl Parts {
             running: self.running.clone(),
             calendar: stores.lookup.calendar().clone(),
             clients: self.clients(),
+            definitions,
         }
     }
 

@@ -43,7 +43,8 @@ impl Daemon {
         let (settings, watched) = watch::channel(Arc::new(runtime));
         let (writer, queue) = writer::channel();
         let deliveries = Deliveries::new(nonce()?);
-        let (context, requests) = Context::new(site, &stores, watched, writer, deliveries);
+        let (context, requests, registrar) =
+            Context::new(site, &stores, watched, writer, deliveries);
         let parts = &context.parts;
         site.folder.publish(&site.address.to_string())?;
         alerts::restore(&stores, &parts.changes.ends)?;
@@ -63,6 +64,7 @@ impl Daemon {
         tasks.spawn(|stop| audit.run(stop));
         http::start(&context, listener, security, &mut tasks)?;
         let socket = intake::start(&context, &mut tasks).await?;
+        tasks.spawn(|stop| registrar.run(stop));
         start_followers(&context, &mut tasks);
         info!(
             socket = %site.config.socket.path.display(),

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::credential::{Credential, credential, remove_credentials};
 use super::error::HttpError;
 use super::limit::{Buckets, Client};
+use super::registry::{REFRESH, REFRESH_ALSO};
 use super::seat::Seat;
 use agentpulse_api::code::Code;
 use agentpulse_pipeline::address::Network;
@@ -52,6 +53,7 @@ impl Requirement {
             _ if is_read && path.starts_with(PAGE_FILES) => Requirement::Nothing,
             "/api/audit" => Requirement::Scope(Scope::Admin),
             "/api/tickets" => Requirement::AnyKey,
+            REFRESH | REFRESH_ALSO => Requirement::Scope(Scope::Read),
             _ if is_read => Requirement::Scope(Scope::Read),
             _ => Requirement::Scope(Scope::Ingest),
         }

@@ -80,6 +80,7 @@ impl From<agentpulse_reports::Error> for HttpError {
             agentpulse_reports::Error::UnknownAgent(_) => Code::UnknownAgent,
             agentpulse_reports::Error::UnknownExecution(_) => Code::UnknownExecution,
             agentpulse_reports::Error::UnknownSession(_) => Code::UnknownSession,
+            agentpulse_reports::Error::Ambiguous(..) => Code::Ambiguous,
             agentpulse_reports::Error::Unavailable(_) => {
                 return HttpError::unavailable("no answer is available now");
             }

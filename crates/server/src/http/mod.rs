@@ -19,6 +19,7 @@ pub mod origin;
 mod page;
 mod probes;
 mod reads;
+mod registry;
 mod room;
 mod router;
 mod seat;

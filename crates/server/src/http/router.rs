@@ -11,10 +11,11 @@ use super::openapi::{Operation, Routes, body, document};
 use super::state::HttpState;
 use super::stream::{paths, routes as stream};
 use super::timed::timed;
-use super::{alerts, audit, hooks, intake, page, probes, tickets};
+use super::{alerts, audit, hooks, intake, page, probes, registry, tickets};
 use agentpulse_alerts::store::List;
 use agentpulse_api::code::Code;
 use agentpulse_reports::health::Health;
+use agentpulse_reports::registry::changes;
 use agentpulse_reports::{ENDPOINTS, exposition};
 
 /// All public routes.
@@ -24,7 +25,7 @@ pub fn router(state: Arc<HttpState>) -> Router {
 
 pub(super) fn routes() -> Routes {
     let routes = ENDPOINTS.iter().fold(Routes::default(), Routes::report);
-    let routes = streams(intakes(routes));
+    let routes = streams(definitions(intakes(routes)));
     files(operations(routes))
 }
 
@@ -83,6 +84,25 @@ fn streams(routes: Routes) -> Routes {
             stream::of_dashboard,
             operation("A WebSocket in the existing dashboard's dialect"),
         )
+}
+
+fn definitions(routes: Routes) -> Routes {
+    let changes = || {
+        Operation::new("What changed in the definitions since a moment; waits for it if asked to")
+            .asks(changes::Query::parse)
+            .answers::<changes::Changes>(StatusCode::OK, "The changes, the oldest first")
+            .fails(&[Code::Expired])
+    };
+    let refresh = || {
+        Operation::new("Scans the definitions now")
+            .answers::<registry::Refreshed>(StatusCode::OK, "They are as the files are")
+            .fails(&[Code::Unavailable])
+    };
+    routes
+        .get(changes::PATH, registry::changes, changes())
+        .get(changes::ALSO, registry::changes, changes().also())
+        .post(registry::REFRESH, registry::refresh, refresh())
+        .post(registry::REFRESH_ALSO, registry::refresh, refresh().also())
 }
 
 fn operations(routes: Routes) -> Routes {

@@ -54,6 +54,36 @@ impl Reader {
         })
     }
 
+    /// When the last execution of the agent ended.
+    pub fn last_ended(&self, agent_name: &str) -> Result<Option<i64>> {
+        self.snapshot(|_| {
+            self.db.read(|conn| {
+                let mut select = conn.prepare_cached(
+                    "SELECT ended_ms, rowid FROM executions INDEXED BY executions_of_agent
+                     WHERE agent_name = ?1 AND ended_ms IS NOT NULL
+                     ORDER BY ended_ms DESC",
+                )?;
+                let rows = select.query_map([agent_name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                let last = self.first_taken(conn, rows, 1)?;
+                Ok(last.first().map(|(ended_ms, _)| *ended_ms))
+            })
+        })
+    }
+
+    /// The projects of executions, those of the last day first.
+    pub fn projects(&self, limit: usize) -> Result<Vec<String>> {
+        let sql = format!(
+            "SELECT key FROM tallies INDEXED BY tallies_by_key WHERE {}
+             GROUP BY key ORDER BY max(bucket) DESC, key LIMIT ?1",
+            of(Dimension::Project)
+        );
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached(&sql)?;
+            let rows = select.query_map([limit as i64], |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
     /// The last executions of the agent that did not succeed, newest end first, by id where two
     /// ended at once.
     pub fn failed(&self, agent_name: &str, limit: usize) -> Result<Vec<Failed>> {

@@ -256,5 +256,8 @@ fn id(route: &Described) -> String {
     if path == "/" {
         id.push_str("Page");
     }
+    if route.operation.is_also {
+        id.push_str("Also");
+    }
     id
 }

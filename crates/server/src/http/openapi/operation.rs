@@ -20,6 +20,8 @@ pub struct Operation {
     pub tells_its_view: bool,
     /// Whether it becomes a WebSocket.
     pub upgrades: bool,
+    /// Whether another path of it is the first one.
+    pub is_also: bool,
     /// Besides those of the security layer.
     pub codes: BTreeSet<Code>,
 }
@@ -54,6 +56,7 @@ impl Operation {
             conditional: false,
             tells_its_view: false,
             upgrades: false,
+            is_also: false,
             codes: BTreeSet::new(),
         }
     }
@@ -114,6 +117,12 @@ impl Operation {
         self.upgrades = true;
         let status = StatusCode::SWITCHING_PROTOCOLS;
         self.answer(status, "The WebSocket is open", Content::Nothing)
+    }
+
+    /// At a second path.
+    pub fn also(mut self) -> Operation {
+        self.is_also = true;
+        self
     }
 
     pub fn conditional(mut self) -> Operation {

@@ -45,14 +45,20 @@ impl Routes {
     }
 
     pub fn report(self, endpoint: &'static Served) -> Routes {
-        let operation = Operation::new(endpoint.summary)
-            .answer(StatusCode::OK, "The report", Content::Json(endpoint.schema))
-            .conditional()
-            .tells_its_view()
-            .fails(&[Code::Unavailable])
-            .asks(endpoint.parse)
-            .fails(endpoint.codes);
-        self.route(endpoint.path, Method::GET, read(endpoint), operation)
+        let operation = || {
+            Operation::new(endpoint.summary)
+                .answer(StatusCode::OK, "The report", Content::Json(endpoint.schema))
+                .conditional()
+                .tells_its_view()
+                .fails(&[Code::Unavailable])
+                .asks(endpoint.parse)
+                .fails(endpoint.codes)
+        };
+        let routes = self.route(endpoint.path, Method::GET, read(endpoint), operation());
+        match endpoint.also {
+            Some(also) => routes.route(also, Method::GET, read(endpoint), operation().also()),
+            None => routes,
+        }
     }
 
     fn route(

@@ -1,0 +1,57 @@
+//! The definitions of agents: what a client loads, and how its agents do.
+
+mod agent;
+pub mod changes;
+mod choice;
+pub mod conflicts;
+mod figures;
+mod finding;
+pub mod list;
+mod rank;
+pub mod show;
+pub mod stats;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use agentpulse_pipeline::settings::SettingsWatch;
+use agentpulse_redact::{redact, without_homes};
+use agentpulse_registry::{Current, Handle};
+
+use self::finding::Finding;
+
+/// What the reports read of the definitions.
+#[derive(Clone)]
+pub struct Definitions {
+    pub handle: Handle,
+    pub settings: SettingsWatch,
+}
+
+impl Definitions {
+    /// Of this moment; a report may then be asked for again with the same number.
+    pub(super) fn seq(&self) -> u64 {
+        self.handle.now().seq
+    }
+
+    pub(super) async fn current(&self) -> Arc<Current> {
+        self.handle.scanned().await
+    }
+
+    fn finding(&self, found: &agentpulse_definitions::Finding) -> Finding {
+        Finding::of(found, self.settings.borrow().home.as_deref())
+    }
+
+    /// A path as it is shown.
+    fn shown(&self, path: &Path) -> String {
+        shown(path, self.settings.borrow().home.as_deref())
+    }
+}
+
+fn shown(path: &Path, home: Option<&Path>) -> String {
+    let below = home.and_then(|home| path.strip_prefix(home).ok());
+    let text = match below {
+        Some(below) => Path::new("~").join(below).display().to_string(),
+        None => path.display().to_string(),
+    };
+    without_homes(&redact(&text)).into_owned()
+}
