@@ -14,6 +14,7 @@
 //! | `claude_code` | Claude Code, as captured and as written by hand |
 //! | `hooks` | the hook program, its spool and the daemon together |
 //! | `reads` | answers over HTTP, and `/metrics` |
+//! | `registry` | the definitions of agents, as the daemon follows them |
 //! | `stream` | the WebSockets |
 //! | `openapi` | the document of the routes |
 //! | `commands` | the command line |
@@ -42,5 +43,6 @@ mod operate;
 mod page;
 mod promises;
 mod reads;
+mod registry;
 mod security;
 mod stream;

@@ -60,7 +60,7 @@ enum Command {
     /// Compare what was counted with what a client says itself
     #[command(subcommand)]
     Verify(verify::Verify),
-    /// Check the definitions of agents
+    /// Check and show the definitions of agents
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
     /// Show or check the settings
@@ -130,7 +130,7 @@ fn run(target: &Target, command: Command) -> Result<(), Failure> {
         Command::Costs(costs) => costs.run(target),
         Command::Hooks(hooks) => hooks.run(target),
         Command::Prices(prices) => prices.run(target),
-        Command::Registry(registry) => registry.run(),
+        Command::Registry(registry) => registry.run(target),
         Command::Config(config) => config.run(target),
         Command::Rebuild(rebuild) => rebuild.run(target),
         Command::Reload(reload) => reload.run(target),

@@ -28,14 +28,15 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A daemon with its own Redis, that flushes soon, ends no execution by itself and counts by
-    /// the days of UTC, as the model does.
+    /// A daemon with its own Redis, that flushes soon, ends no execution by itself, counts by the
+    /// days of UTC, as the model does, and knows no definitions of who runs the tests.
     pub fn new() -> Setup {
         Setup::from_text("")
             .set("history.flush_interval", "\"1s\"")
             .set("reaper.idle_timeout", "\"6h\"")
             .set("reaper.tool_timeout", "\"6h\"")
             .set("time.zone", "\"UTC\"")
+            .set("registry.folder", "\"/nonexistent/.claude\"")
     }
 
     pub fn set(mut self, name: &str, toml: &str) -> Setup {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::exposition::{Kind, Page};
 use super::known_labels;
 use super::probe::{DiskUsage, RedisMemory};
+use super::registry;
 use super::requests::Requests;
 use agentpulse_core::execution::Catalog;
 use agentpulse_core::lifetime::{
@@ -17,6 +18,7 @@ use agentpulse_core::names::OTHER;
 use agentpulse_core::tally::dollars;
 use agentpulse_pipeline::counters::{self, RENAMED};
 use agentpulse_pipeline::live_state::Condition;
+use agentpulse_registry::Current;
 use agentpulse_store::history::LifetimeCounters;
 
 /// The counters that are one metric with a label.
@@ -43,6 +45,7 @@ pub struct Scrape {
     pub spool_max_bytes: u64,
     pub stream_clients: u64,
     pub redis_version: String,
+    pub definitions: Arc<Current>,
 }
 
 pub fn build(scrape: &Scrape, requests: &Requests) -> String {
@@ -53,6 +56,7 @@ pub fn build(scrape: &Scrape, requests: &Requests) -> String {
     counters(&mut page, &scrape.counters);
     pipeline(&mut page, scrape);
     machine(&mut page, scrape);
+    registry::metrics::write(&mut page, &scrape.definitions);
     requests.write(&mut page.family(
         "agentpulse_http_request_duration_seconds",
         Kind::Histogram,

@@ -21,6 +21,7 @@ use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::persisted_counters::PersistedCounters;
 use agentpulse_pipeline::readiness::Readiness;
 use agentpulse_pipeline::reload::ReloadState;
+use agentpulse_registry::Handle;
 use agentpulse_store::history::{Error, LifetimeCounters, Reader, Readers};
 
 /// Prometheus gives up at ten seconds by default; parts that do not answer by then are missing, the
@@ -35,6 +36,7 @@ pub struct System {
     pub facts: Facts,
     kept: Arc<PersistedCounters>,
     readers: Readers,
+    definitions: Handle,
     pub probes: Probes,
     pub requests: Requests,
     /// A counter that disappears for one scrape would count as reset with the next.
@@ -51,6 +53,7 @@ impl System {
         kept: Arc<PersistedCounters>,
         live: Live,
         readers: Readers,
+        definitions: Handle,
     ) -> System {
         let data_dir = PathBuf::from(&facts.data_dir);
         let spool_dir = facts.spool_dir.clone();
@@ -60,6 +63,7 @@ impl System {
             facts,
             kept,
             readers,
+            definitions,
             probes: Probes::new(live, data_dir, spool_dir),
             requests: Requests::default(),
             last_totals: Mutex::default(),
@@ -120,6 +124,7 @@ impl System {
             spool_max_bytes: facts.spool_max_bytes,
             stream_clients: readiness.counters.stream_clients.get(),
             redis_version: facts.redis_version.clone(),
+            definitions: self.definitions.now(),
         }
     }
 

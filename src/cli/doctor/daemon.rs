@@ -13,6 +13,7 @@ use agentpulse_config::Config;
 use agentpulse_contract::data_folder::DATABASES;
 use agentpulse_contract::environment;
 use agentpulse_pipeline::live_state::Condition;
+use agentpulse_reports::registry::stats;
 use agentpulse_store::sqlite;
 
 const SUBJECT: &str = "daemon";
@@ -34,6 +35,7 @@ pub async fn findings(
             findings.extend(alerts(status));
             findings.extend(settings(status));
             findings.extend(unpriced(control).await);
+            findings.extend(definitions(control).await);
         }
         Err(AskError::NotRunning(_)) => {
             findings.push(Finding::error(
@@ -121,6 +123,51 @@ async fn unpriced(control: &Control) -> Option<Finding> {
     );
     let fix = "`agentpulse prices check` says why; `agentpulse prices update` takes a newer table";
     Some(Finding::hint(SUBJECT, state, fix))
+}
+
+/// What a client does not load, and whether changes are noticed at once.
+async fn definitions(control: &Control) -> Vec<Finding> {
+    const SUBJECT: &str = "definitions";
+    let answer = control.report::<stats::Query>(None, &[]).await;
+    let stats = match answer.map(|answer| answer.read()) {
+        Ok(Ok(stats)) => stats,
+        // It is of another version, of which there is a finding.
+        Ok(Err(_)) => return Vec::new(),
+        Err(error) => {
+            let fix = "read the daemon's log";
+            return vec![Finding::error(SUBJECT, error.to_string(), fix)];
+        }
+    };
+    let (errors, agents) = (stats.findings.error, stats.agent_counts.total);
+    let mut findings = Vec::new();
+    if stats.watch.is_late {
+        let state = "a scan takes longer than 30 s: a disk does not answer";
+        findings.push(Finding::error(
+            SUBJECT,
+            state,
+            "look after the disk, or the network",
+        ));
+    }
+    if errors > 0 {
+        let state = format!("the client does not load all of them: {errors} errors in their files");
+        findings.push(Finding::hint(
+            SUBJECT,
+            state,
+            "`agentpulse registry check` names them",
+        ));
+    }
+    if stats.watch.mode == "poll" && agents > 0 {
+        let state = "the system does not report their changes, which are seen some seconds later";
+        let fix = "raise fs.inotify.max_user_watches; a network folder is never reported";
+        findings.push(Finding::hint(SUBJECT, state, fix));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::right(
+            SUBJECT,
+            format!("the client loads all {agents} agents"),
+        ));
+    }
+    findings
 }
 
 /// Where the daemon accepts events; a flag of `serve` is not known here.

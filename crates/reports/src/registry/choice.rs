@@ -32,6 +32,11 @@ impl Status {
         ("error", Status::Error),
         ("maintenance", Status::Maintenance),
     ];
+
+    pub fn word(self) -> &'static str {
+        let choice = Status::CHOICES.iter().find(|(_, status)| *status == self);
+        choice.map_or("", |(word, _)| word)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

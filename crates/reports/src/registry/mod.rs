@@ -7,6 +7,7 @@ pub mod conflicts;
 mod figures;
 mod finding;
 pub mod list;
+pub(crate) mod metrics;
 mod rank;
 pub mod show;
 pub mod stats;
@@ -18,7 +19,14 @@ use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_redact::{redact, without_homes};
 use agentpulse_registry::{Current, Handle};
 
-use self::finding::Finding;
+pub use self::agent::Agent;
+pub use self::choice::Status;
+pub use self::finding::Finding;
+pub use self::rank::Sort;
+
+/// Asks for a scan.
+pub const REFRESH: &str = "/api/registry/refresh";
+pub const REFRESH_ALSO: &str = "/registry/refresh";
 
 /// What the reports read of the definitions.
 #[derive(Clone)]

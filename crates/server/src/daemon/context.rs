@@ -65,6 +65,7 @@ impl<'a> Context<'a> {
         let (control, requests) = control::open(site.config, &parts, writer.clone());
         let history = stores.lanes.own.clone();
         let (definitions, registrar) = registry::open(site.config, &parts, history);
+        let handle = definitions.handle.clone();
         let views = parts.views(stores, live, definitions);
         let reports = Reports::new(views, parts.counters.clone(), now_ms);
         let system = System::new(
@@ -74,6 +75,7 @@ impl<'a> Context<'a> {
             parts.kept.clone(),
             live.clone(),
             stores.lanes.own.clone(),
+            handle,
         );
         let context = Context {
             site,

@@ -13,13 +13,13 @@ use parking_lot::Mutex;
 use super::credential::{Credential, credential, remove_credentials};
 use super::error::HttpError;
 use super::limit::{Buckets, Client};
-use super::registry::{REFRESH, REFRESH_ALSO};
 use super::seat::Seat;
 use agentpulse_api::code::Code;
 use agentpulse_pipeline::address::Network;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::connection_slots::{ConnectionHolder, Full, Rank};
 use agentpulse_pipeline::counters::Counters;
+use agentpulse_reports::registry::{REFRESH, REFRESH_ALSO};
 use agentpulse_store::access::{Access, Actor, Grant, Scope};
 
 /// The files of the page, which hold no numbers.

@@ -15,9 +15,6 @@ use agentpulse_api::code::Code;
 use agentpulse_api::params::Params;
 use agentpulse_reports::registry::changes::{Changes, Query};
 
-pub const REFRESH: &str = "/api/registry/refresh";
-pub const REFRESH_ALSO: &str = "/registry/refresh";
-
 /// What the definitions are after a scan.
 #[derive(Serialize, JsonSchema)]
 pub struct Refreshed {

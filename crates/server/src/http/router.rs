@@ -15,7 +15,7 @@ use super::{alerts, audit, hooks, intake, page, probes, registry, tickets};
 use agentpulse_alerts::store::List;
 use agentpulse_api::code::Code;
 use agentpulse_reports::health::Health;
-use agentpulse_reports::registry::changes;
+use agentpulse_reports::registry::{REFRESH, REFRESH_ALSO, changes};
 use agentpulse_reports::{ENDPOINTS, exposition};
 
 /// All public routes.
@@ -101,8 +101,8 @@ fn definitions(routes: Routes) -> Routes {
     routes
         .get(changes::PATH, registry::changes, changes())
         .get(changes::ALSO, registry::changes, changes().also())
-        .post(registry::REFRESH, registry::refresh, refresh())
-        .post(registry::REFRESH_ALSO, registry::refresh, refresh().also())
+        .post(REFRESH, registry::refresh, refresh())
+        .post(REFRESH_ALSO, registry::refresh, refresh().also())
 }
 
 fn operations(routes: Routes) -> Routes {
