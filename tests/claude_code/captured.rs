@@ -216,9 +216,13 @@ pub fn moved(line: &str, later_ms: i64) -> String {
     line.to_string()
 }
 
-pub fn start(roots: &Path) -> Daemon {
+pub fn setup(roots: &Path) -> Setup {
     let roots = format!("[{:?}]", roots.display().to_string());
-    Setup::new().set("transcript.roots", &roots).start()
+    Setup::new().set("transcript.roots", &roots)
+}
+
+pub fn start(roots: &Path) -> Daemon {
+    setup(roots).start()
 }
 
 #[test]

@@ -15,7 +15,7 @@ const MOST: u128 = 1_000_000_000_000;
 const RUNS: u128 = 9_100;
 
 /// Every read, the ranges that live answers and those that history does.
-const READS: [&str; 21] = [
+const READS: [&str; 22] = [
     "/api/agents/metrics/current",
     "/api/agents/metrics/current?timeRange=24h",
     "/api/agents/metrics/timeline?hours=24",
@@ -35,6 +35,7 @@ const READS: [&str; 21] = [
     "/api/agents/costs?by=model&days=30",
     "/api/agents/costs?by=session&days=30",
     "/api/sessions",
+    "/api/registry/agents?sort=cost",
     "/api/system/health",
     "/metrics",
 ];

@@ -11,6 +11,7 @@ use crate::harness::wire::Response;
 use crate::harness::{Daemon, Setup, eventually, folder};
 use crate::openapi::document::{Route, as_text, bounds, routes, schemas};
 use crate::openapi::schema::Schemas;
+use crate::registry::home::with_definitions;
 use crate::security::keys::create;
 
 const UPGRADE: [(&str, &str); 4] = [
@@ -86,9 +87,10 @@ fn example() -> Value {
 }
 
 /// A daemon that has one of everything to show.
-fn with_everything(roots: &Path) -> Daemon {
-    let run = Run::captured("two-parallel-agents-2.1.197", roots);
-    let daemon = captured::start(roots);
+fn with_everything(place: &Path) -> Daemon {
+    let roots = place.join("projects");
+    let run = Run::captured("two-parallel-agents-2.1.197", &roots);
+    let daemon = with_definitions(captured::setup(&roots), &place.join("claude")).start();
     daemon.send(&run.lines);
     let mut lines: Vec<Value> = (0..6)
         .map(|i| {
@@ -126,7 +128,7 @@ fn with_everything(roots: &Path) -> Daemon {
 #[test]
 fn every_answer_is_as_the_document_says() {
     let place = folder();
-    let daemon = with_everything(&place.path().join("projects"));
+    let daemon = with_everything(place.path());
     let schemas = schemas(&daemon);
     let mut answers = Answers {
         daemon: &daemon,
@@ -284,6 +286,7 @@ fn bodies(answers: &mut Answers, all: &[Route], held: (&str, &str)) {
         413
     );
     assert_eq!(post("/api/tickets", b""), 200);
+    assert_eq!(post("/api/registry/refresh", b""), 200);
 }
 
 #[test]

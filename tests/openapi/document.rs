@@ -9,9 +9,10 @@ use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use crate::harness::scrape::Scrape;
-use crate::harness::{Daemon, Setup, eventually, now_ms};
+use crate::harness::{Daemon, Setup, eventually, folder, now_ms};
 use crate::model::rfc3339;
 use crate::openapi::schema::{Schemas, types};
+use crate::registry::home::with_definitions;
 use crate::security::keys::create;
 
 const DOCUMENT: &str = "/api/openapi.json";
@@ -55,6 +56,7 @@ impl Route<'_> {
         let words = [
             ("{agent_name}", "screenshot-analyzer"),
             ("sessions/{id}", "s_123"),
+            ("registry/agents/{id}", "writer"),
             ("{id}", "ag_123"),
             ("{source}", "claude-code"),
             ("{path}", "app.js"),
@@ -233,7 +235,9 @@ pub fn as_text(value: &Value) -> String {
 
 #[test]
 fn the_bounds_of_each_parameter_are_those_of_the_document() {
-    let daemon = Setup::new().start();
+    let place = folder();
+    // Who waits for changes has some at once.
+    let daemon = with_definitions(Setup::new(), place.path()).start();
     let stop = json!({"event":"stop","agent_id":"ag_123","agent_name":"screenshot-analyzer",
         "session_id":"s_123"});
     daemon.accept(&[stop]);

@@ -42,6 +42,22 @@ impl Home {
     }
 }
 
+/// A daemon whose user has definitions in this folder, of which something can be said.
+pub fn with_definitions(setup: Setup, folder: &Path) -> Setup {
+    let agents = folder.join("agents");
+    write(
+        &agents,
+        "writer",
+        &definition("writer", "tools: Read\npriority: 8\n"),
+    );
+    write(&agents, "twin", &definition("twin", ""));
+    write(&agents, "twin2", &definition("twin", ""));
+    setup.set(
+        "registry.folder",
+        &format!("{:?}", folder.display().to_string()),
+    )
+}
+
 pub fn write(folder: &Path, name: &str, text: &str) {
     fs::create_dir_all(folder).expect("a folder");
     fs::write(folder.join(format!("{name}.md")), text).expect("a file");

@@ -2,6 +2,6 @@
 
 mod answers;
 mod follows;
-mod home;
+pub mod home;
 mod naive;
 mod scale;

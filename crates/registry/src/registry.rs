@@ -8,11 +8,12 @@ use std::time::SystemTime;
 use agentpulse_definitions::Client;
 
 use crate::place::Root;
-use crate::scan::{Tree, scan};
+use crate::scan::{Room, Tree, scan};
 use crate::snapshot::Snapshot;
 
 /// Of all roots.
 const MAX_DEFINITIONS: usize = 20_000;
+const MAX_BYTES: usize = 64 << 20;
 
 pub struct Registry {
     client: Client,
@@ -36,14 +37,16 @@ impl Registry {
     pub fn scan(&mut self, roots: &[Root], now: SystemTime) -> Arc<Snapshot> {
         let mut before = mem::take(&mut self.trees);
         let mut snapshot = Snapshot::default();
-        let mut room = MAX_DEFINITIONS;
+        let mut room = Room {
+            files: MAX_DEFINITIONS,
+            bytes: MAX_BYTES,
+        };
         for root in roots {
             if self.trees.contains_key(root) {
                 continue;
             }
             let old = before.remove(root).unwrap_or_default();
-            let (tree, files_read) = scan(root, old, &self.client, now, room);
-            room -= tree.files.len();
+            let (tree, files_read) = scan(root, old, &self.client, now, &mut room);
             snapshot.files_read += files_read;
             snapshot.add(root, &tree);
             self.trees.insert(root.clone(), tree);

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use agentpulse_core::json::json_bytes;
 use agentpulse_definitions::{Agent, Client, Code, FileName, Outcome, Reading, State, names, read};
 
 use crate::file::{self, Stamp};
 use crate::place::Root;
 use crate::tree::{self, Found};
+
+/// Of one file beside its texts: the structures, and the entries of maps that lead to them.
+const KNOWN_BYTES: usize = 1_024;
 
 /// What a root held at its last scan.
 #[derive(Default)]
@@ -28,6 +32,8 @@ pub struct Known {
     /// With the moment before which it was not read; None: it could not be read.
     pub stamp: Option<(Stamp, SystemTime)>,
     pub reading: Arc<Reading>,
+    /// About what is kept of it.
+    bytes: usize,
     /// What the client loads, or what it last loaded.
     pub agent: Option<Arc<Agent>>,
 }
@@ -41,13 +47,19 @@ struct Scan<'s> {
     files_read: usize,
 }
 
-/// Scans at most `room` files. Returns how many were read, too. Blocks.
+/// What may still be kept, of all roots.
+pub struct Room {
+    pub files: usize,
+    pub bytes: usize,
+}
+
+/// Scans as many files as find room. Returns how many were read, too. Blocks.
 pub fn scan(
     root: &Root,
     before: Tree,
     client: &Client,
     now: SystemTime,
-    room: usize,
+    room: &mut Room,
 ) -> (Tree, usize) {
     let mut scan = Scan {
         root,
@@ -57,13 +69,12 @@ pub fn scan(
         after: Tree::default(),
         files_read: 0,
     };
-    let mut listing = tree::list(&root.path);
-    scan.after.is_cut = listing.is_cut || listing.files.len() > room;
-    listing.files.truncate(room);
+    let listing = tree::list(&root.path);
+    scan.after.is_cut = listing.is_cut;
     scan.after.sources = listing.sources;
     for found in listing.files {
         let known = scan.known(&found);
-        scan.after.files.insert(found.path, known);
+        scan.take(found.path, known, room);
     }
     for folder in &listing.unreadable {
         scan.keep(folder, room);
@@ -72,6 +83,16 @@ pub fn scan(
 }
 
 impl Scan<'_> {
+    fn take(&mut self, path: PathBuf, known: Known, room: &mut Room) {
+        if room.files == 0 || room.bytes < known.bytes {
+            self.after.is_cut = true;
+            return;
+        }
+        room.files -= 1;
+        room.bytes -= known.bytes;
+        self.after.files.insert(path, known);
+    }
+
     fn known(&mut self, found: &Found) -> Known {
         let before = self.before.files.remove(&found.path);
         match before {
@@ -123,13 +144,14 @@ impl Scan<'_> {
         };
         Known {
             stamp,
+            bytes: kept_bytes(path, &reading),
             reading: Arc::new(reading),
             agent: agent.map(Arc::new),
         }
     }
 
     /// What was below a folder that cannot be read now.
-    fn keep(&mut self, folder: &Path, room: usize) {
+    fn keep(&mut self, folder: &Path, room: &mut Room) {
         let since = self.before.stale.get(folder).copied();
         let since = since.unwrap_or_else(|| unix_ms(self.now));
         self.after.stale.insert(folder.to_owned(), since);
@@ -138,9 +160,7 @@ impl Scan<'_> {
         self.before.files = others;
         let here: BTreeMap<PathBuf, Known> = here;
         for (path, known) in here {
-            if self.after.files.len() < room {
-                self.after.files.insert(path, known.since(Some(since)));
-            }
+            self.take(path, known.since(Some(since)), room);
         }
     }
 }
@@ -166,6 +186,15 @@ impl Known {
         }
         self
     }
+}
+
+/// A path and the findings stand in the reading and in the agent.
+fn kept_bytes(path: &Path, reading: &Reading) -> usize {
+    let definition = match &reading.outcome {
+        Outcome::Agent(definition) => json_bytes(definition),
+        _ => 0,
+    };
+    KNOWN_BYTES + definition + 2 * (json_bytes(&reading.findings) + path.as_os_str().len())
 }
 
 fn unix_ms(moment: SystemTime) -> i64 {

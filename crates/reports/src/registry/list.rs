@@ -6,12 +6,15 @@ use std::ops::{Range, RangeInclusive};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::MAX_ANSWER_BYTES;
 use crate::error::Error;
 use crate::report::Report;
 use crate::source::{Sources, View};
 use crate::window::{ended_in, last_days};
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, LIMIT, Param, Params};
+use agentpulse_core::bucket::Day;
+use agentpulse_core::json::json_bytes;
 use agentpulse_definitions::Scope;
 use agentpulse_store::history::Reader;
 
@@ -24,7 +27,6 @@ const LIMITS: RangeInclusive<usize> = 1..=500;
 const DEFAULT_LIMIT: usize = 100;
 /// As many definitions as are read.
 const MAX_OFFSET: usize = 20_000;
-/// An answer of the most has some 4 MB.
 const MAX_PRIORITY: i64 = 1_000_000;
 pub const DAYS: i32 = 30;
 
@@ -58,6 +60,7 @@ pub struct Query {
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "DefinedAgents")]
 pub struct Agents {
+    /// Fewer than `limit` where they have more than 4 MiB; the next ones are behind so many.
     pub agents: Vec<Agent>,
     /// Also of those that are on other pages.
     pub total: usize,
@@ -147,8 +150,13 @@ impl Report for Query {
                 .filter(|_| one.has_figures());
             Agent::of(one, known.unwrap_or(&nothing), self.days, definitions)
         };
+        let mut room = MAX_ANSWER_BYTES;
+        let fits = |agent: &Agent| {
+            room = room.saturating_sub(json_bytes(agent));
+            room > 0
+        };
         let agents = Agents {
-            agents: page.iter().map(agent).collect(),
+            agents: page.iter().map(agent).take_while(fits).collect(),
             total,
             seq: current.seq,
             epoch: current.epoch.clone(),
@@ -161,7 +169,7 @@ impl Report for Query {
 pub async fn figures_of(
     sources: &Sources,
     chosen: &[Chosen],
-    days: (agentpulse_core::bucket::Day, agentpulse_core::bucket::Day),
+    days: (Day, Day),
 ) -> Result<HashMap<String, Figures>, Error> {
     let named = chosen.iter().filter(|one| one.has_figures());
     let names: Vec<String> = named.map(|one| one.agent.run_name().to_owned()).collect();
