@@ -48,13 +48,13 @@ fn a_parameter_out_of_bounds_is_400_with_the_bounds() {
         is_error(&daemon.get(&path), 400, &["hours must be 1..=168"]);
     }
     for route in [
-        "performance/zorp",
-        "metrics/daily",
-        "costs",
-        "../registry/agents",
+        "agents/performance/zorp",
+        "agents/metrics/daily",
+        "agents/costs",
+        "registry/agents",
     ] {
         for days in ["0", "401", "-7", "x"] {
-            let path = format!("/api/agents/{route}?days={days}");
+            let path = format!("/api/{route}?days={days}");
             is_error(&daemon.get(&path), 400, &["days must be 1..=400"]);
         }
     }

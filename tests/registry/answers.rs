@@ -187,14 +187,16 @@ fn the_list_is_filtered_and_sorted() {
     );
     assert_eq!(
         stats["projects"][0],
-        json!({"project": null, "agents": 3, "description_tokens": 12})
+        json!({"project": null, "agents": 3, "description_tokens": 10})
     );
     let conflicts = daemon.read("/registry/conflicts").expect("an answer");
-    assert_eq!(conflicts["total"], 2, "{conflicts}");
-    let codes: Vec<_> = [0, 1]
-        .map(|n| conflicts["conflicts"][n]["code"].clone())
-        .into();
-    assert!(codes.contains(&json!("shadowed")), "{conflicts}");
+    assert_eq!(conflicts["total"], 1, "{conflicts}");
+    let shadowed = &conflicts["conflicts"][0];
+    assert_eq!(
+        (&shadowed["code"], &shadowed["project"]),
+        (&json!("shadowed"), &json!("~/shop"))
+    );
+    assert_eq!(shadowed["file_path"], "~/.claude/agents/reviewer.md");
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::scrape::Scrape;
 use crate::harness::{Daemon, Setup, eventually, folder};
 
 pub struct Home(TempDir);
@@ -102,8 +101,7 @@ pub fn refresh(daemon: &Daemon) -> Value {
 }
 
 pub fn counter(daemon: &Daemon, name: &str) -> u64 {
-    let full = format!("agentpulse_{name}_total");
-    let scrape = Scrape::of(daemon);
-    let sample = scrape.samples.iter().find(|sample| sample.name == full);
-    sample.expect("the counter").value as u64
+    let status = daemon.command(&["status", "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    status["counters"][name].as_u64().expect("the counter")
 }

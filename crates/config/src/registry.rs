@@ -40,7 +40,7 @@ impl Registry {
             folder: r.optional_path("registry.folder")?.or_else(by_default),
             projects: r.paths(reloaded("registry.projects"), Vec::new())?,
             maintenance: r.list(reloaded("registry.maintenance"), "a name of an agent", name)?,
-            // All files are looked at.
+            // Each file is checked for a change.
             rescan: r.duration(
                 reloaded("registry.rescan"),
                 60 * SECOND,

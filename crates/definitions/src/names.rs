@@ -44,7 +44,8 @@ pub fn is_plain(name: &str) -> bool {
         .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-/// What stands before the name of a plugin's agent where it runs: the plugin, and the folders in it.
+/// What stands before the name of a plugin's agent where it runs: the plugin, and the folders in
+/// it.
 pub fn prefix<'p>(plugin: &'p str, folders: impl Iterator<Item = &'p str>) -> String {
     let parts = [plugin].into_iter().chain(folders);
     parts.map(|part| format!("{part}:")).collect()

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use agentpulse_sources::clean_name;
-
 use crate::body::{self, Body};
 use crate::client::Client;
 use crate::definition::{Config, Definition};
 use crate::extra::{MAX_VALUE_CHARS, clean, json};
+use crate::file_name::{FileName, named};
 use crate::finding::{Code, Finding, MAX_FINDINGS, quoted};
 use crate::frontmatter::{BYTE_ORDER_MARK, Frontmatter};
 use crate::meaning::{Meaning, Meanings, meaning};
@@ -28,32 +27,6 @@ const MAX_EXTRA: usize = 32;
 
 const SKIPS: &str = "does not load the file";
 const IGNORES: &str = "ignores it";
-
-/// What the place of a file says of it.
-#[derive(Clone, Copy, Debug)]
-pub struct FileName<'f> {
-    /// Without `.md`.
-    pub stem: &'f str,
-    /// Of an agent of a plugin: what stands before its name where it runs. It has the name of its
-    /// file if it names none.
-    pub prefix: Option<&'f str>,
-}
-
-impl FileName<'_> {
-    fn is_of_plugin(&self) -> bool {
-        self.prefix.is_some()
-    }
-
-    /// As executions of it are named.
-    fn run_name(&self, name: &str) -> String {
-        named(&format!("{}{name}", self.prefix.unwrap_or_default()))
-    }
-}
-
-/// As names of agents are that arrive in events; no event has one that is no name there.
-fn named(name: &str) -> String {
-    clean_name(name.to_owned()).unwrap_or_else(|| clean(name, MAX_VALUE_CHARS))
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {

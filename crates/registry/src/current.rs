@@ -106,7 +106,7 @@ impl Current {
             let too_many = kept.len().saturating_sub(MAX_CHANGES);
             next.dropped = kept
                 .drain(..too_many)
-                .last()
+                .next_back()
                 .map_or(next.dropped, |(seq, _)| seq);
         }
         next
@@ -129,9 +129,12 @@ impl Current {
         Ok(after.cloned().collect())
     }
 
+    /// Where a client looks that is started in this project: in one that is not known, in the
+    /// user's own places. None before the first scan.
     pub fn site(&self, project: &str) -> Option<&Site> {
         let mut sites = self.sites.iter();
-        sites.find(|site| site.project.as_deref() == Some(project))
+        let known = sites.find(|site| site.project.as_deref() == Some(project));
+        known.or(self.sites.first())
     }
 
     /// What a client joins that is started there.

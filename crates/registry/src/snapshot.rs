@@ -25,6 +25,9 @@ impl FileReport {
     }
 }
 
+/// An agent, and which file it is of.
+type Placed = (Option<Identity>, Arc<Agent>);
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     pub registered: Registered,
@@ -37,7 +40,7 @@ pub struct Snapshot {
     /// There is more than was scanned.
     pub is_cut: bool,
     /// In the order of their paths.
-    by_root: HashMap<Root, Vec<(Option<Identity>, Arc<Agent>)>>,
+    by_root: HashMap<Root, Vec<Placed>>,
 }
 
 impl Snapshot {

@@ -78,7 +78,7 @@ pub fn choose(
     let mut chosen = match &only.project {
         Some(project) => current
             .site(project)
-            .map_or(Vec::new(), |site| in_site(current, site)),
+            .map_or(Vec::new(), |site| in_site(current, site, project)),
         None => everywhere(current),
     };
     let runs = Runs::of(running, only, &chosen);
@@ -112,7 +112,7 @@ fn everywhere(current: &Current) -> Vec<Chosen> {
     agents.values().map(chosen).collect()
 }
 
-fn in_site(current: &Current, site: &Site) -> Vec<Chosen> {
+fn in_site(current: &Current, site: &Site, project: &str) -> Vec<Chosen> {
     let roots: HashSet<&Path> = site.roots.iter().map(|root| root.path.as_path()).collect();
     let all = current.members(site);
     let members: HashMap<&str, _> = all
@@ -131,7 +131,7 @@ fn in_site(current: &Current, site: &Site) -> Vec<Chosen> {
         // What is broken, or is there under another name, is no member.
         let is_there = member.is_some() || agent.state == State::Broken;
         is_there.then(|| Chosen {
-            project: site.project.clone(),
+            project: Some(project.to_owned()),
             is_effective: matches!(member, Some(None)),
             is_named: matches!(member, Some(None)) || !taken.contains(agent.run_name()),
             shadowed_by: match member.flatten() {

@@ -75,7 +75,7 @@ pub struct Watch {
     /// `watch` where the system reports each change, else `poll`.
     #[schemars(extend("enum" = ["watch", "poll"]))]
     pub mode: String,
-    /// Places that were looked at, also those in which there is nothing.
+    /// Places that were scanned, also those in which there is nothing.
     pub places: usize,
     /// When the last scan began; null before the first has ended.
     #[schemars(extend("format" = "date-time"))]
