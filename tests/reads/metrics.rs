@@ -372,6 +372,8 @@ fn labels_are_few_and_none_is_an_id() {
         "le",
         "version",
         "redis_version",
+        "scope",
+        "severity",
     ];
     for sample in &scrape.samples {
         for name in sample.labels.keys() {
