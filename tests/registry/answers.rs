@@ -300,3 +300,26 @@ fn what_is_out_of_use_is_named_by_the_settings() {
     let expected = values(&[("a", json!("maintenance")), ("b", json!("idle"))]);
     assert_eq!(shown(&all, "/status"), expected);
 }
+
+/// A name with a secret in it is redacted alike in a file and in an event.
+#[test]
+fn an_agent_whose_name_is_redacted_has_its_executions() {
+    let home = Home::new();
+    let name = "ask-alice@corp.example";
+    write(&home.user(), "ask", &definition(name, ""));
+    let daemon = home.setup().start();
+    daemon.accept(&[
+        stop("a1", name, None, "success", 1_000),
+        start("a2", name, None),
+    ]);
+    let all = eventually("its run is counted", || {
+        let all = agents(&daemon, "");
+        match all[0]["performance"]["total_tasks"] == 1 {
+            true => Ok(all),
+            false => Err(format!("{all:?}")),
+        }
+    });
+    assert_eq!(all[0]["status"], "active");
+    let shown = all[0].to_string();
+    assert!(!shown.contains("alice"), "{shown}");
+}

@@ -177,3 +177,19 @@ fn agents_of_a_folder_that_cannot_be_read_stay_and_are_said_to_be_old() {
     refresh(&daemon);
     assert_eq!(agents(&daemon, ""), [] as [Value; 0]);
 }
+
+/// What moves far above a place is reported by nobody.
+#[test]
+fn what_no_watch_reports_is_found_by_the_next_scan() {
+    let home = Home::new();
+    let shop = home.path("deep/below/shop");
+    write(&home.of("deep/below/shop"), "a", &definition("a", ""));
+    let projects = format!("[{:?}]", shop.display().to_string());
+    let setup = home.setup().set("registry.projects", &projects);
+    let daemon = setup.set("registry.rescan", "\"5s\"").start();
+    until(&daemon, "it is there", |all| all.len() == 1);
+    fs::rename(home.path("deep"), home.path("moved")).expect("a move");
+    until(&daemon, "it has gone", |all| all.is_empty());
+    fs::rename(home.path("moved"), home.path("deep")).expect("a move");
+    until(&daemon, "it is there again", |all| all.len() == 1);
+}

@@ -1,6 +1,7 @@
 //! The registry of the daemon: what a client loads, as the files are, and how its agents do.
 
 mod answers;
+mod commands;
 mod follows;
 pub mod home;
 mod naive;

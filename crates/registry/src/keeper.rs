@@ -227,8 +227,11 @@ fn scan(
     let roots: Vec<_> = roots.collect();
     let snapshot = registry.scan(&roots, now);
     let changes = diff(&before.snapshot.registered, &snapshot.registered);
-    let is_same =
-        changes.is_empty() && *before.sites == sites && before.last_scan.began_ms.is_some();
+    // A file that never was an agent is none of the changes, and has findings.
+    let is_same = changes.is_empty()
+        && *before.sites == sites
+        && before.snapshot.files == snapshot.files
+        && before.last_scan.began_ms.is_some();
     let together = (!is_same).then(|| Together::of(&snapshot, &sites));
     let deciding = places.deciding(sites.iter().map(|site| site.folder.as_path()));
     Scanned {

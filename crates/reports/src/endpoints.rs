@@ -174,7 +174,10 @@ mod tests {
         if let (Value::Number(least), Value::Number(most)) =
             (&schema["minimum"], &schema["maximum"])
         {
-            text += &format!(" {least}..{most} ({})", schema["default"]);
+            text += &format!(" {least}..{most}");
+            if let Value::Number(default) = &schema["default"] {
+                text += &format!(" ({default})");
+            }
         }
         if let (Value::Array(words), false) = (&schema["enum"], name == "status") {
             let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();

@@ -18,24 +18,23 @@ pub struct Figures {
     pub last_ms: Option<i64>,
 }
 
-/// Of these names, in the days from `from` to `to`, both included.
+/// Of these names, in the days from `from` to `to`, both included. `is_all`: of all executions.
 pub fn figures(
     reader: &Reader,
+    is_all: bool,
     names: &[String],
     (from, to): (Day, Day),
 ) -> Result<HashMap<String, Figures>, Error> {
     let mut all = HashMap::new();
     for name in names {
-        let mut figures = Figures {
-            last_ms: reader.last_ended(name)?,
-            ..Figures::default()
-        };
-        // Most that are defined have never run.
-        if figures.last_ms.is_some() {
-            for row in reader.agent_days(name, from, to)? {
-                figures.tally += row.tally;
-                figures.sketch.merge(&row.sketch);
-            }
+        let mut figures = Figures::default();
+        for row in reader.agent_days(name, from, to)? {
+            figures.tally += row.tally;
+            figures.sketch.merge(&row.sketch);
+        }
+        // Of some executions the last one is searched one by one: of none in these days not at all.
+        if is_all || figures.tally.execution_count > 0 {
+            figures.last_ms = reader.last_ended(name)?;
         }
         all.insert(name.clone(), figures);
     }

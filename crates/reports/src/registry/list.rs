@@ -173,7 +173,8 @@ pub async fn figures_of(
 ) -> Result<HashMap<String, Figures>, Error> {
     let named = chosen.iter().filter(|one| one.has_figures());
     let names: Vec<String> = named.map(|one| one.agent.run_name().to_owned()).collect();
+    let is_all = sources.only().is_all();
     sources
-        .history(move |reader: &Reader| figures(reader, &names, days))
+        .history(move |reader: &Reader| figures(reader, is_all, &names, days))
         .await
 }
