@@ -231,7 +231,7 @@ impl Seen {
                 self.changes += 1;
             }
             // What runs fails, or there are many of it.
-            Some("alert") => {}
+            Some("alert" | "definition" | "definitions_skipped") => {}
             Some("totals") => self.totals = element["data"].clone(),
             other => panic!("{other:?} in {element}"),
         }

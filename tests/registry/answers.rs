@@ -1,11 +1,13 @@
 //! What is answered of each agent, beside its file: what runs, what was counted, what others are in
 //! its way. Numbers are computed by hand.
 
+use std::collections::BTreeSet;
 use std::thread;
 
 use serde_json::{Value, json};
 
 use super::home::{Home, agents, definition, refresh, shown, until, write};
+use crate::harness::watcher::{STREAM, Seen, Watcher};
 use crate::harness::{Daemon, eventually};
 use crate::security::keys::create;
 
@@ -266,6 +268,51 @@ fn changes_are_told_to_who_waits() {
     );
     for expired in [path("other", seq, 0), path(epoch, seq + 1_000, 0)] {
         assert_eq!(daemon.get(&expired).status, 410, "{expired}");
+    }
+}
+
+#[test]
+fn changes_are_sent_to_the_stream() {
+    let home = Home::new();
+    let daemon = home.setup().start();
+    daemon
+        .read("/registry/agents")
+        .expect("it has been scanned");
+    let mut watcher = Watcher::connect(&daemon, STREAM);
+    let mut seen = Seen::first(&mut watcher);
+    let mut events = || {
+        let frame = seen.follow(&mut watcher);
+        let elements = frame["data"].as_array().into_iter().flatten();
+        let events = elements.filter(|one| one["kind"] == "definition");
+        events
+            .map(|one| one["definition"].clone())
+            .collect::<Vec<_>>()
+    };
+    write(&home.user(), "a", &definition("a", ""));
+    let mut next = || loop {
+        if let [first, ..] = &events()[..] {
+            return first.clone();
+        }
+    };
+    assert_eq!(next()["run_name"], "a");
+    std::fs::remove_file(home.user().join("a.md")).expect("a file");
+    assert_eq!(next()["reason"], "deleted");
+    // More than one frame holds, in their order.
+    let many = home.path("many");
+    for n in 0..100 {
+        write(&many, &format!("b{n}"), &definition(&format!("b{n}"), ""));
+    }
+    std::fs::rename(many, home.user().join("many")).expect("a move");
+    let (mut names, mut last) = (BTreeSet::new(), 0);
+    while names.len() < 100 {
+        let events = events();
+        assert!(events.len() <= 64, "{}", events.len());
+        for event in events {
+            let seq = event["seq"].as_u64().expect("a number");
+            assert!(seq > last, "{event}");
+            last = seq;
+            names.insert(event["run_name"].as_str().expect("a name").to_owned());
+        }
     }
 }
 

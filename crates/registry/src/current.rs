@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use agentpulse_definitions::{Agent, Change, Finding, Standing, conflicts, standings};
 
+use crate::event::{Event, MAX_EVENTS};
 use crate::place::Root;
 use crate::snapshot::Snapshot;
 
-/// Changes that are kept for those who ask what came after.
-const MAX_CHANGES: usize = 1_024;
 /// Of all projects.
 const MAX_CONFLICTS: usize = 10_000;
 
@@ -63,7 +62,7 @@ pub struct Current {
     pub sites: Arc<Vec<Site>>,
     pub together: Arc<Together>,
     pub last_scan: LastScan,
-    changes: Arc<VecDeque<(u64, Change)>>,
+    events: Arc<VecDeque<Arc<Event>>>,
     /// The last change that is not kept any more.
     dropped: u64,
 }
@@ -94,20 +93,18 @@ impl Current {
     }
 
     /// The same after these changes.
-    pub fn after(&self, changes: Vec<Change>, is_other: bool) -> Current {
+    pub fn after(&self, changes: &[Change], is_other: bool) -> Current {
         let mut next = self.clone();
         next.seq += u64::from(is_other && changes.is_empty());
         if !changes.is_empty() {
-            let kept = Arc::make_mut(&mut next.changes);
+            let kept = Arc::make_mut(&mut next.events);
             for change in changes {
                 next.seq += 1;
-                kept.push_back((next.seq, change));
+                kept.push_back(Arc::new(Event::of(next.seq, change)));
             }
-            let too_many = kept.len().saturating_sub(MAX_CHANGES);
-            next.dropped = kept
-                .drain(..too_many)
-                .next_back()
-                .map_or(next.dropped, |(seq, _)| seq);
+            let too_many = kept.len().saturating_sub(MAX_EVENTS);
+            let last = kept.drain(..too_many).next_back();
+            next.dropped = last.map_or(next.dropped, |event| event.seq);
         }
         next
     }
@@ -116,16 +113,12 @@ impl Current {
     ///
     /// # Errors
     /// Some of them are not known any more, or are not of this life.
-    pub fn changes_since(
-        &self,
-        epoch: Option<&str>,
-        seq: u64,
-    ) -> Result<Vec<(u64, Change)>, Expired> {
+    pub fn events_since(&self, epoch: Option<&str>, seq: u64) -> Result<Vec<Arc<Event>>, Expired> {
         let is_ours = epoch.is_none_or(|epoch| epoch == self.epoch) && seq <= self.seq;
         if !is_ours || seq < self.dropped {
             return Err(Expired);
         }
-        let after = self.changes.iter().filter(|(at, _)| *at > seq);
+        let after = self.events.iter().filter(|event| event.seq > seq);
         Ok(after.cloned().collect())
     }
 

@@ -162,7 +162,7 @@ impl Keeper {
         self.registry = scanned.registry;
         let before = self.current.borrow().clone();
         let is_other = scanned.together.is_some();
-        let mut next = before.after(scanned.changes, is_other);
+        let mut next = before.after(&scanned.changes, is_other);
         if next.seq > before.seq {
             debug!(next.seq, "the definitions of agents have changed");
         }

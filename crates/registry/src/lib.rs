@@ -3,6 +3,7 @@
 //! scan cannot read is said to be of an earlier one.
 
 mod current;
+mod event;
 mod file;
 mod handle;
 mod keeper;
@@ -18,6 +19,7 @@ mod watch;
 mod workplace;
 
 pub use self::current::{Conflict, Current, Expired, LastScan, Lost, Member, Site, Together};
+pub use self::event::{Event, What};
 pub use self::handle::{Handle, NotScanned};
 pub use self::keeper::Keeper;
 pub use self::place::{Places, Root};

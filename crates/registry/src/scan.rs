@@ -1,6 +1,6 @@
 //! The scan of one root.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,7 +20,7 @@ const KNOWN_BYTES: usize = 1_024;
 pub struct Tree {
     pub files: BTreeMap<PathBuf, Known>,
     /// Folders that cannot be read, and since when.
-    stale: HashMap<PathBuf, i64>,
+    pub stale: BTreeMap<PathBuf, i64>,
     /// Where something may change.
     pub sources: Vec<PathBuf>,
     /// There is more than was scanned.

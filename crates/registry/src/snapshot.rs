@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub sources: Vec<PathBuf>,
     /// There is more than was scanned.
     pub is_cut: bool,
+    /// Folders whose contents are not known.
+    pub unreadable: Vec<PathBuf>,
     /// In the order of their paths.
     by_root: HashMap<Root, Vec<Placed>>,
 }
@@ -48,6 +50,7 @@ impl Snapshot {
         self.registered.roots.insert(root.path.clone());
         self.sources.extend_from_slice(&tree.sources);
         self.is_cut |= tree.is_cut;
+        self.unreadable.extend(tree.stale.keys().cloned());
         let mut here = Vec::new();
         for (path, known) in &tree.files {
             let identity = known.stamp.map(|(stamp, _)| stamp.identity());

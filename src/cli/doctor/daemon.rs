@@ -148,6 +148,14 @@ async fn definitions(control: &Control) -> Vec<Finding> {
             "look after the disk, or the network",
         ));
     }
+    if let [first, ..] = &stats.watch.unreadable[..] {
+        let state = format!("{first} cannot be read: what is shown of it may be old");
+        findings.push(Finding::hint(
+            SUBJECT,
+            state,
+            "make the folder readable for the daemon",
+        ));
+    }
     if errors > 0 {
         let state = format!("the client does not load all of them: {errors} errors in their files");
         findings.push(Finding::hint(

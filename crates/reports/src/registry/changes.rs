@@ -1,13 +1,14 @@
 //! What changed in the definitions, for those who wait for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use agentpulse_api::params::{InvalidParameter, Param, Params};
-use agentpulse_definitions::{Change, Reason};
-use agentpulse_registry::{Current, Expired};
+use agentpulse_definitions::Reason;
+use agentpulse_registry::{self as registry, Current, Expired, What};
 
 use super::Definitions;
 
@@ -71,40 +72,46 @@ impl Query {
     /// What came after is not known any more.
     pub async fn answer(&self, definitions: &Definitions) -> Result<Changes, Expired> {
         let current = definitions.current().await;
-        let is_new = current.changes_since(self.epoch.as_deref(), self.since)?;
+        let is_new = current.events_since(self.epoch.as_deref(), self.since)?;
         if !is_new.is_empty() || self.wait.is_zero() {
-            return Ok(Changes::of(is_new, &current, definitions));
+            return Ok(Changes::of(&is_new, &current, definitions));
         }
         let current = definitions.handle.beyond(self.since, self.wait).await;
-        let changes = current.changes_since(self.epoch.as_deref(), self.since)?;
-        Ok(Changes::of(changes, &current, definitions))
+        let changes = current.events_since(self.epoch.as_deref(), self.since)?;
+        Ok(Changes::of(&changes, &current, definitions))
     }
 }
 
 impl Changes {
-    fn of(changes: Vec<(u64, Change)>, current: &Current, definitions: &Definitions) -> Changes {
-        let event = |(seq, change): (u64, Change)| {
-            let (kind, agent, changed, reason) = match change {
-                Change::Registered(agent) => ("agent_registered", agent, Vec::new(), None),
-                Change::Updated { agent, changed } => ("agent_updated", agent, changed, None),
-                Change::Deregistered { agent, reason } => {
-                    ("agent_deregistered", agent, Vec::new(), Some(word(reason)))
-                }
-            };
-            Event {
-                seq,
-                kind: kind.to_owned(),
-                agent_id: agent.id.clone(),
-                run_name: agent.run_name().to_owned(),
-                file_path: definitions.shown(&agent.path),
-                changed,
-                reason: reason.map(str::to_owned),
-            }
-        };
+    fn of(
+        events: &[Arc<registry::Event>],
+        current: &Current,
+        definitions: &Definitions,
+    ) -> Changes {
+        let events = events.iter();
         Changes {
-            events: changes.into_iter().map(event).collect(),
+            events: events.map(|event| Event::of(event, definitions)).collect(),
             seq: current.seq,
             epoch: current.epoch.clone(),
+        }
+    }
+}
+
+impl Event {
+    pub(crate) fn of(event: &registry::Event, definitions: &Definitions) -> Event {
+        let (kind, changed, reason) = match &event.what {
+            What::Registered => ("agent_registered", Vec::new(), None),
+            What::Updated(changed) => ("agent_updated", changed.clone(), None),
+            What::Deregistered(reason) => ("agent_deregistered", Vec::new(), Some(word(*reason))),
+        };
+        Event {
+            seq: event.seq,
+            kind: kind.to_owned(),
+            agent_id: event.agent_id.clone(),
+            run_name: event.run_name.clone(),
+            file_path: definitions.shown(&event.path),
+            changed,
+            reason: reason.map(str::to_owned),
         }
     }
 }

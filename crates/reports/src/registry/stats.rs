@@ -14,8 +14,11 @@ use agentpulse_api::params::{InvalidParameter, Params};
 use agentpulse_core::bucket::rfc3339;
 use agentpulse_registry::Current;
 
+use super::Definitions;
 use super::choice::{Chosen, Status, choose};
 use super::finding::severity;
+
+const MAX_UNREADABLE: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Query {}
@@ -85,6 +88,8 @@ pub struct Watch {
     pub is_late: bool,
     /// There are more files than are read.
     pub is_cut: bool,
+    /// Folders that cannot be read, at most 16 of them.
+    pub unreadable: Vec<String>,
 }
 
 impl Endpoint for Query {
@@ -119,11 +124,11 @@ impl Report for Query {
         let maintenance = definitions.settings.borrow().maintenance.clone();
         let (running, _) = sources.running();
         let all = choose(&current, running, sources.only(), &maintenance);
-        Ok((build(&current, &all), View::History))
+        Ok((build(&current, &all, definitions), View::History))
     }
 }
 
-fn build(current: &Current, all: &[Chosen]) -> Stats {
+fn build(current: &Current, all: &[Chosen], definitions: &Definitions) -> Stats {
     let files = &current.snapshot.files;
     let mut findings = Findings::default();
     for finding in files.iter().flat_map(|file| file.findings()) {
@@ -134,6 +139,7 @@ fn build(current: &Current, all: &[Chosen]) -> Stats {
         }
     }
     let last = &current.last_scan;
+    let unreadable = current.snapshot.unreadable.iter().take(MAX_UNREADABLE);
     Stats {
         agent_counts: counts(all),
         findings,
@@ -153,6 +159,7 @@ fn build(current: &Current, all: &[Chosen]) -> Stats {
             scan_ms: last.took.as_millis() as u64,
             is_late: last.is_late,
             is_cut: current.snapshot.is_cut,
+            unreadable: unreadable.map(|path| definitions.shown(path)).collect(),
         },
         seq: current.seq,
         epoch: current.epoch.clone(),

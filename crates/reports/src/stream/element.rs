@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::active::Listed;
 use crate::current::Totals;
 use crate::item::SharedItem;
+use crate::registry::changes::Event;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::change::{Change, ChangeKind};
 use agentpulse_core::view::{Active, Heartbeat};
@@ -36,6 +37,14 @@ pub(super) enum Element {
     /// It fires, or is resolved.
     Alert {
         alert: Arc<Alert>,
+    },
+    /// A definition is new, is not as it was, or has gone.
+    Definition {
+        definition: Event,
+    },
+    /// More of them than are kept have changed: they are to be listed again.
+    DefinitionsSkipped {
+        definitions_seq: u64,
     },
 }
 

@@ -9,6 +9,7 @@
 //!     {"kind":"stopped","execution":<as in /executions>},   it ended, or timed out
 //!     {"kind":"corrected","execution":<as in /executions>}, it had ended, and was corrected
 //!     {"kind":"alert","alert":<as in /alerts>},             it fires, or is resolved
+//!     {"kind":"definition","definition":<as in /registry/changes>},
 //!     {"kind":"totals","data":<totals>}]}                   twice a second at most
 //! {"type":"resync","seq":n+2,"reason":"…","data":<totals>,"active":[…],"omitted":…}
 //! ```
