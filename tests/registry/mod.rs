@@ -6,3 +6,4 @@ mod follows;
 pub mod home;
 mod naive;
 mod scale;
+mod secrets;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::body::Body;
+use crate::extra::{MAX_ENTRY_CHARS, clean};
 use crate::meaning::{Meaning, Meanings};
 use crate::place::Place;
 
@@ -48,7 +49,7 @@ pub struct Config {
 impl Config {
     pub fn of(mut meanings: Meanings, extra: BTreeMap<String, Json>) -> Config {
         let mut text = |field| match meanings.remove(field) {
-            Some(Meaning::Text(text)) => Some(text),
+            Some(Meaning::Text(text)) => Some(clean(&text, MAX_ENTRY_CHARS)),
             _ => None,
         };
         let (model, memory, color) = (text("model"), text("memory"), text("color"));
@@ -56,7 +57,9 @@ impl Config {
         let isolation = text("isolation");
         let mut list = |field| match meanings.remove(field) {
             Some(Meaning::List(entries)) => {
-                Some(entries.into_iter().map(|entry| entry.text).collect())
+                let entries = entries.iter();
+                let texts = entries.map(|entry| clean(&entry.text, MAX_ENTRY_CHARS));
+                Some(texts.collect())
             }
             _ => None,
         };

@@ -359,7 +359,7 @@ impl Reader<'_> {
             let Some(field) = self.client.field(key) else {
                 self.unknown(key, *key_at);
                 if extra.len() < MAX_EXTRA {
-                    extra.insert(clean(key, MAX_VALUE_CHARS), json(&node.value));
+                    extra.insert(clean(key, MAX_VALUE_CHARS), json(key, &node.value));
                 }
                 continue;
             };

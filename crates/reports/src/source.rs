@@ -44,7 +44,7 @@ pub struct Sources {
     readers: Readers,
     names: Arc<RwLock<Names>>,
     state: Arc<LiveState>,
-    running: Arc<Running>,
+    pub(super) running: Arc<Running>,
     calendar: Calendar,
     pub(super) clients: Clients,
     pub(super) definitions: Definitions,

@@ -1,6 +1,7 @@
 //! What is wrong between definitions.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use agentpulse_api::params::{InvalidParameter, LIMIT, Params};
 use agentpulse_registry::Together;
 
 use super::finding::Finding;
+use super::in_background;
 use super::list::OFFSET;
 
 const MAX_ROWS: usize = 1_000;
@@ -83,16 +85,17 @@ impl Report for Query {
     async fn fetch(&self, sources: &Sources, _: i64) -> Result<(Conflicts, View), Error> {
         let definitions = &sources.definitions;
         let current = definitions.current().await;
-        let of_site = |project: &String| {
-            let sites = current
-                .site(project)
-                .into_iter()
-                .cloned()
-                .collect::<Vec<_>>();
-            Together::of(&current.snapshot, &sites).into()
+        let together = match sources.only().project.clone() {
+            None => current.together.clone(),
+            Some(project) => {
+                let of = current.clone();
+                let of_site = move || {
+                    let sites: Vec<_> = of.site(&project).into_iter().cloned().collect();
+                    Together::of(&of.snapshot, &sites)
+                };
+                Arc::new(in_background(of_site).await?)
+            }
         };
-        let project = sources.only().project.as_ref();
-        let together = project.map_or_else(|| current.together.clone(), of_site);
         let found = &together.conflicts;
         let conflict = |found: &agentpulse_registry::Conflict| Conflict {
             project: found.project.clone(),

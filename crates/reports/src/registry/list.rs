@@ -19,8 +19,9 @@ use agentpulse_definitions::Scope;
 use agentpulse_store::history::Reader;
 
 use super::agent::Agent;
-use super::choice::{Chosen, Status, choose};
+use super::choice::{Chosen, Status};
 use super::figures::{Figures, figures};
+use super::in_background;
 use super::rank::{Filter, Sort};
 
 const LIMITS: RangeInclusive<usize> = 1..=500;
@@ -129,18 +130,27 @@ impl Report for Query {
         let definitions = &sources.definitions;
         let current = definitions.current().await;
         let settings = definitions.settings.borrow().clone();
-        let (running, _) = sources.running();
-        let mut all = choose(&current, running, sources.only(), &settings.maintenance);
-        all.retain(|one| self.filter.takes(one, &settings.catalog.types));
+        let (filter, sort) = (self.filter.clone(), self.sort);
+        let filtered = move |mut all: Vec<Chosen>| {
+            all.retain(|one| filter.takes(one, &settings.catalog.types));
+            all
+        };
+        let all = sources.choose(&current, filtered).await?;
         let total = all.len();
         let days = last_days(self.days, sources.today(now_ms));
         let mut known = HashMap::new();
-        if self.sort != Sort::Name {
+        if sort != Sort::Name {
             known = figures_of(sources, &all, days).await?;
         }
-        self.sort.sort(&mut all, &known);
-        let page: Vec<Chosen> = all.into_iter().skip(self.offset).take(self.limit).collect();
-        if self.sort == Sort::Name {
+        let (offset, limit) = (self.offset, self.limit);
+        let cut = move || {
+            let mut all = all;
+            sort.sort(&mut all, &known);
+            let page: Vec<Chosen> = all.into_iter().skip(offset).take(limit).collect();
+            (page, known)
+        };
+        let (page, mut known) = in_background(cut).await?;
+        if sort == Sort::Name {
             known = figures_of(sources, &page, days).await?;
         }
         let nothing = Figures::default();

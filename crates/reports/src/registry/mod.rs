@@ -12,12 +12,19 @@ mod rank;
 pub mod show;
 pub mod stats;
 
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::task::spawn_blocking;
+
+use crate::error::Error;
+use crate::source::Sources;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_redact::{redact, without_homes};
 use agentpulse_registry::{Current, Handle};
+
+use self::choice::{Chosen, choose};
 
 pub use self::agent::Agent;
 pub use self::choice::Status;
@@ -52,6 +59,30 @@ impl Definitions {
     /// A path as it is shown.
     fn shown(&self, path: &Path) -> String {
         shown(path, self.settings.borrow().home.as_deref())
+    }
+}
+
+impl Sources {
+    /// Of all definitions that are asked for.
+    async fn choose<T: Send + 'static>(
+        &self,
+        current: &Arc<Current>,
+        then: impl FnOnce(Vec<Chosen>) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let (current, running, only) = (current.clone(), self.running.clone(), self.only().clone());
+        let maintenance = self.definitions.settings.borrow().maintenance.clone();
+        in_background(move || then(choose(&current, &running, &only, &maintenance))).await
+    }
+}
+
+/// Of thousands of definitions it takes milliseconds, in which no connection is to wait.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    match spawn_blocking(work).await {
+        Ok(done) => Ok(done),
+        Err(fault) if fault.is_panic() => resume_unwind(fault.into_panic()),
+        Err(_) => Err(Error::Unavailable("the daemon is stopping".to_owned())),
     }
 }
 

@@ -11,7 +11,7 @@ use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, Param, Params};
 
 use super::agent::Agent;
-use super::choice::choose;
+use super::choice::Chosen;
 use super::figures::Figures;
 use super::list::{DAYS, figures_of};
 
@@ -59,10 +59,12 @@ impl Report for Query {
     async fn fetch(&self, sources: &Sources, now_ms: i64) -> Result<(Agent, View), Error> {
         let definitions = &sources.definitions;
         let current = definitions.current().await;
-        let maintenance = definitions.settings.borrow().maintenance.clone();
-        let (running, _) = sources.running();
-        let mut found = choose(&current, running, sources.only(), &maintenance);
-        found.retain(|one| one.agent.id == self.id || one.agent.run_name() == self.id);
+        let id = self.id.clone();
+        let named = move |mut all: Vec<Chosen>| {
+            all.retain(|one| one.agent.id == id || one.agent.run_name() == id);
+            all
+        };
+        let mut found = sources.choose(&current, named).await?;
         // One that is taken in a project is meant before those that are not.
         if found.len() > 1 && sources.only().project.is_some() {
             found.retain(|one| one.is_effective);

@@ -15,7 +15,7 @@ use agentpulse_core::bucket::rfc3339;
 use agentpulse_registry::Current;
 
 use super::Definitions;
-use super::choice::{Chosen, Status, choose};
+use super::choice::{Chosen, Status};
 use super::finding::severity;
 
 const MAX_UNREADABLE: usize = 16;
@@ -121,10 +121,9 @@ impl Report for Query {
     async fn fetch(&self, sources: &Sources, _: i64) -> Result<(Stats, View), Error> {
         let definitions = &sources.definitions;
         let current = definitions.current().await;
-        let maintenance = definitions.settings.borrow().maintenance.clone();
-        let (running, _) = sources.running();
-        let all = choose(&current, running, sources.only(), &maintenance);
-        Ok((build(&current, &all, definitions), View::History))
+        let (of, definitions) = (current.clone(), definitions.clone());
+        let built = move |all: Vec<Chosen>| build(&of, &all, &definitions);
+        Ok((sources.choose(&current, built).await?, View::History))
     }
 }
 

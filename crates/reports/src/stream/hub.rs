@@ -12,11 +12,11 @@ use tracing::warn;
 
 use super::channels::{Channel, Dialect, Join, RESYNC_EVERY};
 use super::dashboard_feed::DashboardFeed;
+use super::definition_feed::DefinitionFeed;
 use super::element::Element;
 use super::frame;
 use super::gap::Gap;
 use super::snapshot::{self, Resync, Snapshot};
-use crate::registry::changes::Event;
 use crate::service::Reports;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::bucket::Day;
@@ -34,8 +34,6 @@ const WINDOW: Duration = Duration::from_millis(100);
 const MAX_ELEMENTS: usize = 200;
 /// Heartbeats of one frame, those that waited longest. A thousand agents have more than are read.
 const MAX_HEARTBEATS: usize = 12;
-/// Changes of definitions of one frame; the others follow in the next ones.
-const MAX_DEFINITIONS: usize = 64;
 const TOTALS_EVERY: Duration = Duration::from_millis(500);
 /// Between two snapshots for new clients: one that connects meanwhile waits for the next.
 const SNAPSHOTS_EVERY: Duration = Duration::from_millis(250);
@@ -74,8 +72,7 @@ pub struct Hub {
     /// Changes were skipped, until all have been sent what runs.
     gap: Option<Gap>,
     rebuilds: u64,
-    /// The last change of the definitions that was shown.
-    defined: u64,
+    definitions: DefinitionFeed,
     snapshot_at: Instant,
     resync_at: Instant,
     /// When the next resync may have the longer list.
@@ -117,7 +114,7 @@ impl Hub {
             shown: 0,
             gap: None,
             rebuilds: 0,
-            defined: 0,
+            definitions: DefinitionFeed::default(),
             snapshot_at: now,
             resync_at: now,
             whole_at: now,
@@ -161,7 +158,7 @@ impl Hub {
         (self.gap, self.totals.read) = (None, None);
         self.totals.stale = false;
         self.watched.alerts = self.watched.alerts.resubscribe();
-        self.defined = self.watched.reports.definitions().handle.now().seq;
+        self.definitions.begin(self.watched.reports.definitions());
     }
 
     fn wait(&mut self, join: Join) {
@@ -265,34 +262,12 @@ impl Hub {
             elements.push(Element::Alert { alert });
         }
         let room = MAX_ELEMENTS - elements.len();
-        elements.extend(self.definitions(room.min(MAX_DEFINITIONS)));
+        let definitions = self.watched.reports.definitions();
+        elements.extend(self.definitions.take(definitions, room));
         if elements.len() < MAX_ELEMENTS {
             elements.extend(self.totals.read.take());
         }
         elements
-    }
-
-    /// What has changed in the definitions.
-    fn definitions(&mut self, room: usize) -> Vec<Element> {
-        let definitions = self.watched.reports.definitions();
-        let current = definitions.handle.now();
-        if current.seq == self.defined || room == 0 {
-            return Vec::new();
-        }
-        let Ok(events) = current.events_since(None, self.defined) else {
-            self.defined = current.seq;
-            let definitions_seq = current.seq;
-            return vec![Element::DefinitionsSkipped { definitions_seq }];
-        };
-        let shown = &events[..events.len().min(room)];
-        self.defined = match shown.len() < events.len() {
-            true => shown.last().map_or(self.defined, |event| event.seq),
-            false => current.seq,
-        };
-        let element = |event: &Arc<_>| Element::Definition {
-            definition: Event::of(event, definitions),
-        };
-        shown.iter().map(element).collect()
     }
 
     /// If too many wait the oldest are skipped; `/api/agents/alerts` lists them.

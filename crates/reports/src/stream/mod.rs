@@ -38,6 +38,7 @@ mod channels;
 mod clients;
 mod dashboard;
 mod dashboard_feed;
+mod definition_feed;
 mod element;
 mod frame;
 mod gap;
