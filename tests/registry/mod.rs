@@ -5,5 +5,6 @@ mod commands;
 mod follows;
 pub mod home;
 mod naive;
+mod plugins;
 mod scale;
 mod secrets;

@@ -2,3 +2,4 @@ mod equal;
 mod naive;
 mod places;
 mod scans;
+mod watch;

@@ -1,0 +1,62 @@
+//! What is noticed. That nothing else is, the tests of the daemon count.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+use crate::watch::Watched;
+
+/// Longer than the system takes to report.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Whether it is news.
+async fn is_news(watched: &Watched, happens: impl FnOnce()) -> bool {
+    happens();
+    timeout(SOON, watched.changed()).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_place_that_comes_later_is_noticed_from_above() {
+    let folder = TempDir::new().unwrap();
+    let agents = folder.path().join("project/.claude/agents");
+    let mut watched = Watched::new();
+    let others = [agents.clone()];
+    assert!(watched.set(&[], &others), "the first watch is new");
+    assert!(watched.is_whole());
+    assert!(!watched.set(&[], &others), "it is there already");
+    let project = folder.path().join("project");
+    assert!(is_news(&watched, || fs::create_dir(&project).unwrap()).await);
+    assert!(watched.set(&[], &others), "the next folder on the way");
+    assert!(is_news(&watched, || fs::create_dir_all(&agents).unwrap()).await);
+    watched.set(&[agents.clone()], &others);
+    assert!(is_news(&watched, || fs::write(agents.join("a.md"), "x").unwrap()).await);
+}
+
+#[test]
+fn what_the_system_does_not_report_is_known() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let _entered = runtime.enter();
+    let folder = TempDir::new().unwrap();
+    let whole = |sources: &[PathBuf], others: &[PathBuf]| {
+        let mut watched = Watched::new();
+        watched.set(sources, others);
+        watched.is_whole()
+    };
+    let proc = Path::new("/proc/self/fd").to_owned();
+    assert!(whole(&[folder.path().to_owned()], &[]));
+    assert!(
+        !whole(&[folder.path().to_owned(), proc.clone()], &[]),
+        "it reports nothing"
+    );
+    assert!(!whole(&[], &[proc.join("agents")]));
+    assert!(
+        !whole(&[folder.path().join("gone")], &[]),
+        "it was there a moment ago"
+    );
+}
