@@ -6,8 +6,17 @@ use serde_json::{Value, json};
 
 use crate::harness::{Daemon, Redis, Setup, eventually};
 
-const PARTS: [&str; 9] = [
-    "config", "database", "disk", "history", "hooks", "journal", "live", "redis", "spool",
+const PARTS: [&str; 10] = [
+    "config",
+    "database",
+    "definitions",
+    "disk",
+    "history",
+    "hooks",
+    "journal",
+    "live",
+    "redis",
+    "spool",
 ];
 
 fn report(daemon: &Daemon) -> Value {

@@ -130,10 +130,12 @@ impl Keeper {
     async fn settle(&self) {
         let end = Instant::now() + MAX_GATHER;
         let mut quiet = Instant::now() + QUIET;
-        while timeout_at(quiet.min(end), self.watched.changed())
-            .await
-            .is_ok()
-        {
+        // What has come already is never late: without the end it would go on as long as it comes.
+        while Instant::now() < end {
+            let changed = self.watched.changed();
+            if timeout_at(quiet.min(end), changed).await.is_err() {
+                return;
+            }
             quiet = Instant::now() + QUIET;
         }
     }
@@ -152,13 +154,20 @@ impl Keeper {
         let Some(scanned) = self.ended(scan).await else {
             return false;
         };
+        let (snapshot, deciding) = (scanned.snapshot.clone(), &scanned.deciding);
         self.counters.registry_scans.add(1);
-        self.counters
-            .registry_files_read
-            .add(scanned.snapshot.files_read as u64);
-        let is_again = self
-            .watched
-            .set(&scanned.snapshot.sources, &scanned.deciding);
+        let files_read = snapshot.files_read as u64;
+        self.counters.registry_files_read.add(files_read);
+        let is_again = self.watched.set(&snapshot.sources, deciding);
+        let current = self.publish(scanned);
+        for request in waiting {
+            // Who asked may be gone.
+            let _ = request.send(current.clone());
+        }
+        is_again
+    }
+
+    fn publish(&mut self, scanned: Scanned) -> Arc<Current> {
         self.registry = scanned.registry;
         let before = self.current.borrow().clone();
         let is_other = scanned.together.is_some();
@@ -179,11 +188,7 @@ impl Keeper {
         };
         let next = Arc::new(next);
         self.current.send_replace(next.clone());
-        for request in waiting {
-            // Who asked may be gone.
-            let _ = request.send(next.clone());
-        }
-        is_again
+        next
     }
 
     /// Waits for a scan, however long it takes. None if it ended by a fault: what it knew is lost,

@@ -160,6 +160,7 @@ impl System {
             lag_ms: [View::Live, View::History].map(|view| changes.lag_ms(view, now_ms)),
             counters: readiness.counters.clone(),
             settings: self.reloaded.last(),
+            definitions: self.definitions.now(),
             took: began.elapsed(),
         }
     }

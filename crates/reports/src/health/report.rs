@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::shape::{
-    Check, Checks, Database, Disk, Health, History, Hooks, Journal, Live, Redis, Settings, Spool,
-    Verdict,
+    Check, Checks, Database, Definitions, Disk, Health, History, Hooks, Journal, Live, Redis,
+    Settings, Spool, Verdict,
 };
 use crate::probe::{DiskUsage, ProbeError, RedisMemory};
+use agentpulse_definitions::State;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_pipeline::live_state::Condition;
 use agentpulse_pipeline::readiness::{FLUSH_LAG_ALLOWED_MS, LIVE_LAG_ALLOWED_MS};
 use agentpulse_pipeline::reload::Last;
+use agentpulse_registry::Current;
 
 /// The writer refuses events when it has to remember 65,536 executions that history lacks.
 const PENDING_ALLOWED: u64 = 32_768;
@@ -50,6 +52,7 @@ pub struct HealthInputs {
     pub lag_ms: [i64; 2],
     pub counters: Arc<Counters>,
     pub settings: Last,
+    pub definitions: Arc<Current>,
     pub took: Duration,
 }
 
@@ -98,6 +101,7 @@ pub fn build(inputs: &HealthInputs) -> Health {
         spool: spool(inputs),
         disk: disk(inputs),
         config: config(inputs),
+        definitions: definitions(inputs),
     };
     let needed = [
         checks.database.status,
@@ -111,6 +115,7 @@ pub fn build(inputs: &HealthInputs) -> Health {
         checks.hooks.status,
         checks.spool.status,
         checks.config.status,
+        checks.definitions.status,
     ];
     let useful = useful.map(|verdict| verdict.min(Verdict::Degraded));
     let status = needed.into_iter().chain(useful).max();
@@ -263,6 +268,24 @@ fn config(inputs: &HealthInputs) -> Check<Settings> {
     let finding = failed.and_then(|reason| degraded(format!("the old settings stay: {reason}")));
     let needs_restart = inputs.settings.needs_restart.clone();
     check(finding, Settings { needs_restart })
+}
+
+/// A definition that is broken is a fault of its author's.
+fn definitions(inputs: &HealthInputs) -> Check<Definitions> {
+    let last = &inputs.definitions.last_scan;
+    let agents = &inputs.definitions.snapshot.registered.agents;
+    let finding = match last.is_late {
+        true => degraded("a scan takes longer than 30 s: a disk does not answer".to_owned()),
+        false => None,
+    };
+    let broken = agents.values().filter(|agent| agent.state == State::Broken);
+    let figures = Definitions {
+        agents: agents.len(),
+        broken: broken.count(),
+        watched: last.is_watched,
+        last_scan_age_ms: age_ms(inputs, last.began_ms),
+    };
+    check(finding, figures)
 }
 
 fn pending(inputs: &HealthInputs) -> [u64; 2] {

@@ -34,6 +34,7 @@ pub struct Checks {
     pub spool: Check<Spool>,
     pub disk: Check<Disk>,
     pub config: Check<Settings>,
+    pub definitions: Check<Definitions>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -113,6 +114,18 @@ pub struct Spool {
 pub struct Settings {
     /// Changed settings that are not in force yet.
     pub needs_restart: Vec<String>,
+}
+
+/// Of agents.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Definitions {
+    pub agents: usize,
+    /// Those that the client does not load as they are now.
+    pub broken: usize,
+    /// The system reports each change.
+    pub watched: bool,
+    /// Null before the first scan has ended.
+    pub last_scan_age_ms: Option<i64>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -13,6 +13,7 @@ fn well() -> HealthInputs {
         uptime: Duration::from_secs(10),
         flush_interval_ms: 2_000,
         settings: Last::default(),
+        definitions: Arc::default(),
         redis_private: true,
         redis_version: "7.2.0".to_owned(),
         spool_max_bytes: 64 * MIB,
@@ -44,7 +45,7 @@ fn a_healthy_part_is_ok_with_its_figures() {
     let report = serde_json::to_value(build(&well())).unwrap();
     assert_eq!(report["status"], "ok", "{report:#}");
     let checks = report["checks"].as_object().unwrap();
-    assert_eq!(checks.len(), 9);
+    assert_eq!(checks.len(), 10);
     for (name, check) in checks {
         assert_eq!(check["status"], "ok", "{name}");
         assert!(check["reason"].is_null(), "{name}");
@@ -59,7 +60,7 @@ fn a_healthy_part_is_ok_with_its_figures() {
 fn each_fault_has_its_verdict_and_only_what_is_needed_fails_the_whole() {
     let late = || ProbeError::late(Duration::from_millis(75));
     type Fault = (&'static str, Verdict, Verdict, fn(&mut HealthInputs));
-    let faults: [Fault; 11] = [
+    let faults: [Fault; 12] = [
         ("database", Verdict::Failed, Verdict::Failed, |inputs| {
             inputs.executions = Err(ProbeError::of("damaged"));
         }),
@@ -94,6 +95,14 @@ fn each_fault_has_its_verdict_and_only_what_is_needed_fails_the_whole() {
         ("disk", Verdict::Failed, Verdict::Failed, |inputs| {
             inputs.room.as_mut().unwrap().free_bytes = NO_DISK_BYTES - 1;
         }),
+        (
+            "definitions",
+            Verdict::Degraded,
+            Verdict::Degraded,
+            |inputs| {
+                Arc::make_mut(&mut inputs.definitions).last_scan.is_late = true;
+            },
+        ),
     ];
     for (part, verdict, whole, fault) in faults {
         let mut inputs = well();
