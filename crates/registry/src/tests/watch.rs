@@ -31,7 +31,7 @@ async fn a_place_that_comes_later_is_noticed_from_above() {
     assert!(is_news(&watched, || fs::create_dir(&project).unwrap()).await);
     assert!(watched.set(&[], &others), "the next folder on the way");
     assert!(is_news(&watched, || fs::create_dir_all(&agents).unwrap()).await);
-    watched.set(&[agents.clone()], &others);
+    watched.set(&others, &others);
     assert!(is_news(&watched, || fs::write(agents.join("a.md"), "x").unwrap()).await);
 }
 
