@@ -193,3 +193,20 @@ fn what_no_watch_reports_is_found_by_the_next_scan() {
     fs::rename(home.path("moved"), home.path("deep")).expect("a move");
     until(&daemon, "it is there again", |all| all.len() == 1);
 }
+
+/// What the settings name is read, whatever is kept of names.
+#[test]
+fn a_project_without_a_name_has_its_definitions() {
+    for (names, is_name) in [("name", true), ("hash", true), ("off", false)] {
+        let home = Home::new();
+        write(&home.of("shop"), "a", &definition("a", ""));
+        let projects = format!("[{:?}]", home.path("shop").display().to_string());
+        let setup = home.setup().set("registry.projects", &projects);
+        let daemon = setup.set("privacy.projects", &format!("{names:?}")).start();
+        let all = until(&daemon, "it is there", |all| all.len() == 1);
+        let project = &all[0]["project"];
+        assert_eq!(project.is_string(), is_name, "{names}: {project}");
+        assert_eq!(project == "~/shop", names == "name", "{names}: {project}");
+        assert_eq!(all[0]["effective"], true);
+    }
+}

@@ -17,7 +17,8 @@ const MAX_CONFLICTS: usize = 10_000;
 /// A folder in which a client is started, and where it then looks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Site {
-    /// The name that executions have; none for the user's own places.
+    /// The name that executions have; None for the user's own places, and where names are not
+    /// kept.
     pub project: Option<String>,
     pub folder: PathBuf,
     /// Those whose names win come first.

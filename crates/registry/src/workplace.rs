@@ -8,10 +8,11 @@ use agentpulse_definitions::Client;
 use crate::current::Site;
 use crate::place::Places;
 
-/// A project, by the name that executions have.
+/// A project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workplace {
-    pub project: String,
+    /// The name that executions have; None where names are not kept.
+    pub project: Option<String>,
     pub folder: PathBuf,
 }
 
@@ -31,7 +32,7 @@ impl Workplaces {
             roots: places.roots(places.home(), client),
         };
         let site = |workplace: &Workplace| Site {
-            project: Some(workplace.project.clone()),
+            project: workplace.project.clone(),
             folder: workplace.folder.clone(),
             roots: places.roots(&workplace.folder, client),
         };

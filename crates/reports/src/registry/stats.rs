@@ -32,7 +32,8 @@ pub struct Stats {
     pub conflicts: usize,
     /// Files that define no agent, and were read as well.
     pub other_files: usize,
-    /// What a client has there; the user's own places first, whose name is null.
+    /// What a client has there: the user's own places first, without a name. Without
+    /// `privacy.projects` no project has one.
     pub projects: Vec<Project>,
     pub watch: Watch,
     /// Grows with each change of the definitions.

@@ -123,7 +123,7 @@ impl Projects {
             let named = folders.into_iter().filter_map(|folder| {
                 let project = project_of(&folder, home.as_deref())?;
                 Some(Workplace {
-                    project: keep.keep(project)?,
+                    project: keep.keep(project),
                     folder,
                 })
             });
@@ -133,7 +133,10 @@ impl Projects {
         let home = settings.home.as_deref();
         projects.extend(names.into_iter().filter_map(|project| {
             let folder = folder_of(&project, home)?;
-            Some(Workplace { project, folder })
+            Some(Workplace {
+                project: Some(project),
+                folder,
+            })
         }));
         let mut seen = HashSet::new();
         projects.retain(|one| seen.insert(one.folder.clone()));
