@@ -183,8 +183,37 @@ fn compare(daemon: &Daemon, all: &[Value], filter: &str) -> Result<(), String> {
     let failed: Vec<&Value> = failed.map(|one| &one["agent_id"]).collect();
     equal("errors", &errors, &failed)?;
 
+    for (query, width) in [
+        ("resolution=1m", 16),
+        ("hours=168&resolution=1h", 13),
+        ("hours=168&resolution=1d", 10),
+    ] {
+        let timeline = read(&format!("metrics/timeline?{query}"))?;
+        let key = |time: &Value| text(time)[..width].to_owned();
+        let points = timeline["timeline"].as_array().expect("a list");
+        let oldest = key(&points[0]["timestamp"]);
+        let mut found = told(
+            &timeline["timeline"],
+            |point| key(&point["timestamp"]),
+            ["executions", "", ""],
+        );
+        found.retain(|_, sum| sum[0] > 0);
+        let wanted = sums(each(), |one| key(&one["execution_end"]));
+        let wanted = wanted.into_iter().filter(|(moment, _)| *moment >= oldest);
+        equal(query, &counts(found), &counts(wanted.collect()))?;
+    }
+    let top = read("top?by=tokens")?;
+    let fields = ["executions", "total_tokens", "estimated_cost"];
+    let found = told(&top["top"], |row| text(&row["agent_name"]), fields);
+    let mut wanted = sums(each(), |one| text(&one["agent_name"]));
+    wanted.retain(|_, [executions, tokens, _]| *executions >= 5 && *tokens > 0);
+    equal("top", &found, &wanted)?;
+
     let week = rfc3339(now_ms() / HOUR_MS * HOUR_MS - 167 * HOUR_MS);
     let of_week = || each().filter(|one| text(&one["execution_end"]) >= week);
+    let failures = read("errors?hours=168")?;
+    let failed = of_week().filter(|one| one["status"] == "failure");
+    equal("failures", &failures["failures"], &json!(failed.count()))?;
     let current = read("metrics/current?timeRange=7d")?;
     equal(
         "current",

@@ -16,8 +16,8 @@ use crate::registry::Definitions;
 use crate::report::Report;
 use crate::source::Sources;
 use crate::{
-    active, costs, current, daily, errors, execution, executions, performance, registry, session,
-    sessions, timeline, tools, types,
+    active, costs, current, daily, errors, execution, executions, failures, performance, registry,
+    session, sessions, timeline, tools, top, types,
 };
 
 /// An endpoint, as its route and the document need it.
@@ -149,7 +149,9 @@ reports! {
     Executions(executions::Page),
     Execution(execution::Query),
     Errors(errors::Query),
+    Failures(failures::Query),
     Costs(costs::Query),
+    Top(top::Query),
     Sessions(sessions::Page),
     Session(session::Query),
     DefinedAgents(registry::list::Query),

@@ -10,6 +10,7 @@ mod facets;
 mod flush;
 mod lifetime;
 mod list;
+mod moments;
 mod only;
 mod only_rollups;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
-use crate::sqlite::Result;
+use crate::sqlite::{Result, from_json};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::dimension::Dimension;
 use agentpulse_core::execution::Execution;
@@ -124,6 +124,26 @@ impl Reader {
                 let chosen = rows.filter_map(rusqlite::Result::transpose);
                 failed(conn, self.first_taken(conn, chosen, limit)?)
             })
+        })
+    }
+
+    /// The executions of all agents that did not succeed and ended since then, newest end first, one
+    /// at a time.
+    pub fn each_failed_since(&self, since_ms: i64, mut f: impl FnMut(Failed)) -> Result<()> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT execution FROM executions INDEXED BY executions_failed
+                 WHERE ended_ms >= ?1 AND status IN ('failure', 'timeout')
+                 ORDER BY ended_ms DESC",
+            )?;
+            let mut rows = select.query([since_ms])?;
+            while let Some(row) = rows.next()? {
+                let one: Execution = from_json(row, 0)?;
+                if self.chosen.borrow().takes(&one) {
+                    Failed::of(&one).into_iter().for_each(&mut f);
+                }
+            }
+            Ok(())
         })
     }
 
