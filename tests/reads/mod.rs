@@ -19,6 +19,7 @@ mod dashboard_hooks;
 mod filtered;
 mod http;
 pub mod metrics;
+mod network;
 mod prices;
 mod redis_page;
 mod redis_reader;

@@ -16,8 +16,8 @@ use crate::registry::Definitions;
 use crate::report::Report;
 use crate::source::Sources;
 use crate::{
-    active, costs, current, daily, errors, execution, executions, failures, performance, registry,
-    session, sessions, timeline, tools, top, types,
+    active, costs, current, daily, errors, execution, executions, failures, network, performance,
+    registry, session, sessions, timeline, tools, top, types,
 };
 
 /// An endpoint, as its route and the document need it.
@@ -152,6 +152,7 @@ reports! {
     Failures(failures::Query),
     Costs(costs::Query),
     Top(top::Query),
+    Network(network::Query),
     Sessions(sessions::Page),
     Session(session::Query),
     DefinedAgents(registry::list::Query),

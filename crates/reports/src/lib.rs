@@ -25,6 +25,7 @@ pub mod health;
 pub mod item;
 mod known_labels;
 mod metrics;
+pub mod network;
 pub mod performance;
 pub mod probe;
 pub mod registry;

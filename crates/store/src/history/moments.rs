@@ -1,4 +1,5 @@
-//! Executions by the minutes in which they ended. No rollup is so fine: they are counted one by one.
+//! Executions by the minutes in which they ended. No rollup is so fine: they are counted one by
+//! one.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -127,8 +127,8 @@ impl Reader {
         })
     }
 
-    /// The executions of all agents that did not succeed and ended since then, newest end first, one
-    /// at a time.
+    /// The executions of all agents that did not succeed and ended since then, newest end first,
+    /// one at a time.
     pub fn each_failed_since(&self, since_ms: i64, mut f: impl FnMut(Failed)) -> Result<()> {
         self.db.read(|conn| {
             let mut select = conn.prepare_cached(
