@@ -8,7 +8,7 @@ use crate::model::rfc3339;
 fn stop(id: &str, agent: &str, parent: Option<&str>, session: &str, project: &str) -> Value {
     json!({
         "event": "stop", "agent_id": id, "agent_name": agent, "parent_agent_id": parent,
-        "session_id": session, "project": project, "status": "success", "duration_ms": 1_000,
+        "session_id": session, "project": project, "status": "success", "duration_ms": 100,
         "execution_end": rfc3339(now_ms() - 60_000),
         "token_usage": {"input_tokens": 10, "output_tokens": 5, "estimated_cost": 0.25},
     })
@@ -37,7 +37,7 @@ fn launches_are_counted_from_parents_that_ended_and_that_run() {
     let edge = |parent: &str, child: &str, launches: i64| {
         json!({
             "parent": parent, "child": child, "launches": launches, "success_rate": 1.0,
-            "p50_duration_ms": 1_000,
+            "p50_duration_ms": 100,
         })
     };
     let edges = json!([edge("lead", "coder", 2), edge("coder", "tester", 1)]);
@@ -57,5 +57,8 @@ fn launches_are_counted_from_parents_that_ended_and_that_run() {
 
     // Of one project alone; the parent may be of another.
     let of_b = daemon.read("/api/agents/network?project=~/b");
-    assert_eq!(of_b.expect("an answer")["edges"], json!([edge("lead", "coder", 1)]));
+    assert_eq!(
+        of_b.expect("an answer")["edges"],
+        json!([edge("lead", "coder", 1)])
+    );
 }

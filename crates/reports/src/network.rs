@@ -272,7 +272,11 @@ mod tests {
             one(4, "tester", "s1", Some("gone")),
             one(3, "coder", "s1", Some("still-runs")),
         ];
-        let names = [("run-1", "coder"), ("run-3", "coder"), ("still-runs", "main")];
+        let names = [
+            ("run-1", "coder"),
+            ("run-3", "coder"),
+            ("still-runs", "main"),
+        ];
         let names = HashMap::from(names.map(|(id, name)| (id, name.to_owned())));
         let network = build(&launched, &names, 0, Zoned::utc());
         let expect = json!({
@@ -314,7 +318,11 @@ mod tests {
         let network = build(&launched, &names, 0, Zoned::utc());
         assert!(!network.is_whole);
         assert_eq!(network.since, "1970-01-01T00:00:01.000Z");
-        let lists = (network.nodes.len(), network.edges.len(), network.together.len());
+        let lists = (
+            network.nodes.len(),
+            network.edges.len(),
+            network.together.len(),
+        );
         assert_eq!(lists, (500, 500, 500));
         let pairs_of_64 = 64 * 63 / 2;
         let omitted = Omitted {
