@@ -1,0 +1,288 @@
+//! Which agents did tasks of such words before, and how well.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::vocabulary::Vocabulary;
+
+/// Of one agent; the oldest goes.
+const MAX_OF_AGENT: usize = 64;
+/// Of the tasks of one agent, those nearest to the query count.
+const NEAREST: usize = 20;
+/// Of one task; the first words of a longer one.
+const MAX_TERMS: usize = 32;
+/// Similarities are compared in steps: of tasks that are about as near, the newer ones count.
+const STEPS: f64 = 8.0;
+
+/// A task that an agent did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Past {
+    pub agent: Arc<str>,
+    pub terms: Vec<String>,
+    /// 0 for a failure to 1 for a success.
+    pub success: f64,
+    /// How much its success says, 0..1.
+    pub strength: f64,
+}
+
+/// The tasks of an agent that are near to a query.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Near {
+    /// Similarities times strengths, summed.
+    pub weight: f64,
+    /// The same times success.
+    pub success: f64,
+    pub tasks: usize,
+}
+
+impl Near {
+    /// The mean success with so many tasks of `expected` success beside it.
+    pub(crate) fn mean(&self, expected: f64, prior: f64) -> f64 {
+        (self.success + prior * expected) / (self.weight + prior)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Experience {
+    most: usize,
+    vocabulary: Vocabulary,
+    /// The numbers of the tasks with each term, rising.
+    postings: Vec<Vec<u64>>,
+    /// From the task `first` on; one that was forgotten is `None`.
+    tasks: VecDeque<Option<Task>>,
+    first: u64,
+    by_agent: HashMap<Arc<str>, VecDeque<u64>>,
+    count: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Task {
+    agent: Arc<str>,
+    terms: Box<[u32]>,
+    success: f64,
+    strength: f64,
+}
+
+impl Experience {
+    /// Keeps this many tasks; the oldest goes.
+    pub fn of(most: usize) -> Self {
+        Experience {
+            most: most.max(1),
+            vocabulary: Vocabulary::default(),
+            postings: Vec::new(),
+            tasks: VecDeque::new(),
+            first: 0,
+            by_agent: HashMap::new(),
+            count: 0,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub fn add(&mut self, past: &Past) {
+        let number = self.first + self.tasks.len() as u64;
+        let mut terms: Vec<u32> = Vec::new();
+        for term in past.terms.iter().take(MAX_TERMS) {
+            let term = self.vocabulary.add(term);
+            self.postings.resize_with(self.vocabulary.len(), Vec::new);
+            if self.postings[term].last() != Some(&number) {
+                self.postings[term].push(number);
+                terms.push(term as u32);
+            }
+        }
+        self.tasks.push_back(Some(Task {
+            agent: past.agent.clone(),
+            terms: terms.into(),
+            success: past.success,
+            strength: past.strength,
+        }));
+        self.count += 1;
+        let of_agent = self.by_agent.entry(past.agent.clone()).or_default();
+        of_agent.push_back(number);
+        if of_agent.len() > MAX_OF_AGENT {
+            let oldest = of_agent[0];
+            self.forget(oldest);
+        } else if self.count > self.most {
+            self.forget(self.first);
+        }
+    }
+
+    /// The agents with tasks that share words with these.
+    pub fn near(&self, terms: &[&str]) -> HashMap<Arc<str>, Near> {
+        let mut found = self.similar(terms);
+        // The agents apart, of each the nearest first, of these the newest.
+        found.sort_unstable_by(|a, b| {
+            let (of_a, of_b) = (self.task(a.1), self.task(b.1));
+            let nearest = || b.0.total_cmp(&a.0).then(b.1.cmp(&a.1));
+            of_a.agent.cmp(&of_b.agent).then_with(nearest)
+        });
+        let mut near: HashMap<Arc<str>, Near> = HashMap::new();
+        for (similarity, number) in found {
+            let task = self.task(number);
+            let of_agent = near.entry(task.agent.clone()).or_default();
+            if of_agent.tasks < NEAREST {
+                let weight = similarity * task.strength;
+                of_agent.weight += weight;
+                of_agent.success += weight * task.success;
+                of_agent.tasks += 1;
+            }
+        }
+        near
+    }
+
+    /// Tasks with their similarity in steps, without those of less than half a step: the cosine of
+    /// the words, a rare word counting more.
+    fn similar(&self, terms: &[&str]) -> Vec<(f64, u64)> {
+        let mut dots: Vec<f64> = vec![0.0; self.tasks.len()];
+        let mut touched: Vec<u64> = Vec::new();
+        let mut norm = 0.0;
+        for term in terms {
+            let number = self.vocabulary.number(term);
+            let postings = number.map_or(&[][..], |number| &self.postings[number]);
+            let rarity = self.rarity(postings.len());
+            norm += rarity;
+            for task in postings {
+                let dot = &mut dots[(task - self.first) as usize];
+                if *dot == 0.0 {
+                    touched.push(*task);
+                }
+                *dot += rarity;
+            }
+        }
+        let similarity = |number: u64| {
+            let dot = dots[(number - self.first) as usize];
+            let of_task = self.task(number).terms.iter();
+            let of_task: f64 = of_task.map(|term| self.rarity_of(*term)).sum();
+            (dot / (norm * of_task).sqrt() * STEPS).round() / STEPS
+        };
+        let all = touched
+            .into_iter()
+            .map(|number| (similarity(number), number));
+        all.filter(|(similarity, _)| *similarity > 0.0).collect()
+    }
+
+    fn rarity_of(&self, term: u32) -> f64 {
+        self.rarity(self.postings[term as usize].len())
+    }
+
+    /// The square of the idf: it is a factor on both sides of the cosine.
+    fn rarity(&self, having: usize) -> f64 {
+        (1.0 + self.count as f64 / (having as f64 + 0.5))
+            .ln()
+            .powi(2)
+    }
+
+    fn task(&self, number: u64) -> &Task {
+        let place = (number - self.first) as usize;
+        self.tasks[place]
+            .as_ref()
+            .expect("a task that is in a list")
+    }
+
+    fn forget(&mut self, number: u64) {
+        let place = (number - self.first) as usize;
+        let task = self.tasks[place].take().expect("a task that is in a list");
+        for term in &task.terms {
+            let list = &mut self.postings[*term as usize];
+            let place = list
+                .binary_search(&number)
+                .expect("a task stands under its terms");
+            list.remove(place);
+            if list.is_empty() {
+                self.vocabulary.remove(*term as usize);
+            }
+        }
+        // It is the oldest of its agent: all go in their order.
+        let of_agent = self
+            .by_agent
+            .get_mut(&task.agent)
+            .expect("the agent of a task");
+        of_agent.pop_front();
+        if of_agent.is_empty() {
+            self.by_agent.remove(&task.agent);
+        }
+        self.count -= 1;
+        while matches!(self.tasks.front(), Some(None)) {
+            self.tasks.pop_front();
+            self.first += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn past(agent: &str, task: &str, success: f64) -> Past {
+        Past {
+            agent: agent.into(),
+            terms: task.split(' ').map(str::to_owned).collect(),
+            success,
+            strength: 1.0,
+        }
+    }
+
+    #[test]
+    fn what_is_near_counts_by_its_similarity() {
+        let mut experience = Experience::of(100);
+        experience.add(&past("a", "slow query", 1.0));
+        experience.add(&past("a", "slow query", 0.0));
+        experience.add(&past("b", "green paint", 1.0));
+        experience.add(&past("c", "slow paint", 1.0));
+        let near = experience.near(&["slow", "query"]);
+        assert_eq!(
+            near["a"],
+            Near {
+                weight: 2.0,
+                success: 1.0,
+                tasks: 2
+            }
+        );
+        assert!(!near.contains_key("b"));
+        let c = near["c"];
+        // slow stands in 3 of 4 tasks, query and paint in 2.
+        let (slow, other) = (
+            (1.0_f64 + 4.0 / 3.5).ln().powi(2),
+            (1.0_f64 + 4.0 / 2.5).ln().powi(2),
+        );
+        let cosine = slow / (slow + other);
+        assert_eq!(c.weight, (cosine * 8.0).round() / 8.0);
+        assert_eq!(near["a"].mean(0.6, 4.0), (1.0 + 2.4) / 6.0);
+        assert!(experience.near(&[]).is_empty() && experience.near(&["new"]).is_empty());
+    }
+
+    #[test]
+    fn of_tasks_that_are_as_near_the_newest_count() {
+        let mut experience = Experience::of(1_000);
+        for _ in 0..MAX_OF_AGENT {
+            experience.add(&past("a", "x y", 0.0));
+        }
+        for _ in 0..NEAREST {
+            experience.add(&past("a", "x y", 1.0));
+        }
+        let near = experience.near(&["x", "y"])["a"];
+        assert_eq!((near.tasks, near.weight, near.success), (20, 20.0, 20.0));
+        assert_eq!(experience.len(), MAX_OF_AGENT);
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_nothing() {
+        let mut experience = Experience::of(3);
+        for (number, agent) in ["a", "b", "a", "c", "b", "d"].into_iter().enumerate() {
+            experience.add(&past(agent, &format!("word{number} shared"), 1.0));
+        }
+        assert_eq!(experience.len(), 3);
+        let near = experience.near(&["shared"]);
+        let mut agents: Vec<&str> = near.keys().map(|agent| &**agent).collect();
+        agents.sort_unstable();
+        assert_eq!(agents, ["b", "c", "d"]);
+        assert!(experience.near(&["word0"]).is_empty());
+        assert_eq!(experience.vocabulary.len(), 5);
+    }
+}

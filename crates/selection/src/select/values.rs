@@ -1,0 +1,195 @@
+//! The factors of a candidate, each 0..1.
+
+use std::sync::Arc;
+
+use crate::candidate::Candidate;
+use crate::experience::Near;
+use crate::phase::Profile;
+use crate::request::Optimize;
+use crate::weights::{FACTORS, Factor};
+
+/// So many runs at the success of the type stand beside an agent's own.
+const RECENT_PRIOR: f64 = 8.0;
+const EXPERTISE_PRIOR: f64 = 4.0;
+const COLLABORATION_PRIOR: f64 = 4.0;
+/// Where nothing says more or less.
+const MIDDLE: f64 = 0.5;
+
+/// `None` where there is no evidence.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Values([Option<f64>; FACTORS]);
+
+/// What the values of all candidates have in common.
+pub(super) struct Shared<'a> {
+    pub phase: Option<Profile>,
+    /// Whether any word of the task is known.
+    pub has_words: bool,
+    /// By cost or by time, of those that have one, rising.
+    pub medians: &'a [u64],
+    pub optimize: Optimize,
+}
+
+impl Values {
+    pub(super) fn of(
+        candidate: &Candidate,
+        keyword_match: f64,
+        phases: &Profile,
+        near: Option<&Near>,
+        shared: &Shared,
+    ) -> Values {
+        let expected = candidate.expected();
+        let phase = shared.phase.filter(|_| !phases.is_empty());
+        let mut values = Values([None; FACTORS]);
+        let mut set = |factor: Factor, value| values.0[factor as usize] = value;
+        set(
+            Factor::KeywordMatch,
+            shared.has_words.then_some(keyword_match),
+        );
+        set(
+            Factor::PhaseAlignment,
+            phase.map(|phase| phase.alignment(phases)),
+        );
+        set(
+            Factor::RecentSuccess,
+            candidate.recent.success(expected, RECENT_PRIOR),
+        );
+        set(
+            Factor::DomainExpertise,
+            near.map(|near| near.mean(expected, EXPERTISE_PRIOR)),
+        );
+        set(Factor::Availability, Some(availability(candidate)));
+        let together = candidate.together.success(expected, COLLABORATION_PRIOR);
+        set(Factor::Collaboration, together);
+        set(Factor::UserPreference, candidate.preference.value());
+        set(Factor::Economy, economy(candidate, shared));
+        values
+    }
+
+    pub(super) fn get(&self, factor: Factor) -> Option<f64> {
+        self.0[factor as usize]
+    }
+
+    /// What counts for a factor where other candidates have evidence and this one has none. To
+    /// count a 0 would be a verdict, and to spread its weight over the other factors would rank the
+    /// one without evidence above one with a middling record: a first success could cost a place.
+    pub(super) fn or_assumed(&self, factor: Factor, candidate: &Candidate) -> f64 {
+        self.get(factor).unwrap_or_else(|| match factor {
+            Factor::RecentSuccess | Factor::DomainExpertise | Factor::Collaboration => {
+                candidate.expected()
+            }
+            Factor::KeywordMatch
+            | Factor::PhaseAlignment
+            | Factor::Availability
+            | Factor::UserPreference
+            | Factor::Economy => MIDDLE,
+        })
+    }
+}
+
+/// How sure it is that an agent is good at tasks like this: its success at the nearest ones, less
+/// while there are few of them.
+pub(super) fn proven(near: Option<&Near>) -> f64 {
+    let mean = |near: &Near| near.success / near.weight * (1.0 - (-near.weight / 10.0).exp());
+    near.filter(|near| near.weight > 0.0).map_or(0.0, mean)
+}
+
+fn availability(candidate: &Candidate) -> f64 {
+    let running = f64::from(candidate.running);
+    match candidate.limit {
+        Some(limit) if limit > 0 => (1.0 - running / f64::from(limit)).max(0.0),
+        Some(_) => 0.0,
+        None => 1.0 / (1.0 + running),
+    }
+}
+
+pub(super) fn median(candidate: &Candidate, optimize: Optimize) -> Option<u64> {
+    match optimize {
+        Optimize::Quality => None,
+        Optimize::Cost => candidate.median_cost_micros,
+        Optimize::Speed => candidate.median_ms,
+    }
+}
+
+/// 1 for the least median and 0 for the most.
+fn economy(candidate: &Candidate, shared: &Shared) -> Option<f64> {
+    let median = median(candidate, shared.optimize)?;
+    let below = shared.medians.partition_point(|other| *other < median);
+    let others = shared.medians.len().saturating_sub(1).max(1);
+    Some(1.0 - below as f64 / others as f64)
+}
+
+/// An agent with its factors, before and after what was learned.
+pub(super) struct Scored<'a> {
+    pub candidate: &'a Candidate,
+    pub slot: usize,
+    pub run_name: &'a Arc<str>,
+    pub values: Values,
+    pub proven: f64,
+    pub base: f64,
+    /// What was learned adds this.
+    pub learned: f64,
+}
+
+impl Scored<'_> {
+    /// By which candidates are ordered. It may lie outside of 0..1, where scores would be equal.
+    pub(super) fn rank(&self) -> f64 {
+        self.base + self.learned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(candidate: &Candidate, near: Option<&Near>) -> Values {
+        let shared = Shared {
+            phase: None,
+            has_words: true,
+            medians: &[10, 20, 30],
+            optimize: Optimize::Speed,
+        };
+        Values::of(candidate, 0.25, &Profile::default(), near, &shared)
+    }
+
+    #[test]
+    fn a_factor_without_evidence_is_unknown_and_assumed_to_be_middling() {
+        let new = Candidate::new("a", 0.7);
+        let found = values(&new, None);
+        let known = Factor::ALL.map(|factor| found.get(factor));
+        let expected = [Some(0.25), None, None, None, Some(1.0), None, None, None];
+        assert_eq!(known, expected);
+        let assumed = Factor::ALL.map(|factor| found.or_assumed(factor, &new));
+        assert_eq!(assumed, [0.25, 0.5, 0.7, 0.7, 1.0, 0.7, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn values_are_those_of_the_rules() {
+        let mut agent = Candidate::new("a", 0.5);
+        agent.recent.add(0, 8, 8);
+        agent.together.add(0, 0, 4);
+        (agent.running, agent.median_ms) = (3, Some(20));
+        let near = Near {
+            weight: 4.0,
+            success: 3.0,
+            tasks: 4,
+        };
+        let found = values(&agent, Some(&near));
+        let known = Factor::ALL.map(|factor| found.get(factor));
+        let expected = [
+            Some(0.25),
+            None,
+            Some(12.0 / 16.0),
+            Some(5.0 / 8.0),
+            Some(0.25),
+            Some(2.0 / 8.0),
+            None,
+            Some(0.5),
+        ];
+        assert_eq!(known, expected);
+        assert!((proven(Some(&near)) - 0.75 * (1.0 - (-0.4_f64).exp())).abs() < 1e-12);
+        agent.limit = Some(4);
+        assert_eq!(availability(&agent), 0.25);
+        agent.limit = Some(2);
+        assert_eq!(availability(&agent), 0.0);
+    }
+}
