@@ -11,8 +11,6 @@ use crate::words::Words;
 const MAX_PHASES: usize = 16;
 const MAX_WORDS: usize = 64;
 const MAX_TYPES: usize = 16;
-/// A word of the name counts as this many of the description, and so does the type.
-const NAME: f32 = 3.0;
 
 /// How much of each phase, in the order of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -97,18 +95,19 @@ impl Phases {
 
     pub(crate) fn of_terms<'t>(&self, terms: impl Iterator<Item = &'t str>) -> Profile {
         let mut profile = Profile::default();
-        self.add(&mut profile, terms, 1.0);
+        for number in terms.filter_map(|term| self.by_term.get(term)).flatten() {
+            profile.0[*number] += 1.0;
+        }
         profile
     }
 
+    /// What an agent is for by its name and its type. Descriptions are full of words of phases that
+    /// the agent is not for: what it reads, or hands on.
     pub(crate) fn of_document(&self, document: &Document, words: &Words) -> Profile {
-        let mut profile = Profile::default();
         let of_name: Vec<String> = words.of_document(&document.run_name).collect();
-        let of_text: Vec<String> = words.of_document(&document.description).collect();
-        self.add(&mut profile, of_name.iter().map(String::as_str), NAME);
-        self.add(&mut profile, of_text.iter().map(String::as_str), 1.0);
+        let mut profile = self.of_terms(of_name.iter().map(String::as_str));
         for number in self.by_type.get(&document.agent_type).into_iter().flatten() {
-            profile.0[*number] += NAME;
+            profile.0[*number] += 1.0;
         }
         profile
     }
@@ -121,12 +120,6 @@ impl Phases {
             .filter(|(_, share)| *share > 0.0)
             .map(|(name, share)| (name, f64::from(share / sum)))
             .collect()
-    }
-
-    fn add<'t>(&self, profile: &mut Profile, terms: impl Iterator<Item = &'t str>, weight: f32) {
-        for number in terms.filter_map(|term| self.by_term.get(term)).flatten() {
-            profile.0[*number] += weight;
-        }
     }
 }
 

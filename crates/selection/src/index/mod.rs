@@ -27,6 +27,9 @@ pub const MAX_DOCUMENTS: usize = 20_000;
 /// Of one document; the words of a longer one are cut.
 const MAX_TERMS: usize = 1_024;
 
+/// What the strongest word counts of itself in a fit.
+const STRONGEST: f64 = 0.3;
+
 /// The place of a document. It is another document's after a removal.
 pub(crate) type Slot = usize;
 
@@ -223,6 +226,15 @@ impl Index {
         words.retain(|(_, value)| *value > 0.0);
         words.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         words
+    }
+
+    /// How much of a task an agent's words cover, the strongest word counting less: one word in
+    /// common is often another meaning of it.
+    pub(crate) fn fit(&self, terms: &[QueryTerm], slot: Slot) -> f64 {
+        let words = self.evidence(terms, slot);
+        let strongest = words.first().map_or(0.0, |(_, value)| *value);
+        let sum: f64 = words.iter().map(|(_, value)| value).sum();
+        sum - (1.0 - STRONGEST) * strongest
     }
 
     /// The most that the words of a query can add up to. A word that no document has counts as the

@@ -12,6 +12,8 @@ const WEIGHTS: [f64; FIELDS] = [3.0, 2.0, 1.0, 0.5];
 /// For short texts that are alike: the first occurrence of a word says nearly all.
 const K1: f64 = 0.9;
 const B: f64 = 0.4;
+/// A word of the name counts in full.
+const FULL: f64 = WEIGHTS[0] / (K1 + WEIGHTS[0]);
 
 /// Occurrences by field; beyond 255 they add nothing.
 pub(super) type Counts = [u8; FIELDS];
@@ -41,7 +43,7 @@ impl Posting {
             let length = f64::from(lengths[field]) / average;
             frequency += WEIGHTS[field] * f64::from(self.counts[field]) / (1.0 - B + B * length);
         }
-        frequency / (K1 + frequency)
+        (frequency / (K1 + frequency) / FULL).min(1.0)
     }
 }
 

@@ -67,7 +67,7 @@ fn a_value_is_that_of_the_formula() {
     // Computed by hand: df 1 of 3, one occurrence in a description of 2 words, 7/3 on average.
     let rarity = (1.0_f64 + 2.5 / 1.5).ln();
     let frequency = 2.0 / (0.6 + 0.4 * (2.0 / (7.0 / 3.0)));
-    let saturation = frequency / (0.9 + frequency);
+    let saturation = frequency / (0.9 + frequency) / (3.0 / 3.9);
     assert!((world.value("postgres", "alpha") - saturation).abs() < 1e-6);
     // A synonym finds it for 0.8 of it, of 0.8: the share is the same; an unknown word halves more.
     assert!((world.value("psql", "alpha") - saturation).abs() < 1e-6);

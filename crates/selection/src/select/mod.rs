@@ -25,10 +25,10 @@ use values::{Scored, Shared, Values, median, proven};
 
 pub use answer::{Evidence, Explored, FactorScore, Learned, Ranked, Rejected, Selection};
 
-/// Whoever has no more of a task's words than this does not fit, unless it is proven. Of 60
-/// tasks that are none of the agents', at most 5 % may be answered: `tests/retrieval.rs` prints the
-/// curve.
-pub const MIN_KEYWORD_MATCH: f64 = 0.12;
+/// An agent whose words cover less of a task does not fit it, unless it is proven. It is the least
+/// with which no more than 5 % of tasks that are none of the agents' were answered:
+/// `tests/retrieval.rs` prints the curve.
+pub const MIN_FIT: f64 = 0.12;
 /// An agent that did tasks like it this well fits, whatever its words.
 pub const MIN_PROVEN: f64 = 0.2;
 /// A draw is among those that are so much worse than the best at most.
@@ -83,7 +83,9 @@ impl Selector {
             scored.learned = opinion.of(&scored.candidate.id, scored.base).value;
         }
         best_first(&mut scored, request.limit.max(MAX_PLAUSIBLE));
-        let choice = choose(&scored, &opinion, request);
+        let choice = choose(&scored, &opinion, request, |slot| {
+            known.index.fit(&query.terms, slot)
+        });
         let sources = Sources {
             index: known.index,
             phases: &self.phases,
@@ -182,6 +184,7 @@ fn score<'a>(
     medians.sort_unstable();
     let shared = Shared {
         phase: query.phase,
+        is_phase_given: request.context.phase.is_some(),
         has_words: matches.is_known,
         medians: &medians,
         optimize: request.optimize,
@@ -251,7 +254,7 @@ struct Choice {
 
 /// The first that fits, or one that was drawn among those that are about as good.
 fn choose(scored: &[Scored], opinion: &Opinion, request: &Request) -> Option<Choice> {
-    let fitting = (0..scored.len()).filter(|place| fits(&scored[*place], &request.weights));
+    let fitting = (0..scored.len()).filter(|place| fits(&scored[*place], &request.weights, &fit));
     let fitting: Vec<usize> = fitting.take(MAX_PLAUSIBLE).collect();
     let best = scored[*fitting.first()?].rank();
     let plausible = fitting
@@ -283,16 +286,14 @@ fn choose(scored: &[Scored], opinion: &Opinion, request: &Request) -> Option<Cho
 
 /// Whether an agent has to do with the task. If neither of the factors that say so is asked for,
 /// all have.
-fn fits(scored: &Scored, weights: &Weights) -> bool {
+fn fits(scored: &Scored, weights: &Weights, fit: impl Fn(usize) -> f64) -> bool {
     let counts = |factor: Factor| weights.get(factor) > 0.0;
     let (words, expertise) = (
         counts(Factor::KeywordMatch),
         counts(Factor::DomainExpertise),
     );
-    let value = scored.values.get(Factor::KeywordMatch).unwrap_or_default();
-    let by_words = words && value >= MIN_KEYWORD_MATCH;
     let is_proven = expertise && scored.proven >= MIN_PROVEN;
-    by_words || is_proven || !(words || expertise)
+    is_proven || words && fit(scored.slot) >= MIN_FIT || !(words || expertise)
 }
 
 fn missing(query: &Query, scored: &[Scored], weights: &[f64; FACTORS]) -> Vec<String> {
