@@ -83,9 +83,10 @@ impl Selector {
             scored.learned = opinion.of(&scored.candidate.id, scored.base).value;
         }
         best_first(&mut scored, request.limit.max(MAX_PLAUSIBLE));
-        let choice = choose(&scored, &opinion, request, |slot| {
-            known.index.fit(&query.terms, slot)
-        });
+        for one in &mut scored {
+            one.fits = fits(one, known.index, query, &request.weights);
+        }
+        let choice = choose(&scored, &opinion, request);
         let sources = Sources {
             index: known.index,
             phases: &self.phases,
@@ -201,6 +202,7 @@ fn score<'a>(
             proven: proven(near),
             base: 0.0,
             learned: 0.0,
+            fits: false,
         }
     };
     able.iter().map(scored).collect()
@@ -254,7 +256,7 @@ struct Choice {
 
 /// The first that fits, or one that was drawn among those that are about as good.
 fn choose(scored: &[Scored], opinion: &Opinion, request: &Request) -> Option<Choice> {
-    let fitting = (0..scored.len()).filter(|place| fits(&scored[*place], &request.weights, &fit));
+    let fitting = (0..scored.len()).filter(|place| scored[*place].fits);
     let fitting: Vec<usize> = fitting.take(MAX_PLAUSIBLE).collect();
     let best = scored[*fitting.first()?].rank();
     let plausible = fitting
@@ -286,14 +288,14 @@ fn choose(scored: &[Scored], opinion: &Opinion, request: &Request) -> Option<Cho
 
 /// Whether an agent has to do with the task. If neither of the factors that say so is asked for,
 /// all have.
-fn fits(scored: &Scored, weights: &Weights, fit: impl Fn(usize) -> f64) -> bool {
+fn fits(scored: &Scored, index: &Index, query: &Query, weights: &Weights) -> bool {
     let counts = |factor: Factor| weights.get(factor) > 0.0;
     let (words, expertise) = (
         counts(Factor::KeywordMatch),
         counts(Factor::DomainExpertise),
     );
     let is_proven = expertise && scored.proven >= MIN_PROVEN;
-    is_proven || words && fit(scored.slot) >= MIN_FIT || !(words || expertise)
+    is_proven || words && index.fit(&query.terms, scored.slot) >= MIN_FIT || !(words || expertise)
 }
 
 fn missing(query: &Query, scored: &[Scored], weights: &[f64; FACTORS]) -> Vec<String> {

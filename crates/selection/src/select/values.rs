@@ -131,6 +131,8 @@ pub(super) struct Scored<'a> {
     pub base: f64,
     /// What was learned adds this.
     pub learned: f64,
+    /// Whether it has to do with the task.
+    pub fits: bool,
 }
 
 impl Scored<'_> {
