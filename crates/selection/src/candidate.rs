@@ -12,9 +12,6 @@ pub struct Candidate {
     pub id: Arc<str>,
     /// Why it cannot be launched in this project now.
     pub ineligible: Option<String>,
-    /// The success of an agent of its type, 0..1: what is expected of it without runs. It should
-    /// change seldom, since it moves every agent of the type.
-    pub expected_success: f64,
     pub recent: Runs,
     pub running: u32,
     /// How many of its runs are allowed at once.
@@ -49,11 +46,10 @@ pub struct Preference {
 
 impl Candidate {
     /// Of which nothing is known but that it can be launched.
-    pub fn new(id: impl Into<Arc<str>>, expected_success: f64) -> Self {
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
         Candidate {
             id: id.into(),
             ineligible: None,
-            expected_success,
             recent: Runs::default(),
             running: 0,
             limit: None,
@@ -62,14 +58,6 @@ impl Candidate {
             median_cost_micros: None,
             median_ms: None,
         }
-    }
-
-    /// In the middle if it is no number.
-    pub(crate) fn expected(&self) -> f64 {
-        if self.expected_success.is_nan() {
-            return 0.5;
-        }
-        self.expected_success.clamp(0.0, 1.0)
     }
 }
 

@@ -3,12 +3,7 @@
 
 mod simulator;
 
-use agentpulse_selection::experience::Experience;
-use agentpulse_selection::learning::{Ended, Learner};
-use agentpulse_selection::request::Request;
-use agentpulse_selection::reward::Outcome;
-
-use simulator::{Done, Policy, World, name};
+use simulator::{Policy, World};
 
 /// Seeds and tasks of a seed.
 fn size() -> (u64, usize) {

@@ -90,9 +90,7 @@ fn fleet() -> Fleet {
             mcp_servers: definition.mcp_servers,
             skills: Vec::new(),
         };
-        fleet
-            .candidates
-            .push(Candidate::new(document.id.clone(), 0.6));
+        fleet.candidates.push(Candidate::new(document.id.clone()));
         let selector = &fleet.selector;
         let index = &mut fleet.index;
         index
@@ -137,6 +135,7 @@ impl Fleet {
         let known = Knowledge {
             index: &self.index,
             experience: &experience,
+            expected_success: 0.6,
             learned: None,
         };
         self.selector

@@ -19,6 +19,7 @@ pub(super) struct Sources<'a> {
     pub has_phase: bool,
     pub context: &'a Context,
     pub optimize: Optimize,
+    pub expected_success: f64,
 }
 
 impl Sources<'_> {
@@ -38,7 +39,7 @@ impl Sources<'_> {
                 factor,
                 value,
                 weight,
-                contribution: weight * scored.values.or_assumed(factor, scored.candidate),
+                contribution: weight * scored.values.or_assumed(factor, self.expected_success),
                 evidence: match value {
                     Some(_) => self.evidence(factor, scored, near),
                     None => Evidence::Missing(self.missing(factor)),

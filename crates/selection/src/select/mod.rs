@@ -49,8 +49,21 @@ pub struct Selector {
 pub struct Knowledge<'a> {
     pub index: &'a Index,
     pub experience: &'a Experience,
+    /// The success of all agents in the last days, 0..1: what is expected of one without a record.
+    /// It should change seldom, since it moves all of them.
+    pub expected_success: f64,
     /// What was learned, and for whom; `None` switches it off.
     pub learned: Option<(&'a Learner, &'a str)>,
+}
+
+impl Knowledge<'_> {
+    /// In the middle if it is no number.
+    fn expected(&self) -> f64 {
+        if self.expected_success.is_nan() {
+            return 0.5;
+        }
+        self.expected_success.clamp(0.0, 1.0)
+    }
 }
 
 impl Selector {
@@ -77,8 +90,8 @@ impl Selector {
                 learner.opinion(asker, &terms)
             });
         let (able, rejected) = eligible(known.index, request, matches, candidates);
-        let mut scored = score(known.index, request, query, matches, &near, &able);
-        let weights = weigh(request, &mut scored);
+        let mut scored = score(known, request, query, matches, &near, &able);
+        let weights = weigh(request, known.expected(), &mut scored);
         for scored in &mut scored {
             scored.learned = opinion.of(&scored.candidate.id, scored.base).value;
         }
@@ -94,6 +107,7 @@ impl Selector {
             has_phase: query.phase.is_some(),
             context: &request.context,
             optimize: request.optimize,
+            expected_success: known.expected(),
         };
         let mut shown: Vec<&Scored> = scored.iter().take(request.limit).collect();
         // A drawn agent may stand behind the limit.
@@ -171,7 +185,7 @@ fn eligible<'a>(
 }
 
 fn score<'a>(
-    index: &'a Index,
+    known: &Knowledge<'a>,
     request: &Request,
     query: &Query,
     matches: &Matches,
@@ -189,10 +203,11 @@ fn score<'a>(
         has_words: matches.is_known,
         medians: &medians,
         optimize: request.optimize,
+        expected_success: known.expected(),
     };
     let scored = |&(candidate, slot): &(&'a Candidate, usize)| {
         let near = near.get(&candidate.id);
-        let indexed = index.at(slot);
+        let indexed = known.index.at(slot);
         let (value, phases) = (matches.value(slot), &indexed.phases);
         Scored {
             candidate,
@@ -210,7 +225,7 @@ fn score<'a>(
 
 /// Fills the scores without what was learned; returns the weights of the factors that any
 /// candidate has evidence for.
-fn weigh(request: &Request, scored: &mut [Scored]) -> [f64; FACTORS] {
+fn weigh(request: &Request, expected: f64, scored: &mut [Scored]) -> [f64; FACTORS] {
     let has_evidence = |factor: Factor| scored.iter().any(|one| one.values.get(factor).is_some());
     let has_evidence = Factor::ALL.map(has_evidence);
     let weights = match request.optimize {
@@ -222,7 +237,7 @@ fn weigh(request: &Request, scored: &mut [Scored]) -> [f64; FACTORS] {
         let counted = Factor::ALL.into_iter().zip(weights);
         let counted = counted.filter(|(_, weight)| *weight > 0.0);
         let shares =
-            counted.map(|(factor, weight)| weight * one.values.or_assumed(factor, one.candidate));
+            counted.map(|(factor, weight)| weight * one.values.or_assumed(factor, expected));
         // Weights that add up to 1 may do so a little above it.
         one.base = shares.sum::<f64>().min(1.0);
     }

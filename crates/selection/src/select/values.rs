@@ -8,7 +8,8 @@ use crate::phase::Profile;
 use crate::request::Optimize;
 use crate::weights::{FACTORS, Factor};
 
-/// So many runs at the success of the type stand beside an agent's own.
+/// So many runs of the expected success stand beside an agent's own. It is the same for all agents:
+/// with that of its type, the first success of an agent could cost it a place.
 const RECENT_PRIOR: f64 = 8.0;
 const EXPERTISE_PRIOR: f64 = 4.0;
 const COLLABORATION_PRIOR: f64 = 4.0;
@@ -31,6 +32,8 @@ pub(super) struct Shared<'a> {
     /// By cost or by time, of those that have one, rising.
     pub medians: &'a [u64],
     pub optimize: Optimize,
+    /// Of an agent without a record, 0..1.
+    pub expected_success: f64,
 }
 
 impl Values {
@@ -41,7 +44,7 @@ impl Values {
         near: Option<&Near>,
         shared: &Shared,
     ) -> Values {
-        let expected = candidate.expected();
+        let expected = shared.expected_success;
         let phase = shared.phase.filter(|_| !phases.is_empty());
         let mut values = Values([None; FACTORS]);
         let mut set = |factor: Factor, value| values.0[factor as usize] = value;
@@ -75,10 +78,10 @@ impl Values {
     /// What counts for a factor where other candidates have evidence and this one has none. To
     /// count a 0 would be a verdict, and to spread its weight over the other factors would rank the
     /// one without evidence above one with a middling record: a first success could cost a place.
-    pub(super) fn or_assumed(&self, factor: Factor, candidate: &Candidate) -> f64 {
+    pub(super) fn or_assumed(&self, factor: Factor, expected_success: f64) -> f64 {
         self.get(factor).unwrap_or_else(|| match factor {
             Factor::RecentSuccess | Factor::DomainExpertise | Factor::Collaboration => {
-                candidate.expected()
+                expected_success
             }
             Factor::KeywordMatch
             | Factor::PhaseAlignment
@@ -153,24 +156,25 @@ mod tests {
             has_words: true,
             medians: &[10, 20, 30],
             optimize: Optimize::Speed,
+            expected_success: 0.7,
         };
         Values::of(candidate, 0.25, &Profile::default(), near, &shared)
     }
 
     #[test]
     fn a_factor_without_evidence_is_unknown_and_assumed_to_be_middling() {
-        let new = Candidate::new("a", 0.7);
+        let new = Candidate::new("a");
         let found = values(&new, None);
         let known = Factor::ALL.map(|factor| found.get(factor));
         let expected = [Some(0.25), None, None, None, Some(1.0), None, None, None];
         assert_eq!(known, expected);
-        let assumed = Factor::ALL.map(|factor| found.or_assumed(factor, &new));
+        let assumed = Factor::ALL.map(|factor| found.or_assumed(factor, 0.7));
         assert_eq!(assumed, [0.25, 0.5, 0.7, 0.7, 1.0, 0.7, 0.5, 0.5]);
     }
 
     #[test]
     fn values_are_those_of_the_rules() {
-        let mut agent = Candidate::new("a", 0.5);
+        let mut agent = Candidate::new("a");
         agent.recent.add(0, 8, 8);
         agent.together.add(0, 0, 4);
         (agent.running, agent.median_ms) = (3, Some(20));
@@ -184,10 +188,10 @@ mod tests {
         let expected = [
             Some(0.25),
             None,
-            Some(12.0 / 16.0),
-            Some(5.0 / 8.0),
+            Some(13.6 / 16.0),
+            Some(5.8 / 8.0),
             Some(0.25),
-            Some(2.0 / 8.0),
+            Some(2.8 / 8.0),
             None,
             Some(0.5),
         ];

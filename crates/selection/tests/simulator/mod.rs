@@ -15,7 +15,7 @@ use agentpulse_selection::request::Request;
 use agentpulse_selection::reward::Outcome;
 use agentpulse_selection::select::{Knowledge, Selection, Selector};
 
-pub const AGENTS: usize = 40;
+const AGENTS: usize = 40;
 const KINDS: usize = 8;
 const SUITED: usize = 5;
 const WORDS: usize = 8;
@@ -72,7 +72,6 @@ pub struct World {
 /// A task that was done.
 pub struct Done {
     pub selection: Selection,
-    pub agent: usize,
     pub is_success: bool,
     pub regret: f64,
     /// The success rate of the one that a draw was compared with: the first in rank.
@@ -124,9 +123,7 @@ impl World {
                 skills: Vec::new(),
                 agent_type: "generic".to_owned(),
             };
-            world
-                .candidates
-                .push(Candidate::new(document.id.clone(), 0.6));
+            world.candidates.push(Candidate::new(document.id.clone()));
             let (words, phases) = (&world.selector.words, &world.selector.phases);
             world
                 .index
@@ -169,6 +166,7 @@ impl World {
         let known = Knowledge {
             index: &self.index,
             experience,
+            expected_success: 0.6,
             learned,
         };
         self.selector
@@ -263,16 +261,10 @@ impl World {
                 first: of_kind[number_of(&first)],
                 regret_of_uniform: most - of_kind.iter().sum::<f64>() / AGENTS as f64,
                 selection,
-                agent,
                 is_success,
             });
         }
         done
-    }
-
-    /// The agent that is worst at the kind of a task, of those that are shown for it.
-    pub fn success_of(&self, kind: usize) -> &[f64] {
-        &self.success[kind]
     }
 }
 
@@ -284,7 +276,7 @@ fn runs(days: &[(i64, u64)], today: i64) -> Runs {
     runs
 }
 
-pub fn name(agent: usize) -> Arc<str> {
+fn name(agent: usize) -> Arc<str> {
     format!("a{agent:02}").into()
 }
 
