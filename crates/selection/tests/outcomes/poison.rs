@@ -1,13 +1,11 @@
 //! What one asker says moves nobody else's answers, and a draw's propensities are true.
 
-mod simulator;
-
 use agentpulse_selection::experience::Experience;
 use agentpulse_selection::learning::{Ended, Learner};
 use agentpulse_selection::request::Request;
 use agentpulse_selection::reward::Outcome;
 
-use simulator::{Policy, World};
+use crate::simulator::{Policy, World};
 
 const TASK: &str = "k0w0 k0w1 k0w2 k0w3";
 
@@ -19,8 +17,8 @@ fn request() -> Request {
     }
 }
 
-/// The worst of those that are shown for a task gets 1,000 ratings of five stars by one asker, in
-/// one day or in fifty.
+/// The worst of those that are shown for a task gets 1,000 ratings of five stars by one asker, on
+/// one day or on fifty.
 #[test]
 fn a_thousand_ratings_of_one_asker_move_no_other() {
     let world = World::of(7);
@@ -35,7 +33,7 @@ fn a_thousand_ratings_of_one_asker_move_no_other() {
         let agents = select(learner, asker).agents;
         agents.iter().position(|agent| agent.id == worst.id)
     };
-    for days in [1, 50] {
+    for (a_day, expected) in [(1_000, 20), (20, 1_000)] {
         let mut learner = Learner::default();
         let mut counted = 0;
         for number in 0..1_000 {
@@ -45,7 +43,7 @@ fn a_thousand_ratings_of_one_asker_move_no_other() {
             let ended = Ended {
                 asker: "poisoner".into(),
                 agent: worst.id.clone(),
-                day: 1 + number % days,
+                day: 1 + number / a_day,
                 terms: TASK.split(' ').map(str::to_owned).collect(),
                 base: learned.base,
                 surprise: learned.surprise,
@@ -53,7 +51,7 @@ fn a_thousand_ratings_of_one_asker_move_no_other() {
             };
             counted += u32::from(learner.record(&ended).expect("within its bounds"));
         }
-        assert_eq!(counted, 20, "a day that is over has none left");
+        assert_eq!(counted, expected);
         assert_eq!(rank(&learner, "victim"), rank(&honest, "victim"));
         assert_eq!(select(&learner, "victim"), before);
     }
@@ -81,10 +79,10 @@ fn without_learning_and_without_outcomes_answers_are_the_same() {
     }
 }
 
-/// The mean success of the first in rank, as its draws say it by their propensities, is what it
+/// The mean success of the first in rank, as the draws estimate it by their propensities, is what it
 /// truly is.
 #[test]
-fn propensities_tell_what_another_policy_would_have_come_to() {
+fn propensities_show_what_another_policy_would_have_come_to() {
     let policy = Policy {
         history: true,
         learning: true,
