@@ -140,10 +140,6 @@ fn search(bencher: Bencher) {
         .selector
         .read(&world.request(), &world.index)
         .expect("within its bounds");
-    println!(
-        "{} of {AGENTS} have a word",
-        world.index.search(&query.terms).len()
-    );
     bencher.bench(|| world.index.search(&query.terms));
 }
 

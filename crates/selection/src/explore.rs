@@ -18,19 +18,22 @@ pub(crate) fn chances(scores: &[(f64, f64)]) -> Vec<f64> {
     let high = scores.iter().map(|(mean, spread)| mean + REACH * spread);
     let high = high.fold(f64::NEG_INFINITY, f64::max);
     let step = (high - low) / POINTS as f64;
+    let below = |at: f64| -> Vec<f64> {
+        let each = scores
+            .iter()
+            .map(|(mean, spread)| normal((at - mean) / spread));
+        each.collect()
+    };
     let mut chances = vec![0.0; scores.len()];
+    let mut before = below(low);
     for point in 0..POINTS {
-        let (from, to) = (low + step * point as f64, low + step * (point + 1) as f64);
-        let middle = (from + to) / 2.0;
-        for (place, (mean, spread)) in scores.iter().enumerate() {
-            let others = scores
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != place);
-            let below = others.map(|(_, (mean, spread))| normal((middle - mean) / spread));
-            let here = normal((to - mean) / spread) - normal((from - mean) / spread);
-            chances[place] += here * below.product::<f64>();
+        let middle = below(low + step * (point as f64 + 0.5));
+        let after = below(low + step * (point + 1) as f64);
+        for (place, chance) in chances.iter_mut().enumerate() {
+            let others = middle[..place].iter().chain(&middle[place + 1..]);
+            *chance += (after[place] - before[place]) * others.product::<f64>();
         }
+        before = after;
     }
     let sum: f64 = chances.iter().sum();
     chances.into_iter().map(|chance| chance / sum).collect()

@@ -71,15 +71,6 @@ impl Matches {
         place.map_or(0.0, |place| f64::from(self.values[place].1))
     }
 
-    /// How many documents have a word of the query.
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
     pub(crate) fn bytes(&self) -> usize {
         self.values.capacity() * size_of::<(u32, f32)>()
     }
@@ -195,7 +186,7 @@ impl Index {
         let mut sums = vec![0.0_f64; self.documents.len()];
         let mut best = vec![0.0_f64; self.documents.len()];
         let mut is_known = false;
-        for term in terms.iter() {
+        for term in terms {
             let mut touched: Vec<u32> = Vec::new();
             for (number, weight) in self.numbered(term) {
                 is_known = true;

@@ -111,10 +111,10 @@ impl Selector {
         };
         let mut shown: Vec<&Scored> = scored.iter().take(request.limit).collect();
         // A drawn agent may stand behind the limit.
-        if let (Some(choice), Some(last)) = (&choice, shown.last_mut()) {
-            if choice.place >= request.limit {
-                *last = &scored[choice.place];
-            }
+        if let (Some(choice), Some(last)) = (&choice, shown.last_mut())
+            && choice.place >= request.limit
+        {
+            *last = &scored[choice.place];
         }
         let ranked = |scored: &&Scored| {
             let near = near.get(&scored.candidate.id);

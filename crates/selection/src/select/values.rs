@@ -79,7 +79,7 @@ impl Values {
     /// count a 0 would be a verdict, and to spread its weight over the other factors would rank the
     /// one without evidence above one with a middling record: a first success could cost a place.
     pub(super) fn or_assumed(&self, factor: Factor, expected_success: f64) -> f64 {
-        self.get(factor).unwrap_or_else(|| match factor {
+        self.get(factor).unwrap_or(match factor {
             Factor::RecentSuccess | Factor::DomainExpertise | Factor::Collaboration => {
                 expected_success
             }
