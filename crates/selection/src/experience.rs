@@ -51,13 +51,15 @@ pub struct Experience {
     /// From the task `first` on; one that was forgotten is `None`.
     tasks: VecDeque<Option<Task>>,
     first: u64,
-    by_agent: HashMap<Arc<str>, VecDeque<u64>>,
+    agents: Vocabulary,
+    /// The numbers of the tasks of each agent, rising.
+    by_agent: Vec<VecDeque<u64>>,
     count: usize,
 }
 
 #[derive(Debug, Clone)]
 struct Task {
-    agent: Arc<str>,
+    agent: u32,
     terms: Box<[u32]>,
     success: f64,
     strength: f64,
@@ -72,7 +74,8 @@ impl Experience {
             postings: Vec::new(),
             tasks: VecDeque::new(),
             first: 0,
-            by_agent: HashMap::new(),
+            agents: Vocabulary::default(),
+            by_agent: Vec::new(),
             count: 0,
         }
     }
@@ -96,14 +99,16 @@ impl Experience {
                 terms.push(term as u32);
             }
         }
+        let agent = self.agents.add(&past.agent);
+        self.by_agent.resize_with(self.agents.len(), VecDeque::new);
         self.tasks.push_back(Some(Task {
-            agent: past.agent.clone(),
+            agent: agent as u32,
             terms: terms.into(),
             success: past.success,
             strength: past.strength,
         }));
         self.count += 1;
-        let of_agent = self.by_agent.entry(past.agent.clone()).or_default();
+        let of_agent = &mut self.by_agent[agent];
         of_agent.push_back(number);
         if of_agent.len() > MAX_OF_AGENT {
             let oldest = of_agent[0];
@@ -115,25 +120,28 @@ impl Experience {
 
     /// The agents with tasks that share words with these.
     pub fn near(&self, terms: &[&str]) -> HashMap<Arc<str>, Near> {
-        let mut found = self.similar(terms);
+        let of_agent =
+            |(similarity, number): (f64, u64)| (self.task(number).agent, similarity, number);
+        let mut found: Vec<(u32, f64, u64)> =
+            self.similar(terms).into_iter().map(of_agent).collect();
         // The agents apart, of each the nearest first, of these the newest.
         found.sort_unstable_by(|a, b| {
-            let (of_a, of_b) = (self.task(a.1), self.task(b.1));
-            let nearest = || b.0.total_cmp(&a.0).then(b.1.cmp(&a.1));
-            of_a.agent.cmp(&of_b.agent).then_with(nearest)
+            a.0.cmp(&b.0)
+                .then_with(|| b.1.total_cmp(&a.1))
+                .then(b.2.cmp(&a.2))
         });
-        let mut near: HashMap<Arc<str>, Near> = HashMap::new();
-        for (similarity, number) in found {
-            let task = self.task(number);
-            let of_agent = near.entry(task.agent.clone()).or_default();
-            if of_agent.tasks < NEAREST {
+        let of_agents = found.chunk_by(|a, b| a.0 == b.0).map(|tasks| {
+            let mut near = Near::default();
+            for (_, similarity, number) in tasks.iter().take(NEAREST) {
+                let task = self.task(*number);
                 let weight = similarity * task.strength;
-                of_agent.weight += weight;
-                of_agent.success += weight * task.success;
-                of_agent.tasks += 1;
+                near.weight += weight;
+                near.success += weight * task.success;
+                near.tasks += 1;
             }
-        }
-        near
+            (self.agents.term(tasks[0].0 as usize).clone(), near)
+        });
+        of_agents.collect()
     }
 
     /// Tasks with their similarity in steps, without those of less than half a step: the cosine of
@@ -199,13 +207,10 @@ impl Experience {
             }
         }
         // It is the oldest of its agent: all go in their order.
-        let of_agent = self
-            .by_agent
-            .get_mut(&task.agent)
-            .expect("the agent of a task");
+        let of_agent = &mut self.by_agent[task.agent as usize];
         of_agent.pop_front();
         if of_agent.is_empty() {
-            self.by_agent.remove(&task.agent);
+            self.agents.remove(task.agent as usize);
         }
         self.count -= 1;
         while matches!(self.tasks.front(), Some(None)) {

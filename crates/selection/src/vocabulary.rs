@@ -1,4 +1,4 @@
-//! Terms as numbers, which are free again when nothing has the term.
+//! Texts as numbers, which are free again when nothing has the text.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +14,11 @@ pub(crate) struct Vocabulary {
 impl Vocabulary {
     pub(crate) fn number(&self, term: &str) -> Option<usize> {
         self.numbers.get(term).map(|number| *number as usize)
+    }
+
+    /// The term of a number that is taken.
+    pub(crate) fn term(&self, number: usize) -> &Arc<str> {
+        &self.terms[number]
     }
 
     /// The number of a term, a new one if it has none.
