@@ -37,6 +37,7 @@
 //! | [`agentpulse_core`] | what the numbers mean: pure, no clock |
 //! | [`agentpulse_sources`] | what arrives, decoded: events, hooks, transcripts; pure |
 //! | [`agentpulse_definitions`] | what a definition of an agent says, and what is wrong with it; pure |
+//! | `agentpulse_selection` | which agent should take a task, and why: pure |
 //! | `agentpulse_notices` | what the system reports of changes to files |
 //! | [`agentpulse_registry`] | the places of definitions, what a scan of them finds, and the keeper that follows them |
 //! | [`agentpulse_store::sqlite`] | what the three databases share: opening, versions, errors |

@@ -99,7 +99,7 @@ fn a_replaced_document_leaves_nothing_and_a_copy_keeps_it() {
     let mut world = World::new(&THREE);
     let reader = world.index.clone();
     world.put("alpha", "sings");
-    assert!(!world.index.knows("postgr") && reader.knows("postgr"));
+    assert!(!world.index.knows("postgre") && reader.knows("postgre"));
     assert!(world.value("sing", "alpha") > 0.5);
     for (name, _) in THREE {
         assert!(world.index.remove(name) && !world.index.remove(name));
