@@ -145,45 +145,29 @@ impl Experience {
     }
 
     /// Tasks with their similarity in steps, without those of less than half a step: the cosine of
-    /// the words, a rare word counting more.
+    /// the words. A rare word counts no more than a common one: what is rare changes with each
+    /// task, and with it the similarities of all others.
     fn similar(&self, terms: &[&str]) -> Vec<(f64, u64)> {
-        let mut dots: Vec<f64> = vec![0.0; self.tasks.len()];
+        let mut shared: Vec<u32> = vec![0; self.tasks.len()];
         let mut touched: Vec<u64> = Vec::new();
-        let mut norm = 0.0;
-        for term in terms {
-            let number = self.vocabulary.number(term);
-            let postings = number.map_or(&[][..], |number| &self.postings[number]);
-            let rarity = self.rarity(postings.len());
-            norm += rarity;
-            for task in postings {
-                let dot = &mut dots[(task - self.first) as usize];
-                if *dot == 0.0 {
+        for term in terms.iter().filter_map(|term| self.vocabulary.number(term)) {
+            for task in &self.postings[term] {
+                let count = &mut shared[(task - self.first) as usize];
+                if *count == 0 {
                     touched.push(*task);
                 }
-                *dot += rarity;
+                *count += 1;
             }
         }
         let similarity = |number: u64| {
-            let dot = dots[(number - self.first) as usize];
-            let of_task = self.task(number).terms.iter();
-            let of_task: f64 = of_task.map(|term| self.rarity_of(*term)).sum();
-            (dot / (norm * of_task).sqrt() * STEPS).round() / STEPS
+            let shared = f64::from(shared[(number - self.first) as usize]);
+            let of_both = terms.len() * self.task(number).terms.len();
+            (shared / (of_both as f64).sqrt() * STEPS).round() / STEPS
         };
         let all = touched
             .into_iter()
             .map(|number| (similarity(number), number));
         all.filter(|(similarity, _)| *similarity > 0.0).collect()
-    }
-
-    fn rarity_of(&self, term: u32) -> f64 {
-        self.rarity(self.postings[term as usize].len())
-    }
-
-    /// The square of the idf: it is a factor on both sides of the cosine.
-    fn rarity(&self, having: usize) -> f64 {
-        (1.0 + self.count as f64 / (having as f64 + 0.5))
-            .ln()
-            .powi(2)
     }
 
     fn task(&self, number: u64) -> &Task {
@@ -251,13 +235,8 @@ mod tests {
         );
         assert!(!near.contains_key("b"));
         let c = near["c"];
-        // slow stands in 3 of 4 tasks, query and paint in 2.
-        let (slow, other) = (
-            (1.0_f64 + 4.0 / 3.5).ln().powi(2),
-            (1.0_f64 + 4.0 / 2.5).ln().powi(2),
-        );
-        let cosine = slow / (slow + other);
-        assert_eq!(c.weight, (cosine * 8.0).round() / 8.0);
+        // One of two words: a cosine of a half.
+        assert_eq!(c.weight, 0.5);
         assert_eq!(near["a"].mean(0.6, 4.0), (1.0 + 2.4) / 6.0);
         assert!(experience.near(&[]).is_empty() && experience.near(&["new"]).is_empty());
     }
