@@ -2,6 +2,8 @@
 
 mod answer;
 mod explain;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::cmp::Ordering;
