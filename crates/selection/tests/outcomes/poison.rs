@@ -79,8 +79,8 @@ fn without_learning_and_without_outcomes_answers_are_the_same() {
     }
 }
 
-/// The mean success of the first in rank, as the draws estimate it by their propensities, is what it
-/// truly is.
+/// The mean success of the first in rank, as the draws estimate it by their propensities, is what
+/// it truly is.
 #[test]
 fn propensities_show_what_another_policy_would_have_come_to() {
     let policy = Policy {
