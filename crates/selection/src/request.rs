@@ -96,6 +96,10 @@ impl Request {
 }
 
 impl Context {
+    pub(crate) fn names_others(&self) -> bool {
+        self.caller.is_some() || !self.with.is_empty()
+    }
+
     /// The file types, and those of the files, each once.
     pub(crate) fn extensions(&self) -> Vec<String> {
         let types = self

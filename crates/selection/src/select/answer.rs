@@ -38,8 +38,8 @@ pub struct FactorScore {
     pub factor: Factor,
     /// `None` if it is unknown of this agent.
     pub value: Option<f64>,
-    /// 0 if it is switched off, or unknown of every agent. Else, where the value is unknown,
-    /// the contribution is that of a middling one.
+    /// 0 if it is switched off, or the request gives nothing to judge by. Else, where the value is
+    /// unknown, the contribution is that of a middling one.
     pub weight: f64,
     pub contribution: f64,
     pub evidence: Evidence,

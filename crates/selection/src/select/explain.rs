@@ -1,11 +1,11 @@
 //! Why an agent has its score.
 
 use super::answer::{Evidence, FactorScore, Learned};
-use super::values::{Scored, median};
+use super::values::{Scored, Shared, median};
 use crate::experience::Near;
 use crate::index::{Index, QueryTerm};
 use crate::phase::Phases;
-use crate::request::{Context, Optimize};
+use crate::request::Optimize;
 use crate::weights::{FACTORS, Factor};
 
 /// The first words of the evidence that are shown in a reason.
@@ -16,10 +16,9 @@ pub(super) struct Sources<'a> {
     pub index: &'a Index,
     pub phases: &'a Phases,
     pub terms: &'a [QueryTerm],
-    pub has_phase: bool,
-    pub context: &'a Context,
-    pub optimize: Optimize,
-    pub expected_success: f64,
+    pub shared: &'a Shared<'a>,
+    /// Whether the request names no other agent.
+    pub is_alone: bool,
 }
 
 impl Sources<'_> {
@@ -29,9 +28,9 @@ impl Sources<'_> {
         near: Option<&Near>,
         weights: &[f64; FACTORS],
     ) -> Vec<FactorScore> {
-        let shown = Factor::ALL
-            .into_iter()
-            .filter(|factor| *factor != Factor::Economy || self.optimize != Optimize::Quality);
+        let shown = Factor::ALL.into_iter().filter(|factor| {
+            *factor != Factor::Economy || self.shared.optimize != Optimize::Quality
+        });
         let score = |factor: Factor| {
             let weight = weights[factor as usize];
             let value = scored.values.get(factor);
@@ -39,7 +38,10 @@ impl Sources<'_> {
                 factor,
                 value,
                 weight,
-                contribution: weight * scored.values.or_assumed(factor, self.expected_success),
+                contribution: weight
+                    * scored
+                        .values
+                        .or_assumed(factor, self.shared.expected_success),
                 evidence: match value {
                     Some(_) => self.evidence(factor, scored, near),
                     None => Evidence::Missing(self.missing(factor)),
@@ -89,22 +91,21 @@ impl Sources<'_> {
                 }
             }
             Factor::Economy => {
-                let median = median(candidate, self.optimize);
+                let median = median(candidate, self.shared.optimize);
                 median.map_or(Evidence::Missing(self.missing(factor)), Evidence::Median)
             }
         }
     }
 
     fn missing(&self, factor: Factor) -> &'static str {
-        let is_alone = self.context.caller.is_none() && self.context.with.is_empty();
         match factor {
             Factor::KeywordMatch => "no word of the task is in any definition",
-            Factor::PhaseAlignment if !self.has_phase => "the task names no phase",
+            Factor::PhaseAlignment if self.shared.phase.is_none() => "the task names no phase",
             Factor::PhaseAlignment => "its definition names no phase",
             Factor::RecentSuccess => "no run finished in 30 days",
             Factor::DomainExpertise => "it did no task like this one",
             Factor::Availability => "it is not known what runs",
-            Factor::Collaboration if is_alone => "no other agent is named",
+            Factor::Collaboration if self.is_alone => "no other agent is named",
             Factor::Collaboration => "it did not work with those agents",
             Factor::UserPreference => "no preference was given",
             Factor::Economy => "no run finished in 30 days",

@@ -92,8 +92,16 @@ impl Selector {
                 learner.opinion(asker, &terms)
             });
         let (able, rejected) = eligible(known.index, request, matches, candidates);
-        let mut scored = score(known, request, query, matches, &near, &able);
-        let weights = weigh(request, known.expected(), &mut scored);
+        let shared = Shared {
+            phase: query.phase,
+            is_phase_given: request.context.phase.is_some(),
+            has_words: matches.is_known,
+            medians: &medians(&able, request.optimize),
+            optimize: request.optimize,
+            expected_success: known.expected(),
+        };
+        let mut scored = score(known.index, matches, &near, &able, &shared);
+        let weights = weigh(request, &shared, &mut scored);
         for scored in &mut scored {
             scored.learned = opinion.of(&scored.candidate.id, scored.base).value;
         }
@@ -106,10 +114,8 @@ impl Selector {
             index: known.index,
             phases: &self.phases,
             terms: &query.terms,
-            has_phase: query.phase.is_some(),
-            context: &request.context,
-            optimize: request.optimize,
-            expected_success: known.expected(),
+            shared: &shared,
+            is_alone: !request.context.names_others(),
         };
         let mut shown: Vec<&Scored> = scored.iter().take(request.limit).collect();
         // A drawn agent may stand behind the limit.
@@ -186,36 +192,32 @@ fn eligible<'a>(
     )
 }
 
+/// Of those that have one, rising.
+fn medians(able: &[(&Candidate, usize)], optimize: Optimize) -> Vec<u64> {
+    let medians = able
+        .iter()
+        .filter_map(|(candidate, _)| median(candidate, optimize));
+    let mut medians: Vec<u64> = medians.collect();
+    medians.sort_unstable();
+    medians
+}
+
 fn score<'a>(
-    known: &Knowledge<'a>,
-    request: &Request,
-    query: &Query,
+    index: &'a Index,
     matches: &Matches,
     near: &HashMap<Arc<str>, Near>,
     able: &[(&'a Candidate, usize)],
+    shared: &Shared,
 ) -> Vec<Scored<'a>> {
-    let medians = able
-        .iter()
-        .filter_map(|(candidate, _)| median(candidate, request.optimize));
-    let mut medians: Vec<u64> = medians.collect();
-    medians.sort_unstable();
-    let shared = Shared {
-        phase: query.phase,
-        is_phase_given: request.context.phase.is_some(),
-        has_words: matches.is_known,
-        medians: &medians,
-        optimize: request.optimize,
-        expected_success: known.expected(),
-    };
     let scored = |&(candidate, slot): &(&'a Candidate, usize)| {
         let near = near.get(&candidate.id);
-        let indexed = known.index.at(slot);
+        let indexed = index.at(slot);
         let (value, phases) = (matches.value(slot), &indexed.phases);
         Scored {
             candidate,
             slot,
             run_name: &indexed.document.run_name,
-            values: Values::of(candidate, value, phases, near, &shared),
+            values: Values::of(candidate, value, phases, near, shared),
             proven: proven(near),
             base: 0.0,
             learned: 0.0,
@@ -225,21 +227,31 @@ fn score<'a>(
     able.iter().map(scored).collect()
 }
 
-/// Fills the scores without what was learned; returns the weights of the factors that any
-/// candidate has evidence for.
-fn weigh(request: &Request, expected: f64, scored: &mut [Scored]) -> [f64; FACTORS] {
-    let has_evidence = |factor: Factor| scored.iter().any(|one| one.values.get(factor).is_some());
-    let has_evidence = Factor::ALL.map(has_evidence);
+/// Fills the scores without what was learned; returns the weights of the factors that the request
+/// gives anything to judge by. Whether a candidate has a record changes no weight: with the weights
+/// that of all others would change, beside what was learned of them.
+fn weigh(request: &Request, shared: &Shared, scored: &mut [Scored]) -> [f64; FACTORS] {
+    let counts = |factor: Factor| match factor {
+        Factor::KeywordMatch => shared.has_words,
+        Factor::PhaseAlignment => shared.phase.is_some(),
+        Factor::Collaboration => request.context.names_others(),
+        Factor::Economy => request.optimize != Optimize::Quality,
+        Factor::RecentSuccess
+        | Factor::DomainExpertise
+        | Factor::Availability
+        | Factor::UserPreference => true,
+    };
     let weights = match request.optimize {
         Optimize::Quality => request.weights,
         Optimize::Cost | Optimize::Speed => request.weights.optimized(),
     };
-    let weights = weights.among(|factor| has_evidence[factor as usize]);
+    let weights = weights.among(counts);
     for one in scored {
         let counted = Factor::ALL.into_iter().zip(weights);
         let counted = counted.filter(|(_, weight)| *weight > 0.0);
-        let shares =
-            counted.map(|(factor, weight)| weight * one.values.or_assumed(factor, expected));
+        let shares = counted.map(|(factor, weight)| {
+            weight * one.values.or_assumed(factor, shared.expected_success)
+        });
         // Weights that add up to 1 may do so a little above it.
         one.base = shares.sum::<f64>().min(1.0);
     }
