@@ -18,8 +18,8 @@ use agentpulse_selection::select::{Evidence, Knowledge, MIN_FIT, Ranked, Selecti
 use agentpulse_selection::weights::Weights;
 
 const STOP: &str = "a an the and or but not no of to in on at by for from with without into as is are was \
-    were be been has have had do does did it its this that these those i me my we our us you your they \
-    their them what which who when how why all some any so if can could should would will";
+    were be been has have had do does did it its this that these those i me my we our us you your \
+    they their them what which who when how why all some any so if can could should would will";
 
 struct Task {
     agent: String,

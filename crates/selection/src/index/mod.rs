@@ -1,8 +1,9 @@
 //! Which words stand in which definitions: BM25F over four fields, in memory.
 //!
 //! An index of its own and not FTS5 or tantivy: theirs give one sum for each document and not what
-//! each word added, which is what the explanation is made of. A copy shares all lists with the original;
-//! a change after it copies only the lists of the document that changes. A reader keeps its copy.
+//! each word added, which is what the explanation is made of. A copy shares all lists with the
+//! original; a change after it copies only the lists of the document that changes. A reader keeps
+//! its copy.
 
 mod posting;
 mod term;

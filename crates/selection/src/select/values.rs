@@ -75,9 +75,9 @@ impl Values {
         self.0[factor as usize]
     }
 
-    /// What counts for a factor without evidence. To count a 0 would be a verdict, and to spread its
-    /// weight over the candidate's other factors would rank one without a record above one with a
-    /// middling record: a first success could cost a place.
+    /// What counts for a factor without evidence. To count a 0 would be a verdict, and to spread
+    /// its weight over the candidate's other factors would rank one without a record above one with
+    /// a middling record: a first success could cost a place.
     pub(super) fn or_assumed(&self, factor: Factor, expected_success: f64) -> f64 {
         self.get(factor).unwrap_or(match factor {
             Factor::RecentSuccess | Factor::DomainExpertise | Factor::Collaboration => {
