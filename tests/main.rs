@@ -15,6 +15,7 @@
 //! | `hooks` | the hook program, its spool and the daemon together |
 //! | `reads` | answers over HTTP, and `/metrics` |
 //! | `registry` | the definitions of agents, as the daemon follows them |
+//! | `select` | which agent should take a task |
 //! | `stream` | the WebSockets |
 //! | `openapi` | the document of the routes |
 //! | `commands` | the command line |
@@ -45,4 +46,5 @@ mod promises;
 mod reads;
 mod registry;
 mod security;
+mod select;
 mod stream;

@@ -9,8 +9,8 @@ use super::failure::{Failure, one_line};
 use super::target::Target;
 use super::{
     agents, audit, backup, bench, completions, config, costs, demo, doctor, emit, executions,
-    export, hooks, import, key, man, prices, prune, rebuild, registry, reload, restore, serve,
-    session, sessions, show, status, tools, top, verify,
+    export, hooks, import, key, man, prices, prune, rebuild, registry, reload, restore, select,
+    serve, session, sessions, show, status, tools, top, verify,
 };
 use agentpulse_contract::exit;
 
@@ -63,6 +63,8 @@ enum Command {
     /// Check and show the definitions of agents
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
+    /// Name the agent that should take a task, and why; exit code 1 if none fits
+    Select(select::Select),
     /// Show or check the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -131,6 +133,7 @@ fn run(target: &Target, command: Command) -> Result<(), Failure> {
         Command::Hooks(hooks) => hooks.run(target),
         Command::Prices(prices) => prices.run(target),
         Command::Registry(registry) => registry.run(target),
+        Command::Select(select) => select.run(target),
         Command::Config(config) => config.run(target),
         Command::Rebuild(rebuild) => rebuild.run(target),
         Command::Reload(reload) => reload.run(target),

@@ -30,6 +30,7 @@ mod registry;
 mod reload;
 mod restore;
 mod runtime;
+mod select;
 mod serve;
 mod session;
 mod sessions;

@@ -156,6 +156,10 @@ counters! {
         "Idle or stalled connections of HTTP that were closed to make room for another.",
     /// Reports that were not made: history was asked too much at once, by one client or by all.
     reads_refused: "Reports that were rejected: too many reads of history at once.",
+    selections: "Tasks for which agents were ranked.",
+    selections_abstained: "Tasks for which no agent was recommended.",
+    /// Too many at once, or history did not answer.
+    selections_refused: "Tasks for which no agents were ranked, as something was wrong or too slow.",
     audit_failures: "Rows of the audit trail that could not be written.",
     registry_scans: "Scans of the definitions of agents.",
     registry_files_read: "Definitions that were read, as they were new or not as before.",

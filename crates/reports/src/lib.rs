@@ -34,6 +34,7 @@ pub mod requests;
 mod room;
 #[cfg(test)]
 mod samples;
+pub mod selection;
 mod service;
 pub mod session;
 pub mod sessions;

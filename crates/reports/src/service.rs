@@ -12,6 +12,7 @@ use crate::endpoints::Asked;
 use crate::error::Error;
 use crate::registry::Definitions;
 use crate::room::{Full, Room};
+use crate::selection::Selections;
 use crate::share::{Shares, TooMany};
 use crate::source::{Sources, Views};
 use agentpulse_core::bucket::Day;
@@ -41,6 +42,7 @@ pub struct Reports {
     scans: Lane,
     /// For the clients of the stream.
     pub(crate) own: Sources,
+    pub selections: Arc<Selections>,
     counters: Arc<Counters>,
     pub(crate) now_ms: fn() -> i64,
     cache: Cache<Asked, Result<Answer, Error>>,
@@ -55,10 +57,13 @@ impl Reports {
             sources: Sources::new(&views, readers),
             shares: Shares::new(count - 1),
         };
+        let own = Sources::new(&views, &views.lanes.own);
+        let selections = Selections::new(own.clone(), counters.clone(), now_ms);
         Reports {
             lookups: lane(&views.lanes.lookups, LOOKUPS),
             scans: lane(&views.lanes.scans, SCANS),
-            own: Sources::new(&views, &views.lanes.own),
+            own,
+            selections: Arc::new(selections),
             counters,
             now_ms,
             cache: Cache::new(|answer| answer.as_ref().map_or(0, |answer| answer.body.len())),

@@ -19,8 +19,8 @@ pub struct Candidate {
     /// Sessions and chains of it with the agents that the request names.
     pub together: Runs,
     pub preference: Preference,
-    pub median_cost_micros: Option<u64>,
-    pub median_ms: Option<u64>,
+    pub mean_cost_micros: Option<u64>,
+    pub mean_ms: Option<u64>,
 }
 
 /// Finished runs, the newer counting more.
@@ -55,8 +55,8 @@ impl Candidate {
             limit: None,
             together: Runs::default(),
             preference: Preference::default(),
-            median_cost_micros: None,
-            median_ms: None,
+            mean_cost_micros: None,
+            mean_ms: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use agentpulse_core::limits::{MAX_ITEMS, MAX_NAME_BYTES};
 
 /// Longer than any description that a client loads whole.
 pub const MAX_DESCRIPTION_BYTES: usize = 8_192;
-const MAX_HEADINGS: usize = 64;
+pub const MAX_HEADINGS: usize = 64;
 
 /// An agent's definition, as far as it says what the agent is for.
 #[derive(Debug, Clone, PartialEq, Eq)]

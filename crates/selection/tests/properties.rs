@@ -51,7 +51,7 @@ prop_compose! {
         limit in prop::option::of(0..4_u32),
         (ratings, stars, shown, chosen) in (0..5_u32, 0..30_u32, 0..5_u32, 0..9_u32),
         pinned in prop::option::weighted(0.1, any::<bool>()),
-        medians in (prop::option::of(any::<u64>()), prop::option::of(0..9_u64)),
+        means in (prop::option::of(any::<u64>()), prop::option::of(0..9_u64)),
     ) -> Candidate {
         let mut candidate = Candidate::new("");
         for (age, succeeded, finished) in days {
@@ -62,7 +62,7 @@ prop_compose! {
         }
         candidate.preference = Preference { pinned, ratings, stars, shown, chosen };
         (candidate.running, candidate.limit) = (running, limit);
-        (candidate.median_cost_micros, candidate.median_ms) = medians;
+        (candidate.mean_cost_micros, candidate.mean_ms) = means;
         candidate
     }
 }
@@ -282,7 +282,7 @@ proptest! {
                     Factor::Availability => candidate.running = other.running,
                     Factor::Collaboration => candidate.together = other.together,
                     Factor::UserPreference => candidate.preference = other.preference,
-                    Factor::Economy => candidate.median_ms = other.median_ms,
+                    Factor::Economy => candidate.mean_ms = other.mean_ms,
                     Factor::DomainExpertise => changed.past = past.clone(),
                     Factor::PhaseAlignment => agent.document.agent_type = "tester".to_owned(),
                     // Words also say which past tasks are near.

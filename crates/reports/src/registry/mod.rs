@@ -2,7 +2,7 @@
 
 mod agent;
 pub mod changes;
-mod choice;
+pub(crate) mod choice;
 pub mod conflicts;
 mod figures;
 mod finding;
@@ -76,7 +76,7 @@ impl Sources {
 }
 
 /// Of thousands of definitions it takes milliseconds, in which no connection is to wait.
-async fn in_background<T: Send + 'static>(
+pub(crate) async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
     match spawn_blocking(work).await {

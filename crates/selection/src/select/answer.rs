@@ -71,7 +71,7 @@ pub enum Evidence {
         chosen: u32,
     },
     /// In millionths of a dollar, or in ms.
-    Median(u64),
+    Mean(u64),
     /// Why it is unknown.
     Missing(&'static str),
 }

@@ -1,7 +1,7 @@
 //! Why an agent has its score.
 
 use super::answer::{Evidence, FactorScore, Learned};
-use super::values::{Scored, Shared, median};
+use super::values::{Scored, Shared, mean};
 use crate::experience::Near;
 use crate::index::{Index, QueryTerm};
 use crate::phase::Phases;
@@ -91,8 +91,8 @@ impl Sources<'_> {
                 }
             }
             Factor::Economy => {
-                let median = median(candidate, self.shared.optimize);
-                median.map_or(Evidence::Missing(self.missing(factor)), Evidence::Median)
+                let mean = mean(candidate, self.shared.optimize);
+                mean.map_or(Evidence::Missing(self.missing(factor)), Evidence::Mean)
             }
         }
     }
@@ -179,10 +179,10 @@ fn reason(score: &FactorScore) -> Option<String> {
         } => Some(format!(
             "{ratings} ratings, chosen {chosen} times of {shown}"
         )),
-        Evidence::Median(_) if percent >= 50.0 => Some(match score.factor {
+        Evidence::Mean(_) if percent >= 50.0 => Some(match score.factor {
             Factor::Economy => format!("it is cheaper or faster than {percent:.0} % of the others"),
             _ => return None,
         }),
-        Evidence::Phases(_) | Evidence::Median(_) | Evidence::Missing(_) => None,
+        Evidence::Phases(_) | Evidence::Mean(_) | Evidence::Missing(_) => None,
     }
 }

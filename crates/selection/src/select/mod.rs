@@ -23,7 +23,7 @@ use crate::request::{Optimize, Request};
 use crate::weights::{FACTORS, Factor, Weights};
 use crate::words::Words;
 use explain::{Sources, reasons};
-use values::{Scored, Shared, Values, median, proven};
+use values::{Scored, Shared, Values, mean, proven};
 
 pub use answer::{Evidence, Explored, FactorScore, Learned, Ranked, Rejected, Selection};
 
@@ -96,7 +96,7 @@ impl Selector {
             phase: query.phase,
             is_phase_given: request.context.phase.is_some(),
             has_words: matches.is_known,
-            medians: &medians(&able, request.optimize),
+            means: &means(&able, request.optimize),
             optimize: request.optimize,
             expected_success: known.expected(),
         };
@@ -193,13 +193,13 @@ fn eligible<'a>(
 }
 
 /// Of those that have one, rising.
-fn medians(able: &[(&Candidate, usize)], optimize: Optimize) -> Vec<u64> {
-    let medians = able
+fn means(able: &[(&Candidate, usize)], optimize: Optimize) -> Vec<u64> {
+    let means = able
         .iter()
-        .filter_map(|(candidate, _)| median(candidate, optimize));
-    let mut medians: Vec<u64> = medians.collect();
-    medians.sort_unstable();
-    medians
+        .filter_map(|(candidate, _)| mean(candidate, optimize));
+    let mut means: Vec<u64> = means.collect();
+    means.sort_unstable();
+    means
 }
 
 fn score<'a>(

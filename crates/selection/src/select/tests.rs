@@ -186,7 +186,7 @@ fn without_the_factors_that_say_so_everybody_fits() {
 fn a_request_that_optimizes_for_cost_prefers_the_cheaper() {
     let mut world = world();
     for (candidate, cost) in world.candidates.iter_mut().zip([30, 10, 20]) {
-        candidate.median_cost_micros = Some(cost);
+        candidate.mean_cost_micros = Some(cost);
     }
     let request = Request {
         optimize: Optimize::Cost,

@@ -30,7 +30,7 @@ pub(super) struct Shared<'a> {
     /// Whether any word of the task is known.
     pub has_words: bool,
     /// By cost or by time, of those that have one, rising.
-    pub medians: &'a [u64],
+    pub means: &'a [u64],
     pub optimize: Optimize,
     /// Of an agent without a record, 0..1.
     pub expected_success: f64,
@@ -108,19 +108,19 @@ fn availability(candidate: &Candidate) -> f64 {
     }
 }
 
-pub(super) fn median(candidate: &Candidate, optimize: Optimize) -> Option<u64> {
+pub(super) fn mean(candidate: &Candidate, optimize: Optimize) -> Option<u64> {
     match optimize {
         Optimize::Quality => None,
-        Optimize::Cost => candidate.median_cost_micros,
-        Optimize::Speed => candidate.median_ms,
+        Optimize::Cost => candidate.mean_cost_micros,
+        Optimize::Speed => candidate.mean_ms,
     }
 }
 
-/// 1 for the least median and 0 for the most.
+/// 1 for the least mean and 0 for the most.
 fn economy(candidate: &Candidate, shared: &Shared) -> Option<f64> {
-    let median = median(candidate, shared.optimize)?;
-    let below = shared.medians.partition_point(|other| *other < median);
-    let others = shared.medians.len().saturating_sub(1).max(1);
+    let mean = mean(candidate, shared.optimize)?;
+    let below = shared.means.partition_point(|other| *other < mean);
+    let others = shared.means.len().saturating_sub(1).max(1);
     Some(1.0 - below as f64 / others as f64)
 }
 
@@ -154,7 +154,7 @@ mod tests {
             phase: None,
             is_phase_given: false,
             has_words: true,
-            medians: &[10, 20, 30],
+            means: &[10, 20, 30],
             optimize: Optimize::Speed,
             expected_success: 0.7,
         };
@@ -177,7 +177,7 @@ mod tests {
         let mut agent = Candidate::new("a");
         agent.recent.add(0, 8, 8);
         agent.together.add(0, 0, 4);
-        (agent.running, agent.median_ms) = (3, Some(20));
+        (agent.running, agent.mean_ms) = (3, Some(20));
         let near = Near {
             weight: 4.0,
             success: 3.0,

@@ -65,6 +65,7 @@ impl Daemon {
         http::start(&context, listener, security, &mut tasks)?;
         let socket = intake::start(&context, &mut tasks).await?;
         tasks.spawn(|stop| registrar.run(stop));
+        tasks.spawn(|stop| context.reports.selections.clone().run(stop));
         start_followers(&context, &mut tasks);
         info!(
             socket = %site.config.socket.path.display(),

@@ -15,11 +15,13 @@ use super::error::HttpError;
 use super::limit::{Buckets, Client};
 use super::seat::Seat;
 use agentpulse_api::code::Code;
+use agentpulse_api::endpoint::Endpoint;
 use agentpulse_pipeline::address::Network;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::connection_slots::{ConnectionHolder, Full, Rank};
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_reports::registry::{REFRESH, REFRESH_ALSO};
+use agentpulse_reports::selection::Ask;
 use agentpulse_store::access::{Access, Actor, Grant, Scope};
 
 /// The files of the page, which hold no numbers.
@@ -53,7 +55,7 @@ impl Requirement {
             _ if is_read && path.starts_with(PAGE_FILES) => Requirement::Nothing,
             "/api/audit" => Requirement::Scope(Scope::Admin),
             "/api/tickets" => Requirement::AnyKey,
-            REFRESH | REFRESH_ALSO => Requirement::Scope(Scope::Read),
+            REFRESH | REFRESH_ALSO | Ask::PATH => Requirement::Scope(Scope::Read),
             _ if is_read => Requirement::Scope(Scope::Read),
             _ => Requirement::Scope(Scope::Ingest),
         }

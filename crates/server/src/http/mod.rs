@@ -24,6 +24,7 @@ mod room;
 mod router;
 mod seat;
 pub mod security;
+mod select;
 mod server;
 mod state;
 mod status;

@@ -11,11 +11,13 @@ use super::openapi::{Operation, Routes, body, document};
 use super::state::HttpState;
 use super::stream::{paths, routes as stream};
 use super::timed::timed;
-use super::{alerts, audit, hooks, intake, page, probes, registry, tickets};
+use super::{alerts, audit, hooks, intake, page, probes, registry, select, tickets};
 use agentpulse_alerts::store::List;
 use agentpulse_api::code::Code;
+use agentpulse_api::endpoint::Endpoint;
 use agentpulse_reports::health::Health;
 use agentpulse_reports::registry::{REFRESH, REFRESH_ALSO, changes};
+use agentpulse_reports::selection::{Ask, Selected};
 use agentpulse_reports::{ENDPOINTS, exposition};
 
 /// All public routes.
@@ -25,7 +27,7 @@ pub fn router(state: Arc<HttpState>) -> Router {
 
 pub(super) fn routes() -> Routes {
     let routes = ENDPOINTS.iter().fold(Routes::default(), Routes::report);
-    let routes = streams(definitions(intakes(routes)));
+    let routes = streams(selection(definitions(intakes(routes))));
     files(operations(routes))
 }
 
@@ -103,6 +105,25 @@ fn definitions(routes: Routes) -> Routes {
         .get(changes::ALSO, registry::changes, changes().also())
         .post(REFRESH, registry::refresh, refresh())
         .post(REFRESH_ALSO, registry::refresh, refresh().also())
+}
+
+fn selection(routes: Routes) -> Routes {
+    let operation = || {
+        Operation::new(Ask::SUMMARY)
+            .answers::<Selected>(StatusCode::OK, "The agents that fit best, and why")
+            .fails(&[Code::Unavailable])
+    };
+    routes
+        .get(
+            Ask::PATH,
+            select::of_parameters,
+            operation().asks(Ask::parse),
+        )
+        .post(
+            Ask::PATH,
+            select::of_body,
+            operation().body(body::selection()),
+        )
 }
 
 fn operations(routes: Routes) -> Routes {

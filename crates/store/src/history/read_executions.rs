@@ -54,6 +54,26 @@ impl Reader {
         })
     }
 
+    /// The last that ended since then, at most `max`, one at a time, the newest first.
+    pub fn each_ended_since(
+        &self,
+        since_ms: i64,
+        max: usize,
+        mut f: impl FnMut(&Execution),
+    ) -> Result<()> {
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT execution FROM executions INDEXED BY executions_ended
+                 WHERE ended_ms >= ?1 ORDER BY ended_ms DESC LIMIT ?2",
+            )?;
+            let mut rows = select.query((since_ms, max as i64))?;
+            while let Some(row) = rows.next()? {
+                f(&*execution(row, 0)?);
+            }
+            Ok(())
+        })
+    }
+
     /// When the last execution of the agent ended.
     pub fn last_ended(&self, agent_name: &str) -> Result<Option<i64>> {
         self.snapshot(|_| {

@@ -1,6 +1,7 @@
 //! The request bodies, as JSON Schema. What decodes them is [`agentpulse_sources`]; the bounds
 //! are its own.
 
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::operation::Body;
@@ -9,6 +10,7 @@ use crate::http::intake::MAX_EVENTS_BYTES;
 use crate::intake::MAX_LINE_BYTES;
 use agentpulse_core::limits::{MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
 use agentpulse_core::sketch::MAX_DURATION_MS;
+use agentpulse_reports::selection::{Ask, MAX_BODY_BYTES};
 use agentpulse_sources::{SECONDS_BELOW, TIME_RANGE_MS};
 
 const JSON: &str = "application/json";
@@ -73,6 +75,16 @@ pub fn payload() -> Body {
     let mut payload = hook_payload();
     payload["description"] = json!(description);
     one(payload, MAX_PAYLOAD_BYTES)
+}
+
+/// A task for which agents are ranked.
+pub fn selection() -> Body {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.meta_schema = None;
+        settings.inline_subschemas = true;
+    });
+    let schema = settings.into_generator().into_root_schema_for::<Ask>();
+    one(schema.to_value(), MAX_BODY_BYTES)
 }
 
 fn one(schema: Value, max_bytes: usize) -> Body {
