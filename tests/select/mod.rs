@@ -17,7 +17,7 @@ fn described(name: &str, description: &str, more: &str) -> String {
 /// Of an agent that did this task once: 3 of its 4 executions succeeded, and one runs. Of another
 /// one all 4 succeeded: so did 7 of 8 of all.
 fn with_record(home: &Home) -> Daemon {
-    let tuner = "Makes slow SQL queries and PostgreSQL indexes fast.";
+    let tuner = "Optimises slow SQL queries and PostgreSQL indexes.";
     write(
         &home.user(),
         "tuner",
@@ -117,19 +117,18 @@ fn the_agent_that_fits_is_named_with_what_its_score_is_made_of() {
     let expertise = factor(&answer, 0, "domain_expertise");
     is_near(&expertise["value"], (0.3 + 3.5) / (0.3 + 4.0));
     assert_eq!(expertise["evidence"], json!({"tasks": 1, "weight": 0.3}));
-    // What is unknown of all weighs nothing, and the others share it.
-    for unknown in ["collaboration", "user_preference"] {
+    // What the request says nothing of weighs nothing, and the others share it.
+    for unknown in ["collaboration", "phase_alignment"] {
         let unknown = factor(&answer, 0, unknown);
         assert_eq!(
-            (&unknown["value"], &unknown["weight"]),
-            (&Value::Null, &json!(0.0))
+            (&unknown["weight"], &unknown["contribution"]),
+            (&json!(0.0), &json!(0.0))
         );
-        assert!(unknown["evidence"].is_string(), "{unknown}");
     }
     let words = factor(&answer, 0, "keyword_match")["value"].as_f64();
     let words = words.expect("words of the task");
-    let sum = 0.25 * words + 0.15 * (10.0 / 12.0) + 0.15 * (3.8 / 4.3) + 0.10 * 0.5;
-    is_near(&best["score"], sum / 0.65);
+    let sum = 0.25 * words + 0.15 * (10.0 / 12.0) + 0.15 * (3.8 / 4.3) + 0.10 * 0.5 + 0.05 * 0.5;
+    is_near(&best["score"], sum / 0.70);
     for agent in answer["agents"].as_array().expect("agents") {
         let factors = agent["factors"].as_object().expect("factors");
         let sum = |field: &str| {
@@ -174,6 +173,7 @@ fn nobody_is_named_who_does_not_fit() {
     };
     let cake = "Bake a chocolate cake";
     assert!(nobody(&json!({"task": cake})).contains("chocolate"));
+    nobody(&json!({"task": ""}));
     nobody(&json!({"task": TASK, "exclude": ["tuner"]}));
     nobody(&json!({"task": TASK, "require_tools": ["Write"], "exclude": ["writer"]}));
     let able = ask(
@@ -197,8 +197,8 @@ fn nobody_is_named_who_does_not_fit() {
     assert_eq!(command.status.code(), Some(1));
     let json: Value = serde_json::from_slice(&command.stdout).expect("JSON");
     assert_eq!(json["recommendation"], Value::Null);
-    assert_eq!(counter(&daemon, "selections_abstained"), 5);
-    assert!(counter(&daemon, "selections") >= 9);
+    assert_eq!(counter(&daemon, "selections_abstained"), 6);
+    assert!(counter(&daemon, "selections") >= 10);
 }
 
 #[test]
@@ -236,9 +236,11 @@ fn an_answer_is_of_the_definitions_of_this_moment() {
     });
     assert_eq!(shared["evidence"], "several definitions have its name");
     let here = ask(&daemon, &json!({"task": TASK, "project": SHOP}));
-    assert_eq!(
-        here["rejected"][1],
-        json!({"name": "tuner", "reason": "the client takes another definition of its name"})
+    let reason = "the client takes another definition of its name";
+    let rejected = here["rejected"].as_array().expect("a list");
+    assert!(
+        rejected.contains(&json!({"name": "tuner", "reason": reason})),
+        "{here}"
     );
 }
 
@@ -278,10 +280,7 @@ fn what_is_out_of_its_bounds_is_refused_with_the_field() {
             "limit: 21, allowed are 1 to 20",
         ),
         (json!({"task": long}), "task: 8193 bytes, at most 8192"),
-        (
-            json!({"task": ""}),
-            "the task is empty: it must be 1..=8192 bytes",
-        ),
+        (json!({"limit": 5}), "missing field `task`"),
         (json!({"task": "x", "charm": 1}), "unknown field `charm`"),
         (
             json!({"task": "x", "context": {"phase": "lunch"}}),
@@ -306,7 +305,7 @@ fn what_is_out_of_its_bounds_is_refused_with_the_field() {
     }
     assert_eq!(post(&vec![b' '; (256 << 10) + 1]).status, 413);
     let get = |query: &str| daemon.request("GET", &format!("{PATH}?{query}"), &[], b"");
-    for query in ["q=x&count=0", "q=", "count=3"] {
+    for query in ["q=x&count=0", "q="] {
         let answer = get(query);
         let error = answer.json()["error"].clone();
         assert_eq!(

@@ -39,7 +39,7 @@ pub struct Selected {
     /// How probable it is that it is the best of those that fit; 0 to 1.
     pub confidence: Option<f64>,
     pub query: Asked,
-    /// The best first.
+    /// By their scores; recommended is the first that fits.
     pub agents: Vec<Ranked>,
     /// Agents with words of the task that cannot take it, the best fitting first.
     pub rejected: Vec<Rejected>,
@@ -78,7 +78,7 @@ pub struct Ranked {
 pub struct FactorScore {
     /// 0 to 1; null if it is unknown of this agent.
     pub value: Option<f64>,
-    /// All weights add up to 1. 0 if it is switched off, or unknown of every agent.
+    /// All weights add up to 1. 0 if it is switched off, or if the request has nothing to judge by.
     pub weight: f64,
     /// Where the value is unknown, that of a middling one.
     pub contribution: f64,

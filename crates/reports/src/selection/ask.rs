@@ -19,7 +19,10 @@ use super::answer::Selected;
 pub const MAX_BODY_BYTES: usize = 256 << 10;
 const DEFAULT_LIMIT: usize = 5;
 
-const TASK: Param = Param::new("q", "What is to be done, in words.");
+const TASK: Param = Param::new(
+    "q",
+    "What is to be done, in words; without it nobody is recommended.",
+);
 const PROJECT: Param = Param::new("project", "As a client has it that is started there.");
 const COUNT: Param = Param::new("count", "How many agents at most.");
 
@@ -27,8 +30,8 @@ const COUNT: Param = Param::new("count", "How many agents at most.");
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "SelectionRequest")]
 pub struct Ask {
-    /// What is to be done, in words: 1 to 8,192 bytes.
-    #[schemars(length(min = 1, max = 8_192))]
+    /// What is to be done, in words: at most 8,192 bytes. Without a word nobody is recommended.
+    #[schemars(length(max = 8_192))]
     pub task: String,
     /// As a client has it that is started there, such as `~/shop`; without it, all definitions.
     pub project: Option<String>,
@@ -110,13 +113,8 @@ impl Endpoint for Ask {
 
 impl Ask {
     /// # Errors
-    /// The task is empty, or the project or a weight is out of its bounds; the others are checked
-    /// when it is answered.
+    /// The project or a weight is out of its bounds; the others are checked when it is answered.
     pub(super) fn request(&self) -> Result<Request, Rejection> {
-        if self.task.is_empty() {
-            let reason = format!("the task is empty: it must be 1..={MAX_TASK_BYTES} bytes");
-            return Err(Rejection::new(reason));
-        }
         let project_bytes = self.project.as_ref().map_or(1, String::len);
         if !(1..=MAX_NAME_BYTES).contains(&project_bytes) {
             return Err(Rejection::new(format!(
