@@ -245,7 +245,7 @@ fn refusals(answers: &mut Answers, all: &[Route], held: (&str, &str)) {
 fn bodies(answers: &mut Answers, all: &[Route], held: (&str, &str)) {
     let find = |path: &str| {
         all.iter()
-            .find(|route| route.path == path)
+            .find(|route| route.path == path && route.method == "POST")
             .expect("a route")
     };
     let mut post = |path: &str, body: &[u8]| {
@@ -285,6 +285,12 @@ fn bodies(answers: &mut Answers, all: &[Route], held: (&str, &str)) {
         post("/api/agents/complete", &vec![b' '; (256 << 10) + 1]),
         413
     );
+    let select = "/api/agents/select";
+    assert_eq!(
+        post(select, br#"{"task":"writer","exclude":["writer"]}"#),
+        200
+    );
+    assert_eq!(post(select, br#"{"task":"writer","limit":0}"#), 400);
     assert_eq!(post("/api/tickets", b""), 200);
     assert_eq!(post("/api/registry/refresh", b""), 200);
 }
