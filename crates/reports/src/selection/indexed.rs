@@ -7,6 +7,7 @@ use tracing::warn;
 
 use agentpulse_core::agent_type::AgentTypes;
 use agentpulse_core::limits::{MAX_ITEMS, MAX_NAME_BYTES};
+use agentpulse_core::text::begin;
 use agentpulse_definitions::{Agent, Definition};
 use agentpulse_registry::Current;
 use agentpulse_selection::document::{Document, MAX_DESCRIPTION_BYTES, MAX_HEADINGS};
@@ -93,8 +94,6 @@ fn document(agent: &Agent, types: &AgentTypes) -> Document {
         let short = list.iter().filter(|name| name.len() <= MAX_NAME_BYTES);
         short.take(most).cloned().collect()
     };
-    let mut description = definition.description.clone();
-    description.truncate(description.floor_char_boundary(MAX_DESCRIPTION_BYTES));
     let tools = match &config.tools {
         None => vec![ALL_TOOLS.to_owned()],
         Some(tools) => {
@@ -108,7 +107,7 @@ fn document(agent: &Agent, types: &AgentTypes) -> Document {
     Document {
         id: agent.id.as_str().into(),
         run_name: agent.run_name().into(),
-        description,
+        description: begin(&definition.description, MAX_DESCRIPTION_BYTES).to_owned(),
         headings: names(&definition.body.headings, MAX_HEADINGS),
         tools,
         mcp_servers: names(&config.mcp_servers, MAX_ITEMS),
