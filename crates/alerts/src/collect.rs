@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::baseline::{UsualDurations, UsualTokens, read_durations};
+use super::definitions::Follower;
 use super::inputs::{AgentDuration, Hung, Inputs, Requests, Spent};
 use super::rules::MIN_EXECUTIONS;
 use agentpulse_core::alert::{Rule, Rules};
@@ -19,6 +20,7 @@ use agentpulse_pipeline::live_state::{Condition, LiveState};
 use agentpulse_pipeline::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, Mean};
 use agentpulse_pipeline::reload::ReloadState;
 use agentpulse_pipeline::settings::SettingsWatch;
+use agentpulse_registry::Handle;
 use agentpulse_reports::requests::Latency;
 use agentpulse_reports::system::System;
 use agentpulse_store::history::{Error, Reader, Readers};
@@ -43,6 +45,7 @@ pub struct Followed {
     pub state: Arc<LiveState>,
     pub settings: SettingsWatch,
     pub reloaded: Arc<ReloadState>,
+    pub definitions: Handle,
 }
 
 pub struct Collector {
@@ -53,11 +56,13 @@ pub struct Collector {
     usual_tokens: Option<UsualTokens>,
     usual_durations: UsualDurations,
     latencies: Latencies,
+    definitions: Follower,
 }
 
 impl Collector {
     pub fn new(followed: Followed, system: Arc<System>, live: Live, readers: Readers) -> Collector {
         Collector {
+            definitions: Follower::new(followed.definitions.clone()),
             followed,
             system,
             live,
@@ -79,6 +84,7 @@ impl Collector {
             self.system.probes.memory(WAIT),
             self.system.probes.room(WAIT),
         );
+        let settings = self.followed.settings.borrow().clone();
         let ends = &self.followed.changes.ends;
         let recent = ends.sums(now_ms, window_ms(Rule::SuccessRate));
         let hung_window_ms = window_ms(Rule::HungAgent);
@@ -122,6 +128,7 @@ impl Collector {
             disk_free_bytes: room.as_ref().map(|room| room.free_bytes),
             failing: failing.unwrap_or_default(),
             reload_failed: self.followed.reloaded.last().failed.map(cut),
+            definitions: self.definitions.look(&settings, now_ms),
         }
     }
 

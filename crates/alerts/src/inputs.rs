@@ -1,5 +1,6 @@
 //! The inputs of the rules at one moment. An unknown value is None.
 
+use super::definitions::Definitions;
 use agentpulse_reports::probe::RedisMemory;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +31,7 @@ pub struct Inputs {
     pub failing: Vec<(String, u64)>,
     /// Why the last reload of the settings was refused.
     pub reload_failed: Option<String>,
+    pub definitions: Definitions,
 }
 
 /// The duration of an agent's executions lately, and in the days before.

@@ -13,6 +13,7 @@
 mod alerting;
 mod baseline;
 mod collect;
+mod definitions;
 mod inputs;
 mod machine;
 pub mod notify;

@@ -1,5 +1,6 @@
 //! The rules: the inputs against the settings. Pure.
 
+use super::definitions::Fault;
 use super::inputs::{AgentDuration, Inputs};
 use agentpulse_core::alert::{Rule, RuleSettings, Rules};
 
@@ -97,6 +98,10 @@ fn of_rule(rule: Rule, inputs: &Inputs, set: &RuleSettings) -> Option<Vec<Evalua
         }
         Rule::AgentFailing => Some(failing(&inputs.failing, limit)),
         Rule::ConfigReload => Some(fault(&inputs.reload_failed)),
+        Rule::DefinitionBroken => Some(faults(&inputs.definitions.broken)),
+        Rule::DefinitionTwin => Some(faults(&inputs.definitions.twins)),
+        Rule::OverBudget => Some(faults(&inputs.definitions.over_budget)),
+        Rule::RegistryStale => Some(fault(&inputs.definitions.stale)),
     }
 }
 
@@ -215,6 +220,18 @@ fn fault(reason: &Option<String>) -> Vec<Evaluation> {
         Some(reason) => whole(Level::Breach, 1.0, reason.clone()),
         None => Vec::new(),
     }
+}
+
+fn faults(faults: &[Fault]) -> Vec<Evaluation> {
+    let evaluate = |fault: &Fault| Evaluation {
+        subject: Some(fault.subject.clone()),
+        level: Level::Breach,
+        value: 1.0,
+        message: fault.message.clone(),
+    };
+    let mut all = furthest(faults.iter().map(evaluate).collect());
+    all.dedup_by(|a, b| a.subject == b.subject);
+    all
 }
 
 fn whole(level: Level, value: f64, message: String) -> Vec<Evaluation> {

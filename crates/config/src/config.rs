@@ -17,8 +17,10 @@ use super::resolve::Resolver;
 use super::section::{
     ClaudeCode, Data, History, Journal, Limits, Log, Reaper, Redis, Socket, Spool, Transcript,
 };
+use super::select::Select;
 use super::setting::Setting;
 use super::tables::Tables;
+use super::tasks::Tasks;
 use super::time::Time;
 
 /// The documented settings file; it names every key with its default.
@@ -43,6 +45,8 @@ pub struct Config {
     pub transcript: Transcript,
     pub claude_code: ClaudeCode,
     pub registry: Registry,
+    pub select: Select,
+    pub tasks: Tasks,
     pub tables: Tables,
     pub redact: Redact,
     pub privacy: Privacy,
@@ -85,6 +89,8 @@ impl Config {
             transcript: Transcript::read(&mut resolver, &env)?,
             claude_code: ClaudeCode::read(&mut resolver)?,
             registry: Registry::read(&mut resolver, &env)?,
+            select: Select::read(&mut resolver)?,
+            tasks: Tasks::read(&mut resolver)?,
             tables: Tables::read(&mut resolver, &data)?,
             redact: Redact::read(&mut resolver)?,
             privacy: Privacy::read(&mut resolver, &env)?,

@@ -15,8 +15,10 @@ mod redact;
 mod registry;
 mod resolve;
 mod section;
+mod select;
 mod setting;
 mod tables;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -34,7 +36,9 @@ pub use section::{
     ClaudeCode, Data, History, Journal, Limits, Log, LogFormat, Reaper, Redis, Socket, Spool,
     Transcript,
 };
+pub use select::Select;
 pub use setting::{Setting, Source};
 pub use tables::{Tables, prices_of};
+pub use tasks::Tasks;
 pub use time::{Time, ZoneSetting};
 pub use unit::parse_duration;

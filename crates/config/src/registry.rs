@@ -17,10 +17,14 @@ pub struct Registry {
     /// The client's own folder of the user.
     pub folder: Option<PathBuf>,
     pub projects: Vec<PathBuf>,
+    /// Folders of definitions that no client looks for.
+    pub library: Vec<PathBuf>,
     /// Agents that are out of use.
     pub maintenance: Vec<String>,
     /// The most between two scans.
     pub rescan: Duration,
+    /// Definitions may be written over HTTP.
+    pub write: bool,
 }
 
 impl Registry {
@@ -39,6 +43,7 @@ impl Registry {
         Ok(Registry {
             folder: r.optional_path("registry.folder")?.or_else(by_default),
             projects: r.paths(reloaded("registry.projects"), Vec::new())?,
+            library: r.paths(reloaded("registry.library"), Vec::new())?,
             maintenance: r.list(reloaded("registry.maintenance"), "a name of an agent", name)?,
             // Each file is checked for a change.
             rescan: r.duration(
@@ -46,6 +51,7 @@ impl Registry {
                 60 * SECOND,
                 5 * SECOND..=3_600 * SECOND,
             )?,
+            write: r.flag(reloaded("registry.write"), false)?,
         })
     }
 }

@@ -19,10 +19,15 @@ pub const SPOOL: &str = "spool";
 pub const PRICES: &str = "prices.toml";
 pub const PRICES_BEFORE: &str = "prices.before.toml";
 
+/// The folder of definitions that were removed over HTTP.
+pub const TRASH: &str = "trash";
+
 pub const JOURNAL: &str = "journal.db";
 pub const HISTORY: &str = "history.db";
 pub const ACCESS: &str = "access.db";
-pub const DATABASES: [&str; 3] = [JOURNAL, HISTORY, ACCESS];
+pub const REGISTRY: &str = "registry.db";
+pub const TASKS: &str = "tasks.db";
+pub const DATABASES: [&str; 5] = [JOURNAL, HISTORY, ACCESS, REGISTRY, TASKS];
 
 /// The default of a user with this `XDG_STATE_HOME`, or else with this home folder. Returns `None`
 /// if there is neither.

@@ -29,10 +29,14 @@ pub enum Rule {
     Disk,
     AgentFailing,
     ConfigReload,
+    DefinitionBroken,
+    DefinitionTwin,
+    OverBudget,
+    RegistryStale,
 }
 
 impl Rule {
-    pub const ALL: [Rule; 16] = [
+    pub const ALL: [Rule; 20] = [
         Rule::SuccessRate,
         Rule::AvgDuration,
         Rule::TokenBudget,
@@ -49,6 +53,10 @@ impl Rule {
         Rule::Disk,
         Rule::AgentFailing,
         Rule::ConfigReload,
+        Rule::DefinitionBroken,
+        Rule::DefinitionTwin,
+        Rule::OverBudget,
+        Rule::RegistryStale,
     ];
 
     /// As it stands in settings and answers.
@@ -70,6 +78,10 @@ impl Rule {
             Rule::Disk => "disk",
             Rule::AgentFailing => "agent_failing",
             Rule::ConfigReload => "config_reload",
+            Rule::DefinitionBroken => "definition_broken",
+            Rule::DefinitionTwin => "definition_twin",
+            Rule::OverBudget => "over_budget",
+            Rule::RegistryStale => "registry_stale",
         }
     }
 
@@ -84,7 +96,8 @@ impl Rule {
             Rule::ApiLatency | Rule::LiveLag | Rule::HistoryLag => "ms",
             Rule::Disk => "bytes",
             Rule::AgentFailing => "executions",
-            Rule::LiveDown | Rule::ConfigReload => "faults",
+            Rule::LiveDown | Rule::ConfigReload | Rule::RegistryStale => "faults",
+            Rule::DefinitionBroken | Rule::DefinitionTwin | Rule::OverBudget => "faults",
         }
     }
 }
@@ -167,7 +180,7 @@ pub struct Alert {
     pub threshold: f64,
     pub unit: &'static str,
     pub message: String,
-    /// The agent, of rules that look at each.
+    /// The agent or the project, of rules that look at each.
     pub subject: Option<String>,
 }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::definition::Definition;
 use crate::finding::Finding;
 
-/// Where a definition comes from, in the order in which the client takes them.
+/// Where a definition comes from, in the order in which the client takes them; it takes none of the
+/// library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
@@ -17,6 +18,7 @@ pub enum Scope {
     Project,
     User,
     Plugin,
+    Library,
 }
 
 impl Scope {
@@ -26,6 +28,7 @@ impl Scope {
             Scope::Project => "project",
             Scope::User => "user",
             Scope::Plugin => "plugin",
+            Scope::Library => "library",
         }
     }
 }

@@ -12,6 +12,7 @@ pub struct Client {
     rules: Rules,
     fields: Vec<Field>,
     tools: Tools,
+    agents: Agents,
 }
 
 #[derive(Clone, Debug)]
@@ -63,6 +64,12 @@ struct Tools {
     others: Vec<String>,
 }
 
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Agents {
+    built_in: Vec<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -70,6 +77,7 @@ struct File {
     rules: Rules,
     field: Vec<Row>,
     tools: Tools,
+    agents: Agents,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +121,7 @@ impl Client {
             rules: file.rules,
             fields: fields?,
             tools: file.tools,
+            agents: file.agents,
         })
     }
 
@@ -122,8 +131,17 @@ impl Client {
         Client::parse(table, version).expect("the embedded table is read by the tests of this file")
     }
 
+    /// Whether the client has an agent of this name without a file.
+    pub fn has_agent(&self, run_name: &str) -> bool {
+        self.agents.built_in.iter().any(|name| name == run_name)
+    }
+
     pub fn version(&self) -> ClientVersion {
         self.version
+    }
+
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
     }
 
     pub fn field(&self, name: &str) -> Option<&Field> {

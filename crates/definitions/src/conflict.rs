@@ -10,6 +10,7 @@ use crate::place::Place;
 
 /// Of all descriptions of a project; the client warns above it.
 pub const TOKEN_BUDGET: usize = 15_000;
+const BY_ORDER: &str = "takes one of them, by the order in which the file system lists them";
 /// Prompts that are compared with each other: the time grows with the square.
 const MAX_COMPARED: usize = 1_000;
 
@@ -32,7 +33,9 @@ pub fn conflicts<'a>(trees: &[Vec<&'a Agent>]) -> Vec<Conflict<'a>> {
             let agent = at((tree, index));
             match standing {
                 Standing::Effective => effective.push(agent),
-                Standing::Twin(other) => conflicts.push(twin(agent, at(other))),
+                Standing::Twin(other) => {
+                    conflicts.push(twin(agent, at(other), BY_ORDER));
+                }
                 Standing::Shadowed(by) => conflicts.push(shadowed(agent, at(by))),
             }
         }
@@ -42,6 +45,24 @@ pub fn conflicts<'a>(trees: &[Vec<&'a Agent>]) -> Vec<Conflict<'a>> {
     similar(&effective, &mut conflicts);
     over_budget(&effective, &mut conflicts);
     conflicts
+}
+
+/// The conflicts of the library, in which a name is to be one definition's.
+pub fn library_conflicts<'a>(library: &[&'a Agent]) -> Vec<Conflict<'a>> {
+    let mut named: BTreeMap<&str, Vec<&Agent>> = BTreeMap::new();
+    for agent in library {
+        named.entry(agent.run_name()).or_default().push(agent);
+    }
+    let several = named.into_values().filter(|twins| twins.len() > 1);
+    let of_name = |twins: Vec<&'a Agent>| {
+        let other = |index: usize| twins[usize::from(index == 0)];
+        let twin = |(index, agent): (usize, &&'a Agent)| {
+            let client = "looks in no library, and none of the name is offered for a task";
+            twin(agent, other(index), client)
+        };
+        twins.iter().enumerate().map(twin).collect::<Vec<_>>()
+    };
+    several.flat_map(of_name).collect()
 }
 
 fn conflict<'a>(
@@ -55,13 +76,12 @@ fn conflict<'a>(
     Conflict { agent, finding }
 }
 
-fn twin<'a>(agent: &'a Agent, other: &Agent) -> Conflict<'a> {
+fn twin<'a>(agent: &'a Agent, other: &Agent, client: &'static str) -> Conflict<'a> {
     let message = format!(
         "{} is {}, too",
         other.path.display(),
         quoted(agent.run_name())
     );
-    let client = "takes one of them, by the order in which the file system lists them";
     conflict(agent, Code::SameTreeTwin, message, client)
 }
 
@@ -222,5 +242,28 @@ mod tests {
         assert_eq!(found(std::slice::from_ref(&large)), [""; 0]);
         let more = vec![agent(Project, "c", "more", "")];
         assert_eq!(found(&[more, large]), ["/r/b-0.md over_budget"]);
+    }
+    #[test]
+    fn each_of_the_library_that_shares_its_name_is_found_and_nothing_else() {
+        let named = |name: &str, body: &str| agent(Scope::Library, name, "x", body);
+        let library = [
+            named("a", ""),
+            named("b", ""),
+            named("a", "z"),
+            named("B", ""),
+        ];
+        let library: Vec<&Agent> = library.iter().collect();
+        let found = library_conflicts(&library);
+        let said = |one: &Conflict<'_>| {
+            let path = one.agent.path.display();
+            format!("{path} {} {}", one.finding.code, one.finding.message)
+        };
+        assert_eq!(
+            found.iter().map(said).collect::<Vec<_>>(),
+            [
+                "/r/a-0.md same_tree_twin /r/a-1.md is \"a\", too",
+                "/r/a-1.md same_tree_twin /r/a-0.md is \"a\", too",
+            ]
+        );
     }
 }

@@ -75,13 +75,14 @@ fn reason(agent: &Agent, before: &Registered, after: &Registered) -> Reason {
             _ => Reason::RootGone,
         };
     }
-    if has_path(&agent.path) {
-        return Reason::Renamed;
-    }
     let is_it =
         |other: &Arc<Agent>| other.run_name() == agent.run_name() && other.version == agent.version;
-    match news.any(is_it) {
-        true => Reason::MovedAway,
+    // Before the path: a file may be taken for one of another place.
+    if news.any(is_it) {
+        return Reason::MovedAway;
+    }
+    match has_path(&agent.path) {
+        true => Reason::Renamed,
         false => Reason::Deleted,
     }
 }
@@ -165,7 +166,9 @@ mod tests {
         );
         let before = registered(std::slice::from_ref(&old), &["/r"]);
         assert_eq!(diff(&before, &before), []);
-        let changed = ["path", "model", "version"].map(str::to_owned).to_vec();
+        let changed = ["path", "model", "body", "version"]
+            .map(str::to_owned)
+            .to_vec();
         let after = registered(std::slice::from_ref(&new), &["/r"]);
         assert_eq!(
             diff(&before, &after),

@@ -58,7 +58,7 @@ fn is_end(line: &str) -> bool {
 }
 
 /// White space as JavaScript means it.
-fn is_blank(c: char) -> bool {
+pub fn is_blank(c: char) -> bool {
     (c.is_whitespace() && c != '\u{85}') || c == BYTE_ORDER_MARK
 }
 

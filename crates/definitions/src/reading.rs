@@ -88,6 +88,14 @@ pub fn read(bytes: &[u8], file: FileName<'_>, client: &Client) -> Reading {
     Reading { outcome, findings }
 }
 
+/// The prompt of a definition: what follows its frontmatter. None where there is none.
+pub fn prompt(bytes: &[u8]) -> Option<String> {
+    let (text, _) = decoded(bytes);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
+    let found = Frontmatter::find(text)?;
+    Some(text[found.body_start..].to_owned())
+}
+
 /// What is not UTF-8 replaced, and where the first such byte is in a text without its mark.
 fn decoded(bytes: &[u8]) -> (Cow<'_, str>, Option<usize>) {
     let text = String::from_utf8_lossy(bytes);

@@ -1,4 +1,5 @@
 mod client;
+mod edit;
 pub mod fields;
 mod hostile;
 mod places;

@@ -1,11 +1,13 @@
 //! The YAML of a frontmatter, read as the client reads it, with the place of everything.
 
+mod flow;
 mod repair;
 mod source;
 mod tree;
 
 use std::ops::Range;
 
+pub use self::flow::flow;
 pub use self::tree::{Node, Value};
 
 use self::source::Source;

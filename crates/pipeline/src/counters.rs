@@ -160,13 +160,23 @@ counters! {
     selections_abstained: "Tasks for which no agent was recommended.",
     /// Too many at once, or history did not answer.
     selections_refused: "Tasks for which no agents were ranked, as something was wrong or too slow.",
+    /// They were answered without an id.
+    selections_unrecorded: "Selections that could not be kept for feedback.",
+    selection_feedback: "Reports of how a selection ended.",
+    selection_feedback_refused: "Reports of how a selection ended that were not taken.",
+    selections_linked: "Selections of which the execution that followed ended.",
     audit_failures: "Rows of the audit trail that could not be written.",
     registry_scans: "Scans of the definitions of agents.",
     registry_files_read: "Definitions that were read, as they were new or not as before.",
     /// They ended by a fault, or took longer than 30 s.
     registry_scan_failures: "Scans of the definitions of agents that failed, or took too long.",
+    registry_record_failures:
+        "Times that versions of definitions could not be recorded; they are tried again.",
     registry_refreshes_refused:
         "Requests to scan the definitions of agents that found too many before them.",
+    registry_writes: "Definitions of agents that were written or removed over HTTP.",
+    /// Not allowed, wrong, or not as they were.
+    registry_writes_refused: "Requests to write a definition of an agent that were refused.",
     spool_files: "Lines that were read from the spool.",
     journal_failures: "Commits to the journal that failed.",
     /// Lines that were not taken because history is too far behind; they are sent again.

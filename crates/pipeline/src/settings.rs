@@ -10,6 +10,7 @@ use super::running::Timeouts;
 use agentpulse_core::alert::Rules;
 use agentpulse_core::execution::Catalog;
 use agentpulse_core::project::ProjectNames;
+use agentpulse_tasks::settings::Settings as TaskSettings;
 
 pub struct RuntimeSettings {
     pub timeouts: Timeouts,
@@ -33,10 +34,22 @@ pub struct RuntimeSettings {
     pub home: Option<PathBuf>,
     /// Folders of projects in which definitions of agents are, beside those of executions.
     pub definition_projects: Vec<PathBuf>,
+    /// Folders of definitions that no client looks for.
+    pub definition_library: Vec<PathBuf>,
     /// The most between two scans of them.
     pub definition_rescan: Duration,
+    /// They may be written over HTTP.
+    pub writes_definitions: bool,
     /// Agents that are out of use, by the names of their executions.
     pub maintenance: Vec<String>,
+    /// Of factors, by name, where a request for an agent does not say.
+    pub select_weights: Vec<(&'static str, f64)>,
+    /// The share of the words of a task that an agent has to cover.
+    pub abstain_below: f64,
+    /// Words of a task are kept with a selection.
+    pub keeps_terms: bool,
+    /// Of the task queue.
+    pub tasks: Arc<TaskSettings>,
     /// Turns of the main thread are executions.
     pub counts_main: bool,
     /// Types and prices, for what comes from now on.

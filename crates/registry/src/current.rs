@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agentpulse_definitions::{Agent, Change, Finding, Standing, conflicts, standings};
+use agentpulse_definitions::{
+    Agent, Change, Finding, Standing, conflicts, library_conflicts, standings,
+};
 
 use crate::event::{Event, MAX_EVENTS};
 use crate::place::Root;
@@ -25,6 +27,14 @@ pub struct Site {
     pub roots: Vec<Root>,
 }
 
+impl Site {
+    /// The ids that agents of this name have there, in the order in which a client takes them.
+    pub fn ids(&self, run_name: &str) -> Vec<String> {
+        let ids = self.roots.iter().map(|root| root.agent_id(run_name));
+        ids.collect()
+    }
+}
+
 /// A finding that is about several definitions, at the one that has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conflict {
@@ -38,6 +48,8 @@ pub struct Conflict {
 pub struct Together {
     /// The ids of those that a client takes in some project.
     pub effective: HashSet<String>,
+    /// The ids of those of the library that alone have their name there.
+    pub offered: HashSet<String>,
     pub conflicts: Vec<Conflict>,
 }
 
@@ -61,6 +73,8 @@ pub struct Current {
     pub seq: u64,
     pub snapshot: Arc<Snapshot>,
     pub sites: Arc<Vec<Site>>,
+    /// In which no client looks: one tree.
+    pub library: Arc<Vec<Root>>,
     pub together: Arc<Together>,
     pub last_scan: LastScan,
     events: Arc<VecDeque<Arc<Event>>>,
@@ -160,7 +174,7 @@ fn members<'a>(trees: &[Vec<&'a Agent>]) -> Vec<Member<'a>> {
 
 impl Together {
     /// Sites whose agents are the same places' are one.
-    pub fn of(snapshot: &Snapshot, sites: &[Site]) -> Together {
+    pub fn of(snapshot: &Snapshot, sites: &[Site], library: &[Root]) -> Together {
         let mut together = Together::default();
         let (mut seen, mut known) = (HashSet::new(), HashSet::new());
         for site in sites {
@@ -187,7 +201,23 @@ impl Together {
                 }
             }
         }
+        together.add_library(snapshot, library);
         together.conflicts.truncate(MAX_CONFLICTS);
         together
+    }
+
+    fn add_library(&mut self, snapshot: &Snapshot, library: &[Root]) {
+        let agents: Vec<&Agent> = snapshot.trees(library).into_iter().flatten().collect();
+        let ids = agents.iter().map(|agent| agent.id.clone());
+        self.offered.extend(ids);
+        for twin in library_conflicts(&agents) {
+            self.offered.remove(&twin.agent.id);
+            let agent = snapshot.registered.agents.get(&twin.agent.id);
+            self.conflicts.extend(agent.map(|agent| Conflict {
+                project: None,
+                agent: agent.clone(),
+                finding: twin.finding,
+            }));
+        }
     }
 }

@@ -46,7 +46,11 @@ impl Stamp {
     }
 
     pub fn modified_ms(&self) -> i64 {
-        i64::try_from(self.modified_ns / 1_000_000).unwrap_or(i64::MAX)
+        in_ms(self.modified_ns)
+    }
+
+    pub fn changed_ms(&self) -> i64 {
+        in_ms(self.changed_ns)
     }
 
     /// Whether the file may have changed after it was read, not before this moment, and look the
@@ -57,6 +61,10 @@ impl Stamp {
         let since = i128::try_from(since.as_nanos()).unwrap_or(i128::MAX);
         self.modified_ns.max(self.changed_ns) >= since
     }
+}
+
+fn in_ms(ns: i128) -> i64 {
+    i64::try_from(ns / 1_000_000).unwrap_or(i64::MAX)
 }
 
 #[derive(Debug)]

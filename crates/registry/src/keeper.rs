@@ -17,7 +17,8 @@ use agentpulse_pipeline::counters::Counters;
 
 use crate::current::{Current, LastScan, Site, Together};
 use crate::handle::{Handle, MAX_REQUESTS, Request};
-use crate::place::Places;
+use crate::place::{Places, Root};
+use crate::recorder::Recorder;
 use crate::registry::Registry;
 use crate::snapshot::Snapshot;
 use crate::watch::Watched;
@@ -39,6 +40,8 @@ const MAX_AGAIN: usize = 3;
 
 pub struct Keeper {
     registry: Registry,
+    /// None where nothing can be written down.
+    recorder: Option<Recorder>,
     places: Places,
     workplaces: watch::Receiver<Arc<Workplaces>>,
     watched: Watched,
@@ -52,8 +55,11 @@ pub struct Keeper {
 /// What one scan brings.
 struct Scanned {
     registry: Registry,
+    recorder: Option<Recorder>,
+    is_recorded: bool,
     snapshot: Arc<Snapshot>,
     sites: Arc<Vec<Site>>,
+    library: Arc<Vec<Root>>,
     /// None where it is as before.
     together: Option<Together>,
     changes: Vec<Change>,
@@ -67,6 +73,7 @@ impl Keeper {
     /// `epoch` is another one in each life of the daemon.
     pub fn new(
         client: Client,
+        recorder: Option<Recorder>,
         places: Places,
         workplaces: watch::Receiver<Arc<Workplaces>>,
         counters: Arc<Counters>,
@@ -76,6 +83,7 @@ impl Keeper {
         let (sender, requests) = mpsc::channel(MAX_REQUESTS);
         let keeper = Keeper {
             registry: Registry::new(client),
+            recorder,
             places,
             workplaces,
             watched: Watched::new(),
@@ -127,7 +135,7 @@ impl Keeper {
     }
 
     /// Waits until nothing changes any more.
-    async fn settle(&self) {
+    async fn settle(&mut self) {
         let end = Instant::now() + MAX_GATHER;
         let mut quiet = Instant::now() + QUIET;
         // What has come already is never late: without the end it would go on as long as it comes.
@@ -148,9 +156,10 @@ impl Keeper {
         let waiting = mem::take(&mut self.waiting);
         let client = self.registry.client().clone();
         let registry = mem::replace(&mut self.registry, Registry::new(client));
+        let recorder = self.recorder.take();
         let (places, before) = (self.places.clone(), self.current.borrow().clone());
         let workplaces = self.workplaces.borrow_and_update().clone();
-        let scan = spawn_blocking(move || scan(registry, &places, &workplaces, &before));
+        let scan = spawn_blocking(move || scan(registry, recorder, &places, &workplaces, &before));
         let Some(scanned) = self.ended(scan).await else {
             return false;
         };
@@ -158,6 +167,8 @@ impl Keeper {
         self.counters.registry_scans.add(1);
         let files_read = snapshot.files_read as u64;
         self.counters.registry_files_read.add(files_read);
+        let unrecorded = u64::from(!scanned.is_recorded);
+        self.counters.registry_record_failures.add(unrecorded);
         let is_again = self.watched.set(&snapshot.sources, deciding);
         let current = self.publish(scanned);
         for request in waiting {
@@ -169,6 +180,7 @@ impl Keeper {
 
     fn publish(&mut self, scanned: Scanned) -> Arc<Current> {
         self.registry = scanned.registry;
+        self.recorder = scanned.recorder;
         let before = self.current.borrow().clone();
         let is_other = scanned.together.is_some();
         let mut next = before.after(&scanned.changes, is_other);
@@ -177,6 +189,7 @@ impl Keeper {
         }
         next.snapshot = scanned.snapshot;
         next.sites = scanned.sites;
+        next.library = scanned.library;
         if let Some(together) = scanned.together {
             next.together = Arc::new(together);
         }
@@ -193,7 +206,7 @@ impl Keeper {
 
     /// Waits for a scan, however long it takes. None if it ended by a fault: what it knew is lost,
     /// and what is shown stays until the next one.
-    async fn ended(&self, mut scan: JoinHandle<Scanned>) -> Option<Scanned> {
+    async fn ended(&mut self, mut scan: JoinHandle<Scanned>) -> Option<Scanned> {
         let mut ended = timeout(DEADLINE, &mut scan).await;
         if ended.is_err() {
             self.counters.registry_scan_failures.add(1);
@@ -221,6 +234,7 @@ impl Keeper {
 /// Blocks.
 fn scan(
     mut registry: Registry,
+    mut recorder: Option<Recorder>,
     places: &Places,
     workplaces: &Workplaces,
     before: &Current,
@@ -228,21 +242,28 @@ fn scan(
     let (began_ms, began, now) = (now_ms(), Instant::now(), SystemTime::now());
     let client = registry.client().clone();
     let sites = workplaces.sites(places, &client);
-    let roots = sites.iter().flat_map(|site| site.roots.iter().cloned());
-    let roots: Vec<_> = roots.collect();
+    let library = workplaces.library();
+    let roots = sites.iter().flat_map(|site| &site.roots).chain(&library);
+    let roots: Vec<_> = roots.cloned().collect();
     let snapshot = registry.scan(&roots, now);
     let changes = diff(&before.snapshot.registered, &snapshot.registered);
     // A file that never was an agent is none of the changes, and has findings.
     let is_same = changes.is_empty()
         && *before.sites == sites
+        && *before.library == library
         && before.snapshot.files == snapshot.files
         && before.last_scan.began_ms.is_some();
-    let together = (!is_same).then(|| Together::of(&snapshot, &sites));
+    let record = |recorder: &mut Recorder| recorder.record(&snapshot, began_ms);
+    let is_recorded = recorder.as_mut().is_none_or(record);
+    let together = (!is_same).then(|| Together::of(&snapshot, &sites, &library));
     let deciding = places.deciding(sites.iter().map(|site| site.folder.as_path()));
     Scanned {
         registry,
+        recorder,
+        is_recorded,
         snapshot,
         sites: Arc::new(sites),
+        library: Arc::new(library),
         together,
         changes,
         deciding: deciding

@@ -50,11 +50,11 @@ impl Root {
         Some(names::prefix(plugin, folders))
     }
 
-    pub(crate) fn agent_id(&self, run_name: &str) -> String {
+    pub fn agent_id(&self, run_name: &str) -> String {
         names::agent_id(self.scope.name(), &self.path.to_string_lossy(), run_name)
     }
 
-    fn new(scope: Scope, path: PathBuf) -> Root {
+    pub(crate) fn new(scope: Scope, path: PathBuf) -> Root {
         Root {
             scope,
             path,

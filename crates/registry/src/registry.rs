@@ -1,6 +1,6 @@
 //! Scans: what is not as it was is read, and the picture is replaced as a whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -32,8 +32,8 @@ impl Registry {
         &self.client
     }
 
-    /// Looks at all of these places, at each once. What stands in a folder that cannot be read is
-    /// kept as it was. `now` is before the scan. Blocks.
+    /// Looks at all of these places, at each once; libraries come last. What stands in a folder
+    /// that cannot be read is kept as it was. `now` is before the scan. Blocks.
     pub fn scan(&mut self, roots: &[Root], now: SystemTime) -> Arc<Snapshot> {
         let mut before = mem::take(&mut self.trees);
         let mut snapshot = Snapshot::default();
@@ -41,12 +41,13 @@ impl Registry {
             files: MAX_DEFINITIONS,
             bytes: MAX_BYTES,
         };
+        let mut seen = HashSet::new();
         for root in roots {
             if self.trees.contains_key(root) {
                 continue;
             }
             let old = before.remove(root).unwrap_or_default();
-            let (tree, files_read) = scan(root, old, &self.client, now, &mut room);
+            let (tree, files_read) = scan(root, old, &self.client, now, &mut room, &mut seen);
             snapshot.files_read += files_read;
             snapshot.add(root, &tree);
             self.trees.insert(root.clone(), tree);

@@ -1,14 +1,16 @@
 //! The scan of one root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use agentpulse_core::json::json_bytes;
-use agentpulse_definitions::{Agent, Client, Code, FileName, Outcome, Reading, State, names, read};
+use agentpulse_definitions::{
+    Agent, Client, Code, FileName, Outcome, Reading, Scope, State, names, read,
+};
 
-use crate::file::{self, Stamp};
+use crate::file::{self, Identity, Stamp};
 use crate::place::Root;
 use crate::tree::{self, Found};
 
@@ -53,13 +55,15 @@ pub struct Room {
     pub bytes: usize,
 }
 
-/// Scans as many files as find room. Returns how many were read, too. Blocks.
+/// Scans as many files as find room. A library has none of those that were `seen` in places before
+/// it. Returns how many were read, too. Blocks.
 pub fn scan(
     root: &Root,
     before: Tree,
     client: &Client,
     now: SystemTime,
     room: &mut Room,
+    seen: &mut HashSet<Identity>,
 ) -> (Tree, usize) {
     let mut scan = Scan {
         root,
@@ -69,7 +73,13 @@ pub fn scan(
         after: Tree::default(),
         files_read: 0,
     };
-    let listing = tree::list(&root.path);
+    let mut listing = tree::list(&root.path);
+    let identity = |found: &Found| found.stamp.map(|stamp| stamp.identity());
+    if root.scope == Scope::Library {
+        let is_other = |found: &Found| identity(found).is_none_or(|file| !seen.contains(&file));
+        listing.files.retain(is_other);
+    }
+    seen.extend(listing.files.iter().filter_map(identity));
     scan.after.is_cut = listing.is_cut;
     scan.after.sources = listing.sources;
     for found in listing.files {

@@ -16,6 +16,8 @@ pub struct FileReport {
     pub path: PathBuf,
     /// The same of all names of one file; None where it cannot be read.
     pub identity: Option<Identity>,
+    /// When its bytes or its name changed last; None where it cannot be read.
+    pub changed_ms: Option<i64>,
     pub reading: Arc<Reading>,
 }
 
@@ -57,6 +59,7 @@ impl Snapshot {
             self.files.push(FileReport {
                 path: path.clone(),
                 identity,
+                changed_ms: known.stamp.map(|(stamp, _)| stamp.changed_ms()),
                 reading: known.reading.clone(),
             });
             if let Some(agent) = &known.agent {

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agentpulse_definitions::Client;
+use agentpulse_definitions::{Client, Scope};
 
 use crate::current::Site;
-use crate::place::Places;
+use crate::place::{Places, Root};
 
 /// A project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Workplace {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workplaces {
     pub projects: Vec<Workplace>,
+    /// Folders of definitions that no client looks for.
+    pub library: Vec<PathBuf>,
     /// The most between two scans.
     pub rescan: Duration,
 }
@@ -40,5 +42,10 @@ impl Workplaces {
             .into_iter()
             .chain(self.projects.iter().map(site))
             .collect()
+    }
+
+    pub(crate) fn library(&self) -> Vec<Root> {
+        let root = |folder: &PathBuf| Root::new(Scope::Library, folder.clone());
+        self.library.iter().map(root).collect()
     }
 }

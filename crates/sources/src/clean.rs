@@ -54,24 +54,84 @@ pub fn clean_text(text: String) -> String {
 }
 
 pub fn clean_object(object: Map<String, Value>) -> Map<String, Value> {
-    clean_fields(object, None)
+    Cleaner::EVENTS.fields(object, None)
 }
 
-/// What stands in `under` a name of secrets is secret all the way down.
-fn clean_fields(object: Map<String, Value>, under: Option<SecretName>) -> Map<String, Value> {
-    let named = named(&object);
-    object
-        .into_iter()
-        .map(|(key, value)| {
-            let value = match is_stack(&key) {
-                true => top_frames(value),
-                false => value,
-            };
-            let secret = under.or_else(|| secret_name(&key));
-            let secret = secret.or(named.filter(|_| key.eq_ignore_ascii_case("value")));
-            (clean_text(key), clean_value(value, secret))
-        })
-        .collect()
+/// Only takes out what is secret: what is handed on is to be whole.
+pub fn redact_json(value: Value) -> Value {
+    Cleaner::HANDED_ON.value(value, None)
+}
+
+/// Walks through a value.
+struct Cleaner {
+    text: fn(String) -> String,
+    /// Of stacks the first frames are kept alone.
+    cuts_stacks: bool,
+}
+
+impl Cleaner {
+    const EVENTS: Cleaner = Cleaner {
+        text: clean_text,
+        cuts_stacks: true,
+    };
+    const HANDED_ON: Cleaner = Cleaner {
+        text: redact_text,
+        cuts_stacks: false,
+    };
+
+    /// What stands in `under` a name of secrets is secret all the way down.
+    fn fields(&self, object: Map<String, Value>, under: Option<SecretName>) -> Map<String, Value> {
+        let named = named(&object);
+        object
+            .into_iter()
+            .map(|(key, value)| {
+                let value = match self.cuts_stacks && is_stack(&key) {
+                    true => top_frames(value),
+                    false => value,
+                };
+                let secret = under.or_else(|| secret_name(&key));
+                let secret = secret.or(named.filter(|_| key.eq_ignore_ascii_case("value")));
+                ((self.text)(key), self.value(value, secret))
+            })
+            .collect()
+    }
+
+    fn value(&self, value: Value, under: Option<SecretName>) -> Value {
+        match value {
+            Value::String(text) => Value::String(match under {
+                None => (self.text)(text),
+                Some(secret) => (self.text)(secret.redact(&text).into_owned()),
+            }),
+            Value::Number(number) => match under.and_then(SecretName::redact_number) {
+                None => Value::Number(number),
+                Some(mark) => Value::String(mark),
+            },
+            Value::Array(items) => {
+                let mut flag = None;
+                let items = items.into_iter().map(|item| {
+                    let is_flag = item.as_str().is_some_and(|item| item.starts_with('-'));
+                    let secret = under.or(flag.take().filter(|_| !is_flag));
+                    flag = flagged(&item);
+                    match item {
+                        Value::Array(pair) if pair.len() == 2 => self.pair(pair, secret),
+                        item => self.value(item, secret),
+                    }
+                });
+                Value::Array(items.collect())
+            }
+            Value::Object(object) => Value::Object(self.fields(object, under)),
+            plain => plain,
+        }
+    }
+
+    /// A list of pairs is an object of another form, as headers are often given:
+    /// `[["x-api-key", "…"]]`.
+    fn pair(&self, pair: Vec<Value>, under: Option<SecretName>) -> Value {
+        let secret = under.or_else(|| pair[0].as_str().and_then(secret_name));
+        let of_each = [under, secret];
+        let pair = pair.into_iter().zip(of_each);
+        Value::Array(pair.map(|(item, under)| self.value(item, under)).collect())
+    }
 }
 
 /// What the value of a pair is called, as in `{"name": "DB_PASSWORD", "value": "…"}`.
@@ -87,40 +147,9 @@ fn flagged(argument: &Value) -> Option<SecretName> {
     secret_name(argument.as_str()?.strip_prefix("--")?)
 }
 
-fn clean_value(value: Value, under: Option<SecretName>) -> Value {
-    match value {
-        Value::String(text) => Value::String(match under {
-            None => clean_text(text),
-            Some(secret) => clean_text(secret.redact(&text).into_owned()),
-        }),
-        Value::Number(number) => match under.and_then(SecretName::redact_number) {
-            None => Value::Number(number),
-            Some(mark) => Value::String(mark),
-        },
-        Value::Array(items) => {
-            let mut flag = None;
-            let items = items.into_iter().map(|item| {
-                let is_flag = item.as_str().is_some_and(|item| item.starts_with('-'));
-                let secret = under.or(flag.take().filter(|_| !is_flag));
-                flag = flagged(&item);
-                match item {
-                    Value::Array(pair) if pair.len() == 2 => clean_pair(pair, secret),
-                    item => clean_value(item, secret),
-                }
-            });
-            Value::Array(items.collect())
-        }
-        Value::Object(object) => Value::Object(clean_fields(object, under)),
-        plain => plain,
-    }
-}
-
-/// A list of pairs is an object of another form, as headers are often given: `[["x-api-key", "…"]]`.
-fn clean_pair(pair: Vec<Value>, under: Option<SecretName>) -> Value {
-    let secret = under.or_else(|| pair[0].as_str().and_then(secret_name));
-    let of_each = [under, secret];
-    let pair = pair.into_iter().zip(of_each);
-    Value::Array(pair.map(|(item, under)| clean_value(item, under)).collect())
+/// Takes out what is secret, and nothing else.
+pub fn redact_text(text: String) -> String {
+    owned(text, redact)
 }
 
 fn cleaned(text: String) -> String {
@@ -145,7 +174,7 @@ mod tests {
     use super::*;
 
     fn clean(value: Value) -> Value {
-        clean_value(value, None)
+        Cleaner::EVENTS.value(value, None)
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod plain;
 mod source;
 mod time;
 
-pub use self::clean::{clean_name, clean_text};
+pub use self::clean::{clean_name, clean_text, redact_json, redact_text};
 pub use self::clock::Clock;
 pub use self::decode::{decode, decode_object};
 pub use self::fields::{REDACTED_PATH, is_of_windows};

@@ -34,6 +34,10 @@ fn rules() -> Rules {
         (Rule::Disk, 1_000.0, 0),
         (Rule::AgentFailing, 3.0, 86_400),
         (Rule::ConfigReload, 0.0, 0),
+        (Rule::DefinitionBroken, 0.0, 0),
+        (Rule::DefinitionTwin, 0.0, 0),
+        (Rule::OverBudget, 0.0, 0),
+        (Rule::RegistryStale, 0.0, 0),
     ];
     all.into_iter().map(set).collect()
 }

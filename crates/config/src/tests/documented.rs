@@ -55,7 +55,7 @@ fn the_documented_file_names_what_is_reloaded() {
     let named: Vec<&str> = named.filter(|name| !name.is_empty()).collect();
     let (section, single): (Vec<&str>, Vec<&str>) =
         named.into_iter().partition(|name| name.ends_with('*'));
-    assert_eq!(section, ["alerts.*"]);
+    assert_eq!(section, ["select.*", "tasks.*", "alerts.*"]);
     let webhook = ("alerts.webhooks.0.url", "http://localhost:1");
     let config = load("", &[], &[webhook]).expect("valid");
     let mut reloaded = Vec::new();
@@ -67,6 +67,13 @@ fn the_documented_file_names_what_is_reloaded() {
                 !key.starts_with("alerts.webhooks."),
                 "{key}"
             ),
+            false
+                if ["select.", "tasks."]
+                    .iter()
+                    .any(|section| key.starts_with(section)) =>
+            {
+                assert!(setting.is_reloaded, "{key}");
+            }
             false => reloaded.extend(setting.is_reloaded.then_some(key)),
         }
     }
@@ -94,7 +101,7 @@ fn the_documented_file_names_the_true_bounds() {
         }
     }
     // Counted by hand: http 4, maxmemory, check_interval, journal 2, history 2, reaper 2,
-    // limits 7, max_bytes 2, rescan, emails, projects, log 2; of alerts: budgets 2, thresholds 12,
-    // windows 4, for and severity 16 each.
-    assert_eq!(bounded, 76);
+    // limits 7, max_bytes 2, rescan, select 10, tasks 4, emails, projects, log 2; of alerts:
+    // budgets 2, thresholds 12, windows 4, for and severity 20 each.
+    assert_eq!(bounded, 98);
 }

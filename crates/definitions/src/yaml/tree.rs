@@ -14,11 +14,21 @@ const MAX_NODES: usize = 40_000;
 const MAX_SCALAR_BYTES: usize = 256 * 1024;
 const MAX_DEPTH: usize = 64;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Node {
     /// The byte of the file; the key's, where nothing is written.
     pub at: usize,
+    /// Behind it. Of a text in quotes perhaps behind the comment in its line; of a list or a map
+    /// without brackets its beginning.
+    pub end: usize,
     pub value: Value,
+}
+
+/// The same value, wherever it stands.
+impl PartialEq for Node {
+    fn eq(&self, other: &Node) -> bool {
+        self.value == other.value
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -63,16 +73,23 @@ pub fn parse(source: &Source) -> Result<Node, YamlError> {
     while let Some(next) = parser.next_event() {
         let (event, span) = next.map_err(|error| builder.scan_error(&error))?;
         let at = source.origin(span.start.index());
+        let end = match event {
+            // One bracket, whatever follows it; none is where the next thing begins.
+            Event::SequenceEnd | Event::MappingEnd if !span.is_empty() => span.start.index() + 1,
+            _ => span.end.index(),
+        };
+        let end = source.origin(end);
         if matches!(event, Event::DocumentStart(_)) {
             documents += 1;
         }
         if documents > 1 {
             return Err(error(at, "more than one document"));
         }
-        builder.take(event, at)?;
+        builder.take(event, at, end)?;
     }
     let nothing = Node {
         at: source.origin(0),
+        end: source.origin(0),
         value: Value::Null,
     };
     Ok(builder.root.unwrap_or(nothing))
@@ -88,21 +105,25 @@ impl Builder<'_> {
         error(self.source.origin(wrong.marker().index()), wrong.info())
     }
 
-    fn take(&mut self, event: Event<'_>, at: usize) -> Result<(), YamlError> {
+    fn take(&mut self, event: Event<'_>, at: usize, end: usize) -> Result<(), YamlError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(at, 1, text.len())?;
                 // Nothing is where the next thing begins: in another line, as a rule.
                 let is_written = style != ScalarStyle::Plain || !text.is_empty();
                 let key = self.open.last().and_then(|open| open.key.as_ref());
-                let at = key.filter(|_| !is_written).map_or(at, |key| key.at);
+                let place = key.filter(|_| !is_written).map(|key| (key.at, key.end));
+                let (at, end) = place.unwrap_or((at, end));
                 let value = resolved(&text, style, tag.as_deref());
-                self.place(Node { at, value }, anchor)?;
+                self.place(Node { at, end, value }, anchor)?;
             }
             Event::SequenceStart(anchor, _) => self.begin(at, anchor, Value::List(Vec::new()))?,
             Event::MappingStart(anchor, _) => self.begin(at, anchor, Value::Map(Vec::new()))?,
             Event::SequenceEnd | Event::MappingEnd => {
-                if let Some(ended) = self.open.pop() {
+                if let Some(mut ended) = self.open.pop() {
+                    if end > at {
+                        ended.node.end = end;
+                    }
                     self.place(ended.node, ended.anchor)?;
                 }
             }
@@ -114,7 +135,7 @@ impl Builder<'_> {
                 let (nodes, bytes, depth) = size(&node);
                 self.count(at, nodes, bytes)?;
                 self.check_depth(at, depth)?;
-                self.place(Node { at, ..node }, 0)?;
+                self.place(Node { at, end, ..node }, 0)?;
             }
             _ => {}
         }
@@ -125,7 +146,7 @@ impl Builder<'_> {
         self.count(at, 1, 0)?;
         self.check_depth(at, 1)?;
         self.open.push(Open {
-            node: Node { at, value },
+            node: Node { at, end: at, value },
             anchor,
             key: None,
         });

@@ -60,3 +60,25 @@ fn what_the_system_does_not_report_is_known() {
         "it was there a moment ago"
     );
 }
+
+/// More happens than the system remembers. Nothing of it is of interest but that it was too much.
+#[tokio::test]
+async fn reports_that_were_lost_are_news() {
+    let folder = TempDir::new().unwrap();
+    let mut watched = Watched::new();
+    watched.set(&[], &[folder.path().join("agents")]);
+    assert!(watched.is_whole());
+    let max = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let max: usize = max.trim().parse().unwrap();
+    let is_other = is_news(&watched, || {
+        fs::write(folder.path().join("other"), "").unwrap();
+    });
+    assert!(timeout(Duration::from_millis(200), is_other).await.is_err());
+    // Each is made, and closed.
+    let storm = || {
+        for n in 0..=max / 2 {
+            fs::write(folder.path().join(n.to_string()), "").unwrap();
+        }
+    };
+    assert!(is_news(&watched, storm).await);
+}
