@@ -125,6 +125,12 @@ macro_rules! reports {
                 }
             }
 
+            pub(crate) fn is_kept(&self) -> bool {
+                match self {
+                    $(Query::$endpoint(query) => query.is_kept(),)*
+                }
+            }
+
             async fn answer(
                 &self,
                 sources: &Sources,
@@ -159,6 +165,7 @@ reports! {
     DefinedAgent(registry::show::Query),
     DefinedStats(registry::stats::Query),
     DefinedConflicts(registry::conflicts::Query),
+    DefinedDrift(registry::drift::Query),
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ pub enum Error {
     /// With the ids of the definitions.
     #[error("several definitions are named {0}: {ids}", ids = .1.join(", "))]
     Ambiguous(String, Vec<String>),
+    /// Of a definition.
+    #[error("{0}")]
+    NoPrompt(String),
     /// Neither view answers. The cause is for the log.
     #[error("{0}")]
     Unavailable(String),

@@ -29,6 +29,11 @@ pub trait Report {
         false
     }
 
+    /// Whether its answer may be kept, for others that ask the same.
+    fn is_kept(&self) -> bool {
+        true
+    }
+
     fn fetch(
         &self,
         sources: &Sources,

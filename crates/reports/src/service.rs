@@ -58,7 +58,8 @@ impl Reports {
             shares: Shares::new(count - 1),
         };
         let own = Sources::new(&views, &views.lanes.own);
-        let selections = Selections::new(own.clone(), counters.clone(), now_ms);
+        let selections =
+            Selections::new(own.clone(), counters.clone(), now_ms, views.ledger.clone());
         Reports {
             lookups: lane(&views.lanes.lookups, LOOKUPS),
             scans: lane(&views.lanes.scans, SCANS),
@@ -88,6 +89,9 @@ impl Reports {
     ) -> Result<Answer, Error> {
         let of_now = query.of_definitions(&self.own.definitions);
         let query = of_now.as_ref().unwrap_or(query);
+        if !query.query.is_kept() {
+            return Box::pin(self.make(query, asker)).await;
+        }
         match self.cache.fresh(query, Instant::now()) {
             Some(answer) => answer,
             // Apart, so that a request that finds one does not carry what making it takes.
@@ -120,6 +124,20 @@ impl Reports {
                 (Err(_), _) => return Err(self.too_many()),
             }
         }
+    }
+
+    /// An answer that is nobody else's.
+    async fn make(&self, query: &Asked, asker: Option<&ConnectionHolder>) -> Result<Answer, Error> {
+        let shares = &self.lane(query).shares;
+        let place = match asker {
+            Some(asker) => shares.take(asker, MAX_WAIT).await.map(Some),
+            None => Ok(None),
+        };
+        let place = place.map_err(|TooMany| self.too_many())?;
+        let answer = self.compute(query).await;
+        drop(place);
+        let held = self.hold(answer, asker);
+        held.unwrap_or_else(|_| Err(self.too_many()))
     }
 
     fn too_many(&self) -> Error {

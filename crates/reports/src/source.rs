@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 use crate::client::Clients;
 use crate::error::Error;
 use crate::registry::Definitions;
+use crate::selection::ledger::LedgerHandle;
 use agentpulse_core::bucket::Day;
 use agentpulse_core::names::{NameKind, Names, OTHER};
 use agentpulse_core::only::Only;
@@ -69,6 +70,7 @@ pub struct Views {
     pub calendar: Calendar,
     pub clients: Clients,
     pub definitions: Definitions,
+    pub ledger: LedgerHandle,
 }
 
 impl Sources {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::interval::interval;
 use crate::report::Report;
 use crate::source::{Sources, View};
 use crate::window::{days_are_few, ended_in, last_days};
@@ -23,8 +24,6 @@ const MAX_ROWS: usize = 100;
 const DEFAULT_ROWS: usize = 10;
 /// Of fewer executions nothing can be said.
 const MIN_EXECUTIONS: i64 = 5;
-/// The quantile of the normal distribution that 5 % exceed: the interval has 90 %.
-const Z: f64 = 1.644_853_626_951_472_2;
 
 const BY: Param = Param::new("by", "What is best; the default is the success rate.");
 const CHOICES: [(&str, By); 4] = [
@@ -174,7 +173,7 @@ impl Ranked {
             agent_name,
             executions,
             success_rate: tally.success_rate(),
-            success_rate_at_least: at_least(tally.success_count, executions),
+            success_rate_at_least: interval(tally.success_count, executions).0,
             p50_duration_ms: sketch.quantile_ms(0.5),
             avg_tokens: rounded_mean(tally.total_tokens, executions),
             avg_cost: (priced > 0).then_some((avg_cost * 1e6).round() / 1e6),
@@ -195,18 +194,6 @@ impl Ranked {
             By::Tokens => has_tokens.then_some(self.avg_tokens as f64),
         }
     }
-}
-
-/// The lower end of Wilson's score interval (E. B. Wilson, 1927), with four decimals.
-fn at_least(successes: i64, executions: i64) -> f64 {
-    if executions <= 0 {
-        return 0.0;
-    }
-    let (n, rate) = (executions as f64, successes as f64 / executions as f64);
-    let middle = rate + Z * Z / (2.0 * n);
-    let half = Z * (rate * (1.0 - rate) / n + Z * Z / (4.0 * n * n)).sqrt();
-    let end = (middle - half) / (1.0 + Z * Z / n);
-    (end.max(0.0) * 10_000.0).round() / 10_000.0
 }
 
 #[cfg(test)]
@@ -269,21 +256,6 @@ mod tests {
         // A mean of 3, 20 and 100 tokens and millionths of a dollar.
         assert_eq!(ranked(By::Cost, 9), ["sure", "quick", "lucky"]);
         assert_eq!(ranked(By::Tokens, 2), ["sure", "quick"]);
-    }
-
-    #[test]
-    fn few_successes_say_less_than_many() {
-        // By the closed form in Python.
-        for (successes, executions, expected) in [
-            (5, 5, 0.6489),
-            (99, 100, 0.9564),
-            (4, 6, 0.347),
-            (0, 5, 0.0),
-            (0, 0, 0.0),
-            (1_000_000, 1_000_000, 1.0),
-        ] {
-            assert_eq!(at_least(successes, executions), expected, "{successes}");
-        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use agentpulse_selection::experience::{Experience, Past};
 use agentpulse_selection::index::Index;
 use agentpulse_selection::learning::Learner;
 use agentpulse_selection::request::Request;
-use agentpulse_selection::select::{Knowledge, Selector};
+use agentpulse_selection::roster::Roster;
+use agentpulse_selection::select::{Knowledge, MIN_FIT, Selector};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -30,7 +31,7 @@ struct World {
     index: Index,
     experience: Experience,
     learner: Learner,
-    candidates: Vec<Candidate>,
+    roster: Roster,
 }
 
 /// A few words are in most texts, most words in a few.
@@ -89,7 +90,7 @@ fn world() -> World {
         candidate
     };
     World {
-        candidates: ids.iter().map(candidate).collect(),
+        roster: Roster::new(&index, ids.iter().map(candidate)),
         learner: Learner::default(),
         selector,
         index,
@@ -120,10 +121,11 @@ impl World {
             index: &self.index,
             experience: &self.experience,
             expected_success: 0.6,
+            min_fit: MIN_FIT,
             learned: Some((&self.learner, "me")),
         };
         let selector = &self.selector;
-        black_box(selector.select(&known, &request, &query, &matches, &self.candidates));
+        black_box(selector.select(&known, &request, &query, &matches, &self.roster));
     }
 }
 

@@ -11,7 +11,7 @@ const MAX_AGE_DAYS: u32 = 30;
 pub struct Candidate {
     pub id: Arc<str>,
     /// Why it cannot be launched in this project now.
-    pub ineligible: Option<String>,
+    pub ineligible: Option<Arc<str>>,
     pub recent: Runs,
     pub running: u32,
     /// How many of its runs are allowed at once.

@@ -18,6 +18,7 @@ pub mod phase;
 pub mod query;
 pub mod request;
 pub mod reward;
+pub mod roster;
 pub mod select;
 mod vocabulary;
 pub mod weights;

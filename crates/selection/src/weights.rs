@@ -57,11 +57,12 @@ const MAX_WEIGHT: f64 = 1_000.0;
 pub struct Weights([f64; FACTORS]);
 
 impl Weights {
-    /// The default with these changed.
+    /// The same with these changed.
     pub fn changed<'n>(
+        self,
         changes: impl IntoIterator<Item = (&'n str, f64)>,
     ) -> Result<Weights, Rejection> {
-        let mut weights = Weights::default();
+        let mut weights = self;
         for (name, weight) in changes {
             let factor = Factor::of_name(name).ok_or_else(|| unknown(name))?;
             if !(0.0..=MAX_WEIGHT).contains(&weight) {
@@ -148,9 +149,12 @@ mod tests {
             ),
         ];
         for (name, weight, message) in refused {
-            assert_eq!(Weights::changed([(name, weight)]).unwrap_err().0, message);
+            assert_eq!(
+                Weights::default().changed([(name, weight)]).unwrap_err().0,
+                message
+            );
         }
-        let error = Weights::changed([("charm", 1.0)]).unwrap_err();
+        let error = Weights::default().changed([("charm", 1.0)]).unwrap_err();
         assert!(
             error
                 .0
@@ -158,7 +162,7 @@ mod tests {
         );
         let zeros = Factor::ALL.map(|factor| (factor.name(), 0.0));
         assert_eq!(
-            Weights::changed(zeros).unwrap_err().0,
+            Weights::default().changed(zeros).unwrap_err().0,
             "weights: all are 0, one at least is above"
         );
     }
@@ -171,7 +175,9 @@ mod tests {
             weights.among(|factor| matches!(factor, Factor::KeywordMatch | Factor::UserPreference));
         assert!((two[0] - 0.25 / 0.30).abs() < 1e-12 && (two[6] - 0.05 / 0.30).abs() < 1e-12);
         assert_eq!(weights.among(|_| false), [0.0; FACTORS]);
-        let changed = Weights::changed([("keyword_match", 0.0)]).unwrap();
+        let changed = Weights::default()
+            .changed([("keyword_match", 0.0)])
+            .unwrap();
         assert_eq!(
             changed.among(|factor| factor == Factor::KeywordMatch),
             [0.0; FACTORS]

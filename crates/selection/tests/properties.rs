@@ -10,7 +10,8 @@ use agentpulse_selection::index::Index;
 use agentpulse_selection::learning::{Ended, Learner};
 use agentpulse_selection::request::{Context, Optimize, Request};
 use agentpulse_selection::reward::{Outcome, Reward};
-use agentpulse_selection::select::{Knowledge, Selection, Selector};
+use agentpulse_selection::roster::Roster;
+use agentpulse_selection::select::{Knowledge, MIN_FIT, Selection, Selector};
 use agentpulse_selection::weights::{Factor, Weights};
 
 const WORDS: [&str; 10] = [
@@ -115,7 +116,7 @@ fn weights() -> impl Strategy<Value = Weights> {
     let each = prop::collection::vec(prop_oneof![Just(0.0), 0.0..1.0, Just(1000.0)], 8);
     each.prop_map(|each| {
         let named = Factor::ALL.into_iter().map(Factor::name).zip(each);
-        Weights::changed(named).unwrap_or_default()
+        Weights::default().changed(named).unwrap_or_default()
     })
 }
 
@@ -165,20 +166,18 @@ impl State {
         for ended in &self.ended {
             learner.record(ended).unwrap();
         }
-        let candidates: Vec<Candidate> = self
-            .agents
-            .iter()
-            .map(|agent| agent.candidate.clone())
-            .collect();
+        let candidates = self.agents.iter().map(|agent| agent.candidate.clone());
+        let roster = Roster::new(&index, candidates);
         let query = selector.read(&self.request, &index).unwrap();
         let matches = index.search(&query.terms);
         let known = Knowledge {
             index: &index,
             experience: &experience,
             expected_success: self.expected_success,
+            min_fit: MIN_FIT,
             learned: Some((&learner, ASKER)),
         };
-        selector.select(&known, &self.request, &query, &matches, &candidates)
+        selector.select(&known, &self.request, &query, &matches, &roster)
     }
 
     fn rank(&self, id: &str) -> usize {
@@ -265,7 +264,7 @@ proptest! {
             let without = changes.map(|(name, weight)| {
                 (name, if name == factor.name() { 0.0 } else { weight })
             });
-            let Ok(weights) = Weights::changed(without) else { continue };
+            let Ok(weights) = Weights::default().changed(without) else { continue };
             let mut state = state.clone();
             state.request.weights = weights;
             if factor == Factor::Economy {

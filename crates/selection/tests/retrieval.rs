@@ -5,6 +5,7 @@
 //! figures that are held are those of the other.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -14,6 +15,7 @@ use agentpulse_selection::document::Document;
 use agentpulse_selection::experience::Experience;
 use agentpulse_selection::index::Index;
 use agentpulse_selection::request::Request;
+use agentpulse_selection::roster::Roster;
 use agentpulse_selection::select::{Evidence, Knowledge, MIN_FIT, Ranked, Selection, Selector};
 use agentpulse_selection::weights::Weights;
 
@@ -45,7 +47,7 @@ struct Definition {
 struct Fleet {
     selector: Selector,
     index: Index,
-    candidates: Vec<Candidate>,
+    roster: Roster,
     /// The plain words of each definition, for the comparison.
     words: Vec<(String, HashSet<String>)>,
 }
@@ -64,10 +66,11 @@ fn fleet() -> Fleet {
     let (selector, types) = (Selector::default(), AgentTypes::default());
     let mut fleet = Fleet {
         index: Index::default(),
-        candidates: Vec::new(),
+        roster: Roster::default(),
         words: Vec::new(),
         selector,
     };
+    let mut ids: Vec<Arc<str>> = Vec::new();
     for definition in parsed.definition {
         let mut all = vec![definition.name.clone(), definition.description.clone()];
         all.extend(
@@ -90,13 +93,14 @@ fn fleet() -> Fleet {
             mcp_servers: definition.mcp_servers,
             skills: Vec::new(),
         };
-        fleet.candidates.push(Candidate::new(document.id.clone()));
+        ids.push(document.id.clone());
         let selector = &fleet.selector;
         let index = &mut fleet.index;
         index
             .replace(document, &selector.words, &selector.phases)
             .expect("within its bounds");
     }
+    fleet.roster = Roster::new(&fleet.index, ids.into_iter().map(Candidate::new));
     fleet
 }
 
@@ -136,10 +140,11 @@ impl Fleet {
             index: &self.index,
             experience: &experience,
             expected_success: 0.6,
+            min_fit: MIN_FIT,
             learned: None,
         };
         self.selector
-            .select(&known, &request, &query, &matches, &self.candidates)
+            .select(&known, &request, &query, &matches, &self.roster)
     }
 
     fn names(&self, task: &str, weights: Weights) -> Vec<String> {
@@ -187,7 +192,9 @@ fn only_words() -> Weights {
         "collaboration",
         "user_preference",
     ];
-    Weights::changed(others.map(|name| (name, 0.0))).expect("valid weights")
+    Weights::default()
+        .changed(others.map(|name| (name, 0.0)))
+        .expect("valid weights")
 }
 
 /// The shares of tasks whose agent is first, and among the first three.

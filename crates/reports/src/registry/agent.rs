@@ -11,8 +11,10 @@ use agentpulse_definitions as definitions;
 
 use super::Definitions;
 use super::choice::{Chosen, Status};
+use super::detail::{Health, Relationships};
 use super::figures::Figures;
 use super::finding::Finding;
+use super::versions::Versions;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "DefinedAgent")]
@@ -23,8 +25,8 @@ pub struct Agent {
     /// The name of its executions: that of a plugin's agent has the plugin before it.
     pub run_name: String,
     pub agent_type: String,
-    /// The place: of the machine, a project, the user or a plugin.
-    #[schemars(extend("enum" = ["managed", "project", "user", "plugin"]))]
+    /// The place: of the machine, a project, the user or a plugin; or the library.
+    #[schemars(extend("enum" = ["managed", "project", "user", "plugin", "library"]))]
     pub scope: String,
     /// The project that has the file, or that was asked for; null for the others.
     pub project: Option<String>,
@@ -32,6 +34,9 @@ pub struct Agent {
     pub status: Status,
     /// Of the bytes of the file: the first 128 bits of their SHA-256.
     pub version: String,
+    /// When its first version began that is known; null if none is recorded.
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: Option<String>,
     /// When the file was written; null if it cannot be read.
     #[schemars(extend("format" = "date-time"))]
     pub last_modified: Option<String>,
@@ -49,6 +54,18 @@ pub struct Agent {
     pub resources: Resources,
     pub performance: Performance,
     pub findings: Vec<Finding>,
+    /// Of one agent that is asked for by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// Of one agent that is asked for by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relationships: Option<Relationships>,
+    /// What was counted of each version, where that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Versions>,
+    /// The prompt, redacted, where that is asked for: of `version`, and of the library only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }
 
 /// As the client understands it.
@@ -94,8 +111,9 @@ pub struct Performance {
     pub days: i32,
     /// How executions were found: `project`, those of the name in the project that was asked for;
     /// `name`, all of the name, which has one definition; `ambiguous`, several definitions have the
-    /// name, and none of them has the numbers.
-    #[schemars(extend("enum" = ["project", "name", "ambiguous"]))]
+    /// name, and none of them has the numbers; `other`, of a library, those that a client looks for
+    /// have them.
+    #[schemars(extend("enum" = ["project", "name", "ambiguous", "other"]))]
     pub attribution: String,
     pub total_tasks: i64,
     /// 0..1 with four decimals; null without an execution.
@@ -116,7 +134,13 @@ pub struct Performance {
 }
 
 impl Agent {
-    pub fn of(chosen: &Chosen, figures: &Figures, days: i32, definitions: &Definitions) -> Agent {
+    pub fn of(
+        chosen: &Chosen,
+        figures: &Figures,
+        created_ms: Option<i64>,
+        days: i32,
+        definitions: &Definitions,
+    ) -> Agent {
         let agent = &chosen.agent;
         let catalog = definitions.settings.borrow().catalog.clone();
         Agent {
@@ -129,6 +153,7 @@ impl Agent {
             file_path: definitions.shown(&agent.path),
             status: chosen.status,
             version: agent.version.clone(),
+            created_at: created_ms.map(rfc3339),
             last_modified: agent.modified_ms.map(rfc3339),
             last_activity: figures.last_ms.map(rfc3339),
             effective: chosen.is_effective,
@@ -150,6 +175,10 @@ impl Agent {
                 .iter()
                 .map(|found| definitions.finding(found))
                 .collect(),
+            health: None,
+            relationships: None,
+            versions: None,
+            body: None,
         }
     }
 }

@@ -42,7 +42,8 @@ pub struct Conflicts {
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "DefinedConflict")]
 pub struct Conflict {
-    /// The project in which it was found; null for the user's own places.
+    /// The project in which it was found; null for the user's own places, and for the
+    /// library.
     pub project: Option<String>,
     pub agent_id: String,
     pub run_name: String,
@@ -91,7 +92,7 @@ impl Report for Query {
                 let of = current.clone();
                 let of_site = move || {
                     let sites: Vec<_> = of.site(&project).into_iter().cloned().collect();
-                    Together::of(&of.snapshot, &sites)
+                    Together::of(&of.snapshot, &sites, &[])
                 };
                 Arc::new(in_background(of_site).await?)
             }

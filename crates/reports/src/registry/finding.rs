@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use agentpulse_definitions::{self as definitions, Severity};
 use agentpulse_redact::redact;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     pub code: String,
     #[schemars(extend("enum" = ["error", "warning", "hint"]))]

@@ -1,6 +1,6 @@
 //! The definitions of agents, page by page.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::{Range, RangeInclusive};
 
 use schemars::JsonSchema;
@@ -17,12 +17,13 @@ use agentpulse_core::bucket::Day;
 use agentpulse_core::json::json_bytes;
 use agentpulse_definitions::Scope;
 use agentpulse_store::history::Reader;
+use agentpulse_store::registry::Store;
 
 use super::agent::Agent;
 use super::choice::{Chosen, Status};
 use super::figures::{Figures, figures};
-use super::in_background;
 use super::rank::{Filter, Sort};
+use super::{Definitions, in_background};
 
 const LIMITS: RangeInclusive<usize> = 1..=500;
 const DEFAULT_LIMIT: usize = 100;
@@ -42,11 +43,12 @@ const SCOPE: Param = Param::new("scope", "The kind of place that its definition 
 const TYPE: Param = Param::new("type", "A type of agents.");
 const SORT: Param = Param::new("sort", "The order; without it that of the names.");
 pub const OFFSET: Param = Param::new("offset", "How many to leave out before.");
-const SCOPES: [(&str, Scope); 4] = [
+pub const SCOPES: [(&str, Scope); 5] = [
     ("managed", Scope::Managed),
     ("project", Scope::Project),
     ("user", Scope::User),
     ("plugin", Scope::Plugin),
+    ("library", Scope::Library),
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -91,6 +93,7 @@ impl Endpoint for Query {
             words: listed(&words.to_lowercase(), ' '),
             scope: params.choice(SCOPE, &SCOPES)?,
             agent_type: params.name(TYPE)?,
+            names: None,
         };
         Ok(Query {
             filter,
@@ -108,6 +111,22 @@ fn listed(text: &str, separator: char) -> Vec<String> {
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+impl Query {
+    /// All definitions whose executions have one of these names.
+    pub(crate) fn of_names(names: BTreeSet<String>) -> Query {
+        Query {
+            filter: Filter {
+                names: Some(names),
+                ..Filter::default()
+            },
+            days: DAYS,
+            sort: Sort::Name,
+            limit: *LIMITS.end(),
+            offset: 0,
+        }
+    }
 }
 
 impl Report for Query {
@@ -153,12 +172,15 @@ impl Report for Query {
         if sort == Sort::Name {
             known = figures_of(sources, &page, days).await?;
         }
+        let created_ms = created_of(definitions, &page).await?;
         let nothing = Figures::default();
         let agent = |one: &Chosen| {
             let known = known
                 .get(one.agent.run_name())
                 .filter(|_| one.has_figures());
-            Agent::of(one, known.unwrap_or(&nothing), self.days, definitions)
+            let created_ms = created_ms.get(&one.agent.id).copied();
+            let figures = known.unwrap_or(&nothing);
+            Agent::of(one, figures, created_ms, self.days, definitions)
         };
         let mut room = MAX_ANSWER_BYTES;
         let fits = |agent: &Agent| {
@@ -173,6 +195,16 @@ impl Report for Query {
         };
         Ok((agents, View::History))
     }
+}
+
+/// By their ids.
+pub async fn created_of(
+    definitions: &Definitions,
+    chosen: &[Chosen],
+) -> Result<HashMap<String, i64>, Error> {
+    let ids: Vec<String> = chosen.iter().map(|one| one.agent.id.clone()).collect();
+    let created = move |past: &Store| past.created_ms(ids.iter().map(String::as_str));
+    definitions.past.read(created).await
 }
 
 /// By their names.

@@ -6,9 +6,9 @@ use agentpulse_definitions::{Severity, State};
 use agentpulse_registry::Current;
 
 use super::finding::severity;
+use super::list::SCOPES;
 use crate::exposition::{Kind, Page};
 
-const SCOPES: [&str; 4] = ["managed", "project", "user", "plugin"];
 const SEVERITIES: [Severity; 3] = [Severity::Error, Severity::Warning, Severity::Hint];
 
 pub fn write(page: &mut Page, current: &Current) {
@@ -22,7 +22,7 @@ pub fn write(page: &mut Page, current: &Current) {
         Kind::Gauge,
         "Definitions of agents by their place, and whether the client loads them.",
     );
-    for scope in SCOPES {
+    for (scope, _) in SCOPES {
         for state in ["good", "broken"] {
             let count = counts.get(&(scope, state)).copied().unwrap_or(0);
             definitions.value(&[("scope", scope), ("state", state)], count as f64);

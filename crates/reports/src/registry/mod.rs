@@ -1,16 +1,21 @@
 //! The definitions of agents: what a client loads, and how its agents do.
 
-mod agent;
+pub(crate) mod agent;
+pub(crate) mod by_project;
 pub mod changes;
 pub(crate) mod choice;
 pub mod conflicts;
+mod detail;
+pub mod drift;
 mod figures;
 mod finding;
 pub mod list;
 pub(crate) mod metrics;
+mod past;
 mod rank;
 pub mod show;
 pub mod stats;
+mod versions;
 
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -21,15 +26,16 @@ use tokio::task::spawn_blocking;
 use crate::error::Error;
 use crate::source::Sources;
 use agentpulse_pipeline::settings::SettingsWatch;
-use agentpulse_redact::{redact, without_homes};
-use agentpulse_registry::{Current, Handle};
+use agentpulse_registry::{Current, Handle, shown};
 
-use self::choice::{Chosen, choose};
+use self::choice::Chosen;
 
 pub use self::agent::Agent;
-pub use self::choice::Status;
+pub use self::choice::{Standings, Status};
 pub use self::finding::Finding;
+pub use self::past::Past;
 pub use self::rank::Sort;
+pub use self::show::Named;
 
 /// Asks for a scan.
 pub const REFRESH: &str = "/api/registry/refresh";
@@ -39,6 +45,8 @@ pub const REFRESH_ALSO: &str = "/registry/refresh";
 #[derive(Clone)]
 pub struct Definitions {
     pub handle: Handle,
+    pub past: Past,
+    pub standings: Standings,
     pub settings: SettingsWatch,
 }
 
@@ -52,12 +60,12 @@ impl Definitions {
         self.handle.scanned().await
     }
 
-    fn finding(&self, found: &agentpulse_definitions::Finding) -> Finding {
+    pub fn finding(&self, found: &agentpulse_definitions::Finding) -> Finding {
         Finding::of(found, self.settings.borrow().home.as_deref())
     }
 
     /// A path as it is shown.
-    fn shown(&self, path: &Path) -> String {
+    pub fn shown(&self, path: &Path) -> String {
         shown(path, self.settings.borrow().home.as_deref())
     }
 }
@@ -70,8 +78,9 @@ impl Sources {
         then: impl FnOnce(Vec<Chosen>) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let (current, running, only) = (current.clone(), self.running.clone(), self.only().clone());
+        let standings = self.definitions.standings.clone();
         let maintenance = self.definitions.settings.borrow().maintenance.clone();
-        in_background(move || then(choose(&current, &running, &only, &maintenance))).await
+        in_background(move || then(standings.choose(&current, &running, &only, &maintenance))).await
     }
 }
 
@@ -84,13 +93,4 @@ pub(crate) async fn in_background<T: Send + 'static>(
         Err(fault) if fault.is_panic() => resume_unwind(fault.into_panic()),
         Err(_) => Err(Error::Unavailable("the daemon is stopping".to_owned())),
     }
-}
-
-fn shown(path: &Path, home: Option<&Path>) -> String {
-    let below = home.and_then(|home| path.strip_prefix(home).ok());
-    let text = match below {
-        Some(below) => Path::new("~").join(below).display().to_string(),
-        None => path.display().to_string(),
-    };
-    without_homes(&redact(&text)).into_owned()
 }

@@ -1,7 +1,7 @@
 //! Which of the definitions are listed, and in which order.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use agentpulse_core::agent_type::AgentTypes;
 use agentpulse_definitions::Scope;
@@ -20,6 +20,8 @@ pub struct Filter {
     pub words: Vec<String>,
     pub scope: Option<Scope>,
     pub agent_type: Option<String>,
+    /// Of executions.
+    pub names: Option<BTreeSet<String>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -75,7 +77,9 @@ impl Filter {
                 .any(|one| one.split('(').next() == Some(tool.as_str())),
         };
         let text = || format!("{} {}", agent.run_name(), definition.description).to_lowercase();
-        self.status.is_none_or(|status| status == one.status)
+        let is_named = |names: &BTreeSet<String>| names.contains(agent.run_name());
+        self.names.as_ref().is_none_or(is_named)
+            && self.status.is_none_or(|status| status == one.status)
             && self.scope.is_none_or(|scope| scope == agent.scope)
             && self
                 .priority

@@ -23,11 +23,15 @@ pub(super) struct Of<'a> {
     pub optimize: Optimize,
     /// Whether several definitions have a name, so that its executions are nobody's.
     pub is_shared: &'a dyn Fn(&str) -> bool,
+    /// By id.
+    pub is_of_library: &'a dyn Fn(&str) -> bool,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Selection")]
 pub struct Selected {
+    /// By which its asker may say how it ended; null if it is not kept.
+    pub selection_id: Option<String>,
     /// Of the definitions that were searched.
     pub seq: u64,
     /// Another one in each life of the daemon.
@@ -36,6 +40,8 @@ pub struct Selected {
     pub cached: bool,
     /// The name of the agent that should take the task; null if nobody fits.
     pub recommendation: Option<String>,
+    /// Of its definition.
+    pub recommended_id: Option<String>,
     /// How probable it is that it is the best of those that fit; 0 to 1.
     pub confidence: Option<f64>,
     pub query: Asked,
@@ -45,6 +51,8 @@ pub struct Selected {
     pub rejected: Vec<Rejected>,
     /// What was missing, if nobody is recommended.
     pub reasons: Vec<String>,
+    /// The recommended one was drawn among those that are about as good.
+    pub explored: bool,
 }
 
 /// How the task was read.
@@ -65,12 +73,35 @@ pub struct Ranked {
     pub name: String,
     /// Of its definition.
     pub agent_id: String,
-    /// As a prompt names it.
-    pub mention: String,
-    /// 0 to 1: the sum of the contributions.
+    /// As a prompt names it; null for one of the library.
+    pub mention: Option<String>,
+    pub launch: Launch,
+    /// 0 to 1: the sum of the contributions, with what was learned.
     pub score: f64,
     pub factors: BTreeMap<String, FactorScore>,
+    pub learned: Learned,
     pub reasons: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "SelectionLaunch")]
+pub enum Launch {
+    /// A client has it, and launches it by its name.
+    Client,
+    /// Its prompt is handed to a general-purpose agent: it is the `body` of
+    /// `GET /registry/agents/{agent_id}?body=true`.
+    Library,
+}
+
+/// What the outcomes of the one that asks add.
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SelectionLearned")]
+pub struct Learned {
+    /// At most 0.25 up or down.
+    pub contribution: f64,
+    /// Of tasks like this one.
+    pub outcomes: usize,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -139,10 +170,12 @@ impl Selected {
             reason: one.reason,
         });
         Selected {
+            selection_id: None,
             seq: of.seq,
             epoch: of.epoch.to_owned(),
             cached: of.cached,
             recommendation: found.recommendation.map(|name| name.to_string()),
+            recommended_id: found.chosen.map(|id| id.to_string()),
             confidence: found.confidence,
             query: Asked {
                 terms: terms.collect(),
@@ -153,6 +186,7 @@ impl Selected {
             agents: ranked.collect(),
             rejected: rejected.collect(),
             reasons: found.reasons,
+            explored: found.explored.is_some(),
         }
     }
 }
@@ -170,12 +204,21 @@ impl Ranked {
             };
             (score.factor.name().to_owned(), scored)
         };
+        let launch = match (of.is_of_library)(&one.id) {
+            true => Launch::Library,
+            false => Launch::Client,
+        };
         Ranked {
-            mention: format!("@agent-{}", one.run_name),
+            mention: (launch == Launch::Client).then(|| format!("@agent-{}", one.run_name)),
+            launch,
             name: one.run_name.to_string(),
             agent_id: one.id.to_string(),
             score: one.score,
             factors: one.factors.into_iter().map(factor).collect(),
+            learned: Learned {
+                contribution: one.learned.contribution,
+                outcomes: one.learned.outcomes,
+            },
             reasons: one.reasons,
         }
     }

@@ -10,6 +10,7 @@ use agentpulse_api::endpoint::Endpoint;
 use agentpulse_api::params::{InvalidParameter, Param, Params};
 use agentpulse_core::error::Rejection;
 use agentpulse_core::limits::MAX_NAME_BYTES;
+use agentpulse_pipeline::settings::RuntimeSettings;
 use agentpulse_selection::request::{self, MAX_LIMIT, MAX_TASK_BYTES, Request};
 use agentpulse_selection::weights::Weights;
 
@@ -24,6 +25,10 @@ const TASK: Param = Param::new(
     "What is to be done, in words; without it nobody is recommended.",
 );
 const PROJECT: Param = Param::new("project", "As a client has it that is started there.");
+const LIBRARY: Param = Param::new(
+    "library",
+    "Whether those of the library may be chosen, too.",
+);
 const COUNT: Param = Param::new("count", "How many agents at most.");
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -41,7 +46,8 @@ pub struct Ask {
     pub limit: usize,
     #[serde(default)]
     pub context: Context,
-    /// By factor, 0 to 1,000; 0 switches one off, and those that are not named have their default.
+    /// By factor, 0 to 1,000; 0 switches one off, and those that are not named have that of the
+    /// settings.
     #[serde(default)]
     pub weights: BTreeMap<String, f64>,
     /// Names of agents that are not to be chosen, at most 64.
@@ -54,6 +60,12 @@ pub struct Ask {
     pub require_tools: Vec<String>,
     #[serde(default)]
     pub optimize: Optimize,
+    /// Recommend one that is drawn among those that are about as good, to learn of them.
+    #[serde(default)]
+    pub explore: bool,
+    /// Those of the library may be chosen, too.
+    #[serde(default = "default_library")]
+    pub library: bool,
 }
 
 /// What is known beside the task.
@@ -71,6 +83,15 @@ pub struct Context {
     /// Paths, of which the ends are read.
     #[schemars(length(max = 64))]
     pub files: Vec<String>,
+    /// The agent that hands the task on.
+    #[schemars(length(min = 1, max = 256))]
+    pub caller: Option<String>,
+    /// Agents that the chosen one will work with.
+    #[schemars(length(max = 64))]
+    pub with: Vec<String>,
+    /// The session in which the chosen agent will run.
+    #[schemars(length(min = 1, max = 256))]
+    pub session_id: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -81,6 +102,10 @@ pub enum Optimize {
     Quality,
     Cost,
     Speed,
+}
+
+fn default_library() -> bool {
+    true
 }
 
 fn default_limit() -> usize {
@@ -106,6 +131,7 @@ impl Endpoint for Ask {
             task: task.unwrap_or_default(),
             project: params.name(PROJECT)?,
             limit: limit.unwrap_or(DEFAULT_LIMIT),
+            library: params.flag(LIBRARY)?.unwrap_or(true),
             ..Ask::default()
         })
     }
@@ -113,18 +139,32 @@ impl Endpoint for Ask {
 
 impl Ask {
     /// # Errors
-    /// The project or a weight is out of its bounds; the others are checked when it is answered.
-    pub(super) fn request(&self) -> Result<Request, Rejection> {
-        let project_bytes = self.project.as_ref().map_or(1, String::len);
-        if !(1..=MAX_NAME_BYTES).contains(&project_bytes) {
-            return Err(Rejection::new(format!(
-                "project: {project_bytes} bytes, allowed are 1 to {MAX_NAME_BYTES}"
-            )));
+    /// A name or a weight is out of its bounds; the others are checked when it is answered.
+    pub(super) fn request(&self, settings: &RuntimeSettings) -> Result<Request, Rejection> {
+        let names = [
+            ("project", &self.project),
+            ("context.caller", &self.context.caller),
+            ("context.session_id", &self.context.session_id),
+        ];
+        for (field, name) in names {
+            let Some(name) = name else { continue };
+            let bytes = name.len();
+            if !(1..=MAX_NAME_BYTES).contains(&bytes) {
+                return Err(Rejection::new(format!(
+                    "{field}: {bytes} bytes, allowed are 1 to {MAX_NAME_BYTES}"
+                )));
+            }
+            if name.chars().any(char::is_control) {
+                return Err(Rejection::new(format!(
+                    "{field}: it has control characters"
+                )));
+            }
         }
         let weights = self
             .weights
             .iter()
             .map(|(name, weight)| (name.as_str(), *weight));
+        let by_setting = settings.select_weights.iter().copied();
         let context = self.context.clone();
         Ok(Request {
             task: self.task.clone(),
@@ -134,9 +174,10 @@ impl Ask {
                 phase: context.phase,
                 file_types: context.file_types,
                 files: context.files,
-                ..request::Context::default()
+                caller: context.caller,
+                with: context.with,
             },
-            weights: Weights::changed(weights)?,
+            weights: Weights::default().changed(by_setting)?.changed(weights)?,
             exclude: self.exclude.clone(),
             require_tools: self.require_tools.clone(),
             optimize: match self.optimize {

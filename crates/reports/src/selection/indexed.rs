@@ -8,7 +8,7 @@ use tracing::warn;
 use agentpulse_core::agent_type::AgentTypes;
 use agentpulse_core::limits::{MAX_ITEMS, MAX_NAME_BYTES};
 use agentpulse_core::text::begin;
-use agentpulse_definitions::{Agent, Definition};
+use agentpulse_definitions::{Agent, Definition, Scope};
 use agentpulse_registry::Current;
 use agentpulse_selection::document::{Document, MAX_DESCRIPTION_BYTES, MAX_HEADINGS};
 use agentpulse_selection::index::Index;
@@ -25,7 +25,7 @@ pub struct Indexed {
     pub index: Index,
     /// By id.
     definitions: HashMap<String, Arc<Definition>>,
-    /// The ids of each name.
+    /// The ids of each name; those of the library where it is no other's.
     names: HashMap<String, Vec<String>>,
 }
 
@@ -41,8 +41,6 @@ impl Indexed {
         let (mut bytes, mut left_out) = (0, 0);
         for agent in agents.values() {
             let (id, definition) = (&agent.id, &agent.definition);
-            let names = next.names.entry(agent.run_name().to_owned());
-            names.or_default().push(id.clone());
             let known = self.definitions.get(id);
             let is_known =
                 known.is_some_and(|known| Arc::ptr_eq(known, definition) || known == definition);
@@ -59,6 +57,7 @@ impl Indexed {
                 left_out += 1;
             }
         }
+        next.names = names(current);
         for id in self.definitions.keys() {
             if !next.definitions.contains_key(id) {
                 next.index.remove(id);
@@ -85,6 +84,22 @@ impl Indexed {
     pub fn is_shared(&self, run_name: &str) -> bool {
         self.names.get(run_name).is_some_and(|ids| ids.len() > 1)
     }
+}
+
+fn names(current: &Current) -> HashMap<String, Vec<String>> {
+    let (mut names, mut of_library) = (HashMap::new(), HashMap::new());
+    for (id, agent) in &current.snapshot.registered.agents {
+        let names: &mut HashMap<String, Vec<String>> = match agent.scope {
+            Scope::Library => &mut of_library,
+            _ => &mut names,
+        };
+        let ids = names.entry(agent.run_name().to_owned());
+        ids.or_default().push(id.clone());
+    }
+    for (name, ids) in of_library {
+        names.entry(name).or_insert(ids);
+    }
+    names
 }
 
 fn document(agent: &Agent, types: &AgentTypes) -> Document {

@@ -27,6 +27,8 @@ pub enum Dialect {
     Own,
     /// That of the existing dashboard.
     Dashboard,
+    /// The definitions of agents and their numbers alone.
+    Registry,
 }
 
 /// The start of a client: `frames` follow `first` without a gap.

@@ -27,8 +27,6 @@ use agentpulse_pipeline::changes::{Changes, View};
 const COMPLETIONS: usize = 10;
 /// Changes that history may lack when the completions are read.
 const MAX_UNFLUSHED: usize = 4_096;
-/// Of the messages of one frame, in bytes. More is shown by the whole status.
-const MAX_BYTES: usize = 1 << 20;
 
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
@@ -196,17 +194,6 @@ fn within(all: impl Iterator<Item = AgentStatus>, max_bytes: usize) -> Vec<Agent
     all.take_while(fits).collect()
 }
 
-/// A text of the socket for each message. Returns None if they would be too large.
-pub(super) fn frame(messages: &[Message]) -> Option<Frame> {
-    let mut bytes = 0;
-    let texts = messages.iter().map(|message| {
-        let text = Bytes::from(serde_json::to_vec(message).ok()?);
-        bytes += text.len();
-        (bytes <= MAX_BYTES).then_some(text)
-    });
-    texts.collect()
-}
-
 /// The whole status, of whatever size.
 pub(super) fn status_frame(status: TerminalStatus) -> Frame {
     let text = serde_json::to_vec(&Message::TerminalStatus(status));
@@ -307,14 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_are_too_large_are_no_frame() {
-        let update = |bytes: usize| {
-            let mut large = active("x", 1);
-            large.task_description = Some("d".repeat(bytes));
-            Message::AgentStatusUpdate(AgentStatus::running(large))
-        };
-        assert_eq!(frame(&[update(9), update(9)]).unwrap().len(), 2);
-        assert!(frame(&[update(MAX_BYTES / 2), update(MAX_BYTES / 2)]).is_none());
+    fn a_list_has_room_for_so_many_bytes() {
         let sizes = [5, 5, 5].map(|size| AgentStatus::running(active(&"x".repeat(size), 1)));
         let one = json_bytes(&sizes[0]) + 1;
         assert_eq!(within(sizes.into_iter(), 2 * one).len(), 2);

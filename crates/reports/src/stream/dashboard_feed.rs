@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::channels::{Channel, RESYNC_EVERY};
 use super::dashboard::{self, AgentStatus, Message, TerminalStatus};
+use super::frame;
 use crate::service::Reports;
 use agentpulse_core::change::{Change, ChangeKind};
 use agentpulse_core::view::Active;
@@ -50,7 +51,7 @@ impl DashboardFeed {
         let alive = heartbeats.iter().cloned();
         let alive = alive.map(|active| Message::AgentStatusUpdate(AgentStatus::running(active)));
         let messages: Vec<Message> = changed.chain(alive).collect();
-        match dashboard::frame(&messages) {
+        match frame::messages(&messages) {
             Some(frame) if frame.is_empty() => {}
             Some(frame) => self.channel.send(frame),
             None => self.miss(),

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
-use super::element::Element;
 use crate::registry::Definitions;
-use crate::registry::changes::Event;
+use agentpulse_registry::Event;
 
 /// Of one frame; the others follow in the next ones.
 const MAX_DEFINITIONS: usize = 64;
+
+pub(super) enum News {
+    Events(Vec<Arc<Event>>),
+    /// More than are kept: the definitions are to be listed again, as of this `seq` or later.
+    Skipped(u64),
+}
 
 #[derive(Default)]
 pub(super) struct DefinitionFeed {
@@ -22,25 +27,21 @@ impl DefinitionFeed {
     }
 
     /// As many as find room in a frame, the oldest first.
-    pub fn take(&mut self, definitions: &Definitions, room: usize) -> Vec<Element> {
+    pub fn take(&mut self, definitions: &Definitions, room: usize) -> News {
         let room = room.min(MAX_DEFINITIONS);
         let current = definitions.handle.now();
         if current.seq == self.shown || room == 0 {
-            return Vec::new();
+            return News::Events(Vec::new());
         }
         let Ok(events) = current.events_since(None, self.shown) else {
             self.shown = current.seq;
-            let definitions_seq = current.seq;
-            return vec![Element::DefinitionsSkipped { definitions_seq }];
+            return News::Skipped(current.seq);
         };
         let taken = &events[..events.len().min(room)];
         self.shown = match (taken.last(), taken.len() < events.len()) {
             (Some(last), true) => last.seq,
             _ => current.seq,
         };
-        let element = |event: &Arc<_>| Element::Definition {
-            definition: Event::of(event, definitions),
-        };
-        taken.iter().map(element).collect()
+        News::Events(taken.to_vec())
     }
 }

@@ -12,7 +12,7 @@ use crate::active::ActiveList;
 /// The texts that clients are sent together, in their order.
 pub type Frame = Arc<[Bytes]>;
 
-/// Larger than 200 usual executions by far. More changes are shown by a snapshot.
+/// Larger than 200 usual executions by far. More is shown by a snapshot.
 const MAX_CHANGES_BYTES: usize = 1 << 20;
 
 /// Returns None if it would be too large.
@@ -29,6 +29,18 @@ pub(super) fn changes(seq: u64, elements: &[Element]) -> Option<Bytes> {
     }
     frame.extend_from_slice(b"]}");
     Some(frame.into())
+}
+
+/// A text of the socket for each message. Returns None if they would be too large.
+pub(super) fn messages(messages: &[impl Serialize]) -> Option<Frame> {
+    let mut bytes = 0;
+    let texts = messages.iter().map(|message| {
+        let mut text = Vec::new();
+        write(&mut text, message);
+        bytes += text.len();
+        (bytes <= MAX_CHANGES_BYTES).then(|| Bytes::from(text))
+    });
+    texts.collect()
 }
 
 pub(super) fn snapshot(seq: u64, of: &Snapshot) -> Bytes {
@@ -71,6 +83,14 @@ mod tests {
 
     fn read(frame: &Bytes) -> Value {
         serde_json::from_slice(frame).unwrap()
+    }
+
+    #[test]
+    fn messages_that_are_too_large_are_no_frame() {
+        let text = |bytes: usize| "d".repeat(bytes);
+        assert_eq!(messages(&[text(9), text(9)]).unwrap().len(), 2);
+        let half = MAX_CHANGES_BYTES / 2;
+        assert!(messages(&[text(half), text(half)]).is_none());
     }
 
     #[test]

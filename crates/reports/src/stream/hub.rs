@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::warn;
 
+use super::alerts;
 use super::channels::{Channel, Dialect, Join, RESYNC_EVERY};
 use super::dashboard_feed::DashboardFeed;
-use super::definition_feed::DefinitionFeed;
+use super::definition_feed::{DefinitionFeed, News};
 use super::element::Element;
 use super::frame;
 use super::gap::Gap;
+use super::registry_feed::RegistryFeed;
 use super::snapshot::{self, Resync, Snapshot};
+use crate::registry::changes::Event;
 use crate::service::Reports;
 use agentpulse_core::alert::Alert;
 use agentpulse_core::bucket::Day;
@@ -65,6 +67,7 @@ pub struct Hub {
     stop: watch::Receiver<bool>,
     own: Channel,
     dashboards: DashboardFeed,
+    registry: RegistryFeed,
     /// The last frame of changes, or the last resync.
     seq: u64,
     /// The last change that was shown, or skipped.
@@ -103,6 +106,7 @@ impl Hub {
             at: now,
             read: None,
         };
+        let registry = RegistryFeed::new(watched.alerts.resubscribe(), now);
         Hub {
             watched,
             joining,
@@ -110,6 +114,7 @@ impl Hub {
             stop,
             own: Channel::new(),
             dashboards: DashboardFeed::new(now),
+            registry,
             seq: 0,
             shown: 0,
             gap: None,
@@ -141,6 +146,7 @@ impl Hub {
         }
         self.own.dismiss();
         self.dashboards.channel.dismiss();
+        self.registry.channel.dismiss();
         if timeout(LEAVE_DEADLINE, self.places.emptied())
             .await
             .is_err()
@@ -159,12 +165,14 @@ impl Hub {
         self.totals.stale = false;
         self.watched.alerts = self.watched.alerts.resubscribe();
         self.definitions.begin(self.watched.reports.definitions());
+        self.registry.begin(&self.watched.reports);
     }
 
     fn wait(&mut self, join: Join) {
         match join.dialect {
             Dialect::Own => self.own.wait(join.reply),
             Dialect::Dashboard => self.dashboards.channel.wait(join.reply),
+            Dialect::Registry => self.registry.channel.wait(join.reply),
         }
     }
 
@@ -182,12 +190,18 @@ impl Hub {
             while let Ok(join) = self.joining.try_recv() {
                 self.wait(join);
             }
-            if self.own.is_empty() & self.dashboards.channel.is_empty() {
+            let (dashboards, registry) = (&mut self.dashboards.channel, &mut self.registry.channel);
+            if self.own.is_empty() & dashboards.is_empty() & registry.is_empty() {
                 return;
             }
             let changes = self.advance();
+            self.registry.note(&changes);
             self.show(&changes);
             self.read().await;
+            let Watched {
+                reports, changes, ..
+            } = &self.watched;
+            self.registry.send(reports, changes).await;
         }
     }
 
@@ -223,6 +237,7 @@ impl Hub {
         let now = Instant::now();
         let gap = self.gap.get_or_insert_with(|| Gap::new(reason, now));
         gap.grow(now);
+        self.registry.miss();
     }
 
     /// Sends all changes. In a gap only a resync can follow.
@@ -257,28 +272,25 @@ impl Hub {
             .map(|change| Element::of(change, idle_ms, now_ms))
             .collect();
         while elements.len() < MAX_ELEMENTS
-            && let Some(alert) = self.next_alert()
+            && let Some(alert) = alerts::next(&mut self.watched.alerts)
         {
             elements.push(Element::Alert { alert });
         }
         let room = MAX_ELEMENTS - elements.len();
         let definitions = self.watched.reports.definitions();
-        elements.extend(self.definitions.take(definitions, room));
+        match self.definitions.take(definitions, room) {
+            News::Events(events) => elements.extend(events.iter().map(|event| {
+                let definition = Event::of(event, definitions);
+                Element::Definition { definition }
+            })),
+            News::Skipped(definitions_seq) => {
+                elements.push(Element::DefinitionsSkipped { definitions_seq });
+            }
+        }
         if elements.len() < MAX_ELEMENTS {
             elements.extend(self.totals.read.take());
         }
         elements
-    }
-
-    /// If too many wait the oldest are skipped; `/api/agents/alerts` lists them.
-    fn next_alert(&mut self) -> Option<Arc<Alert>> {
-        loop {
-            match self.watched.alerts.try_recv() {
-                Ok(alert) => return Some(alert),
-                Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
-            }
-        }
     }
 
     fn send(&mut self, frame: Bytes) {

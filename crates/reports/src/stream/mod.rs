@@ -32,8 +32,12 @@
 //! The existing dashboard is sent the same changes in its own words (`dashboard`), and its whole
 //! status after a gap.
 //!
+//! Clients of the registry's stream are sent whole agents whose definitions or numbers have changed
+//! (`registry`), and alerts.
+//!
 //! A client that is too slow for its frames is closed with that reason and has to connect again.
 
+mod alerts;
 mod channels;
 mod clients;
 mod dashboard;
@@ -43,6 +47,8 @@ mod element;
 mod frame;
 mod gap;
 mod hub;
+mod registry;
+mod registry_feed;
 mod snapshot;
 
 pub use channels::{Dialect, Joined};

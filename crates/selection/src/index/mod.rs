@@ -65,11 +65,13 @@ pub struct Matches {
 }
 
 impl Matches {
-    pub(crate) fn value(&self, slot: Slot) -> f64 {
-        let place = self
-            .values
-            .binary_search_by_key(&slot, |(slot, _)| *slot as usize);
-        place.map_or(0.0, |place| f64::from(self.values[place].1))
+    /// Of each document of the index in which they were found.
+    pub(crate) fn by_slot(&self, index: &Index) -> Vec<f32> {
+        let mut values = vec![0.0; index.documents.len()];
+        for (slot, value) in &self.values {
+            values[*slot as Slot] = *value;
+        }
+        values
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -8,6 +8,7 @@
 //! A regression on all factors was rejected: it gives a factor that is switched off its influence
 //! back, and raises other agents for the success of one.
 
+mod choices;
 mod line;
 mod quota;
 mod skill;
@@ -19,11 +20,15 @@ use std::sync::Arc;
 
 use agentpulse_core::error::Rejection;
 
+use crate::candidate::Preference;
 use crate::experience::{Experience, Near, Past};
 use crate::reward::Reward;
+use choices::Choices;
 use line::{Fit, Line};
 use quota::Quota;
 use skill::Skill;
+
+pub use choices::Choice;
 
 /// The most that is ever added or taken: less than what a person configures.
 pub const MAX_CORRECTION: f64 = 0.25;
@@ -54,7 +59,7 @@ pub struct Ended {
 #[derive(Debug, Clone, Default)]
 pub struct Learner {
     askers: BTreeMap<Arc<str>, Asker>,
-    ended: u64,
+    said: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -63,6 +68,7 @@ struct Asker {
     fit: Fit,
     skill: Skill,
     quota: Quota,
+    choices: Choices,
     last: u64,
 }
 
@@ -76,18 +82,34 @@ impl Learner {
                 )));
             }
         }
-        self.ended += 1;
-        self.make_room(&ended.asker);
-        let asker = self
-            .askers
-            .entry(ended.asker.clone())
-            .or_insert_with(Asker::new);
-        asker.last = self.ended;
+        let asker = self.asker(&ended.asker);
         let counts = asker.quota.take(&ended.agent, ended.day);
         if counts {
             asker.learn(ended);
         }
         Ok(counts)
+    }
+
+    /// Whom an asker chose of those that it was shown: what it prefers.
+    pub fn choose(&mut self, asker: &Arc<str>, choice: &Choice) {
+        self.asker(asker).choices.add(choice);
+    }
+
+    /// What an asker said of agents in a project, by their ids.
+    pub fn preferences(
+        &self,
+        asker: &str,
+        project: Option<&str>,
+    ) -> impl Iterator<Item = (&str, Preference)> {
+        let asker = self.askers.get(asker);
+        asker
+            .into_iter()
+            .flat_map(move |asker| asker.choices.of(project))
+    }
+
+    /// As if this asker had never said anything.
+    pub fn forget(&mut self, asker: &str) {
+        self.askers.remove(asker);
     }
 
     /// What was learned for this asker about tasks of these words. An asker without outcomes has
@@ -100,6 +122,14 @@ impl Learner {
                 line: asker.fit.line,
                 cap: MAX_CORRECTION * asker.skill.earned(),
             })
+    }
+
+    fn asker(&mut self, name: &Arc<str>) -> &mut Asker {
+        self.said += 1;
+        self.make_room(name);
+        let asker = self.askers.entry(name.clone()).or_insert_with(Asker::new);
+        asker.last = self.said;
+        asker
     }
 
     fn make_room(&mut self, asker: &str) {
@@ -120,6 +150,7 @@ impl Asker {
             fit: Fit::default(),
             skill: Skill::default(),
             quota: Quota::default(),
+            choices: Choices::default(),
             last: 0,
         }
     }

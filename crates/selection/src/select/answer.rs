@@ -20,6 +20,10 @@ pub struct Selection {
     pub reasons: Vec<String>,
     /// `None` unless the recommended one was drawn.
     pub explored: Option<Explored>,
+    /// The id of the recommended one, and of the one that would have been without what was learned
+    /// and without a draw; `None` if nobody fits.
+    pub chosen: Option<Arc<str>>,
+    pub unlearned: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

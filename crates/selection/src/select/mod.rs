@@ -1,35 +1,35 @@
 //! Which agents should take a task: factors, weights, what was learned, and whether anybody fits.
 
 mod answer;
+mod best;
 mod explain;
 #[cfg(test)]
 mod tests;
 mod values;
 
-use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use agentpulse_core::error::Rejection;
 
-use crate::candidate::Candidate;
-use crate::experience::{Experience, Near};
+use crate::experience::Experience;
 use crate::explore::{chances, draw, propensities};
 use crate::index::{Index, Matches};
 use crate::learning::{Learner, Opinion};
 use crate::phase::Phases;
 use crate::query::Query;
 use crate::request::{Optimize, Request};
+use crate::roster::{Listed, Roster};
 use crate::weights::{FACTORS, Factor, Weights};
 use crate::words::Words;
+use best::Best;
 use explain::{Sources, reasons};
 use values::{Scored, Shared, Values, mean, proven};
 
 pub use answer::{Evidence, Explored, FactorScore, Learned, Ranked, Rejected, Selection};
 
-/// An agent whose words cover less of a task does not fit it, unless it is proven. It is the least
-/// with which no more than 5 % of tasks that are none of the agents' were answered:
-/// `tests/retrieval.rs` prints the curve.
+/// How much of a task the words of an agent cover that fits it: the least with which no more than
+/// 5 % of tasks that are none of the agents' were answered. `tests/retrieval.rs` prints the curve.
 pub const MIN_FIT: f64 = 0.12;
 /// An agent that did tasks like it this well fits, whatever its words.
 pub const MIN_PROVEN: f64 = 0.2;
@@ -54,6 +54,8 @@ pub struct Knowledge<'a> {
     /// The success of all agents in the last days, 0..1: what is expected of one without a record.
     /// It should change seldom, since it moves all of them.
     pub expected_success: f64,
+    /// An agent whose words cover less of a task does not fit it, unless it is proven.
+    pub min_fit: f64,
     /// What was learned, and for whom; `None` switches it off.
     pub learned: Option<(&'a Learner, &'a str)>,
 }
@@ -75,14 +77,14 @@ impl Selector {
         Ok(Query::read(request, &self.words, &self.phases, index))
     }
 
-    /// Of a query of this request and the matches of this query in this index.
+    /// Of a query of this request, and the matches of this query and a roster of this index.
     pub fn select(
         &self,
         known: &Knowledge,
         request: &Request,
         query: &Query,
         matches: &Matches,
-        candidates: &[Candidate],
+        roster: &Roster,
     ) -> Selection {
         let terms: Vec<&str> = query.terms.iter().map(|term| term.term.as_str()).collect();
         let near = known.experience.near(&terms);
@@ -91,7 +93,8 @@ impl Selector {
             .map_or_else(Opinion::default, |(learner, asker)| {
                 learner.opinion(asker, &terms)
             });
-        let (able, rejected) = eligible(known.index, request, matches, candidates);
+        let values = matches.by_slot(known.index);
+        let (able, rejected) = eligible(known.index, request, &values, roster);
         let shared = Shared {
             phase: query.phase,
             is_phase_given: request.context.phase.is_some(),
@@ -100,14 +103,30 @@ impl Selector {
             optimize: request.optimize,
             expected_success: known.expected(),
         };
-        let mut scored = score(known.index, matches, &near, &able, &shared);
-        let weights = weigh(request, &shared, &mut scored);
-        for scored in &mut scored {
-            scored.learned = opinion.of(&scored.candidate.id, scored.base).value;
+        let weights = weights(request, &shared);
+        let mut best = Best::of(request.limit.max(MAX_PLAUSIBLE));
+        for &Able { place, listed } in &able {
+            let indexed = known.index.at(listed.slot);
+            let candidate = &listed.candidate;
+            let near = near.get(&candidate.id);
+            let value = f64::from(values[listed.slot]);
+            let values = Values::of(candidate, value, &indexed.phases, near, &shared);
+            let base = sum(&values, &weights, &shared);
+            best.add(Scored {
+                candidate,
+                slot: listed.slot,
+                place,
+                run_name: &indexed.document.run_name,
+                values,
+                proven: proven(near),
+                base,
+                learned: opinion.of(&candidate.id, base).value,
+                fits: false,
+            });
         }
-        best_first(&mut scored, request.limit.max(MAX_PLAUSIBLE));
+        let mut scored = best.first();
         for one in &mut scored {
-            one.fits = fits(one, known.index, query, &request.weights);
+            one.fits = fits(one, known, query, &request.weights);
         }
         let choice = choose(&scored, &opinion, request);
         let sources = Sources {
@@ -138,99 +157,87 @@ impl Selector {
                 .as_ref()
                 .map(|choice| scored[choice.place].run_name.clone()),
             confidence: choice.as_ref().map(|choice| choice.confidence),
+            chosen: choice
+                .as_ref()
+                .map(|choice| scored[choice.place].candidate.id.clone()),
+            unlearned: choice.as_ref().and_then(|_| unlearned(&scored)),
             explored: choice.and_then(|choice| choice.explored),
             rejected,
         }
     }
 }
 
-/// The candidates with their places in the index, and those that cannot take the task.
+/// One that can take the task, with its place in the roster.
+struct Able<'a> {
+    place: usize,
+    listed: &'a Listed,
+}
+
+/// Those that can take the task, and those that cannot.
 fn eligible<'a>(
     index: &Index,
     request: &Request,
-    matches: &Matches,
-    candidates: &'a [Candidate],
-) -> (Vec<(&'a Candidate, usize)>, Vec<Rejected>) {
-    let mut able = Vec::with_capacity(candidates.len());
-    let mut rejected: Vec<(f64, Rejected)> = Vec::new();
-    for candidate in candidates {
-        // A definition that came after the index was read.
-        let Some(slot) = index.slot(&candidate.id) else {
-            continue;
-        };
-        let document = &index.at(slot).document;
-        let lacks = |tool: &&String| !document.has_tool(tool);
-        let reason = if let Some(reason) = &candidate.ineligible {
-            reason.clone()
-        } else if request
-            .exclude
-            .iter()
-            .any(|name| **name == *document.run_name)
-        {
-            "it is excluded".to_owned()
-        } else if let Some(tool) = request.require_tools.iter().find(lacks) {
-            format!("it has no tool {tool}")
-        } else {
-            able.push((candidate, slot));
-            continue;
-        };
-        let value = matches.value(slot);
-        if value > 0.0 {
-            let run_name = document.run_name.clone();
-            rejected.push((value, Rejected { run_name, reason }));
+    values: &[f32],
+    roster: &'a Roster,
+) -> (Vec<Able<'a>>, Vec<Rejected>) {
+    let all = roster.listed();
+    let mut able = Vec::with_capacity(all.len());
+    let mut unable: Vec<(usize, &Listed)> = Vec::new();
+    for (place, listed) in all.iter().enumerate() {
+        match why_not(index, request, listed) {
+            None => able.push(Able { place, listed }),
+            Some(_) if values[listed.slot] > 0.0 => unable.push((place, listed)),
+            Some(_) => {}
         }
     }
-    let by_fit = |a: &(f64, Rejected), b: &(f64, Rejected)| {
-        b.0.total_cmp(&a.0)
-            .then_with(|| a.1.run_name.cmp(&b.1.run_name))
+    let by_fit = |(place, a): &(usize, &Listed), (other, b): &(usize, &Listed)| {
+        let by_value = values[b.slot].total_cmp(&values[a.slot]);
+        by_value.then_with(|| place.cmp(other))
     };
-    rejected.sort_by(by_fit);
-    rejected.truncate(MAX_REJECTED);
-    (
-        able,
-        rejected.into_iter().map(|(_, rejected)| rejected).collect(),
-    )
+    unable.sort_unstable_by(by_fit);
+    let rejected = unable
+        .into_iter()
+        .take(MAX_REJECTED)
+        .filter_map(|(_, one)| {
+            Some(Rejected {
+                run_name: index.at(one.slot).document.run_name.clone(),
+                reason: why_not(index, request, one)?.into_owned(),
+            })
+        });
+    (able, rejected.collect())
+}
+
+fn why_not<'a>(index: &Index, request: &Request, listed: &'a Listed) -> Option<Cow<'a, str>> {
+    if let Some(reason) = &listed.candidate.ineligible {
+        return Some(Cow::Borrowed(reason));
+    }
+    if request.exclude.is_empty() && request.require_tools.is_empty() {
+        return None;
+    }
+    let document = &index.at(listed.slot).document;
+    let is_its = |name: &String| **name == *document.run_name;
+    if request.exclude.iter().any(is_its) {
+        return Some(Cow::Borrowed("it is excluded"));
+    }
+    let lacks = |tool: &&String| !document.has_tool(tool);
+    let lacking = request.require_tools.iter().find(lacks)?;
+    Some(Cow::Owned(format!("it has no tool {lacking}")))
 }
 
 /// Of those that have one, rising.
-fn means(able: &[(&Candidate, usize)], optimize: Optimize) -> Vec<u64> {
+fn means(able: &[Able], optimize: Optimize) -> Vec<u64> {
     let means = able
         .iter()
-        .filter_map(|(candidate, _)| mean(candidate, optimize));
+        .filter_map(|one| mean(&one.listed.candidate, optimize));
     let mut means: Vec<u64> = means.collect();
     means.sort_unstable();
     means
 }
 
-fn score<'a>(
-    index: &'a Index,
-    matches: &Matches,
-    near: &HashMap<Arc<str>, Near>,
-    able: &[(&'a Candidate, usize)],
-    shared: &Shared,
-) -> Vec<Scored<'a>> {
-    let scored = |&(candidate, slot): &(&'a Candidate, usize)| {
-        let near = near.get(&candidate.id);
-        let indexed = index.at(slot);
-        let (value, phases) = (matches.value(slot), &indexed.phases);
-        Scored {
-            candidate,
-            slot,
-            run_name: &indexed.document.run_name,
-            values: Values::of(candidate, value, phases, near, shared),
-            proven: proven(near),
-            base: 0.0,
-            learned: 0.0,
-            fits: false,
-        }
-    };
-    able.iter().map(scored).collect()
-}
-
-/// Fills the scores without what was learned; returns the weights of the factors that the request
-/// gives anything to judge by. Whether a candidate has a record changes no weight: with the weights
-/// that of all others would change, beside what was learned of them.
-fn weigh(request: &Request, shared: &Shared, scored: &mut [Scored]) -> [f64; FACTORS] {
+/// Of the factors that the request gives anything to judge by. Whether a candidate has a record
+/// changes no weight: with the weights that of all others would change, beside what was learned of
+/// them.
+fn weights(request: &Request, shared: &Shared) -> [f64; FACTORS] {
     let counts = |factor: Factor| match factor {
         Factor::KeywordMatch => shared.has_words,
         Factor::PhaseAlignment => shared.phase.is_some(),
@@ -245,36 +252,17 @@ fn weigh(request: &Request, shared: &Shared, scored: &mut [Scored]) -> [f64; FAC
         Optimize::Quality => request.weights,
         Optimize::Cost | Optimize::Speed => request.weights.optimized(),
     };
-    let weights = weights.among(counts);
-    for one in scored {
-        let counted = Factor::ALL.into_iter().zip(weights);
-        let counted = counted.filter(|(_, weight)| *weight > 0.0);
-        let shares = counted.map(|(factor, weight)| {
-            weight * one.values.or_assumed(factor, shared.expected_success)
-        });
-        // Weights that add up to 1 may do so a little above it.
-        one.base = shares.sum::<f64>().min(1.0);
-    }
-    weights
+    weights.among(counts)
 }
 
-/// The order of candidates does not depend on the order in which they came.
-fn order(a: &Scored, b: &Scored) -> Ordering {
-    let by_name = || a.run_name.cmp(b.run_name);
-    let by_id = || a.candidate.id.cmp(&b.candidate.id);
-    b.rank()
-        .total_cmp(&a.rank())
-        .then_with(by_name)
-        .then_with(by_id)
-}
-
-/// Keeps the first in order.
-fn best_first(scored: &mut Vec<Scored>, most: usize) {
-    if scored.len() > most {
-        scored.select_nth_unstable_by(most, order);
-        scored.truncate(most);
-    }
-    scored.sort_unstable_by(order);
+/// The score without what was learned.
+fn sum(values: &Values, weights: &[f64; FACTORS], shared: &Shared) -> f64 {
+    let counted = Factor::ALL.into_iter().zip(weights);
+    let counted = counted.filter(|(_, weight)| **weight > 0.0);
+    let shares =
+        counted.map(|(factor, weight)| weight * values.or_assumed(factor, shared.expected_success));
+    // Weights that add up to 1 may do so a little above it.
+    shares.sum::<f64>().min(1.0)
 }
 
 struct Choice {
@@ -315,16 +303,27 @@ fn choose(scored: &[Scored], opinion: &Opinion, request: &Request) -> Option<Cho
     })
 }
 
+/// The first that fits, by scores alone.
+fn unlearned(scored: &[Scored]) -> Option<Arc<str>> {
+    let fitting = scored.iter().filter(|one| one.fits);
+    let by_score = |a: &&Scored, b: &&Scored| {
+        let by_base = b.base.total_cmp(&a.base);
+        by_base.then_with(|| a.place.cmp(&b.place))
+    };
+    Some(fitting.min_by(by_score)?.candidate.id.clone())
+}
+
 /// Whether an agent has to do with the task. If neither of the factors that say so is asked for,
 /// all have.
-fn fits(scored: &Scored, index: &Index, query: &Query, weights: &Weights) -> bool {
+fn fits(scored: &Scored, known: &Knowledge, query: &Query, weights: &Weights) -> bool {
     let counts = |factor: Factor| weights.get(factor) > 0.0;
     let (words, expertise) = (
         counts(Factor::KeywordMatch),
         counts(Factor::DomainExpertise),
     );
     let is_proven = expertise && scored.proven >= MIN_PROVEN;
-    is_proven || words && index.fit(&query.terms, scored.slot) >= MIN_FIT || !(words || expertise)
+    let fit = || known.index.fit(&query.terms, scored.slot);
+    is_proven || words && fit() >= known.min_fit || !(words || expertise)
 }
 
 fn missing(query: &Query, scored: &[Scored], weights: &[f64; FACTORS]) -> Vec<String> {

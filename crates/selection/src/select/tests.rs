@@ -1,4 +1,5 @@
 use super::*;
+use crate::candidate::Candidate;
 use crate::document::Document;
 use crate::request::Context;
 use crate::weights::Weights;
@@ -49,11 +50,13 @@ impl World {
             index: &self.index,
             experience: &Experience::of(1),
             expected_success: 0.6,
+            min_fit: MIN_FIT,
             learned: None,
         };
         let matches = self.index.search(&query.terms);
+        let roster = Roster::new(&self.index, self.candidates.clone());
         self.selector
-            .select(&known, request, &query, &matches, &self.candidates)
+            .select(&known, request, &query, &matches, &roster)
     }
 }
 
@@ -139,7 +142,7 @@ fn those_that_cannot_take_it_are_rejected_with_the_reason() {
     let selection = world.select(&tool);
     assert_eq!(reasons(&selection), backend("it has no tool Bash"));
     assert_eq!(selection.reasons, ["no agent can take it"]);
-    world.candidates[0].ineligible = Some("the client does not load it".to_owned());
+    world.candidates[0].ineligible = Some("the client does not load it".into());
     let selection = world.select(&task("rest api"));
     assert_eq!(reasons(&selection), backend("the client does not load it"));
     assert!(
@@ -172,7 +175,7 @@ fn without_the_factors_that_say_so_everybody_fits() {
     let zeros = Factor::ALL.map(|factor| (factor.name(), 0.0));
     let only = zeros.into_iter().chain([("availability", 1.0)]);
     let request = Request {
-        weights: Weights::changed(only).unwrap(),
+        weights: Weights::default().changed(only).unwrap(),
         limit: 2,
         ..task("rest api")
     };

@@ -128,6 +128,8 @@ fn economy(candidate: &Candidate, shared: &Shared) -> Option<f64> {
 pub(super) struct Scored<'a> {
     pub candidate: &'a Candidate,
     pub slot: usize,
+    /// In the roster.
+    pub place: usize,
     pub run_name: &'a Arc<str>,
     pub values: Values,
     pub proven: f64,

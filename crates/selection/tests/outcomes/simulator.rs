@@ -13,7 +13,8 @@ use agentpulse_selection::learning::{Ended, Learner};
 use agentpulse_selection::query::Query;
 use agentpulse_selection::request::Request;
 use agentpulse_selection::reward::Outcome;
-use agentpulse_selection::select::{Knowledge, Selection, Selector};
+use agentpulse_selection::roster::Roster;
+use agentpulse_selection::select::{Knowledge, MIN_FIT, Selection, Selector};
 
 const AGENTS: usize = 40;
 const KINDS: usize = 8;
@@ -163,14 +164,16 @@ impl World {
     ) -> Selection {
         let query = self.read(request);
         let matches = self.index.search(&query.terms);
+        let roster = Roster::new(&self.index, candidates.iter().cloned());
         let known = Knowledge {
             index: &self.index,
             experience,
             expected_success: 0.6,
+            min_fit: MIN_FIT,
             learned,
         };
         self.selector
-            .select(&known, request, &query, &matches, candidates)
+            .select(&known, request, &query, &matches, &roster)
     }
 
     pub fn candidates(&self) -> Vec<Candidate> {
