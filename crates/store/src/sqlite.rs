@@ -1,4 +1,4 @@
-//! What both databases share: how they are opened, how a transaction is run, how the write-ahead
+//! What the databases share: how they are opened, how a transaction is run, how the write-ahead
 //! log is kept short, and the one error that comes out of it.
 
 mod checkpoint;
@@ -148,6 +148,11 @@ impl Db {
 
     pub fn read<T>(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         f(&self.conn).map_err(|error| Error::of(&self.path, error))
+    }
+
+    /// What a statement said, with the name of the file.
+    pub fn error(&self, error: rusqlite::Error) -> Error {
+        Error::of(&self.path, error)
     }
 
     /// Everything that `f` reads is of one moment. Within another such call it is of that one's.

@@ -32,6 +32,9 @@ pub enum Action {
     Backup,
     Restore,
     Prune,
+    SelectionsForgotten,
+    DefinitionWritten,
+    DefinitionRemoved,
     AccessRefused,
 }
 
@@ -45,6 +48,9 @@ impl Action {
             Action::Backup => "backup",
             Action::Restore => "restore",
             Action::Prune => "prune",
+            Action::SelectionsForgotten => "selections_forgotten",
+            Action::DefinitionWritten => "definition_written",
+            Action::DefinitionRemoved => "definition_removed",
             Action::AccessRefused => "access_refused",
         }
     }

@@ -27,6 +27,10 @@ impl Grant {
         &self.0.key.id
     }
 
+    pub fn name(&self) -> &str {
+        &self.0.key.name
+    }
+
     pub fn opens(&self, scope: Scope) -> bool {
         self.0.key.scopes.open(scope)
     }

@@ -20,18 +20,21 @@ pub enum Scope {
     Read,
     /// Sending events.
     Ingest,
-    /// The audit trail, and both of the others.
+    /// The audit trail, and all of the others.
     Admin,
+    /// Making tasks, working on them, and messages.
+    Work,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 3] = [Scope::Read, Scope::Ingest, Scope::Admin];
+    pub const ALL: [Scope; 4] = [Scope::Read, Scope::Ingest, Scope::Admin, Scope::Work];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::Read => "read",
             Scope::Ingest => "ingest",
             Scope::Admin => "admin",
+            Scope::Work => "work",
         }
     }
 
@@ -143,10 +146,11 @@ mod tests {
             let scopes = Scopes::parse(text).unwrap();
             Scope::ALL.map(|scope| scopes.open(scope))
         };
-        assert_eq!(opened("read"), [true, false, false]);
-        assert_eq!(opened("ingest"), [false, true, false]);
-        assert_eq!(opened("ingest, read"), [true, true, false]);
-        assert_eq!(opened("admin"), [true, true, true]);
+        assert_eq!(opened("read"), [true, false, false, false]);
+        assert_eq!(opened("ingest"), [false, true, false, false]);
+        assert_eq!(opened("ingest, read"), [true, true, false, false]);
+        assert_eq!(opened("work"), [false, false, false, true]);
+        assert_eq!(opened("admin"), [true, true, true, true]);
         assert_eq!(
             Scopes::parse("ingest,read").unwrap().to_string(),
             "read,ingest"

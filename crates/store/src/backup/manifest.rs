@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 pub const MANIFEST: &str = "manifest.json";
 
 /// Raised when an older version could not restore what a newer one writes. The first had no
-/// `access.db`, and is restored still.
-pub const FORMAT: u32 = 2;
+/// `access.db`, the second no `registry.db`, the third no `tasks.db`; all are restored still.
+pub const FORMAT: u32 = 4;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {

@@ -1,9 +1,9 @@
 //! Backups: the databases as they were at one moment, in one file with a manifest.
 //!
-//! A backup is a tar archive of `manifest.json`, `history.db`, `journal.db` and `access.db`. The
-//! databases are copied whole, whatever tables they have, history first: as long as the journal is
-//! held from history's cursor on, the journal that is copied after it has everything that history
-//! lacks. Keys and the audit trail depend on neither, and are copied a moment later.
+//! A backup is a tar archive of `manifest.json`, `history.db`, `journal.db`, `access.db`,
+//! `registry.db` and `tasks.db`. The databases are copied whole, whatever tables they have, history first: as long
+//! as the journal is held from history's cursor on, the journal that is copied after it has
+//! everything that history lacks. The others depend on neither, and are copied a moment later.
 
 mod error;
 mod folder;

@@ -9,16 +9,20 @@ pub enum Stage {
     History,
     Journal,
     Access,
+    Registry,
+    Tasks,
     Check,
     Pack,
     /// Of a restore.
     Unpack,
 }
 
-const STAGES: [Stage; 6] = [
+const STAGES: [Stage; 8] = [
     Stage::History,
     Stage::Journal,
     Stage::Access,
+    Stage::Registry,
+    Stage::Tasks,
     Stage::Check,
     Stage::Pack,
     Stage::Unpack,
@@ -30,6 +34,8 @@ impl Stage {
             Stage::History => "history",
             Stage::Journal => "journal",
             Stage::Access => "access",
+            Stage::Registry => "registry",
+            Stage::Tasks => "tasks",
             Stage::Check => "check",
             Stage::Pack => "pack",
             Stage::Unpack => "unpack",

@@ -13,7 +13,7 @@ use super::progress::{Progress, Stage};
 use crate::history::Reader;
 use crate::journal::{Journal, Tail};
 use crate::sqlite::{copy, quick_check};
-use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL};
+use agentpulse_contract::data_folder::{ACCESS, DATABASES, HISTORY, JOURNAL, REGISTRY, TASKS};
 use agentpulse_failpoint::failpoint;
 
 const ARCHIVE: &str = "archive.tar";
@@ -60,7 +60,9 @@ fn take_in(
         progress.begin(match name {
             HISTORY => Stage::History,
             JOURNAL => Stage::Journal,
-            _ => Stage::Access,
+            ACCESS => Stage::Access,
+            REGISTRY => Stage::Registry,
+            _ => Stage::Tasks,
         });
         copy(&data.join(name), &work.join(name), &mut |done, all| {
             progress.report(done, all)
@@ -81,10 +83,11 @@ fn take_in(
     })
 }
 
-/// A folder in which no daemon of this version ever ran may have no keys and no trail.
+/// A folder in which no daemon of this version ever ran may lack the last three.
 fn parts_of(data: &Path) -> Vec<&'static str> {
-    let access = data.join(ACCESS).exists().then_some(ACCESS);
-    [HISTORY, JOURNAL].into_iter().chain(access).collect()
+    let others = [ACCESS, REGISTRY, TASKS].into_iter();
+    let others = others.filter(|name| data.join(name).exists());
+    [HISTORY, JOURNAL].into_iter().chain(others).collect()
 }
 
 /// Removes the remains of an interrupted backup of that name, and nothing else.
@@ -94,8 +97,8 @@ fn make_work_folder(work: &Path) -> Result<(), Error> {
         for entry in fs::read_dir(work).map_err(io)? {
             let name = entry.map_err(io)?.file_name();
             let name = name.to_string_lossy();
-            let ours = [HISTORY, JOURNAL, ACCESS, ARCHIVE];
-            if !ours.iter().any(|ours| name.starts_with(ours)) {
+            let mut ours = DATABASES.into_iter().chain([ARCHIVE]);
+            if !ours.any(|ours| name.starts_with(ours)) {
                 return Err(Error::InTheWay(work.display().to_string()));
             }
         }

@@ -11,7 +11,8 @@ use super::*;
 use crate::access::Access;
 use crate::history::{History, Reader};
 use crate::journal::{Entry, Journal, Prune, Tail};
-use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL};
+use crate::{registry, tasks};
+use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL, REGISTRY, TASKS};
 use agentpulse_core::bucket::Day;
 use agentpulse_core::change::Change;
 use agentpulse_core::cursor::Cursor;
@@ -67,6 +68,8 @@ fn data(dir: &Path, kept: u64) -> PathBuf {
     let totals = LifetimeCounters::of(all[..20].iter().map(Arc::as_ref), &names);
     history.flush(&all[..20], &totals, &cursor).unwrap();
     Access::open(&data.join(ACCESS)).unwrap();
+    registry::Store::open(&data.join(REGISTRY)).unwrap();
+    tasks::Store::open(&data.join(TASKS)).unwrap();
     data
 }
 
@@ -123,12 +126,14 @@ fn a_restored_backup_has_a_new_epoch() {
 fn one_without_keys_is_restored_still() {
     let dir = tempfile::tempdir().unwrap();
     let data = data(dir.path(), 15);
-    fs::remove_file(data.join(ACCESS)).unwrap();
+    for name in [ACCESS, REGISTRY, TASKS] {
+        fs::remove_file(data.join(name)).unwrap();
+    }
     let target = dir.path().join("b.tar");
     take(&data, &target, CREATED_MS, &Progress::default()).unwrap();
     let whole = fs::read(&target).unwrap();
     let text =
-        String::from_utf8_lossy(&whole[512..1_536]).replace("\"format\": 2", "\"format\": 1");
+        String::from_utf8_lossy(&whole[512..1_536]).replace("\"format\": 4", "\"format\": 1");
     let first = [&whole[..512], text.as_bytes(), &whole[1_536..]].concat();
     let restored = unpacked(dir.path(), &first).unwrap();
     assert_eq!(
@@ -146,7 +151,10 @@ fn any_tar_lists_it() {
         return;
     };
     let names = String::from_utf8_lossy(&listed.stdout).into_owned();
-    assert_eq!(names, "manifest.json\nhistory.db\njournal.db\naccess.db\n");
+    assert_eq!(
+        names,
+        "manifest.json\nhistory.db\njournal.db\naccess.db\nregistry.db\ntasks.db\n"
+    );
 }
 
 #[test]
@@ -277,7 +285,7 @@ fn a_newer_format_and_a_strange_file_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let whole = fs::read(backup(dir.path()).path).unwrap();
     let text =
-        String::from_utf8_lossy(&whole[512..1_536]).replace("\"format\": 2", "\"format\": 3");
+        String::from_utf8_lossy(&whole[512..1_536]).replace("\"format\": 4", "\"format\": 5");
     let newer = [&whole[..512], text.as_bytes(), &whole[1_536..]].concat();
     let error = unpacked(dir.path(), &newer).unwrap_err();
     assert!(error.to_string().contains("newer version"), "{error}");

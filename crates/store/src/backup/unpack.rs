@@ -14,7 +14,9 @@ use super::progress::{Progress, Stage};
 use crate::access::{self, Access};
 use crate::history::{self, History, Reader};
 use crate::journal::{self, Journal, Tail};
-use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL};
+use crate::registry;
+use crate::tasks;
+use agentpulse_contract::data_folder::{ACCESS, DATABASES, HISTORY, JOURNAL, REGISTRY, TASKS};
 
 /// A manifest is some hundred bytes.
 const MAX_MANIFEST_BYTES: u64 = 64 * 1024;
@@ -68,6 +70,15 @@ pub fn unpack(
 /// A file that is no backup, or one of a newer version.
 pub fn manifest_of(archive: &Path) -> Result<Manifest, Error> {
     Archive::new(archive, &mut open(archive)?)?.manifest()
+}
+
+/// The two that a daemon cannot be without, then others, each once.
+fn is_whole(parts: &[Part]) -> bool {
+    let mut names = parts.iter().map(|part| part.name.as_str());
+    let mut known = [ACCESS, REGISTRY, TASKS].into_iter();
+    names.next() == Some(HISTORY)
+        && names.next() == Some(JOURNAL)
+        && names.all(|name| known.any(|known| known == name))
 }
 
 /// A backup is not compressed: the space that it needs is known before anything is written.
@@ -151,8 +162,7 @@ impl<'a> Archive<'a> {
             return Err(Error::Newer { file, by });
         }
         let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| self.damaged())?;
-        let names: Vec<&str> = manifest.parts.iter().map(|part| &*part.name).collect();
-        if names != [HISTORY, JOURNAL] && names != [HISTORY, JOURNAL, ACCESS] {
+        if !is_whole(&manifest.parts) {
             return Err(self.damaged());
         }
         let mut sizes = manifest.parts.iter().map(|part| part.bytes);
@@ -250,12 +260,18 @@ fn readable(journal: &Path, history_seq: u64) -> Result<(), Error> {
 
 /// The hashes prove that the databases are complete; this, that they belong together.
 fn renew(name: &str, manifest: &Manifest, into: &Path, past: &[String]) -> Result<String, Error> {
-    let [history, journal, access] = [HISTORY, JOURNAL, ACCESS].map(|file| into.join(file));
+    let [journal, history, access, registry, tasks] = DATABASES.map(|file| into.join(file));
     // Before a statement of ours runs: it would also run foreign triggers.
     history::check(&history)?;
     journal::check(&journal)?;
     if access.exists() {
         access::check(&access)?;
+    }
+    if registry.exists() {
+        registry::check(&registry)?;
+    }
+    if tasks.exists() {
+        tasks::check(&tasks)?;
     }
     let epoch = {
         let mut journal = Journal::open(&journal)?;
@@ -282,6 +298,14 @@ fn renew(name: &str, manifest: &Manifest, into: &Path, past: &[String]) -> Resul
         // One that cannot be read is rejected now and not by the daemon.
         Access::open(&access)?;
         databases.push(access);
+    }
+    if registry.exists() {
+        drop(registry::Store::open(&registry)?);
+        databases.push(registry);
+    }
+    if tasks.exists() {
+        tasks::Store::renew(&tasks)?;
+        databases.push(tasks);
     }
     for path in databases {
         // The last connection has checkpointed and removed its log.

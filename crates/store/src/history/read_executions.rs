@@ -1,6 +1,7 @@
 //! Single executions of one agent, and all of them for an export.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
@@ -69,6 +70,36 @@ impl Reader {
             let mut rows = select.query((since_ms, max as i64))?;
             while let Some(row) = rows.next()? {
                 f(&*execution(row, 0)?);
+            }
+            Ok(())
+        })
+    }
+
+    /// The same of one agent, that ended in this time.
+    pub fn each_of_agent(
+        &self,
+        agent_name: &str,
+        ended_ms: Range<i64>,
+        max: usize,
+        mut f: impl FnMut(&Execution),
+    ) -> Result<()> {
+        let only = self.chosen.borrow();
+        self.db.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT execution FROM executions INDEXED BY executions_of_agent
+                 WHERE agent_name = ?1 AND ended_ms >= ?2 AND ended_ms < ?3
+                 ORDER BY ended_ms DESC",
+            )?;
+            let mut rows = select.query((agent_name, ended_ms.start, ended_ms.end))?;
+            let mut read = 0;
+            while read < max
+                && let Some(row) = rows.next()?
+            {
+                let execution = execution(row, 0)?;
+                if only.takes(&execution) {
+                    f(&execution);
+                    read += 1;
+                }
             }
             Ok(())
         })

@@ -1,0 +1,21 @@
+//! The task queue: one writer, leases, and those who wait for tasks.
+//!
+//! Everything that changes a task goes through one thread with one connection. It takes what waits,
+//! applies each operation by itself, commits once, and only then answers: what was acknowledged is
+//! on the disk, and no two claims can see one task. Leases run on a clock that does not jump and
+//! stands while the machine sleeps.
+
+pub mod asked;
+mod handle;
+mod leases;
+mod operation;
+pub mod ops;
+pub mod shown;
+#[cfg(test)]
+mod tests;
+mod waiting;
+mod writer;
+
+pub use handle::{CurrentSettings, Denied, Queue};
+pub use operation::{Applied, Operation};
+pub use writer::{Writer, chance, open};

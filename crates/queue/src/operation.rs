@@ -1,0 +1,172 @@
+//! One operation on the tables, and what follows once it is on the disk.
+
+use std::time::Instant;
+
+use agentpulse_store::tasks::{Kind, Tables, Unapplied};
+use agentpulse_tasks::refusal::Refusal;
+use agentpulse_tasks::status::Status;
+use agentpulse_tasks::task::Task;
+use agentpulse_tasks::token::Token;
+
+use crate::leases::Leases;
+use agentpulse_tasks::settings::Settings;
+
+pub type Applied<T> = Result<T, Unapplied>;
+
+/// What an operation works with.
+pub struct Operation<'o> {
+    pub tables: &'o Tables<'o>,
+    pub settings: &'o Settings,
+    pub now_ms: i64,
+    pub(crate) leases: &'o Leases,
+    pub(crate) now: Instant,
+    /// Tasks that were not ended before this operation.
+    pub(crate) open: usize,
+    pub(crate) effects: Effects,
+    /// Tasks that ended, of which others may wait.
+    pub(crate) unsettled: Vec<(i64, Status)>,
+}
+
+/// What follows once an operation is on the disk.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Of each task that waits now, to whom it is assigned, and its type.
+    pub woken: Vec<(String, String)>,
+    pub leases: Vec<LeaseChange>,
+    pub opened: usize,
+    pub ended: usize,
+}
+
+#[derive(Debug)]
+pub(crate) enum LeaseChange {
+    Begin {
+        task: i64,
+        lease_ms: i64,
+        timeout_ms: Option<i64>,
+    },
+    Renew {
+        task: i64,
+        lease_ms: i64,
+    },
+    End(i64),
+}
+
+impl Effects {
+    pub fn add(&mut self, other: Effects) {
+        self.woken.extend(other.woken);
+        self.leases.extend(other.leases);
+        self.opened += other.opened;
+        self.ended += other.ended;
+    }
+}
+
+impl Operation<'_> {
+    /// # Errors
+    /// There is none.
+    pub fn task(&self, id: i64) -> Applied<Task> {
+        let found = self.tables.task(id)?;
+        Ok(found.ok_or(Refusal::UnknownTask(id))?)
+    }
+
+    /// The claim of a token.
+    ///
+    /// # Errors
+    /// It is of another database, or of one that was restored.
+    pub fn claim_of(&self, token: &Token) -> Applied<i64> {
+        if token.epoch == self.tables.epoch {
+            return Ok(token.claim);
+        }
+        let message = "the token is of before the queue was restored".to_owned();
+        Err(Refusal::LeaseLost(message).into())
+    }
+
+    pub fn token(&self, claim: i64) -> Token {
+        Token {
+            epoch: self.tables.epoch.to_owned(),
+            claim,
+        }
+    }
+
+    /// Writes a task that has changed, and what happened; what follows of its new status is done.
+    pub fn changed(
+        &mut self,
+        before: Status,
+        task: &Task,
+        kind: Kind,
+        who: Option<&str>,
+    ) -> Applied<()> {
+        self.tables.update(task)?;
+        self.tables.add_event(kind, task, who, self.now_ms)?;
+        if before == Status::Running && task.status != Status::Running {
+            self.effects.leases.push(LeaseChange::End(task.id));
+            if let Some(claim) = task.claim {
+                let how = self.ended_how(task);
+                self.tables.end_claim(claim, &how, self.now_ms)?;
+            }
+        }
+        if task.status == Status::Pending {
+            self.waits(task);
+        }
+        match (before.is_ended(), task.status.is_ended()) {
+            (false, true) => {
+                self.effects.ended += 1;
+                self.unsettled.push((task.id, task.status));
+            }
+            (true, false) => self.effects.opened += 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// It can be taken: now, or by the timer at its time.
+    pub fn waits(&mut self, task: &Task) {
+        if task.not_before_ms <= self.now_ms {
+            let woken = (task.assigned_to.clone(), task.task_type.clone());
+            self.effects.woken.push(woken);
+        }
+    }
+
+    fn ended_how(&self, task: &Task) -> String {
+        match (task.status, &task.error_type) {
+            (Status::Pending | Status::Failed, Some(error_type)) => error_type.clone(),
+            (Status::Pending, None) => "released".to_owned(),
+            (status, _) => status.word().to_owned(),
+        }
+    }
+
+    /// Those that wait for tasks that have ended, and those that wait for these.
+    pub(crate) fn settle(&mut self) -> Applied<()> {
+        while let Some((ended, status)) = self.unsettled.pop() {
+            for id in self.tables.needing(ended)? {
+                self.settle_one(id, ended, status)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A task that it waits for has failed or was cancelled.
+    pub fn need_failed(&mut self, task: &mut Task, need: i64) -> Applied<()> {
+        let before = task.status;
+        task.need_failed(need, self.now_ms);
+        let kind = match task.status {
+            Status::Failed => Kind::Failed,
+            _ => Kind::Blocked,
+        };
+        self.changed(before, task, kind, None)
+    }
+
+    fn settle_one(&mut self, id: i64, ended: i64, status: Status) -> Applied<()> {
+        let mut task = self.task(id)?;
+        if !task.waits_for_needs() {
+            return Ok(());
+        }
+        if status != Status::Completed {
+            return self.need_failed(&mut task, ended);
+        }
+        if self.tables.missing_needs(id)? == 0 {
+            task.unblock(self.now_ms)?;
+            self.changed(Status::Blocked, &task, Kind::Requeued, None)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! A worker takes a task.
+
+use agentpulse_store::tasks::Kind;
+use agentpulse_tasks::task::Task;
+use agentpulse_tasks::token::Token;
+use agentpulse_tasks::work;
+
+use crate::operation::{Applied, LeaseChange, Operation};
+
+/// Who asks, and for what.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// To whom the tasks are assigned that it takes.
+    pub to: Vec<String>,
+    pub worker: String,
+    pub agent_name: Option<String>,
+    /// All, if none is named.
+    pub task_types: Vec<String>,
+    pub lease_ms: Option<i64>,
+    /// How many it may hold at once.
+    pub max: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    pub task: Task,
+    pub token: Token,
+}
+
+/// Returns None if there is no task for it now. A worker that holds as many as it may is given one
+/// of those again: its answer may have been lost.
+///
+/// # Errors
+/// None but those of the disk.
+pub fn claim(of: &mut Operation, claim: Claim) -> Applied<Option<Claimed>> {
+    let held = of.tables.held_by(&claim.worker)?;
+    if held.len() >= claim.max
+        && let Some(task) = held.into_iter().next()
+        && let Some(number) = task.claim
+    {
+        let token = of.token(number);
+        return Ok(Some(Claimed { task, token }));
+    }
+    let Some(mut task) = of.tables.next(&claim.to, &claim.task_types, of.now_ms)? else {
+        return Ok(None);
+    };
+    let before = task.status;
+    let agent_name = claim.agent_name.as_deref();
+    let number = of
+        .tables
+        .add_claim(task.id, &claim.worker, agent_name, of.now_ms)?;
+    let taken = work::Claim {
+        number,
+        worker: claim.worker.clone(),
+        agent_name: claim.agent_name,
+        lease_ms: claim.lease_ms,
+    };
+    task.claim(taken, of.now_ms)?;
+    of.changed(before, &task, Kind::Claimed, Some(&claim.worker))?;
+    of.effects.leases.push(LeaseChange::Begin {
+        task: task.id,
+        lease_ms: task.lease_ms,
+        timeout_ms: task.timeout_ms,
+    });
+    let token = of.token(number);
+    Ok(Some(Claimed { task, token }))
+}
