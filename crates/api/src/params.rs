@@ -80,6 +80,9 @@ pub enum Place {
     Query,
 }
 
+/// The largest whole number that every client of JSON holds exactly.
+pub const MAX_NUMBER: u64 = (1 << 53) - 1;
+
 impl Params {
     /// Of a URL, whose `query` is still encoded. `item` is the part of its path that names one.
     pub fn of(query: Option<&str>, item: Option<String>) -> Params {
@@ -120,6 +123,23 @@ impl Params {
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.given.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// # Errors
+    /// There is another parameter than these.
+    pub fn only(&self, known: &[Param]) -> Result<(), InvalidParameter> {
+        let is_known = |name: &str| known.iter().any(|param| param.name == name);
+        if self.given.iter().all(|(name, _)| is_known(name)) {
+            return Ok(());
+        }
+        let names: Vec<&str> = known.iter().map(|param| param.name).collect();
+        let known = match names.is_empty() {
+            true => "none".to_owned(),
+            false => format!("only {}", names.join(", ")),
+        };
+        Err(InvalidParameter(format!(
+            "unknown parameter: {known} is taken here"
+        )))
     }
 
     /// `default` is documented for an absent parameter, if that is a number.
@@ -201,6 +221,23 @@ impl Params {
         checked_name(param, &self.item)
     }
 
+    /// The number of an item, in the path.
+    pub fn item_number(&self, param: Param) -> Result<i64, InvalidParameter> {
+        let schema = || json!({"type": "integer", "minimum": 1, "maximum": MAX_NUMBER});
+        self.record(param, Place::Path, schema);
+        if self.specs.is_some() {
+            return Ok(1);
+        }
+        let known = 1..=MAX_NUMBER.cast_signed();
+        let number = self
+            .item
+            .parse()
+            .ok()
+            .filter(|number| known.contains(number));
+        let must = || InvalidParameter(format!("{} must be 1..={MAX_NUMBER}", param.name));
+        number.ok_or_else(must)
+    }
+
     /// The window that the dashboard and the page send, in hours.
     pub fn time_range(&self) -> Result<Option<i32>, InvalidParameter> {
         self.choice(
@@ -236,6 +273,10 @@ impl Params {
         };
         let what = "a date, an RFC 3339 time or a Unix number";
         self.parsed(param, schema, parse_time, what)
+    }
+
+    pub fn flag(&self, param: Param) -> Result<Option<bool>, InvalidParameter> {
+        self.choice(param, &[("true", true), ("false", false)])
     }
 
     /// A switch without a value is on.
@@ -284,117 +325,4 @@ fn parse_time(text: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const T: Param = Param::new("t", "");
-
-    fn params(query: &str) -> Params {
-        Params::of(Some(query), None)
-    }
-
-    #[test]
-    fn times_are_dates_or_stamps() {
-        let time_ms = |text: &str| params(&format!("t={text}")).time_ms(T);
-        assert_eq!(params("").time_ms(T).unwrap(), None);
-        assert_eq!(time_ms("1970-01-02").unwrap(), Some(86_400_000));
-        assert_eq!(
-            time_ms("1970-01-01T00:00:01.5%2B00:00").unwrap(),
-            Some(1_500)
-        );
-        assert_eq!(time_ms("1795200000").unwrap(), Some(1_795_200_000_000));
-        assert_eq!(time_ms("1795200000123").unwrap(), Some(1_795_200_000_123));
-        let expect = "t must be a date, an RFC 3339 time or a Unix number";
-        for text in ["yesterday", "-1", "253402300800000", "-9223372036854775808"] {
-            assert_eq!(time_ms(text).unwrap_err().to_string(), expect);
-        }
-    }
-
-    #[test]
-    fn the_first_of_a_name_counts() {
-        assert_eq!(params("a=1&a=2").get("a"), Some("1"));
-        assert_eq!(params("a=&b=%20").get("a"), Some(""));
-        assert_eq!(params("a=1").get("b"), None);
-        assert_eq!(params("a=&b=%20").get("b"), Some(" "));
-    }
-
-    #[test]
-    fn a_switch_without_a_value_is_on() {
-        let force = |query| params(query).switch(Param::new("force", ""));
-        assert_eq!(force(""), Ok(false));
-        assert_eq!(force("force"), Ok(true));
-        assert_eq!(force("force=true"), Ok(true));
-        assert_eq!(force("force=false"), Ok(false));
-        let error = force("force=1").unwrap_err();
-        assert_eq!(error.to_string(), "force must be one of true, false");
-    }
-
-    #[test]
-    fn names_have_the_bounds_of_events() {
-        let item = |item: &str| Params::of(None, Some(item.to_owned())).item_name(AGENT_NAME);
-        let long = "x".repeat(257);
-        let expect = "agent_name must be 1..=256 bytes";
-        for wrong in [&long, ""] {
-            assert_eq!(item(wrong).unwrap_err().to_string(), expect);
-        }
-        assert!(item(&long[1..]).is_ok());
-    }
-
-    #[test]
-    fn the_own_parameter_wins_over_the_time_range() {
-        let hours = |query| params(query).hours(24);
-        assert_eq!(
-            ["", "timeRange=6h", "timeRange=6h&hours=3"].map(hours),
-            [Ok(24), Ok(6), Ok(3)]
-        );
-        let days = |query| params(query).days(7);
-        assert_eq!(
-            ["", "timeRange=1h", "timeRange=24h"].map(days),
-            [Ok(7), Ok(1), Ok(1)]
-        );
-        assert_eq!(
-            ["timeRange=7d", "timeRange=1h&days=3"].map(days),
-            [Ok(7), Ok(3)]
-        );
-        let expect = "timeRange must be one of 1h, 6h, 24h, 7d, 30d";
-        for query in ["timeRange=2h", "timeRange=2h&hours=3"] {
-            assert_eq!(hours(query).unwrap_err().to_string(), expect);
-        }
-    }
-
-    #[test]
-    fn numbers_have_their_bounds_and_unknown_parameters_are_ignored() {
-        let hours = |query: &str| params(query).hours(24);
-        assert_eq!(hours("hours=1&x=y"), Ok(1));
-        assert_eq!(hours("hours=168"), Ok(168));
-        for text in ["0", "169", "-1", "1.5", "x", "99999999999"] {
-            let error = hours(&format!("hours={text}")).unwrap_err();
-            assert_eq!(error.to_string(), "hours must be 1..=168");
-        }
-        assert_eq!(params("days=400").days(7), Ok(400));
-        for query in ["days=0", "days=401"] {
-            let error = params(query).days(7).unwrap_err();
-            assert_eq!(error.to_string(), "days must be 1..=400");
-        }
-    }
-
-    #[test]
-    fn what_is_read_is_recorded_with_its_bounds() {
-        let recording = Params::recording();
-        assert_eq!(recording.days(7), Ok(7));
-        assert!(recording.item_name(AGENT_NAME).is_ok());
-        let specs = recording.into_specs();
-        let listed: Vec<_> = specs
-            .iter()
-            .map(|spec| (spec.param.name, spec.place))
-            .collect();
-        let (query, path) = (Place::Query, Place::Path);
-        let expect = [("days", query), ("timeRange", query), ("agent_name", path)];
-        assert_eq!(listed, expect);
-        let days = json!({"type": "integer", "minimum": 1, "maximum": 400, "default": 7});
-        assert_eq!(specs[0].schema, days);
-        let given = params("days=3");
-        assert_eq!(given.days(7), Ok(3));
-        assert_eq!(given.into_specs(), []);
-    }
-}
+mod tests;

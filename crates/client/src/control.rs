@@ -98,7 +98,40 @@ impl Control {
         path: &str,
         deadline: Duration,
     ) -> Result<Value, AskError> {
-        let (head, body) = self.within(deadline, method, path, None).await?;
+        self.send(method, path, Bytes::new(), deadline).await
+    }
+
+    /// Sends JSON, and takes a JSON answer in the time of a report.
+    ///
+    /// # Errors
+    /// As [`Control::ask`].
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, AskError> {
+        let body = Bytes::from(body.to_string());
+        self.send(Method::POST, path, body, REPORT).await
+    }
+
+    /// The same with a deadline of its own: the daemon may be asked to wait.
+    ///
+    /// # Errors
+    /// As [`Control::ask`].
+    pub async fn post_within(
+        &self,
+        path: &str,
+        body: &Value,
+        deadline: Duration,
+    ) -> Result<Value, AskError> {
+        let body = Bytes::from(body.to_string());
+        self.send(Method::POST, path, body, deadline).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<Value, AskError> {
+        let (head, body) = self.within(deadline, method, path, None, body).await?;
         if head.status.is_success() && body.is_empty() {
             return Ok(Value::Null);
         }
@@ -126,7 +159,9 @@ impl Control {
         cached: &mut Cached<T>,
     ) -> Result<(), AskError> {
         let tag = cached.tag.clone();
-        let (head, body) = self.within(QUICK, Method::GET, path, tag).await?;
+        let (head, body) = self
+            .within(QUICK, Method::GET, path, tag, Bytes::new())
+            .await?;
         if head.status == StatusCode::NOT_MODIFIED {
             cached.from_history = is_from_history(&head.headers);
             return Ok(());
@@ -152,8 +187,9 @@ impl Control {
         method: Method,
         path: &str,
         tag: Option<HeaderValue>,
+        body: Bytes,
     ) -> Result<(Head, Bytes), AskError> {
-        let answer = exchange(&self.socket, method, path, tag);
+        let answer = exchange(&self.socket, method, path, tag, body);
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(ExchangeError::NotRunning)) => Err(AskError::NotRunning(self.data_dir.clone())),

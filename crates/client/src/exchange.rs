@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{self, HeaderValue};
 use hyper::http::response::Parts as Head;
 use hyper::{Method, Request};
@@ -32,6 +32,7 @@ pub async fn exchange(
     method: Method,
     path: &str,
     tag: Option<HeaderValue>,
+    body: Bytes,
 ) -> Result<(Head, Bytes), ExchangeError> {
     let stream = UnixStream::connect(socket).await;
     let stream = stream.map_err(|error| match error.kind() {
@@ -49,7 +50,7 @@ pub async fn exchange(
         .method(method)
         .uri(path)
         .header(header::HOST, "localhost")
-        .body(Empty::<Bytes>::new())
+        .body(Full::new(body))
         .map_err(broken)?;
     if let Some(tag) = tag {
         request.headers_mut().insert(header::IF_NONE_MATCH, tag);

@@ -28,7 +28,7 @@ pub fn encoded(text: &str) -> String {
 }
 
 /// With those parameters that have a value.
-fn with_query(path: &str, query: &[Pair]) -> String {
+pub fn with_query(path: &str, query: &[Pair]) -> String {
     let mut whole = path.to_owned();
     let mut joint = '?';
     for (name, value) in query {

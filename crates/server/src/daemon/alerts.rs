@@ -45,6 +45,7 @@ pub fn start(context: &Context, tasks: &mut Tasks) {
             state: parts.state.clone(),
             settings: parts.settings.clone(),
             reloaded: context.reloaded.clone(),
+            definitions: context.reports.definitions().handle.clone(),
         },
         context.system.clone(),
         context.live().clone(),

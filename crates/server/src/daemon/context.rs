@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::control::{self, Requests};
+use super::failure::Failure;
 use super::folder::Folder;
 use super::parts::Parts;
 use super::redis::Redis;
@@ -21,6 +22,7 @@ use agentpulse_pipeline::reload::ReloadState;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::writer::WriterHandle;
 use agentpulse_reports::Reports;
+use agentpulse_reports::selection::ledger::LedgerHandle;
 use agentpulse_reports::system::System;
 use agentpulse_store::access::Access;
 use agentpulse_store::history::Lanes;
@@ -57,16 +59,17 @@ impl<'a> Context<'a> {
         settings: SettingsWatch,
         writer: WriterHandle,
         deliveries: Deliveries,
-    ) -> (Context<'a>, Requests, Registrar) {
+        ledger: LedgerHandle,
+    ) -> Result<(Context<'a>, Requests, Registrar), Failure> {
         let parts = Parts::new(stores, settings);
         let live = &site.redis.live;
         let readiness = parts.readiness(Arc::default());
         let reloaded = Arc::<ReloadState>::default();
         let (control, requests) = control::open(site.config, &parts, writer.clone());
         let history = stores.lanes.own.clone();
-        let (definitions, registrar) = registry::open(site.config, &parts, history);
+        let (definitions, registrar) = registry::open(site.config, &parts, history)?;
         let handle = definitions.handle.clone();
-        let views = parts.views(stores, live, definitions);
+        let views = parts.views(stores, live, definitions, ledger);
         let reports = Reports::new(views, parts.counters.clone(), now_ms);
         let system = System::new(
             readiness.clone(),
@@ -89,7 +92,7 @@ impl<'a> Context<'a> {
             reports: Arc::new(reports),
             system: Arc::new(system),
         };
-        (context, requests, registrar)
+        Ok((context, requests, registrar))
     }
 
     pub fn live(&self) -> &'a Live {

@@ -12,6 +12,10 @@ use super::tasks::Tasks;
 use crate::http::security::SecurityLayer;
 use crate::http::{Bodies, HttpState, serve_control, serve_tcp};
 use agentpulse_config::Config;
+use agentpulse_contract::data_folder::TRASH;
+use agentpulse_definitions::Client;
+use agentpulse_queue::Queue;
+use agentpulse_registry::Editor;
 use agentpulse_reports::stream;
 
 /// Returns the listener and its address, whose port the system may have chosen.
@@ -27,12 +31,14 @@ pub fn start(
     context: &Context,
     listener: TcpListener,
     security: watch::Receiver<Arc<SecurityLayer>>,
+    queue: Option<Arc<Queue>>,
     tasks: &mut Tasks,
 ) -> Result<(), Failure> {
     let site = &context.site;
     let watched = context.parts.watched(site.config, context.reports.clone());
     let (stream, hub) = stream::open(watched, tasks.stopped());
     tasks.spawn(|_| hub.run());
+    let trash = site.config.data.dir.join(TRASH);
     let state = Arc::new(HttpState {
         reports: context.reports.clone(),
         system: context.system.clone(),
@@ -46,6 +52,8 @@ pub fn start(
         stream,
         max_connections: site.config.http.max_connections,
         bodies: Bodies::default(),
+        queue,
+        editor: Editor::new(Client::built_in(None), trash),
     });
     let control = site.folder.bind_control()?;
     tasks.spawn(|stop| serve_control(control, state.clone(), stopped(stop)));

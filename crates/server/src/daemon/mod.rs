@@ -32,6 +32,7 @@ mod offline;
 mod ownership;
 mod parts;
 mod pipeline;
+mod queue;
 mod rebuild;
 mod redis;
 mod registry;

@@ -28,6 +28,7 @@ use agentpulse_pipeline::writer::{
 };
 use agentpulse_reports::client::{Clients, Said};
 use agentpulse_reports::registry::Definitions;
+use agentpulse_reports::selection::ledger::LedgerHandle;
 use agentpulse_reports::{Reports, Views, stream};
 use agentpulse_sources::claude_code::transcript::ClientUsage;
 use agentpulse_store::history::{History, Lanes};
@@ -165,7 +166,13 @@ impl Parts {
     }
 
     /// The sources of the reports.
-    pub fn views(&self, stores: &Stores, live: &Live, definitions: Definitions) -> Views {
+    pub fn views(
+        &self,
+        stores: &Stores,
+        live: &Live,
+        definitions: Definitions,
+        ledger: LedgerHandle,
+    ) -> Views {
         Views {
             live: live.clone(),
             lanes: stores.lanes.clone(),
@@ -175,6 +182,7 @@ impl Parts {
             calendar: stores.lookup.calendar().clone(),
             clients: self.clients(),
             definitions,
+            ledger,
         }
     }
 

@@ -8,27 +8,30 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{error, warn};
 
+use super::failure::Failure;
 use super::parts::Parts;
 use agentpulse_config::Config;
+use agentpulse_contract::data_folder::REGISTRY;
 use agentpulse_core::only::Only;
 use agentpulse_core::project::ProjectNames;
 use agentpulse_definitions::Client;
-use agentpulse_pipeline::changes::Changes;
+use agentpulse_pipeline::changes::{Changes, View};
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::running::Running;
 use agentpulse_pipeline::settings::SettingsWatch;
-use agentpulse_registry::{Keeper, Places, Workplace, Workplaces};
-use agentpulse_reports::registry::Definitions;
+use agentpulse_registry::{Keeper, Places, Recorder, Workplace, Workplaces};
+use agentpulse_reports::registry::{Definitions, Past, Standings};
 use agentpulse_store::history::Readers;
+use agentpulse_store::registry::Store;
+use agentpulse_store::sqlite::Error;
 use agentpulse_transcripts::project_of;
 
 /// Those of the settings first, then those in which something ran last.
 const MAX_PROJECTS: usize = 256;
 /// Of what runs, so many are asked for their projects.
 const MAX_RUNNING: usize = 1_000;
-/// An execution is in the history some seconds after its end.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// What is to be started.
@@ -46,21 +49,31 @@ struct Projects {
     found: watch::Sender<Arc<Workplaces>>,
 }
 
-pub fn open(config: &Config, parts: &Parts, history: Readers) -> (Definitions, Registrar) {
+/// # Errors
+/// `registry.db` is of a newer version.
+pub fn open(
+    config: &Config,
+    parts: &Parts,
+    history: Readers,
+) -> Result<(Definitions, Registrar), Failure> {
     let rescan = parts.settings.borrow().definition_rescan;
     let none = Workplaces {
         projects: Vec::new(),
+        library: Vec::new(),
         rescan,
     };
     let (found, workplaces) = watch::channel(Arc::new(none));
     let home = config.privacy.home.clone().unwrap_or_else(|| "/".into());
+    let (recorder, past) = past(&config.data.dir.join(REGISTRY), &home)?;
     let places = Places::new(home, config.registry.folder.clone());
     let epoch = format!("{:x}-{:x}", now_ms(), std::process::id());
     let client = Client::built_in(None);
     let counters = parts.counters.clone();
-    let (handle, keeper) = Keeper::new(client, places, workplaces, counters, epoch);
+    let (handle, keeper) = Keeper::new(client, recorder, places, workplaces, counters, epoch);
     let definitions = Definitions {
         handle,
+        past,
+        standings: Standings::default(),
         settings: parts.settings.clone(),
     };
     let projects = Projects {
@@ -70,35 +83,51 @@ pub fn open(config: &Config, parts: &Parts, history: Readers) -> (Definitions, R
         history,
         found,
     };
-    (definitions, Registrar { keeper, projects })
+    Ok((definitions, Registrar { keeper, projects }))
+}
+
+/// What cannot be read is no reason not to take events: nothing is recorded then.
+fn past(path: &Path, home: &Path) -> Result<(Option<Recorder>, Past), Failure> {
+    let opened = || -> Result<(Recorder, Past), Error> {
+        let recorder = Recorder::new(Store::open(path)?, home.to_owned())?;
+        Ok((recorder, Past::of(Store::open_to_read(path)?)))
+    };
+    match opened() {
+        Ok((recorder, past)) => Ok((Some(recorder), past)),
+        Err(error) if error.is_newer() => Err(error.into()),
+        Err(error) => {
+            error!(%error, "versions of definitions are neither recorded nor known");
+            Ok((None, Past::default()))
+        }
+    }
 }
 
 impl Registrar {
     /// Runs until `stop`.
     pub async fn run(mut self, stop: watch::Receiver<bool>) {
         // So that the first scan has all.
-        self.projects.find().await;
+        let seen = self.projects.find().await;
         tokio::select! {
             () = self.keeper.run(stop) => {}
-            () = self.projects.follow() => {}
+            () = self.projects.follow(seen) => {}
         }
     }
 }
 
 impl Projects {
-    async fn follow(&mut self) {
+    async fn follow(&mut self, mut seen: Seen) {
         loop {
-            let head = self.changes.head();
             tokio::select! {
-                () = moved(&self.changes, head) => {}
+                () = moved(&self.changes, seen) => {}
                 Ok(()) = self.settings.changed() => {}
             }
-            self.find().await;
+            seen = self.find().await;
         }
     }
 
-    /// What history does not say now, it says the next time.
-    async fn find(&mut self) {
+    /// Returns what was there before it began: whatever comes meanwhile is looked for the next time.
+    async fn find(&mut self) -> Seen {
+        let seen = Seen::of(&self.changes);
         let settings = self.settings.borrow_and_update().clone();
         let mut names = Vec::new();
         if settings.project_names == ProjectNames::Name {
@@ -143,6 +172,7 @@ impl Projects {
         projects.truncate(MAX_PROJECTS);
         let next = Workplaces {
             projects,
+            library: settings.definition_library.clone(),
             rescan: settings.definition_rescan,
         };
         self.found.send_if_modified(|found| {
@@ -152,14 +182,31 @@ impl Projects {
             }
             is_other
         });
+        seen
+    }
+}
+
+/// How far the executions were: those that run, and those of history.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    head: u64,
+    flushed: u64,
+}
+
+impl Seen {
+    fn of(changes: &Changes) -> Seen {
+        Seen {
+            head: changes.head(),
+            flushed: changes.position(View::History),
+        }
     }
 }
 
 /// Waits until something has run since.
-async fn moved(changes: &Changes, head: u64) {
+async fn moved(changes: &Changes, seen: Seen) {
     loop {
         sleep(LOOK_EVERY).await;
-        if changes.head() != head {
+        if Seen::of(changes) != seen {
             return;
         }
     }

@@ -6,6 +6,7 @@ use agentpulse_config::Config;
 use agentpulse_core::execution::Catalog;
 use agentpulse_pipeline::running::Timeouts;
 use agentpulse_pipeline::settings::RuntimeSettings;
+use agentpulse_tasks::settings::Settings as TaskSettings;
 
 pub fn runtime(config: &Config, catalog: Arc<Catalog>) -> RuntimeSettings {
     RuntimeSettings {
@@ -24,11 +25,31 @@ pub fn runtime(config: &Config, catalog: Arc<Catalog>) -> RuntimeSettings {
         project_names: config.privacy.projects,
         home: config.privacy.home.clone(),
         definition_projects: config.registry.projects.clone(),
+        definition_library: config.registry.library.clone(),
         definition_rescan: config.registry.rescan,
+        writes_definitions: config.registry.write,
         maintenance: config.registry.maintenance.clone(),
+        select_weights: config.select.weights.clone(),
+        abstain_below: config.select.abstain_below,
+        keeps_terms: config.select.keeps_terms,
+        tasks: Arc::new(tasks(&config.tasks)),
         counts_main: config.claude_code.main_thread,
         transcript_max_bytes: config.transcript.max_bytes,
         catalog,
         rules: config.alerts.rules.clone(),
     }
+}
+
+fn tasks(set: &agentpulse_config::Tasks) -> TaskSettings {
+    let mut tasks = TaskSettings {
+        age_step_ms: set.age_step.as_millis() as i64,
+        lease_ms: set.lease.as_millis() as i64,
+        max_retries: set.max_retries,
+        fallback_role: set.fallback_role.clone(),
+        keep_ms: set.keep.as_millis() as i64,
+        ..TaskSettings::default()
+    };
+    tasks.roles.names.extend(set.roles.iter().cloned());
+    tasks.roles.names.insert(set.fallback_role.clone());
+    tasks
 }

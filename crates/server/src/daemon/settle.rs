@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use super::failure::{Failure, cannot_create};
-use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL};
+use agentpulse_contract::data_folder::{ACCESS, HISTORY, JOURNAL, REGISTRY, TASKS};
 use agentpulse_contract::exit;
 use agentpulse_failpoint::failpoint;
 use agentpulse_store::backup::sync_folder;
@@ -18,7 +18,7 @@ pub const PARTIAL: &str = "restore.partial";
 /// The checked data until it is in its place.
 pub const READY: &str = "restore.ready";
 /// History comes last: a folder without it and with [`PARTIAL`] has no whole data.
-const PLACED: [&str; 3] = [ACCESS, JOURNAL, HISTORY];
+const PLACED: [&str; 5] = [TASKS, REGISTRY, ACCESS, JOURNAL, HISTORY];
 /// The files that SQLite keeps beside a database. A log that outlived its database would be written
 /// into the one that takes its place.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];

@@ -13,18 +13,22 @@ use super::folder::BoundSocket;
 use super::notify::Notifier;
 use super::parts::nonce;
 use super::pipeline::Pipeline;
+use super::queue::QueueThread;
 use super::reload::{self, ReloadRequests, Source};
 use super::stores::Stores;
 use super::tasks::Tasks;
 use super::{alerts, http, intake, settings};
 use crate::intake::Deliveries;
+use agentpulse_contract::data_folder::REGISTRY;
 use agentpulse_pipeline::reaper::Reaper;
 use agentpulse_pipeline::writer;
+use agentpulse_reports::selection::ledger;
 
 /// What runs.
 pub struct Daemon {
     pub pipeline: Pipeline,
     tasks: Tasks,
+    queue: QueueThread,
     notifier: Option<Arc<Notifier>>,
     _socket: BoundSocket,
 }
@@ -43,13 +47,15 @@ impl Daemon {
         let (settings, watched) = watch::channel(Arc::new(runtime));
         let (writer, queue) = writer::channel();
         let deliveries = Deliveries::new(nonce()?);
+        let (handle, ledger) = ledger::open(&site.config.data.dir.join(REGISTRY));
         let (context, requests, registrar) =
-            Context::new(site, &stores, watched, writer, deliveries);
+            Context::new(site, &stores, watched, writer, deliveries, handle)?;
         let parts = &context.parts;
         site.folder.publish(&site.address.to_string())?;
         alerts::restore(&stores, &parts.changes.ends)?;
         let pipeline = Pipeline::start(&context, stores, queue, requests.views)?;
 
+        let work = QueueThread::start(site.config, parts.settings.clone())?;
         let mut tasks = Tasks::new();
         let reloads = ReloadRequests {
             commands: requests.reload,
@@ -62,9 +68,12 @@ impl Daemon {
         alerts::start(&context, &mut tasks);
         let audit = AuditFlusher::new(site.access.clone(), parts.counters.clone());
         tasks.spawn(|stop| audit.run(stop));
-        http::start(&context, listener, security, &mut tasks)?;
+        http::start(&context, listener, security, work.queue.clone(), &mut tasks)?;
         let socket = intake::start(&context, &mut tasks).await?;
         tasks.spawn(|stop| registrar.run(stop));
+        if let Some(ledger) = ledger {
+            tasks.spawn(|stop| ledger.run(stop));
+        }
         tasks.spawn(|stop| context.reports.selections.clone().run(stop));
         start_followers(&context, &mut tasks);
         info!(
@@ -76,6 +85,7 @@ impl Daemon {
         Ok(Daemon {
             pipeline,
             tasks,
+            queue: work,
             notifier,
             _socket: socket,
         })
@@ -85,6 +95,7 @@ impl Daemon {
     pub async fn stop(self) {
         self.notifier.inspect(|notifier| notifier.stopping());
         self.tasks.stop().await;
+        self.queue.stop();
         self.pipeline.stop().await;
     }
 }

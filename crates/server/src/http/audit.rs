@@ -8,12 +8,13 @@ use axum::extract::State;
 use axum::http::Request;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tracing::warn;
 
 use super::error::HttpError;
 use super::keys::{failed, in_background};
 use super::state::HttpState;
 use agentpulse_api::params::{InvalidParameter, LIMIT, Params, SINCE};
-use agentpulse_store::access::Row;
+use agentpulse_store::access::{Entry, Row};
 
 /// Some 600 bytes each at most.
 const MAX_ROWS: usize = 1_000;
@@ -40,6 +41,15 @@ pub async fn audit(
     let rows = in_background(&http, move |access| access.audit(since_ms, limit)).await?;
     let audit = rows.map_err(failed)?;
     Ok(Json(Trail { audit }))
+}
+
+/// Writes a row of what was done. It cannot be undone, so the answer stands; the failure to record
+/// it is counted. Blocks.
+pub fn record(http: &HttpState, entry: Entry) {
+    if let Err(error) = http.access.note(entry) {
+        http.intake.counters.audit_failures.add(1);
+        warn!(%error, "the audit trail could not be written");
+    }
 }
 
 pub fn query(params: &Params) -> Result<AuditQuery, InvalidParameter> {

@@ -14,6 +14,7 @@ use super::credential::{Credential, credential, remove_credentials};
 use super::error::HttpError;
 use super::limit::{Buckets, Client};
 use super::seat::Seat;
+use super::tasks;
 use agentpulse_api::code::Code;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_pipeline::address::Network;
@@ -28,6 +29,8 @@ use agentpulse_store::access::{Access, Actor, Grant, Scope};
 const PAGE_FILES: &str = "/assets/";
 /// It describes the API and holds no data.
 const DOCUMENT: &str = "/api/openapi.json";
+/// The same is below `/api`.
+const DEFINITIONS: &str = "/registry/agents";
 
 pub struct Authorizer {
     access: Arc<Access>,
@@ -55,6 +58,9 @@ impl Requirement {
             _ if is_read && path.starts_with(PAGE_FILES) => Requirement::Nothing,
             "/api/audit" => Requirement::Scope(Scope::Admin),
             "/api/tickets" => Requirement::AnyKey,
+            _ if !is_read && is_of_definitions(path) => Requirement::Scope(Scope::Admin),
+            _ if !is_read && tasks::is_of_people(method, path) => Requirement::Scope(Scope::Admin),
+            _ if !is_read && tasks::is_of_tasks(path) => Requirement::Scope(Scope::Work),
             REFRESH | REFRESH_ALSO | Ask::PATH => Requirement::Scope(Scope::Read),
             _ if is_read => Requirement::Scope(Scope::Read),
             _ => Requirement::Scope(Scope::Ingest),
@@ -63,8 +69,16 @@ impl Requirement {
 
     /// Routes that depend on which key is used are never open, even on loopback.
     pub fn is_open_without_keys(self) -> bool {
-        matches!(self, Requirement::Scope(Scope::Read | Scope::Ingest))
+        let open = [Scope::Read, Scope::Ingest, Scope::Work];
+        matches!(self, Requirement::Scope(scope) if open.contains(&scope))
     }
+}
+
+/// The definitions, or one of them.
+fn is_of_definitions(path: &str) -> bool {
+    let rest = path.strip_prefix("/api").unwrap_or(path);
+    let rest = rest.strip_prefix(DEFINITIONS);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Why a request is rejected.
@@ -157,7 +171,12 @@ impl Authorizer {
         self.admit(request, &holder)?;
         request.extensions_mut().insert(holder);
         remove_credentials(request);
+        let requirement = Requirement::of(request.method(), request.uri().path());
         if let Some(grant) = grant {
+            if requirement == Requirement::Scope(Scope::Admin) {
+                let actor = grant.actor(Network::of(peer).to_string());
+                request.extensions_mut().insert(actor);
+            }
             request.extensions_mut().insert(grant);
         }
         Ok(())

@@ -13,8 +13,9 @@ use axum::{Json, Router};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
-use tracing::warn;
+use tokio::task::spawn_blocking;
 
+use super::audit::record;
 use super::authorizer::Refusal;
 use super::error::HttpError;
 use super::keys;
@@ -59,13 +60,14 @@ pub fn router(state: Arc<HttpState>) -> Router {
         .route("/control/reload", post(reload))
         .route("/control/keys", get(keys::list).post(keys::create))
         .route("/control/keys/{which}", delete(keys::revoke))
-        .route("/control/backup", post(backup));
+        .route("/control/backup", post(backup))
+        .route("/control/selections/forget", post(forget_selections));
     finish(routes().router.merge(control), state)
 }
 
 /// Answers a request of the daemon's user, and records it in the audit trail.
 pub async fn answer(
-    http: &HttpState,
+    http: &Arc<HttpState>,
     routes: &TowerToHyperService<Router>,
     user: User,
     mut request: Received,
@@ -88,18 +90,11 @@ pub async fn answer(
             true => Ok(None),
             false => Err(format!("answered {status}")),
         };
-        note(http, Entry::of(action, actor, outcome, now_ms())).await;
+        let (http, entry) = (http.clone(), Entry::of(action, actor, outcome, now_ms()));
+        // It fails where the daemon stops.
+        let _ = spawn_blocking(move || record(&http, entry)).await;
     }
     response
-}
-
-/// The action cannot be undone, so the answer stands; the failure to record it is counted.
-async fn note(http: &HttpState, entry: Entry) {
-    let noted = keys::in_background(http, move |access| access.note(entry)).await;
-    if let Ok(Err(error)) = noted {
-        http.intake.counters.audit_failures.add(1);
-        warn!(%error, "the audit trail could not be written");
-    }
 }
 
 /// The action to record; keys are recorded where they are created.
@@ -109,6 +104,7 @@ fn noted(method: &Method, path: &str) -> Option<Action> {
         "backup" => Some(Action::Backup),
         "prune" => Some(Action::Prune),
         "reload" => Some(Action::ConfigReloaded),
+        "selections/forget" => Some(Action::SelectionsForgotten),
         _ => None,
     }
     .filter(|_| *method == Method::POST)
@@ -141,6 +137,11 @@ async fn prune(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpEr
     Ok(Json(
         json!({ "executions": pruned.executions, "buckets": pruned.buckets }),
     ))
+}
+
+async fn forget_selections(State(http): State<Arc<HttpState>>) -> Result<Json<Value>, HttpError> {
+    let forgotten = http.reports.selections.forget().await?;
+    Ok(Json(json!({ "selections": forgotten })))
 }
 
 async fn backup(

@@ -5,7 +5,7 @@ use axum::http::header::{
     AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL,
 };
 
-use super::stream::paths::{OF_DASHBOARD, OWN};
+use super::stream::paths::{OF_DASHBOARD, OF_REGISTRY, OF_REGISTRY_ALSO, OWN};
 use super::stream::upgrade;
 
 pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -53,7 +53,10 @@ fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// Other routes ignore these headers, and would accept a ticket that stands in some log.
 fn is_websocket<B>(request: &Request<B>) -> bool {
-    let has_one = matches!(request.uri().path(), OWN | OF_DASHBOARD);
+    let has_one = matches!(
+        request.uri().path(),
+        OWN | OF_DASHBOARD | OF_REGISTRY | OF_REGISTRY_ALSO
+    );
     has_one && upgrade::is_asked_for(request.method(), request.headers())
 }
 

@@ -12,6 +12,7 @@ use crate::intake::{IngestCounts, IngestError, Unavailable};
 use agentpulse_api::code::Code;
 use agentpulse_api::params::InvalidParameter;
 use agentpulse_redact::redact;
+use agentpulse_reports::registry::Finding;
 
 /// `{"error":{"code":"invalid_parameter","message":"hours must be 1..=168"}}`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct HttpError {
     pub message: Cow<'static, str>,
     /// Beside the error: the events that were accepted before it.
     pub totals: Option<IngestCounts>,
+    /// Beside the error: what is wrong with a definition.
+    pub findings: Option<Vec<Finding>>,
 }
 
 impl HttpError {
@@ -28,6 +31,7 @@ impl HttpError {
             code,
             message: message.into(),
             totals: None,
+            findings: None,
         }
     }
 
@@ -49,6 +53,9 @@ impl IntoResponse for HttpError {
         let mut body = json!({"error": {"code": self.code.name(), "message": self.message}});
         if let Some(totals) = self.totals {
             body["totals"] = json!(totals);
+        }
+        if let Some(findings) = self.findings {
+            body["findings"] = json!(findings);
         }
         let mut response = (status(self.code), Json(body)).into_response();
         if matches!(self.code, Code::TooManyRequests | Code::Unavailable) {
@@ -81,6 +88,7 @@ impl From<agentpulse_reports::Error> for HttpError {
             agentpulse_reports::Error::UnknownExecution(_) => Code::UnknownExecution,
             agentpulse_reports::Error::UnknownSession(_) => Code::UnknownSession,
             agentpulse_reports::Error::Ambiguous(..) => Code::Ambiguous,
+            agentpulse_reports::Error::NoPrompt(_) => Code::NoPrompt,
             agentpulse_reports::Error::Unavailable(_) => {
                 return HttpError::unavailable("no answer is available now");
             }

@@ -8,6 +8,7 @@ mod body;
 mod conditional;
 pub mod control;
 mod credential;
+mod definitions;
 mod error;
 pub mod headers;
 mod hooks;
@@ -29,6 +30,7 @@ mod server;
 mod state;
 mod status;
 mod stream;
+mod tasks;
 mod tickets;
 mod timed;
 mod write_timeout;
@@ -37,3 +39,8 @@ pub use body::Bodies;
 pub use router::router;
 pub use server::{serve_control, serve_tcp};
 pub use state::{Control, HttpState};
+
+/// The OpenAPI document of the public routes.
+pub fn document() -> serde_json::Value {
+    openapi::document::document(&router::routes().described)
+}

@@ -48,7 +48,18 @@ const ASSETS: &[Asset] = &[
     asset!("index.html", HTML),
     asset!("keys.js", SCRIPT),
     asset!("live.js", SCRIPT),
+    asset!("registry/definition.js", SCRIPT),
+    asset!("registry/definitions.js", SCRIPT),
+    asset!("registry/layout.js", SCRIPT),
+    asset!("registry/network.js", SCRIPT),
+    asset!("registry/overview.js", SCRIPT),
+    asset!("registry/parts.js", SCRIPT),
+    asset!("registry/picture.js", SCRIPT),
+    asset!("registry/start.js", SCRIPT),
+    asset!("registry/style.css", STYLE),
+    asset!("registry/versions.js", SCRIPT),
     asset!("reports.js", SCRIPT),
+    asset!("sheet.js", SCRIPT),
     asset!("state.js", SCRIPT),
     asset!("style.css", STYLE),
     asset!("theme.js", SCRIPT),
@@ -59,6 +70,7 @@ const ASSETS: &[Asset] = &[
     asset!("views/cards.js", SCRIPT),
     asset!("views/help.js", SCRIPT),
     asset!("views/key.js", SCRIPT),
+    asset!("views/later.js", SCRIPT),
     asset!("views/link.js", SCRIPT),
     asset!("views/panel.js", SCRIPT),
     asset!("views/ranges.js", SCRIPT),
@@ -147,6 +159,10 @@ mod tests {
 
     /// What a browser loads to show the page.
     const MAX_PAGE_BYTES: usize = 140 << 10;
+    /// What it loads when the definitions or the network are opened.
+    const MAX_LATER_BYTES: usize = 40 << 10;
+    const LATER: [&str; 2] = ["registry/start.js", "registry/style.css"];
+    const VIEWS: [&str; 2] = ["registry/definitions.js", "registry/network.js"];
 
     fn text(path: &str) -> &'static str {
         let sent = Sent::find(path).unwrap_or_else(|| panic!("{path} is not served"));
@@ -172,14 +188,16 @@ mod tests {
         parts.join("/")
     }
 
-    /// The files that the page names, and those that they import.
-    fn loaded() -> BTreeSet<String> {
+    /// The files that the page names.
+    fn named() -> Vec<String> {
         let named = Regex::new(r#"(?:href|src)="assets/([^"]+)""#).unwrap();
+        let named = named.captures_iter(text(INDEX));
+        named.map(|found| found[1].to_owned()).collect()
+    }
+
+    /// These, and what they import.
+    fn loaded(mut waiting: Vec<String>) -> BTreeSet<String> {
         let import = Regex::new(r#"(?m)^(?:import .*|\}) from "(\.[^"]+)";$"#).unwrap();
-        let mut waiting: Vec<String> = named
-            .captures_iter(text(INDEX))
-            .map(|found| found[1].to_owned())
-            .collect();
         let mut loaded = BTreeSet::new();
         while let Some(path) = waiting.pop() {
             let script = text(&path);
@@ -191,15 +209,41 @@ mod tests {
         loaded
     }
 
+    fn bytes<'a>(paths: impl IntoIterator<Item = &'a String>) -> usize {
+        paths.into_iter().map(|path| text(path).len()).sum()
+    }
+
     #[test]
     fn all_that_is_loaded_is_served_and_small() {
-        let loaded = loaded();
+        let first = loaded(named());
+        let later = |views: &[&str]| {
+            let later = LATER.iter().chain(views).map(|path| (*path).to_owned());
+            loaded(named().into_iter().chain(later).collect())
+        };
+        let all = later(&VIEWS);
         let served: BTreeSet<String> = ASSETS.iter().map(|asset| asset.path.to_owned()).collect();
-        let idle: Vec<_> = served.difference(&loaded).collect();
+        let idle: Vec<_> = served.difference(&all).collect();
         assert_eq!(idle, [INDEX, "vendor/uPlot.LICENSE"]);
-        let bytes: usize = loaded.iter().map(|path| text(path).len()).sum();
-        let bytes = bytes + text(INDEX).len();
-        assert!(bytes <= MAX_PAGE_BYTES, "{bytes} bytes");
+        let page = bytes(&first) + text(INDEX).len();
+        assert!(page <= MAX_PAGE_BYTES, "{page} bytes");
+        for view in VIEWS {
+            let later = bytes(later(&[view]).difference(&first));
+            assert!(later <= MAX_LATER_BYTES, "{later} bytes for {view}");
+        }
+    }
+
+    #[test]
+    fn what_is_loaded_later_is_not_loaded_first() {
+        let first = loaded(named());
+        for path in LATER.iter().chain(&VIEWS) {
+            assert!(!first.contains(*path), "{path}");
+        }
+        assert!(text("views/later.js").contains(r#"import("../registry/start.js")"#));
+        let start = text("registry/start.js");
+        assert!(start.contains(r#""assets/registry/style.css""#));
+        for view in ["./definitions.js", "./network.js"] {
+            assert!(start.contains(&format!(r#"import("{view}")"#)), "{view}");
+        }
     }
 
     #[test]

@@ -7,17 +7,19 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 
 use super::error::{unknown_route, wrong_method};
-use super::openapi::{Operation, Routes, body, document};
+use super::openapi::{Operation, Routes, body, definition, document};
 use super::state::HttpState;
 use super::stream::{paths, routes as stream};
 use super::timed::timed;
-use super::{alerts, audit, hooks, intake, page, probes, registry, select, tickets};
+use super::{
+    alerts, audit, definitions, hooks, intake, page, probes, registry, select, tasks, tickets,
+};
 use agentpulse_alerts::store::List;
 use agentpulse_api::code::Code;
 use agentpulse_api::endpoint::Endpoint;
 use agentpulse_reports::health::Health;
-use agentpulse_reports::registry::{REFRESH, REFRESH_ALSO, changes};
-use agentpulse_reports::selection::{Ask, Selected};
+use agentpulse_reports::registry::{Agent, REFRESH, REFRESH_ALSO, changes, list, show};
+use agentpulse_reports::selection::{Ask, FEEDBACK, Noted, Selected, Stats, StatsQuery};
 use agentpulse_reports::{ENDPOINTS, exposition};
 
 /// All public routes.
@@ -27,7 +29,7 @@ pub fn router(state: Arc<HttpState>) -> Router {
 
 pub(super) fn routes() -> Routes {
     let routes = ENDPOINTS.iter().fold(Routes::default(), Routes::report);
-    let routes = streams(selection(definitions(intakes(routes))));
+    let routes = tasks::routes(streams(selection(written(followed(intakes(routes))))));
     files(operations(routes))
 }
 
@@ -75,6 +77,8 @@ fn streams(routes: Routes) -> Routes {
             .upgrades()
             .fails(&[Code::UpgradeRequired, Code::TooManyClients])
     };
+    let registry =
+        || operation("A WebSocket of the definitions of agents, their numbers and alerts");
     routes
         .get(
             paths::OWN,
@@ -86,9 +90,15 @@ fn streams(routes: Routes) -> Routes {
             stream::of_dashboard,
             operation("A WebSocket in the existing dashboard's dialect"),
         )
+        .get(paths::OF_REGISTRY, stream::of_registry, registry())
+        .get(
+            paths::OF_REGISTRY_ALSO,
+            stream::of_registry,
+            registry().also(),
+        )
 }
 
-fn definitions(routes: Routes) -> Routes {
+fn followed(routes: Routes) -> Routes {
     let changes = || {
         Operation::new("What changed in the definitions since a moment; waits for it if asked to")
             .asks(changes::Query::parse)
@@ -107,6 +117,45 @@ fn definitions(routes: Routes) -> Routes {
         .post(REFRESH_ALSO, registry::refresh, refresh().also())
 }
 
+fn written(routes: Routes) -> Routes {
+    let create = || {
+        Operation::new("Writes a new definition")
+            .body(definition::new())
+            .answers::<Agent>(StatusCode::CREATED, "It is written")
+            .fails(&[Code::ReadOnly, Code::NameTaken, Code::InvalidDefinition])
+            .fails(&[Code::InvalidParameter, Code::CannotWrite])
+    };
+    let one = |summary| {
+        Operation::new(summary)
+            .fails(&[Code::ReadOnly, Code::UnknownAgent, Code::Ambiguous])
+            .fails(&[Code::InvalidParameter, Code::CannotWrite, Code::Unavailable])
+    };
+    let change = || {
+        one("Changes fields of a definition, or its prompt, and no other byte")
+            .asks(definitions::item)
+            .if_match(true)
+            .body(definition::change())
+            .answers::<Agent>(StatusCode::OK, "It is written, or was so")
+            .fails(&[Code::VersionRequired, Code::InvalidDefinition])
+    };
+    let remove = || {
+        one("Removes a definition; its file goes to the trash")
+            .asks(definitions::removal)
+            .if_match(false)
+            .answers::<definitions::Removed>(StatusCode::OK, "It is removed")
+            .fails(&[Code::AgentBusy])
+    };
+    let (all, all_also) = (list::Query::PATH, "/registry/agents");
+    let (one, one_also) = (show::Query::PATH, "/registry/agents/{id}");
+    routes
+        .post(all, definitions::create, create())
+        .post(all_also, definitions::create, create().also())
+        .put(one, definitions::change, change())
+        .put(one_also, definitions::change, change().also())
+        .delete(one, definitions::remove, remove())
+        .delete(one_also, definitions::remove, remove().also())
+}
+
 fn selection(routes: Routes) -> Routes {
     let operation = || {
         Operation::new(Ask::SUMMARY)
@@ -123,6 +172,23 @@ fn selection(routes: Routes) -> Routes {
             Ask::PATH,
             select::of_body,
             operation().body(body::selection()),
+        )
+        .get(
+            StatsQuery::PATH,
+            select::stats,
+            Operation::new(StatsQuery::SUMMARY)
+                .asks(StatsQuery::parse)
+                .answers::<Stats>(StatusCode::OK, "Figures by day, and of all days")
+                .fails(&[Code::Unavailable]),
+        )
+        .post(
+            FEEDBACK,
+            select::feedback,
+            Operation::new("How a selection ended")
+                .asks(select::id)
+                .body(body::feedback())
+                .answers::<Noted>(StatusCode::OK, "What stands now")
+                .fails(&[Code::UnknownSelection, Code::Settled]),
         )
 }
 

@@ -13,6 +13,8 @@ use agentpulse_pipeline::backup::Backups;
 use agentpulse_pipeline::flusher::FlusherHandle;
 use agentpulse_pipeline::readiness::Readiness;
 use agentpulse_pipeline::reload::{ReloadHandle, ReloadState};
+use agentpulse_queue::Queue;
+use agentpulse_registry::Editor;
 use agentpulse_reports::Reports;
 use agentpulse_reports::stream::Stream;
 use agentpulse_reports::system::System;
@@ -33,6 +35,10 @@ pub struct HttpState {
     /// Connections at once, of each listener.
     pub max_connections: usize,
     pub bodies: Bodies,
+    /// None where it cannot be opened.
+    pub queue: Option<Arc<Queue>>,
+    /// Of definitions.
+    pub editor: Editor,
 }
 
 /// The tasks that carry out what is asked for on the control socket.

@@ -1,6 +1,7 @@
 //! The request bodies, as JSON Schema. What decodes them is [`agentpulse_sources`]; the bounds
 //! are its own.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -10,7 +11,7 @@ use crate::http::intake::MAX_EVENTS_BYTES;
 use crate::intake::MAX_LINE_BYTES;
 use agentpulse_core::limits::{MAX_COST, MAX_COUNT, MAX_ITEMS, MAX_NAME_BYTES};
 use agentpulse_core::sketch::MAX_DURATION_MS;
-use agentpulse_reports::selection::{Ask, MAX_BODY_BYTES};
+use agentpulse_reports::selection::{Ask, Feedback, MAX_BODY_BYTES, MAX_FEEDBACK_BYTES};
 use agentpulse_sources::{SECONDS_BELOW, TIME_RANGE_MS};
 
 const JSON: &str = "application/json";
@@ -79,15 +80,37 @@ pub fn payload() -> Body {
 
 /// A task for which agents are ranked.
 pub fn selection() -> Body {
+    one(schema::<Ask>(), MAX_BODY_BYTES)
+}
+
+/// How a selection ended.
+pub fn feedback() -> Body {
+    one(schema::<Feedback>(), MAX_FEEDBACK_BYTES)
+}
+
+/// The same, which may be left out.
+pub fn maybe<T: JsonSchema>(max_bytes: usize) -> Body {
+    Body {
+        is_required: false,
+        ..of::<T>(max_bytes)
+    }
+}
+
+/// What decodes to a `T`.
+pub fn of<T: JsonSchema>(max_bytes: usize) -> Body {
+    one(schema::<T>(), max_bytes)
+}
+
+fn schema<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.meta_schema = None;
         settings.inline_subschemas = true;
     });
-    let schema = settings.into_generator().into_root_schema_for::<Ask>();
-    one(schema.to_value(), MAX_BODY_BYTES)
+    let schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.to_value()
 }
 
-fn one(schema: Value, max_bytes: usize) -> Body {
+pub(super) fn one(schema: Value, max_bytes: usize) -> Body {
     Body {
         content: vec![(JSON, schema)],
         is_required: true,
@@ -95,14 +118,14 @@ fn one(schema: Value, max_bytes: usize) -> Body {
     }
 }
 
-type Fields = Map<String, Value>;
+pub(super) type Fields = Map<String, Value>;
 
-fn fields_of<const N: usize>(fields: [(&str, Value); N]) -> Fields {
+pub(super) fn fields_of<const N: usize>(fields: [(&str, Value); N]) -> Fields {
     let owned = fields.map(|(name, schema)| (name.to_owned(), schema));
     owned.into_iter().collect()
 }
 
-fn object(fields: Fields, required: &[&str]) -> Value {
+pub(super) fn object(fields: Fields, required: &[&str]) -> Value {
     json!({"type": "object", "required": required, "properties": fields})
 }
 
@@ -275,7 +298,7 @@ fn remembered() -> Value {
 }
 
 /// Null is the same as absent.
-fn optional(mut schema: Value) -> Value {
+pub(super) fn optional(mut schema: Value) -> Value {
     if let Some(Value::Array(all)) = schema.get_mut("anyOf") {
         all.push(json!({"type": "null"}));
         return schema;

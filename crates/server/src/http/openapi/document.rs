@@ -58,7 +58,7 @@ impl JsonSchema for Document {
     }
 }
 
-fn document(described: &[Described]) -> Value {
+pub fn document(described: &[Described]) -> Value {
     let mut generator = generator();
     let mut responses = Responses::default();
     let mut paths = Map::new();
@@ -187,7 +187,14 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "description": "Tags of answers that the client has.",
         })
     });
-    specs.chain(tag).collect()
+    let version = operation.if_match.map(|is_required| {
+        json!({
+            "name": "If-Match", "in": "header", "required": is_required,
+            "schema": {"type": "string", "pattern": "^\"[0-9a-f]{32}\"$"},
+            "description": "The version of the definition, in quotes.",
+        })
+    });
+    specs.chain(tag).chain(version).collect()
 }
 
 fn response(operation: &Operation, answer: &Answer, generator: &mut SchemaGenerator) -> Value {

@@ -2,10 +2,11 @@
 //! parsers accept, the requirements of the authorizer, and the types of the answers.
 
 pub mod body;
+pub mod definition;
 pub mod document;
 mod operation;
 mod routes;
 mod schemas;
 
-pub use self::operation::Operation;
+pub use self::operation::{Content, Operation};
 pub use self::routes::Routes;

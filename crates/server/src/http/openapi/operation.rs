@@ -16,6 +16,8 @@ pub struct Operation {
     pub answers: Vec<Answer>,
     /// Whether `If-None-Match` is answered with 304.
     pub conditional: bool,
+    /// Whether `If-Match` names a version, and has to.
+    pub if_match: Option<bool>,
     /// Whether the answer names the view that it comes from.
     pub tells_its_view: bool,
     /// Whether it becomes a WebSocket.
@@ -54,6 +56,7 @@ impl Operation {
             body: None,
             answers: Vec::new(),
             conditional: false,
+            if_match: None,
             tells_its_view: false,
             upgrades: false,
             is_also: false,
@@ -128,6 +131,12 @@ impl Operation {
     pub fn conditional(mut self) -> Operation {
         self.conditional = true;
         self
+    }
+
+    /// `If-Match` may name a version, or has to.
+    pub fn if_match(mut self, is_required: bool) -> Operation {
+        self.if_match = Some(is_required);
+        self.fails(&[Code::InvalidParameter, Code::ChangedMeanwhile])
     }
 
     pub fn tells_its_view(mut self) -> Operation {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::operation::{Content, Operation};
 use crate::http::reads::read;
@@ -42,6 +42,30 @@ impl Routes {
         T: 'static,
     {
         self.route(path, Method::POST, post(handler), operation)
+    }
+
+    pub fn put<H, T>(self, path: &'static str, handler: H, operation: Operation) -> Routes
+    where
+        H: Handler<T, Arc<HttpState>>,
+        T: 'static,
+    {
+        self.route(path, Method::PUT, put(handler), operation)
+    }
+
+    pub fn patch<H, T>(self, path: &'static str, handler: H, operation: Operation) -> Routes
+    where
+        H: Handler<T, Arc<HttpState>>,
+        T: 'static,
+    {
+        self.route(path, Method::PATCH, patch(handler), operation)
+    }
+
+    pub fn delete<H, T>(self, path: &'static str, handler: H, operation: Operation) -> Routes
+    where
+        H: Handler<T, Arc<HttpState>>,
+        T: 'static,
+    {
+        self.route(path, Method::DELETE, delete(handler), operation)
     }
 
     pub fn report(self, endpoint: &'static Served) -> Routes {

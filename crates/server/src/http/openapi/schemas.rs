@@ -68,6 +68,10 @@ fn response(status: StatusCode, codes: &[Code]) -> Value {
         let totals = generator().into_root_schema_for::<IngestCounts>();
         schema["properties"]["totals"] = totals.to_value();
     }
+    if codes.contains(&Code::InvalidDefinition) {
+        let finding = json!({"$ref": "#/components/schemas/Finding"});
+        schema["properties"]["findings"] = json!({"type": "array", "items": finding});
+    }
     let mut response = json!({
         "description": meanings.collect::<Vec<String>>().join("; "),
         "content": {"application/json": {"schema": schema}},

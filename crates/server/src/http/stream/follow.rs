@@ -63,7 +63,7 @@ async fn answer(
         _ if is_ping(&message) => socket.send(PONG).await,
         // What the dashboard asks for it has been sent.
         Dialect::Dashboard => Ok(()),
-        Dialect::Own => {
+        Dialect::Own | Dialect::Registry => {
             let error = json!({"code": "unknown_message", "message": "only pings are understood"});
             let answer = json!({"type": "error", "error": error});
             socket.send(answer.to_string().into()).await

@@ -1,4 +1,4 @@
-//! The routes of the two WebSockets.
+//! The routes of the WebSockets.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -43,6 +43,16 @@ pub async fn of_dashboard(
     upgrade: Upgrade,
 ) -> Result<Response, HttpError> {
     open(http, grant, holder, upgrade, Dialect::Dashboard)
+}
+
+/// [`OF_REGISTRY`](super::paths::OF_REGISTRY)
+pub async fn of_registry(
+    State(http): Http,
+    grant: Key,
+    holder: Whose,
+    upgrade: Upgrade,
+) -> Result<Response, HttpError> {
+    open(http, grant, holder, upgrade, Dialect::Registry)
 }
 
 fn open(
