@@ -38,12 +38,16 @@
 //! | [`agentpulse_sources`] | what arrives, decoded: events, hooks, transcripts; pure |
 //! | [`agentpulse_definitions`] | what a definition of an agent says, and what is wrong with it; pure |
 //! | `agentpulse_selection` | which agent should take a task, and why: pure |
+//! | `agentpulse_tasks` | what a task is, and what may be done to it: pure |
+//! | `agentpulse_queue` | the task queue: one writer, leases, and those who wait for tasks |
 //! | `agentpulse_notices` | what the system reports of changes to files |
-//! | [`agentpulse_registry`] | the places of definitions, what a scan of them finds, and the keeper that follows them |
-//! | [`agentpulse_store::sqlite`] | what the three databases share: opening, versions, errors |
+//! | [`agentpulse_registry`] | the places of definitions, what a scan of them finds, the keeper that follows them, and the editor that writes them |
+//! | [`agentpulse_store::sqlite`] | what the databases share: opening, versions, errors |
 //! | [`agentpulse_store::journal`] | accepted events as changes, in order, durable |
 //! | [`agentpulse_store::history`] | one row a run, and the rollups |
 //! | [`agentpulse_store::access`] | API keys, tickets, and the audit trail |
+//! | [`agentpulse_store::registry`] | what the definitions of agents were |
+//! | `agentpulse_store::tasks` | tasks, messages and logs |
 //! | [`agentpulse_store::backup`] | the databases in one file, and the way back |
 //! | [`agentpulse_live`] | the live view in Redis: the key table, the scripts, the reads |
 //! | [`agentpulse_live::private_server`] | the private server: find, start, check, adopt, stop |
@@ -79,6 +83,8 @@
 //! 8. Every queue, list and wait has a named limit; what is refused is counted.
 //! 9. A counter that was shown never falls, by no correction and by no crash: what is shown of the
 //!    executions is the most that their sums ever were, and all of it is on the disk before.
+//! 10. Definitions are read, and written only where that is allowed and asked for by name: then
+//!     whole files by a rename, of the version that the client has seen.
 //!
 //! Deliberately absent: dedupe keys in Redis (the cursor is enough), code that reverts (a change
 //! has a before), averages that are read back, a UNIQUE index on the journal (the writer is

@@ -9,8 +9,8 @@ use super::failure::{Failure, one_line};
 use super::target::Target;
 use super::{
     agents, audit, backup, bench, completions, config, costs, demo, doctor, emit, executions,
-    export, hooks, import, key, man, prices, prune, rebuild, registry, reload, restore, select,
-    serve, session, sessions, show, status, tools, top, verify,
+    export, hooks, import, key, man, mcp, messages, prices, prune, rebuild, registry, reload,
+    restore, select, serve, session, sessions, show, status, tasks, tools, top, verify,
 };
 use agentpulse_contract::exit;
 
@@ -65,6 +65,14 @@ enum Command {
     Registry(registry::RegistryCommand),
     /// Name the agent that should take a task, and why; exit code 1 if none fits
     Select(select::Select),
+    /// Make, take and follow tasks
+    #[command(subcommand)]
+    Tasks(tasks::TasksCommand),
+    /// Send and read messages between agents
+    #[command(subcommand)]
+    Messages(messages::MessagesCommand),
+    /// Serve tools to a coding agent by MCP, over standard input and output
+    Mcp(mcp::Mcp),
     /// Show or check the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -134,6 +142,9 @@ fn run(target: &Target, command: Command) -> Result<(), Failure> {
         Command::Prices(prices) => prices.run(target),
         Command::Registry(registry) => registry.run(target),
         Command::Select(select) => select.run(target),
+        Command::Tasks(tasks) => tasks.run(target),
+        Command::Messages(messages) => messages.run(target),
+        Command::Mcp(mcp) => mcp.run(target),
         Command::Config(config) => config.run(target),
         Command::Rebuild(rebuild) => rebuild.run(target),
         Command::Reload(reload) => reload.run(target),

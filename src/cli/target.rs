@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::Failure;
+use super::failure::{Failure, io_failed};
 use agentpulse_config::{Config, ConfigError, default_file};
 use agentpulse_contract::exit;
 
@@ -30,6 +30,19 @@ impl Target {
     pub fn flags(&self) -> Result<Vec<(String, String)>, Failure> {
         let dir = self.data_dir.as_ref();
         dir.map(|dir| flag("data.dir", dir)).into_iter().collect()
+    }
+
+    /// The same for another command, wherever it is started.
+    pub fn arguments(&self) -> Result<Vec<String>, Failure> {
+        let given = [("--config", &self.config), ("--data-dir", &self.data_dir)];
+        let mut arguments = Vec::new();
+        for (name, path) in given {
+            let Some(path) = path else { continue };
+            let absolute = std::path::absolute(path).map_err(|error| io_failed(name, &error))?;
+            let (name, path) = flag(name, &absolute)?;
+            arguments.extend([name, path]);
+        }
+        Ok(arguments)
     }
 
     /// The settings of now; `flags` are all of them.

@@ -12,7 +12,8 @@ use super::result::Setting;
 use super::subject::Subject;
 use super::table::table;
 use super::{
-    at_rest, burst, disk, machine, memory, page, reads, scripts, single, stream, sustained,
+    at_rest, burst, definitions, disk, machine, memory, page, reads, scripts, single, stream,
+    sustained,
 };
 use crate::cli::failure::Failure;
 use crate::cli::output::{print, print_json};
@@ -96,6 +97,7 @@ impl Bench {
         rows.extend(with_clients.rows("100 who watch", 130.0));
         rows.extend(memory::afterwards(&subject)?);
         rows.extend(disk::afterwards(&subject)?);
+        rows.extend(definitions::measure(&subject, &mut load)?);
         drop(subject);
         if self.json {
             return print_json(json!({"setting": setting, "rows": rows}));

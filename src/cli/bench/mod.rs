@@ -3,6 +3,7 @@
 mod at_rest;
 mod burst;
 mod command;
+mod definitions;
 mod disk;
 mod earlier;
 mod load;
@@ -13,6 +14,7 @@ mod reads;
 mod result;
 mod scripts;
 mod single;
+mod storm;
 mod stream;
 mod subject;
 mod sustained;

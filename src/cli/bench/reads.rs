@@ -10,7 +10,7 @@ use axum::routing::get as on_get;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::SendRequest;
-use hyper::{Request, header};
+use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -28,7 +28,7 @@ const ROUND_LASTS: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);
 const PATH: &str = "/api/agents/metrics/current";
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
 type Sender = SendRequest<Empty<Bytes>>;
 
 /// How the requests of some rounds were answered.
@@ -166,6 +166,32 @@ async fn drive(address: SocketAddr, seen: &mut Seen) -> Result<(), Error> {
     Ok(())
 }
 
+/// A connection that asks one thing after the other.
+pub struct Client {
+    runtime: Runtime,
+    sender: Sender,
+    address: SocketAddr,
+}
+
+impl Client {
+    pub fn open(address: SocketAddr) -> Result<Client, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let sender = runtime.block_on(open(address))?;
+        Ok(Client {
+            runtime,
+            sender,
+            address,
+        })
+    }
+
+    pub fn get(&mut self, path: &str) -> Result<(StatusCode, Bytes), Error> {
+        let asked = ask(&mut self.sender, self.address, path);
+        self.runtime.block_on(asked)
+    }
+}
+
 async fn fetch(address: SocketAddr) -> Result<Bytes, Error> {
     get(&mut open(address).await?, address).await
 }
@@ -180,15 +206,25 @@ async fn open(address: SocketAddr) -> Result<Sender, Error> {
 }
 
 async fn get(sender: &mut Sender, address: SocketAddr) -> Result<Bytes, Error> {
-    let request = Request::get(PATH)
+    let (status, body) = ask(sender, address, PATH).await?;
+    match status.is_success() {
+        true => Ok(body),
+        false => Err(status.to_string().into()),
+    }
+}
+
+async fn ask(
+    sender: &mut Sender,
+    address: SocketAddr,
+    path: &str,
+) -> Result<(StatusCode, Bytes), Error> {
+    let request = Request::get(path)
         .header(header::HOST, address.to_string())
         .body(Empty::new())?;
     sender.ready().await?;
     let answer = sender.send_request(request).await?;
-    if !answer.status().is_success() {
-        return Err(answer.status().to_string().into());
-    }
-    Ok(answer.into_body().collect().await?.to_bytes())
+    let status = answer.status();
+    Ok((status, answer.into_body().collect().await?.to_bytes()))
 }
 
 #[cfg(test)]

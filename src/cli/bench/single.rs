@@ -94,7 +94,7 @@ fn crowd(socket: &Path) -> io::Result<Vec<Duration>> {
     })
 }
 
-fn open(socket: &Path) -> io::Result<BufReader<UnixStream>> {
+pub fn open(socket: &Path) -> io::Result<BufReader<UnixStream>> {
     let stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -102,7 +102,7 @@ fn open(socket: &Path) -> io::Result<BufReader<UnixStream>> {
 }
 
 /// Writes a line and reads its totals.
-fn send(connection: &mut BufReader<UnixStream>, line: &[u8]) -> io::Result<()> {
+pub fn send(connection: &mut BufReader<UnixStream>, line: &[u8]) -> io::Result<()> {
     connection.get_mut().write_all(line)?;
     let mut answer = String::new();
     connection.read_line(&mut answer)?;

@@ -27,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 const SETTINGS: &str = "[reaper]\nidle_timeout = \"6h\"\n[log]\nlevel = \"warn\"\n\
      [http]\nrate_limit = 1000000\nrate_burst = 1000000\n";
 
+/// The user's own definitions are not measured.
+const CLIENT: &str = "client";
+
 pub struct Subject {
     child: Child,
     folder: PathBuf,
@@ -42,7 +45,9 @@ impl Subject {
             .create(&folder)
             .map_err(cannot)?;
         let (settings, data) = (folder.join("settings.toml"), folder.join("data"));
-        fs::write(&settings, SETTINGS).map_err(cannot)?;
+        let client = folder.join(CLIENT).display().to_string();
+        let text = format!("{SETTINGS}[registry]\nfolder = {client:?}\n");
+        fs::write(&settings, text).map_err(cannot)?;
         let program = std::env::current_exe().map_err(cannot)?;
         let log = File::create(folder.join("log")).map_err(cannot)?;
         let mut command = Command::new(program);
@@ -103,6 +108,11 @@ impl Subject {
 
     pub fn socket(&self) -> PathBuf {
         self.folder.join("agentpulse.sock")
+    }
+
+    /// Where the client that it follows has its definitions.
+    pub fn client_folder(&self) -> PathBuf {
+        self.folder.join(CLIENT)
     }
 
     /// Where all that it writes is.

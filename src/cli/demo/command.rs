@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::day::Day;
-use super::lines;
 use super::replay::{Chunks, Speed};
+use super::{definitions, lines};
 use crate::cli::delivery::{Totals, connect, deliver};
 use crate::cli::emit::{refused, show_refusal};
 use crate::cli::event_socket::event_socket;
@@ -21,6 +21,7 @@ use crate::cli::runtime::block_on;
 use crate::cli::target::{Target, flag};
 use agentpulse_client::Control;
 use agentpulse_config::Config;
+use agentpulse_contract::exit;
 
 /// The plan of so many takes some 20 MB. For more traffic there is `agentpulse bench`.
 const MAX_EXECUTIONS: u64 = 200_000;
@@ -44,10 +45,16 @@ pub struct Demo {
     /// The Unix socket of the daemon [default: that of the daemon on the data folder]
     #[arg(long, value_name = "PATH", conflicts_with = "print")]
     socket: Option<PathBuf>,
+    /// Write the definitions of its agents into an empty folder instead, ten of them broken
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["print", "socket"])]
+    definitions: Option<PathBuf>,
 }
 
 impl Demo {
     pub fn run(self, target: &Target) -> Result<(), Failure> {
+        if let Some(folder) = &self.definitions {
+            return define(folder);
+        }
         let end_ms = Timestamp::now().as_millisecond();
         let day = Day::plan(self.seed, self.executions as usize, end_ms);
         let names: HashSet<&str> = day.runs.iter().map(|run| run.agent.name).collect();
@@ -71,6 +78,13 @@ impl Demo {
         print(&report(&summary, &totals, &http_address(&status, &config)))?;
         refused(&totals)
     }
+}
+
+fn define(folder: &Path) -> Result<(), Failure> {
+    let shown = folder.display();
+    let count = definitions::write(folder)
+        .map_err(|error| Failure::new(exit::CANNOT_CREATE, format!("{shown}: {error}")))?;
+    print(&format!("{count} definitions were written to {shown}\n"))
 }
 
 fn write(chunks: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {

@@ -3,6 +3,7 @@
 mod cast;
 mod command;
 pub mod day;
+mod definitions;
 pub mod lines;
 pub mod random;
 mod replay;

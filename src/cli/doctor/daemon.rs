@@ -138,7 +138,9 @@ async fn definitions(control: &Control) -> Vec<Finding> {
             return vec![Finding::error(SUBJECT, error.to_string(), fix)];
         }
     };
-    let (errors, agents) = (stats.findings.error, stats.agent_counts.total);
+    let errors = stats.findings.error;
+    let of_library = stats.agent_counts.by_scope.get("library").unwrap_or(&0);
+    let agents = stats.agent_counts.total - of_library;
     let mut findings = Vec::new();
     if stats.watch.is_late {
         let state = "a scan takes longer than 30 s: a disk does not answer";
@@ -164,7 +166,7 @@ async fn definitions(control: &Control) -> Vec<Finding> {
             "`agentpulse registry check` names them",
         ));
     }
-    if stats.watch.mode == "poll" && agents > 0 {
+    if stats.watch.mode == "poll" && stats.agent_counts.total > 0 {
         let state = "the system does not report their changes, which are seen some seconds later";
         let fix = "raise fs.inotify.max_user_watches; a network folder is never reported";
         findings.push(Finding::hint(SUBJECT, state, fix));

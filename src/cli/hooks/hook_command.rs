@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::cli::failure::{Failure, failed};
+use crate::cli::shell::quoted;
 
 pub const PROGRAM: &str = "agentpulse-hook";
 pub const SOURCE: &str = "claude-code";
@@ -65,15 +66,6 @@ fn assignment(word: &str) -> Option<(String, String)> {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     is_name.then(|| (name.to_owned(), value.to_owned()))
-}
-
-/// In single quotes where a shell would take a letter for more than itself.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+:,./-".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// The words of one simple command; none when it is more than that, or is not closed. Variables

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 
-use agentpulse_definitions::{Client, ClientVersion, conflicts};
+use agentpulse_definitions::{Client, ClientVersion, Code, Reading, conflicts};
 use agentpulse_registry::{FileReport, Places, Registry, Root};
 
 use super::format::{Format, Located, Report};
@@ -68,6 +68,10 @@ impl Check {
             let seen =
                 std::fs::metadata(path).map_err(|error| io_failed(path.display(), &error))?;
             let is_markdown = path.extension().is_some_and(|extension| extension == "md");
+            if !seen.is_dir() && !seen.is_file() {
+                let path = path.display();
+                return Err(failed(format_args!("{path}: neither a file nor a folder")));
+            }
             if !seen.is_dir() && !is_markdown {
                 let path = path.display();
                 return Err(failed(format_args!(
@@ -92,6 +96,12 @@ fn check(roots: &[Root], client: &Client, here: &Path, report: &mut Report) {
             let located = Located::new(&file.path, here, finding.clone());
             report.findings.push(located);
         }
+    }
+    for folder in &snapshot.unreadable {
+        let unread = Reading::unread(Code::Unreadable, "the folder cannot be read");
+        let findings = unread.findings.into_iter();
+        let located = findings.map(|finding| Located::new(folder, here, finding));
+        report.findings.extend(located);
     }
     for conflict in conflicts(&trees) {
         let located = Located::new(&conflict.agent.path, here, conflict.finding);

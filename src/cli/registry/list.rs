@@ -5,7 +5,7 @@ use clap::builder::PossibleValuesParser;
 
 use agentpulse_client::Control;
 use agentpulse_client::path::Pair;
-use agentpulse_reports::registry::list::{Agents, Query};
+use agentpulse_reports::registry::list::{Agents, Query, SCOPES};
 use agentpulse_reports::registry::{Agent, Sort, Status};
 
 use crate::cli::failure::{Failure, failed};
@@ -23,6 +23,9 @@ pub struct List {
     /// Only what a client has that is started in this project, such as '~/shop'
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
+    /// Only agents of such a place
+    #[arg(long, value_parser = PossibleValuesParser::new(SCOPES.map(|(word, _)| word)))]
+    scope: Option<String>,
     /// Only agents that are so
     #[arg(long, value_parser = PossibleValuesParser::new(Status::CHOICES.map(|(word, _)| word)))]
     status: Option<String>,
@@ -57,11 +60,12 @@ impl List {
         print(&shown(&answer.read().map_err(failed)?, terminal_width()))
     }
 
-    fn query(&self) -> [Pair; 7] {
+    fn query(&self) -> [Pair; 8] {
         let words = self.words.join(" ");
         [
             ("q", Some(words).filter(|words| !words.is_empty())),
             ("project", self.project.clone()),
+            ("scope", self.scope.clone()),
             ("status", self.status.clone()),
             ("tools", self.tools.clone()),
             ("sort", Some(self.sort.clone())),
@@ -95,7 +99,7 @@ fn shown(page: &Agents, max_width: Option<usize>) -> String {
 /// An agent whose executions may be another one's has no figures.
 fn row(agent: &Agent) -> [String; 9] {
     let performance = &agent.performance;
-    let is_known = performance.attribution != "ambiguous";
+    let is_known = !["ambiguous", "other"].contains(&performance.attribution.as_str());
     let figure = |text: String| or_dash(is_known.then_some(text));
     let rate = performance.task_success_rate.unwrap_or_default();
     [

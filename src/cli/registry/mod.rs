@@ -2,6 +2,7 @@
 
 mod check;
 mod conflicts;
+mod drift;
 mod format;
 mod list;
 mod refresh;
@@ -11,6 +12,7 @@ use clap::Subcommand;
 
 use self::check::Check;
 use self::conflicts::Conflicts;
+use self::drift::Drift;
 use self::list::List;
 use self::refresh::Refresh;
 use self::show::Show;
@@ -27,6 +29,8 @@ pub enum RegistryCommand {
     Show(Show),
     /// Report what is wrong between the definitions that the daemon knows
     Conflicts(Conflicts),
+    /// Report where definitions and executions differ
+    Drift(Drift),
     /// Let the daemon scan the definitions now
     Refresh(Refresh),
 }
@@ -38,6 +42,7 @@ impl RegistryCommand {
             RegistryCommand::List(list) => list.run(target),
             RegistryCommand::Show(show) => show.run(target),
             RegistryCommand::Conflicts(conflicts) => conflicts.run(target),
+            RegistryCommand::Drift(drift) => drift.run(target),
             RegistryCommand::Refresh(refresh) => refresh.run(target),
         }
     }

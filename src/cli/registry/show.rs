@@ -19,6 +19,9 @@ pub struct Show {
     /// As a client has it that is started in this project, such as '~/shop'
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
+    /// Print the prompt, of a definition of the library, and nothing else
+    #[arg(long, conflicts_with_all = ["json", "project"])]
+    body: bool,
     /// Print the daemon's answer as JSON
     #[arg(long)]
     json: bool,
@@ -28,12 +31,17 @@ impl Show {
     pub fn run(self, target: &Target) -> Result<(), Failure> {
         let config = target.load(Vec::new())?;
         let control = Control::of(&config);
-        let query = [("project", self.project)];
+        let body = self.body.then(|| "true".to_owned());
+        let query = [("project", self.project), ("body", body)];
         let answer = block_on(control.report::<Query>(Some(&self.name), &query))??;
         if self.json {
             return print_json(&answer.json);
         }
-        print(&shown(&answer.read().map_err(failed)?))
+        let agent = answer.read().map_err(failed)?;
+        match agent.body {
+            Some(body) => print(&body),
+            None => print(&shown(&agent)),
+        }
     }
 }
 
@@ -43,6 +51,7 @@ fn shown(agent: &Agent) -> String {
     let tools = config.tools.as_deref().map_or("all".to_owned(), listed);
     let runs = match performance.attribution.as_str() {
         "ambiguous" => "several definitions have the name".to_owned(),
+        "other" => "those of the name are of a definition that the client looks for".to_owned(),
         _ => format!(
             "{} in {} days, {} succeeded, {} on average, {}",
             performance.total_tasks,
