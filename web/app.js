@@ -9,6 +9,7 @@ import * as alerts from "./views/alerts.js";
 import * as cards from "./views/cards.js";
 import * as help from "./views/help.js";
 import * as key from "./views/key.js";
+import * as later from "./views/later.js";
 import * as link from "./views/link.js";
 import * as ranges from "./views/ranges.js";
 import * as run from "./views/run.js";
@@ -37,6 +38,7 @@ const views = [
   alerts,
   session,
   run,
+  later,
   key,
   help,
 ];

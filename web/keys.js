@@ -21,6 +21,8 @@ export function start() {
     if (range) go({ range }, { replace: true });
     else if (event.key === "t") cycle();
     else if (event.key === "?") openHelp();
+    else if (event.key === "d") go({ view: "definitions" });
+    else if (event.key === "n") go({ view: "network" });
     else if (event.key === "g") $(`#running ${ROWS}`)?.focus();
     else if (event.key === "e") $(`#errors ${ROWS}`)?.focus();
     else if (event.key === "s") $(`#sessions ${ROWS}`)?.focus();

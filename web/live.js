@@ -82,6 +82,7 @@ function take(message) {
     setActive(message.active);
     setLink("live");
     touchAll();
+    changed("definitions");
   } else if (message.type === "changes") {
     // A gap: only a new snapshot can go on.
     if (message.seq !== seq + 1) return drop();
@@ -111,6 +112,9 @@ function apply(element, ended) {
       return setTotals(element.data);
     case "alert":
       return changed("alert");
+    case "definition":
+    case "definitions_skipped":
+      return changed("definitions");
   }
 }
 

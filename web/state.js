@@ -2,12 +2,16 @@
 // and the route write.
 
 export const RANGES = ["1h", "6h", "24h", "7d", "30d"];
+// The other parts of the address: what is open.
+const PARTS = ["agent", "session", "run", "view", "definition"];
 
 export const state = {
   range: "24h",
   agent: null, // whose performance is shown
   session: null, // which session is open
   run: null, // which execution is open
+  view: null, // definitions or network
+  definition: null, // which definition is open
   totals: null, // the answer of /metrics/current
   active: new Map(), // by id
   ended: [], // newest first
@@ -85,30 +89,18 @@ export const serverNow = () => Date.now() - state.skewMs;
 export function readRoute() {
   const route = new URLSearchParams(location.hash.slice(1));
   const range = route.get("range");
-  const next = {
-    range: RANGES.includes(range) ? range : "24h",
-    agent: route.get("agent"),
-    session: route.get("session"),
-    run: route.get("run"),
-  };
+  const next = { range: RANGES.includes(range) ? range : "24h" };
+  for (const part of PARTS) next[part] = route.get(part);
   const moved = Object.keys(next).filter((name) => state[name] !== next[name]);
   Object.assign(state, next);
   if (moved.length) changedNow(...moved);
 }
 
 export function href(change) {
-  const { range, agent, session, run } = {
-    range: state.range,
-    agent: state.agent,
-    session: state.session,
-    run: state.run,
-    ...change,
-  };
+  const to = { ...state, ...change };
   const route = new URLSearchParams();
-  if (range !== "24h") route.set("range", range);
-  if (agent) route.set("agent", agent);
-  if (session) route.set("session", session);
-  if (run) route.set("run", run);
+  if (to.range !== "24h") route.set("range", to.range);
+  for (const part of PARTS) if (to[part]) route.set(part, to[part]);
   return `#${route}`;
 }
 

@@ -1,10 +1,11 @@
 // Every agent of the range, and the results of one of them.
 
-import { Refused, read } from "../api.js";
+import { read } from "../api.js";
 import { Chart, DAY_S, byDay } from "../chart.js";
 import { $, body, fill, h, note, quiet } from "../dom.js";
 import { count, dollars, percent, short, span } from "../format.js";
 import { DAYS } from "../reports.js";
+import { whyNot } from "../sheet.js";
 import { go, href, on, state } from "../state.js";
 import { known } from "./panel.js";
 import { list as runList, reason } from "./runs.js";
@@ -155,11 +156,7 @@ async function load() {
   } catch (error) {
     if (mine !== asked || mine === shown) return;
     drawn = [];
-    fill(
-      place,
-      h("h3", null, name),
-      quiet(error instanceof Refused ? `${error.message}.` : "The daemon does not answer."),
-    );
+    fill(place, h("h3", null, name), whyNot(error));
   }
   shown = mine;
   place.classList.remove("loading");

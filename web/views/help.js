@@ -1,15 +1,18 @@
 // The keys, in a sheet.
 
-import { $, fill, h } from "../dom.js";
+import { $, h } from "../dom.js";
+import { closes, frame } from "../sheet.js";
 
 const KEYS = [
   ["1 … 5", "1 h, 6 h, 24 h, 7 days, 30 days"],
   ["g", "to what runs now"],
   ["s", "to the sessions"],
   ["e", "to the errors"],
+  ["d", "the definitions of agents"],
+  ["n", "the network of agents"],
   ["/", "filter the agents"],
   ["↑ ↓ or k j", "from row to row"],
-  ["Enter", "open the run, the session or the agent"],
+  ["Enter", "open what the row names"],
   ["Esc", "close"],
   ["t", "theme: system, light, dark"],
   ["?", "this"],
@@ -19,15 +22,10 @@ const sheet = $("#help");
 
 export function start() {
   $("#help-open").addEventListener("click", open);
-  sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
-  fill(
+  closes(sheet);
+  frame(
     sheet,
-    h(
-      "form",
-      { method: "dialog", class: "sheet-head" },
-      h("h2", { id: "help-title" }, "Keyboard"),
-      h("button", { class: "icon-button", "aria-label": "Close" }, "✕"),
-    ),
+    "Keyboard",
     h(
       "dl",
       { class: "keys" },

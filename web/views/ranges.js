@@ -4,7 +4,7 @@ import { $, fill, h } from "../dom.js";
 import { RANGES, go, href, on, state } from "../state.js";
 
 export function start() {
-  on("range agent session run", show);
+  on("range agent session run view definition", show);
   show();
 }
 

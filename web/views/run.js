@@ -1,9 +1,10 @@
 // One execution in full. Its address opens it.
 
-import { Refused, read } from "../api.js";
-import { $, bar, fill, h, quiet } from "../dom.js";
+import { read } from "../api.js";
+import { $, bar, h, quiet } from "../dom.js";
 import { count, dollars, moment, span, clockSpan } from "../format.js";
-import { go, href, on, serverNow, state } from "../state.js";
+import { closes, frame, whyNot } from "../sheet.js";
+import { href, on, serverNow, state } from "../state.js";
 import { runLink } from "./runs.js";
 import { sessionLink } from "./sessions.js";
 
@@ -12,9 +13,7 @@ let item = null;
 
 export function start() {
   on("run", open);
-  // Escape, or a click on what lies behind.
-  sheet.addEventListener("close", () => state.run && go({ run: null }));
-  sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
+  closes(sheet, "run");
   on("active ended", () => state.run && item?.status === "running" && load());
   open();
 }
@@ -22,7 +21,7 @@ export function start() {
 function open() {
   if (!state.run) return sheet.open && sheet.close();
   item = null;
-  frame(state.run, quiet("Loading…"));
+  frame(sheet, state.run, quiet("Loading…"));
   if (!sheet.open) sheet.showModal();
   load();
 }
@@ -36,28 +35,8 @@ async function load() {
     show();
   } catch (error) {
     if (id !== state.run || item) return;
-    frame(
-      id,
-      quiet(error instanceof Refused ? `${error.message}.` : "The daemon does not answer."),
-    );
+    frame(sheet, id, whyNot(error));
   }
-}
-
-function frame(title, ...content) {
-  fill(
-    sheet,
-    h(
-      "form",
-      { method: "dialog", class: "sheet-head" },
-      h("h2", { id: "run-title" }, title),
-      h(
-        "button",
-        { class: "icon-button", "aria-label": "Close", title: "Close (Esc)", "data-key": "close" },
-        "✕",
-      ),
-    ),
-    h("div", { class: "sheet-body" }, ...content),
-  );
 }
 
 function show() {
@@ -67,6 +46,7 @@ function show() {
       ? clockSpan(serverNow() - Date.parse(item.execution_start))
       : null;
   frame(
+    sheet,
     item.agent_name,
     h(
       "p",

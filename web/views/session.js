@@ -1,9 +1,10 @@
 // One session: its figures, its waterfall, who spent what. Its address opens it.
 
-import { Refused, read } from "../api.js";
-import { $, bar, fill, h, quiet, text } from "../dom.js";
+import { read } from "../api.js";
+import { $, bar, h, quiet, text } from "../dom.js";
 import { clockSpan, count, dollars, moment, short } from "../format.js";
-import { go, on, serverNow, state } from "../state.js";
+import { closes, frame, whyNot } from "../sheet.js";
+import { on, serverNow, state } from "../state.js";
 import { spent } from "./sessions.js";
 import { grow, waterfall } from "./waterfall.js";
 
@@ -25,8 +26,7 @@ let seenAt = new Map();
 
 export function start() {
   on("session", open);
-  sheet.addEventListener("close", () => state.session && go({ session: null }));
-  sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
+  closes(sheet, "session");
   on("active", () => touches(state.active.values()) && schedule(SOON_MS));
   on("ended", () => touches(state.ended.slice(0, 1)) && schedule(SOON_MS));
   on("tick", tick);
@@ -42,7 +42,7 @@ function open() {
   isFirst = true;
   seenAt = new Map();
   if (!state.session) return sheet.open && sheet.close();
-  frame(quiet("Loading…"));
+  fillSheet(quiet("Loading…"));
   if (!sheet.open) sheet.showModal();
   load();
 }
@@ -73,9 +73,7 @@ async function load() {
     if (!isDrawn) show();
   } catch (error) {
     if (id !== state.session) return;
-    if (!detail) {
-      frame(quiet(error instanceof Refused ? `${error.message}.` : "The daemon does not answer."));
-    }
+    if (!detail) fillSheet(whyNot(error));
   }
   schedule(detail?.running ? LIVE_MS : IDLE_MS);
 }
@@ -109,22 +107,8 @@ function lastKnown(id) {
   return { status, execution_end, duration_ms, token_usage, error_details, tool_calls };
 }
 
-function frame(...content) {
-  fill(
-    sheet,
-    h(
-      "form",
-      { method: "dialog", class: "sheet-head" },
-      h("h2", { id: "session-title" }, "Session ", h("code", null, state.session)),
-      h(
-        "button",
-        { class: "icon-button", "aria-label": "Close", title: "Close (Esc)", "data-key": "close" },
-        "✕",
-      ),
-    ),
-    h("div", { class: "sheet-body" }, ...content),
-  );
-}
+const fillSheet = (...content) =>
+  frame(sheet, ["Session ", h("code", null, state.session)], ...content);
 
 // The client's own total: a check of ours.
 function said({ is_equal, cost }) {
@@ -145,7 +129,7 @@ function show() {
   const [agents, models] = [names(detail.by_agent, "agent_name"), names(detail.by_model, "model")];
   // The sums by name have only what has ended.
   const of = detail.running ? "Ended, cost by" : "Cost by";
-  frame(
+  fillSheet(
     h(
       "dl",
       { class: "figures" },
