@@ -15,7 +15,11 @@ const WIDTH_MAX: usize = 100;
 const CRATES: [(&str, &[&[&str]]); 2] = [
     (
         "crates/store/src",
-        &[&["sqlite"], &["journal", "history", "access"], &["backup"]],
+        &[
+            &["sqlite"],
+            &["journal", "history", "access", "registry", "tasks"],
+            &["backup"],
+        ],
     ),
     ("crates/server/src", &[&["intake"], &["http"], &["daemon"]]),
 ];

@@ -16,7 +16,9 @@
 //! | `reads` | answers over HTTP, and `/metrics` |
 //! | `registry` | the definitions of agents, as the daemon follows them |
 //! | `select` | which agent should take a task |
+//! | `tasks` | the task queue |
 //! | `stream` | the WebSockets |
+//! | `mcp` | the MCP server, by which coding agents ask and work |
 //! | `openapi` | the document of the routes |
 //! | `commands` | the command line |
 //! | `page` | the page, in a browser |
@@ -38,6 +40,7 @@ mod contract;
 mod harness;
 mod hooks;
 mod ingest;
+mod mcp;
 mod model;
 mod openapi;
 mod operate;
@@ -48,3 +51,4 @@ mod registry;
 mod security;
 mod select;
 mod stream;
+mod tasks;

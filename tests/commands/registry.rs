@@ -216,3 +216,20 @@ fn what_is_asked_for_decides() {
     }
     assert!(check(home.path(), &[]).status.success());
 }
+
+/// A check that says nothing of what it could not read would be a green light.
+#[test]
+fn a_folder_that_cannot_be_read_is_an_error() {
+    let place = folder();
+    let agents = place.path().join("project");
+    fs::create_dir(&agents).expect("a folder");
+    // Also for root.
+    std::os::unix::fs::symlink("x".repeat(300), agents.join("sub")).expect("a link");
+    let checked = check(place.path(), &[agents.to_str().expect("a path")]);
+    assert_eq!(checked.status.code(), Some(1));
+    let said = text(&checked.stdout);
+    assert!(
+        said.contains("sub:1:1: error unreadable: the folder"),
+        "{said}"
+    );
+}

@@ -7,7 +7,13 @@ use rusqlite::Connection;
 
 use super::{Frozen, copy, on_folder, setup};
 
-const DATABASES: [&str; 3] = ["journal.db", "history.db", "access.db"];
+const DATABASES: [&str; 5] = [
+    "journal.db",
+    "history.db",
+    "access.db",
+    "registry.db",
+    "tasks.db",
+];
 
 /// A new folder and one that was migrated are the same: no step of a released version was edited,
 /// so that the version alone says who can read a folder.

@@ -112,7 +112,8 @@ impl Browser {
 
     /// A key by its name; one that writes is its own name.
     pub fn press(&mut self, key: &str) {
-        let (text, code) = if key == "Escape" { ("", 27) } else { (key, 0) };
+        let text = if key.len() == 1 { key } else { "" };
+        let code = if key == "Escape" { 27 } else { 0 };
         let mut event = json!({"key": key, "text": text, "windowsVirtualKeyCode": code});
         for kind in ["keyDown", "keyUp"] {
             event["type"] = json!(kind);

@@ -73,6 +73,18 @@ impl Daemon {
             .unwrap_or_else(|e| panic!("{method} {path}: {e}"))
     }
 
+    /// Asks as the daemon's own user.
+    pub fn control(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response {
+        wire::request_control(&self.data.join("control.sock"), method, path, headers, body)
+            .unwrap_or_else(|e| panic!("{method} {path}: {e}"))
+    }
+
     /// The JSON of a read that must succeed.
     pub fn read(&self, path: &str) -> Result<Value, String> {
         let response =

@@ -54,7 +54,7 @@ pub fn request(
 
 /// The only request on a connection.
 pub fn request_on(
-    mut stream: TcpStream,
+    stream: TcpStream,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
@@ -62,6 +62,30 @@ pub fn request_on(
 ) -> io::Result<Response> {
     let to = stream.peer_addr()?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    exchange(stream, &to.to_string(), method, path, headers, body)
+}
+
+/// One request to the control socket.
+pub fn request_control(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Response> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    exchange(stream, "localhost", method, path, headers, body)
+}
+
+fn exchange(
+    mut stream: impl Read + Write,
+    to: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Response> {
     let mut head = format!("{method} {path} HTTP/1.1\r\n");
     let given = |name: &str| {
         headers
@@ -80,9 +104,8 @@ pub fn request_on(
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(b"\r\n")?;
-    stream.write_all(body)?;
+    // In one piece: who refuses the head may have closed before a second one.
+    stream.write_all(&[head.as_bytes(), b"\r\n", body].concat())?;
     read_response(&mut BufReader::new(stream))
 }
 

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::tasks::tasks;
 use crate::claude_code::captured;
 use crate::claude_code::captured::Run;
 use crate::harness::wire::Response;
 use crate::harness::{Daemon, Setup, eventually, folder};
-use crate::openapi::document::{Route, as_text, bounds, routes, schemas};
+use crate::openapi::document::{Route, as_text, bounds, routes, schemas, with_task};
 use crate::openapi::schema::Schemas;
 use crate::registry::home::with_definitions;
 use crate::security::keys::create;
@@ -22,8 +23,8 @@ const UPGRADE: [(&str, &str); 4] = [
 ];
 
 /// Answers, each held against what the document says of its route.
-struct Answers<'a> {
-    daemon: &'a Daemon,
+pub struct Answers<'a> {
+    pub daemon: &'a Daemon,
     schemas: &'a Schemas,
     seen: BTreeSet<(String, u16)>,
     count: usize,
@@ -31,7 +32,7 @@ struct Answers<'a> {
 
 impl Answers<'_> {
     #[track_caller]
-    fn ask(&mut self, route: &Route, path: &str, headers: &[(&str, &str)], body: &[u8]) -> u16 {
+    pub fn ask(&mut self, route: &Route, path: &str, headers: &[(&str, &str)], body: &[u8]) -> u16 {
         let answer = self.daemon.request(&route.method, path, headers, body);
         let name = format!("{} {}", route.method, route.path);
         let faults = self.faults(route, &answer);
@@ -90,7 +91,8 @@ fn example() -> Value {
 fn with_everything(place: &Path) -> Daemon {
     let roots = place.join("projects");
     let run = Run::captured("two-parallel-agents-2.1.197", &roots);
-    let daemon = with_definitions(captured::setup(&roots), &place.join("claude")).start();
+    let setup = captured::setup(&roots).set("registry.write", "true");
+    let daemon = with_definitions(setup, &place.join("claude")).start();
     daemon.send(&run.lines);
     let mut lines: Vec<Value> = (0..6)
         .map(|i| {
@@ -105,8 +107,13 @@ fn with_everything(place: &Path) -> Daemon {
         })
         .collect();
     lines.push(json!({"event": "start", "agent_id": "runs", "agent_name": "zorp"}));
+    lines.push(
+        json!({"event": "stop", "agent_id": "written", "agent_name": "writer",
+        "parent_agent_id": "ag_123", "status": "success", "duration_ms": 5}),
+    );
     daemon.accept(&lines);
     daemon.send(&[json!({"event": "progress", "agent_id": "runs", "progress": 0.5})]);
+    with_task(&daemon);
     let has = |path: &str, pointer: &str| {
         eventually(path, || match daemon.read(path)?.pointer(pointer) {
             Some(Value::Null) | None => Err(format!("no {pointer} yet")),
@@ -114,6 +121,7 @@ fn with_everything(place: &Path) -> Daemon {
         });
     };
     has("/api/agents/alerts", "/alerts/0/fired_at");
+    has("/registry/agents/writer", "/relationships/parents/0");
     has("/api/agents/executions/ag_123", "/execution_end");
     has("/api/sessions/s_123", "/by_agent/0");
     has("/api/agents/tools/usage", "/insights/high_correlation/0");
@@ -196,6 +204,8 @@ fn every_answer_is_as_the_document_says() {
     }
     refusals(&mut answers, &all, held);
     bodies(&mut answers, &all, held);
+    writes(&mut answers, &all, held);
+    tasks(&mut answers, &all, held);
     let seen: BTreeSet<u16> = answers.seen.iter().map(|(_, status)| *status).collect();
     let statuses = [101, 200, 207, 304, 400, 401, 403, 404, 413, 421, 426];
     assert!(
@@ -241,6 +251,9 @@ fn refusals(answers: &mut Answers, all: &[Route], held: (&str, &str)) {
         assert_eq!(ask(answers, &hosts), 400, "{}", route.path);
     }
 }
+
+const COUNTED: &str = "/api/agents/select/stats";
+const FEEDBACK: &str = "/api/agents/select/{selection_id}/feedback";
 
 fn bodies(answers: &mut Answers, all: &[Route], held: (&str, &str)) {
     let find = |path: &str| {
@@ -291,8 +304,70 @@ fn bodies(answers: &mut Answers, all: &[Route], held: (&str, &str)) {
         200
     );
     assert_eq!(post(select, br#"{"task":"writer","limit":0}"#), 400);
+    let feedback = br#"{"chosen":"writer","rating":5}"#;
+    assert_eq!(post(FEEDBACK, feedback), 404);
+    let kept = br#"{"task":"writer"}"#;
+    let kept = answers.daemon.request("POST", select, &[held], kept).json();
+    let id = kept["selection_id"].as_str().expect("an id");
+    let route = find(FEEDBACK);
+    let path = route.path.replace("{selection_id}", id);
+    assert_eq!(answers.ask(route, &path, &[held], feedback), 200);
+    let counted = all.iter().find(|route| route.path == COUNTED);
+    let counted = counted.expect("a route");
+    assert_eq!(answers.ask(counted, COUNTED, &[held], b""), 200);
+    let mut post = |path: &str, body: &[u8]| {
+        let route = find(path);
+        answers.ask(route, &route.real(), &[held], body)
+    };
     assert_eq!(post("/api/tickets", b""), 200);
     assert_eq!(post("/api/registry/refresh", b""), 200);
+}
+
+fn writes(answers: &mut Answers, all: &[Route], held: (&str, &str)) {
+    for (path, name) in [("/api/registry/agents", "one"), ("/registry/agents", "two")] {
+        let item = format!("{path}/{{id}}");
+        let mut ask = |method: &str, name: &str, version: Option<&str>, body: &Value| {
+            let path = if method == "POST" { path } else { &item };
+            let mut routes = all.iter();
+            let route = routes.find(|route| route.path == path && route.method == method);
+            let route = route.expect("a route");
+            let quoted = format!("\"{}\"", version.unwrap_or_default());
+            let headers = [held, ("if-match", quoted.as_str())];
+            let headers = &headers[..1 + usize::from(version.is_some())];
+            answers.ask(
+                route,
+                &route.with(name),
+                headers,
+                body.to_string().as_bytes(),
+            )
+        };
+        let new = json!({"name": name, "description": "Does it.", "prompt": "Do it.",
+            "scope": "user", "tools": ["Read"], "color": null});
+        for (body, status) in [(&new, 201), (&new, 409), (&json!({}), 400)] {
+            assert_eq!(ask("POST", "", None, body), status, "{body}");
+        }
+        let file = "---\nname: NAME\ndescription: Does it.\ntools: [Read]\n---\n\nDo it.\n";
+        let file = file.replace("NAME", name);
+        let version = agentpulse_definitions::names::version(file.as_bytes());
+        let other = "0".repeat(32);
+        for (method, name, version, body, status) in [
+            ("PUT", name, None, json!({}), 428),
+            ("PUT", name, Some(&other), json!({}), 412),
+            ("PUT", "twin", Some(&version), json!({}), 409),
+            ("PUT", name, Some(&version), json!({"model": "opuss"}), 422),
+            ("PUT", name, Some(&version), json!({"model": "opus"}), 200),
+            ("DELETE", name, Some(&version), json!({}), 412),
+            ("DELETE", name, None, json!({}), 200),
+            ("DELETE", name, None, json!({}), 404),
+        ] {
+            let version = version.map(String::as_str);
+            assert_eq!(
+                ask(method, name, version, &body),
+                status,
+                "{method} {name} {body}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::browser::Browser;
 use crate::harness::{Setup, eventually, now_ms};
 use crate::model::rfc3339;
+use crate::registry::home::{Home, refresh, write};
 
 /// Markup, addresses that are scripts, marks of templates, a direction that turns, words without
 /// an end.
@@ -142,6 +143,65 @@ fn hostile_names_and_errors_are_text_and_break_nothing() {
             }
         });
         is_whole(&mut browser, word);
+    }
+    browser.evaluate("location.hash = '#view=network'");
+    for word in &words {
+        let shown = format!(
+            "document.querySelector('#network .of-agents')?.textContent.includes({})",
+            json!(word)
+        );
+        eventually(&format!("{word} in the network"), || {
+            match browser.evaluate(&shown) {
+                told if told == true => Ok(()),
+                _ => Err(browser.text("#network")),
+            }
+        });
+    }
+    is_whole(&mut browser, "the network");
+    let others = browser.complaints.iter().filter(|said| !said.of_network);
+    assert_eq!(others.count(), 0, "{:?}", browser.complaints);
+}
+
+#[test]
+fn hostile_definitions_are_text_and_break_nothing() {
+    let home = Home::new();
+    let words = hostile();
+    for (n, word) in words.iter().enumerate() {
+        // A text of JSON is one of YAML.
+        let (name, field) = (json!(format!("{n} {word}")), json!(word));
+        let text = format!("---\nname: {name}\ndescription: {field}\n{field}: {field}\n---\n");
+        write(&home.user(), &format!("h{n}"), &text);
+    }
+    let daemon = home.setup().start();
+    refresh(&daemon);
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.before_pages("window.booms = 0; window.boom = () => { window.booms += 1; };");
+    browser.open(&format!("http://{}/#view=definitions", daemon.http));
+    let ids = "[...document.querySelectorAll('.definitions a')].map(link => link.dataset.key)";
+    let ids = eventually("the definitions", || {
+        let ids = browser.evaluate(ids);
+        let found = ids.as_array().filter(|ids| !ids.is_empty());
+        found.cloned().ok_or(browser.text("#view"))
+    });
+    is_whole(&mut browser, "the definitions");
+    assert!(ids.len() >= words.len() - 1, "{}", browser.text("#view"));
+    for id in ids {
+        let route = format!("location.hash = '#view=definitions&definition=' + {id}");
+        browser.evaluate(&route);
+        let agent = daemon.read(&format!("/registry/agents/{}", id.as_str().expect("an id")));
+        let agent = agent.expect("the agent");
+        let same = format!(
+            "document.querySelector('#definition[open] h2')?.textContent === {} && \
+             document.querySelector('#definition .sheet-body > p + p')?.textContent === {}",
+            agent["run_name"], agent["config"]["description"]
+        );
+        eventually("the definition", || match browser.evaluate(&same) {
+            told if told == true => Ok(()),
+            _ => Err(format!("{agent}: {}", browser.text("#definition"))),
+        });
+        is_whole(&mut browser, &agent["run_name"].to_string());
     }
     let others = browser.complaints.iter().filter(|said| !said.of_network);
     assert_eq!(others.count(), 0, "{:?}", browser.complaints);

@@ -205,7 +205,7 @@ fn p15_what_is_no_whole_backup_of_this_version_is_refused() {
 
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 1;
-    let text = String::from_utf8_lossy(&whole[512..1536]).replace(": 2,\n", ": 9,\n");
+    let text = String::from_utf8_lossy(&whole[512..1536]).replace(": 4,\n", ": 9,\n");
     let newer = [&whole[..512], text.as_bytes(), &whole[1536..]].concat();
     let cases = [
         (flipped, "is damaged"),

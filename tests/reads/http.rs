@@ -342,7 +342,7 @@ fn a_foreign_host_is_421_and_a_foreign_origin_403() {
             ("sec-websocket-version", "13"),
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ];
-        for path in ["/stream", "/api/agents/stream"] {
+        for path in ["/stream", "/api/agents/stream", "/api/registry/stream"] {
             assert_eq!(
                 daemon.request("GET", path, &upgrade, b"").status,
                 403,

@@ -15,7 +15,7 @@ fn start(id: &str, name: &str, project: Option<&str>) -> Value {
     json!({"event": "start", "agent_id": id, "agent_name": name, "project": project})
 }
 
-fn stop(id: &str, name: &str, project: Option<&str>, status: &str, duration_ms: u64) -> Value {
+pub fn stop(id: &str, name: &str, project: Option<&str>, status: &str, duration_ms: u64) -> Value {
     json!({"event": "stop", "agent_id": id, "agent_name": name, "project": project,
         "status": status, "duration_ms": duration_ms,
         "token_usage": {"input_tokens": 10, "output_tokens": 5, "estimated_cost": 0.5}})
@@ -28,7 +28,7 @@ fn values(rows: &[(&str, Value)]) -> Vec<(String, Value)> {
 }
 
 /// A user with agents, of which one is in a project as well.
-fn with_runs(home: &Home) -> Daemon {
+pub fn with_runs(home: &Home) -> Daemon {
     write(
         &home.user(),
         "writer",

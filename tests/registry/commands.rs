@@ -65,6 +65,7 @@ fn the_answers_are_printed_as_tables_and_as_json() {
             "/registry/agents/writer",
         ),
         (&["registry", "conflicts", "--json"], "/registry/conflicts"),
+        (&["registry", "drift", "--json"], "/registry/drift"),
     ] {
         let json: Value = serde_json::from_str(&printed(&daemon, arguments)).expect("JSON");
         assert_eq!(json, daemon.read(path).expect("an answer"), "{arguments:?}");

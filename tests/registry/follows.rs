@@ -13,6 +13,8 @@ use super::naive::{Loaded, loaded};
 use crate::harness::{Daemon, eventually};
 
 const BURSTS: u64 = 40;
+/// Each waits for the timer.
+const UNREPORTED: usize = 4;
 const BROKEN: &str = "---\nname: broken\ndescription: 'open\n---\n";
 const FILES: [&str; 6] = ["a", "b", "sub/a", "sub/.c", ".hidden/deep/d", "sub/E"];
 const FOLDERS: [&str; 4] = ["sub", ".hidden", ".hidden/deep", "other"];
@@ -71,7 +73,7 @@ fn act(root: &Path, random: &mut Random) {
 }
 
 /// What a client loads, by the daemon.
-fn told(daemon: &Daemon, home: &Home) -> Loaded {
+fn loaded_by(daemon: &Daemon, home: &Home) -> Loaded {
     let all = agents(daemon, "");
     let good = all.iter().filter(|agent| agent["status"] != "error");
     let one = |agent: &Value| {
@@ -91,7 +93,7 @@ fn is_as_the_files_are(daemon: &Daemon, home: &Home, what: &str) {
     eventually(what, || {
         let mut files = loaded(&home.user());
         files.append(&mut loaded(&home.of("shop")));
-        let told = told(daemon, home);
+        let told = loaded_by(daemon, home);
         match told == files {
             true => Ok(()),
             false => Err(format!("told {told:#?}, and there is {files:#?}")),
@@ -182,16 +184,28 @@ fn agents_of_a_folder_that_cannot_be_read_stay_and_are_said_to_be_old() {
 #[test]
 fn what_no_watch_reports_is_found_by_the_next_scan() {
     let home = Home::new();
+    let project = |above: &str| home.of(&format!("{above}/below/shop"));
     let shop = home.path("deep/below/shop");
-    write(&home.of("deep/below/shop"), "a", &definition("a", ""));
     let projects = format!("[{:?}]", shop.display().to_string());
     let setup = home.setup().set("registry.projects", &projects);
     let daemon = setup.set("registry.rescan", "\"5s\"").start();
-    until(&daemon, "it is there", |all| all.len() == 1);
-    fs::rename(home.path("deep"), home.path("moved")).expect("a move");
-    until(&daemon, "it has gone", |all| all.is_empty());
-    fs::rename(home.path("moved"), home.path("deep")).expect("a move");
-    until(&daemon, "it is there again", |all| all.len() == 1);
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut before = Loaded::new();
+    for change in 0..UNREPORTED {
+        for _ in 0..20 {
+            act(&project("next"), &mut random);
+        }
+        let _ = fs::rename(home.path("deep"), home.path(&format!("old{change}")));
+        fs::rename(home.path("next"), home.path("deep")).expect("a move");
+        let files = loaded(&project("deep"));
+        assert_ne!(files, before, "it is another one");
+        eventually("it is as the files are", || {
+            let told = loaded_by(&daemon, &home);
+            let differs = || format!("{told:#?}, and there is {files:#?}");
+            (told == files).then_some(()).ok_or_else(differs)
+        });
+        before = files;
+    }
 }
 
 /// What the settings name is read, whatever is kept of names.

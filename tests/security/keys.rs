@@ -191,7 +191,7 @@ fn a_websocket_comes_in_by_subprotocol_or_ticket() {
         told["ticket"].as_str().expect("a ticket").to_owned()
     };
     let is_in = |status: u16| ![401, 403, 429].contains(&status);
-    for path in ["/stream", "/api/agents/stream"] {
+    for path in ["/stream", "/api/agents/stream", "/registry/stream"] {
         assert_eq!(open(path, &[]), 401, "{path}");
         for name in ["key", "token", "ticket", "access_token"] {
             assert_eq!(open(&format!("{path}?{name}={key}"), &[]), 401, "{name}");

@@ -163,6 +163,7 @@ fn foreign_pages_and_names_are_turned_away_from_every_route() {
         "/metrics",
         "/stream",
         "/api/agents/stream",
+        "/registry/stream",
         CURRENT,
         EVENTS,
         "/api/agents/start",

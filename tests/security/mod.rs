@@ -13,7 +13,7 @@
 //! | `slow_readers` | clients that take much memory and give it back slowly |
 
 mod addresses;
-mod corpus;
+pub mod corpus;
 pub mod keys;
 mod layer;
 mod public_rules;

@@ -1,6 +1,10 @@
 //! `select`: which agent should take a task, by its definition and what was counted of it. Numbers
 //! are computed by hand.
 
+mod ends;
+mod feedback;
+mod library;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Daemon, eventually};
@@ -137,7 +141,9 @@ fn the_agent_that_fits_is_named_with_what_its_score_is_made_of() {
                 .filter_map(|one| one[field].as_f64())
                 .sum::<f64>()
         };
-        is_near(&agent["score"], sum("contribution"));
+        let learned = agent["learned"]["contribution"].as_f64();
+        let learned = learned.expect("a number");
+        is_near(&agent["score"], sum("contribution") + learned);
         is_near(&json!(1.0), sum("weight"));
     }
     assert_eq!(
