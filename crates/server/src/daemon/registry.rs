@@ -106,28 +106,28 @@ impl Registrar {
     /// Runs until `stop`.
     pub async fn run(mut self, stop: watch::Receiver<bool>) {
         // So that the first scan has all.
-        let seen = self.projects.find().await;
+        let reach = self.projects.find().await;
         tokio::select! {
             () = self.keeper.run(stop) => {}
-            () = self.projects.follow(seen) => {}
+            () = self.projects.follow(reach) => {}
         }
     }
 }
 
 impl Projects {
-    async fn follow(&mut self, mut seen: Seen) {
+    async fn follow(&mut self, mut reach: Reach) {
         loop {
             tokio::select! {
-                () = moved(&self.changes, seen) => {}
+                () = moved(&self.changes, reach) => {}
                 Ok(()) = self.settings.changed() => {}
             }
-            seen = self.find().await;
+            reach = self.find().await;
         }
     }
 
     /// Returns what was there before it began: whatever comes meanwhile is looked for the next time.
-    async fn find(&mut self) -> Seen {
-        let seen = Seen::of(&self.changes);
+    async fn find(&mut self) -> Reach {
+        let reach = Reach::of(&self.changes);
         let settings = self.settings.borrow_and_update().clone();
         let mut names = Vec::new();
         if settings.project_names == ProjectNames::Name {
@@ -182,20 +182,20 @@ impl Projects {
             }
             is_other
         });
-        seen
+        reach
     }
 }
 
 /// How far the executions were: those that run, and those of history.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Seen {
+struct Reach {
     head: u64,
     flushed: u64,
 }
 
-impl Seen {
-    fn of(changes: &Changes) -> Seen {
-        Seen {
+impl Reach {
+    fn of(changes: &Changes) -> Reach {
+        Reach {
             head: changes.head(),
             flushed: changes.position(View::History),
         }
@@ -203,10 +203,10 @@ impl Seen {
 }
 
 /// Waits until something has run since.
-async fn moved(changes: &Changes, seen: Seen) {
+async fn moved(changes: &Changes, reach: Reach) {
     loop {
         sleep(LOOK_EVERY).await;
-        if Seen::of(changes) != seen {
+        if Reach::of(changes) != reach {
             return;
         }
     }
