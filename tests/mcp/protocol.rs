@@ -79,7 +79,7 @@ fn what_a_tool_takes_is_what_its_route_takes() {
             &["explore", "weights"][..],
         ),
         ("task_create", "/api/tasks", &[], &[]),
-        ("task_claim", "/api/tasks/claim", &[], &[]),
+        ("task_claim", "/api/tasks/claim", &[], &["execution_id"]),
         ("task_heartbeat", "/api/tasks/{id}/heartbeat", &["id"], &[]),
         ("task_complete", "/api/tasks/{id}/complete", &["id"], &[]),
         ("task_fail", "/api/tasks/{id}/fail", &["id"], &[]),

@@ -84,7 +84,7 @@ fn the_parts_of_a_long_answer_are_the_whole() {
     assert_eq!(read, story);
 
     let whole = client.says("read", &json!({"path": "/api/tasks/1"}));
-    assert!(whole.ends_with("a field: attempts (list of 1), blocked_by (list of 0), children (list of 0), messages (list of 0), task]"), "{whole}");
+    assert!(whole.ends_with("a field: attempts (list of 1), blocked_by (list of 0), children (list of 0), cost, messages (list of 0), task]"), "{whole}");
     let wrong = json!({"path": "/api/tasks/1", "field": "/task/contxt"});
     let text = client.refuses("read", &wrong);
     assert!(

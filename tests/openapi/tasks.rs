@@ -17,7 +17,7 @@ pub fn tasks(answers: &mut Answers, all: &[Route], held: (&str, &str)) {
     let new = json!({"task_type": "fix_bug", "assigned_to": "developer", "unique_key": "k"});
     assert_eq!(post("/api/tasks", "", &new), 201);
     assert_eq!(post("/api/tasks", "", &new), 200);
-    let claim = json!({"role": "developer", "worker": "w"});
+    let claim = json!({"role": "developer", "worker": "w", "execution_id": "runs"});
     assert_eq!(post("/api/tasks/claim", "", &claim), 200);
     // One that holds a task is given it again.
     let body = claim.to_string();

@@ -6,11 +6,13 @@
 //! | `bounds` | what is out of its bounds is refused by name, and changes nothing |
 //! | `kill` | what was acknowledged stands, whatever is killed |
 //! | `keep` | a backup, a restart and SQL |
+//! | `liveness` | hooks of the worker keep its lease, and its end gives the task back |
 //! | `wait` | who waits is woken |
 
 mod bounds;
 mod keep;
 mod kill;
+mod liveness;
 mod story;
 mod wait;
 

@@ -25,12 +25,16 @@ const REPORT: Duration = Duration::from_secs(12);
 /// Of what goes through all executions.
 pub const LONG: Duration = Duration::from_secs(600);
 
+const TOOL_USE: &str = "tool-use-id";
 /// Says which of the two views answered.
 const SOURCE: &str = "x-agentpulse-source";
 
+#[derive(Clone)]
 pub struct Control {
     data_dir: PathBuf,
     socket: PathBuf,
+    /// Sent with each request.
+    headers: HeaderMap,
 }
 
 /// The answer of an endpoint, to be printed as it came or read as what it is.
@@ -65,7 +69,19 @@ impl Control {
         Control {
             data_dir: data_dir.to_owned(),
             socket: data_dir.join(CONTROL_SOCKET),
+            headers: HeaderMap::new(),
         }
+    }
+
+    /// Whose requests belong to a tool call, as the hooks of a client name it; no header can hold
+    /// some ids, which are those of no client.
+    #[must_use]
+    pub fn in_call(&self, use_id: Option<&str>) -> Control {
+        let mut control = self.clone();
+        if let Some(Ok(use_id)) = use_id.map(HeaderValue::from_str) {
+            control.headers.insert(TOOL_USE, use_id);
+        }
+        control
     }
 
     pub async fn status(&self) -> Result<Value, AskError> {
@@ -189,7 +205,11 @@ impl Control {
         tag: Option<HeaderValue>,
         body: Bytes,
     ) -> Result<(Head, Bytes), AskError> {
-        let answer = exchange(&self.socket, method, path, tag, body);
+        let mut headers = self.headers.clone();
+        if let Some(tag) = tag {
+            headers.insert(header::IF_NONE_MATCH, tag);
+        }
+        let answer = exchange(&self.socket, method, path, headers, body);
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(ExchangeError::NotRunning)) => Err(AskError::NotRunning(self.data_dir.clone())),

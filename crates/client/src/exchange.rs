@@ -8,7 +8,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{self, HeaderValue};
+use hyper::header::{self, HeaderMap};
 use hyper::http::response::Parts as Head;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
@@ -26,12 +26,11 @@ pub enum ExchangeError {
     Broken(String),
 }
 
-/// With the entity tag of an answer that the client has.
 pub async fn exchange(
     socket: &Path,
     method: Method,
     path: &str,
-    tag: Option<HeaderValue>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Result<(Head, Bytes), ExchangeError> {
     let stream = UnixStream::connect(socket).await;
@@ -52,9 +51,7 @@ pub async fn exchange(
         .header(header::HOST, "localhost")
         .body(Full::new(body))
         .map_err(broken)?;
-    if let Some(tag) = tag {
-        request.headers_mut().insert(header::IF_NONE_MATCH, tag);
-    }
+    request.headers_mut().extend(headers);
     let answer = sender.send_request(request).await;
     let (head, body) = answer.map_err(broken)?.into_parts();
     let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;

@@ -19,6 +19,7 @@ pub struct Tasks {
     /// What a step of the priority is worth in waiting.
     pub age_step: Duration,
     pub lease: Duration,
+    pub abandon_after: Duration,
     pub max_retries: u32,
     pub keep: Duration,
 }
@@ -48,6 +49,11 @@ impl Tasks {
                 reloaded("tasks.lease"),
                 5 * MINUTE,
                 10 * SECOND..=60 * MINUTE,
+            )?,
+            abandon_after: r.duration(
+                reloaded("tasks.abandon_after"),
+                MINUTE,
+                SECOND..=60 * MINUTE,
             )?,
             max_retries: r.count(reloaded("tasks.max_retries"), 3_u32, 0..=MAX_RETRIES)?,
             keep: r.duration(reloaded("tasks.keep"), 30 * DAY, DAY..=400 * DAY)?,

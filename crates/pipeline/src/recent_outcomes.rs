@@ -176,6 +176,13 @@ impl RecentOutcomes {
         outcomes.agents.iter().filter_map(mean).collect()
     }
 
+    /// Whether the reaper ended this execution lately.
+    pub fn has_reaped(&self, id: &str) -> bool {
+        let (outcomes, id) = (self.outcomes(), xxh3_64(id.as_bytes()));
+        let mut ends = outcomes.agents.values().flat_map(|last| &last.ends);
+        ends.any(|end| end.id == id && end.reaped)
+    }
+
     /// Names of agents that the reaper ended in the window, sorted, at most `max`.
     pub fn reaped(&self, now_ms: i64, window_ms: i64, max: usize) -> Vec<String> {
         let outcomes = self.outcomes();

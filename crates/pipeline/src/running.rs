@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use xxhash_rust::xxh3::xxh3_64;
 
 use self::run::Run;
 pub use self::run::{RunSnapshot, run_bytes};
@@ -24,6 +25,7 @@ use agentpulse_core::event::Progress;
 use agentpulse_core::execution::{Execution, TokenUsage};
 use agentpulse_core::last_heartbeat::KeptHeartbeats;
 use agentpulse_core::only::Only;
+use agentpulse_core::view::Active;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -110,6 +112,22 @@ impl Running {
 
     pub fn get(&self, id: &str) -> Option<RunSnapshot> {
         self.runs().by_id.get(id).map(Run::snapshot)
+    }
+
+    /// The execution that has this tool call open.
+    pub fn of_call(&self, use_id: &str) -> Option<RunSnapshot> {
+        let runs = self.runs();
+        let call = xxh3_64(use_id.as_bytes());
+        let mut all = runs.by_id.values();
+        all.find(|run| run.has_open(call)).map(Run::snapshot)
+    }
+
+    /// Of some, when the last heartbeat came, in time that was listened.
+    pub fn seen(&self, is_asked: impl Fn(&Active) -> bool) -> Vec<(Arc<Active>, Duration)> {
+        let runs = self.runs();
+        let all = runs.by_id.values();
+        let asked = all.filter(|run| is_asked(&run.known));
+        asked.map(|run| (run.known.clone(), run.seen_at)).collect()
     }
 
     /// Whether an agent of that name runs.

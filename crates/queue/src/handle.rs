@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use agentpulse_store::tasks::{DiskError, Store, Tables, Unapplied};
 use agentpulse_tasks::refusal::Refusal;
 
+use crate::links::Links;
 use crate::operation::{Applied, Operation};
 use crate::ops::{Claim, Claimed, claim};
 use crate::waiting::Waiting;
@@ -48,6 +49,7 @@ pub struct Queue {
     reader: Arc<Mutex<Store>>,
     settings: CurrentSettings,
     waiting: Arc<Waiting>,
+    links: Arc<Links>,
     seq: watch::Receiver<i64>,
     room: Arc<Semaphore>,
 }
@@ -57,7 +59,7 @@ impl Queue {
         orders: SyncSender<Order>,
         reader: Store,
         settings: CurrentSettings,
-        waiting: Arc<Waiting>,
+        (waiting, links): (Arc<Waiting>, Arc<Links>),
         seq: watch::Receiver<i64>,
     ) -> Queue {
         Queue {
@@ -65,6 +67,7 @@ impl Queue {
             reader: Arc::new(Mutex::new(reader)),
             settings,
             waiting,
+            links,
             seq,
             room: Arc::new(Semaphore::new(MAX_WAITING_KIB)),
         }
@@ -72,6 +75,16 @@ impl Queue {
 
     pub fn settings(&self) -> Arc<Settings> {
         (self.settings)()
+    }
+
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// A task was claimed in a tool call of which no hook has come yet.
+    pub fn expect(&self, claimed: &Claimed, use_id: String) {
+        let claim = claimed.token.claim;
+        self.links.expect(claimed.task.id, claim, use_id);
     }
 
     /// The last event that is on the disk.

@@ -8,6 +8,8 @@
 pub mod asked;
 mod handle;
 mod leases;
+mod links;
+pub mod liveness;
 mod operation;
 pub mod ops;
 pub mod shown;

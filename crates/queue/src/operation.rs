@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use agentpulse_store::tasks::{Kind, Tables, Unapplied};
+use agentpulse_tasks::link::Link;
 use agentpulse_tasks::refusal::Refusal;
 use agentpulse_tasks::status::Status;
 use agentpulse_tasks::task::Task;
@@ -49,6 +50,12 @@ pub(crate) enum LeaseChange {
         lease_ms: i64,
     },
     End(i64),
+    /// An execution works on it.
+    Link {
+        task: i64,
+        claim: i64,
+        link: Link,
+    },
 }
 
 impl Effects {
@@ -85,6 +92,15 @@ impl Operation<'_> {
             epoch: self.tables.epoch.to_owned(),
             claim,
         }
+    }
+
+    /// An execution works on what is held by this claim.
+    pub fn link(&mut self, task: i64, claim: i64, link: Link) -> Applied<()> {
+        if self.tables.add_link(claim, &link)? {
+            let linked = LeaseChange::Link { task, claim, link };
+            self.effects.leases.push(linked);
+        }
+        Ok(())
     }
 
     /// Writes a task that has changed, and what happened; what follows of its new status is done.

@@ -86,6 +86,7 @@ fn asked(to: &str, worker: &str) -> Claim {
         task_types: Vec::new(),
         lease_ms: None,
         max: 1,
+        link: None,
     }
 }
 

@@ -15,6 +15,7 @@ use agentpulse_tasks::work::Loss;
 
 use crate::handle::{CurrentSettings, Order, Queue};
 use crate::leases::Leases;
+use crate::links::Links;
 use crate::operation::{Applied, Effects, LeaseChange, Operation};
 use crate::ops;
 use crate::waiting::Waiting;
@@ -39,6 +40,7 @@ pub struct Writer {
     orders: Receiver<Order>,
     settings: CurrentSettings,
     waiting: Arc<Waiting>,
+    links: Arc<Links>,
     /// The last event that is on the disk.
     seq: watch::Sender<i64>,
     leases: Leases,
@@ -55,11 +57,12 @@ pub struct Writer {
 pub fn open(path: &Path, settings: CurrentSettings) -> Result<(Arc<Queue>, Writer), Error> {
     let store = Store::open(path)?;
     let now_ms = now_ms();
-    let (running, open, last, next_due_ms) = store.read(|tables| {
-        let (running, open) = (tables.running()?, tables.count_open()?);
+    let (running, linked, open, last, next_due_ms) = store.read(|tables| {
+        let (running, linked) = (tables.running()?, tables.links_held()?);
         Ok((
             running,
-            open,
+            linked,
+            tables.count_open()?,
             tables.last_event()?,
             tables.next_due_ms(now_ms)?,
         ))
@@ -68,13 +71,16 @@ pub fn open(path: &Path, settings: CurrentSettings) -> Result<(Arc<Queue>, Write
     let (sender, orders) = sync_channel(MAX_WAITING);
     let (seq, shown) = watch::channel(last);
     let waiting = Arc::new(Waiting::default());
-    let queue = Queue::new(sender, reader, settings.clone(), waiting.clone(), shown);
+    let links = Arc::new(Links::of(linked));
+    let shared = (waiting.clone(), links.clone());
+    let queue = Queue::new(sender, reader, settings.clone(), shared, shown);
     let writer = Writer {
         leases: Leases::again(&running, Instant::now()),
         store,
         orders,
         settings,
         waiting,
+        links,
         seq,
         open,
         due_ms: now_ms,
@@ -195,6 +201,7 @@ impl Writer {
         for (task, loss) in lost {
             warn!(task, loss = loss.error_type(), "a worker has lost its task");
             self.leases.end(*task);
+            self.links.end(*task);
         }
         for change in effects.leases {
             match change {
@@ -204,7 +211,11 @@ impl Writer {
                     timeout_ms,
                 } => self.leases.begin(task, lease_ms, timeout_ms, now),
                 LeaseChange::Renew { task, lease_ms } => self.leases.renew(task, lease_ms, now),
-                LeaseChange::End(task) => self.leases.end(task),
+                LeaseChange::End(task) => {
+                    self.leases.end(task);
+                    self.links.end(task);
+                }
+                LeaseChange::Link { task, claim, link } => self.links.add(task, claim, link),
             }
         }
         for (to, of_type) in &effects.woken {

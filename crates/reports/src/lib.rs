@@ -41,6 +41,7 @@ pub mod session;
 pub mod sessions;
 mod share;
 mod source;
+pub mod spent;
 pub mod stream;
 pub mod system;
 pub mod timeline;

@@ -8,6 +8,7 @@
 #![warn(clippy::disallowed_methods)]
 
 pub mod limits;
+pub mod link;
 pub mod order;
 pub mod refusal;
 pub mod retry;

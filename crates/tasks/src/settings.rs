@@ -1,6 +1,7 @@
 //! How the queue is set.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::limits::{DEFAULT_LEASE_S, DEFAULT_RETRIES};
 
@@ -10,6 +11,8 @@ pub struct Settings {
     /// What a step of the priority is worth in waiting; 0: the priority alone decides.
     pub age_step_ms: i64,
     pub lease_ms: i64,
+    /// After the end of an execution that did not say what became of its task.
+    pub abandon_after: Duration,
     pub max_retries: u32,
     /// Takes what is for the agent that fits best, where nobody fits.
     pub fallback_role: String,
@@ -51,6 +54,7 @@ impl Default for Settings {
             roles: Roles::default(),
             age_step_ms: 600_000,
             lease_ms: DEFAULT_LEASE_S as i64 * 1_000,
+            abandon_after: Duration::from_secs(60),
             max_retries: DEFAULT_RETRIES,
             fallback_role: "triage".to_owned(),
             keep_ms: 30 * DAY_MS,

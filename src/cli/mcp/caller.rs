@@ -20,8 +20,11 @@ const MARGIN: Duration = Duration::from_secs(12);
 /// The most that the daemon waits.
 const MAX_WAIT_S: u64 = 60;
 
+#[derive(Clone)]
 pub struct Caller {
     control: Control,
+    /// The tool call in which it asks.
+    use_id: Option<String>,
     /// Of the client, if it has one.
     pub session: Option<String>,
     /// Of the folder in which the client is.
@@ -32,8 +35,16 @@ impl Caller {
     pub fn of(config: &Config) -> Caller {
         Caller {
             control: Control::of(config),
+            use_id: None,
             session: env::var(SESSION).ok().filter(|id| !id.is_empty()),
             project: select::here(config),
+        }
+    }
+
+    pub fn in_call(&self, use_id: Option<String>) -> Caller {
+        Caller {
+            use_id,
+            ..self.clone()
         }
     }
 
@@ -57,7 +68,8 @@ impl Caller {
     /// The daemon does not answer, or refuses.
     pub async fn send(&self, path: &str, body: Params) -> Result<Value, AskError> {
         let deadline = MARGIN + wait(&body);
-        self.control.post_within(path, &json!(body), deadline).await
+        let control = self.control.in_call(self.use_id.as_deref());
+        control.post_within(path, &json!(body), deadline).await
     }
 }
 

@@ -11,6 +11,9 @@ const STATELESS: &str = "2026-07-28";
 const WITH_HANDSHAKE: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const SERVER: &str = "io.modelcontextprotocol/serverInfo";
+/// Claude Code names the tool call so; its hooks carry the same id.
+const TOOL_USE: &str = "claudecode/toolUseId";
+const MAX_USE_ID_BYTES: usize = 256;
 const UNSUPPORTED_VERSION: i64 = -32_022;
 /// For how long a client may keep the list of tools, which is that of the program.
 const TTL_MS: u32 = 3_600_000;
@@ -24,7 +27,15 @@ const INSTRUCTIONS: &str = "agentpulse knows which AI agents run, what past runs
 #[derive(Debug, PartialEq)]
 pub enum Asked {
     Known(Value),
-    Call { tool: String, arguments: Params },
+    Call(Call),
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Call {
+    pub tool: String,
+    pub arguments: Params,
+    /// As the hooks of the client name it; not every client does.
+    pub use_id: Option<String>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -111,14 +122,23 @@ fn call(mut params: Params) -> Result<Asked, Error> {
     let Some(Value::String(tool)) = params.remove("name") else {
         return wrong("name: the name of a tool is needed");
     };
-    match params.remove("arguments").unwrap_or(Value::Null) {
-        Value::Object(arguments) => Ok(Asked::Call { tool, arguments }),
-        Value::Null => Ok(Asked::Call {
-            tool,
-            arguments: Params::new(),
-        }),
-        _ => wrong("arguments: an object is needed"),
-    }
+    let arguments = match params.remove("arguments").unwrap_or(Value::Null) {
+        Value::Object(arguments) => arguments,
+        Value::Null => Params::new(),
+        _ => return wrong("arguments: an object is needed"),
+    };
+    let use_id = params.get("_meta").and_then(|meta| meta.get(TOOL_USE));
+    let use_id = use_id.and_then(Value::as_str);
+    Ok(Asked::Call(Call {
+        tool,
+        arguments,
+        use_id: use_id.filter(|id| is_header(id)).map(str::to_owned),
+    }))
+}
+
+/// As it stands in the header of a request.
+fn is_header(text: &str) -> bool {
+    (1..=MAX_USE_ID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn unsupported(version: &Value) -> Error {
@@ -143,7 +163,7 @@ mod tests {
         let request = Request::read(method, params, &json!([])).expect("it is known");
         match request.asked {
             Asked::Known(result) => Request::result(request.is_stateless, result),
-            Asked::Call { .. } => panic!("it is a call"),
+            Asked::Call(_) => panic!("it is a call"),
         }
     }
 
@@ -178,5 +198,24 @@ mod tests {
         assert_eq!(error.code, UNSUPPORTED_VERSION);
         let supported = error.data.expect("the versions")["supported"].take();
         assert_eq!(supported, json!([STATELESS]));
+    }
+
+    #[test]
+    fn a_call_has_the_id_that_hooks_have() {
+        for (meta, expected) in [
+            (json!({TOOL_USE: "toolu_1"}), Some("toolu_1")),
+            (json!({TOOL_USE: "two words"}), None),
+            (json!({TOOL_USE: 1}), None),
+            (json!({}), None),
+        ] {
+            let Value::Object(params) = json!({"name": "read", "_meta": meta}) else {
+                unreachable!("it is an object");
+            };
+            let request = Request::read("tools/call", params, &json!([])).expect("it is known");
+            let Asked::Call(call) = request.asked else {
+                panic!("it is a call");
+            };
+            assert_eq!(call.use_id.as_deref(), expected);
+        }
     }
 }

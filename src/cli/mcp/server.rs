@@ -29,7 +29,7 @@ const MAX_CALLS: usize = 16;
 const GRACE: Duration = Duration::from_secs(2);
 
 pub struct Server {
-    caller: Arc<Caller>,
+    caller: Caller,
     tools: Vec<Tool>,
     /// As they are listed.
     listed: Value,
@@ -46,7 +46,7 @@ impl Server {
         let tools = tools::all();
         let listed = tools.iter().map(Tool::listed).collect();
         Server {
-            caller: Arc::new(caller),
+            caller,
             tools,
             listed,
             calls: JoinSet::new(),
@@ -122,19 +122,20 @@ impl Server {
             asked,
             is_stateless,
         } = Request::read(method, params, &self.listed)?;
-        let (tool, arguments) = match asked {
+        let call = match asked {
             Asked::Known(result) => return Ok(Some(Request::result(is_stateless, result))),
-            Asked::Call { tool, arguments } => (tool, arguments),
+            Asked::Call(call) => call,
         };
-        let Some(tool) = self.tools.iter().find(|known| known.name == tool) else {
-            let message = format!("name: there is no tool {tool}");
+        let Some(tool) = self.tools.iter().find(|known| known.name == call.tool) else {
+            let message = format!("name: there is no tool {}", call.tool);
             return Err(Error::new(INVALID_PARAMS, message));
         };
         if self.open.len() >= MAX_CALLS {
             let said = Said::error(format!("{MAX_CALLS} calls run: wait until one has ended"));
             return Ok(Some(Request::result(is_stateless, said.into_result())));
         }
-        let said = tool.call(self.caller.clone(), arguments);
+        let caller = Arc::new(self.caller.in_call(call.use_id));
+        let said = tool.call(caller, call.arguments);
         let call = async move { Request::result(is_stateless, said.await.into_result()) };
         let call = self.calls.spawn(call);
         self.open.insert(call.id(), (id.clone(), call));

@@ -172,6 +172,11 @@ impl Run {
             || self.later_sessions.iter().any(|later| later == session_id)
     }
 
+    /// Whether a call is open, by the hash of its id.
+    pub fn has_open(&self, call: u64) -> bool {
+        self.open.iter().any(|(known, _)| *known == Some(call))
+    }
+
     /// Whether a heartbeat was sent after a moment.
     pub fn has_heartbeat_after(&self, at_ms: i64) -> bool {
         self.observed_ms > at_ms

@@ -50,14 +50,19 @@ pub struct ClaimRequest {
     /// How many it may hold at once.
     #[schemars(range(min = 1, max = 10))]
     pub max: Option<usize>,
+    /// The execution that works on it, if its events are sent: each of its heartbeats renews the
+    /// lease, and its cost is that of the task.
+    #[schemars(length(min = 1, max = 256))]
+    pub execution_id: Option<String>,
 }
 
+/// A claim, how long it waits, and the execution that it names.
+pub type ClaimAsked = (Claim, Duration, Option<String>);
+
 impl ClaimRequest {
-    /// Returns how long it waits, too.
-    ///
     /// # Errors
     /// A field is out of its bounds, or nobody is named.
-    pub fn read(self, checked: &mut Checked, roles: &Roles) -> Result<(Claim, Duration)> {
+    pub fn read(self, checked: &mut Checked, roles: &Roles) -> Result<ClaimAsked> {
         let role = checked.maybe_name("role", self.role)?;
         let agent_name = checked.maybe_name("agent_name", self.agent_name)?;
         if role.is_none() && agent_name.is_none() {
@@ -71,8 +76,11 @@ impl ClaimRequest {
             task_types: checked.names("task_types", self.task_types, MAX_TYPES)?,
             lease_ms: seconds_ms("lease_s", self.lease_s, LEASE_S)?,
             max: number("max", self.max, 1..=MAX_HELD)?.unwrap_or(1),
+            link: None,
         };
-        Ok((claim, Duration::from_secs(wait.unwrap_or(0))))
+        let execution = checked.maybe_name("execution_id", self.execution_id)?;
+        let wait = Duration::from_secs(wait.unwrap_or(0));
+        Ok((claim, wait, execution))
     }
 }
 

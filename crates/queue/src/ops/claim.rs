@@ -1,6 +1,7 @@
 //! A worker takes a task.
 
 use agentpulse_store::tasks::Kind;
+use agentpulse_tasks::link::Link;
 use agentpulse_tasks::task::Task;
 use agentpulse_tasks::token::Token;
 use agentpulse_tasks::work;
@@ -19,6 +20,8 @@ pub struct Claim {
     pub lease_ms: Option<i64>,
     /// How many it may hold at once.
     pub max: usize,
+    /// The execution that asks, if it is known.
+    pub link: Option<Link>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +36,7 @@ pub struct Claimed {
 /// # Errors
 /// None but those of the disk.
 pub fn claim(of: &mut Operation, claim: Claim) -> Applied<Option<Claimed>> {
-    let held = of.tables.held_by(&claim.worker)?;
+    let held = held(of, &claim)?;
     if held.len() >= claim.max
         && let Some(task) = held.into_iter().next()
         && let Some(number) = task.claim
@@ -62,6 +65,28 @@ pub fn claim(of: &mut Operation, claim: Claim) -> Applied<Option<Claimed>> {
         lease_ms: task.lease_ms,
         timeout_ms: task.timeout_ms,
     });
+    if let Some(link) = claim.link {
+        of.link(task.id, number, link)?;
+    }
     let token = of.token(number);
     Ok(Some(Claimed { task, token }))
+}
+
+/// What the worker holds. Agents that work side by side in one session have one name, and do not
+/// hold each other's.
+fn held(of: &Operation, claim: &Claim) -> Applied<Vec<Task>> {
+    let mut held = of.tables.held_by(&claim.worker)?;
+    let Some(link) = &claim.link else {
+        return Ok(held);
+    };
+    let mut of_others = Vec::new();
+    for task in &held {
+        let links = of.tables.links(task.claim.unwrap_or_default())?;
+        let is_own = |known: &Link| known.is_of_agent_of(link);
+        if !links.is_empty() && !links.iter().any(is_own) {
+            of_others.push(task.id);
+        }
+    }
+    held.retain(|task| !of_others.contains(&task.id));
+    Ok(held)
 }

@@ -52,6 +52,7 @@ pub fn start(
         stream,
         max_connections: site.config.http.max_connections,
         bodies: Bodies::default(),
+        running: context.parts.running.clone(),
         queue,
         editor: Editor::new(Client::built_in(None), trash),
     });

@@ -125,7 +125,7 @@ impl Projects {
         }
     }
 
-    /// Returns what was there before it began: whatever comes meanwhile is looked for the next time.
+    /// Returns what was there before it began: what comes meanwhile is looked for the next time.
     async fn find(&mut self) -> Reach {
         let reach = Reach::of(&self.changes);
         let settings = self.settings.borrow_and_update().clone();

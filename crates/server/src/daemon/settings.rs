@@ -44,6 +44,7 @@ fn tasks(set: &agentpulse_config::Tasks) -> TaskSettings {
     let mut tasks = TaskSettings {
         age_step_ms: set.age_step.as_millis() as i64,
         lease_ms: set.lease.as_millis() as i64,
+        abandon_after: set.abandon_after,
         max_retries: set.max_retries,
         fallback_role: set.fallback_role.clone(),
         keep_ms: set.keep.as_millis() as i64,

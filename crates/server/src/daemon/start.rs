@@ -22,6 +22,7 @@ use crate::intake::Deliveries;
 use agentpulse_contract::data_folder::REGISTRY;
 use agentpulse_pipeline::reaper::Reaper;
 use agentpulse_pipeline::writer;
+use agentpulse_queue::liveness::Liveness;
 use agentpulse_reports::selection::ledger;
 
 /// What runs.
@@ -68,6 +69,11 @@ impl Daemon {
         alerts::start(&context, &mut tasks);
         let audit = AuditFlusher::new(site.access.clone(), parts.counters.clone());
         tasks.spawn(|stop| audit.run(stop));
+        if let Some(queue) = work.queue.clone() {
+            let (running, changes) = (parts.running.clone(), parts.changes.clone());
+            let liveness = Liveness::new(queue, running, changes);
+            tasks.spawn(|stop| liveness.run(stop));
+        }
         http::start(&context, listener, security, work.queue.clone(), &mut tasks)?;
         let socket = intake::start(&context, &mut tasks).await?;
         tasks.spawn(|stop| registrar.run(stop));

@@ -13,6 +13,7 @@ use agentpulse_pipeline::backup::Backups;
 use agentpulse_pipeline::flusher::FlusherHandle;
 use agentpulse_pipeline::readiness::Readiness;
 use agentpulse_pipeline::reload::{ReloadHandle, ReloadState};
+use agentpulse_pipeline::running::Running;
 use agentpulse_queue::Queue;
 use agentpulse_registry::Editor;
 use agentpulse_reports::Reports;
@@ -35,6 +36,7 @@ pub struct HttpState {
     /// Connections at once, of each listener.
     pub max_connections: usize,
     pub bodies: Bodies,
+    pub running: Arc<Running>,
     /// None where it cannot be opened.
     pub queue: Option<Arc<Queue>>,
     /// Of definitions.

@@ -3,6 +3,7 @@
 
 mod events;
 mod idempotency;
+mod links;
 mod list;
 mod logs;
 mod messages;
@@ -16,6 +17,7 @@ mod tables;
 mod tests;
 
 pub use events::{Event, Kind};
+pub use links::Linked;
 pub use list::{Filter, Place};
 pub use logs::{Level, Line, Logged};
 pub use messages::{Message, MessageKind, Unread, Written};

@@ -56,6 +56,9 @@ impl Tables<'_> {
         let roots = roots.collect::<Result<Vec<i64>>>()?;
         let mut count = 0;
         for root in roots {
+            let sql = "DELETE FROM claim_executions WHERE claim IN
+                 (SELECT claims.claim FROM claims JOIN agent_tasks ON id = task WHERE root_id = ?1)";
+            self.conn.prepare_cached(sql)?.execute([root])?;
             // Children before those that they refer to.
             for of_tasks in [
                 "DELETE FROM agent_logs WHERE task_id IN",

@@ -73,6 +73,15 @@ const TASKS: &str = "CREATE TABLE agent_tasks (
      ) STRICT;
      CREATE INDEX claims_of_task ON claims (task);
 
+     CREATE TABLE claim_executions (
+         claim INTEGER NOT NULL,
+         execution_id TEXT NOT NULL,
+         session_id TEXT,
+         is_main INTEGER NOT NULL,
+         PRIMARY KEY (claim, execution_id)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX claim_executions_of ON claim_executions (execution_id);
+
      CREATE TABLE agent_messages (
          id INTEGER PRIMARY KEY AUTOINCREMENT,
          task_id INTEGER REFERENCES agent_tasks (id),

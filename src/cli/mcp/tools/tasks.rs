@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Tool;
 use crate::cli::mcp::caller::{Caller, word};
-use crate::cli::mcp::routes::Api;
+use crate::cli::mcp::routes::{Api, Input};
 use crate::cli::mcp::rpc::Params;
 use crate::cli::mcp::said::Said;
 use agentpulse_client::AskError;
@@ -31,10 +31,10 @@ pub fn tools(api: &Api) -> Vec<Tool> {
         ),
         Tool::new(
             "task_claim",
-            "Takes the next task of a role or an agent. The worker is this session by default: agents \
-             that work side by side in one session must each name a worker of their own, or they \
-             are given the same task.",
-            api.route("post", CLAIM).input().optional("worker"),
+            "Takes the next task of a role or an agent. The worker is this session by default: where \
+             no hooks are installed, agents that work side by side in one session must each name a \
+             worker of their own.",
+            claim_input(api),
             claim,
         ),
         Tool::new(
@@ -63,6 +63,12 @@ pub fn tools(api: &Api) -> Vec<Tool> {
             block,
         ),
     ]
+}
+
+/// The daemon knows the execution by the call.
+fn claim_input(api: &Api) -> Input {
+    let input = api.route("post", CLAIM).input();
+    input.optional("worker").without(&["execution_id"])
 }
 
 async fn create(caller: Arc<Caller>, mut arguments: Params) -> Result<Said, Said> {

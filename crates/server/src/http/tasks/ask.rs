@@ -15,13 +15,17 @@ use crate::http::state::HttpState;
 use agentpulse_api::code::Code;
 use agentpulse_api::params::{InvalidParameter, Param, Params};
 use agentpulse_queue::asked::MAX_BODY_BYTES;
+use agentpulse_queue::liveness::of_call;
 use agentpulse_queue::{Denied, Queue};
 use agentpulse_reports::selection::Asker;
 use agentpulse_store::access::{Grant, Scope};
+use agentpulse_tasks::link::Link;
 use agentpulse_tasks::refusal::Refusal;
 
 const ID: Param = Param::new("id", "Its number.");
 const KEY: &str = "idempotency-key";
+/// The tool call in which a worker asks, as the hooks of its client report it.
+const TOOL_USE: &str = "tool-use-id";
 const MAX_KEY_BYTES: usize = 256;
 /// Who asks on the control socket, or without a key.
 const USER: &str = "user";
@@ -43,6 +47,15 @@ pub struct Asked<T> {
     /// Of requests that may come again; one of each client.
     pub key: Option<String>,
     pub who: String,
+    pub by: By,
+}
+
+/// Which execution asks.
+#[derive(Default)]
+pub struct By {
+    pub link: Option<Link>,
+    /// The tool call, of which no hook has come yet.
+    pub call: Option<String>,
 }
 
 pub async fn read<T: DeserializeOwned>(
@@ -52,7 +65,8 @@ pub async fn read<T: DeserializeOwned>(
     Params::of(request.uri().query(), None).only(&[])?;
     let who = who(request.extensions());
     let place = format!("{} {}", request.method(), request.uri().path());
-    let key = key(request.headers())?.map(|key| format!("{who} {place} {key}"));
+    let key = header(request.headers(), KEY)?.map(|key| format!("{who} {place} {key}"));
+    let by = by(http, header(request.headers(), TOOL_USE)?);
     let body = http.bodies.read(request, MAX_BODY_BYTES).await?;
     let bytes = match body.bytes.is_empty() {
         true => Bytes::from_static(b"{}"),
@@ -65,15 +79,29 @@ pub async fn read<T: DeserializeOwned>(
         bytes,
         key,
         who,
+        by,
     })
 }
 
-fn key(headers: &HeaderMap) -> Result<Option<String>, HttpError> {
-    let Some(value) = headers.get(KEY) else {
+fn by(http: &HttpState, call: Option<String>) -> By {
+    match call
+        .as_deref()
+        .and_then(|call| of_call(&http.running, call))
+    {
+        Some(link) => By {
+            link: Some(link),
+            call: None,
+        },
+        None => By { link: None, call },
+    }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Result<Option<String>, HttpError> {
+    let Some(value) = headers.get(name) else {
         return Ok(None);
     };
     let wrong = || {
-        let message = format!("Idempotency-Key: 1 to {MAX_KEY_BYTES} printable characters");
+        let message = format!("{name}: 1 to {MAX_KEY_BYTES} printable characters");
         HttpError::invalid_parameter(message)
     };
     let text = value.to_str().map_err(|_| wrong())?;

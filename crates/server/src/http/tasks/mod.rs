@@ -1,6 +1,7 @@
 //! Tasks, messages and what agents do: routes of the queue.
 
 mod ask;
+mod cost;
 mod make;
 mod messages;
 mod people;

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ask::{Item, denied, id, queue, refused};
+use super::cost::{Cost, cost};
 use crate::http::error::HttpError;
 use crate::http::state::HttpState;
 use agentpulse_api::code::Code;
@@ -56,6 +57,7 @@ pub struct Whole {
     pub attempts: Vec<Attempt>,
     /// The oldest 100.
     pub messages: Vec<Message>,
+    pub cost: Cost,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -63,6 +65,8 @@ pub struct Whole {
 pub struct Chain {
     /// The first task of the chain and all that followed, in the order in which they were made.
     pub tasks: Vec<Task>,
+    /// Of all of them.
+    pub cost: Cost,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -193,12 +197,13 @@ pub async fn one(State(http): State<Arc<HttpState>>, item: Item) -> Result<Json<
                 .map(Attempt::from)
                 .collect(),
             messages: messages.into_iter().map(Message::from).collect(),
+            cost: Cost::default(),
         }))
     });
-    let whole = read.await.map_err(denied)?;
-    whole
-        .map(Json)
-        .ok_or_else(|| refused(Refusal::UnknownTask(id)))
+    let whole: Option<Whole> = read.await.map_err(denied)?;
+    let mut whole = whole.ok_or_else(|| refused(Refusal::UnknownTask(id)))?;
+    whole.cost = cost(&http, whole.task.root_id, Some(id)).await?;
+    Ok(Json(whole))
 }
 
 pub async fn chain(
@@ -211,11 +216,12 @@ pub async fn chain(
         None => Ok(Vec::new()),
     });
     let tasks = read.await.map_err(denied)?;
-    if tasks.is_empty() {
+    let Some(root) = tasks.first().map(|task| task.root) else {
         return Err(refused(Refusal::UnknownTask(id)));
-    }
+    };
     let tasks = tasks.into_iter().map(Task::from).collect();
-    Ok(Json(Chain { tasks }))
+    let cost = cost(&http, root, None).await?;
+    Ok(Json(Chain { tasks, cost }))
 }
 
 pub fn logs_query(params: &Params) -> Result<(i64, usize), InvalidParameter> {

@@ -19,6 +19,7 @@ use agentpulse_queue::asked::{
     BeatRequest, BlockRequest, Checked, ClaimRequest, CompleteRequest, FailRequest, LogRequest,
     ReleaseRequest,
 };
+use agentpulse_queue::liveness::of_execution;
 use agentpulse_queue::shown::Task;
 use agentpulse_queue::{Operation, chance, ops};
 
@@ -85,11 +86,16 @@ pub async fn claim(
     let queue = queue(&http)?;
     let roles = queue.settings().roles.clone();
     let mut checked = Checked::default();
-    let (claim, wait) = asked.request.read(&mut checked, &roles).map_err(refused)?;
+    let (mut claim, wait, execution) = asked.request.read(&mut checked, &roles).map_err(refused)?;
+    let named = execution.map(|id| of_execution(&http.running, id));
+    claim.link = asked.by.link.or(named);
     let claimed = queue.claim(claim, wait).await.map_err(denied)?;
     let Some(claimed) = claimed else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
+    if let Some(call) = asked.by.call {
+        queue.expect(&claimed, call);
+    }
     let lease = Lease {
         token: claimed.token.to_string(),
         expires_at: rfc3339(now_ms() + claimed.task.lease_ms),
@@ -106,7 +112,11 @@ pub async fn beat(
     let id = id(item)?;
     let asked = read::<BeatRequest>(&http, request).await?;
     let (token, progress, extend_ms) = asked.request.read().map_err(refused)?;
-    let work = move |of: &mut Operation| ops::beat(of, id, &token, progress, extend_ms);
+    let link = asked.by.link;
+    let work = move |of: &mut Operation| {
+        ops::work(of, id, &token, link)?;
+        ops::beat(of, id, &token, progress, extend_ms)
+    };
     let beat = queue(&http)?.apply(0, work).await.map_err(denied)?;
     Ok(Json(Beat {
         expires_at: rfc3339(now_ms() + beat.left.as_millis() as i64),
@@ -127,8 +137,9 @@ pub async fn complete(
     }
     let mut checked = Checked::default();
     let (token, result, handoff) = asked.request.read(&mut checked).map_err(refused)?;
-    let redacted = checked.redacted;
+    let (redacted, link) = (checked.redacted, asked.by.link);
     let work = move |of: &mut Operation| {
+        ops::work(of, id, &token, link)?;
         let done = ops::complete(of, id, &token, result, handoff)?;
         Ok(Completed {
             task: done.task.into(),
@@ -153,8 +164,11 @@ pub async fn fail(
         .request
         .read(&mut Checked::default())
         .map_err(refused)?;
-    let chance = chance();
-    let work = move |of: &mut Operation| Ok(ops::fail(of, id, &token, failure, chance)?.into());
+    let (chance, link) = (chance(), asked.by.link);
+    let work = move |of: &mut Operation| {
+        ops::work(of, id, &token, link)?;
+        Ok(ops::fail(of, id, &token, failure, chance)?.into())
+    };
     let failed = queue(&http)?
         .apply_once(asked.key, &asked.bytes, work)
         .await;
@@ -172,7 +186,9 @@ pub async fn block(
         .request
         .read(&mut Checked::default())
         .map_err(refused)?;
+    let link = asked.by.link;
     let work = move |of: &mut Operation| {
+        ops::work(of, id, &token, link)?;
         let (task, question) = ops::block(of, id, &token, to, content)?;
         let task = task.into();
         Ok(Blocked { task, question })
@@ -191,8 +207,11 @@ pub async fn release(
     let id = id(item)?;
     let asked = read::<ReleaseRequest>(&http, request).await?;
     let token = asked.request.read().map_err(refused)?;
-    let chance = chance();
-    let work = move |of: &mut Operation| Ok(ops::release(of, id, &token, chance)?.into());
+    let (chance, link) = (chance(), asked.by.link);
+    let work = move |of: &mut Operation| {
+        ops::work(of, id, &token, link)?;
+        Ok(ops::release(of, id, &token, chance)?.into())
+    };
     let released = queue(&http)?
         .apply_once(asked.key, &asked.bytes, work)
         .await;
