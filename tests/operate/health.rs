@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Daemon, Redis, Setup, eventually};
 
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "config",
     "database",
     "definitions",
@@ -17,6 +17,7 @@ const PARTS: [&str; 10] = [
     "live",
     "redis",
     "spool",
+    "tasks",
 ];
 
 fn report(daemon: &Daemon) -> Value {

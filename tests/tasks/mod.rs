@@ -7,12 +7,14 @@
 //! | `kill` | what was acknowledged stands, whatever is killed |
 //! | `keep` | a backup, a restart and SQL |
 //! | `liveness` | hooks of the worker keep its lease, and its end gives the task back |
+//! | `operate` | metrics, health and alerts |
 //! | `wait` | who waits is woken |
 
 mod bounds;
 mod keep;
 mod kill;
 mod liveness;
+mod operate;
 mod story;
 mod wait;
 

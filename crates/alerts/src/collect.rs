@@ -12,6 +12,7 @@ use super::baseline::{UsualDurations, UsualTokens, read_durations};
 use super::definitions::Follower;
 use super::inputs::{AgentDuration, Hung, Inputs, Requests, Spent};
 use super::rules::MIN_EXECUTIONS;
+use super::tasks;
 use agentpulse_core::alert::{Rule, Rules};
 use agentpulse_core::bucket::HOUR_MS;
 use agentpulse_live::Live;
@@ -20,6 +21,7 @@ use agentpulse_pipeline::live_state::{Condition, LiveState};
 use agentpulse_pipeline::recent_outcomes::{ENDS_KEPT_MS, MAX_ENDS, Mean};
 use agentpulse_pipeline::reload::ReloadState;
 use agentpulse_pipeline::settings::SettingsWatch;
+use agentpulse_queue::Queue;
 use agentpulse_registry::Handle;
 use agentpulse_reports::requests::Latency;
 use agentpulse_reports::system::System;
@@ -46,6 +48,8 @@ pub struct Followed {
     pub settings: SettingsWatch,
     pub reloaded: Arc<ReloadState>,
     pub definitions: Handle,
+    /// None where there is none.
+    pub queue: Option<Arc<Queue>>,
 }
 
 pub struct Collector {
@@ -57,12 +61,14 @@ pub struct Collector {
     usual_durations: UsualDurations,
     latencies: Latencies,
     definitions: Follower,
+    tasks: tasks::Follower,
 }
 
 impl Collector {
     pub fn new(followed: Followed, system: Arc<System>, live: Live, readers: Readers) -> Collector {
         Collector {
             definitions: Follower::new(followed.definitions.clone()),
+            tasks: tasks::Follower::new(followed.queue.clone()),
             followed,
             system,
             live,
@@ -84,6 +90,7 @@ impl Collector {
             self.system.probes.memory(WAIT),
             self.system.probes.room(WAIT),
         );
+        let tasks = self.tasks.look(rules, now_ms).await;
         let settings = self.followed.settings.borrow().clone();
         let ends = &self.followed.changes.ends;
         let recent = ends.sums(now_ms, window_ms(Rule::SuccessRate));
@@ -129,6 +136,7 @@ impl Collector {
             failing: failing.unwrap_or_default(),
             reload_failed: self.followed.reloaded.last().failed.map(cut),
             definitions: self.definitions.look(&settings, now_ms),
+            tasks,
         }
     }
 

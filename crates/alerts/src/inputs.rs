@@ -1,6 +1,7 @@
 //! The inputs of the rules at one moment. An unknown value is None.
 
 use super::definitions::Definitions;
+use super::tasks::Tasks;
 use agentpulse_reports::probe::RedisMemory;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +33,7 @@ pub struct Inputs {
     /// Why the last reload of the settings was refused.
     pub reload_failed: Option<String>,
     pub definitions: Definitions,
+    pub tasks: Tasks,
 }
 
 /// The duration of an agent's executions lately, and in the days before.

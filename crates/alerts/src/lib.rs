@@ -20,6 +20,7 @@ pub mod notify;
 mod post;
 mod rules;
 pub mod store;
+mod tasks;
 
 pub use self::alerting::Alerting;
 pub use self::collect::{Collector, Followed};

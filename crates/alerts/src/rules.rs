@@ -102,6 +102,29 @@ fn of_rule(rule: Rule, inputs: &Inputs, set: &RuleSettings) -> Option<Vec<Evalua
         Rule::DefinitionTwin => Some(faults(&inputs.definitions.twins)),
         Rule::OverBudget => Some(faults(&inputs.definitions.over_budget)),
         Rule::RegistryStale => Some(fault(&inputs.definitions.stale)),
+        Rule::QueueLength => Some(each(&inputs.tasks.pending, above, limit, |role, count| {
+            format!("{count} tasks wait for {role}")
+        })),
+        Rule::TaskStuck => Some(each(&inputs.tasks.waiting_ms, above, limit, |role, ms| {
+            format!("a task has waited for {role} for {}", span(*ms))
+        })),
+        Rule::TaskDead => {
+            let window = span(set.window_ms);
+            Some(each(
+                &inputs.tasks.failed,
+                at_least,
+                limit,
+                |role, count| {
+                    format!("{count} tasks of {role} have failed in {window}, after all attempts")
+                },
+            ))
+        }
+        Rule::LeaseChurn => {
+            let window = span(set.window_ms);
+            Some(each(&inputs.tasks.lost, at_least, limit, |role, count| {
+                format!("{count} tasks of {role} were lost by their workers in {window}")
+            }))
+        }
     }
 }
 
@@ -197,6 +220,22 @@ fn failing(failing: &[(String, u64)], limit: f64) -> Vec<Evaluation> {
     furthest(failing.iter().map(evaluate).collect())
 }
 
+/// By role or agent.
+fn each(
+    values: &[(String, i64)],
+    level: fn(f64, f64) -> Level,
+    limit: f64,
+    message: impl Fn(&str, &i64) -> String,
+) -> Vec<Evaluation> {
+    let evaluate = |(name, value): &(String, i64)| Evaluation {
+        subject: Some(name.clone()),
+        level: level(*value as f64, limit),
+        value: *value as f64,
+        message: message(name, value),
+    };
+    furthest(values.iter().map(evaluate).collect())
+}
+
 fn furthest(mut evaluations: Vec<Evaluation>) -> Vec<Evaluation> {
     evaluations.sort_by(|a, b| {
         let by_value = b.value.total_cmp(&a.value);
@@ -248,6 +287,15 @@ fn above(value: f64, limit: f64) -> Level {
         Level::Breach
     } else if value > limit * (1.0 - MARGIN) {
         Level::Near
+    } else {
+        Level::Clear
+    }
+}
+
+/// Of what leaves the window in its time: it does not waver.
+fn at_least(value: f64, limit: f64) -> Level {
+    if value >= limit {
+        Level::Breach
     } else {
         Level::Clear
     }

@@ -155,6 +155,34 @@ impl Alerts {
                 5 * MINUTE,
                 Warning,
             ),
+            (
+                Rule::QueueLength,
+                Number(100, 1..=100_000),
+                Window::None,
+                MINUTE,
+                Warning,
+            ),
+            (
+                Rule::TaskStuck,
+                Lag(30 * MINUTE),
+                Window::None,
+                now,
+                Warning,
+            ),
+            (
+                Rule::TaskDead,
+                Number(1, 1..=100_000),
+                Window::Set(HOUR),
+                now,
+                Critical,
+            ),
+            (
+                Rule::LeaseChurn,
+                Number(3, 1..=100_000),
+                Window::Set(15 * MINUTE),
+                now,
+                Warning,
+            ),
         ];
         let mut rules = Vec::new();
         for (rule, threshold, window, hold, severity) in all {

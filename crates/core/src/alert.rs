@@ -33,10 +33,14 @@ pub enum Rule {
     DefinitionTwin,
     OverBudget,
     RegistryStale,
+    QueueLength,
+    TaskStuck,
+    TaskDead,
+    LeaseChurn,
 }
 
 impl Rule {
-    pub const ALL: [Rule; 20] = [
+    pub const ALL: [Rule; 24] = [
         Rule::SuccessRate,
         Rule::AvgDuration,
         Rule::TokenBudget,
@@ -57,6 +61,10 @@ impl Rule {
         Rule::DefinitionTwin,
         Rule::OverBudget,
         Rule::RegistryStale,
+        Rule::QueueLength,
+        Rule::TaskStuck,
+        Rule::TaskDead,
+        Rule::LeaseChurn,
     ];
 
     /// As it stands in settings and answers.
@@ -82,6 +90,10 @@ impl Rule {
             Rule::DefinitionTwin => "definition_twin",
             Rule::OverBudget => "over_budget",
             Rule::RegistryStale => "registry_stale",
+            Rule::QueueLength => "queue_length",
+            Rule::TaskStuck => "task_stuck",
+            Rule::TaskDead => "task_dead",
+            Rule::LeaseChurn => "lease_churn",
         }
     }
 
@@ -93,7 +105,9 @@ impl Rule {
             Rule::TokenBudget => "tokens",
             Rule::CostBudget => "dollars",
             Rule::ActiveAgents | Rule::HungAgent => "agents",
-            Rule::ApiLatency | Rule::LiveLag | Rule::HistoryLag => "ms",
+            Rule::ApiLatency | Rule::LiveLag | Rule::HistoryLag | Rule::TaskStuck => "ms",
+            Rule::QueueLength | Rule::TaskDead => "tasks",
+            Rule::LeaseChurn => "leases",
             Rule::Disk => "bytes",
             Rule::AgentFailing => "executions",
             Rule::LiveDown | Rule::ConfigReload | Rule::RegistryStale => "faults",

@@ -177,6 +177,19 @@ counters! {
     registry_writes: "Definitions of agents that were written or removed over HTTP.",
     /// Not allowed, wrong, or not as they were.
     registry_writes_refused: "Requests to write a definition of an agent that were refused.",
+    tasks_created: "Tasks that were made.",
+    task_claims: "Claims of tasks.",
+    tasks_completed: "Tasks that were completed.",
+    tasks_failed: "Tasks that have failed, and are not tried again.",
+    tasks_cancelled: "Tasks that were cancelled.",
+    task_retries: "Attempts that failed, of tasks that are tried again.",
+    task_leases_lost:
+        "Tasks that their worker lost: it was silent, took too long, or ended without a word.",
+    task_stale_writes: "Writes to tasks that were refused, as another worker holds them by now.",
+    task_requests_refused: "Requests to the task queue that were refused for another reason.",
+    task_requests_unwritten:
+        "Requests to the task queue that found no room, or could not be written.",
+    task_commit_failures: "Commits of the task queue that failed.",
     spool_files: "Lines that were read from the spool.",
     journal_failures: "Commits to the journal that failed.",
     /// Lines that were not taken because history is too far behind; they are sent again.

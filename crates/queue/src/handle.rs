@@ -12,12 +12,14 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
 use xxhash_rust::xxh3::xxh3_64;
 
+use agentpulse_pipeline::counters::Counters;
 use agentpulse_store::tasks::{DiskError, Store, Tables, Unapplied};
 use agentpulse_tasks::refusal::Refusal;
 
 use crate::links::Links;
 use crate::operation::{Applied, Operation};
 use crate::ops::{Claim, Claimed, claim};
+use crate::standing::Known;
 use crate::waiting::Waiting;
 use crate::writer::Turn;
 use agentpulse_tasks::settings::Settings;
@@ -36,11 +38,14 @@ pub(crate) type Reply = Box<dyn FnOnce() + Send>;
 pub(crate) type Order = Box<dyn FnOnce(&Tables, &mut Turn) -> Result<Reply, DiskError> + Send>;
 
 /// Why there is no answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Denied {
+    #[error("{0}")]
     Refused(Refusal),
     /// It is not on the disk, or it is not known.
+    #[error("{0}")]
     Unwritten(String),
+    #[error("too much is asked of the queue at once")]
     Busy,
 }
 
@@ -52,6 +57,18 @@ pub struct Queue {
     links: Arc<Links>,
     seq: watch::Receiver<i64>,
     room: Arc<Semaphore>,
+    known: Known,
+    counters: Arc<Counters>,
+    fault: watch::Receiver<Option<String>>,
+}
+
+/// What the writer shows.
+pub(crate) struct Shown {
+    pub waiting: Arc<Waiting>,
+    pub links: Arc<Links>,
+    pub counters: Arc<Counters>,
+    pub seq: watch::Receiver<i64>,
+    pub fault: watch::Receiver<Option<String>>,
 }
 
 impl Queue {
@@ -59,22 +76,33 @@ impl Queue {
         orders: SyncSender<Order>,
         reader: Store,
         settings: CurrentSettings,
-        (waiting, links): (Arc<Waiting>, Arc<Links>),
-        seq: watch::Receiver<i64>,
+        shown: Shown,
     ) -> Queue {
         Queue {
             orders,
             reader: Arc::new(Mutex::new(reader)),
             settings,
-            waiting,
-            links,
-            seq,
+            waiting: shown.waiting,
+            links: shown.links,
+            seq: shown.seq,
             room: Arc::new(Semaphore::new(MAX_WAITING_KIB)),
+            known: Known::default(),
+            counters: shown.counters,
+            fault: shown.fault,
         }
     }
 
     pub fn settings(&self) -> Arc<Settings> {
         (self.settings)()
+    }
+
+    /// Why the last commit failed.
+    pub fn fault(&self) -> Option<String> {
+        self.fault.borrow().clone()
+    }
+
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
     }
 
     pub(crate) fn links(&self) -> &Links {
@@ -97,6 +125,24 @@ impl Queue {
     /// # Errors
     /// It is refused, or cannot be written.
     pub async fn apply<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce(&mut Operation) -> Applied<T> + Send + 'static,
+    ) -> Result<T, Denied> {
+        let applied = self.order(bytes, work).await;
+        if let Err(denied) = &applied {
+            let counters = &self.counters;
+            let counter = match denied {
+                Denied::Refused(Refusal::LeaseLost(_)) => &counters.task_stale_writes,
+                Denied::Refused(_) => &counters.task_requests_refused,
+                Denied::Busy | Denied::Unwritten(_) => &counters.task_requests_unwritten,
+            };
+            counter.add(1);
+        }
+        applied
+    }
+
+    async fn order<T: Send + 'static>(
         &self,
         bytes: usize,
         work: impl FnOnce(&mut Operation) -> Applied<T> + Send + 'static,

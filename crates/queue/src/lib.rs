@@ -13,6 +13,8 @@ pub mod liveness;
 mod operation;
 pub mod ops;
 pub mod shown;
+mod standing;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -20,4 +22,5 @@ mod writer;
 
 pub use handle::{CurrentSettings, Denied, Queue};
 pub use operation::{Applied, Operation};
+pub use standing::Standing;
 pub use writer::{Writer, chance, open};

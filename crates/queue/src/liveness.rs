@@ -85,7 +85,7 @@ impl Liveness {
             self.queue.links().some().await;
             if let Err(denied) = self.look().await {
                 // What was not done is done the next time.
-                warn!(?denied, "leases cannot be renewed");
+                warn!(%denied, "leases cannot be renewed");
             }
             sleep(LOOK_EVERY).await;
         }

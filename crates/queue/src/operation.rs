@@ -10,6 +10,7 @@ use agentpulse_tasks::task::Task;
 use agentpulse_tasks::token::Token;
 
 use crate::leases::Leases;
+use crate::tally::Tally;
 use agentpulse_tasks::settings::Settings;
 
 pub type Applied<T> = Result<T, Unapplied>;
@@ -36,6 +37,7 @@ pub(crate) struct Effects {
     pub leases: Vec<LeaseChange>,
     pub opened: usize,
     pub ended: usize,
+    pub tally: Tally,
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl Effects {
         self.leases.extend(other.leases);
         self.opened += other.opened;
         self.ended += other.ended;
+        self.tally.add(other.tally);
     }
 }
 
@@ -111,6 +114,7 @@ impl Operation<'_> {
         kind: Kind,
         who: Option<&str>,
     ) -> Applied<()> {
+        self.effects.tally.count(kind, task.status);
         self.tables.update(task)?;
         self.tables.add_event(kind, task, who, self.now_ms)?;
         if before == Status::Running && task.status != Status::Running {

@@ -31,7 +31,8 @@ impl Running {
     fn on(folder: TempDir) -> Running {
         let settings = Arc::new(Settings::default());
         let current = Arc::new(move || settings.clone());
-        let (queue, writer) = open(&folder.path().join("tasks.db"), current).unwrap();
+        let (queue, writer) =
+            open(&folder.path().join("tasks.db"), current, Arc::default()).unwrap();
         Running {
             queue: Some(queue),
             thread: Some(std::thread::spawn(move || writer.run())),

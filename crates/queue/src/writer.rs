@@ -6,14 +6,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use agentpulse_pipeline::clock::now_ms;
+use agentpulse_pipeline::counters::Counters;
 use agentpulse_store::sqlite::Error;
 use agentpulse_store::tasks::{Before, Store, Tables, Unapplied};
 use agentpulse_tasks::work::Loss;
 
-use crate::handle::{CurrentSettings, Order, Queue};
+use crate::handle::{CurrentSettings, Order, Queue, Shown};
 use crate::leases::Leases;
 use crate::links::Links;
 use crate::operation::{Applied, Effects, LeaseChange, Operation};
@@ -41,8 +42,11 @@ pub struct Writer {
     settings: CurrentSettings,
     waiting: Arc<Waiting>,
     links: Arc<Links>,
+    counters: Arc<Counters>,
     /// The last event that is on the disk.
     seq: watch::Sender<i64>,
+    /// Why the last commit failed.
+    fault: watch::Sender<Option<String>>,
     leases: Leases,
     open: usize,
     /// Tasks whose time came until then have woken somebody.
@@ -54,7 +58,11 @@ pub struct Writer {
 
 /// # Errors
 /// The database cannot be opened.
-pub fn open(path: &Path, settings: CurrentSettings) -> Result<(Arc<Queue>, Writer), Error> {
+pub fn open(
+    path: &Path,
+    settings: CurrentSettings,
+    counters: Arc<Counters>,
+) -> Result<(Arc<Queue>, Writer), Error> {
     let store = Store::open(path)?;
     let now_ms = now_ms();
     let (running, linked, open, last, next_due_ms) = store.read(|tables| {
@@ -72,8 +80,15 @@ pub fn open(path: &Path, settings: CurrentSettings) -> Result<(Arc<Queue>, Write
     let (seq, shown) = watch::channel(last);
     let waiting = Arc::new(Waiting::default());
     let links = Arc::new(Links::of(linked));
-    let shared = (waiting.clone(), links.clone());
-    let queue = Queue::new(sender, reader, settings.clone(), shared, shown);
+    let (fault, shown_fault) = watch::channel(None);
+    let shown = Shown {
+        waiting: waiting.clone(),
+        links: links.clone(),
+        counters: counters.clone(),
+        seq: shown,
+        fault: shown_fault,
+    };
+    let queue = Queue::new(sender, reader, settings.clone(), shown);
     let writer = Writer {
         leases: Leases::again(&running, Instant::now()),
         store,
@@ -81,7 +96,9 @@ pub fn open(path: &Path, settings: CurrentSettings) -> Result<(Arc<Queue>, Write
         settings,
         waiting,
         links,
+        counters,
         seq,
+        fault,
         open,
         due_ms: now_ms,
         next_due_ms,
@@ -179,6 +196,9 @@ impl Writer {
         let (effects, open) = (turn.effects, turn.open);
         match written {
             Ok((due, seq, next_due_ms)) => {
+                if self.fault.send_replace(None).is_some() {
+                    info!("tasks are written again");
+                }
                 self.next_due_ms = next_due_ms;
                 self.open = open;
                 self.due_ms = now_ms;
@@ -190,14 +210,18 @@ impl Writer {
             }
             Err(error) => {
                 // Who asked learns of it by the end of its channel.
-                error!(%error, "tasks cannot be written");
                 drop(replies);
+                self.counters.task_commit_failures.add(1);
+                if self.fault.send_replace(Some(error.to_string())).is_none() {
+                    error!(%error, "tasks cannot be written; it is tried again and again");
+                }
                 std::thread::sleep(PAUSE);
             }
         }
     }
 
     fn follow(&mut self, effects: Effects, lost: &[(i64, Loss)], now: Instant) {
+        effects.tally.add_to(&self.counters);
         for (task, loss) in lost {
             warn!(task, loss = loss.error_type(), "a worker has lost its task");
             self.leases.end(*task);

@@ -44,6 +44,7 @@ mod source;
 pub mod spent;
 pub mod stream;
 pub mod system;
+mod tasks;
 pub mod timeline;
 pub mod tools;
 pub mod top;

@@ -1,7 +1,7 @@
 //! The metrics for Prometheus. No series has an id: labels are the names under which history
 //! counts, the patterns of routes, and fixed words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::exposition::{Kind, Page};
@@ -9,6 +9,7 @@ use super::known_labels;
 use super::probe::{DiskUsage, RedisMemory};
 use super::registry;
 use super::requests::Requests;
+use super::tasks;
 use agentpulse_core::execution::Catalog;
 use agentpulse_core::lifetime::{
     BEYOND, BUCKETS, COST_MICROS, DIRECTIONS, DURATION_MS, DURATIONS, EXECUTIONS, STARTED,
@@ -16,8 +17,10 @@ use agentpulse_core::lifetime::{
 };
 use agentpulse_core::names::OTHER;
 use agentpulse_core::tally::dollars;
+use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::counters::{self, RENAMED};
 use agentpulse_pipeline::live_state::Condition;
+use agentpulse_queue::Standing;
 use agentpulse_registry::Current;
 use agentpulse_store::history::LifetimeCounters;
 
@@ -46,6 +49,10 @@ pub struct Scrape {
     pub stream_clients: u64,
     pub redis_version: String,
     pub definitions: Arc<Current>,
+    /// None if it cannot be read.
+    pub queue: Option<Arc<Standing>>,
+    /// The roles to which tasks are assigned.
+    pub roles: BTreeSet<String>,
 }
 
 pub fn build(scrape: &Scrape, requests: &Requests) -> String {
@@ -57,6 +64,7 @@ pub fn build(scrape: &Scrape, requests: &Requests) -> String {
     pipeline(&mut page, scrape);
     machine(&mut page, scrape);
     registry::metrics::write(&mut page, &scrape.definitions);
+    tasks::write(&mut page, scrape.queue.as_deref(), &scrape.roles, now_ms());
     requests.write(&mut page.family(
         "agentpulse_http_request_duration_seconds",
         Kind::Histogram,

@@ -21,6 +21,7 @@ use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::persisted_counters::PersistedCounters;
 use agentpulse_pipeline::readiness::Readiness;
 use agentpulse_pipeline::reload::ReloadState;
+use agentpulse_queue::{Queue, Standing};
 use agentpulse_registry::Handle;
 use agentpulse_store::history::{Error, LifetimeCounters, Reader, Readers};
 
@@ -37,12 +38,21 @@ pub struct System {
     kept: Arc<PersistedCounters>,
     readers: Readers,
     definitions: Handle,
+    /// None where it cannot be opened.
+    queue: Option<Arc<Queue>>,
     pub probes: Probes,
     pub requests: Requests,
     /// A counter that disappears for one scrape would count as reset with the next.
     last_totals: Mutex<Arc<LifetimeCounters>>,
     scrape: Cache<(), Bytes>,
     report: Cache<(), Bytes>,
+}
+
+/// What is not of the executions.
+pub struct Beside {
+    pub definitions: Handle,
+    /// None where it cannot be opened.
+    pub queue: Option<Arc<Queue>>,
 }
 
 impl System {
@@ -53,7 +63,7 @@ impl System {
         kept: Arc<PersistedCounters>,
         live: Live,
         readers: Readers,
-        definitions: Handle,
+        beside: Beside,
     ) -> System {
         let data_dir = PathBuf::from(&facts.data_dir);
         let spool_dir = facts.spool_dir.clone();
@@ -63,7 +73,8 @@ impl System {
             facts,
             kept,
             readers,
-            definitions,
+            definitions: beside.definitions,
+            queue: beside.queue,
             probes: Probes::new(live, data_dir, spool_dir),
             requests: Requests::default(),
             last_totals: Mutex::default(),
@@ -93,10 +104,11 @@ impl System {
 
     async fn scrape(&self) -> Scrape {
         let (readiness, facts) = (&self.readiness, &self.facts);
-        let (totals, memory, room) = tokio::join!(
+        let (totals, memory, room, queue) = tokio::join!(
             self.history(SCRAPE_WAIT, Reader::totals),
             self.probes.memory(SCRAPE_WAIT),
             self.probes.room(SCRAPE_WAIT),
+            self.queue_stands(SCRAPE_WAIT),
         );
         let history_up = totals.is_ok();
         let totals = {
@@ -125,6 +137,23 @@ impl System {
             stream_clients: readiness.counters.stream_clients.get(),
             redis_version: facts.redis_version.clone(),
             definitions: self.definitions.now(),
+            queue: queue.ok(),
+            roles: readiness.settings.borrow().tasks.roles.names.clone(),
+        }
+    }
+
+    /// How the queue stands; an error says why that is unknown, or what is wrong with it.
+    async fn queue_stands(&self, deadline: Duration) -> Result<Arc<Standing>, ProbeError> {
+        let Some(queue) = &self.queue else {
+            return Err(ProbeError::of("tasks.db cannot be opened"));
+        };
+        if let Some(fault) = queue.fault() {
+            return Err(ProbeError::of(fault));
+        }
+        match timeout(deadline, queue.standing()).await {
+            Ok(Ok(standing)) => Ok(standing),
+            Ok(Err(denied)) => Err(ProbeError::of(denied)),
+            Err(_) => Err(ProbeError::late(deadline)),
         }
     }
 
@@ -139,7 +168,12 @@ impl System {
             let memory = self.probes.memory(HEALTH_WAIT).await;
             memory.map(|memory| (memory, began.elapsed()))
         };
-        let (executions, memory, room) = tokio::join!(count, memory, self.probes.room(HEALTH_WAIT));
+        let (executions, memory, room, queue) = tokio::join!(
+            count,
+            memory,
+            self.probes.room(HEALTH_WAIT),
+            self.queue_stands(HEALTH_WAIT),
+        );
         let changes = &readiness.changes;
         let now_ms = now_ms();
         HealthInputs {
@@ -161,6 +195,7 @@ impl System {
             counters: readiness.counters.clone(),
             settings: self.reloaded.last(),
             definitions: self.definitions.now(),
+            queue,
             took: began.elapsed(),
         }
     }

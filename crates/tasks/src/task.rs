@@ -27,6 +27,8 @@ pub struct Task {
     /// When it ended.
     pub completed_ms: Option<i64>,
     pub not_before_ms: i64,
+    /// Since when it may be taken, or will be.
+    pub ready_ms: i64,
     /// Attempts that failed.
     pub retry_count: u32,
     pub max_retries: u32,

@@ -261,6 +261,7 @@ impl Task {
         let wait_ms = failure.retry_in_ms;
         let wait_ms = wait_ms.unwrap_or_else(|| retry::wait_ms(self.retry_count, chance));
         self.not_before_ms = now_ms.saturating_add(wait_ms);
+        self.ready_ms = self.not_before_ms;
     }
 
     fn wait(&mut self, now_ms: i64) {
@@ -270,6 +271,7 @@ impl Task {
         self.status = Status::Pending;
         self.blocked_reason = None;
         self.not_before_ms = 0;
+        self.ready_ms = now_ms;
     }
 
     fn end(&mut self, status: Status, now_ms: i64) {

@@ -38,6 +38,10 @@ fn rules() -> Rules {
         (Rule::DefinitionTwin, 0.0, 0),
         (Rule::OverBudget, 0.0, 0),
         (Rule::RegistryStale, 0.0, 0),
+        (Rule::QueueLength, 100.0, 0),
+        (Rule::TaskStuck, 1_800_000.0, 0),
+        (Rule::TaskDead, 1.0, 3_600),
+        (Rule::LeaseChurn, 3.0, 900),
     ];
     all.into_iter().map(set).collect()
 }
@@ -255,4 +259,25 @@ fn an_agent_that_fails_again_and_again() {
         (said.len(), said[0].value, said[19].value),
         (20, 49.0, 30.0)
     );
+}
+
+#[test]
+fn a_queue_is_judged_by_role() {
+    let one = |count| vec![("qa".to_owned(), count)];
+    let inputs = inputs(|inputs| {
+        inputs.tasks.pending = one(101);
+        inputs.tasks.waiting_ms = one(1_860_000);
+        inputs.tasks.failed = one(1);
+        inputs.tasks.lost = one(2);
+    });
+    assert_eq!(level(Rule::QueueLength, &inputs), (Breach, 101.0));
+    assert_eq!(level(Rule::TaskStuck, &inputs), (Breach, 1_860_000.0));
+    assert_eq!(level(Rule::TaskDead, &inputs), (Breach, 1.0));
+    assert_eq!(level(Rule::LeaseChurn, &inputs), (Clear, 2.0));
+    let stuck = said(Rule::TaskStuck, &inputs).expect("it can be judged");
+    assert_eq!(stuck[0].subject.as_deref(), Some("qa"));
+    assert_eq!(stuck[0].message, "a task has waited for qa for 31 min");
+    let dead = said(Rule::TaskDead, &inputs).expect("it can be judged");
+    let expected = "1 tasks of qa have failed in 1 h, after all attempts";
+    assert_eq!(dead[0].message, expected);
 }

@@ -81,6 +81,7 @@ pub fn create(of: &mut Operation, new: NewTask) -> Applied<Created> {
     of.tables
         .add_event(Kind::Created, &task, who.as_deref(), now_ms)?;
     of.effects.opened += 1;
+    of.effects.tally.created += 1;
     match failed {
         Some(need) => of.need_failed(&mut task, need)?,
         None if !task.waits_for_needs() => of.waits(&task),

@@ -127,6 +127,7 @@ pub fn lose(of: &mut Operation, id: i64, loss: Loss, chance: f64) -> Applied<()>
         return Ok(());
     };
     if task.lose(loss, of.now_ms, chance).is_ok() {
+        of.effects.tally.lost += 1;
         failed(of, task)?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::shape::{
     Check, Checks, Database, Definitions, Disk, Health, History, Hooks, Journal, Live, Redis,
-    Settings, Spool, Verdict,
+    Settings, Spool, Tasks, Verdict,
 };
 use crate::probe::{DiskUsage, ProbeError, RedisMemory};
 use agentpulse_definitions::State;
@@ -17,7 +17,9 @@ use agentpulse_pipeline::counters::Counters;
 use agentpulse_pipeline::live_state::Condition;
 use agentpulse_pipeline::readiness::{FLUSH_LAG_ALLOWED_MS, LIVE_LAG_ALLOWED_MS};
 use agentpulse_pipeline::reload::Last;
+use agentpulse_queue::Standing;
 use agentpulse_registry::Current;
+use agentpulse_tasks::status::Status;
 
 /// The writer refuses events when it has to remember 65,536 executions that history lacks.
 const PENDING_ALLOWED: u64 = 32_768;
@@ -53,6 +55,7 @@ pub struct HealthInputs {
     pub counters: Arc<Counters>,
     pub settings: Last,
     pub definitions: Arc<Current>,
+    pub queue: Result<Arc<Standing>, ProbeError>,
     pub took: Duration,
 }
 
@@ -102,6 +105,7 @@ pub fn build(inputs: &HealthInputs) -> Health {
         disk: disk(inputs),
         config: config(inputs),
         definitions: definitions(inputs),
+        tasks: tasks(inputs),
     };
     let needed = [
         checks.database.status,
@@ -116,6 +120,7 @@ pub fn build(inputs: &HealthInputs) -> Health {
         checks.spool.status,
         checks.config.status,
         checks.definitions.status,
+        checks.tasks.status,
     ];
     let useful = useful.map(|verdict| verdict.min(Verdict::Degraded));
     let status = needed.into_iter().chain(useful).max();
@@ -286,6 +291,22 @@ fn definitions(inputs: &HealthInputs) -> Check<Definitions> {
         last_scan_age_ms: age_ms(inputs, last.began_ms),
     };
     check(finding, figures)
+}
+
+/// Without it events are accepted all the same.
+fn tasks(inputs: &HealthInputs) -> Check<Tasks> {
+    let standing = match &inputs.queue {
+        Ok(standing) => standing,
+        Err(error) => return check(degraded(error.reason.clone()), Tasks::default()),
+    };
+    let count = |status| Some(standing.count(status));
+    let figures = Tasks {
+        pending: count(Status::Pending),
+        running: count(Status::Running),
+        blocked: count(Status::Blocked),
+        oldest_pending_age_ms: age_ms(inputs, standing.oldest_pending_ms()),
+    };
+    check(None, figures)
 }
 
 fn pending(inputs: &HealthInputs) -> [u64; 2] {

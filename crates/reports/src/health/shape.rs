@@ -35,6 +35,7 @@ pub struct Checks {
     pub disk: Check<Disk>,
     pub config: Check<Settings>,
     pub definitions: Check<Definitions>,
+    pub tasks: Check<Tasks>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -126,6 +127,16 @@ pub struct Definitions {
     pub watched: bool,
     /// Null before the first scan has ended.
     pub last_scan_age_ms: Option<i64>,
+}
+
+/// How many there are, null where that is not known.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct Tasks {
+    pub pending: Option<i64>,
+    pub running: Option<i64>,
+    pub blocked: Option<i64>,
+    /// Null also where none waits.
+    pub oldest_pending_age_ms: Option<i64>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

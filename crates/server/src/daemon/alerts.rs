@@ -46,6 +46,7 @@ pub fn start(context: &Context, tasks: &mut Tasks) {
             settings: parts.settings.clone(),
             reloaded: context.reloaded.clone(),
             definitions: context.reports.definitions().handle.clone(),
+            queue: context.queue.clone(),
         },
         context.system.clone(),
         context.live().clone(),

@@ -9,6 +9,7 @@ use super::control::{self, Requests};
 use super::failure::Failure;
 use super::folder::Folder;
 use super::parts::Parts;
+use super::queue::QueueThread;
 use super::redis::Redis;
 use super::registry::{self, Registrar};
 use super::stores::Stores;
@@ -21,9 +22,10 @@ use agentpulse_pipeline::readiness::Readiness;
 use agentpulse_pipeline::reload::ReloadState;
 use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_pipeline::writer::WriterHandle;
+use agentpulse_queue::Queue;
 use agentpulse_reports::Reports;
 use agentpulse_reports::selection::ledger::LedgerHandle;
-use agentpulse_reports::system::System;
+use agentpulse_reports::system::{Beside, System};
 use agentpulse_store::access::Access;
 use agentpulse_store::history::Lanes;
 
@@ -50,6 +52,15 @@ pub struct Context<'a> {
     pub deliveries: Arc<Deliveries>,
     pub reports: Arc<Reports>,
     pub system: Arc<System>,
+    /// None where it cannot be opened.
+    pub queue: Option<Arc<Queue>>,
+}
+
+/// What is to be started with the context.
+pub struct Unstarted {
+    pub requests: Requests,
+    pub registrar: Registrar,
+    pub queue: QueueThread,
 }
 
 impl<'a> Context<'a> {
@@ -60,15 +71,16 @@ impl<'a> Context<'a> {
         writer: WriterHandle,
         deliveries: Deliveries,
         ledger: LedgerHandle,
-    ) -> Result<(Context<'a>, Requests, Registrar), Failure> {
+    ) -> Result<(Context<'a>, Unstarted), Failure> {
         let parts = Parts::new(stores, settings);
+        let queue = QueueThread::start(site.config, &parts)?;
         let live = &site.redis.live;
         let readiness = parts.readiness(Arc::default());
         let reloaded = Arc::<ReloadState>::default();
         let (control, requests) = control::open(site.config, &parts, writer.clone());
         let history = stores.lanes.own.clone();
         let (definitions, registrar) = registry::open(site.config, &parts, history)?;
-        let handle = definitions.handle.clone();
+        let definitions_handle = definitions.handle.clone();
         let views = parts.views(stores, live, definitions, ledger);
         let reports = Reports::new(views, parts.counters.clone(), now_ms);
         let system = System::new(
@@ -78,7 +90,10 @@ impl<'a> Context<'a> {
             parts.kept.clone(),
             live.clone(),
             stores.lanes.own.clone(),
-            handle,
+            Beside {
+                definitions: definitions_handle,
+                queue: queue.queue.clone(),
+            },
         );
         let context = Context {
             site,
@@ -91,8 +106,14 @@ impl<'a> Context<'a> {
             deliveries: Arc::new(deliveries),
             reports: Arc::new(reports),
             system: Arc::new(system),
+            queue: queue.queue.clone(),
         };
-        Ok((context, requests, registrar))
+        let unstarted = Unstarted {
+            requests,
+            registrar,
+            queue,
+        };
+        Ok((context, unstarted))
     }
 
     pub fn live(&self) -> &'a Live {

@@ -14,7 +14,6 @@ use crate::http::{Bodies, HttpState, serve_control, serve_tcp};
 use agentpulse_config::Config;
 use agentpulse_contract::data_folder::TRASH;
 use agentpulse_definitions::Client;
-use agentpulse_queue::Queue;
 use agentpulse_registry::Editor;
 use agentpulse_reports::stream;
 
@@ -31,7 +30,6 @@ pub fn start(
     context: &Context,
     listener: TcpListener,
     security: watch::Receiver<Arc<SecurityLayer>>,
-    queue: Option<Arc<Queue>>,
     tasks: &mut Tasks,
 ) -> Result<(), Failure> {
     let site = &context.site;
@@ -53,7 +51,7 @@ pub fn start(
         max_connections: site.config.http.max_connections,
         bodies: Bodies::default(),
         running: context.parts.running.clone(),
-        queue,
+        queue: context.queue.clone(),
         editor: Editor::new(Client::built_in(None), trash),
     });
     let control = site.folder.bind_control()?;

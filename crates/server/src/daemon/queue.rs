@@ -6,10 +6,10 @@ use std::thread::{self, JoinHandle};
 use tracing::error;
 
 use super::failure::{Failure, cannot_create};
+use super::parts::Parts;
 use super::tasks::join;
 use agentpulse_config::Config;
 use agentpulse_contract::data_folder::TASKS;
-use agentpulse_pipeline::settings::SettingsWatch;
 use agentpulse_queue::{Queue, open};
 
 /// Without a database that can be opened there is no queue, which is no reason not to take events.
@@ -22,9 +22,10 @@ pub struct QueueThread {
 impl QueueThread {
     /// # Errors
     /// `tasks.db` is of a newer version.
-    pub fn start(config: &Config, settings: SettingsWatch) -> Result<QueueThread, Failure> {
+    pub fn start(config: &Config, parts: &Parts) -> Result<QueueThread, Failure> {
+        let (settings, counters) = (parts.settings.clone(), parts.counters.clone());
         let current = Arc::new(move || settings.borrow().tasks.clone());
-        let (queue, writer) = match open(&config.data.dir.join(TASKS), current) {
+        let (queue, writer) = match open(&config.data.dir.join(TASKS), current, counters) {
             Ok(opened) => opened,
             Err(error) if error.is_newer() => return Err(error.into()),
             Err(error) => {

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::info;
 
 use super::audit::AuditFlusher;
-use super::context::{Context, Site};
+use super::context::{Context, Site, Unstarted};
 use super::failure::Failure;
 use super::folder::BoundSocket;
 use super::notify::Notifier;
@@ -49,14 +49,18 @@ impl Daemon {
         let (writer, queue) = writer::channel();
         let deliveries = Deliveries::new(nonce()?);
         let (handle, ledger) = ledger::open(&site.config.data.dir.join(REGISTRY));
-        let (context, requests, registrar) =
+        let (context, unstarted) =
             Context::new(site, &stores, watched, writer, deliveries, handle)?;
+        let Unstarted {
+            requests,
+            registrar,
+            queue: work,
+        } = unstarted;
         let parts = &context.parts;
         site.folder.publish(&site.address.to_string())?;
         alerts::restore(&stores, &parts.changes.ends)?;
         let pipeline = Pipeline::start(&context, stores, queue, requests.views)?;
 
-        let work = QueueThread::start(site.config, parts.settings.clone())?;
         let mut tasks = Tasks::new();
         let reloads = ReloadRequests {
             commands: requests.reload,
@@ -69,12 +73,12 @@ impl Daemon {
         alerts::start(&context, &mut tasks);
         let audit = AuditFlusher::new(site.access.clone(), parts.counters.clone());
         tasks.spawn(|stop| audit.run(stop));
-        if let Some(queue) = work.queue.clone() {
+        if let Some(queue) = context.queue.clone() {
             let (running, changes) = (parts.running.clone(), parts.changes.clone());
             let liveness = Liveness::new(queue, running, changes);
             tasks.spawn(|stop| liveness.run(stop));
         }
-        http::start(&context, listener, security, work.queue.clone(), &mut tasks)?;
+        http::start(&context, listener, security, &mut tasks)?;
         let socket = intake::start(&context, &mut tasks).await?;
         tasks.spawn(|stop| registrar.run(stop));
         if let Some(ledger) = ledger {

@@ -23,7 +23,7 @@ pub use logs::{Level, Line, Logged};
 pub use messages::{Message, MessageKind, Unread, Written};
 pub use prune::Before;
 pub use schema::check;
-pub use stats::{AgentState, Counted, State};
+pub use stats::{AgentState, Counted, Since, State, Trouble};
 pub use store::{Store, Tables, Unapplied};
 pub use tables::{Attempt, New};
 

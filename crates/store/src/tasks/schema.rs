@@ -30,6 +30,7 @@ const TASKS: &str = "CREATE TABLE agent_tasks (
          depth INTEGER NOT NULL DEFAULT 0,
          rank INTEGER NOT NULL,
          not_before INTEGER NOT NULL DEFAULT 0,
+         ready_at INTEGER NOT NULL DEFAULT 0,
          max_retries INTEGER NOT NULL DEFAULT 3,
          released INTEGER NOT NULL DEFAULT 0,
          error_type TEXT,
@@ -72,6 +73,7 @@ const TASKS: &str = "CREATE TABLE agent_tasks (
          how TEXT
      ) STRICT;
      CREATE INDEX claims_of_task ON claims (task);
+     CREATE INDEX claims_ended ON claims (ended_at) WHERE ended_at IS NOT NULL;
 
      CREATE TABLE claim_executions (
          claim INTEGER NOT NULL,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Result, Row};
+use rusqlite::{Params, Result, Row};
 
 use super::row::known;
 use super::store::Tables;
@@ -37,6 +37,23 @@ pub struct AgentState {
     pub avg_task_ms: Option<f64>,
 }
 
+/// From when on something counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Since {
+    pub now_ms: i64,
+    pub failed_ms: i64,
+    pub lost_ms: i64,
+}
+
+/// What is wrong, or was lately, by role or agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// Since when.
+    pub waiting: Vec<(String, i64)>,
+    pub failed: Vec<(String, i64)>,
+    pub lost: Vec<(String, i64)>,
+}
+
 impl Tables<'_> {
     pub fn counted(&self) -> Result<Vec<Counted>> {
         let mut select = self.conn.prepare_cached(
@@ -52,6 +69,37 @@ impl Tables<'_> {
             })
         };
         select.query_map([], counted)?.collect()
+    }
+
+    /// Of roles and agents: since when their oldest task waits that may be taken; how many tasks
+    /// have failed for good, and how many their worker lost, each since a moment.
+    pub fn trouble(&self, since: &Since) -> Result<Trouble> {
+        let waiting = "SELECT assigned_to, min(ready_at) FROM agent_tasks
+             WHERE status = 'pending' AND ready_at <= ?1 GROUP BY assigned_to";
+        let failed = "SELECT assigned_to, count(*) FROM agent_tasks INDEXED BY tasks_ended
+             WHERE completed_at >= ?1 AND status = 'failed' GROUP BY assigned_to";
+        let lost = "SELECT assigned_to, count(*) FROM claims INDEXED BY claims_ended
+             JOIN agent_tasks ON agent_tasks.id = claims.task
+             WHERE ended_at >= ?1 AND how IN ('lease_lost', 'timeout', 'abandoned')
+             GROUP BY assigned_to";
+        Ok(Trouble {
+            waiting: self.by_name(waiting, [since.now_ms])?,
+            failed: self.by_name(failed, [since.failed_ms])?,
+            lost: self.by_name(lost, [since.lost_ms])?,
+        })
+    }
+
+    /// By to whom they are.
+    pub fn unread(&self) -> Result<Vec<(String, i64)>> {
+        let unread = "SELECT to_agent, count(*) FROM agent_messages
+             WHERE read_at IS NULL GROUP BY to_agent";
+        self.by_name(unread, [])
+    }
+
+    fn by_name(&self, sql: &str, values: impl Params) -> Result<Vec<(String, i64)>> {
+        let mut select = self.conn.prepare_cached(sql)?;
+        let row = |row: &Row| Ok((row.get(0)?, row.get(1)?));
+        select.query_map(values, row)?.collect()
     }
 
     /// Of all to whom something was assigned, by name.

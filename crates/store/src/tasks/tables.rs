@@ -67,8 +67,9 @@ impl Tables<'_> {
             .prepare_cached(
                 "INSERT INTO agent_tasks (task_type, assigned_to, created_by, priority,
                      context_json, parent_task_id, unique_key, not_before, max_retries, lease_ms,
-                     timeout_ms, fails_with_needs, rank, created_at, root_id, depth)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                     timeout_ms, fails_with_needs, rank, created_at, root_id, depth, ready_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                     ?17)",
             )?
             .execute(params![
                 new.task_type,
@@ -87,6 +88,7 @@ impl Tables<'_> {
                 new.created_ms,
                 parent.as_ref().map_or(0, |parent| parent.root),
                 depth.min(MAX_DEPTH),
+                new.created_ms.max(new.not_before_ms),
             ])?;
         let id = self.conn.last_insert_rowid();
         if parent.is_none() {
@@ -105,7 +107,8 @@ impl Tables<'_> {
                      started_at = ?6, completed_at = ?7, not_before = ?8, retry_count = ?9,
                      max_retries = ?10, released = ?11, error_message = ?12, error_type = ?13,
                      blocked_reason = ?14, cancel_asked = ?15, worker = ?16, agent_name = ?17,
-                     claim = ?18, lease_ms = ?19, progress = ?20, assigned_to = ?21
+                     claim = ?18, lease_ms = ?19, progress = ?20, assigned_to = ?21,
+                     ready_at = ?22
                  WHERE id = ?1",
             )?
             .execute(params![
@@ -130,6 +133,7 @@ impl Tables<'_> {
                 task.lease_ms,
                 task.progress,
                 task.assigned_to,
+                task.ready_ms,
             ])?;
         Ok(())
     }

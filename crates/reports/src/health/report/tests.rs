@@ -14,6 +14,7 @@ fn well() -> HealthInputs {
         flush_interval_ms: 2_000,
         settings: Last::default(),
         definitions: Arc::default(),
+        queue: Ok(Arc::default()),
         redis_private: true,
         redis_version: "7.2.0".to_owned(),
         spool_max_bytes: 64 * MIB,
@@ -45,7 +46,7 @@ fn a_healthy_part_is_ok_with_its_figures() {
     let report = serde_json::to_value(build(&well())).unwrap();
     assert_eq!(report["status"], "ok", "{report:#}");
     let checks = report["checks"].as_object().unwrap();
-    assert_eq!(checks.len(), 10);
+    assert_eq!(checks.len(), 11);
     for (name, check) in checks {
         assert_eq!(check["status"], "ok", "{name}");
         assert!(check["reason"].is_null(), "{name}");
@@ -120,4 +121,16 @@ fn each_fault_has_its_verdict_and_only_what_is_needed_fails_the_whole() {
     inputs.executions = Err(late());
     let report = serde_json::to_value(build(&inputs)).unwrap();
     assert_eq!(report["status"], "degraded", "what is late may still work");
+}
+
+#[test]
+fn a_queue_that_cannot_be_written_degrades_the_report_and_fails_nothing() {
+    let mut inputs = well();
+    inputs.queue = Err(ProbeError::of("tasks.db: disk I/O error"));
+    let report = build(&inputs);
+    assert_eq!(report.status, Verdict::Degraded);
+    assert_eq!(report.checks.tasks.status, Verdict::Degraded);
+    let reason = report.checks.tasks.reason.as_deref();
+    assert_eq!(reason, Some("tasks.db: disk I/O error"));
+    assert_eq!(report.checks.tasks.figures.pending, None);
 }

@@ -160,8 +160,7 @@ pub async fn check_assigned(http: &HttpState, to: &str) -> Result<(), HttpError>
 pub fn denied(denied: Denied) -> HttpError {
     match denied {
         Denied::Refused(refusal) => refused(refusal),
-        Denied::Unwritten(why) => HttpError::unavailable(why),
-        Denied::Busy => HttpError::unavailable("too much is asked of the queue at once"),
+        Denied::Unwritten(_) | Denied::Busy => HttpError::unavailable(denied.to_string()),
     }
 }
 
