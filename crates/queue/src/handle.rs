@@ -20,7 +20,7 @@ use crate::links::Links;
 use crate::operation::{Applied, Operation};
 use crate::ops::{Claim, Claimed, claim};
 use crate::standing::Known;
-use crate::waiting::Waiting;
+use crate::waiting::{Signal, Waiting};
 use crate::writer::Turn;
 use agentpulse_tasks::settings::Settings;
 
@@ -53,7 +53,7 @@ pub struct Queue {
     orders: SyncSender<Order>,
     reader: Arc<Mutex<Store>>,
     settings: CurrentSettings,
-    waiting: Arc<Waiting>,
+    pub(crate) waiting: Arc<Waiting>,
     links: Arc<Links>,
     seq: watch::Receiver<i64>,
     room: Arc<Semaphore>,
@@ -153,6 +153,10 @@ impl Queue {
         let (sender, answer) = oneshot::channel();
         let order: Order = Box::new(move |tables, turn| {
             let _room = room;
+            // Who asked may have gone: nothing is done that nobody learns of.
+            if sender.is_closed() {
+                return Ok(Box::new(|| {}));
+            }
             let done = match turn.apply(tables, work) {
                 Ok(done) => Ok(done),
                 Err(Unapplied::Refused(refusal)) => Err(refusal),
@@ -207,16 +211,28 @@ impl Queue {
     /// It cannot be written.
     pub async fn claim(&self, asked: Claim, wait: Duration) -> Result<Option<Claimed>, Denied> {
         let end = Instant::now() + wait;
+        let mut signal: Option<Signal> = None;
         loop {
             let mut waiter = self.waiting.enter(&asked.to, &asked.task_types);
             let once = asked.clone();
             let claimed = self.apply(0, move |of| claim(of, once)).await?;
+            match (signal, &claimed) {
+                (Some(signal), None) => signal.meet(None),
+                (Some(signal), Some(claimed)) if claimed.is_new => {
+                    signal.meet(Some(&claimed.task));
+                }
+                // It is for another waiter.
+                (signal, _) => drop(signal),
+            }
             if claimed.is_some() || Instant::now() >= end {
                 return Ok(claimed);
             }
-            if timeout_at(end, waiter.woken()).await.is_err() {
-                return Ok(None);
+            match timeout_at(end, waiter.woken()).await {
+                Ok(woken) => signal = Some(woken),
+                Err(_) => return Ok(None),
             }
+            #[cfg(test)]
+            (self.waiting.woken).fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
     }
 

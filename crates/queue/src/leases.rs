@@ -17,12 +17,41 @@ pub struct Leases {
 
 #[derive(Clone, Copy, Debug)]
 struct Lease {
+    claim: i64,
     ends: Instant,
     /// Of the whole attempt.
     times_out: Option<Instant>,
 }
 
+/// A lease that begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Begin {
+    pub task: i64,
+    pub claim: i64,
+    pub lease_ms: i64,
+    pub timeout_ms: Option<i64>,
+}
+
+impl Begin {
+    pub fn of(task: &Task) -> Begin {
+        Begin {
+            task: task.id,
+            claim: task.claim.unwrap_or_default(),
+            lease_ms: task.lease_of_attempt_ms(),
+            timeout_ms: task.timeout_ms,
+        }
+    }
+}
+
 impl Lease {
+    fn begin(of: &Begin, now: Instant) -> Lease {
+        Lease {
+            claim: of.claim,
+            ends: now + ms(of.lease_ms),
+            times_out: of.timeout_ms.map(|timeout_ms| now + ms(timeout_ms)),
+        }
+    }
+
     fn first_end(&self) -> Instant {
         self.times_out.map_or(self.ends, |end| end.min(self.ends))
     }
@@ -33,20 +62,18 @@ impl Leases {
     pub fn again(tasks: &[Task], now: Instant) -> Leases {
         let mut leases = Leases::default();
         for task in tasks {
-            let lease_ms = task.lease_ms.max(MIN_LEASE_LEFT_MS);
-            leases.begin(task.id, lease_ms, task.timeout_ms, now);
+            let mut begin = Begin::of(task);
+            begin.lease_ms = begin.lease_ms.max(MIN_LEASE_LEFT_MS);
+            leases.begin(&begin, now);
         }
         leases
     }
 
-    pub fn begin(&mut self, task: i64, lease_ms: i64, timeout_ms: Option<i64>, now: Instant) {
-        self.end(task);
-        let lease = Lease {
-            ends: now + ms(lease_ms),
-            times_out: timeout_ms.map(|timeout_ms| now + ms(timeout_ms)),
-        };
-        self.ends.insert((lease.first_end(), task));
-        self.by_task.insert(task, lease);
+    pub fn begin(&mut self, begin: &Begin, now: Instant) {
+        self.end(begin.task);
+        let lease = Lease::begin(begin, now);
+        self.ends.insert((lease.first_end(), begin.task));
+        self.by_task.insert(begin.task, lease);
     }
 
     /// From now on, as long again. Never shorter than it is.
@@ -82,10 +109,17 @@ impl Leases {
         ended.map(|(_, task)| (*task, loss(task))).collect()
     }
 
-    /// How long a task is held still.
-    pub fn left(&self, task: i64, now: Instant) -> Option<Duration> {
-        let lease = self.by_task.get(&task)?;
-        Some(lease.first_end().saturating_duration_since(now))
+    /// How long a task is held without a word once its lease is renewed.
+    pub fn left(&self, task: &Task, now: Instant) -> Duration {
+        let renewed = Lease::begin(&Begin::of(task), now);
+        // One that is not known yet begins with this commit, as its claim does.
+        let known = self.by_task.get(&task.id);
+        let known = known.filter(|known| known.claim == renewed.claim);
+        let lease = known.map_or(renewed, |lease| Lease {
+            ends: lease.ends.max(renewed.ends),
+            ..*lease
+        });
+        lease.first_end().saturating_duration_since(now)
     }
 }
 
@@ -102,8 +136,14 @@ mod tests {
         let begin = Instant::now();
         let at = |s| begin + Duration::from_secs(s);
         let mut leases = Leases::default();
-        leases.begin(1, 10_000, None, begin);
-        leases.begin(2, 20_000, Some(15_000), begin);
+        let of = |task, lease_ms, timeout_ms| Begin {
+            task,
+            claim: task,
+            lease_ms,
+            timeout_ms,
+        };
+        leases.begin(&of(1, 10_000, None), begin);
+        leases.begin(&of(2, 20_000, Some(15_000)), begin);
         assert_eq!(leases.next_end(), Some(at(10)));
         leases.renew(1, 10_000, at(6));
         leases.renew(1, 1_000, at(7));
@@ -113,7 +153,5 @@ mod tests {
         assert_eq!(leases.ended(at(16)), [(2, Loss::Timeout), (1, Loss::Lease)]);
         leases.end(2);
         assert_eq!(leases.ended(at(16)), [(1, Loss::Lease)]);
-        assert_eq!(leases.left(1, at(9)), Some(Duration::from_secs(7)));
-        assert_eq!(leases.left(2, at(9)), None);
     }
 }

@@ -6,6 +6,7 @@
 //! stands while the machine sleeps.
 
 pub mod asked;
+mod clock;
 mod handle;
 mod leases;
 mod links;
@@ -20,7 +21,8 @@ mod tests;
 mod waiting;
 mod writer;
 
+pub use clock::Clock;
 pub use handle::{CurrentSettings, Denied, Queue};
 pub use operation::{Applied, Operation};
 pub use standing::Standing;
-pub use writer::{Writer, chance, open};
+pub use writer::{Writer, chance, open, open_by};

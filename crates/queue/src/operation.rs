@@ -1,6 +1,6 @@
 //! One operation on the tables, and what follows once it is on the disk.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agentpulse_store::tasks::{Kind, Tables, Unapplied};
 use agentpulse_tasks::link::Link;
@@ -9,7 +9,7 @@ use agentpulse_tasks::status::Status;
 use agentpulse_tasks::task::Task;
 use agentpulse_tasks::token::Token;
 
-use crate::leases::Leases;
+use crate::leases::{Begin, Leases};
 use crate::tally::Tally;
 use agentpulse_tasks::settings::Settings;
 
@@ -42,11 +42,7 @@ pub(crate) struct Effects {
 
 #[derive(Debug)]
 pub(crate) enum LeaseChange {
-    Begin {
-        task: i64,
-        lease_ms: i64,
-        timeout_ms: Option<i64>,
-    },
+    Begin(Begin),
     Renew {
         task: i64,
         lease_ms: i64,
@@ -106,6 +102,15 @@ impl Operation<'_> {
         Ok(())
     }
 
+    /// Its worker has spoken. Returns how long it may be silent from now on.
+    pub fn renewed(&mut self, task: &Task) -> Duration {
+        self.effects.leases.push(LeaseChange::Renew {
+            task: task.id,
+            lease_ms: task.lease_of_attempt_ms(),
+        });
+        self.leases.left(task, self.now)
+    }
+
     /// Writes a task that has changed, and what happened; what follows of its new status is done.
     pub fn changed(
         &mut self,
@@ -120,8 +125,8 @@ impl Operation<'_> {
         if before == Status::Running && task.status != Status::Running {
             self.effects.leases.push(LeaseChange::End(task.id));
             if let Some(claim) = task.claim {
-                let how = self.ended_how(task);
-                self.tables.end_claim(claim, &how, self.now_ms)?;
+                let how = ended_how(kind, task);
+                self.tables.end_claim(claim, how, self.now_ms)?;
             }
         }
         if task.status == Status::Pending {
@@ -143,14 +148,6 @@ impl Operation<'_> {
         if task.not_before_ms <= self.now_ms {
             let woken = (task.assigned_to.clone(), task.task_type.clone());
             self.effects.woken.push(woken);
-        }
-    }
-
-    fn ended_how(&self, task: &Task) -> String {
-        match (task.status, &task.error_type) {
-            (Status::Pending | Status::Failed, Some(error_type)) => error_type.clone(),
-            (Status::Pending, None) => "released".to_owned(),
-            (status, _) => status.word().to_owned(),
         }
     }
 
@@ -183,10 +180,19 @@ impl Operation<'_> {
         if status != Status::Completed {
             return self.need_failed(&mut task, ended);
         }
-        if self.tables.missing_needs(id)? == 0 {
+        if self.tables.missing_needs(id)?.is_empty() {
             task.unblock(self.now_ms)?;
             self.changed(Status::Blocked, &task, Kind::Requeued, None)?;
         }
         Ok(())
+    }
+}
+
+/// Of an attempt.
+fn ended_how(kind: Kind, task: &Task) -> &str {
+    match kind {
+        Kind::Failed => task.error_type.as_deref().unwrap_or("failed"),
+        Kind::Requeued => "released",
+        _ => task.status.word(),
     }
 }

@@ -59,6 +59,7 @@ impl From<task::Task> for Task {
         let json = |text: Option<String>| {
             text.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text)))
         };
+        let lease_ms = task.lease_of_attempt_ms();
         Task {
             id: task.id,
             task_type: task.task_type,
@@ -84,7 +85,7 @@ impl From<task::Task> for Task {
             worker: task.worker,
             agent_name: task.agent_name,
             progress: task.progress,
-            lease_s: task.lease_ms / 1_000,
+            lease_s: lease_ms / 1_000,
             timeout_s: task.timeout_ms.map(|ms| ms / 1_000),
         }
     }

@@ -11,6 +11,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
+use agentpulse_tasks::task::Task;
+
 /// Names that are kept though nobody waits for them.
 const MAX_FORGOTTEN: usize = 1_024;
 
@@ -19,10 +21,28 @@ const MAX_FORGOTTEN: usize = 1_024;
 type Key = (String, Option<String>);
 
 #[derive(Debug, Default)]
-pub struct Waiting(Mutex<HashMap<Key, Weak<Notify>>>);
+pub struct Waiting {
+    all: Mutex<HashMap<Key, Weak<Notify>>>,
+    #[cfg(test)]
+    pub woken: std::sync::atomic::AtomicUsize,
+}
 
-/// Who waits. One that is dropped after it was woken, and before it looked, hands the signal on.
-pub struct Waiter(Vec<Pin<Box<OwnedNotified>>>);
+/// Who waits. One that is dropped after it was woken hands the signal on.
+pub struct Waiter(Vec<Wait>);
+
+struct Wait {
+    key: Key,
+    notify: Arc<Notify>,
+    wait: Pin<Box<OwnedNotified>>,
+}
+
+/// A task was there. Another waiter is woken for it, unless the one that was woken takes it or
+/// finds that there is none: it may go away, its claim may fail, or be given another task.
+pub struct Signal {
+    key: Key,
+    notify: Arc<Notify>,
+    is_met: bool,
+}
 
 impl Waiting {
     /// From now on no signal is missed: a look at the table comes after this.
@@ -33,7 +53,7 @@ impl Waiting {
             let keys = all.into_iter().chain(each);
             keys.map(|of_type| (to.clone(), of_type))
         });
-        let mut all = self.0.lock();
+        let mut all = self.all.lock();
         if all.len() > MAX_FORGOTTEN {
             all.retain(|_, notify| notify.strong_count() > 0);
         }
@@ -41,19 +61,19 @@ impl Waiting {
             let known = all.get(&key).and_then(Weak::upgrade);
             let notify = known.unwrap_or_else(|| {
                 let notify = Arc::new(Notify::new());
-                all.insert(key, Arc::downgrade(&notify));
+                all.insert(key.clone(), Arc::downgrade(&notify));
                 notify
             });
-            let mut wait = Box::pin(notify.notified_owned());
+            let mut wait = Box::pin(notify.clone().notified_owned());
             wait.as_mut().enable();
-            wait
+            Wait { key, notify, wait }
         });
         Waiter(waits.collect())
     }
 
     /// A task is there: for one of those who take all of its kind, and for one who takes its type.
     pub fn wake(&self, to: &str, of_type: &str) {
-        let all = self.0.lock();
+        let all = self.all.lock();
         for of_type in [None, Some(of_type.to_owned())] {
             let notify = all.get(&(to.to_owned(), of_type)).and_then(Weak::upgrade);
             if let Some(notify) = notify {
@@ -64,14 +84,39 @@ impl Waiting {
 }
 
 impl Waiter {
-    pub async fn woken(&mut self) {
-        poll_fn(|context| {
-            let mut all = self.0.iter_mut();
-            match all.any(|wait| wait.as_mut().poll(context).is_ready()) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
+    pub async fn woken(&mut self) -> Signal {
+        let waits = &mut self.0;
+        let wait = poll_fn(|context| {
+            let mut all = waits.iter_mut();
+            match all.position(|wait| wait.wait.as_mut().poll(context).is_ready()) {
+                Some(place) => Poll::Ready(place),
+                None => Poll::Pending,
             }
         })
         .await;
+        Signal {
+            key: self.0[wait].key.clone(),
+            notify: self.0[wait].notify.clone(),
+            is_met: false,
+        }
+    }
+}
+
+impl Signal {
+    /// What came of it: the task that was newly taken, or None if there was none.
+    pub fn meet(mut self, taken: Option<&Task>) {
+        let (to, of_type) = &self.key;
+        let is_of_key = |task: &Task| {
+            task.assigned_to == *to && of_type.as_ref().is_none_or(|of| *of == task.task_type)
+        };
+        self.is_met = taken.is_none_or(is_of_key);
+    }
+}
+
+impl Drop for Signal {
+    fn drop(&mut self) {
+        if !self.is_met {
+            self.notify.notify_one();
+        }
     }
 }

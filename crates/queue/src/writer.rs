@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use agentpulse_pipeline::clock::now_ms;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_store::sqlite::Error;
 use agentpulse_store::tasks::{Before, Store, Tables, Unapplied};
 use agentpulse_tasks::work::Loss;
 
+use crate::clock::{Clock, SystemClock};
 use crate::handle::{CurrentSettings, Order, Queue, Shown};
 use crate::leases::Leases;
 use crate::links::Links;
@@ -37,6 +37,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const ANSWERS_KEPT_MS: i64 = 86_400_000;
 
 pub struct Writer {
+    clock: Box<dyn Clock>,
     store: Store,
     orders: Receiver<Order>,
     settings: CurrentSettings,
@@ -63,8 +64,21 @@ pub fn open(
     settings: CurrentSettings,
     counters: Arc<Counters>,
 ) -> Result<(Arc<Queue>, Writer), Error> {
+    open_by(path, settings, counters, Box::new(SystemClock))
+}
+
+/// By these clocks.
+///
+/// # Errors
+/// The database cannot be opened.
+pub fn open_by(
+    path: &Path,
+    settings: CurrentSettings,
+    counters: Arc<Counters>,
+    clock: Box<dyn Clock>,
+) -> Result<(Arc<Queue>, Writer), Error> {
     let store = Store::open(path)?;
-    let now_ms = now_ms();
+    let (now, now_ms) = (clock.now(), clock.now_ms());
     let (running, linked, open, last, next_due_ms) = store.read(|tables| {
         let (running, linked) = (tables.running()?, tables.links_held()?);
         Ok((
@@ -90,7 +104,8 @@ pub fn open(
     };
     let queue = Queue::new(sender, reader, settings.clone(), shown);
     let writer = Writer {
-        leases: Leases::again(&running, Instant::now()),
+        leases: Leases::again(&running, now),
+        clock,
         store,
         orders,
         settings,
@@ -102,7 +117,7 @@ pub fn open(
         open,
         due_ms: now_ms,
         next_due_ms,
-        prune_at: Instant::now(),
+        prune_at: now,
     };
     Ok((Arc::new(queue), writer))
 }
@@ -121,18 +136,18 @@ impl Writer {
             if !orders.is_empty() || self.is_due() {
                 self.commit(orders);
             }
-            if Instant::now() >= self.prune_at {
+            if self.clock.now() >= self.prune_at {
                 self.prune();
             }
         }
     }
 
     fn rest(&self) -> Duration {
-        let now = Instant::now();
+        let now = self.clock.now();
         let lease = self.leases.next_end();
         let lease = lease.map_or(MAX_REST, |end| end.saturating_duration_since(now));
         let due = self.next_due_ms.map_or(MAX_REST, |due_ms| {
-            let left_ms = u64::try_from(due_ms - now_ms()).unwrap_or(0);
+            let left_ms = u64::try_from(due_ms - self.clock.now_ms()).unwrap_or(0);
             Duration::from_millis(left_ms)
         });
         let prune = self.prune_at.saturating_duration_since(now);
@@ -143,13 +158,16 @@ impl Writer {
         let is_lost = self
             .leases
             .next_end()
-            .is_some_and(|end| end <= Instant::now());
-        is_lost || self.next_due_ms.is_some_and(|due_ms| due_ms <= now_ms())
+            .is_some_and(|end| end <= self.clock.now());
+        is_lost
+            || self
+                .next_due_ms
+                .is_some_and(|due_ms| due_ms <= self.clock.now_ms())
     }
 
     /// A part at a time, so that nobody waits for all of it.
     fn prune(&mut self) {
-        let (settings, now_ms) = ((self.settings)(), now_ms());
+        let (settings, now_ms) = ((self.settings)(), self.clock.now_ms());
         let before = Before {
             ended_ms: now_ms - settings.keep_ms,
             logs_ms: now_ms - settings.keep_logs_ms,
@@ -164,12 +182,12 @@ impl Writer {
                 PRUNE_EVERY
             }
         };
-        self.prune_at = Instant::now() + pause;
+        self.prune_at = self.clock.now() + pause;
     }
 
     fn commit(&mut self, orders: Vec<Order>) {
         let settings = (self.settings)();
-        let (now, now_ms) = (Instant::now(), now_ms());
+        let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
         let lost: Vec<(i64, Loss)> = self.leases.ended(now).into_iter().take(MAX_LOST).collect();
         let mut turn = Turn {
             settings: &settings,
@@ -229,11 +247,7 @@ impl Writer {
         }
         for change in effects.leases {
             match change {
-                LeaseChange::Begin {
-                    task,
-                    lease_ms,
-                    timeout_ms,
-                } => self.leases.begin(task, lease_ms, timeout_ms, now),
+                LeaseChange::Begin(begin) => self.leases.begin(&begin, now),
                 LeaseChange::Renew { task, lease_ms } => self.leases.renew(task, lease_ms, now),
                 LeaseChange::End(task) => {
                     self.leases.end(task);

@@ -47,9 +47,21 @@ pub struct Task {
     pub agent_name: Option<String>,
     /// The last claim.
     pub claim: Option<i64>,
+    /// How long its worker may be silent.
     pub lease_ms: i64,
+    /// The same of the last attempt, if its worker asked for another lease.
+    pub held_ms: Option<i64>,
     /// Of a whole attempt; None: no bound.
     pub timeout_ms: Option<i64>,
     /// 0..1, of this attempt.
     pub progress: Option<f64>,
+    /// The message whose answer it waits for.
+    pub question: Option<i64>,
+}
+
+impl Task {
+    /// The lease of this attempt.
+    pub fn lease_of_attempt_ms(&self) -> i64 {
+        self.held_ms.unwrap_or(self.lease_ms)
+    }
 }

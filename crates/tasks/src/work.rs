@@ -70,7 +70,9 @@ impl Task {
         self.claim = Some(claim.number);
         self.worker = Some(claim.worker);
         self.agent_name = claim.agent_name;
-        self.lease_ms = claim.lease_ms.unwrap_or(self.lease_ms);
+        self.held_ms = claim.lease_ms;
+        // Its time has come, also if the clock is set back.
+        self.not_before_ms = 0;
         self.progress = None;
         Ok(())
     }
@@ -87,9 +89,18 @@ impl Task {
 
     /// # Errors
     /// The task is not held by this claim.
-    pub fn beat(&mut self, claim: i64, progress: Option<f64>) -> Result<(), Refusal> {
+    pub fn beat(
+        &mut self,
+        claim: i64,
+        progress: Option<f64>,
+        lease_ms: Option<i64>,
+    ) -> Result<(), Refusal> {
         self.check_held(claim)?;
         self.progress = progress.or(self.progress);
+        // Also after a start of the daemon it has no less than it was promised.
+        if lease_ms.is_some_and(|lease_ms| lease_ms > self.lease_of_attempt_ms()) {
+            self.held_ms = lease_ms;
+        }
         Ok(())
     }
 
@@ -143,27 +154,34 @@ impl Task {
         Ok(())
     }
 
-    /// It waits for an answer. No attempt has failed.
+    /// It waits for an answer, and no attempt has failed; if it is to be given up, it ends. Returns
+    /// whether it waits.
     ///
     /// # Errors
     /// The task is not held by this claim.
-    pub fn ask(&mut self, claim: i64) -> Result<(), Refusal> {
+    pub fn ask(&mut self, claim: i64, now_ms: i64) -> Result<bool, Refusal> {
         self.check_held(claim)?;
+        self.released = 0;
+        if self.is_cancel_asked {
+            self.end(Status::Cancelled, now_ms);
+            return Ok(false);
+        }
         self.status = Status::Blocked;
         self.blocked_reason = Some(BlockedReason::Question);
-        Ok(())
+        Ok(true)
     }
 
-    /// Back to those that wait. No attempt has failed, unless it was given back too often.
+    /// Back to those that wait. No attempt has failed, unless it was given back too often, which is
+    /// returned.
     ///
     /// # Errors
     /// The task is not held by this claim.
-    pub fn release(&mut self, claim: i64, now_ms: i64, chance: f64) -> Result<(), Refusal> {
+    pub fn release(&mut self, claim: i64, now_ms: i64, chance: f64) -> Result<bool, Refusal> {
         self.check_held(claim)?;
         self.released += 1;
         if self.released < MAX_RELEASED {
             self.wait(now_ms);
-            return Ok(());
+            return Ok(false);
         }
         let failure = Failure {
             error_type: Some("released".to_owned()),
@@ -171,7 +189,7 @@ impl Task {
             ..Failure::default()
         };
         self.failed(failure, now_ms, chance);
-        Ok(())
+        Ok(true)
     }
 
     /// One that is held is asked for: its worker learns of it, or its lease ends. Returns whether
@@ -269,14 +287,13 @@ impl Task {
             return self.end(Status::Cancelled, now_ms);
         }
         self.status = Status::Pending;
-        self.blocked_reason = None;
-        self.not_before_ms = 0;
-        self.ready_ms = now_ms;
+        (self.blocked_reason, self.question) = (None, None);
+        self.ready_ms = now_ms.max(self.not_before_ms);
     }
 
     fn end(&mut self, status: Status, now_ms: i64) {
         self.status = status;
-        self.blocked_reason = None;
+        (self.blocked_reason, self.question) = (None, None);
         self.completed_ms = Some(now_ms);
     }
 

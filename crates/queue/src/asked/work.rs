@@ -40,7 +40,7 @@ pub struct ClaimRequest {
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub task_types: Vec<String>,
-    /// How long it may be silent, in seconds; else as the task has it.
+    /// How long it may be silent, in seconds, in this attempt; else as the task has it.
     #[schemars(range(min = 10, max = 3_600))]
     pub lease_s: Option<u64>,
     /// Seconds to wait for a task.
@@ -93,7 +93,7 @@ pub struct BeatRequest {
     /// 0 to 1.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub progress: Option<f64>,
-    /// Seconds from now; else the lease of the task again.
+    /// A longer lease from now on, in seconds; else the one that it has, again.
     #[schemars(range(min = 10, max = 3_600))]
     pub extend_s: Option<u64>,
 }

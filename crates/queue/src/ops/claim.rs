@@ -1,11 +1,14 @@
 //! A worker takes a task.
 
+use std::time::Duration;
+
 use agentpulse_store::tasks::Kind;
 use agentpulse_tasks::link::Link;
 use agentpulse_tasks::task::Task;
 use agentpulse_tasks::token::Token;
 use agentpulse_tasks::work;
 
+use crate::leases::Begin;
 use crate::operation::{Applied, LeaseChange, Operation};
 
 /// Who asks, and for what.
@@ -28,6 +31,10 @@ pub struct Claim {
 pub struct Claimed {
     pub task: Task,
     pub token: Token,
+    /// So long it is held without a word.
+    pub left: Duration,
+    /// False: its worker held it already.
+    pub is_new: bool,
 }
 
 /// Returns None if there is no task for it now. A worker that holds as many as it may is given one
@@ -41,8 +48,13 @@ pub fn claim(of: &mut Operation, claim: Claim) -> Applied<Option<Claimed>> {
         && let Some(task) = held.into_iter().next()
         && let Some(number) = task.claim
     {
-        let token = of.token(number);
-        return Ok(Some(Claimed { task, token }));
+        let (token, left) = (of.token(number), of.renewed(&task));
+        return Ok(Some(Claimed {
+            task,
+            token,
+            left,
+            is_new: false,
+        }));
     }
     let Some(mut task) = of.tables.next(&claim.to, &claim.task_types, of.now_ms)? else {
         return Ok(None);
@@ -60,16 +72,18 @@ pub fn claim(of: &mut Operation, claim: Claim) -> Applied<Option<Claimed>> {
     };
     task.claim(taken, of.now_ms)?;
     of.changed(before, &task, Kind::Claimed, Some(&claim.worker))?;
-    of.effects.leases.push(LeaseChange::Begin {
-        task: task.id,
-        lease_ms: task.lease_ms,
-        timeout_ms: task.timeout_ms,
-    });
+    let begin = Begin::of(&task);
+    of.effects.leases.push(LeaseChange::Begin(begin));
     if let Some(link) = claim.link {
         of.link(task.id, number, link)?;
     }
-    let token = of.token(number);
-    Ok(Some(Claimed { task, token }))
+    let (token, left) = (of.token(number), of.leases.left(&task, of.now));
+    Ok(Some(Claimed {
+        task,
+        token,
+        left,
+        is_new: true,
+    }))
 }
 
 /// What the worker holds. Agents that work side by side in one session have one name, and do not

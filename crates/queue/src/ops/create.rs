@@ -4,7 +4,7 @@ use agentpulse_store::tasks::{Kind, New};
 use agentpulse_tasks::limits::{MAX_CHILDREN, MAX_CREATED_A_MINUTE, MAX_DEPTH, MAX_OPEN};
 use agentpulse_tasks::order::rank;
 use agentpulse_tasks::refusal::Refusal;
-use agentpulse_tasks::status::{BlockedReason, Status};
+use agentpulse_tasks::status::BlockedReason;
 use agentpulse_tasks::task::Task;
 
 use crate::operation::{Applied, Operation};
@@ -47,6 +47,10 @@ pub fn create(of: &mut Operation, new: NewTask) -> Applied<Created> {
         return Ok(Created { task, is_new });
     }
     check_room(of, &new)?;
+    // Before it has a number: it does not wait for itself.
+    for id in &new.needs {
+        of.task(*id)?;
+    }
     let now_ms = of.now_ms;
     let inserted = of.tables.insert(&New {
         rank: rank(now_ms, new.priority, of.settings.age_step_ms),
@@ -65,25 +69,22 @@ pub fn create(of: &mut Operation, new: NewTask) -> Applied<Created> {
         fails_with_needs: new.fails_with_needs,
     })?;
     let mut task = inserted;
-    let mut failed = None;
     for id in &new.needs {
-        let status = of.task(*id)?.status;
         of.tables.add_need(task.id, *id)?;
-        if status.is_ended() && status != Status::Completed {
-            failed = Some(*id);
-        }
     }
-    if of.tables.missing_needs(task.id)? > 0 {
+    let missing = of.tables.missing_needs(task.id)?;
+    if !missing.is_empty() {
         task.wait_for_needs(BlockedReason::Dependency);
         of.tables.update(&task)?;
     }
+    let failed = missing.into_iter().find(|(_, status)| status.is_ended());
     let who = task.created_by.clone();
     of.tables
         .add_event(Kind::Created, &task, who.as_deref(), now_ms)?;
     of.effects.opened += 1;
     of.effects.tally.created += 1;
     match failed {
-        Some(need) => of.need_failed(&mut task, need)?,
+        Some((need, _)) => of.need_failed(&mut task, need)?,
         None if !task.waits_for_needs() => of.waits(&task),
         None => {}
     }
@@ -109,10 +110,10 @@ fn check_room(of: &Operation, new: &NewTask) -> Applied<()> {
         }
     }
     if let Some(by) = new.created_by.as_ref().filter(|_| new.is_by_agent) {
-        let since_ms = of.now_ms - 60_000;
+        let minute_ms = of.now_ms - 60_000..=of.now_ms;
         let created = of
             .tables
-            .count_created(by, since_ms, MAX_CREATED_A_MINUTE)?;
+            .count_created(by, minute_ms, MAX_CREATED_A_MINUTE)?;
         if created >= MAX_CREATED_A_MINUTE {
             return too_many(format!(
                 "{by} has made {MAX_CREATED_A_MINUTE} tasks within a minute, which is the most"

@@ -143,7 +143,7 @@ fn failed(of: &mut Operation, task: Task) -> Applied<Task> {
     Ok(task)
 }
 
-/// It waits for the answer to its question.
+/// It waits for the answer to its question. One that is to be given up ends, and nothing is asked.
 ///
 /// # Errors
 /// The token is not that of the worker that holds it.
@@ -153,12 +153,14 @@ pub fn block(
     token: &Token,
     to: String,
     content: String,
-) -> Applied<(Task, i64)> {
+) -> Applied<(Task, Option<i64>)> {
     let claim = of.claim_of(token)?;
     let mut task = of.task(id)?;
-    task.ask(claim)?;
     let who = task.worker.clone();
-    of.changed(Status::Running, &task, Kind::Blocked, who.as_deref())?;
+    if !task.ask(claim, of.now_ms)? {
+        of.changed(Status::Running, &task, Kind::Cancelled, who.as_deref())?;
+        return Ok((task, None));
+    }
     let from = task.agent_name.clone();
     let written = Written {
         task: Some(id),
@@ -169,7 +171,9 @@ pub fn block(
         metadata: None,
         reply_to: None,
     };
-    let question = of.tables.add_message(&written, of.now_ms)?;
+    task.question = Some(of.tables.add_message(&written, of.now_ms)?);
+    of.changed(Status::Running, &task, Kind::Blocked, who.as_deref())?;
+    let question = task.question;
     Ok((task, question))
 }
 
@@ -178,10 +182,10 @@ pub fn block(
 pub fn release(of: &mut Operation, id: i64, token: &Token, chance: f64) -> Applied<Task> {
     let claim = of.claim_of(token)?;
     let mut task = of.task(id)?;
-    task.release(claim, of.now_ms, chance)?;
+    let has_failed = task.release(claim, of.now_ms, chance)?;
     let kind = match task.status {
         Status::Cancelled => Kind::Cancelled,
-        _ if task.error_type.as_deref() == Some("released") => Kind::Failed,
+        _ if has_failed => Kind::Failed,
         _ => Kind::Requeued,
     };
     let who = task.worker.clone();

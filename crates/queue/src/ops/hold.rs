@@ -7,7 +7,7 @@ use agentpulse_tasks::limits::MAX_LOGS;
 use agentpulse_tasks::refusal::Refusal;
 use agentpulse_tasks::token::Token;
 
-use crate::operation::{Applied, LeaseChange, Operation};
+use crate::operation::{Applied, Operation};
 
 /// A heartbeat's answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,23 +30,22 @@ pub fn beat(
 ) -> Applied<Beat> {
     let claim = of.claim_of(token)?;
     let mut task = of.task(id)?;
-    task.beat(claim, progress)?;
+    let lease_ms = task.lease_of_attempt_ms();
+    task.beat(claim, progress, extend_ms)?;
     if progress.is_some() {
         let who = task.worker.clone();
         of.changed(task.status, &task, Kind::Progress, who.as_deref())?;
+    } else if task.lease_of_attempt_ms() != lease_ms {
+        of.tables.update(&task)?;
     }
-    let lease_ms = extend_ms.unwrap_or(task.lease_ms);
-    of.effects
-        .leases
-        .push(LeaseChange::Renew { task: id, lease_ms });
-    let renewed = Duration::from_millis(u64::try_from(lease_ms).unwrap_or(0));
+    let left = of.renewed(&task);
     let names = task.agent_name.iter().chain([&task.assigned_to]);
     let mut unread = 0;
     for name in names {
         unread += of.tables.count_unread(name)?;
     }
     Ok(Beat {
-        left: of.leases.left(id, of.now).unwrap_or_default().max(renewed),
+        left,
         is_cancel_asked: task.is_cancel_asked,
         unread,
     })

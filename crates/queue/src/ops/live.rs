@@ -7,7 +7,7 @@ use agentpulse_tasks::token::Token;
 use agentpulse_tasks::work::Loss;
 
 use super::end;
-use crate::operation::{Applied, LeaseChange, Operation};
+use crate::operation::{Applied, Operation};
 
 /// Who works by a token; before what it asks for.
 ///
@@ -38,10 +38,7 @@ pub fn link(of: &mut Operation, id: i64, claim: i64, link: Link) -> Applied<()> 
 /// None but those of the disk.
 pub fn renew(of: &mut Operation, id: i64, claim: i64) -> Applied<()> {
     if let Some(task) = held(of, id, claim)? {
-        let lease_ms = task.lease_ms;
-        of.effects
-            .leases
-            .push(LeaseChange::Renew { task: id, lease_ms });
+        of.renewed(&task);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use agentpulse_store::tasks::{Kind, Message, MessageKind, Written};
 use agentpulse_tasks::refusal::Refusal;
-use agentpulse_tasks::status::{BlockedReason, Status};
+use agentpulse_tasks::status::Status;
 
 use crate::operation::{Applied, Operation};
 
@@ -28,18 +28,18 @@ pub fn send(of: &mut Operation, new: NewMessage) -> Applied<Message> {
     let id = of.tables.add_message(&new, of.now_ms)?;
     if new.kind == MessageKind::Answer
         && let Some(asked) = asked
-        && asked.written.kind == MessageKind::Question
         && let Some(task) = asked.written.task
     {
-        answered(of, task)?;
+        answered(of, task, asked.id)?;
     }
     let sent = of.tables.message(id)?;
     Ok(sent.ok_or(Refusal::UnknownMessage(id))?)
 }
 
-fn answered(of: &mut Operation, id: i64) -> Applied<()> {
+/// An answer to an earlier question of the task changes nothing.
+fn answered(of: &mut Operation, id: i64, question: i64) -> Applied<()> {
     let mut task = of.task(id)?;
-    if task.blocked_reason == Some(BlockedReason::Question) {
+    if task.question == Some(question) {
         task.unblock(of.now_ms)?;
         of.changed(Status::Blocked, &task, Kind::Requeued, None)?;
     }

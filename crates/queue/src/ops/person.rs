@@ -67,20 +67,32 @@ pub fn retry(of: &mut Operation, id: i64, who: Option<&str>) -> Applied<Task> {
     }
     task.retry(of.now_ms)?;
     let mut kind = Kind::Requeued;
-    if of.tables.missing_needs(id)? > 0 {
-        task.wait_for_needs(BlockedReason::Dependency);
+    if let Some(reason) = waits_because(of, id)? {
+        task.wait_for_needs(reason);
         kind = Kind::Blocked;
     }
     of.changed(Status::Failed, &task, kind, who)?;
     // Those that wait for it may hope again.
     for waiting in of.tables.needing(id)? {
         let mut waiting = of.task(waiting)?;
-        if waiting.waits_for_needs() {
-            waiting.wait_for_needs(BlockedReason::Dependency);
+        if waiting.waits_for_needs()
+            && let Some(reason) = waits_because(of, waiting.id)?
+        {
+            waiting.wait_for_needs(reason);
             of.tables.update(&waiting)?;
         }
     }
     Ok(task)
+}
+
+/// Returns None if all that it waits for is completed.
+fn waits_because(of: &Operation, id: i64) -> Applied<Option<BlockedReason>> {
+    let missing = of.tables.missing_needs(id)?;
+    Ok(match missing.iter().any(|(_, status)| status.is_ended()) {
+        true => Some(BlockedReason::DependencyFailed),
+        false if missing.is_empty() => None,
+        false => Some(BlockedReason::Dependency),
+    })
 }
 
 /// # Errors
@@ -93,7 +105,10 @@ pub fn change(of: &mut Operation, id: i64, change: Change, who: Option<&str>) ->
     }
     task.priority = change.priority.unwrap_or(task.priority);
     task.assigned_to = change.assigned_to.unwrap_or(task.assigned_to);
-    task.not_before_ms = change.not_before_ms.unwrap_or(task.not_before_ms);
+    if let Some(not_before_ms) = change.not_before_ms {
+        task.not_before_ms = not_before_ms;
+        task.ready_ms = of.now_ms.max(not_before_ms);
+    }
     task.rank = rank(task.created_ms, task.priority, of.settings.age_step_ms);
     of.changed(Status::Pending, &task, Kind::Changed, who)?;
     Ok(task)

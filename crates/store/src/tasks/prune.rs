@@ -43,13 +43,16 @@ impl Tables<'_> {
         Ok(count)
     }
 
-    /// A chain goes as a whole, once all of it has ended.
+    /// A chain goes as a whole, once all of it has ended, and nothing waits for it.
     fn prune_chains(&self, before_ms: i64) -> Result<usize> {
         let mut select = self.conn.prepare_cached(
             "SELECT DISTINCT root_id FROM agent_tasks AS one
              WHERE completed_at < ?1 AND NOT EXISTS (
                  SELECT 1 FROM agent_tasks AS other WHERE other.root_id = one.root_id
-                     AND (other.completed_at IS NULL OR other.completed_at >= ?1))
+                     AND (other.completed_at IS NULL OR other.completed_at >= ?1
+                         OR EXISTS (SELECT 1 FROM task_needs
+                             JOIN agent_tasks AS waiting ON waiting.id = task
+                             WHERE needs = other.id AND waiting.completed_at IS NULL)))
              LIMIT ?2",
         )?;
         let roots = select.query_map((before_ms, MAX_ROWS), |row| row.get(0))?;

@@ -10,7 +10,7 @@ pub(super) const COLUMNS: &str = "id, task_type, assigned_to, created_by, status
     context_json, result_json, parent_task_id, root_id, depth, rank, created_at, started_at,
     completed_at, not_before, retry_count, max_retries, released, error_message, error_type,
     blocked_reason, fails_with_needs, unique_key, cancel_asked, worker, agent_name, claim, lease_ms,
-    timeout_ms, progress, ready_at";
+    timeout_ms, progress, ready_at, held_ms, question";
 
 pub(super) fn task_of(row: &Row) -> Result<Task> {
     Ok(Task {
@@ -49,6 +49,8 @@ pub(super) fn task_of(row: &Row) -> Result<Task> {
         timeout_ms: row.get(29)?,
         progress: row.get(30)?,
         ready_ms: row.get(31)?,
+        held_ms: row.get(32)?,
+        question: row.get(33)?,
     })
 }
 

@@ -42,8 +42,10 @@ const TASKS: &str = "CREATE TABLE agent_tasks (
          agent_name TEXT,
          claim INTEGER,
          lease_ms INTEGER NOT NULL,
+         held_ms INTEGER,
          timeout_ms INTEGER,
-         progress REAL
+         progress REAL,
+         question INTEGER
      ) STRICT;
      CREATE INDEX idx_agent_tasks_assigned_to ON agent_tasks (assigned_to, status, rank, id);
      CREATE INDEX idx_agent_tasks_parent ON agent_tasks (parent_task_id);

@@ -1,8 +1,10 @@
 //! Tasks, what they wait for, and their attempts.
 
-use rusqlite::{OptionalExtension, Result, params, params_from_iter};
+use std::ops::RangeInclusive;
 
-use super::row::{COLUMNS, task_of};
+use rusqlite::{OptionalExtension, Result, Row, params, params_from_iter};
+
+use super::row::{COLUMNS, known, task_of};
 use super::store::Tables;
 use agentpulse_tasks::limits::MAX_DEPTH;
 use agentpulse_tasks::status::Status;
@@ -107,8 +109,8 @@ impl Tables<'_> {
                      started_at = ?6, completed_at = ?7, not_before = ?8, retry_count = ?9,
                      max_retries = ?10, released = ?11, error_message = ?12, error_type = ?13,
                      blocked_reason = ?14, cancel_asked = ?15, worker = ?16, agent_name = ?17,
-                     claim = ?18, lease_ms = ?19, progress = ?20, assigned_to = ?21,
-                     ready_at = ?22
+                     claim = ?18, held_ms = ?19, progress = ?20, assigned_to = ?21,
+                     ready_at = ?22, question = ?23
                  WHERE id = ?1",
             )?
             .execute(params![
@@ -130,10 +132,11 @@ impl Tables<'_> {
                 task.worker,
                 task.agent_name,
                 task.claim,
-                task.lease_ms,
+                task.held_ms,
                 task.progress,
                 task.assigned_to,
                 task.ready_ms,
+                task.question,
             ])?;
         Ok(())
     }
@@ -183,12 +186,20 @@ impl Tables<'_> {
         select.query_map([], task_of)?.collect()
     }
 
-    /// What somebody made since then, at most so many.
-    pub fn count_created(&self, by: &str, since_ms: i64, most: usize) -> Result<usize> {
+    /// What somebody made in this time, at most so many: also if the clock was ahead before.
+    pub fn count_created(
+        &self,
+        by: &str,
+        time_ms: RangeInclusive<i64>,
+        most: usize,
+    ) -> Result<usize> {
         let sql = "SELECT count(*) FROM (SELECT 1 FROM agent_tasks
-             WHERE created_by = ?1 AND created_at >= ?2 LIMIT ?3)";
+             WHERE created_by = ?1 AND created_at BETWEEN ?2 AND ?3 LIMIT ?4)";
         let mut count = self.conn.prepare_cached(sql)?;
-        let count: i64 = count.query_row((by, since_ms, most as i64), |row| row.get(0))?;
+        let count: i64 = count
+            .query_row((by, time_ms.start(), time_ms.end(), most as i64), |row| {
+                row.get(0)
+            })?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
@@ -259,13 +270,14 @@ impl Tables<'_> {
         select.query_map([id], |row| row.get(0))?.collect()
     }
 
-    /// How many that a task waits for are not completed.
-    pub fn missing_needs(&self, task: i64) -> Result<i64> {
-        let mut count = self.conn.prepare_cached(
-            "SELECT count(*) FROM task_needs JOIN agent_tasks ON id = needs
+    /// Those that a task waits for and that are not completed.
+    pub fn missing_needs(&self, task: i64) -> Result<Vec<(i64, Status)>> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT id, status FROM task_needs JOIN agent_tasks ON id = needs
              WHERE task = ?1 AND status <> 'completed'",
         )?;
-        count.query_row([task], |row| row.get(0))
+        let missing = |row: &Row| Ok((row.get(0)?, known(row, 1, Status::of)?));
+        select.query_map([task], missing)?.collect()
     }
 
     /// Returns its number.
@@ -294,7 +306,7 @@ impl Tables<'_> {
             "SELECT claim, worker, agent_name, at, ended_at, how FROM claims
              WHERE task = ?1 ORDER BY claim",
         )?;
-        let attempt = |row: &rusqlite::Row| {
+        let attempt = |row: &Row| {
             Ok(Attempt {
                 claim: row.get(0)?,
                 worker: row.get(1)?,

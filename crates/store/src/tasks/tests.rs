@@ -121,6 +121,49 @@ fn a_chain_goes_once_all_of_it_has_ended() {
 }
 
 #[test]
+fn a_task_is_kept_while_another_one_waits_for_it() {
+    let (_dir, mut store) = store();
+    let before = Before {
+        ended_ms: NOW_MS + 10,
+        logs_ms: 0,
+        answers_ms: 0,
+    };
+    let left = store.write(|tables| {
+        for needs in [None, Some(1)] {
+            let task = tables.insert(&new("qa", 1))?;
+            needs.map_or(Ok(()), |needs| tables.add_need(task.id, needs))?;
+        }
+        let mut left = Vec::new();
+        for id in [1, 2] {
+            let mut task = tables.task(id)?.unwrap();
+            task.cancel(NOW_MS).unwrap();
+            tables.update(&task)?;
+            tables.prune(&before)?;
+            left.push(tables.list(&Filter::default(), None, 10)?.len());
+        }
+        Ok(left)
+    });
+    assert_eq!(left.unwrap(), [2, 0]);
+}
+
+#[test]
+fn what_was_made_while_the_clock_was_ahead_does_not_count() {
+    let (_dir, mut store) = store();
+    let counted = store.write(|tables| {
+        for created_ms in [NOW_MS - 60_001, NOW_MS - 60_000, NOW_MS, NOW_MS + 1] {
+            let created_by = Some("planner".to_owned());
+            tables.insert(&New {
+                created_by,
+                created_ms,
+                ..new("qa", 1)
+            })?;
+        }
+        tables.count_created("planner", NOW_MS - 60_000..=NOW_MS, 60)
+    });
+    assert_eq!(counted.unwrap(), 2);
+}
+
+#[test]
 fn a_task_reads_as_it_was_written() {
     let (dir, mut store) = store();
     let written = store.write(|tables| {
@@ -135,7 +178,7 @@ fn a_task_reads_as_it_was_written() {
             lease_ms: Some(10_000),
         };
         task.claim(claim, NOW_MS).unwrap();
-        task.beat(number, Some(0.5)).unwrap();
+        task.beat(number, Some(0.5), None).unwrap();
         tables.update(&task).unwrap();
         tables
             .add_event(Kind::Claimed, &task, Some("w"), NOW_MS)

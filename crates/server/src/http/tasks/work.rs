@@ -65,8 +65,9 @@ pub struct Completed {
 #[schemars(rename = "AskedTask")]
 pub struct Blocked {
     pub task: Task,
-    /// The number of the message; its answer lets the task go on.
-    pub question: i64,
+    /// The number of the message; its answer lets the task go on. Null if the task was to be given
+    /// up, and is cancelled.
+    pub question: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -98,7 +99,7 @@ pub async fn claim(
     }
     let lease = Lease {
         token: claimed.token.to_string(),
-        expires_at: rfc3339(now_ms() + claimed.task.lease_ms),
+        expires_at: rfc3339(now_ms() + claimed.left.as_millis() as i64),
     };
     let task = claimed.task.into();
     Ok(Json(Claimed { task, lease }).into_response())
