@@ -13,7 +13,7 @@ use crate::http::state::HttpState;
 use agentpulse_pipeline::clock::now_ms;
 use agentpulse_queue::asked::{CancelRequest, ChangeRequest, Checked};
 use agentpulse_queue::shown::Task;
-use agentpulse_queue::{Operation, ops};
+use agentpulse_queue::{Applied, Operation, ops};
 
 pub async fn cancel(
     State(http): State<Arc<HttpState>>,
@@ -23,9 +23,8 @@ pub async fn cancel(
     let id = id(item)?;
     let asked = read::<CancelRequest>(&http, request).await?;
     let (who, cascades) = (asked.who, asked.request.cascade);
-    let work = move |of: &mut Operation| ops::cancel(of, id, cascades, Some(&who));
-    let task = queue(&http)?.apply(0, work).await.map_err(denied)?;
-    Ok(Json(task.into()))
+    let work = move |of: &mut Operation| Ok(ops::cancel(of, id, cascades, Some(&who))?.into());
+    once(&http, asked.key, &asked.bytes, work).await
 }
 
 pub async fn retry(
@@ -34,10 +33,10 @@ pub async fn retry(
     request: Request<Body>,
 ) -> Result<Json<Task>, HttpError> {
     let id = id(item)?;
-    let who = read::<Nothing>(&http, request).await?.who;
-    let work = move |of: &mut Operation| ops::retry(of, id, Some(&who));
-    let task = queue(&http)?.apply(0, work).await.map_err(denied)?;
-    Ok(Json(task.into()))
+    let asked = read::<Nothing>(&http, request).await?;
+    let who = asked.who;
+    let work = move |of: &mut Operation| Ok(ops::retry(of, id, Some(&who))?.into());
+    once(&http, asked.key, &asked.bytes, work).await
 }
 
 pub async fn unblock(
@@ -46,10 +45,10 @@ pub async fn unblock(
     request: Request<Body>,
 ) -> Result<Json<Task>, HttpError> {
     let id = id(item)?;
-    let who = read::<Nothing>(&http, request).await?.who;
-    let work = move |of: &mut Operation| ops::unblock(of, id, Some(&who));
-    let task = queue(&http)?.apply(0, work).await.map_err(denied)?;
-    Ok(Json(task.into()))
+    let asked = read::<Nothing>(&http, request).await?;
+    let who = asked.who;
+    let work = move |of: &mut Operation| Ok(ops::unblock(of, id, Some(&who))?.into());
+    once(&http, asked.key, &asked.bytes, work).await
 }
 
 pub async fn change(
@@ -64,9 +63,19 @@ pub async fn change(
     }
     let change = asked.request.read(&mut Checked::default(), now_ms());
     let (change, who) = (change.map_err(refused)?, asked.who);
-    let work = move |of: &mut Operation| ops::change(of, id, change, Some(&who));
-    let task = queue(&http)?.apply(0, work).await.map_err(denied)?;
-    Ok(Json(task.into()))
+    let work = move |of: &mut Operation| Ok(ops::change(of, id, change, Some(&who))?.into());
+    once(&http, asked.key, &asked.bytes, work).await
+}
+
+/// With a key it may come again, as all that changes a task.
+async fn once(
+    http: &HttpState,
+    key: Option<String>,
+    body: &[u8],
+    work: impl FnOnce(&mut Operation) -> Applied<Task> + Send + 'static,
+) -> Result<Json<Task>, HttpError> {
+    let done = queue(http)?.apply_once(key, body, work).await;
+    done.map(Json).map_err(denied)
 }
 
 /// An empty object, or no body.
