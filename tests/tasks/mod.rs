@@ -8,6 +8,7 @@
 //! | `keep` | a backup, a restart and SQL |
 //! | `liveness` | hooks of the worker keep its lease, and its end gives the task back |
 //! | `operate` | metrics, health and alerts |
+//! | `twice` | a request whose answer was lost comes again |
 //! | `wait` | who waits is woken |
 
 mod bounds;
@@ -16,6 +17,7 @@ mod kill;
 mod liveness;
 mod operate;
 mod story;
+mod twice;
 mod wait;
 
 use serde_json::{Value, json};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use agentpulse_failpoint::failpoint;
 use agentpulse_pipeline::counters::Counters;
 use agentpulse_store::sqlite::Error;
 use agentpulse_store::tasks::{Before, Store, Tables, Unapplied};
@@ -209,11 +210,14 @@ impl Writer {
                 replies.push(order(tables, &mut turn)?);
             }
             let due = tables.became_due(due_ms, now_ms)?;
-            Ok((due, tables.last_event()?, tables.next_due_ms(now_ms)?))
+            let read = (due, tables.last_event()?, tables.next_due_ms(now_ms)?);
+            failpoint("queue.applied");
+            Ok(read)
         });
         let (effects, open) = (turn.effects, turn.open);
         match written {
             Ok((due, seq, next_due_ms)) => {
+                failpoint("queue.committed");
                 if self.fault.send_replace(None).is_some() {
                     info!("tasks are written again");
                 }

@@ -165,3 +165,20 @@ async fn each_of_many_who_wait_gets_one_task_and_none_is_lost() {
     }
     assert_eq!(taken.len(), WORKERS);
 }
+
+/// One that is woken by the number of an event finds it: it is on the disk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_waits_for_an_event_finds_it() {
+    let running = Running::start();
+    let queue = running.queue();
+    for seq in 0..50 {
+        let waiting = queue.clone();
+        let found = tokio::spawn(async move {
+            waiting.beyond(seq, LONG).await;
+            let read = waiting.read(move |tables| tables.events_after(seq, 10));
+            read.await.unwrap().len()
+        });
+        running.create("qa").await;
+        assert_eq!(found.await.unwrap(), 1);
+    }
+}

@@ -140,15 +140,13 @@ impl World {
     }
 }
 
-/// More cases: `PROPTEST_CASES`.
 fn config() -> ProptestConfig {
     let kept = FileFailurePersistence::Direct("proptest-regressions/model.txt");
-    let default = ProptestConfig::default();
-    let is_asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let is_long = std::env::var_os("AGENTPULSE_TEST_LONG").is_some();
     ProptestConfig {
-        cases: if is_asked { default.cases } else { 100 },
+        cases: if is_long { 10_000 } else { 100 },
         failure_persistence: Some(Box::new(kept)),
-        ..default
+        ..ProptestConfig::default()
     }
 }
 
