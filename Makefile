@@ -26,11 +26,12 @@ test: lint ## Check words, format and lints, run all tests; install a Chromium i
 	@./deploy/setup.sh tests
 	$(CARGO) test --workspace
 
-# The promises with the numbers that they name, in a release build, one at a time: what is
+# The promises, and histories of the task queue, with the numbers that they name, in a release build, one at a time: what is
 # measured is the daemon, not its neighbours. The crash points are of a debug build.
 soak: setup ## Run the long forms of the promises (about an hour and a half)
 	AGENTPULSE_TEST_LONG=1 $(CARGO) test --profile dist --workspace --test suite -- promises:: \
-		--test-threads 1 --nocapture
+		tasks::history --test-threads 1 --nocapture
+	AGENTPULSE_TEST_LONG=1 $(CARGO) test --profile dist --package agentpulse-queue --test model
 	AGENTPULSE_TEST_LONG=1 $(CARGO) test --workspace --test suite -- p01_crash_points \
 		--test-threads 1
 

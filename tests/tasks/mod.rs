@@ -5,6 +5,7 @@
 //! | `story` | a chain of three roles over the command line, with a question and a failure |
 //! | `bounds` | what is out of its bounds is refused by name, and changes nothing |
 //! | `kill` | what was acknowledged stands, whatever is killed |
+//! | `history` | what clients were answered is checked, while daemon and clients are killed |
 //! | `keep` | a backup, a restart and SQL |
 //! | `liveness` | hooks of the worker keep its lease, and its end gives the task back |
 //! | `operate` | metrics, health and alerts |
@@ -12,6 +13,7 @@
 //! | `wait` | who waits is woken |
 
 mod bounds;
+mod history;
 mod keep;
 mod kill;
 mod liveness;
