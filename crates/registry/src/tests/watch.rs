@@ -61,6 +61,22 @@ fn what_the_system_does_not_report_is_known() {
     );
 }
 
+/// A scan reads all of it: if that were news, the next one would follow at once, for ever.
+#[tokio::test]
+async fn what_is_only_read_is_no_news() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a.md");
+    fs::write(&file, "x").unwrap();
+    let mut watched = Watched::new();
+    watched.set(&[folder.path().to_owned()], &[]);
+    let is_read = is_news(&watched, || {
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        fs::read(&file).unwrap();
+    });
+    assert!(timeout(Duration::from_millis(200), is_read).await.is_err());
+    assert!(is_news(&watched, || fs::write(&file, "y").unwrap()).await);
+}
+
 /// More happens than the system remembers. Nothing of it is of interest but that it was too much.
 #[tokio::test]
 async fn reports_that_were_lost_are_news() {

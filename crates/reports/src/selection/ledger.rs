@@ -232,3 +232,57 @@ impl Book {
         Ok(forgotten)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agentpulse_store::registry::{Shown, Word};
+
+    #[test]
+    fn of_what_is_reported_again_the_last_word_counts_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Selections::open(&dir.path().join("registry.db")).unwrap();
+        let mut book = Book::of(store);
+        let shown = |id: &str| Shown {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            base: 0.5,
+            surprise: 0.0,
+        };
+        let kept = Kept {
+            id: "sel_1".to_owned(),
+            at_ms: now_ms(),
+            asker: "user".to_owned(),
+            project: None,
+            session_id: None,
+            terms: vec!["query".to_owned()],
+            shown: vec![shown("a"), shown("b")],
+            recommended: Some("a".to_owned()),
+            unlearned: None,
+            propensity: None,
+        };
+        book.keep(&kept).unwrap();
+        // By agent: how often it was shown, chosen and rated.
+        let expected = [
+            ("a", vec![("a", 1, 1, 1)]),
+            ("a", vec![("a", 1, 1, 1)]),
+            ("b", vec![("a", 1, 0, 0), ("b", 1, 1, 1)]),
+        ];
+        for (chosen, expected) in expected {
+            let word = Word {
+                chosen: chosen.to_owned(),
+                outcome: None,
+                rating: Some(5),
+            };
+            let before = book.find("sel_1").unwrap().unwrap();
+            book.report(&before, reported(Some(word), None)).unwrap();
+            let learner = book.learned.read();
+            let said = learner.preferences("user", None);
+            let mut said: Vec<_> = said
+                .map(|(agent, of)| (agent, of.shown, of.chosen, of.ratings))
+                .collect();
+            said.sort_unstable();
+            assert_eq!(said, expected, "after {chosen}");
+        }
+    }
+}
