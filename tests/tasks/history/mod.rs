@@ -69,7 +69,8 @@ fn what_clients_were_answered_can_have_happened_one_after_the_other() {
     let lasts = sized(Duration::from_secs(13), Duration::from_secs(600));
     let kill_every = sized(Duration::from_secs(3), Duration::from_secs(7));
     let count = sized(8, 32);
-    let mut daemon = Setup::new().start();
+    let setup = Setup::new().set("http.rate_limit", "100000");
+    let mut daemon = setup.set("http.rate_burst", "100000").start();
     let began = Instant::now();
     let shared = Shared {
         address: Mutex::new(daemon.http),
