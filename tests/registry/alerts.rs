@@ -1,4 +1,4 @@
-//! Alerts about definitions: they fire, name the definition, and resolve when it is mended.
+//! Alerts about definitions: they fire, name the definition, and resolve when it is fixed.
 
 use std::fs;
 

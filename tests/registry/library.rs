@@ -244,7 +244,7 @@ fn its_prompts_are_shown_redacted_and_kept_nowhere() {
     let wrong = daemon.get(&format!("{path}?body=yes"));
     is(&wrong, 400, "invalid_parameter");
     // Whenever it is asked for, it is that of the version beside it.
-    write(&library, "tuner", &text("anew"));
+    write(&library, "tuner", &text("again"));
     eventually("the new prompt is shown", || {
         let answer = refused_of(&id);
         if answer.status != 200 {
@@ -252,7 +252,7 @@ fn its_prompts_are_shown_redacted_and_kept_nowhere() {
             return Err(answer.text());
         }
         assert_ne!(answer.json()["version"], told["version"]);
-        assert_eq!(answer.json()["body"], "# Tune\nMarmalade anew.\n");
+        assert_eq!(answer.json()["body"], "# Tune\nMarmalade again.\n");
         Ok(())
     });
     // 64 KiB are shown, and not a byte more.

@@ -114,12 +114,24 @@ impl Running {
         self.runs().by_id.get(id).map(Run::snapshot)
     }
 
-    /// The execution that has this tool call open.
-    pub fn of_call(&self, use_id: &str) -> Option<RunSnapshot> {
-        let runs = self.runs();
-        let call = xxh3_64(use_id.as_bytes());
-        let mut all = runs.by_id.values();
-        all.find(|run| run.has_open(call)).map(Run::snapshot)
+    /// The executions that have one of these tool calls open, by the call. All calls are looked for
+    /// in one pass: the writer waits for it.
+    pub fn of_calls<'u>(
+        &self,
+        use_ids: impl IntoIterator<Item = &'u str>,
+    ) -> HashMap<&'u str, RunSnapshot> {
+        let use_ids = use_ids.into_iter();
+        let asked: HashMap<u64, &str> = use_ids.map(|id| (xxh3_64(id.as_bytes()), id)).collect();
+        let mut found = HashMap::new();
+        if asked.is_empty() {
+            return found;
+        }
+        for run in self.runs().by_id.values() {
+            for use_id in run.open_calls().filter_map(|call| asked.get(&call)) {
+                found.insert(*use_id, run.snapshot());
+            }
+        }
+        found
     }
 
     /// Of some, when the last heartbeat came, in time that was listened.

@@ -65,9 +65,10 @@ impl Links {
         self.changed.notify_one();
     }
 
-    /// The oldest call gives way where there are too many.
+    /// Of a task the last call counts; the oldest gives way where there are too many.
     pub fn expect(&self, task: i64, claim: i64, use_id: String) {
         let mut known = self.known.lock();
+        known.calls.retain(|call| call.task != task);
         if known.calls.len() >= MAX_CALLS {
             known.calls.pop_front();
         }
@@ -92,18 +93,17 @@ impl Links {
         self.known.lock().held.clone()
     }
 
-    /// Those of which the execution is found now; they are expected no more.
-    pub fn found(&self, find: impl Fn(&str) -> Option<Link>) -> Vec<(Call, Link)> {
+    /// Those that are expected still.
+    pub fn calls(&self) -> Vec<Call> {
         let (mut known, now) = (self.known.lock(), Instant::now());
-        let mut found = Vec::new();
-        known.calls.retain(|call| match find(&call.use_id) {
-            Some(link) => {
-                found.push((call.clone(), link));
-                false
-            }
-            None => call.until > now,
-        });
-        found
+        known.calls.retain(|call| call.until > now);
+        known.calls.iter().cloned().collect()
+    }
+
+    /// It is linked.
+    pub fn found(&self, call: &Call) {
+        let mut known = self.known.lock();
+        known.calls.retain(|other| other.use_id != call.use_id);
     }
 
     /// Waits until there is something to follow.
@@ -118,5 +118,29 @@ impl Links {
             }
             self.changed.notified().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_task_one_call_is_expected_and_of_all_only_so_many() {
+        let links = Links::default();
+        links.expect(1, 1, "a".to_owned());
+        links.expect(1, 1, "b".to_owned());
+        let calls = links.calls();
+        assert_eq!(calls.len(), 1);
+        assert_eq!(calls[0].use_id, "b");
+        links.found(&calls[0]);
+        assert!(links.calls().is_empty());
+        for task in 0..=MAX_CALLS as i64 {
+            links.expect(task, task, format!("c{task}"));
+        }
+        let calls = links.calls();
+        assert_eq!((calls.len(), calls[0].task), (MAX_CALLS, 1));
+        links.end(1);
+        assert_eq!(links.calls().len(), MAX_CALLS - 1);
     }
 }

@@ -92,13 +92,17 @@ impl Liveness {
     }
 
     async fn look(&mut self) -> Result<(), Denied> {
+        let calls = self.queue.links().calls();
         let found = self
-            .queue
-            .links()
-            .found(|call| of_call(&self.running, call));
-        for (call, link) in found {
-            let work = move |of: &mut Operation| ops::link(of, call.task, call.claim, link);
-            self.queue.apply(0, work).await?;
+            .running
+            .of_calls(calls.iter().map(|call| &*call.use_id));
+        for call in &calls {
+            if let Some(run) = found.get(&*call.use_id) {
+                let (task, claim, link) = (call.task, call.claim, link_of(&run.known));
+                let work = move |of: &mut Operation| ops::link(of, task, claim, link);
+                self.queue.apply(0, work).await?;
+                self.queue.links().found(call);
+            }
         }
         let held = self.queue.links().held();
         self.followed.retain(|task, followed| {
@@ -202,7 +206,8 @@ impl Sought {
 
 /// The execution that has a tool call open.
 pub fn of_call(running: &Running, use_id: &str) -> Option<Link> {
-    running.of_call(use_id).map(|run| link_of(&run.known))
+    let found = running.of_calls([use_id]);
+    found.get(use_id).map(|run| link_of(&run.known))
 }
 
 /// An execution that was named; it need not run yet.

@@ -172,9 +172,9 @@ impl Run {
             || self.later_sessions.iter().any(|later| later == session_id)
     }
 
-    /// Whether a call is open, by the hash of its id.
-    pub fn has_open(&self, call: u64) -> bool {
-        self.open.iter().any(|(known, _)| *known == Some(call))
+    /// The calls that are open, by the hash of their id.
+    pub fn open_calls(&self) -> impl Iterator<Item = u64> {
+        self.open.iter().filter_map(|(call, _)| *call)
     }
 
     /// Whether a heartbeat was sent after a moment.

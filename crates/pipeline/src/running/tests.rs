@@ -289,6 +289,28 @@ fn call(id: &str, n: usize, is_open: bool) -> Progress {
 }
 
 #[test]
+fn an_open_call_leads_to_its_execution_until_it_ends() {
+    let running = Running::new(TIMEOUTS, usize::MAX);
+    for id in ["a", "b"] {
+        running.follow(&execution(id, 1_000_000), 1, at(0));
+    }
+    running.record_heartbeat(&call("a", 1, true), at(1));
+    running.record_heartbeat(&call("b", 2, true), at(1));
+    let first = call("a", 1, true).tool_call.unwrap().use_id.unwrap();
+    let second = call("b", 2, true).tool_call.unwrap().use_id.unwrap();
+    let owners = || {
+        let found = running.of_calls([&*first, &*second, "none"]);
+        let mut ids: Vec<_> = found.values().map(|run| run.id().to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(owners(), ["a", "b"]);
+    running.record_heartbeat(&call("a", 1, false), at(2));
+    assert_eq!(owners(), ["b"]);
+    assert!(running.of_calls([]).is_empty());
+}
+
+#[test]
 fn held_bytes_are_counted_and_names_beyond_the_limit_dropped() {
     let now = at(0);
     let mut large = Execution::clone(&execution("large", 1_000_000));
