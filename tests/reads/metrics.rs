@@ -374,6 +374,8 @@ fn labels_are_few_and_none_is_an_id() {
         "redis_version",
         "scope",
         "severity",
+        // Of tasks: those of the settings, and one for all others.
+        "role",
     ];
     for sample in &scrape.samples {
         for name in sample.labels.keys() {

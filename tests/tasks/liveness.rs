@@ -192,3 +192,26 @@ fn a_task_costs_its_share_of_what_its_executions_spent() {
     let chain = daemon.read(&format!("/api/tasks/{first}/chain"));
     assert_eq!(chain.expect("a chain")["cost"], one);
 }
+
+#[test]
+fn a_call_that_cannot_be_one_is_refused_by_name_and_takes_nothing() {
+    let daemon = Setup::new().start();
+    let id = create(&daemon, "qa");
+    let long = "x".repeat(257);
+    let claim = json!({"role": "qa", "worker": "w"});
+    let none = json!({"role": "qa", "worker": "w", "execution_id": ""});
+    for (call, body, field) in [
+        (long.as_str(), &claim, "tool-use-id: 1 to 256"),
+        ("", &claim, "tool-use-id: 1 to 256"),
+        ("caf\u{e9}", &claim, "tool-use-id: 1 to 256"),
+        ("t1", &none, "execution_id"),
+    ] {
+        let body = body.to_string();
+        let headers = [("tool-use-id", call)];
+        let answer = daemon.request("POST", "/api/tasks/claim", &headers, body.as_bytes());
+        assert_eq!(answer.status, 400, "{call}: {}", answer.text());
+        assert!(answer.text().contains(field), "{call}: {}", answer.text());
+    }
+    assert_eq!(task(&daemon, id)["task"]["status"], "pending");
+    assert_eq!(task(&daemon, id)["attempts"], json!([]));
+}
